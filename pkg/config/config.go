@@ -1,0 +1,236 @@
+// Package config reads a service's configuration from the environment: every variable once, in a typed struct with
+// defaults, every problem reported at once under the variable's name, and secrets in a type that never prints.
+// A variable NAME can also be given as NAME_FILE, a path whose content is the value.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// Secret is a value that never prints: not by fmt, slog or JSON. Reveal gives it to the one who uses it.
+type Secret string
+
+const redacted = "[redacted]"
+
+// Reveal returns the secret itself.
+func (s Secret) Reveal() string { return string(s) }
+
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return redacted
+}
+
+// GoString keeps %#v from printing the value.
+func (s Secret) GoString() string { return s.String() }
+
+// LogValue keeps slog from printing the value.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText keeps encoders from printing the value.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Environment is where the service runs.
+type Environment string
+
+// The environments.
+const (
+	Development Environment = "development"
+	Staging     Environment = "staging"
+	Production  Environment = "production"
+)
+
+// UnmarshalText accepts the three environments only.
+func (e *Environment) UnmarshalText(text []byte) error {
+	v := Environment(text)
+	if !slices.Contains([]Environment{Development, Staging, Production}, v) {
+		return fmt.Errorf("%q is not one of development, staging, production", v)
+	}
+	*e = v
+	return nil
+}
+
+// Problems is every problem that a configuration has. Each names its variable.
+type Problems []error
+
+func (p Problems) Error() string {
+	lines := make([]string, len(p))
+	for i, err := range p {
+		lines[i] = "  " + err.Error()
+	}
+	return "the configuration has problems:\n" + strings.Join(lines, "\n")
+}
+
+// Unwrap gives errors.Is and errors.As the single problems.
+func (p Problems) Unwrap() []error { return p }
+
+// Problem is a wrong value of one variable. It never holds the value of a secret.
+type Problem struct {
+	Variable string
+	Err      error
+}
+
+func (p Problem) Error() string { return p.Variable + ": " + p.Err.Error() }
+
+func (p Problem) Unwrap() error { return p.Err }
+
+// Validator is a configuration that checks what no single value can tell.
+type Validator interface {
+	Validate() []error
+}
+
+// Load fills target, a pointer to a struct with `env` tags, from environ ("NAME=value" lines, as os.Environ gives).
+// The error, if any, is of type Problems.
+func Load(target any, environ []string) error {
+	vars, problems := fromFiles(environ)
+	err := env.ParseWithOptions(target, env.Options{
+		Environment: vars,
+		FuncMap: map[reflect.Type]env.ParserFunc{
+			reflect.TypeFor[time.Duration](): func(v string) (any, error) { return parseDuration(v) },
+		},
+	})
+	if all, ok := errors.AsType[env.AggregateError](err); ok {
+		for _, e := range all.Errors {
+			problems = append(problems, named(target, e))
+		}
+	} else if err != nil {
+		problems = append(problems, err)
+	}
+	if v, ok := target.(Validator); ok {
+		problems = append(problems, v.Validate()...)
+	}
+	if len(problems) > 0 {
+		return Problems(problems)
+	}
+	return nil
+}
+
+// fromFiles resolves NAME_FILE to NAME. Both given is a mistake worth stopping for: nobody knows which one is meant.
+func fromFiles(environ []string) (map[string]string, []error) {
+	vars := env.ToMap(environ)
+	var problems []error
+	for name, path := range vars {
+		base, ok := strings.CutSuffix(name, "_FILE")
+		// LOG_FILE is a setting of its own.
+		if !ok || name == "LOG_FILE" || path == "" || base == "" {
+			continue
+		}
+		if vars[base] != "" {
+			problems = append(problems, Problem{base, fmt.Errorf("set both directly and by %s", name)})
+			continue
+		}
+		content, err := os.ReadFile(path) //nolint:gosec // Reading the file that the operator names is the point.
+		if err != nil {
+			// Other programs have variables that end in _FILE too; only those that we read matter.
+			if known[base] {
+				problems = append(problems, Problem{name, err})
+			}
+			continue
+		}
+		vars[base] = strings.TrimRight(string(content), "\r\n")
+	}
+	return vars, problems
+}
+
+// known are the variables whose _FILE must be readable.
+var known = map[string]bool{
+	"DATABASE_URL": true, "JWT_SECRET": true, "JWT_SECRET_PREVIOUS": true, "DATA_KEY": true,
+	"SENTRY_DSN": true, "NATS_URL": true,
+}
+
+// parseDuration accepts Go's durations and plain milliseconds.
+func parseDuration(v string) (time.Duration, error) {
+	if ms, err := strconv.ParseInt(v, 10, 64); err == nil {
+		return time.Duration(ms) * time.Millisecond, nil
+	}
+	d, err := time.ParseDuration(v)
+	if err != nil {
+		return 0, errors.New("not a duration: write 30s, 5m or milliseconds")
+	}
+	return d, nil
+}
+
+// named turns the parser's error, which names Go fields, into one that names the variable and never its value.
+func named(target any, err error) error {
+	if e, ok := errors.AsType[env.ParseError](err); ok {
+		name := variableOf(reflect.TypeOf(target), e.Name)
+		if e.Type == reflect.TypeFor[Secret]() {
+			return Problem{name, errors.New("not a valid value")}
+		}
+		if num, ok := errors.AsType[*strconv.NumError](e.Err); ok {
+			return Problem{name, fmt.Errorf("%q is not a number or switch: %w", num.Num, num.Err)}
+		}
+		return Problem{name, e.Err}
+	}
+	if e, ok := errors.AsType[env.VarIsNotSetError](err); ok {
+		return Problem{e.Key, errors.New("is required")}
+	}
+	if e, ok := errors.AsType[env.EmptyVarError](err); ok {
+		return Problem{e.Key, errors.New("is required and empty")}
+	}
+	return err
+}
+
+// variableOf finds the variable of a field, in embedded structs too.
+func variableOf(t reflect.Type, field string) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	for f := range t.Fields() {
+		if f.Name == field && f.Tag.Get("env") != "" {
+			name, _, _ := strings.Cut(f.Tag.Get("env"), ",")
+			return name
+		}
+		if f.Type.Kind() == reflect.Struct {
+			if name := variableOf(f.Type, field); name != field {
+				return name
+			}
+		}
+	}
+	return field
+}
+
+// Attrs lists the effective values by variable name, secrets masked, for the line that is logged at start.
+func Attrs(target any) []slog.Attr {
+	return attrs(reflect.Indirect(reflect.ValueOf(target)))
+}
+
+func attrs(v reflect.Value) []slog.Attr {
+	var out []slog.Attr
+	for f, fv := range v.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("env"), ",")
+		switch {
+		case name != "":
+			out = append(out, slog.Attr{Key: name, Value: printable(fv)})
+		case fv.Kind() == reflect.Struct:
+			out = append(out, attrs(fv)...)
+		}
+	}
+	return out
+}
+
+func printable(v reflect.Value) slog.Value {
+	switch x := v.Interface().(type) {
+	case Secret:
+		return x.LogValue()
+	case time.Duration:
+		return slog.StringValue(x.String())
+	case []string:
+		return slog.StringValue(strings.Join(x, ","))
+	case fmt.Stringer:
+		return slog.StringValue(x.String())
+	default:
+		return slog.AnyValue(x)
+	}
+}
