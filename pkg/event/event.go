@@ -1,0 +1,176 @@
+// Package event is the contract between the two services: the envelope that api stores and realtime delivers, the
+// event types and their data, the topics, the cursor, and the hint that wakes a reader.
+//
+// An account's events form one stream. Each has the next position of that stream, given in the transaction that
+// commits it, so the stream has no gaps and is ordered by commit. A hint says only «account A is at position N»; it may
+// be lost, late or doubled, for positions decide and never the hint.
+package event
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Type is the type of an event, as clients see it.
+type Type string
+
+// The types.
+const (
+	DriftCreated   Type = "drift.created"
+	DriftUpdated   Type = "drift.updated"
+	DriftTriaged   Type = "drift.triaged"
+	DriftApproved  Type = "drift.approved"
+	DriftRejected  Type = "drift.rejected"
+	DriftReopened  Type = "drift.reopened"
+	DriftResolved  Type = "drift.resolved"
+	AlertCreated   Type = "alert.created"
+	AlertRead      Type = "alert.read"
+	CheckCompleted Type = "check.completed"
+)
+
+// The topics that every client may subscribe to; a single drift has the topic DriftTopic(id) besides.
+const (
+	TopicDrifts = "drifts"
+	TopicAlerts = "alerts"
+	TopicChecks = "checks"
+
+	driftTopicPrefix = "drift:"
+)
+
+// DriftTopic is the topic of one drift.
+func DriftTopic(id uuid.UUID) string { return driftTopicPrefix + id.String() }
+
+// ValidTopic reports whether a client may subscribe to the topic.
+func ValidTopic(topic string) bool {
+	switch topic {
+	case TopicDrifts, TopicAlerts, TopicChecks:
+		return true
+	}
+	id, ok := strings.CutPrefix(topic, driftTopicPrefix)
+	return ok && len(id) == 36 && uuid.Validate(id) == nil
+}
+
+// Event is one entry of an account's stream.
+type Event struct {
+	AccountID   uuid.UUID
+	Position    int64
+	ID          uuid.UUID
+	Type        Type
+	Topics      []string
+	Body        json.RawMessage // the CloudEvents object, written through as it is
+	Traceparent string          // context of the PRODUCER span "publish"
+	CreatedAt   time.Time       // just before the commit
+}
+
+// CloudEvent is the JSON shape of an event: CloudEvents 1.0 with the distributed tracing extension.
+type CloudEvent struct {
+	SpecVersion     string          `json:"specversion"`
+	ID              uuid.UUID       `json:"id"`
+	Source          string          `json:"source"`
+	Type            Type            `json:"type"`
+	Subject         string          `json:"subject,omitempty"`
+	Time            Time            `json:"time"`
+	DataContentType string          `json:"datacontenttype"`
+	Traceparent     string          `json:"traceparent,omitempty"`
+	Data            json.RawMessage `json:"data"`
+}
+
+// Source is the CloudEvents source of everything that api publishes.
+const Source = "/driftsentry/api"
+
+// Actor is who did what an event tells; nil when the system did.
+type Actor struct {
+	ID    string `json:"id"`
+	Email string `json:"email,omitempty"`
+	Role  string `json:"role"`
+}
+
+// DriftData is the data of every drift.* event.
+type DriftData struct {
+	ID                uuid.UUID `json:"id"`
+	Workspace         string    `json:"workspace"`
+	ResourceID        string    `json:"resourceId"`
+	ResourceType      string    `json:"resourceType"`
+	Status            string    `json:"status"`
+	Severity          string    `json:"severity"`
+	Version           int       `json:"version"`
+	CostImpactMonthly float64   `json:"costImpactMonthly"`
+	Actor             *Actor    `json:"actor"`
+	Reason            string    `json:"reason,omitempty"`
+}
+
+// AlertData is the data of alert.created and alert.read. For alert.read, a nil ID means Count alerts at once:
+// all of a drift's when DriftID is set, else all of the account's.
+type AlertData struct {
+	ID       *uuid.UUID `json:"id"`
+	DriftID  *uuid.UUID `json:"driftId"`
+	Type     string     `json:"type,omitempty"`
+	Severity string     `json:"severity,omitempty"`
+	Title    string     `json:"title,omitempty"`
+	IsRead   bool       `json:"isRead"`
+	Count    int        `json:"count"`
+	Actor    *Actor     `json:"actor"`
+}
+
+// CheckData is the data of check.completed.
+type CheckData struct {
+	ID        uuid.UUID `json:"id"`
+	Workspace string    `json:"workspace"`
+	Status    string    `json:"status"`
+	Stale     bool      `json:"stale"`
+	Counts    Counts    `json:"counts"`
+}
+
+// Counts is what one check of a workspace found.
+type Counts struct {
+	New       int `json:"new"`
+	Changed   int `json:"changed"`
+	Unchanged int `json:"unchanged"`
+	Resolved  int `json:"resolved"`
+}
+
+// Time prints as RFC 3339 in UTC with milliseconds, as everything that leaves the services does.
+type Time time.Time
+
+const timeFormat = "2006-01-02T15:04:05.000Z07:00"
+
+// MarshalJSON implements json.Marshaler.
+func (t Time) MarshalJSON() ([]byte, error) {
+	return time.Time(t).UTC().AppendFormat(nil, `"`+timeFormat+`"`), nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *Time) UnmarshalJSON(data []byte) error { return (*time.Time)(t).UnmarshalJSON(data) }
+
+// NotifyChannel is the Postgres channel of the hints.
+const NotifyChannel = "driftsentry_stream"
+
+// Hint says how far an account's stream reached.
+type Hint struct {
+	AccountID uuid.UUID
+	Position  int64
+}
+
+func (h Hint) String() string { return h.AccountID.String() + ":" + strconv.FormatInt(h.Position, 10) }
+
+// ParseHint reads what String wrote.
+func ParseHint(s string) (Hint, error) {
+	id, position, ok := strings.Cut(s, ":")
+	if !ok {
+		return Hint{}, fmt.Errorf("hint %q has no position", s)
+	}
+	account, err := uuid.Parse(id)
+	if err != nil {
+		return Hint{}, fmt.Errorf("hint's account: %w", err)
+	}
+	n, err := strconv.ParseInt(position, 10, 64)
+	if err != nil || n < 0 {
+		return Hint{}, fmt.Errorf("hint %q has a wrong position", s)
+	}
+	return Hint{account, n}, nil
+}
