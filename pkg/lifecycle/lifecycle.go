@@ -1,0 +1,199 @@
+// Package lifecycle runs a service's parts and takes them down in one order, the same for every service:
+//
+//	starting ──Run──▶ ready ──context ends, or a part fails──▶ draining ──▶ stopping ──▶ stopped
+//	                            readiness off, drain delay     │
+//	                            servers finish in-flight work ◀┘ then workers end, then closers run, last made first
+//
+// Readiness goes off first, so that whoever routes to us stops before we do. Telemetry is closed by the caller after
+// Run, since the last spans are made while everything else stops.
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Config bounds the shutdown.
+type Config struct {
+	// DrainDelay is how long we go on serving after readiness is off.
+	DrainDelay time.Duration `env:"SHUTDOWN_DRAIN_DELAY"      envDefault:"5s"`
+	// Timeout bounds in-flight work, the workers' end and the closers, each.
+	Timeout time.Duration `env:"GRACEFUL_SHUTDOWN_TIMEOUT" envDefault:"30s"`
+}
+
+// Group is the parts of a service. Make it with New, add parts, then call Run once.
+type Group struct {
+	config Config
+	log    *slog.Logger
+
+	state   atomic.Int32
+	servers []server
+	stops   []stop
+	workers []worker
+	closers []stop
+}
+
+type server struct {
+	name     string
+	server   *http.Server
+	listener net.Listener
+}
+
+type stop struct {
+	name string
+	fn   func(context.Context) error
+}
+
+type worker struct {
+	name string
+	run  func(context.Context) error
+}
+
+const (
+	starting int32 = iota
+	ready
+	draining
+)
+
+// New makes an empty group.
+func New(c Config, log *slog.Logger) *Group { return &Group{config: c, log: log} }
+
+// Ready reports whether the service takes requests: it runs and is not draining.
+func (g *Group) Ready() bool { return g.state.Load() == ready }
+
+// Draining reports whether the service is about to stop.
+func (g *Group) Draining() bool { return g.state.Load() == draining }
+
+// Serve adds a server. While the group drains, its connections are no longer kept alive.
+func (g *Group) Serve(name string, s *http.Server, l net.Listener) {
+	g.servers = append(g.servers, server{name, s, l})
+}
+
+// OnStop adds work that ends together with the servers, such as saying goodbye on hijacked connections.
+func (g *Group) OnStop(name string, fn func(context.Context) error) {
+	g.stops = append(g.stops, stop{name, fn})
+}
+
+// Go adds a worker. Its context ends after the servers have stopped; it must return then. A worker that returns before
+// that takes the service down.
+func (g *Group) Go(name string, run func(context.Context) error) {
+	g.workers = append(g.workers, worker{name, run})
+}
+
+// OnClose adds a resource's end. Closers run after everything else, the last added first.
+func (g *Group) OnClose(name string, fn func(context.Context) error) {
+	g.closers = append(g.closers, stop{name, fn})
+}
+
+// Run starts the parts and blocks until ctx ends or a part fails, then takes everything down. The error joins what
+// failed; nil means a clean stop.
+func (g *Group) Run(ctx context.Context) error {
+	failed := make(chan error, len(g.servers)+len(g.workers))
+	workCtx, endWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer endWork()
+
+	var working, serving sync.WaitGroup
+	for _, w := range g.workers {
+		working.Go(func() {
+			err := w.run(workCtx)
+			if workCtx.Err() == nil {
+				failed <- fmt.Errorf("%s ended early: %w", w.name, orUnexpected(err))
+			}
+		})
+	}
+	for _, s := range g.servers {
+		serving.Go(func() {
+			if err := s.server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("%s server: %w", s.name, err)
+			}
+		})
+	}
+	g.state.Store(ready)
+
+	var problems []error
+	select {
+	case <-ctx.Done():
+		g.drain(failed)
+	case err := <-failed:
+		problems = append(problems, err)
+		g.state.Store(draining)
+	}
+
+	problems = append(problems, g.stopServing()...)
+	serving.Wait()
+	endWork()
+	problems = append(problems, g.bounded("workers", func(context.Context) error { working.Wait(); return nil }))
+	for i := len(g.closers) - 1; i >= 0; i-- {
+		problems = append(problems, g.bounded(g.closers[i].name, g.closers[i].fn))
+	}
+	return errors.Join(problems...)
+}
+
+func orUnexpected(err error) error {
+	if err == nil {
+		return errors.New("it returned without being told to")
+	}
+	return err
+}
+
+// drain turns readiness off and goes on serving for a while.
+func (g *Group) drain(failed <-chan error) {
+	g.state.Store(draining)
+	g.log.Info("draining", "delay", g.config.DrainDelay.String())
+	for _, s := range g.servers {
+		s.server.SetKeepAlivesEnabled(false)
+	}
+	timer := time.NewTimer(g.config.DrainDelay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case err := <-failed:
+		g.log.Error("a part failed while draining", "error", err.Error())
+	}
+}
+
+// stopServing ends the servers and their companions at the same time.
+func (g *Group) stopServing() []error {
+	g.log.Info("stopping", "timeout", g.config.Timeout.String())
+	ends := make([]stop, 0, len(g.servers)+len(g.stops))
+	for _, s := range g.servers {
+		ends = append(ends, stop{s.name + " server", func(ctx context.Context) error {
+			if err := s.server.Shutdown(ctx); err != nil {
+				return errors.Join(err, s.server.Close())
+			}
+			return nil
+		}})
+	}
+	ends = append(ends, g.stops...)
+	problems := make([]error, len(ends))
+	var wg sync.WaitGroup
+	for i, e := range ends {
+		wg.Go(func() { problems[i] = g.bounded(e.name, e.fn) })
+	}
+	wg.Wait()
+	return problems
+}
+
+// bounded runs one step of the shutdown in a fresh context: the one that was cancelled would end it at once.
+func (g *Group) bounded(name string, fn func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), g.config.Timeout)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- fn(ctx) }()
+	select {
+	case err := <-done:
+		if err != nil {
+			return fmt.Errorf("stop %s: %w", name, err)
+		}
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("stop %s: not done after %s", name, g.config.Timeout)
+	}
+}

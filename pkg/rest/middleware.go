@@ -1,0 +1,69 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/rs/cors"
+)
+
+// SecurityHeaders sets on every answer what a browser needs to be told by an API that serves no pages.
+func SecurityHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// CORS lets pages of these origins call us, and nobody else's. Credentials are bearer tokens: cookies are not used.
+func CORS(origins []string) func(http.Handler) http.Handler {
+	allowed := cors.New(cors.Options{
+		AllowedOrigins: origins,
+		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete},
+		AllowedHeaders: []string{
+			"Authorization", "Content-Type", "Content-Encoding", "traceparent", "tracestate", "X-Correlation-ID", "Idempotency-Key",
+		},
+		ExposedHeaders: []string{"X-Correlation-ID", "Server-Timing", "Retry-After", "Allow", "Idempotent-Replayed"},
+		MaxAge:         int((10 * time.Minute).Seconds()),
+	})
+	return func(next http.Handler) http.Handler {
+		return allowed.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			// Without it a page of another origin can't read Server-Timing, which carries the trace.
+			if origin := r.Header.Get("Origin"); origin != "" && allowed.OriginAllowed(r) {
+				w.Header().Set("Timing-Allow-Origin", origin)
+			}
+			next.ServeHTTP(w, r)
+		}))
+	}
+}
+
+// Deadline ends every request after timeout: its context, and the reading of its body.
+func Deadline(timeout time.Duration) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithTimeout(r.Context(), timeout)
+			defer cancel()
+			// A recorder in a test has no connection, and no deadline to set.
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(timeout))
+			next.ServeHTTP(w, r.WithContext(ctx))
+		})
+	}
+}
+
+// NewServer makes a server whose every phase is bounded. writeTimeout must exceed the longest answer's time.
+func NewServer(handler http.Handler, writeTimeout time.Duration) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       75 * time.Second,
+		MaxHeaderBytes:    64 << 10,
+	}
+}

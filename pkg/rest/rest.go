@@ -1,0 +1,176 @@
+// Package rest is what both services' HTTP edges share: the envelope, the one table that makes a fault a status, strict
+// decoding, and the middleware that every answer passes.
+package rest
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/telemetry"
+)
+
+// Time prints as every time in our answers does: RFC 3339, UTC, milliseconds.
+type Time = event.Time
+
+// TimePtr is Time for a time that may be missing.
+func TimePtr(t *time.Time) *Time { return (*Time)(t) }
+
+// StatusClientClosedRequest is the status, in logs and metrics only, of a request whose client went away.
+const StatusClientClosedRequest = 499
+
+// The one place where a fault becomes a status.
+var statuses = map[fault.Kind]int{
+	fault.Internal:         http.StatusInternalServerError,
+	fault.Invalid:          http.StatusBadRequest,
+	fault.Unauthenticated:  http.StatusUnauthorized,
+	fault.Forbidden:        http.StatusForbidden,
+	fault.NotFound:         http.StatusNotFound,
+	fault.MethodNotAllowed: http.StatusMethodNotAllowed,
+	fault.Conflict:         http.StatusConflict,
+	fault.TooLarge:         http.StatusRequestEntityTooLarge,
+	fault.UnsupportedMedia: http.StatusUnsupportedMediaType,
+	fault.RateLimited:      http.StatusTooManyRequests,
+	fault.Unavailable:      http.StatusServiceUnavailable,
+	fault.Timeout:          http.StatusGatewayTimeout,
+	fault.Canceled:         StatusClientClosedRequest,
+}
+
+// Status is the HTTP status of a kind.
+func Status(kind fault.Kind) int { return statuses[kind] }
+
+type success struct {
+	Success bool `json:"success"`
+	Data    any  `json:"data"`
+}
+
+type failure struct {
+	Success bool        `json:"success"`
+	Error   failureBody `json:"error"`
+}
+
+type failureBody struct {
+	Code      string   `json:"code"`
+	Message   string   `json:"message"`
+	Details   *details `json:"details"`
+	TraceID   string   `json:"traceId"`
+	Timestamp Time     `json:"timestamp"`
+}
+
+type details struct {
+	Errors []fault.Field `json:"errors"`
+}
+
+// Page is the data of a list.
+type Page[T any] struct {
+	Items      []T        `json:"items"`
+	Pagination Pagination `json:"pagination"`
+}
+
+// Pagination tells where in a list its page is.
+type Pagination struct {
+	Total      int  `json:"total"`
+	Page       int  `json:"page"`
+	PageSize   int  `json:"pageSize"`
+	TotalPages int  `json:"totalPages"`
+	HasMore    bool `json:"hasMore"`
+}
+
+// NewPage makes the data of page number page of a list that has total items.
+func NewPage[T any](items []T, total, page, size int) Page[T] {
+	if items == nil {
+		items = []T{}
+	}
+	pages := (total + size - 1) / size
+	return Page[T]{items, Pagination{Total: total, Page: page, PageSize: size, TotalPages: pages, HasMore: page < pages}}
+}
+
+// Handler answers a request or gives the error that says why not.
+type Handler func(w http.ResponseWriter, r *http.Request) error
+
+// ServeHTTP makes a Handler an http.Handler whose errors become answers.
+func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := h(w, r); err != nil {
+		Error(w, r, err)
+	}
+}
+
+// Data answers with the success envelope.
+func Data(w http.ResponseWriter, status int, data any) error {
+	body, err := json.Marshal(success{true, data})
+	if err != nil {
+		return err
+	}
+	Raw(w, status, body)
+	return nil
+}
+
+// OK is Data with status 200.
+func OK(w http.ResponseWriter, data any) error { return Data(w, http.StatusOK, data) }
+
+// Raw answers with a JSON body that is encoded already.
+func Raw(w http.ResponseWriter, status int, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // An error here is the client's, which is gone.
+}
+
+// How long a client is asked to wait when the fault does not say.
+const defaultRetryAfter = 2 * time.Second
+
+// Error answers with the error envelope, and tells telemetry, which writes the one log line of the request and sends
+// what is unexpected to Sentry.
+func Error(w http.ResponseWriter, r *http.Request, err error) {
+	f := fault.From(err)
+	// The server ended the context, not the client, when the deadline passed; and a client that is gone explains
+	// every other failure of the same moment.
+	if f.Kind != fault.Internal || r.Context().Err() == nil {
+		telemetry.SetError(r.Context(), f.Kind.Code(), err, f.Kind == fault.Internal)
+	} else {
+		f = fault.From(r.Context().Err())
+		telemetry.SetError(r.Context(), f.Kind.Code(), err, false)
+	}
+	if retry := retryAfter(f); retry > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int((retry+time.Second-1)/time.Second)))
+	}
+	body := failure{Error: failureBody{
+		Code: f.Kind.Code(), Message: f.Message,
+		TraceID: telemetry.TraceID(r.Context()), Timestamp: Time(time.Now()),
+	}}
+	if len(f.Fields) > 0 {
+		body.Error.Details = &details{f.Fields}
+	}
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		panic(err) // Strings and a time: this can't fail.
+	}
+	Raw(w, Status(f.Kind), encoded)
+}
+
+func retryAfter(f *fault.Error) time.Duration {
+	if f.Kind != fault.Unavailable && f.Kind != fault.RateLimited {
+		return 0
+	}
+	if f.RetryAfter > 0 {
+		return f.RetryAfter
+	}
+	return defaultRetryAfter
+}
+
+// NotFound answers for a path without a route.
+func NotFound(w http.ResponseWriter, r *http.Request) {
+	Error(w, r, fault.New(fault.NotFound, "there is nothing at this path"))
+}
+
+// MethodNotAllowed answers for a path that has other methods.
+func MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
+	Error(w, r, fault.New(fault.MethodNotAllowed, "this path does not take this method"))
+}
+
+// Panic answers after a panic; it is the telemetry middleware's hook.
+func Panic(w http.ResponseWriter, r *http.Request, err error) { Error(w, r, err) }

@@ -1,0 +1,63 @@
+package identity
+
+import (
+	"context"
+	"slices"
+
+	"github.com/google/uuid"
+)
+
+// Role is what a user may do in an account. Each role may do what those before it may.
+type Role string
+
+// The roles.
+const (
+	Viewer   Role = "viewer"
+	Engineer Role = "engineer"
+	Admin    Role = "admin"
+)
+
+var roles = []Role{Viewer, Engineer, Admin}
+
+// Valid reports whether this is one of the roles.
+func (r Role) Valid() bool { return slices.Contains(roles, r) }
+
+// AtLeast reports whether r may do what other may.
+func (r Role) AtLeast(other Role) bool {
+	return r.Valid() && slices.Index(roles, r) >= slices.Index(roles, other)
+}
+
+// Principal is who makes a request, as the database knows it at this moment: a user in a session, or an API key.
+type Principal struct {
+	AccountID uuid.UUID
+	UserID    uuid.UUID // zero for an API key
+	SessionID uuid.UUID // zero for an API key
+	KeyID     uuid.UUID // zero for a user
+	Email     string    // empty for an API key
+	Role      Role      // empty for an API key
+	KeyName   string    // empty for a user
+}
+
+// IsKey reports whether an API key makes the request.
+func (p Principal) IsKey() bool { return p.KeyID != uuid.Nil }
+
+// ID names the principal, for rate limits and idempotency keys.
+func (p Principal) ID() uuid.UUID {
+	if p.IsKey() {
+		return p.KeyID
+	}
+	return p.UserID
+}
+
+type principalKey struct{}
+
+// WithPrincipal keeps the principal of a request in its context.
+func WithPrincipal(ctx context.Context, p Principal) context.Context {
+	return context.WithValue(ctx, principalKey{}, p)
+}
+
+// PrincipalFrom gives the principal of a request; false on routes that are open to everyone.
+func PrincipalFrom(ctx context.Context) (Principal, bool) {
+	p, ok := ctx.Value(principalKey{}).(Principal)
+	return p, ok
+}
