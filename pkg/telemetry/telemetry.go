@@ -1,132 +1,134 @@
-// Package telemetry gives a service its traces, metrics, logs and error reports.
 package telemetry
 
 import (
 	"context"
-	"io"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
-	"strconv"
-	"time"
 
+	"github.com/go-logr/logr"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
-	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/propagation"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 )
 
-type Config struct {
-	ServiceName, Version, Commit, Environment string
-
-	InstanceID      string
-	Disabled        bool
-	SampleRatio     float64
-	Log             LogConfig
-	Metrics         bool
-	SlowRequest     time.Duration
-	Sentry          SentryConfig
-	Redact          []string
-	RedactPatterns  []string
-	Resource        []attribute.KeyValue
-	ShutdownTimeout time.Duration
-
-	SpanExporter sdktrace.SpanExporter
-	LogExporter  sdklog.Exporter
-}
-
-type LogConfig struct {
-	Level  slog.Level
-	Format string
-	Output io.Writer
-	File   string
-}
-
-type SentryConfig struct {
-	DSN, Release, Environment string
-	MaxEventsPerMinute        int
-}
-
+// Telemetry is what Start started; its methods may be called concurrently.
 type Telemetry struct {
-	cfg    Config
-	logger *slog.Logger
-	tp     *sdktrace.TracerProvider
-	mp     metric.MeterProvider
+	cfg         Config
+	redactor    *redactor
+	logger      *slog.Logger
+	outputs     []output
+	metrics     metrics
+	instruments instruments
+	spans       *sdktrace.TracerProvider
+	logs        *sdklog.LoggerProvider // nil when no log is exported
+	exporters   []shutdowner           // of spans and logs
+	sentry      *sentryReporter        // nil without a DSN
 }
 
+// Start starts every signal, and never waits for a network. It also installs
+// OpenTelemetry's globals and slog's default logger, for libraries that use
+// them. Only traceparent and tracestate are propagated: baggage would carry
+// what strangers sent into the system.
 func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
-	if cfg.Log.Output == nil {
-		cfg.Log.Output = os.Stdout
+	if cfg.ServiceName == "" {
+		return nil, errors.New("start telemetry: the service has no name")
 	}
-	tp := sdktrace.NewTracerProvider()
-	otel.SetTracerProvider(tp)
+	t := &Telemetry{cfg: cfg.withDefaults()}
+	if err := t.start(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("start telemetry: %w", err), t.Shutdown(ctx))
+	}
+	return t, nil
+}
+
+func (t *Telemetry) start(ctx context.Context) error {
+	redactor, err := newRedactor(t.cfg.Redact, t.cfg.RedactPatterns)
+	t.redactor = redactor
+	if err != nil {
+		return err
+	}
+	res, err := newResource(ctx, t.cfg)
+	if err != nil {
+		return err
+	}
+	if t.outputs, err = newOutputs(t.cfg.Log, res); err != nil {
+		return err
+	}
+	outputs := written(t.outputs)
+
+	// Metrics come first: the other providers and their exporters look up the
+	// global meter provider, once, for the metrics about themselves.
+	if t.metrics, err = newMetrics(t.cfg, res); err != nil {
+		return err
+	}
+	otel.SetMeterProvider(t.metrics.provider)
+	if t.instruments, err = newInstruments(t.Meter()); err != nil {
+		return err
+	}
+	if err := t.countDrops(); err != nil {
+		return err
+	}
+	diagnostics := newDiagnostics(redactHandler{outputs, redactor}, t.instruments.exportErrors)
+	otel.SetErrorHandler(diagnostics)
+	otel.SetLogger(logr.FromSlogHandler(diagnostics.logger.Handler()))
+
+	if err := t.startSpans(ctx, res, redactor); err != nil {
+		return err
+	}
+	if err := t.startLogs(ctx, res); err != nil {
+		return err
+	}
+	if t.sentry, err = newSentryReporter(t.cfg.Sentry, res, redactor, t.instruments.sentryEvents); err != nil {
+		return err
+	}
+	t.logger = newLogger(t.cfg, redactor, outputs, t.logs, t.sentry != nil)
+	slog.SetDefault(t.logger)
+	return nil
+}
+
+// countDrops exports the outputs' counts of dropped lines.
+func (t *Telemetry) countDrops() error {
+	_, err := t.Meter().Int64ObservableCounter("telemetry.log.dropped",
+		metric.WithDescription("Log lines dropped because an output was stuck or too slow."), metric.WithUnit("{line}"),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			for _, output := range t.outputs {
+				o.Observe(output.writer.dropped.Load(), metric.WithAttributes(attribute.String("output", output.name)))
+			}
+			return nil
+		}))
+	if err != nil {
+		return fmt.Errorf("make an instrument: %w", err)
+	}
+	return nil
+}
+
+// Logger is the service's logger. Each line of a request carries its trace and
+// its user; With makes child loggers for modules.
+func (t *Telemetry) Logger() *slog.Logger { return t.logger }
+
+// Tracer makes the service's own spans.
+func (t *Telemetry) Tracer() trace.Tracer { return t.spans.Tracer(t.cfg.ServiceName) }
+
+// Meter makes the service's own instruments.
+func (t *Telemetry) Meter() metric.Meter { return t.metrics.provider.Meter(t.cfg.ServiceName) }
+
+// TracerProvider is for instrumentation libraries.
+func (t *Telemetry) TracerProvider() trace.TracerProvider { return t.spans }
+
+// MeterProvider is for instrumentation libraries.
+func (t *Telemetry) MeterProvider() metric.MeterProvider { return t.metrics.provider }
+
+// MetricsHandler serves the metrics in Prometheus's text format, or in
+// OpenMetrics with exemplars when asked for it. Without metrics it answers 404.
+func (t *Telemetry) MetricsHandler() http.Handler { return t.metrics.handler }
+
+// install makes the spans' provider and the propagation global.
+func (t *Telemetry) install() {
+	otel.SetTracerProvider(t.spans)
 	otel.SetTextMapPropagator(propagation.TraceContext{})
-	return &Telemetry{cfg: cfg, logger: slog.New(slog.NewJSONHandler(cfg.Log.Output, &slog.HandlerOptions{Level: cfg.Log.Level})), tp: tp, mp: metricnoop.NewMeterProvider()}, nil
 }
-
-func (t *Telemetry) Shutdown(ctx context.Context) error { return t.tp.Shutdown(ctx) }
-func (t *Telemetry) Flush(ctx context.Context) error    { return t.tp.ForceFlush(ctx) }
-func (t *Telemetry) Logger() *slog.Logger               { return t.logger }
-func (t *Telemetry) Tracer() trace.Tracer               { return t.tp.Tracer(t.cfg.ServiceName) }
-func (t *Telemetry) Meter() metric.Meter                { return t.mp.Meter(t.cfg.ServiceName) }
-func (t *Telemetry) TracerProvider() trace.TracerProvider {
-	return t.tp
-}
-func (t *Telemetry) MeterProvider() metric.MeterProvider { return t.mp }
-func (t *Telemetry) MetricsHandler() http.Handler        { return http.NotFoundHandler() }
-
-func SampleRatioFromEnv() (float64, error) {
-	if v := os.Getenv("OTEL_TRACES_SAMPLER_ARG"); v != "" {
-		return strconv.ParseFloat(v, 64)
-	}
-	return 1, nil
-}
-
-type HTTPOptions struct {
-	Trusted       func(*http.Request) bool
-	Quiet         func(*http.Request) bool
-	Route         func(*http.Request) string
-	Panic         func(http.ResponseWriter, *http.Request, error)
-	ClientAddress func(*http.Request) string
-}
-
-func (t *Telemetry) HTTP(HTTPOptions) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			ctx, span := t.Tracer().Start(r.Context(), r.Method)
-			defer span.End()
-			w.Header().Set("X-Correlation-ID", TraceID(ctx))
-			next.ServeHTTP(w, r.WithContext(ctx))
-		})
-	}
-}
-
-func (t *Telemetry) Report(ctx context.Context, err error, attrs ...slog.Attr) {
-	t.logger.LogAttrs(ctx, slog.LevelError, err.Error(), attrs...)
-}
-func (t *Telemetry) Recover(ctx context.Context)               { recover() }
-func (t *Telemetry) RecoverTo(ctx context.Context, err *error) { recover() }
-
-func SetUser(ctx context.Context, userID, accountID, role string)           {}
-func SetError(ctx context.Context, code string, err error, unexpected bool) {}
-func Traceparent(ctx context.Context) string                                { return "" }
-func LocalParent(ctx context.Context, traceparent string) context.Context   { return ctx }
-func WithStack(err error) error                                             { return err }
-
-func TraceID(ctx context.Context) string {
-	if sc := trace.SpanContextFromContext(ctx); sc.HasTraceID() {
-		return sc.TraceID().String()
-	}
-	return ""
-}
-
-const (
-	LevelTrace = slog.Level(-8)
-	LevelFatal = slog.Level(12)
-)
-
-func ParseLevel(s string) (slog.Level, error) { var l slog.Level; return l, l.UnmarshalText([]byte(s)) }

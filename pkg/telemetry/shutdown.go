@@ -1,0 +1,90 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Flush sends what is buffered. Only tests and short-lived programs need it.
+func (t *Telemetry) Flush(ctx context.Context) error {
+	errs := []error{t.spans.ForceFlush(ctx)}
+	if t.logs != nil {
+		errs = append(errs, t.logs.ForceFlush(ctx))
+	}
+	errs = append(errs, t.sentry.flush(ctx))
+	for _, o := range t.outputs {
+		errs = append(errs, o.writer.Flush(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// Shutdown sends what is buffered and stops. It takes no longer than
+// Config.ShutdownTimeout, in a context of its own: the caller's is usually the
+// one whose cancellation began the shutdown. The logger still writes, directly,
+// afterwards.
+func (t *Telemetry) Shutdown(ctx context.Context) error {
+	// The outputs come last, to take the others' complaints, and get a fifth of
+	// the time for themselves.
+	share := t.cfg.ShutdownTimeout / 5
+	err := t.stopExport(ctx, t.cfg.ShutdownTimeout-share)
+	return errors.Join(err, t.closeOutputs(ctx, share))
+}
+
+// shutdowner is any of the SDK's providers and exporters.
+type shutdowner interface {
+	Shutdown(context.Context) error
+}
+
+// stopExport flushes and stops spans, logs and Sentry side by side, so that one
+// that hangs costs the others nothing.
+func (t *Telemetry) stopExport(ctx context.Context, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	defer cancel()
+	var (
+		wg   sync.WaitGroup
+		errs [4]error
+	)
+	if t.spans != nil {
+		wg.Go(func() { errs[0] = wrap("flush spans", t.spans.Shutdown(ctx)) })
+	}
+	if t.logs != nil {
+		wg.Go(func() { errs[1] = wrap("flush logs", t.logs.Shutdown(ctx)) })
+	}
+	wg.Go(func() { errs[2] = wrap("flush Sentry", t.sentry.close(ctx)) })
+	wg.Wait()
+	if ctx.Err() != nil {
+		// An export hangs. Cutting the connections ends the processors'
+		// goroutines, too; the errors would only repeat those above.
+		for _, e := range t.exporters {
+			_ = e.Shutdown(ctx)
+		}
+	}
+	if t.metrics.shutdown != nil {
+		errs[3] = wrap("stop metrics", t.metrics.shutdown(ctx))
+	}
+	return errors.Join(errs[:]...)
+}
+
+func (t *Telemetry) closeOutputs(ctx context.Context, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	defer cancel()
+	var errs []error
+	for _, o := range t.outputs {
+		if err := o.writer.Close(ctx); err != nil {
+			errs = append(errs, err)
+			continue // closing what is stuck would hang as well
+		}
+		errs = append(errs, o.close())
+	}
+	return errors.Join(errs...)
+}
+
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}

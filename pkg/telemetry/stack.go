@@ -1,0 +1,99 @@
+package telemetry
+
+import (
+	"errors"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+)
+
+// tracedError keeps the stack of an error's origin through any wrapping, and
+// whether the error was already reported.
+type tracedError struct {
+	error
+	pcs      []uintptr
+	reported atomic.Bool
+}
+
+func (e *tracedError) Unwrap() error { return e.error }
+
+// WithStack notes the caller's stack on the error, unless one of the errors it
+// wraps already has one. Call it where an unexpected error first appears; nil
+// stays nil.
+func WithStack(err error) error {
+	if err == nil {
+		return nil
+	}
+	return withStack(err, 1)
+}
+
+// withStack skips that many callers above its own.
+func withStack(err error, skip int) error {
+	if _, ok := errors.AsType[*tracedError](err); ok {
+		return err
+	}
+	return &tracedError{error: err, pcs: callers(skip + 1)}
+}
+
+// callers is the stack from that many callers above its own.
+func callers(skip int) []uintptr {
+	pcs := make([]uintptr, 32)
+	return pcs[:runtime.Callers(skip+2, pcs)]
+}
+
+// firstReport reports whether this is the first time it is asked about the
+// error. An error without a stack has no identity and is always new.
+func firstReport(err error) bool {
+	traced, ok := errors.AsType[*tracedError](err)
+	return !ok || traced.reported.CompareAndSwap(false, true)
+}
+
+// origin is the stack of the place where the error began, innermost first;
+// empty when nobody noted it.
+func origin(err error) []runtime.Frame {
+	traced, ok := errors.AsType[*tracedError](err)
+	if !ok {
+		return nil
+	}
+	var stack []runtime.Frame
+	frames := runtime.CallersFrames(traced.pcs)
+	for {
+		frame, more := frames.Next()
+		if frame.PC != 0 {
+			stack = append(stack, frame)
+		}
+		if !more {
+			return panicked(stack)
+		}
+	}
+}
+
+// panicked cuts off what runs after the panic: the deferred function that
+// recovered, and the runtime's own frames.
+func panicked(stack []runtime.Frame) []runtime.Frame {
+	for i, frame := range stack {
+		if frame.Function == "runtime.gopanic" {
+			stack = stack[i+1:]
+			for len(stack) > 0 && strings.HasPrefix(stack[0].Function, "runtime.") {
+				stack = stack[1:]
+			}
+			return stack
+		}
+	}
+	return stack
+}
+
+// formatStack writes a stack as Go does: the function, then file and line.
+func formatStack(stack []runtime.Frame) string {
+	var b strings.Builder
+	for _, frame := range stack {
+		b.WriteString(frame.Function)
+		b.WriteString("\n\t")
+		b.WriteString(frame.File)
+		b.WriteByte(':')
+		b.WriteString(strconv.Itoa(frame.Line))
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
