@@ -1,0 +1,179 @@
+package token
+
+import (
+	"encoding/base64"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
+)
+
+const secret = "0123456789abcdef0123456789abcdef"
+
+var (
+	user    = uuid.MustParse("019a0000-0000-7000-8000-000000000001")
+	account = uuid.MustParse("019a0000-0000-7000-8000-000000000002")
+	session = uuid.MustParse("019a0000-0000-7000-8000-000000000003")
+)
+
+func signed(t *testing.T, method jwt.SigningMethod, key any, change func(jwt.MapClaims)) string {
+	t.Helper()
+	now := time.Now()
+	claims := jwt.MapClaims{
+		"iss": issuer, "aud": audience, "sub": user.String(), "account": account.String(), "sid": session.String(),
+		"iat": now.Unix(), "exp": now.Add(time.Minute).Unix(),
+	}
+	if change != nil {
+		change(claims)
+	}
+	s, err := jwt.NewWithClaims(method, claims).SignedString(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestAccess_Verify(t *testing.T) {
+	access := NewAccess(secret, "", 15*time.Minute)
+	hs256 := jwt.SigningMethodHS256
+	valid := signed(t, hs256, []byte(secret), nil)
+	for name, c := range map[string]struct {
+		token string
+		want  error
+	}{
+		"a well-formed one passes": {valid, nil},
+		"expired, and ours":        {signed(t, hs256, []byte(secret), func(m jwt.MapClaims) { m["exp"] = time.Now().Add(-time.Hour).Unix() }), ErrExpired},
+		"expired, and not ours":    {signed(t, hs256, []byte("another"), func(m jwt.MapClaims) { m["exp"] = time.Now().Add(-time.Hour).Unix() }), ErrInvalid},
+		"expired, of another issuer": {signed(t, hs256, []byte(secret), func(m jwt.MapClaims) {
+			m["exp"], m["iss"] = time.Now().Add(-time.Hour).Unix(), "someone"
+		}), ErrInvalid},
+		"wrong key":                  {signed(t, hs256, []byte("another"), nil), ErrInvalid},
+		"another HMAC":               {signed(t, jwt.SigningMethodHS512, []byte(secret), nil), ErrInvalid},
+		"alg none":                   {signed(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, nil), ErrInvalid},
+		"wrong issuer":               {signed(t, hs256, []byte(secret), func(m jwt.MapClaims) { m["iss"] = "someone" }), ErrInvalid},
+		"wrong audience":             {signed(t, hs256, []byte(secret), func(m jwt.MapClaims) { m["aud"] = "something" }), ErrInvalid},
+		"no expiry":                  {signed(t, hs256, []byte(secret), func(m jwt.MapClaims) { delete(m, "exp") }), ErrInvalid},
+		"issued in the future":       {signed(t, hs256, []byte(secret), func(m jwt.MapClaims) { m["iat"] = time.Now().Add(time.Hour).Unix() }), ErrInvalid},
+		"subject is no user":         {signed(t, hs256, []byte(secret), func(m jwt.MapClaims) { m["sub"] = "root" }), ErrInvalid},
+		"a refresh token":            {NewOpaque(RefreshPrefix), ErrInvalid},
+		"empty":                      {"", ErrInvalid},
+		"signature cut off":          {valid[:strings.LastIndex(valid, ".")+1], ErrInvalid},
+		"one letter of the body off": {flip(valid, strings.Index(valid, ".")+5), ErrInvalid},
+		"longer than any of ours":    {valid + strings.Repeat("A", maxTokenLength), ErrInvalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			claims, err := access.Verify(c.token)
+			if !errors.Is(err, c.want) {
+				t.Fatalf("err = %v, want %v", err, c.want)
+			}
+			if known := !errors.Is(err, ErrInvalid); known != (claims.UserID == user && claims.SessionID == session) {
+				t.Errorf("claims = %+v for %v", claims, err)
+			}
+		})
+	}
+}
+
+func flip(s string, i int) string {
+	c := byte('A')
+	if s[i] == c {
+		c = 'B'
+	}
+	return s[:i] + string(c) + s[i+1:]
+}
+
+func TestAccess_Sign(t *testing.T) {
+	old, rotated := NewAccess("old-"+secret, "", time.Minute), NewAccess(secret, "old-"+secret, time.Minute)
+	s, err := old.Sign(user, account, session)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("what it signs it verifies", func(t *testing.T) {
+		claims, err := old.Verify(s)
+		if err != nil || claims.UserID != user || claims.AccountID != account || claims.SessionID != session {
+			t.Errorf("got %+v, %v", claims, err)
+		}
+		if left := time.Until(claims.ExpiresAt); left <= 0 || left > time.Minute {
+			t.Errorf("it expires in %v", left)
+		}
+	})
+	t.Run("the previous secret still verifies after a rotation", func(t *testing.T) {
+		if _, err := rotated.Verify(s); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("without the previous secret it does not", func(t *testing.T) {
+		if _, err := NewAccess(secret, "", time.Minute).Verify(s); !errors.Is(err, ErrInvalid) {
+			t.Errorf("err = %v", err)
+		}
+	})
+	t.Run("the new secret signs", func(t *testing.T) {
+		s, err := rotated.Sign(user, account, session)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := old.Verify(s); !errors.Is(err, ErrInvalid) {
+			t.Errorf("err = %v", err)
+		}
+	})
+}
+
+func TestKeys_Recognise(t *testing.T) {
+	keys, err := NewKeys("a data key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := uuid.New()
+	key, shown := keys.New(id)
+	if got, ok := keys.Recognise(key); !ok || got != id {
+		t.Fatalf("our own key: %v, %v", got, ok)
+	}
+	if !strings.HasPrefix(key, shown) || len(shown) >= len(key)/2 {
+		t.Errorf("the shown part %q of a key of %d characters", shown, len(key))
+	}
+	if again, _ := keys.New(id); again == key {
+		t.Error("two keys of one id are the same")
+	}
+	for i := len(APIKeyPrefix); i < len(key); i++ {
+		if _, ok := keys.Recognise(flip(key, i)); ok {
+			t.Errorf("recognised with character %d changed", i)
+		}
+	}
+	other, err := NewKeys("another data key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign, _ := other.New(id)
+	for name, bad := range map[string]string{
+		"made with another DATA_KEY": foreign, "empty": "", "prefix only": APIKeyPrefix, "cut": key[:len(key)-1],
+		"longer": key + "A", "another prefix": "dx_" + key[3:],
+		"random": APIKeyPrefix + base64.RawURLEncoding.EncodeToString(make([]byte, keySize)),
+	} {
+		if _, ok := keys.Recognise(bad); ok {
+			t.Errorf("recognised: %s", name)
+		}
+	}
+}
+
+func TestNewOpaque(t *testing.T) {
+	a, b := NewOpaque(SetupPrefix), NewOpaque(SetupPrefix)
+	if a == b || !strings.HasPrefix(a, SetupPrefix) || len(a) != len(SetupPrefix)+43 {
+		t.Errorf("got %q and %q", a, b)
+	}
+	if string(Hash(a)) == string(Hash(b)) {
+		t.Error("two tokens have one hash")
+	}
+}
+
+func FuzzVerify(f *testing.F) {
+	access := NewAccess(secret, "", time.Minute)
+	f.Add("a.b.c")
+	f.Add("eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.")
+	f.Fuzz(func(t *testing.T, s string) {
+		if _, err := access.Verify(s); err == nil {
+			t.Errorf("a token that nobody signed was accepted: %q", s)
+		}
+	})
+}
