@@ -1,0 +1,176 @@
+package lifecycle_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/driftsentry/driftsentry/pkg/lifecycle"
+)
+
+var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+// journal notes what happened in which order.
+type journal struct {
+	mu      sync.Mutex
+	entries []string
+}
+
+func (j *journal) note(what string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.entries = append(j.entries, what)
+}
+
+func (j *journal) closer(what string) func(context.Context) error {
+	return func(context.Context) error { j.note(what); return nil }
+}
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestGroup_Run(t *testing.T) {
+	t.Run("everything ends in order and in-flight requests are answered", func(t *testing.T) {
+		var j journal
+		g := lifecycle.New(lifecycle.Config{DrainDelay: time.Millisecond, Timeout: time.Minute}, quiet)
+		inHandler, release := make(chan struct{}), make(chan struct{})
+		l := listen(t)
+		g.OnClose("pool", j.closer("pool"))
+		g.OnClose("cache", j.closer("cache"))
+		g.Go("worker", func(ctx context.Context) error {
+			<-ctx.Done()
+			j.note("worker")
+			return nil
+		})
+		g.OnStop("sockets", func(context.Context) error {
+			// The request is still in flight while the sockets say goodbye.
+			close(release)
+			j.note("sockets")
+			return nil
+		})
+		g.Serve("public", &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			close(inHandler)
+			<-release
+			j.note("request")
+			_, _ = io.WriteString(w, "done")
+		})}, l)
+
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- g.Run(ctx) }()
+		answer := make(chan string, 1)
+		go func() {
+			resp, err := http.Get("http://" + l.Addr().String()) //nolint:noctx // The server's own end bounds it.
+			if err != nil {
+				answer <- err.Error()
+				return
+			}
+			defer resp.Body.Close()
+			body, _ := io.ReadAll(resp.Body)
+			answer <- string(body)
+		}()
+		<-inHandler
+		if !g.Ready() {
+			t.Error("not ready while it runs")
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+		if got := <-answer; got != "done" {
+			t.Errorf("the request in flight got %q", got)
+		}
+		if g.Ready() || !g.Draining() {
+			t.Error("still ready after the end")
+		}
+		// The sockets and the request end side by side; all else has its place.
+		if got := j.entries[2:]; !slices.Equal(got, []string{"worker", "cache", "pool"}) {
+			t.Errorf("order = %v", j.entries)
+		}
+	})
+	t.Run("a worker that fails takes the service down and its error is kept", func(t *testing.T) {
+		var j journal
+		broken := errors.New("broken")
+		g := lifecycle.New(lifecycle.Config{Timeout: time.Minute}, quiet)
+		g.OnClose("pool", j.closer("pool"))
+		g.Go("feed", func(context.Context) error { return broken })
+		err := g.Run(t.Context())
+		if !errors.Is(err, broken) || !strings.Contains(err.Error(), "feed") {
+			t.Errorf("err = %v", err)
+		}
+		if !slices.Equal(j.entries, []string{"pool"}) {
+			t.Errorf("closed: %v", j.entries)
+		}
+	})
+	t.Run("a worker that returns without being told is a failure", func(t *testing.T) {
+		g := lifecycle.New(lifecycle.Config{Timeout: time.Minute}, quiet)
+		g.Go("feed", func(context.Context) error { return nil })
+		if err := g.Run(t.Context()); err == nil {
+			t.Error("no error")
+		}
+	})
+	t.Run("a step that hangs is given up and named", func(t *testing.T) {
+		g := lifecycle.New(lifecycle.Config{Timeout: 10 * time.Millisecond}, quiet)
+		hang := make(chan struct{})
+		t.Cleanup(func() { close(hang) })
+		g.OnClose("pool", func(context.Context) error { <-hang; return nil })
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		if err := g.Run(ctx); err == nil || !strings.Contains(err.Error(), "stop pool: not done") {
+			t.Errorf("err = %v", err)
+		}
+	})
+	t.Run("it serves on while it drains", func(t *testing.T) {
+		g := lifecycle.New(lifecycle.Config{DrainDelay: time.Hour, Timeout: time.Minute}, quiet)
+		l := listen(t)
+		g.Serve("public", &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if g.Draining() {
+				w.WriteHeader(http.StatusTeapot)
+			}
+		})}, l)
+		fail := make(chan struct{})
+		g.Go("trigger", func(context.Context) error { <-fail; return errors.New("enough") })
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- g.Run(ctx) }()
+		stop()
+		for !g.Draining() {
+			status(t, l) // wait by doing: each round trip lets the group go on
+		}
+		if got := status(t, l); got != http.StatusTeapot {
+			t.Errorf("status while draining = %d", got)
+		}
+		close(fail) // a part that fails cuts the delay of an hour short
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func status(t *testing.T, l net.Listener) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+l.Addr().String(), http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode
+}
