@@ -1,0 +1,71 @@
+package health_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/driftsentry/driftsentry/pkg/health"
+)
+
+func TestReporter(t *testing.T) {
+	serving, database := true, error(nil)
+	h := health.New("1.2.3", "abc", func() bool { return serving }, map[string]health.Check{
+		"database": func(context.Context) error { return database },
+	})
+	h.Detail = func() map[string]any { return map[string]any{"connections": 7} }
+
+	ask := func(t *testing.T, handler http.HandlerFunc) (int, map[string]any, string) {
+		t.Helper()
+		w := httptest.NewRecorder()
+		handler(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/health", http.NoBody))
+		var body map[string]any
+		if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
+			t.Fatal(err)
+		}
+		return w.Code, body, w.Body.String()
+	}
+
+	t.Run("all is well", func(t *testing.T) {
+		if code, body, _ := ask(t, h.Live); code != 200 || body["status"] != "alive" || body["timestamp"] == nil {
+			t.Errorf("live: %d %v", code, body)
+		}
+		code, body, _ := ask(t, h.Ready)
+		checks, _ := body["checks"].(map[string]any)
+		if code != 200 || body["status"] != "ready" || checks["database"] == nil || checks["timestamp"] == nil {
+			t.Errorf("ready: %d %v", code, body)
+		}
+		code, body, _ = ask(t, h.Detailed)
+		memory, _ := body["memory"].(map[string]any)
+		if code != 200 || body["status"] != "healthy" || body["version"] != "1.2.3" || body["connections"] != 7.0 || memory["rssMB"] == 0.0 {
+			t.Errorf("detailed: %d %v", code, body)
+		}
+	})
+	t.Run("the database is gone: not ready, alive, and nothing of the driver's text", func(t *testing.T) {
+		database = errors.New("password authentication failed for user root at 10.1.2.3")
+		defer func() { database = nil }()
+		if code, body, text := ask(t, h.Ready); code != 503 || body["status"] != "not_ready" || strings.Contains(text, "10.1.2.3") {
+			t.Errorf("ready: %d %s", code, text)
+		}
+		if code, body, text := ask(t, h.Detailed); code != 200 || body["status"] != "unhealthy" || strings.Contains(text, "10.1.2.3") {
+			t.Errorf("detailed: %d %s", code, text)
+		}
+		if code, _, _ := ask(t, h.Live); code != 200 {
+			t.Errorf("live: %d", code)
+		}
+	})
+	t.Run("draining: not ready, alive", func(t *testing.T) {
+		serving = false
+		defer func() { serving = true }()
+		if code, body, _ := ask(t, h.Ready); code != 503 || body["status"] != "not_ready" {
+			t.Errorf("ready: %d %v", code, body)
+		}
+		if code, _, _ := ask(t, h.Live); code != 200 {
+			t.Errorf("live: %d", code)
+		}
+	})
+}
