@@ -20,7 +20,8 @@ type diagnostics struct {
 
 func newDiagnostics(outputs slog.Handler, errors metric.Int64Counter) diagnostics {
 	limited := limitHandler{outputs, rate.NewLimiter(rate.Every(30*time.Second), 3), new(atomic.Int64)}
-	return diagnostics{slog.New(limited).With("module", "telemetry"), errors}
+	// Below warnings the SDK tells of each tracer and meter it makes.
+	return diagnostics{slog.New(levelHandler{limited, slog.LevelWarn}).With("module", "telemetry"), errors}
 }
 
 // Handle implements otel.ErrorHandler.

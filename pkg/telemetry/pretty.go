@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path"
 	"strconv"
 	"strings"
 	"unicode"
@@ -30,6 +31,8 @@ func prettyAttr(groups []string, a slog.Attr) slog.Attr {
 			}
 		case "span_id":
 			return slog.Attr{} // the trace ID is the one to copy
+		case "error.stack":
+			return slog.String(a.Key, shortStack(a.Value.String()))
 		}
 	}
 	switch a.Value.Kind() {
@@ -58,6 +61,17 @@ func prettyLevel(l slog.Level) slog.Attr {
 		return tint.Attr(9, slog.String(slog.LevelKey, "ERR"))
 	}
 	return tint.Attr(13, slog.String(slog.LevelKey, "FTL"))
+}
+
+// shortStack keeps the innermost few places of a formatted stack.
+func shortStack(stack string) string {
+	var places []string
+	for line := range strings.Lines(stack) {
+		if place, ok := strings.CutPrefix(line, "\t"); ok && len(places) < 5 {
+			places = append(places, path.Base(strings.TrimSpace(place)))
+		}
+	}
+	return strings.Join(places, " < ")
 }
 
 // visible writes what is not printable as Go escapes it, so that nothing from

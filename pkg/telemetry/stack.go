@@ -60,10 +60,12 @@ func origin(err error) []runtime.Frame {
 	frames := runtime.CallersFrames(traced.pcs)
 	for {
 		frame, more := frames.Next()
-		if frame.PC != 0 {
+		// What called the middleware is the same for every request.
+		edge := strings.HasSuffix(frame.Function, "/telemetry.middleware.handle")
+		if frame.PC != 0 && !edge {
 			stack = append(stack, frame)
 		}
-		if !more {
+		if !more || edge {
 			return panicked(stack)
 		}
 	}
