@@ -1,0 +1,308 @@
+package telemetry_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/driftsentry/driftsentry/pkg/telemetry"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
+)
+
+// sentryEvent is what the tests look at.
+type sentryEvent struct {
+	Release, Environment, Transaction, Level string
+	Fingerprint                              []string
+	Tags                                     map[string]string
+	User                                     map[string]any
+	Request                                  any
+	Contexts                                 struct {
+		Trace struct {
+			TraceID string `json:"trace_id"`
+			SpanID  string `json:"span_id"`
+		}
+	}
+	Breadcrumbs []struct {
+		Message, Level string
+		Data           map[string]any
+	}
+	Exception []struct {
+		Type, Value string
+		Mechanism   struct{ Handled bool }
+		Stacktrace  struct {
+			Frames []struct{ Function, Module string }
+		}
+	}
+}
+
+// sentryServer takes envelopes; Events flushes and returns those so far.
+type sentryServer struct {
+	t   *testing.T
+	rec *telemetrytest.Recorder
+	mu  sync.Mutex
+	raw []string
+}
+
+func startSentry(t *testing.T, options ...func(*telemetry.Config)) *sentryServer {
+	t.Helper()
+	s := &sentryServer{t: t}
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.raw = append(s.raw, string(body))
+	}))
+	t.Cleanup(server.Close)
+	s.rec = telemetrytest.Start(t, append([]func(*telemetry.Config){func(c *telemetry.Config) {
+		c.Sentry.DSN = strings.Replace(server.URL, "://", "://key@", 1) + "/1"
+	}}, options...)...)
+	return s
+}
+
+func (s *sentryServer) events() []sentryEvent {
+	s.t.Helper()
+	s.rec.Output() // flushes
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var events []sentryEvent
+	for _, envelope := range s.raw {
+		// The envelope's header, the item's header, the item.
+		lines := bytes.SplitN([]byte(envelope), []byte("\n"), 3)
+		var item struct{ Type string }
+		if err := json.Unmarshal(lines[1], &item); err != nil {
+			s.t.Fatalf("item header %q: %v", lines[1], err)
+		}
+		if item.Type != "event" {
+			continue
+		}
+		var event sentryEvent
+		if err := json.Unmarshal(lines[2], &event); err != nil {
+			s.t.Fatalf("event %q: %v", lines[2], err)
+		}
+		events = append(events, event)
+	}
+	return events
+}
+
+func (s *sentryServer) event() sentryEvent {
+	s.t.Helper()
+	events := s.events()
+	if len(events) != 1 {
+		s.t.Fatalf("%d events, want 1: %v", len(events), events)
+	}
+	return events[0]
+}
+
+func TestSentry_Request(t *testing.T) {
+	s := startSentry(t, func(c *telemetry.Config) { c.Environment = "staging" })
+	r := httptest.NewRequest("GET", "/things/7?q=private", strings.NewReader("private body"))
+	r.Header.Set("Cookie", "session=private")
+	r.Header.Set("X-Other", "private")
+	w := serve(s.rec, telemetry.HTTPOptions{}, r, get("/things/{id}", func(w http.ResponseWriter, r *http.Request) {
+		telemetry.SetUser(r.Context(), "u-1", "a-1", "admin")
+		for i := range 40 {
+			s.rec.Logger().With("module", "m").WithGroup("g").InfoContext(r.Context(), "step", "n", i, "password", "private")
+		}
+		err := fmt.Errorf("read thing: %w", telemetry.WithStack(errors.New("dial postgres://app:private@db/x: refused")))
+		telemetry.SetError(r.Context(), "INTERNAL_SERVER_ERROR", err, true)
+		w.WriteHeader(http.StatusInternalServerError)
+	}))
+
+	e := s.event()
+	span := s.rec.Span("GET /things/{id}")
+	if e.Contexts.Trace.TraceID != w.Header().Get("X-Correlation-ID") || e.Contexts.Trace.SpanID != span.SpanContext.SpanID().String() {
+		t.Errorf("trace %v, want that of span %v", e.Contexts.Trace, span.SpanContext)
+	}
+	if e.Release != "1.2.3" || e.Environment != "staging" || e.Transaction != "GET /things/{id}" || e.Level != "error" {
+		t.Errorf("event: %+v", e)
+	}
+	if diff := cmp.Diff(map[string]any{"id": "u-1"}, e.User); diff != "" {
+		t.Errorf("user: %s", diff)
+	}
+	wantTags := map[string]string{
+		"service": "test", "http.request.method": "GET", "http.route": "/things/{id}",
+		"http.response.status_code": "500", "error.code": "INTERNAL_SERVER_ERROR",
+	}
+	if diff := cmp.Diff(wantTags, e.Tags); diff != "" {
+		t.Errorf("tags: %s", diff)
+	}
+	if len(e.Breadcrumbs) != 30 {
+		t.Fatalf("%d breadcrumbs, want the last 30", len(e.Breadcrumbs))
+	}
+	last := e.Breadcrumbs[29]
+	if diff := cmp.Diff(map[string]any{"module": "m", "g.n": 39.0, "g.password": "[redacted]", "userId": "u-1", "accountId": "a-1", "role": "admin"}, last.Data); diff != "" || last.Message != "step" {
+		t.Errorf("last breadcrumb %v: %s", last, diff)
+	}
+	exception := e.Exception[0]
+	frames := exception.Stacktrace.Frames
+	if exception.Type != "*errors.errorString" || len(frames) == 0 || !strings.HasPrefix(frames[len(frames)-1].Function, "TestSentry_Request") {
+		t.Errorf("exception: %+v", exception)
+	}
+	if !exception.Mechanism.Handled {
+		t.Error("an error was taken for a panic")
+	}
+	if want := "github.com/driftsentry/driftsentry/pkg/telemetry_test.TestSentry_Request.func2"; len(e.Fingerprint) != 2 || e.Fingerprint[0] != exception.Type || e.Fingerprint[1] != want {
+		t.Errorf("fingerprint is %v, want the kind and %s", e.Fingerprint, want)
+	}
+	if raw := strings.Join(s.raw, ""); e.Request != nil || strings.Contains(raw, "private") {
+		t.Errorf("something private was sent:\n%s", raw)
+	}
+	if sample(t, s.rec.Metrics(), "telemetry_sentry_events_total", `outcome="sent"`) == "" {
+		t.Errorf("the event was not counted:\n%s", s.rec.Metrics())
+	}
+}
+
+func TestSentry_Panic(t *testing.T) {
+	s := startSentry(t)
+	serve(s.rec, telemetry.HTTPOptions{}, httptest.NewRequest("GET", "/", nil), get("/", func(http.ResponseWriter, *http.Request) {
+		var none map[string]int
+		none["x"] = 1
+	}))
+	e := s.event()
+	if exception := e.Exception[0]; exception.Mechanism.Handled || !strings.Contains(exception.Value, "nil map") {
+		t.Errorf("exception: %+v", exception)
+	}
+	if !strings.Contains(e.Fingerprint[1], "TestSentry_Panic") {
+		t.Errorf("fingerprint is %v", e.Fingerprint)
+	}
+}
+
+func TestSentry_OnlyTheUnexpected(t *testing.T) {
+	s := startSentry(t)
+	serve(s.rec, telemetry.HTTPOptions{}, httptest.NewRequest("GET", "/", nil), get("/", func(w http.ResponseWriter, r *http.Request) {
+		telemetry.SetError(r.Context(), "NOT_FOUND", errors.New("no such thing"), false)
+		w.WriteHeader(http.StatusNotFound)
+	}))
+	ctx, leave := context.WithCancel(t.Context())
+	serve(s.rec, telemetry.HTTPOptions{}, httptest.NewRequest("GET", "/", nil).WithContext(ctx), get("/", func(w http.ResponseWriter, r *http.Request) {
+		leave()
+		telemetry.SetError(r.Context(), "INTERNAL_SERVER_ERROR", fmt.Errorf("query: %w", r.Context().Err()), true)
+		w.WriteHeader(http.StatusInternalServerError)
+	}))
+	if events := s.events(); len(events) > 0 {
+		t.Errorf("events: %v", events)
+	}
+}
+
+func TestTelemetry_Report(t *testing.T) {
+	t.Run("the_same_error_once", func(t *testing.T) {
+		s := startSentry(t)
+		ctx, span := s.rec.Tracer().Start(t.Context(), "work")
+		err := telemetry.WithStack(errors.New("boom"))
+		s.rec.Report(ctx, err, slog.String("job", "sweep"))
+		s.rec.Report(ctx, fmt.Errorf("again: %w", err))
+		span.End()
+		e := s.event()
+		if e.Contexts.Trace.TraceID != span.SpanContext().TraceID().String() || e.Tags["job"] != "sweep" {
+			t.Errorf("event: %+v", e)
+		}
+		line := s.rec.Log("unexpected error")
+		if line["error.message"] != "boom" || line["job"] != "sweep" || line["trace_id"] != e.Contexts.Trace.TraceID {
+			t.Errorf("line: %v", line)
+		}
+		if events := s.rec.Span("work").Events; len(events) != 1 || events[0].Name != "exception" {
+			t.Errorf("span events: %v", events)
+		}
+	})
+
+	t.Run("no_more_than_the_limit", func(t *testing.T) {
+		s := startSentry(t, func(c *telemetry.Config) { c.Sentry.MaxEventsPerMinute = 3 })
+		for i := range 10 {
+			s.rec.Report(t.Context(), fmt.Errorf("boom %d", i))
+		}
+		if events := s.events(); len(events) != 3 {
+			t.Errorf("%d events, want 3", len(events))
+		}
+		if got := sample(t, s.rec.Metrics(), "telemetry_sentry_events_total", `outcome="limited"`); !strings.HasSuffix(got, " 7.0") {
+			t.Errorf("limited: %q, want 7", got)
+		}
+		if got := strings.Count(s.rec.Output(), "unexpected error"); got != 10 {
+			t.Errorf("%d lines, want 10", got)
+		}
+	})
+
+	t.Run("nil_is_nothing", func(t *testing.T) {
+		rec := telemetrytest.Start(t)
+		rec.Report(t.Context(), nil)
+		if out := rec.Output(); out != "" {
+			t.Errorf("wrote %s", out)
+		}
+	})
+}
+
+func TestTelemetry_Recover(t *testing.T) {
+	s := startSentry(t)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer s.rec.Recover(t.Context())
+		panic("in a goroutine")
+	})
+	wg.Wait()
+	if e := s.event(); e.Exception[0].Value != "panic: in a goroutine" || !strings.Contains(e.Fingerprint[1], "TestTelemetry_Recover") {
+		t.Errorf("event: %+v", e)
+	}
+
+	cause := errors.New("cause")
+	err := func() (err error) {
+		defer s.rec.RecoverTo(&err)
+		panic(cause)
+	}()
+	if !errors.Is(err, cause) {
+		t.Errorf("got %v, want it to wrap the panic's value", err)
+	}
+	if len(s.events()) != 1 {
+		t.Error("RecoverTo reported by itself")
+	}
+}
+
+func TestSentry_Hangs(t *testing.T) {
+	hang := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang }))
+	defer server.Close()
+	defer close(hang)
+	tel, err := telemetry.Start(t.Context(), telemetry.Config{
+		ServiceName: "test", Log: telemetry.LogConfig{Output: io.Discard}, ShutdownTimeout: 100 * time.Millisecond,
+		Sentry: telemetry.SentryConfig{DSN: strings.Replace(server.URL, "://", "://key@", 1) + "/1"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	router := chi.NewRouter()
+	router.Use(tel.HTTP(telemetry.HTTPOptions{}))
+	router.Get("/", func(http.ResponseWriter, *http.Request) { panic("boom") })
+	for range 200 {
+		w := httptest.NewRecorder()
+		router.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		if w.Code != 500 {
+			t.Fatalf("answer %d", w.Code)
+		}
+	}
+	if err := tel.Shutdown(t.Context()); err == nil || !strings.Contains(err.Error(), "flush Sentry") {
+		t.Errorf("Shutdown: %v, want that events were left", err)
+	}
+}
+
+func TestStart_InvalidDSN(t *testing.T) {
+	_, err := telemetry.Start(t.Context(), telemetry.Config{
+		ServiceName: "test", Log: telemetry.LogConfig{Output: io.Discard}, Sentry: telemetry.SentryConfig{DSN: "nonsense-private"},
+	})
+	if err == nil || strings.Contains(err.Error(), "private") {
+		t.Errorf("got %v, want an error without the DSN", err)
+	}
+}
