@@ -62,8 +62,7 @@ func TestStart_after_a_crash(t *testing.T) {
 
 	t.Run("in the middle of initdb, starts afresh", func(t *testing.T) {
 		fresh := clusterDir(t)
-		half := filepath.Join(fresh, "data.new", "base")
-		if err := os.MkdirAll(half, 0o700); err != nil {
+		if err := os.MkdirAll(filepath.Join(fresh, "data.new", "base"), 0o755); err != nil {
 			t.Fatal(err)
 		}
 		c, _ := start(t, fresh)
