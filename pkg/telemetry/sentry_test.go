@@ -3,7 +3,6 @@ package telemetry_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,89 +17,36 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/driftsentry/driftsentry/pkg/sentrytest"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
 )
 
-// sentryEvent is what the tests look at.
-type sentryEvent struct {
-	Release, Environment, Transaction, Level string
-	Fingerprint                              []string
-	Tags                                     map[string]string
-	User                                     map[string]any
-	Request                                  any
-	Contexts                                 struct {
-		Trace struct {
-			TraceID string `json:"trace_id"`
-			SpanID  string `json:"span_id"`
-		}
-	}
-	Breadcrumbs []struct {
-		Message, Level string
-		Data           map[string]any
-	}
-	Exception []struct {
-		Type, Value string
-		Mechanism   struct{ Handled bool }
-		Stacktrace  struct {
-			Frames []struct{ Function, Module string }
-		}
-	}
-}
-
-// sentryServer takes envelopes; Events flushes and returns those so far.
-type sentryServer struct {
+// sentryFixture is a recorder that reports to a Sentry of its own.
+type sentryFixture struct {
+	*sentrytest.Receiver
 	t   *testing.T
 	rec *telemetrytest.Recorder
-	mu  sync.Mutex
-	raw []string
 }
 
-func startSentry(t *testing.T, options ...func(*telemetry.Config)) *sentryServer {
+func startSentry(t *testing.T, options ...func(*telemetry.Config)) sentryFixture {
 	t.Helper()
-	s := &sentryServer{t: t}
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Error(err)
-		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.raw = append(s.raw, string(body))
-	}))
-	t.Cleanup(server.Close)
-	s.rec = telemetrytest.Start(t, append([]func(*telemetry.Config){func(c *telemetry.Config) {
-		c.Sentry.DSN = strings.Replace(server.URL, "://", "://key@", 1) + "/1"
-	}}, options...)...)
-	return s
+	receiver := sentrytest.Start(t)
+	rec := telemetrytest.Start(t, append([]func(*telemetry.Config){func(c *telemetry.Config) { c.Sentry.DSN = receiver.DSN() }}, options...)...)
+	return sentryFixture{receiver, t, rec}
 }
 
-func (s *sentryServer) events() []sentryEvent {
+// events are all the events so far.
+func (s sentryFixture) events() []sentrytest.Event {
 	s.t.Helper()
-	s.rec.Output() // flushes
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var events []sentryEvent
-	for _, envelope := range s.raw {
-		// The envelope's header, the item's header, the item.
-		lines := bytes.SplitN([]byte(envelope), []byte("\n"), 3)
-		var item struct{ Type string }
-		if err := json.Unmarshal(lines[1], &item); err != nil {
-			s.t.Fatalf("item header %q: %v", lines[1], err)
-		}
-		if item.Type != "event" {
-			continue
-		}
-		var event sentryEvent
-		if err := json.Unmarshal(lines[2], &event); err != nil {
-			s.t.Fatalf("event %q: %v", lines[2], err)
-		}
-		events = append(events, event)
+	if err := s.rec.Flush(s.t.Context()); err != nil {
+		s.t.Fatal(err)
 	}
-	return events
+	return s.Events()
 }
 
-func (s *sentryServer) event() sentryEvent {
+// event is the only event so far.
+func (s sentryFixture) event() sentrytest.Event {
 	s.t.Helper()
 	events := s.events()
 	if len(events) != 1 {
@@ -126,8 +72,8 @@ func TestSentry_Request(t *testing.T) {
 
 	e := s.event()
 	span := s.rec.Span("GET /things/{id}")
-	if e.Contexts.Trace.TraceID != w.Header().Get("X-Correlation-ID") || e.Contexts.Trace.SpanID != span.SpanContext.SpanID().String() {
-		t.Errorf("trace %v, want that of span %v", e.Contexts.Trace, span.SpanContext)
+	if e.TraceID() != w.Header().Get("X-Correlation-ID") || e.Contexts["trace"]["span_id"] != span.SpanContext.SpanID().String() {
+		t.Errorf("trace %v, want that of span %v", e.Contexts["trace"], span.SpanContext)
 	}
 	if e.Release != "1.2.3" || e.Environment != "staging" || e.Transaction != "GET /things/{id}" || e.Level != "error" {
 		t.Errorf("event: %+v", e)
@@ -146,22 +92,23 @@ func TestSentry_Request(t *testing.T) {
 		t.Fatalf("%d breadcrumbs, want the last 30", len(e.Breadcrumbs))
 	}
 	last := e.Breadcrumbs[29]
-	if diff := cmp.Diff(map[string]any{"module": "m", "g.n": 39.0, "g.password": "[redacted]", "userId": "u-1", "accountId": "a-1", "role": "admin"}, last.Data); diff != "" || last.Message != "step" {
+	wantData := map[string]any{"module": "m", "g.n": 39.0, "g.password": "[redacted]", "userId": "u-1", "accountId": "a-1", "role": "admin"}
+	if diff := cmp.Diff(wantData, last["data"]); diff != "" || last["message"] != "step" {
 		t.Errorf("last breadcrumb %v: %s", last, diff)
 	}
 	exception := e.Exception[0]
 	frames := exception.Stacktrace.Frames
-	if exception.Type != "*errors.errorString" || len(frames) == 0 || !strings.HasPrefix(frames[len(frames)-1].Function, "TestSentry_Request") {
+	if exception.Type != "*errors.errorString" || len(frames) == 0 || frames[len(frames)-1]["function"] != "TestSentry_Request.func2" {
 		t.Errorf("exception: %+v", exception)
 	}
-	if !exception.Mechanism.Handled {
-		t.Error("an error was taken for a panic")
+	if !bytes.Contains(e.Raw, []byte(`"handled":true`)) {
+		t.Errorf("an error was taken for a panic: %s", e.Raw)
 	}
 	if want := "github.com/driftsentry/driftsentry/pkg/telemetry_test.TestSentry_Request.func2"; len(e.Fingerprint) != 2 || e.Fingerprint[0] != exception.Type || e.Fingerprint[1] != want {
 		t.Errorf("fingerprint is %v, want the kind and %s", e.Fingerprint, want)
 	}
-	if raw := strings.Join(s.raw, ""); e.Request != nil || strings.Contains(raw, "private") {
-		t.Errorf("something private was sent:\n%s", raw)
+	if e.Request != nil || bytes.Contains(s.Bytes(), []byte("private")) {
+		t.Errorf("something private was sent:\n%s", s.Bytes())
 	}
 	if sample(t, s.rec.Metrics(), "telemetry_sentry_events_total", `outcome="sent"`) == "" {
 		t.Errorf("the event was not counted:\n%s", s.rec.Metrics())
@@ -175,8 +122,8 @@ func TestSentry_Panic(t *testing.T) {
 		none["x"] = 1
 	}))
 	e := s.event()
-	if exception := e.Exception[0]; exception.Mechanism.Handled || !strings.Contains(exception.Value, "nil map") {
-		t.Errorf("exception: %+v", exception)
+	if !strings.Contains(e.Exception[0].Value, "nil map") || !bytes.Contains(e.Raw, []byte(`"handled":false`)) {
+		t.Errorf("event: %s", e.Raw)
 	}
 	if !strings.Contains(e.Fingerprint[1], "TestSentry_Panic") {
 		t.Errorf("fingerprint is %v", e.Fingerprint)
@@ -209,11 +156,11 @@ func TestTelemetry_Report(t *testing.T) {
 		s.rec.Report(ctx, fmt.Errorf("again: %w", err))
 		span.End()
 		e := s.event()
-		if e.Contexts.Trace.TraceID != span.SpanContext().TraceID().String() || e.Tags["job"] != "sweep" {
+		if e.TraceID() != span.SpanContext().TraceID().String() || e.Tags["job"] != "sweep" {
 			t.Errorf("event: %+v", e)
 		}
 		line := s.rec.Log("unexpected error")
-		if line["error.message"] != "boom" || line["job"] != "sweep" || line["trace_id"] != e.Contexts.Trace.TraceID {
+		if line["error.message"] != "boom" || line["job"] != "sweep" || line["trace_id"] != e.TraceID() {
 			t.Errorf("line: %v", line)
 		}
 		if events := s.rec.Span("work").Events; len(events) != 1 || events[0].Name != "exception" {
@@ -272,13 +219,12 @@ func TestTelemetry_Recover(t *testing.T) {
 }
 
 func TestSentry_Hangs(t *testing.T) {
-	hang := make(chan struct{})
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang }))
-	defer server.Close()
-	defer close(hang)
+	receiver := sentrytest.Start(t)
+	receiver.Hang()
+	defer receiver.Resume()
 	tel, err := telemetry.Start(t.Context(), telemetry.Config{
 		ServiceName: "test", Log: telemetry.LogConfig{Output: io.Discard}, ShutdownTimeout: 100 * time.Millisecond,
-		Sentry: telemetry.SentryConfig{DSN: strings.Replace(server.URL, "://", "://key@", 1) + "/1"},
+		Sentry: telemetry.SentryConfig{DSN: receiver.DSN()},
 	})
 	if err != nil {
 		t.Fatal(err)
