@@ -49,7 +49,7 @@ func (tr *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 			tr.fail(r, op, "a request that is not what the document says, nor marked as wrong on purpose", mistake, nil)
 		}
 	}
-	res, err := tr.base.RoundTrip(r) //nolint:bodyclose // The caller closes it.
+	res, err := tr.base.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}

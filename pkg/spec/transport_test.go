@@ -142,7 +142,7 @@ func TestTransport_Responses(t *testing.T) {
 }
 
 // do makes one exchange through Transport, with credentials unless the header takes them away.
-func do(t *testing.T, ctx context.Context, handler http.Handler, method, path, body string, header http.Header) (*recorder, string) { //nolint:revive // t first, as everywhere in tests.
+func do(t *testing.T, ctx context.Context, handler http.Handler, method, path, body string, header http.Header) (*recorder, string) {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
@@ -155,9 +155,7 @@ func do(t *testing.T, ctx context.Context, handler http.Handler, method, path, b
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	for name, values := range header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, header)
 	res, err := Transport(fake, http.DefaultTransport).RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
