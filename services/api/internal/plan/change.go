@@ -1,0 +1,150 @@
+package plan
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"slices"
+)
+
+// driftEntry reads one element of resource_drift in pass 1.
+func (s *scan) driftEntry(path string) error {
+	_, err := s.entry(path, OriginDrift, true)
+	return err
+}
+
+// changeEntry reads one element of resource_changes in pass 1.
+func (s *scan) changeEntry(path string) error {
+	e, err := s.entry(path, OriginChange, s.opt.Changes)
+	if err != nil {
+		return err
+	}
+	s.planned[e.id()] = e.planned()
+	s.present[withoutKeys(e.address)] = true
+	return nil
+}
+
+// entry collects what an entry tells about secrets and names, and keeps its bytes when it may be a change.
+func (s *scan) entry(path string, origin Origin, keep bool) (*entry, error) {
+	raw, err := s.raw(path)
+	if err != nil {
+		return nil, err
+	}
+	e, err := readEntry(&s.tree, raw, path)
+	if err != nil {
+		return nil, err
+	}
+	if s.seen[e.id()] {
+		return nil, invalid(path+".address", "is in the list twice")
+	}
+	s.seen[e.id()] = true
+
+	s.collect(e.before, e.after, e.masks, false)
+	for _, name := range [...]string{e.address, e.previous, e.typ, region(e.before, e.masks), region(e.after, e.masks)} {
+		s.spare(name)
+	}
+	if move := (Move{e.previous, e.address}); e.previous != "" && e.previous != e.address && !s.moved[move] {
+		s.moved[move] = true
+		s.out.Moves = append(s.out.Moves, move)
+	}
+	if keep && e.differs() {
+		s.kept = append(s.kept, keptEntry{bytes.Clone(raw), origin, path})
+	}
+	return e, nil
+}
+
+// deferredEntry reads one of deferred_changes, which are no changes yet but may mark secrets.
+func (s *scan) deferredEntry(path string) error {
+	n, err := s.value(path)
+	if err != nil {
+		return err
+	}
+	change := n.get([]byte("resource_change")).get([]byte("change"))
+	masks, err := readMasks(change, path+".resource_change.change")
+	if err != nil {
+		return err
+	}
+	s.collect(change.get([]byte("before")), change.get([]byte("after")), masks, false)
+	return nil
+}
+
+// finish is pass 2: every mask is known, so the kept entries can become changes.
+func (s *scan) finish() (*Plan, error) {
+	if err := s.variableValues(); err != nil {
+		return nil, err
+	}
+	s.out.Covered = s.covered()
+	c := newComparer(s.names, newIndex(s.secrets, s.spared), s.opt.Key)
+	s.secrets = nil
+	// Drift first, whatever the order of the two lists: the change that would undo it says nothing new.
+	slices.SortStableFunc(s.kept, func(x, y keptEntry) int { return -cmp.Compare(x.origin, y.origin) })
+	drifted := map[string]bool{}
+	for i := range s.kept {
+		k := &s.kept[i]
+		e, err := readEntry(&s.tree, k.raw, k.path)
+		if err != nil {
+			return nil, err
+		}
+		if drifted[e.id()] {
+			continue
+		}
+		if change, ok := c.change(e, k.origin); ok {
+			drifted[e.id()] = k.origin == OriginDrift
+			change.PlannedAction = s.planned[e.id()]
+			s.out.Changes = append(s.out.Changes, change)
+		}
+		k.raw = nil // the collector may have it while the rest is read
+	}
+	return &s.out, nil
+}
+
+// covered reports whether resource_changes names every managed resource of the configuration, which a targeted plan does
+// not. A resource with no instances counts as not covered, to be safe.
+func (s *scan) covered() bool {
+	if len(s.present) == 0 || s.out.Slimmed {
+		return false
+	}
+	for resource := range s.configured {
+		if !s.present[resource] {
+			return false
+		}
+	}
+	return true
+}
+
+// change compares and redacts one entry; it is none when nothing differs. In resource_drift the recorded state comes
+// before and reality after; in resource_changes reality comes before and what the configuration asks for after.
+func (c *comparer) change(e *entry, origin Origin) (Change, bool) {
+	expected, actual := e.before, e.after
+	if origin == OriginChange {
+		expected, actual = e.after, e.before
+	}
+	c.compare(expected, actual, e.unknown, e.masks)
+	if len(c.differences) == 0 {
+		return Change{}, false
+	}
+	where := region(actual, e.masks)
+	if where == "" {
+		where = region(expected, e.masks)
+	}
+	return Change{
+		Origin:          origin,
+		Address:         e.address,
+		PreviousAddress: e.previous,
+		Deposed:         e.deposed,
+		Type:            e.typ,
+		Name:            e.name,
+		Provider:        provider(e.provider),
+		Mode:            e.mode,
+		Region:          where,
+		Actions:         e.actions,
+		Expected:        state(c.expected),
+		Actual:          state(c.actual),
+		Difference:      c.json(),
+		Severity:        severity(e.typ, e.actions, c.attributes, expected, actual),
+		Hash:            c.mac.Sum(nil),
+	}, true
+}
+
+// state is a copy of what the comparer wrote, which is nothing for a resource that is not there.
+func state(b []byte) json.RawMessage { return appendOrNull(make([]byte, 0, max(len(b), 4)), b) }

@@ -1,0 +1,335 @@
+package plan
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/json"
+	"hash"
+	"slices"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// hashDomain keeps these HMACs apart from others made with the same key, and from those of a later definition.
+const hashDomain = "driftsentry.plan.difference.v1\n"
+
+// comparer walks the two states of a resource side by side. In that one walk it writes both states redacted, notes where
+// they differ, and hashes the differences before redaction.
+type comparer struct {
+	names   names
+	secrets *index
+	mac     hash.Hash
+
+	expected, actual []byte // redacted so far
+	path             []byte // as it is shown
+	rawPath          []byte // before redaction
+	differences      []difference
+	attributes       [][]byte // the top-level attributes that differ, each once, before redaction
+	scratch          []byte
+}
+
+// difference is one path at which the states differ, with the places of its values in the comparer's two buffers.
+type difference struct {
+	path             string
+	expected, actual span
+}
+
+type span struct{ from, to int }
+
+func newComparer(names names, secrets *index, key []byte) *comparer {
+	return &comparer{names: names, secrets: secrets, mac: hmac.New(sha256.New, key)}
+}
+
+// compare is the whole walk. masks covers both states; unknown is shaped like the expected state.
+func (c *comparer) compare(expected, actual, unknown *node, masks cover) {
+	c.expected, c.actual = c.expected[:0], c.actual[:0]
+	c.path, c.rawPath = c.path[:0], c.rawPath[:0]
+	c.differences, c.attributes = c.differences[:0], c.attributes[:0]
+	c.mac.Reset()
+	c.mac.Write([]byte(hashDomain))
+	if masks.hides(expected) || masks.hides(actual) {
+		masks = everyMember(expected, actual)
+	}
+	c.value(expected, actual, unknown, masks, false, true)
+}
+
+// everyMember covers each attribute of a resource that is masked as a whole, since an attribute's name is no secret.
+func everyMember(e, a *node) cover {
+	mask := node{kind: '{'}
+	for name := range members(e, a) {
+		mask.kids = append(mask.kids, node{kind: 't', name: name})
+	}
+	return cover{&mask}
+}
+
+// value writes one place of both states. record is false within what has been compared as a whole.
+func (c *comparer) value(e, a, unknown *node, masks cover, named, record bool) {
+	record = record && !unknown.is('t')
+	fromE, fromA := len(c.expected), len(c.actual)
+	whole := record
+	switch {
+	case masks.hides(e) || masks.hides(a):
+		c.expected = appendHidden(c.expected, e)
+		c.actual = appendHidden(c.actual, a)
+	case e.is('{') && (a.is('{') || a.empty()) || a.is('{') && e.empty():
+		whole = false
+		c.object(e, a, unknown, masks, named, record)
+	case e.is('[') && a.is('['):
+		whole = record && !(len(e.kids) == len(a.kids) && (hasContainer(e) || hasContainer(a)))
+		c.list(e, a, unknown, masks, named, record && !whole)
+	case e.is('[') || a.is('[') || e.is('{') || a.is('{'): // values of different kinds
+		c.one(e, nil, masks, named)
+		c.one(nil, a, masks, named)
+	default:
+		c.expected = c.appendScalar(c.expected, e, named)
+		c.actual = c.appendScalar(c.actual, a, named)
+	}
+	if whole && !same(e, a, unknown) {
+		c.record(e, a, span{fromE, len(c.expected)}, span{fromA, len(c.actual)})
+	}
+}
+
+// one writes a value that has no counterpart.
+func (c *comparer) one(e, a *node, masks cover, named bool) {
+	n := cmp.Or(e, a)
+	switch {
+	case n.is('{'):
+		c.object(e, a, nil, masks, named, false)
+	case n.is('['):
+		c.list(e, a, nil, masks, named, false)
+	default:
+		c.value(e, a, nil, masks, named, false)
+	}
+}
+
+func (c *comparer) object(e, a, unknown *node, masks cover, named, record bool) {
+	pair := c.names.valueNamed(e) || c.names.valueNamed(a)
+	c.expected = c.open(c.expected, e, '{', named)
+	c.actual = c.open(c.actual, a, '{', named)
+	firstE, firstA := len(c.expected), len(c.actual)
+	mark, rawMark := len(c.path), len(c.rawPath)
+	for _, m := range c.shown(e, a) {
+		top := mark == 0
+		known := len(c.differences)
+		if m.e != nil {
+			c.expected = appendName(c.expected, m.shown, len(c.expected) > firstE)
+		}
+		if m.a != nil {
+			c.actual = appendName(c.actual, m.shown, len(c.actual) > firstA)
+		}
+		c.path = appendStep(c.path, m.shown)
+		c.rawPath = appendStep(c.rawPath, m.name)
+		c.value(m.e, m.a, unknown.get(m.name), masks.member(m.name),
+			named || c.names.sensitive(m.name) || pair && isValue(m.name), record)
+		c.path, c.rawPath = c.path[:mark], c.rawPath[:rawMark]
+		if top && len(c.differences) > known {
+			c.attributes = append(c.attributes, m.name)
+		}
+	}
+	c.expected = closeWith(c.expected, e, '{', '}')
+	c.actual = closeWith(c.actual, a, '{', '}')
+}
+
+func (c *comparer) list(e, a, unknown *node, masks cover, named, record bool) {
+	c.expected = c.open(c.expected, e, '[', named)
+	c.actual = c.open(c.actual, a, '[', named)
+	mark, rawMark := len(c.path), len(c.rawPath)
+	element := masks.elements(e, a)
+	for i := range max(e.len(), a.len()) {
+		if i > 0 && i < e.len() {
+			c.expected = append(c.expected, ',')
+		}
+		if i > 0 && i < a.len() {
+			c.actual = append(c.actual, ',')
+		}
+		c.path = appendIndex(c.path, i)
+		c.rawPath = appendIndex(c.rawPath, i)
+		c.value(e.at(i), a.at(i), unknown.at(i), element(i), named, record)
+		c.path, c.rawPath = c.path[:mark], c.rawPath[:rawMark]
+	}
+	c.expected = closeWith(c.expected, e, '[', ']')
+	c.actual = closeWith(c.actual, a, '[', ']')
+}
+
+// record notes a difference. What is hashed is framed by the quoting, and blind to what the comparison is blind to.
+func (c *comparer) record(e, a *node, inE, inA span) {
+	c.differences = append(c.differences, difference{string(c.path), inE, inA})
+	b := appendQuote(c.scratch[:0], c.rawPath)
+	b = append(b, ':')
+	b = e.appendCanonical(b)
+	b = append(b, ',')
+	b = a.appendCanonical(b)
+	b = append(b, '\n')
+	c.mac.Write(b)
+	c.scratch = b
+}
+
+// shownMember is a member of an object on both sides, under the name it is shown with.
+type shownMember struct {
+	name, shown []byte
+	e, a        *node
+}
+
+// shown are the members that two objects have between them, in the order of the names they are shown with. Masked names
+// are numbered where there are several, for no two may be the same.
+func (c *comparer) shown(e, a *node) []shownMember {
+	list := make([]shownMember, 0, max(e.len(), a.len()))
+	masked := false
+	for name, m := range members(e, a) {
+		shown := name
+		if c.hidden(name) {
+			shown, masked = nil, true
+		}
+		list = append(list, shownMember{name, shown, m[0], m[1]})
+	}
+	if !masked {
+		return list
+	}
+	taken := make(map[string]bool, len(list))
+	for _, m := range list {
+		taken[string(m.shown)] = true
+	}
+	number := 1
+	for i := range list {
+		if list[i].shown != nil {
+			continue
+		}
+		shown := Redacted
+		for taken[shown] {
+			number++
+			shown = "[redacted " + strconv.Itoa(number) + "]"
+		}
+		taken[shown] = true
+		list[i].shown = []byte(shown)
+	}
+	slices.SortFunc(list, func(x, y shownMember) int { return bytes.Compare(x.shown, y.shown) })
+	return list
+}
+
+// hidden reports whether a string or a name has to be masked for what it contains.
+func (c *comparer) hidden(text []byte) bool {
+	return c.secrets.masks(text) || looksSecret(text)
+}
+
+func (c *comparer) appendScalar(b []byte, n *node, named bool) []byte {
+	if n == nil {
+		return b
+	}
+	switch n.kind {
+	case 'n':
+		return append(b, "null"...)
+	case 't':
+		return append(b, "true"...)
+	case 'f':
+		return append(b, "false"...)
+	case '0':
+		return append(b, n.text...)
+	case '"':
+		if len(n.text) > 0 && (named || c.hidden(n.text)) {
+			return appendQuote(b, Redacted)
+		}
+		return appendQuote(b, n.text)
+	}
+	// An empty object or list whose counterpart is of another kind.
+	if n.kind == '{' {
+		return append(b, "{}"...)
+	}
+	return append(b, "[]"...)
+}
+
+// appendHidden writes what a mask covers. That there is nothing is no secret; what there is, is one, its shape included.
+func appendHidden(b []byte, n *node) []byte {
+	switch {
+	case n == nil:
+		return b
+	case n.kind == 'n':
+		return append(b, "null"...)
+	case n.kind == '"' && len(n.text) == 0:
+		return append(b, `""`...)
+	case n.kind == '{' && len(n.kids) == 0:
+		return append(b, "{}"...)
+	case n.kind == '[' && len(n.kids) == 0:
+		return append(b, "[]"...)
+	}
+	return appendQuote(b, Redacted)
+}
+
+// open starts a container on the side that has one; the other side has nothing, or its own way of saying so.
+func (c *comparer) open(b []byte, n *node, kind jsontext.Kind, named bool) []byte {
+	if n.is(kind) {
+		return append(b, byte(kind))
+	}
+	return c.appendScalar(b, n, named)
+}
+
+func closeWith(b []byte, n *node, kind jsontext.Kind, end byte) []byte {
+	if n.is(kind) {
+		return append(b, end)
+	}
+	return b
+}
+
+func hasContainer(n *node) bool {
+	return slices.ContainsFunc(n.kids, func(k node) bool { return k.kind == '{' || k.kind == '[' })
+}
+
+func appendName(b, name []byte, comma bool) []byte {
+	if comma {
+		b = append(b, ',')
+	}
+	return append(appendQuote(b, name), ':')
+}
+
+// appendStep goes down to a member as Terraform writes it: tags.env, or tags["kubernetes.io/name"].
+func appendStep(path, name []byte) []byte {
+	if isIdentifier(name) {
+		if len(path) > 0 {
+			path = append(path, '.')
+		}
+		return append(path, name...)
+	}
+	path = append(path, '[')
+	path = appendQuote(path, name)
+	return append(path, ']')
+}
+
+func appendIndex(path []byte, i int) []byte {
+	path = append(path, '[')
+	path = strconv.AppendInt(path, int64(i), 10)
+	return append(path, ']')
+}
+
+func isIdentifier(name []byte) bool {
+	for i, ch := range name {
+		letter := 'a' <= ch && ch <= 'z' || 'A' <= ch && ch <= 'Z' || ch == '_'
+		if !letter && (i == 0 || ch != '-' && (ch < '0' || ch > '9')) {
+			return false
+		}
+	}
+	return len(name) > 0
+}
+
+// json is the difference as it is stored: an object by path, sorted.
+func (c *comparer) json() json.RawMessage {
+	slices.SortFunc(c.differences, func(x, y difference) int { return cmp.Compare(x.path, y.path) })
+	b := []byte{'{'}
+	for i, d := range c.differences {
+		b = appendName(b, []byte(d.path), i > 0)
+		b = append(b, `{"expected":`...)
+		b = appendOrNull(b, c.expected[d.expected.from:d.expected.to])
+		b = append(b, `,"actual":`...)
+		b = appendOrNull(b, c.actual[d.actual.from:d.actual.to])
+		b = append(b, '}')
+	}
+	return append(b, '}')
+}
+
+func appendOrNull(b, value []byte) []byte {
+	if len(value) == 0 {
+		return append(b, "null"...)
+	}
+	return append(b, value...)
+}

@@ -1,0 +1,210 @@
+package plan
+
+import (
+	"maps"
+	"slices"
+)
+
+// cover is the masks that lie over one value: those of both sides, since what either side calls sensitive is. A mask is
+// false, true for the whole subtree, or an object or list shaped like the value.
+type cover []*node
+
+// hides reports whether all of a value of this kind is covered. A mask that has another shape than the value cannot say
+// which part it means, so it covers everything if it covers anything.
+func (c cover) hides(n *node) bool {
+	return n != nil && slices.ContainsFunc(c, func(m *node) bool {
+		return m.is('t') || m.kind != n.kind && !n.empty() && m.covers()
+	})
+}
+
+// covers reports whether there is a true anywhere in a mask.
+func (n *node) covers() bool {
+	return n.is('t') || slices.ContainsFunc(n.kids, func(k node) bool { return k.covers() })
+}
+
+// member is what covers the member of an object.
+func (c cover) member(name []byte) cover {
+	var below cover
+	for _, m := range c {
+		if k := m.get(name); k != nil && k.kind != 'f' {
+			below = append(below, k)
+		}
+	}
+	return below
+}
+
+// elements gives what covers each element of a list. Where the two sides have lists of different lengths an index means
+// different things to them: every element is then covered by the masks of all.
+func (c cover) elements(a, b *node) func(i int) cover {
+	if len(c) == 0 {
+		return func(int) cover { return nil }
+	}
+	if a.is('[') && b.is('[') && len(a.kids) != len(b.kids) {
+		merged := c.flatten().merge()
+		return func(int) cover { return merged }
+	}
+	return func(i int) cover {
+		var below cover
+		for _, m := range c {
+			if k := m.at(i); k != nil && k.kind != 'f' {
+				below = append(below, k)
+			}
+		}
+		return below
+	}
+}
+
+// merge makes one mask of many, without what covers nothing, so that a list costs no more than its elements and its masks
+// added together.
+func (c cover) merge() cover {
+	objects, lists := 0, 0
+	for _, m := range c {
+		switch {
+		case m.is('t'):
+			return cover{m}
+		case m.is('{') && m.covers():
+			objects++
+		case m.is('[') && m.covers():
+			lists++
+		}
+	}
+	var merged node
+	switch {
+	case objects == 0 && lists == 0:
+		return nil
+	case objects > 0 && lists > 0:
+		return cover{{kind: 't'}}
+	case lists > 0:
+		merged.kind = '['
+		longest := 0
+		for _, m := range c {
+			if m.is('[') {
+				longest = max(longest, len(m.kids))
+			}
+		}
+		merged.kids = slices.Repeat([]node{*c.flatten().merge()[0]}, longest)
+	default:
+		merged.kind = '{'
+		byName := map[string]cover{}
+		for _, m := range c {
+			for i := range m.kids {
+				name := string(m.kids[i].name)
+				byName[name] = append(byName[name], &m.kids[i])
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(byName)) {
+			if below := byName[name].merge(); below != nil {
+				kid := *below[0]
+				kid.name = []byte(name)
+				merged.kids = append(merged.kids, kid)
+			}
+		}
+	}
+	return cover{&merged}
+}
+
+// flatten is the elements of all lists.
+func (c cover) flatten() cover {
+	var all cover
+	for _, m := range c {
+		if m.is('[') {
+			for i := range m.kids {
+				all = append(all, &m.kids[i])
+			}
+		}
+	}
+	return all
+}
+
+// newCover checks that masks are masks: one that is not understood must not pass for "nothing is sensitive".
+func newCover(masks ...*node) (cover, bool) {
+	var c cover
+	for _, m := range masks {
+		if m == nil {
+			continue
+		}
+		if !m.isMask() {
+			return nil, false
+		}
+		c = append(c, m)
+	}
+	return c, true
+}
+
+func (n *node) isMask() bool {
+	return n.kind != '"' && n.kind != '0' && !slices.ContainsFunc(n.kids, func(k node) bool { return !k.isMask() })
+}
+
+// collector finds the masked strings of a plan in pass 1.
+type collector struct {
+	names   names
+	secrets secrets
+}
+
+// collect adds the strings that are masked in two values of the same place; either may be nil.
+func (c *collector) collect(a, b *node, masks cover, named bool) {
+	switch {
+	case masks.hides(a) || masks.hides(b):
+		c.all(a)
+		c.all(b)
+	case a.is('{') || b.is('{'):
+		pair := c.names.valueNamed(a) || c.names.valueNamed(b)
+		for name, m := range members(a, b) {
+			c.collect(m[0], m[1], masks.member(name), named || c.names.sensitive(name) || pair && isValue(name))
+		}
+		c.scalar(a, named)
+		c.scalar(b, named)
+	case a.is('[') || b.is('['):
+		element := masks.elements(a, b)
+		for i := range max(a.len(), b.len()) {
+			c.collect(a.at(i), b.at(i), element(i), named)
+		}
+		c.scalar(a, named)
+		c.scalar(b, named)
+	default:
+		c.scalar(a, named)
+		c.scalar(b, named)
+	}
+}
+
+func (c *collector) scalar(n *node, named bool) {
+	if named && n.is('"') {
+		c.secrets.add(n.text)
+	}
+}
+
+func (c *collector) all(n *node) {
+	if n == nil {
+		return
+	}
+	if n.kind == '"' {
+		c.secrets.add(n.text)
+	}
+	for i := range n.kids {
+		c.all(&n.kids[i])
+	}
+}
+
+// valueNamed reports whether an object is a pair such as {name: "DB_PASSWORD", value: …}, in which the name of the value
+// is itself a value.
+func (m names) valueNamed(n *node) bool {
+	if !n.is('{') {
+		return false
+	}
+	for _, key := range [...]string{"name", "key"} {
+		if k := n.get([]byte(key)); k.is('"') && m.sensitive(k.text) {
+			return true
+		}
+	}
+	return false
+}
+
+func isValue(name []byte) bool { return string(name) == "value" || string(name) == "values" }
+
+// len is the number of a list's elements or an object's members.
+func (n *node) len() int {
+	if n == nil {
+		return 0
+	}
+	return len(n.kids)
+}

@@ -1,0 +1,20 @@
+// Package plan reads what Terraform or OpenTofu print for `show -json PLANFILE` and turns it into changes that are safe
+// to store, log and send: everything secret is masked before any other package sees a value.
+//
+// A plan names its masks after the values they cover, and a secret of one resource may stand in the open in another, so
+// reading takes two passes:
+//
+//	bytes ─▶ pass 1: stream through the plan ──▶ secrets: every masked string of 8 characters or more
+//	              │                         └──▶ spared: regions, types and addresses of this plan
+//	              └─ keep the bytes of entries that may be drift
+//	                      │
+//	                      ▼
+//	         pass 2: each kept entry ─▶ tree ─▶ compare and redact in one walk ─▶ Change
+//
+// The plan itself is never held whole: what pass 1 only looks through (prior state, planned values, configuration) goes
+// by in a buffer of the size of one resource. The JSON is read with jsontext, the tokenizer of encoding/json/v2, which
+// refuses invalid UTF-8, lone surrogates and duplicate names. A second "before_sensitive" that takes the mask off is
+// therefore an error, never a choice.
+//
+// The package is pure: no database, no network, no telemetry, and no error text that repeats a value of the plan.
+package plan

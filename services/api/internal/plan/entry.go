@@ -1,0 +1,144 @@
+package plan
+
+import (
+	"errors"
+	"slices"
+	"strings"
+)
+
+// maxName is the length up to which an address or another name is taken. It keeps names within what an index can hold.
+const maxName = 2048
+
+// entry is one element of resource_drift or resource_changes. Its nodes live until the tree parses again.
+type entry struct {
+	address, previous, deposed string
+	mode, typ, name, provider  string
+	actions                    []string
+	before, after, unknown     *node
+	masks                      cover
+}
+
+// readEntry makes an entry of raw; path says where it stands.
+func readEntry(t *tree, raw []byte, path string) (*entry, error) {
+	root, err := t.parse(raw)
+	if err != nil {
+		return nil, valueError(path, err)
+	}
+	if root.kind != '{' {
+		return nil, invalid(path, "must be an object")
+	}
+	e := entry{mode: "managed"}
+	for _, f := range [...]struct {
+		name  string
+		field *string
+	}{
+		{"address", &e.address}, {"previous_address", &e.previous}, {"deposed", &e.deposed},
+		{"mode", &e.mode}, {"type", &e.typ}, {"name", &e.name}, {"provider_name", &e.provider},
+	} {
+		if err := readName(f.field, root.get([]byte(f.name)), path, f.name); err != nil {
+			return nil, err
+		}
+	}
+	if e.address == "" {
+		return nil, invalid(path+".address", "is required")
+	}
+	if e.typ == "" {
+		return nil, invalid(path+".type", "is required")
+	}
+	change := root.get([]byte("change"))
+	if !change.is('{') {
+		return nil, invalid(path+".change", "is required and must be an object")
+	}
+	if e.actions, err = readActions(change.get([]byte("actions")), path+".change.actions"); err != nil {
+		return nil, err
+	}
+	if e.before, err = readState(change, "before", path+".change"); err != nil {
+		return nil, err
+	}
+	if e.after, err = readState(change, "after", path+".change"); err != nil {
+		return nil, err
+	}
+	e.unknown = change.get([]byte("after_unknown"))
+	if e.masks, err = readMasks(change, path+".change"); err != nil {
+		return nil, err
+	}
+	return &e, nil
+}
+
+func readName(field *string, n *node, path, name string) error {
+	switch {
+	case n == nil || n.kind == 'n':
+	case n.kind != '"':
+		return invalid(path+"."+name, "must be a string")
+	case len(n.text) > maxName:
+		return invalid(path+"."+name, "is longer than %d bytes", maxName)
+	default:
+		*field = string(n.text)
+	}
+	return nil
+}
+
+func readActions(n *node, path string) ([]string, error) {
+	if !n.is('[') || len(n.kids) == 0 || len(n.kids) > 4 {
+		return nil, invalid(path, "is required and must be a list of one to four actions")
+	}
+	actions := make([]string, len(n.kids))
+	for i, k := range n.kids {
+		if k.kind != '"' || !isIdentifier(k.text) || len(k.text) > 32 {
+			return nil, invalid(path, "must be a list of actions such as \"update\"")
+		}
+		actions[i] = string(k.text)
+	}
+	return actions, nil
+}
+
+func readState(change *node, side, path string) (*node, error) {
+	n := change.get([]byte(side))
+	if n == nil || n.kind == 'n' {
+		return nil, nil
+	}
+	if n.kind != '{' {
+		return nil, invalid(path+"."+side, "must be an object or null")
+	}
+	return n, nil
+}
+
+func readMasks(change *node, path string) (cover, error) {
+	var both cover
+	for _, side := range [...]string{"before_sensitive", "after_sensitive"} {
+		c, ok := newCover(change.get([]byte(side)))
+		if !ok {
+			return nil, invalid(path+"."+side, "must consist of booleans, objects and lists")
+		}
+		both = append(both, c...)
+	}
+	return both, nil
+}
+
+// valueError says what is wrong with a value without saying where in it, since the names in there are the author's.
+func valueError(path string, err error) error {
+	for _, known := range [...]error{errDeep, errNUL, errNumber} {
+		if errors.Is(err, known) {
+			return invalid(path, "%s", known.Error())
+		}
+	}
+	return syntaxError(path, 0, err)
+}
+
+// differs reports whether the entry is of a kind that can be a change: a managed object on which something is done.
+// Reading is for data sources, and forgetting changes the record only.
+func (e *entry) differs() bool {
+	quiet := func(action string) bool { return action == "no-op" || action == "read" || action == "forget" }
+	return e.mode == "managed" && !slices.ContainsFunc(e.actions, quiet)
+}
+
+// planned is the actions as one word.
+func (e *entry) planned() string {
+	if slices.Contains(e.actions, "create") && slices.Contains(e.actions, "delete") {
+		return "replace"
+	}
+	return strings.Join(e.actions, ",")
+}
+
+// id tells the objects of a plan apart.
+func (e *entry) id() string { return e.address + "\x00" + e.deposed }

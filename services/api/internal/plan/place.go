@@ -1,0 +1,66 @@
+package plan
+
+import "strings"
+
+// provider shortens a provider's source address to its last two parts: registry.terraform.io/hashicorp/aws, or
+// provider["registry.terraform.io/hashicorp/aws"].region, becomes hashicorp/aws.
+func provider(source string) string {
+	if _, quoted, ok := strings.Cut(source, `provider["`); ok {
+		source, _, _ = strings.Cut(quoted, `"]`)
+	}
+	parts := strings.Split(source, "/")
+	return strings.Join(parts[max(0, len(parts)-2):], "/")
+}
+
+// region is where a resource is, as far as its attributes tell. A masked attribute does not.
+func region(n *node, masks cover) string {
+	text := func(name string) string {
+		if k := n.get([]byte(name)); k.is('"') && !masks.member([]byte(name)).hides(k) {
+			return string(k.text)
+		}
+		return ""
+	}
+	candidates := []string{text("region")}
+	if arn := strings.SplitN(text("arn"), ":", 6); len(arn) == 6 && arn[0] == "arn" {
+		candidates = append(candidates, arn[3])
+	}
+	candidates = append(candidates, zoneRegion(text("availability_zone")), zoneRegion(text("zone")), text("location"))
+	for _, r := range candidates {
+		if isRegion(r) {
+			return r
+		}
+	}
+	return ""
+}
+
+// zoneRegion takes the zone off: us-east-1a and us-central1-a are in us-east-1 and us-central1.
+func zoneRegion(zone string) string {
+	n := len(zone)
+	if n < 3 || zone[n-1] < 'a' || zone[n-1] > 'z' {
+		return zone
+	}
+	digit := func(c byte) bool { return '0' <= c && c <= '9' }
+	switch {
+	case digit(zone[n-2]):
+		return zone[:n-1]
+	case zone[n-2] == '-' && digit(zone[n-3]):
+		return zone[:n-2]
+	}
+	return zone
+}
+
+// isRegion accepts what clouds call a region: words and numbers joined by dashes or spaces. A region is never masked for
+// what it contains, so a location that is a path or a URL must not pass for one.
+func isRegion(s string) bool {
+	if len(s) < 2 || len(s) > 32 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+		if !letter && (i == 0 || c != '-' && c != ' ' && (c < '0' || c > '9')) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,267 @@
+package plan
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Read reads the JSON form of a plan. What is wrong with the input is an *Error; what r fails with is wrapped as it is.
+func Read(r io.Reader, opt Options) (*Plan, error) {
+	if len(opt.Key) == 0 {
+		return nil, errors.New("plan: no key to hash with")
+	}
+	src := &source{r: r, limit: opt.MaxBytes}
+	if src.limit <= 0 {
+		src.limit = DefaultMaxBytes
+	}
+	buf := bufio.NewReader(src)
+	if err := checkStart(buf); err != nil {
+		return nil, src.explain(err)
+	}
+	s := newScan(jsontext.NewDecoder(buf), opt)
+	if err := s.plan(); err != nil {
+		return nil, src.explain(err)
+	}
+	return s.finish()
+}
+
+// source counts what is read and remembers why reading failed, which a decoder reports as bad syntax.
+type source struct {
+	r     io.Reader
+	n     int64
+	limit int64
+	err   error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if s.n += int64(n); s.n > s.limit {
+		n, err = 0, tooLarge(s.limit)
+	}
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}
+
+func (s *source) explain(err error) error {
+	if s.err == nil {
+		return err
+	}
+	if known, ok := errors.AsType[*Error](s.err); ok {
+		return known
+	}
+	return fmt.Errorf("read plan: %w", s.err)
+}
+
+// checkStart knows by their first bytes what people send by mistake, and skips a byte order mark.
+func checkStart(buf *bufio.Reader) error {
+	head, err := buf.Peek(4)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	starts := func(magic string) bool { return bytes.HasPrefix(head, []byte(magic)) }
+	switch {
+	case len(head) == 0:
+		return invalid("", "is empty: send the output of `terraform show -json PLANFILE`")
+	case starts("PK\x03\x04"):
+		return invalid("", "is a binary plan file: send the output of `terraform show -json PLANFILE`")
+	case starts("\x1f\x8b"):
+		return invalid("", "is compressed: send it with Content-Encoding: gzip")
+	case starts("\xff\xfe"), starts("\xfe\xff"):
+		return invalid("", "is encoded as UTF-16, as PowerShell writes with >: send UTF-8")
+	case starts("\xef\xbb\xbf"):
+		_, err = buf.Discard(3)
+		return err
+	}
+	return nil
+}
+
+// scan is pass 1 over a plan: it notes what the plan says about itself, collects what has to be masked, and keeps the
+// bytes of the entries that may be changes.
+type scan struct {
+	collector
+	dec  *jsontext.Decoder
+	opt  Options
+	tree tree
+	out  Plan
+
+	spared    map[string]struct{}
+	kept      []keptEntry
+	planned   map[string]string // what resource_changes does, by entry id
+	moved     map[Move]bool
+	variables []byte // kept until the configuration tells which are sensitive
+
+	sensitiveVariables map[string]bool
+
+	hcp        bool            // the version is HCP's plan_format_version
+	planKeys   bool            // something that only a plan has was there
+	seen       map[string]bool // entry ids of the list that is being read, so that none comes twice
+	configured map[string]bool // managed resources of the configuration, without instance keys
+	present    map[string]bool // those that resource_changes names
+}
+
+type keptEntry struct {
+	raw    []byte
+	origin Origin
+	path   string
+}
+
+func newScan(dec *jsontext.Decoder, opt Options) *scan {
+	if opt.MaxDepth <= 0 {
+		opt.MaxDepth = DefaultMaxDepth
+	}
+	return &scan{
+		collector: collector{names: names{}, secrets: secrets{}},
+		dec:       dec, opt: opt, tree: tree{maxDepth: opt.MaxDepth},
+		spared: map[string]struct{}{}, planned: map[string]string{}, moved: map[Move]bool{},
+		sensitiveVariables: map[string]bool{}, configured: map[string]bool{}, present: map[string]bool{},
+	}
+}
+
+// plan reads the top level.
+func (s *scan) plan() error {
+	if s.dec.PeekKind() != '{' {
+		if _, err := s.dec.ReadToken(); err != nil {
+			return syntaxError("", s.dec.InputOffset(), err)
+		}
+		return invalid("", "must be a JSON object: the output of `terraform show -json PLANFILE`")
+	}
+	s.out.Slimmed = true
+	if err := s.object("", s.field); err != nil {
+		return err
+	}
+	if s.dec.PeekKind() != 0 {
+		return invalid("", "has data after the plan, at byte %d", s.dec.InputOffset())
+	}
+	if _, err := s.dec.ReadToken(); err != io.EOF {
+		return syntaxError("", s.dec.InputOffset(), err)
+	}
+	return s.checkVersion()
+}
+
+func (s *scan) field(name string) (err error) {
+	if strings.HasPrefix(name, "@") {
+		return invalid("", "is the log stream of `terraform plan -json`: send the output of `terraform show -json PLANFILE`")
+	}
+	s.planKeys = s.planKeys || planKeys[name]
+	switch name {
+	case "format_version":
+		s.out.FormatVersion, err = s.text(name)
+	case "plan_format_version":
+		s.hcp = true
+		s.out.FormatVersion, err = s.text(name)
+	case "terraform_version":
+		s.out.TerraformVersion, err = s.text(name)
+	case "timestamp":
+		s.out.Timestamp, err = s.time(name)
+	case "errored":
+		var errored *bool
+		errored, err = s.bool(name)
+		s.out.Errored = errored != nil && *errored
+	case "complete":
+		s.out.Complete, err = s.bool(name)
+	case "applyable":
+		s.out.Applyable, err = s.bool(name)
+	case "resource_drift":
+		s.seen = map[string]bool{}
+		err = s.array(name, s.driftEntry)
+	case "resource_changes":
+		s.seen = map[string]bool{}
+		s.out.seesChanges = s.opt.Changes
+		err = s.array(name, s.changeEntry)
+	case "deferred_changes":
+		err = s.array(name, s.deferredEntry)
+	case "variables":
+		var v jsontext.Value
+		v, err = s.raw(name)
+		s.variables = bytes.Clone(v)
+	case "output_changes":
+		err = s.object(name, s.outputChange)
+	case "prior_state":
+		err = s.state(name)
+	case "planned_values":
+		err = s.values(name)
+	case "configuration":
+		s.out.Slimmed = false
+		err = s.configuration(name)
+	case "values":
+		return invalid(name, "is part of a state, not of a plan: send the output of `terraform show -json PLANFILE`")
+	default:
+		err = s.skip("")
+	}
+	return err
+}
+
+// planKeys are the fields of which a plan has one at least. `terraform show -json` without a plan and without a state
+// prints only a format_version, which must not pass for a plan in which nothing drifts.
+var planKeys = set("resource_drift", "resource_changes", "output_changes", "prior_state", "planned_values",
+	"configuration", "timestamp", "errored", "complete", "applyable", "relevant_attributes")
+
+func (s *scan) checkVersion() error {
+	path := "format_version"
+	if s.hcp {
+		path = "plan_format_version"
+	}
+	if s.out.FormatVersion == "" {
+		return invalid(path, "is required: send the output of `terraform show -json PLANFILE`")
+	}
+	major, minor, _ := strings.Cut(s.out.FormatVersion, ".")
+	if _, err := strconv.ParseUint(minor, 10, 16); err != nil || major != "0" && major != "1" {
+		return invalid(path, "is not supported: versions 0.1 to 1.x are")
+	}
+	if !s.planKeys {
+		return invalid("", "has nothing of a plan in it: send the output of `terraform show -json PLANFILE`")
+	}
+	return nil
+}
+
+// text reads a string or null.
+func (s *scan) text(path string) (string, error) {
+	v, err := s.raw(path)
+	if err != nil || v.Kind() == 'n' {
+		return "", err
+	}
+	if v.Kind() != '"' {
+		return "", invalid(path, "must be a string")
+	}
+	n, err := s.tree.parse(v)
+	if err != nil {
+		return "", valueError(path, err)
+	}
+	if len(n.text) > 64 {
+		return "", invalid(path, "is longer than 64 bytes")
+	}
+	return string(n.text), nil
+}
+
+func (s *scan) time(path string) (*time.Time, error) {
+	text, err := s.text(path)
+	if err != nil || text == "" {
+		return nil, err
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return nil, invalid(path, "must be an RFC 3339 time")
+	}
+	return &t, nil
+}
+
+func (s *scan) bool(path string) (*bool, error) {
+	v, err := s.raw(path)
+	if err != nil || v.Kind() == 'n' {
+		return nil, err
+	}
+	if v.Kind() != 't' && v.Kind() != 'f' {
+		return nil, invalid(path, "must be a boolean")
+	}
+	return new(v.Kind() == 't'), nil
+}

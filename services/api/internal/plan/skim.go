@@ -1,0 +1,209 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+)
+
+// What is here reads the parts of a plan that make no changes but know secrets and names. A secret that is marked only
+// there, such as the result of a random_password that did not drift, may stand in the open in what did.
+
+// state looks through prior_state: {"values":{…}}.
+func (s *scan) state(path string) error {
+	return s.object(path, func(name string) error {
+		if name == "values" {
+			return s.values(path + ".values")
+		}
+		return s.skip(path)
+	})
+}
+
+// values looks through the values of a state or of planned_values: {"outputs":{…},"root_module":{…}}.
+func (s *scan) values(path string) error {
+	return s.object(path, func(name string) error {
+		switch name {
+		case "outputs":
+			return s.object(path+".outputs", func(output string) error {
+				n, err := s.value(path + ".outputs")
+				if err != nil {
+					return err
+				}
+				v, sensitive := n.get([]byte("value")), n.get([]byte("sensitive"))
+				s.collect(v, nil, cover{sensitive}.present(), s.names.sensitive([]byte(output)))
+				return nil
+			})
+		case "root_module":
+			return s.module(path+".root_module", 0)
+		}
+		return s.skip(path)
+	})
+}
+
+func (s *scan) module(path string, depth int) error {
+	if depth > s.tree.maxDepth {
+		return invalid(path, "is nested too deeply")
+	}
+	return s.object(path, func(name string) error {
+		switch name {
+		case "resources":
+			return s.array(path+".resources", s.resource)
+		case "child_modules":
+			return s.array(path+".child_modules", func(path string) error { return s.module(path, depth+1) })
+		}
+		return s.skip(path)
+	})
+}
+
+// resource looks through one resource of a state.
+func (s *scan) resource(path string) error {
+	n, err := s.value(path)
+	if err != nil {
+		return err
+	}
+	masks, ok := newCover(n.get([]byte("sensitive_values")))
+	if !ok {
+		return invalid(path+".sensitive_values", "must consist of booleans, objects and lists")
+	}
+	values := n.get([]byte("values"))
+	s.collect(values, nil, masks, false)
+	for _, name := range [...]string{"address", "type"} {
+		if k := n.get([]byte(name)); k.is('"') {
+			s.spare(string(k.text))
+		}
+	}
+	s.spare(region(values, masks))
+	return nil
+}
+
+// spare notes a region, type or address, which is never masked for what it contains.
+func (s *scan) spare(name string) {
+	if len(name) >= minSecret {
+		s.spared[name] = struct{}{}
+	}
+}
+
+// outputChange looks through one of output_changes.
+func (s *scan) outputChange(output string) error {
+	path := "output_changes"
+	n, err := s.value(path)
+	if err != nil {
+		return err
+	}
+	masks, err := readMasks(n, path)
+	if err != nil {
+		return err
+	}
+	s.collect(n.get([]byte("before")), n.get([]byte("after")), masks, s.names.sensitive([]byte(output)))
+	return nil
+}
+
+// present leaves out the masks that are not there.
+func (c cover) present() cover {
+	return slices.DeleteFunc(c, func(m *node) bool { return m == nil })
+}
+
+// configuration looks through the configuration for sensitive variables and for the resources there are.
+func (s *scan) configuration(path string) error {
+	return s.object(path, func(name string) error {
+		if name == "root_module" {
+			return s.configuredModule(path+".root_module", "", 0)
+		}
+		return s.skip(path)
+	})
+}
+
+func (s *scan) configuredModule(path, prefix string, depth int) error {
+	if depth > s.tree.maxDepth {
+		return invalid(path, "is nested too deeply")
+	}
+	return s.object(path, func(name string) error {
+		switch {
+		case name == "resources":
+			return s.array(path+".resources", func(path string) error { return s.configuredResource(path, prefix) })
+		case name == "module_calls":
+			return s.object(path+".module_calls", func(call string) error {
+				return s.object(path+".module_calls", func(name string) error {
+					if name != "module" {
+						return s.skip(path + ".module_calls")
+					}
+					return s.configuredModule(path+".module_calls.module", prefix+"module."+call+".", depth+1)
+				})
+			})
+		case name == "variables" && depth == 0:
+			return s.object(path+".variables", s.declaredVariable)
+		}
+		return s.skip(path)
+	})
+}
+
+func (s *scan) configuredResource(path, prefix string) error {
+	n, err := s.value(path)
+	if err != nil {
+		return err
+	}
+	if mode := n.get([]byte("mode")); mode.is('"') && string(mode.text) != "managed" {
+		return nil
+	}
+	typ, name := n.get([]byte("type")), n.get([]byte("name"))
+	if typ.is('"') && name.is('"') {
+		s.configured[prefix+string(typ.text)+"."+string(name.text)] = true
+	}
+	return nil
+}
+
+// withoutKeys takes the instance keys off an address: module.a["x.y"].aws_instance.web[0] becomes
+// module.a.aws_instance.web. A key in quotes may contain anything.
+func withoutKeys(address string) string {
+	var b strings.Builder
+	quoted, inKey := false, false
+	for i := 0; i < len(address); i++ {
+		switch c := address[i]; {
+		case quoted && c == '\\':
+			i++
+		case inKey && c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[':
+			inKey = true
+		case c == ']':
+			inKey = false
+		case !inKey:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// declaredVariable notes a root variable that the configuration calls sensitive.
+func (s *scan) declaredVariable(name string) error {
+	n, err := s.value("configuration.root_module.variables")
+	if err != nil {
+		return err
+	}
+	if n.get([]byte("sensitive")).is('t') {
+		s.sensitiveVariables[name] = true
+		s.all(n.get([]byte("default")))
+	}
+	return nil
+}
+
+// variableValues collects the values of sensitive variables, once the whole plan has gone by.
+func (s *scan) variableValues() error {
+	if len(s.variables) == 0 {
+		return nil
+	}
+	n, err := s.tree.parse(s.variables)
+	if err != nil {
+		return valueError("variables", err)
+	}
+	for i := range n.kids {
+		variable := &n.kids[i]
+		value := variable.get([]byte("value"))
+		if s.sensitiveVariables[string(variable.name)] {
+			s.all(value)
+			continue
+		}
+		s.collect(value, nil, nil, s.names.sensitive(variable.name))
+	}
+	return nil
+}

@@ -1,0 +1,85 @@
+package plan
+
+import (
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// raw reads the next value whole. It lives until the next read.
+func (s *scan) raw(path string) (jsontext.Value, error) {
+	v, err := s.dec.ReadValue()
+	if err != nil {
+		return nil, syntaxError(path, s.dec.InputOffset(), err)
+	}
+	return v, nil
+}
+
+func (s *scan) skip(path string) error {
+	if err := s.dec.SkipValue(); err != nil {
+		return syntaxError(path, s.dec.InputOffset(), err)
+	}
+	return nil
+}
+
+// object calls member for each name of an object; member has to read the value. Null is an object without members.
+func (s *scan) object(path string, member func(name string) error) error {
+	return s.container(path, '{', func(int) error {
+		name, err := s.dec.ReadToken()
+		if err != nil {
+			return syntaxError(path, s.dec.InputOffset(), err)
+		}
+		return member(name.String())
+	})
+}
+
+// array calls element for each element of a list; element has to read it.
+func (s *scan) array(path string, element func(path string) error) error {
+	return s.container(path, '[', func(i int) error {
+		return element(path + "[" + strconv.Itoa(i) + "]")
+	})
+}
+
+func (s *scan) container(path string, kind jsontext.Kind, next func(i int) error) error {
+	switch s.dec.PeekKind() {
+	case kind:
+	case 'n', 0: // null, or what is no JSON
+		return s.skip(path)
+	default:
+		if err := s.skip(path); err != nil {
+			return err
+		}
+		if kind == '{' {
+			return invalid(path, "must be an object")
+		}
+		return invalid(path, "must be a list")
+	}
+	if _, err := s.dec.ReadToken(); err != nil {
+		return syntaxError(path, s.dec.InputOffset(), err)
+	}
+	for i := 0; ; i++ {
+		if k := s.dec.PeekKind(); k == '}' || k == ']' {
+			_, err := s.dec.ReadToken()
+			if err != nil {
+				err = syntaxError(path, s.dec.InputOffset(), err)
+			}
+			return err
+		}
+		if err := next(i); err != nil {
+			return err
+		}
+	}
+}
+
+// value reads the next value as a tree.
+func (s *scan) value(path string) (*node, error) {
+	v, err := s.raw(path)
+	if err != nil {
+		return nil, err
+	}
+	n, err := s.tree.parse(v)
+	if err != nil {
+		return nil, valueError(path, err)
+	}
+	return n, nil
+}

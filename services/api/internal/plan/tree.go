@@ -1,0 +1,307 @@
+package plan
+
+import (
+	"bytes"
+	"errors"
+	"iter"
+	"slices"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// node is one JSON value. Its bytes alias the input where nothing had to be unescaped. A nil *node is a value that is not
+// there. The members of an object are sorted by name.
+type node struct {
+	kind jsontext.Kind // n f t " 0 { [
+	name []byte        // of a member, unescaped
+	text []byte        // of a string, unescaped; of a number, its literal
+	kids []node
+}
+
+// tree parses one value at a time. Its arena is used again by the next parse, which ends the life of the nodes before.
+type tree struct {
+	maxDepth int
+	dec      jsontext.Decoder
+	raw      []byte
+	arena    []node
+	stack    []node // children whose parent is not complete
+}
+
+var (
+	errDeep   = errors.New("is nested too deeply")
+	errNUL    = errors.New("has a NUL character in a string, which cannot be stored")
+	errNumber = errors.New("has a number that is too long or too large")
+)
+
+// parse makes nodes of raw, which must be a valid JSON value.
+func (t *tree) parse(raw []byte) (*node, error) {
+	t.raw, t.arena, t.stack = raw, t.arena[:0], t.stack[:0]
+	// The value was checked when it was cut out of the plan; checking its names a second time would double the cost.
+	t.dec.Reset(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true))
+	var root node
+	if err := t.value(&root, 0); err != nil {
+		return nil, err
+	}
+	return &root, nil
+}
+
+func (t *tree) value(n *node, depth int) error {
+	n.kind = t.dec.PeekKind()
+	switch n.kind {
+	case '{', '[':
+	case '"':
+		text, err := t.string()
+		n.text = text
+		return err
+	default:
+		v, err := t.dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		if n.kind == '0' {
+			n.text = t.last(v)
+			return checkNumber(n.text)
+		}
+		return nil
+	}
+	if depth == t.maxDepth {
+		return errDeep
+	}
+	if _, err := t.dec.ReadToken(); err != nil {
+		return err
+	}
+	mark := len(t.stack)
+	for k := t.dec.PeekKind(); k != '}' && k != ']'; k = t.dec.PeekKind() {
+		var kid node
+		if n.kind == '{' {
+			name, err := t.string()
+			if err != nil {
+				return err
+			}
+			kid.name = name
+		}
+		if err := t.value(&kid, depth+1); err != nil {
+			return err
+		}
+		t.stack = append(t.stack, kid)
+	}
+	if _, err := t.dec.ReadToken(); err != nil {
+		return err
+	}
+	// A grown arena leaves the slices cut from the old one valid.
+	from := len(t.arena)
+	t.arena = append(t.arena, t.stack[mark:]...)
+	t.stack = t.stack[:mark]
+	n.kids = t.arena[from:len(t.arena):len(t.arena)]
+	if n.kind == '{' {
+		slices.SortFunc(n.kids, func(a, b node) int { return bytes.Compare(a.name, b.name) })
+	}
+	return nil
+}
+
+// string reads the next string or name and unescapes it.
+func (t *tree) string() ([]byte, error) {
+	v, err := t.dec.ReadValue()
+	if err != nil {
+		return nil, err
+	}
+	lit := t.last(v)
+	if bytes.IndexByte(lit, '\\') < 0 {
+		return lit[1 : len(lit)-1], nil
+	}
+	text, err := jsontext.AppendUnquote(nil, lit)
+	if err == nil && bytes.IndexByte(text, 0) >= 0 {
+		err = errNUL
+	}
+	return text, err
+}
+
+// last is the part of the input that the decoder returned as v, whose own bytes live only until the next read.
+func (t *tree) last(v jsontext.Value) []byte {
+	end := int(t.dec.InputOffset())
+	return t.raw[end-len(v) : end]
+}
+
+// checkNumber refuses what a numeric column cannot hold.
+func checkNumber(lit []byte) error {
+	mantissa, exponent, ok := bytes.Cut(bytes.ToLower(lit), []byte("e"))
+	if len(mantissa) > 1000 {
+		return errNumber
+	}
+	if ok {
+		if e, err := strconv.Atoi(string(exponent)); err != nil || e > 1000 || e < -1000 {
+			return errNumber
+		}
+	}
+	return nil
+}
+
+// get is the member of an object with this name, or nil.
+func (n *node) get(name []byte) *node {
+	if n == nil || n.kind != '{' {
+		return nil
+	}
+	i, ok := slices.BinarySearchFunc(n.kids, name, func(m node, name []byte) int { return bytes.Compare(m.name, name) })
+	if !ok {
+		return nil
+	}
+	return &n.kids[i]
+}
+
+// at is the i-th element of a list, or nil.
+func (n *node) at(i int) *node {
+	if n == nil || n.kind != '[' || i >= len(n.kids) {
+		return nil
+	}
+	return &n.kids[i]
+}
+
+func (n *node) is(kind jsontext.Kind) bool { return n != nil && n.kind == kind }
+
+// empty reports whether n is one of the values that all mean nothing: absent, null, "", [], {}, and an object of such.
+func (n *node) empty() bool {
+	if n == nil {
+		return true
+	}
+	switch n.kind {
+	case 'n':
+		return true
+	case '"':
+		return len(n.text) == 0
+	case '[':
+		return len(n.kids) == 0
+	case '{':
+		return !slices.ContainsFunc(n.kids, func(m node) bool { return !m.empty() })
+	}
+	return false
+}
+
+// same reports whether two values mean the same; where unknown says true, nothing is known and nothing differs.
+func same(a, b, unknown *node) bool {
+	if unknown.is('t') {
+		return true
+	}
+	switch {
+	case (a.is('{') || b.is('{')) && (a.is('{') || a.empty()) && (b.is('{') || b.empty()):
+		for name, pair := range members(a, b) {
+			if !same(pair[0], pair[1], unknown.get(name)) {
+				return false
+			}
+		}
+		return true
+	case a.is('[') && b.is('['):
+		if len(a.kids) != len(b.kids) {
+			return false
+		}
+		for i := range a.kids {
+			if !same(&a.kids[i], &b.kids[i], unknown.at(i)) {
+				return false
+			}
+		}
+		return true
+	case a.empty() || b.empty():
+		return a.empty() && b.empty()
+	case a.kind != b.kind:
+		return false
+	case a.kind == '0':
+		return sameNumber(a.text, b.text)
+	}
+	return bytes.Equal(a.text, b.text)
+}
+
+// sameNumber also finds 1 and 1.0 equal, as long as a float64 holds both exactly enough to say so.
+func sameNumber(a, b []byte) bool {
+	if bytes.Equal(a, b) {
+		return true
+	}
+	const exact = 15 // decimal digits that a float64 keeps
+	if len(a) > exact || len(b) > exact {
+		return false
+	}
+	x, errX := strconv.ParseFloat(string(a), 64)
+	y, errY := strconv.ParseFloat(string(b), 64)
+	return errX == nil && errY == nil && x == y
+}
+
+// members yields the names that two objects have between them, in order, each with its two values.
+func members(a, b *node) iter.Seq2[[]byte, [2]*node] {
+	return func(yield func([]byte, [2]*node) bool) {
+		var x, y []node
+		if a.is('{') {
+			x = a.kids
+		}
+		if b.is('{') {
+			y = b.kids
+		}
+		for len(x) > 0 || len(y) > 0 {
+			order := 0
+			switch {
+			case len(x) == 0:
+				order = 1
+			case len(y) == 0:
+				order = -1
+			default:
+				order = bytes.Compare(x[0].name, y[0].name)
+			}
+			var name []byte
+			var pair [2]*node
+			if order <= 0 {
+				name, pair[0], x = x[0].name, &x[0], x[1:]
+			}
+			if order >= 0 {
+				name, pair[1], y = y[0].name, &y[0], y[1:]
+			}
+			if !yield(name, pair) {
+				return
+			}
+		}
+	}
+}
+
+// appendCanonical writes n so that equal values have equal bytes: sorted names, and nothing that is empty.
+func (n *node) appendCanonical(b []byte) []byte {
+	if n.empty() {
+		return append(b, "null"...)
+	}
+	switch n.kind {
+	case 't':
+		return append(b, "true"...)
+	case 'f':
+		return append(b, "false"...)
+	case '0':
+		return append(b, n.text...)
+	case '"':
+		return appendQuote(b, n.text)
+	case '[':
+		b = append(b, '[')
+		for i := range n.kids {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = n.kids[i].appendCanonical(b)
+		}
+		return append(b, ']')
+	}
+	b = append(b, '{')
+	first := true
+	for i := range n.kids {
+		m := &n.kids[i]
+		if m.empty() {
+			continue
+		}
+		if !first {
+			b = append(b, ',')
+		}
+		first = false
+		b = append(appendQuote(b, m.name), ':')
+		b = m.appendCanonical(b)
+	}
+	return append(b, '}')
+}
+
+// appendQuote writes text, which is valid UTF-8, as a JSON string.
+func appendQuote[Text ~[]byte | ~string](b []byte, text Text) []byte {
+	b, _ = jsontext.AppendQuote(b, text)
+	return b
+}
