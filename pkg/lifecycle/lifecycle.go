@@ -109,6 +109,7 @@ func (g *Group) Run(ctx context.Context) error {
 		})
 	}
 	for _, s := range g.servers {
+		g.log.Info("listening", "server", s.name, "address", s.listener.Addr().String())
 		serving.Go(func() {
 			if err := s.server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("%s server: %w", s.name, err)
@@ -116,6 +117,7 @@ func (g *Group) Run(ctx context.Context) error {
 		})
 	}
 	g.state.Store(ready)
+	g.log.Info("ready")
 
 	var problems []error
 	select {
@@ -133,6 +135,7 @@ func (g *Group) Run(ctx context.Context) error {
 	for i := len(g.closers) - 1; i >= 0; i-- {
 		problems = append(problems, g.bounded(g.closers[i].name, g.closers[i].fn))
 	}
+	g.log.Info("stopped")
 	return errors.Join(problems...)
 }
 
