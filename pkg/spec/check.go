@@ -34,19 +34,12 @@ func (op *operation) checkRequest(r *http.Request, path map[string]string) error
 		}
 		errs = append(errs, p.check(values, "request "+p.in+" parameter"))
 	}
-	errs = append(errs, op.checkRequestBody(r))
-	return errors.Join(errs...)
-}
-
-// unknownQuery tells the query parameters that the operation does not have. Servers ignore them, so they are only a
-// mistake of whoever sends them.
-func (op *operation) unknownQuery(r *http.Request) error {
-	var errs []error
-	for name := range r.URL.Query() {
+	for name := range query {
 		if !slices.ContainsFunc(op.parameters, func(p parameter) bool { return p.in == "query" && p.name == name }) {
 			errs = append(errs, fmt.Errorf("request query parameter %s: the operation has none of this name", name))
 		}
 	}
+	errs = append(errs, op.checkRequestBody(r))
 	return errors.Join(errs...)
 }
 

@@ -45,8 +45,8 @@ func (tr *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if op != nil {
 		wrong = op.checkRequest(r, path)
 		_, onPurpose := r.Context().Value(invalidKey{}).(bool)
-		if mistake := errors.Join(wrong, op.unknownQuery(r)); mistake != nil && !onPurpose {
-			tr.fail(r, op, "a request that is not what the document says, nor marked as wrong on purpose", mistake, nil)
+		if wrong != nil && !onPurpose {
+			tr.fail(r, op, "a request that is not what the document says, nor marked as wrong on purpose", wrong, nil)
 		}
 	}
 	res, err := tr.base.RoundTrip(r)
