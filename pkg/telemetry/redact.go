@@ -147,7 +147,7 @@ func (r *redactor) assignments(s string) string {
 			continue
 		}
 		from, to := valueAfter(s, i+1)
-		if from < to && s[from:to] != redacted {
+		if from < to && !strings.HasPrefix(s[from:], redacted) {
 			s = s[:from] + redacted + s[to:]
 			i = from + len(redacted) - 1
 		}
@@ -163,10 +163,12 @@ func valueAfter(s string, i int) (from, to int) {
 	for _, quote := range []string{`\"`, `"`, `'`} {
 		if strings.HasPrefix(s[i:], quote) {
 			from = i + len(quote)
-			if n := strings.Index(s[from:], quote); n >= 0 {
-				return from, from + n
+			for to = from; to < len(s) && !strings.HasPrefix(s[to:], quote); to++ {
+				if s[to] == '\\' {
+					to++ // what is escaped does not end the value
+				}
 			}
-			return from, len(s)
+			return from, min(to, len(s))
 		}
 	}
 	if n := strings.IndexAny(s[i:], " \t\r\n&;,}])\"'"); n >= 0 {
