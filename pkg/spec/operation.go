@@ -188,8 +188,9 @@ func (d *documents) find(r *http.Request) (found *operation, values map[string]s
 			continue
 		}
 		allowed = append(allowed, op.Method)
-		// A literal segment wins over a parameter: /users/me over /users/{id}.
-		if op.Method == method && (found == nil || len(match) < len(values)) {
+		// The first one is right: in their order a literal segment comes before a parameter, whose brace is after all
+		// letters, so /users/me wins over /users/{id}.
+		if op.Method == method && found == nil {
 			found, values = op, match
 		}
 	}

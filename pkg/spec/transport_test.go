@@ -269,3 +269,18 @@ func TestCovered(t *testing.T) {
 		t.Errorf("covered = %v", got)
 	}
 }
+
+func TestUnused(t *testing.T) {
+	is := func(id string) func(Operation) bool { return func(op Operation) bool { return op.ID == id } }
+	do(t, t.Context(), answer{401, nil, failure("AUTH_ERROR")}, http.MethodGet, "/api/v1/metrics/summary", "", nil)
+	do(t, t.Context(), answer{200, nil, success(`{"count":0}`)}, http.MethodGet, "/api/v1/alerts/unread-count", "", nil)
+	unused, err := Unused("api")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]bool{"getMetricsSummary": true, "countUnreadAlerts": false, "openSocket": false} {
+		if got := slices.ContainsFunc(unused, is(id)); got != want {
+			t.Errorf("%s is unused: %v", id, got)
+		}
+	}
+}
