@@ -1,0 +1,205 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+)
+
+// docs/telemetry.md is a contract: what the services emit is in it, and what is in it is emitted. Each row says where it
+// is seen: `run` means in TestMainJob; the name of another test of this package, in that test; and `path TestName`, in a
+// test of another package, which must exist.
+
+// row is one line of a table in docs/telemetry.md.
+type row struct {
+	name    string
+	kind    string // a metric's type, a span's kind
+	details []string
+	seenIn  string
+	pattern *regexp.Regexp
+}
+
+// contract is docs/telemetry.md, read.
+type contract struct{ metrics, spans, fields []row }
+
+func readContract(t *testing.T) contract {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/telemetry.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c contract
+	section, columns := "", []string(nil)
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if heading, ok := strings.CutPrefix(line, "## "); ok {
+			section, columns = heading, nil
+			continue
+		}
+		if !strings.HasPrefix(line, "|") {
+			columns = nil
+			continue
+		}
+		cells := strings.Split(strings.Trim(line, "|"), "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		switch {
+		case columns == nil:
+			columns = cells
+			continue
+		case strings.HasPrefix(cells[0], "---"):
+			continue
+		case len(cells) != len(columns):
+			t.Fatalf("docs/telemetry.md: a row has %d cells under %d headings: %s", len(cells), len(columns), line)
+		}
+		cell := func(heading string) string {
+			if i := slices.Index(columns, heading); i >= 0 {
+				return cells[i]
+			}
+			t.Fatalf("docs/telemetry.md: a table in %q has no column %q", section, heading)
+			return ""
+		}
+		switch section {
+		case "Metrics":
+			c.metrics = append(c.metrics, row{name: code(cell("Metric")), kind: cell("Type"), details: codes(cell("Labels")), seenIn: code(cell("Seen in"))})
+		case "Spans":
+			c.spans = append(c.spans, row{name: code(cell("Span")), kind: cell("Kind"), details: codes(cell("Attributes")), seenIn: code(cell("Seen in"))})
+		case "Log fields":
+			c.fields = append(c.fields, row{name: code(cell("Field")), seenIn: code(cell("Seen in"))})
+		}
+	}
+	for i := range c.spans {
+		c.spans[i].pattern = pattern(c.spans[i].name)
+	}
+	if len(c.metrics) == 0 || len(c.spans) == 0 || len(c.fields) == 0 {
+		t.Fatal("docs/telemetry.md lacks a table of metrics, spans or log fields")
+	}
+	return c
+}
+
+func code(cell string) string { return strings.Trim(cell, "`") }
+
+var backticked = regexp.MustCompile("`([^`]+)`")
+
+func codes(cell string) []string {
+	var all []string
+	for _, m := range backticked.FindAllStringSubmatch(cell, -1) {
+		all = append(all, m[1])
+	}
+	return all
+}
+
+// pattern makes a name with {placeholders} match real names.
+func pattern(name string) *regexp.Regexp {
+	parts := regexp.MustCompile(`\{[^}]+\}`).Split(name, -1)
+	for i := range parts {
+		parts[i] = regexp.QuoteMeta(parts[i])
+	}
+	return regexp.MustCompile("^" + strings.Join(parts, `\S+`) + "$")
+}
+
+// seen is what the tests of this run saw, by top-level test: "metric name", "span kind name", "field name", and the
+// labels and attributes of each.
+var seen = struct {
+	sync.Mutex
+	byTest map[string]map[string]bool
+}{byTest: map[string]map[string]bool{}}
+
+func note(t *testing.T, what ...string) {
+	seen.Lock()
+	defer seen.Unlock()
+	test, _, _ := strings.Cut(t.Name(), "/")
+	if seen.byTest[test] == nil {
+		seen.byTest[test] = map[string]bool{}
+	}
+	seen.byTest[test][strings.Join(what, " ")] = true
+}
+
+// checkMetrics looks at both services' metrics: each family and label must be in the contract.
+func checkMetrics(t *testing.T, p *pair) {
+	t.Helper()
+	c := readContract(t)
+	for service, base := range map[string]string{"api": p.apiURL, "realtime": p.realtimeURL} {
+		a := p.client("").do(t.Context(), "GET", base+"/metrics", nil)
+		parser := expfmt.NewTextParser(model.UTF8Validation)
+		families, err := parser.TextToMetricFamilies(bytes.NewReader(a.body))
+		if err != nil {
+			t.Fatalf("%s metrics: %v", service, err)
+		}
+		for name, family := range families {
+			i := slices.IndexFunc(c.metrics, func(r row) bool { return r.name == name })
+			if i < 0 {
+				t.Errorf("docs/telemetry.md does not have the metric %s (%s) of %s", name, strings.ToLower(family.GetType().String()), service)
+				continue
+			}
+			r := c.metrics[i]
+			if kind := strings.ToLower(family.GetType().String()); kind != r.kind {
+				t.Errorf("docs/telemetry.md says that %s is a %s; it is a %s", name, r.kind, kind)
+			}
+			note(t, "metric", name)
+			for label := range labelsOf(family) {
+				if !slices.Contains(r.details, label) {
+					t.Errorf("docs/telemetry.md does not have the label %s of %s", label, name)
+				}
+				note(t, "label", name, label)
+			}
+		}
+	}
+}
+
+func labelsOf(family *dto.MetricFamily) map[string]bool {
+	labels := map[string]bool{}
+	for _, m := range family.GetMetric() {
+		for _, l := range m.GetLabel() {
+			labels[l.GetName()] = true
+		}
+	}
+	return labels
+}
+
+// checkSignals looks at the spans and log lines of a run: each name, attribute and field must be in the contract.
+func checkSignals(t *testing.T, p *pair) {
+	t.Helper()
+	c := readContract(t)
+	unknown := map[string]bool{}
+	for _, s := range p.sink.Spans() {
+		i := slices.IndexFunc(c.spans, func(r row) bool { return r.kind == string(s.Kind) && r.pattern.MatchString(s.Name) })
+		if i < 0 {
+			unknown[fmt.Sprintf("the %s span %q of %s", s.Kind, s.Name, s.Service)] = true
+			continue
+		}
+		r := c.spans[i]
+		note(t, "span", r.kind, r.name)
+		for attribute := range s.Attributes {
+			if !slices.Contains(r.details, attribute) {
+				unknown[fmt.Sprintf("the attribute %s of the span %s", attribute, r.name)] = true
+			}
+			note(t, "attribute", r.kind, r.name, attribute)
+		}
+	}
+	for _, proc := range []*process{p.api, p.realtime} {
+		for _, line := range proc.logs() {
+			for field := range line {
+				if !slices.ContainsFunc(c.fields, func(r row) bool { return r.name == field }) {
+					unknown[fmt.Sprintf("the log field %s (on %q of %s)", field, line["msg"], proc.name)] = true
+				}
+				note(t, "field", field)
+			}
+		}
+	}
+	for _, what := range slices.Sorted(maps.Keys(unknown)) {
+		t.Errorf("docs/telemetry.md does not have %s", what)
+	}
+}

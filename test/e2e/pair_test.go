@@ -1,0 +1,164 @@
+// Package e2e tests the pair as its users run it: the two built programs with their configuration in the environment, a
+// real Postgres, real sockets, a real OTLP receiver, and a receiver that speaks Sentry's protocol.
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/driftsentry/driftsentry/pkg/otlpsink"
+	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/pkg/sentrytest"
+)
+
+// patience bounds every wait. It is no measure of anything: only a failing test gets near it.
+const patience = 2 * time.Minute
+
+// The programs under test, built once.
+var programs struct{ api, realtime string }
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "driftsentry-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	for name, target := range map[string]*string{"api": &programs.api, "realtime": &programs.realtime} {
+		if *target, err = build(dir, "github.com/driftsentry/driftsentry/services/"+name+"/cmd/"+name, name); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	// pgtest.Main does not return: what has to happen after the tests is a test of its own, the last one.
+	pgtest.Main(m)
+}
+
+// pair is both services, running, and everything around them.
+type pair struct {
+	t             *testing.T
+	dsn           string
+	sink          *otlpsink.Sink
+	sentry        *sentrytest.Receiver
+	api, realtime *process
+	apiURL        string
+	socketURL     string
+	realtimeURL   string
+	environ       []string
+
+	users  map[string]user // by role
+	apiKey string
+	// secrets of this run, which must be found nowhere
+	secrets []string
+}
+
+type user struct{ email, password string }
+
+const account = "acme"
+
+// startPair starts both services on the database, makes a user of each role and an API key.
+func startPair(t *testing.T, dsn string, environ ...string) *pair {
+	t.Helper()
+	sink, err := otlpsink.Start(otlpsink.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sink.Close)
+	p := &pair{t: t, dsn: dsn, sink: sink, sentry: sentrytest.Start(t), users: map[string]user{}}
+	jwtSecret, dataKey := "e2e-jwt-secret-"+random(), "e2e-data-key-"+random()
+	p.secrets = append(p.secrets, jwtSecret, dataKey)
+	p.environ = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "OTEL_") || strings.HasPrefix(v, "PORT=") || strings.HasPrefix(v, "METRICS_PORT=")
+	}),
+		"APP_ENV=development", "HOST=127.0.0.1", "LOG_FORMAT=json", "LOG_LEVEL=debug",
+		"DATABASE_URL="+dsn, "JWT_SECRET="+jwtSecret, "DATA_KEY="+dataKey, "CORS_ORIGIN=https://app.example",
+		"OTEL_EXPORTER_OTLP_ENDPOINT="+sink.Endpoint(), "OTEL_BSP_SCHEDULE_DELAY=100", "OTEL_BLRP_SCHEDULE_DELAY=100",
+		"SENTRY_DSN="+p.sentry.DSN(), "SHUTDOWN_DRAIN_DELAY=50ms", "GRACEFUL_SHUTDOWN_TIMEOUT=20s",
+	)
+	p.environ = append(p.environ, environ...)
+
+	for _, role := range []string{"admin", "engineer", "viewer"} {
+		u := user{role + "@acme.example", "e2e-password-" + random()}
+		p.users[role] = u
+		p.secrets = append(p.secrets, u.password)
+		p.createUser(account, role, u)
+	}
+	p.startAPI()
+	p.startRealtime()
+	p.apiKey = p.signIn("admin").createKey()
+	p.secrets = append(p.secrets, p.apiKey)
+	return p
+}
+
+func (p *pair) startAPI() {
+	p.t.Helper()
+	p.api, p.apiURL = p.startService("api", programs.api)
+}
+
+func (p *pair) startRealtime() {
+	p.t.Helper()
+	p.realtime, p.realtimeURL = p.startService("realtime", programs.realtime)
+	p.socketURL = strings.Replace(p.realtimeURL, "http://", "ws://", 1) + "/ws"
+}
+
+// startService starts one service on a free port and waits until it says where it listens.
+func (p *pair) startService(name, program string) (*process, string) {
+	p.t.Helper()
+	proc := start(p.t, name, program, append(slices.Clone(p.environ), "PORT=0"), "serve")
+	line := proc.waitLog(p.t, "where it listens", func(l map[string]any) bool { return l["msg"] == "listening" })
+	address, _ := line["address"].(string)
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		p.t.Fatalf("%s says that it listens on %v", name, line["address"])
+	}
+	proc.waitLog(p.t, "that it is ready", func(l map[string]any) bool { return l["msg"] == "ready" })
+	return proc, "http://" + address
+}
+
+func (p *pair) createUser(account, role string, u user) {
+	p.t.Helper()
+	cmd := exec.CommandContext(p.t.Context(), programs.api, "user", "create", "--account", account,
+		"--email", u.email, "--name", strings.ToUpper(role[:1])+role[1:], "--role", role, "--password-stdin")
+	cmd.Env = p.environ
+	cmd.Stdin = strings.NewReader(u.password + "\n")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		p.t.Fatalf("create the %s: %v\n%s", role, err, out)
+	}
+}
+
+// waitSpans blocks until the sink has what is asked for.
+func (p *pair) waitSpans(what string, condition func(*otlpsink.Store) bool) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
+	defer cancel()
+	if err := p.sink.WaitFor(ctx, condition); err != nil {
+		p.t.Fatalf("%s: %v", what, err)
+	}
+}
+
+// stop ends both services as an orchestrator does, and expects a clean end.
+func (p *pair) stop() {
+	p.t.Helper()
+	for _, proc := range []*process{p.realtime, p.api} {
+		if code := proc.stop(p.t); code != 0 {
+			p.t.Errorf("%s ended with exit code %d", proc.name, code)
+		}
+	}
+}
+
+func mustJSON(t *testing.T, v any) []byte {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
