@@ -1,0 +1,161 @@
+package telemetry_test
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"net"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/driftsentry/driftsentry/pkg/otlpsink"
+	"github.com/driftsentry/driftsentry/pkg/telemetry"
+)
+
+// start starts a telemetry that exports to the endpoint, and answers a request.
+func start(t *testing.T, endpoint string, out io.Writer) (tel *telemetry.Telemetry, traceID string) {
+	t.Helper()
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+	tel, err := telemetry.Start(t.Context(), telemetry.Config{
+		ServiceName: "test", Version: "1.2.3", Commit: "abc", Environment: "staging", InstanceID: "test-1",
+		SampleRatio: 1, Metrics: true, Log: telemetry.LogConfig{Output: out}, ShutdownTimeout: 500 * time.Millisecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	router := chi.NewRouter()
+	router.Use(tel.HTTP(telemetry.HTTPOptions{}))
+	router.Get("/things/{id}", ok)
+	w := httptest.NewRecorder()
+	router.ServeHTTP(w, httptest.NewRequest("GET", "/things/password=hunter2", nil))
+	if w.Code != 200 {
+		t.Fatalf("answer %d", w.Code)
+	}
+	return tel, w.Header().Get("X-Correlation-ID")
+}
+
+func TestOTLP_Exports(t *testing.T) {
+	sink, err := otlpsink.Start(otlpsink.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sink.Close()
+	tel, id := start(t, sink.Endpoint(), io.Discard)
+	tel.Logger().Log(t.Context(), telemetry.LevelFatal, "the end")
+	if err := tel.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// Shutdown flushed, so everything is there.
+	got, _ := sink.Trace(id)
+	if len(got.Spans) != 1 || got.Spans[0].Name != "GET /things/{id}" || got.Spans[0].Kind != otlpsink.KindServer {
+		t.Errorf("spans: %+v", got.Spans)
+	}
+	if len(got.Logs) != 1 || got.Logs[0].Body != "request" || got.Logs[0].Severity != "info" || got.Logs[0].Attributes["route"] != "/things/{id}" {
+		t.Errorf("logs: %+v", got.Logs)
+	}
+	for _, key := range []string{"trace_id", "span_id", "service"} {
+		if _, ok := got.Logs[0].Attributes[key]; ok {
+			t.Errorf("%s is an attribute as well as a field", key)
+		}
+	}
+	for key, want := range map[string]string{
+		"service.name": "test", "service.version": "1.2.3", "vcs.ref.head.revision": "abc",
+		"deployment.environment.name": "staging", "service.instance.id": "test-1",
+	} {
+		if got.Spans[0].Resource[key] != want || got.Logs[0].Resource[key] != want {
+			t.Errorf("%s is %v on the span, %v on the log", key, got.Spans[0].Resource[key], got.Logs[0].Resource[key])
+		}
+	}
+	for _, value := range []any{got.Spans[0].Attributes["url.path"], got.Logs[0].Attributes["path"]} {
+		if value != "/things/password=[redacted]" {
+			t.Errorf("path is %v", value)
+		}
+	}
+	all := sink.Logs()
+	if last := all[len(all)-1]; last.Severity != "fatal" || last.SeverityNumber != 21 {
+		t.Errorf("fatal is %s, %d", last.Severity, last.SeverityNumber)
+	}
+}
+
+func TestOTLP_EnvironmentNamesTheService(t *testing.T) {
+	t.Setenv("OTEL_SERVICE_NAME", "renamed")
+	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=production,team=a")
+	var out bytes.Buffer
+	tel, _ := start(t, "", &out)
+	if err := tel.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), `"service":"renamed","version":"1.2.3","environment":"production"`) {
+		t.Errorf("wrote %s", out.String())
+	}
+}
+
+func TestOTLP_NoneTurnsASignalOff(t *testing.T) {
+	sink, err := otlpsink.Start(otlpsink.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sink.Close()
+	t.Setenv("OTEL_LOGS_EXPORTER", "none")
+	tel, id := start(t, sink.Endpoint(), io.Discard)
+	if err := tel.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := sink.Trace(id); len(got.Spans) != 1 || len(got.Logs) != 0 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// A collector that takes connections and never says a word.
+func TestOTLP_CollectorHangs(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	var out bytes.Buffer
+	tel, _ := start(t, "http://"+listener.Addr().String(), &out)
+	logger := tel.Logger()
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 5000 { // more than any queue holds
+				_, span := tel.Tracer().Start(t.Context(), "work")
+				logger.LogAttrs(t.Context(), slog.LevelInfo, "line")
+				span.End()
+			}
+		})
+	}
+	wg.Wait()
+	if err := tel.Shutdown(t.Context()); err == nil {
+		t.Error("Shutdown flushed to a collector that takes nothing")
+	}
+	if n := strings.Count(out.String(), `"msg":"line"`); n != 20_000 {
+		t.Errorf("%d lines were written, want 20000", n)
+	}
+}
+
+// A port at which nobody listens.
+func TestOTLP_CollectorAbsent(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.Close()
+	var out bytes.Buffer
+	tel, _ := start(t, "http://"+listener.Addr().String(), &out)
+	for range 50 {
+		_ = tel.Flush(t.Context()) // each fails and complains
+	}
+	w := httptest.NewRecorder()
+	tel.MetricsHandler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	_ = tel.Shutdown(t.Context())
+	if n := strings.Count(out.String(), "telemetry error"); n > 5 {
+		t.Errorf("%d complaints:\n%s", n, out.String())
+	}
+}
