@@ -1,0 +1,74 @@
+// Package child runs programs that end with us: each in a process group of its own, so that Ctrl-C reaches only us and
+// we stop them in our order, and, on Linux, told by the kernel when we are killed.
+package child
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// Process is a running program.
+type Process struct {
+	name string
+	cmd  *exec.Cmd
+	done chan struct{}
+	err  error
+}
+
+// Start runs the program. Standard output and error go to out, which is closed when the program has ended.
+func Start(name string, cmd *exec.Cmd, out io.WriteCloser) (*Process, error) {
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	dieWithParent(cmd.SysProcAttr)
+	// A grandchild that keeps the pipe open does not keep us.
+	cmd.WaitDelay = 5 * time.Second
+	p := &Process{name: name, cmd: cmd, done: make(chan struct{})}
+	started := make(chan error)
+	go func() {
+		// The parent-death signal comes when the starting thread ends, so this one waits for the program.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err != nil {
+			return
+		}
+		p.err = cmd.Wait()
+		_ = out.Close()
+		close(p.done)
+	}()
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	return p, nil
+}
+
+// Name is the program's name, as given to Start.
+func (p *Process) Name() string { return p.name }
+
+// Done is closed when the program has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Err says how the program ended, once Done is closed: nil for exit status 0.
+func (p *Process) Err() error { return p.err }
+
+// Stop asks the program to end and waits. When ctx ends first, it is killed with all that it started.
+func (p *Process) Stop(ctx context.Context) error {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // It fails only when the program has ended.
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+		<-p.done
+		return fmt.Errorf("%s did not stop in time and was killed: %w", p.name, context.Cause(ctx))
+	}
+	if p.err != nil {
+		return fmt.Errorf("%s: %w", p.name, p.err)
+	}
+	return nil
+}
