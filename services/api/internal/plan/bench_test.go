@@ -16,7 +16,7 @@ func generate(size, drifts int) []byte {
 		attributes := func(kind string) string {
 			return fmt.Sprintf(`{"ami":"ami-0c55b159cbfafe1f0","arn":"arn:aws:ec2:eu-central-1:123456789012:instance/i-%016x",`+
 				`"ebs_block_device":[{"device_name":"/dev/sdf","encrypted":true,"volume_size":100}],"instance_type":%q,`+
-				`"password":"correct-horse-%d","metadata_options":[{"http_tokens":"required","http_put_response_hop_limit":2}],`+
+				`"metadata_options":[{"http_put_response_hop_limit":2,"http_tokens":"required"}],"password":"correct-horse-%d",`+
 				`"tags":{"Name":"web-%d","team":"platform","url":"https://web-%d.example.com/path"},`+
 				`"user_data":"#!/bin/sh\nexport PASSWORD=correct-horse-%d\nexec web --port 8080 --name %d\n",`+
 				`"vpc_security_group_ids":["sg-0123456789abcdef0","sg-0fedcba9876543210"]}`, i, kind, i, i, i, i, i)

@@ -59,12 +59,12 @@ func (s *scan) deferredEntry(path string) error {
 	if err != nil {
 		return err
 	}
-	change := n.get([]byte("resource_change")).get([]byte("change"))
+	change := n.field("resource_change").field("change")
 	masks, err := readMasks(change, path+".resource_change.change")
 	if err != nil {
 		return err
 	}
-	s.collect(change.get([]byte("before")), change.get([]byte("after")), masks, false)
+	s.collect(change.field("before"), change.field("after"), masks, false)
 	return nil
 }
 

@@ -192,7 +192,7 @@ func (m names) valueNamed(n *node) bool {
 		return false
 	}
 	for _, key := range [...]string{"name", "key"} {
-		if k := n.get([]byte(key)); k.is('"') && m.sensitive(k.text) {
+		if k := n.field(key); k.is('"') && m.sensitive(k.text) {
 			return true
 		}
 	}

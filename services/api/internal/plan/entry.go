@@ -35,7 +35,7 @@ func readEntry(t *tree, raw []byte, path string) (*entry, error) {
 		{"address", &e.address}, {"previous_address", &e.previous}, {"deposed", &e.deposed},
 		{"mode", &e.mode}, {"type", &e.typ}, {"name", &e.name}, {"provider_name", &e.provider},
 	} {
-		if err := readName(f.field, root.get([]byte(f.name)), path, f.name); err != nil {
+		if err := readName(f.field, root.field(f.name), path, f.name); err != nil {
 			return nil, err
 		}
 	}
@@ -45,11 +45,11 @@ func readEntry(t *tree, raw []byte, path string) (*entry, error) {
 	if e.typ == "" {
 		return nil, invalid(path+".type", "is required")
 	}
-	change := root.get([]byte("change"))
+	change := root.field("change")
 	if !change.is('{') {
 		return nil, invalid(path+".change", "is required and must be an object")
 	}
-	if e.actions, err = readActions(change.get([]byte("actions")), path+".change.actions"); err != nil {
+	if e.actions, err = readActions(change.field("actions"), path+".change.actions"); err != nil {
 		return nil, err
 	}
 	if e.before, err = readState(change, "before", path+".change"); err != nil {
@@ -58,7 +58,7 @@ func readEntry(t *tree, raw []byte, path string) (*entry, error) {
 	if e.after, err = readState(change, "after", path+".change"); err != nil {
 		return nil, err
 	}
-	e.unknown = change.get([]byte("after_unknown"))
+	e.unknown = change.field("after_unknown")
 	if e.masks, err = readMasks(change, path+".change"); err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func readActions(n *node, path string) ([]string, error) {
 }
 
 func readState(change *node, side, path string) (*node, error) {
-	n := change.get([]byte(side))
+	n := change.field(side)
 	if n == nil || n.kind == 'n' {
 		return nil, nil
 	}
@@ -106,7 +106,7 @@ func readState(change *node, side, path string) (*node, error) {
 func readMasks(change *node, path string) (cover, error) {
 	var both cover
 	for _, side := range [...]string{"before_sensitive", "after_sensitive"} {
-		c, ok := newCover(change.get([]byte(side)))
+		c, ok := newCover(change.field(side))
 		if !ok {
 			return nil, invalid(path+"."+side, "must consist of booleans, objects and lists")
 		}

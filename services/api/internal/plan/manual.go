@@ -74,7 +74,7 @@ func readReported(raw json.RawMessage, path string, depth int) (*node, error) {
 		return nil, invalid(path, "must be an object or null")
 	}
 	t := tree{maxDepth: depth}
-	n, err := t.parse(raw)
+	n, err := t.parse(v)
 	if err != nil {
 		return nil, valueError(path, err)
 	}

@@ -15,20 +15,26 @@ func provider(source string) string {
 // region is where a resource is, as far as its attributes tell. A masked attribute does not.
 func region(n *node, masks cover) string {
 	text := func(name string) string {
-		if k := n.get([]byte(name)); k.is('"') && !masks.member([]byte(name)).hides(k) {
+		if k := n.field(name); k.is('"') && !masks.member([]byte(name)).hides(k) {
 			return string(k.text)
 		}
 		return ""
 	}
-	candidates := []string{text("region")}
-	if arn := strings.SplitN(text("arn"), ":", 6); len(arn) == 6 && arn[0] == "arn" {
-		candidates = append(candidates, arn[3])
+	if r := text("region"); isRegion(r) {
+		return r
 	}
-	candidates = append(candidates, zoneRegion(text("availability_zone")), zoneRegion(text("zone")), text("location"))
-	for _, r := range candidates {
-		if isRegion(r) {
+	if arn := text("arn"); strings.HasPrefix(arn, "arn:") {
+		if parts := strings.SplitN(arn, ":", 5); len(parts) == 5 && isRegion(parts[3]) {
+			return parts[3]
+		}
+	}
+	for _, zone := range [...]string{"availability_zone", "zone"} {
+		if r := zoneRegion(text(zone)); isRegion(r) {
 			return r
 		}
+	}
+	if r := text("location"); isRegion(r) {
+		return r
 	}
 	return ""
 }

@@ -30,6 +30,9 @@ func (s secrets) add(text []byte) {
 	}
 	secret := string(text)
 	s[secret] = struct{}{}
+	if !slices.ContainsFunc(text, func(c byte) bool { return !unreserved[c] }) {
+		return
+	}
 	quoted := appendQuote(nil, secret)
 	html, _ := json.Marshal(secret) // Terraform's jsonencode also escapes <, > and &
 	for _, form := range [][]byte{quoted, html} {
@@ -46,6 +49,14 @@ func (s secrets) add(text []byte) {
 		}
 	}
 }
+
+// unreserved are the bytes that no encoding changes.
+var unreserved = func() (set [256]bool) {
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~") {
+		set[c] = true
+	}
+	return set
+}()
 
 // index answers whether a string contains one of many secrets, each of 8 bytes or more.
 //

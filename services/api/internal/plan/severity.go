@@ -44,6 +44,9 @@ func isPolicyDocument(n *node) bool {
 
 // opensToWorld reports whether the actual state lets in the whole world somewhere that the expected state does not.
 func opensToWorld(typ string, expected, actual *node) bool {
+	if !admitsWorld(actual) {
+		return false
+	}
 	kind := set(slices.Collect(words(typ))...)
 	if kind["egress"] {
 		return false
@@ -55,6 +58,12 @@ func opensToWorld(typ string, expected, actual *node) bool {
 	return slices.ContainsFunc(slices.Collect(maps.Keys(now)), func(rule string) bool { return !before[rule] })
 }
 
+// admitsWorld reports whether there is a string below n that can mean the whole world. In most resources there is none.
+func admitsWorld(n *node) bool {
+	return n.is('"') && isWorld(n.text, true) ||
+		n != nil && slices.ContainsFunc(n.kids, func(k node) bool { return admitsWorld(&k) })
+}
+
 // openings collects the rules at and below n that admit the world. A rule is known by its attribute and the ports of the
 // object it stands in, so that neither its place in a list nor its description makes it new.
 func openings(found map[string]bool, n, rule *node, attribute []byte, filter bool) {
@@ -63,8 +72,7 @@ func openings(found map[string]bool, n, rule *node, attribute []byte, filter boo
 	}
 	switch n.kind {
 	case '"':
-		source := bytes.Contains(attribute, []byte("source_address"))
-		if filter && (isWorld(n.text) || source && (string(n.text) == "*" || strings.EqualFold(string(n.text), "internet"))) {
+		if filter && isWorld(n.text, bytes.Contains(attribute, []byte("source_address"))) {
 			found[string(appendPorts(append(bytes.Clone(attribute), ' '), rule))] = true
 		}
 	case '[':
@@ -87,19 +95,28 @@ func openings(found map[string]bool, n, rule *node, attribute []byte, filter boo
 	}
 }
 
-func isWorld(text []byte) bool { return string(text) == "0.0.0.0/0" || string(text) == "::/0" }
+// isWorld reports whether text means every address. Azure's rules also have words for it.
+func isWorld(text []byte, words bool) bool {
+	switch string(text) {
+	case "0.0.0.0/0", "::/0":
+		return true
+	case "*", "Internet":
+		return words
+	}
+	return false
+}
 
 // outbound reports whether a rule says of itself that it is not about letting in.
 func outbound(rule *node) bool {
 	for _, name := range [...]string{"type", "direction", "access", "action", "rule_action"} {
-		if v := rule.get([]byte(name)); v.is('"') {
+		if v := rule.field(name); v.is('"') {
 			switch strings.ToLower(string(v.text)) {
 			case "egress", "outbound", "out", "deny", "block":
 				return true
 			}
 		}
 	}
-	egress := rule.get([]byte("egress")) // of aws_network_acl_rule
+	egress := rule.field("egress") // of aws_network_acl_rule
 	return egress.is('t')
 }
 

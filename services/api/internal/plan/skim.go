@@ -28,7 +28,7 @@ func (s *scan) values(path string) error {
 				if err != nil {
 					return err
 				}
-				v, sensitive := n.get([]byte("value")), n.get([]byte("sensitive"))
+				v, sensitive := n.field("value"), n.field("sensitive")
 				s.collect(v, nil, cover{sensitive}.present(), s.names.sensitive([]byte(output)))
 				return nil
 			})
@@ -60,14 +60,14 @@ func (s *scan) resource(path string) error {
 	if err != nil {
 		return err
 	}
-	masks, ok := newCover(n.get([]byte("sensitive_values")))
+	masks, ok := newCover(n.field("sensitive_values"))
 	if !ok {
 		return invalid(path+".sensitive_values", "must consist of booleans, objects and lists")
 	}
-	values := n.get([]byte("values"))
+	values := n.field("values")
 	s.collect(values, nil, masks, false)
 	for _, name := range [...]string{"address", "type"} {
-		if k := n.get([]byte(name)); k.is('"') {
+		if k := n.field(name); k.is('"') {
 			s.spare(string(k.text))
 		}
 	}
@@ -93,7 +93,7 @@ func (s *scan) outputChange(output string) error {
 	if err != nil {
 		return err
 	}
-	s.collect(n.get([]byte("before")), n.get([]byte("after")), masks, s.names.sensitive([]byte(output)))
+	s.collect(n.field("before"), n.field("after"), masks, s.names.sensitive([]byte(output)))
 	return nil
 }
 
@@ -141,10 +141,10 @@ func (s *scan) configuredResource(path, prefix string) error {
 	if err != nil {
 		return err
 	}
-	if mode := n.get([]byte("mode")); mode.is('"') && string(mode.text) != "managed" {
+	if mode := n.field("mode"); mode.is('"') && string(mode.text) != "managed" {
 		return nil
 	}
-	typ, name := n.get([]byte("type")), n.get([]byte("name"))
+	typ, name := n.field("type"), n.field("name")
 	if typ.is('"') && name.is('"') {
 		s.configured[prefix+string(typ.text)+"."+string(name.text)] = true
 	}
@@ -180,9 +180,9 @@ func (s *scan) declaredVariable(name string) error {
 	if err != nil {
 		return err
 	}
-	if n.get([]byte("sensitive")).is('t') {
+	if n.field("sensitive").is('t') {
 		s.sensitiveVariables[name] = true
-		s.all(n.get([]byte("default")))
+		s.all(n.field("default"))
 	}
 	return nil
 }
@@ -198,7 +198,7 @@ func (s *scan) variableValues() error {
 	}
 	for i := range n.kids {
 		variable := &n.kids[i]
-		value := variable.get([]byte("value"))
+		value := variable.field("value")
 		if s.sensitiveVariables[string(variable.name)] {
 			s.all(value)
 			continue

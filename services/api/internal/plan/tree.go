@@ -2,7 +2,6 @@ package plan
 
 import (
 	"bytes"
-	"errors"
 	"iter"
 	"slices"
 	"strconv"
@@ -19,119 +18,14 @@ type node struct {
 	kids []node
 }
 
-// tree parses one value at a time. Its arena is used again by the next parse, which ends the life of the nodes before.
-type tree struct {
-	maxDepth int
-	dec      jsontext.Decoder
-	raw      []byte
-	arena    []node
-	stack    []node // children whose parent is not complete
-}
-
-var (
-	errDeep   = errors.New("is nested too deeply")
-	errNUL    = errors.New("has a NUL character in a string, which cannot be stored")
-	errNumber = errors.New("has a number that is too long or too large")
-)
-
-// parse makes nodes of raw, which must be a valid JSON value.
-func (t *tree) parse(raw []byte) (*node, error) {
-	t.raw, t.arena, t.stack = raw, t.arena[:0], t.stack[:0]
-	// The value was checked when it was cut out of the plan; checking its names a second time would double the cost.
-	t.dec.Reset(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true))
-	var root node
-	if err := t.value(&root, 0); err != nil {
-		return nil, err
-	}
-	return &root, nil
-}
-
-func (t *tree) value(n *node, depth int) error {
-	n.kind = t.dec.PeekKind()
-	switch n.kind {
-	case '{', '[':
-	case '"':
-		text, err := t.string()
-		n.text = text
-		return err
-	default:
-		v, err := t.dec.ReadValue()
-		if err != nil {
-			return err
-		}
-		if n.kind == '0' {
-			n.text = t.last(v)
-			return checkNumber(n.text)
-		}
+// field is get for a name that the format knows.
+func (n *node) field(name string) *node {
+	if n == nil || n.kind != '{' {
 		return nil
 	}
-	if depth == t.maxDepth {
-		return errDeep
-	}
-	if _, err := t.dec.ReadToken(); err != nil {
-		return err
-	}
-	mark := len(t.stack)
-	for k := t.dec.PeekKind(); k != '}' && k != ']'; k = t.dec.PeekKind() {
-		var kid node
-		if n.kind == '{' {
-			name, err := t.string()
-			if err != nil {
-				return err
-			}
-			kid.name = name
-		}
-		if err := t.value(&kid, depth+1); err != nil {
-			return err
-		}
-		t.stack = append(t.stack, kid)
-	}
-	if _, err := t.dec.ReadToken(); err != nil {
-		return err
-	}
-	// A grown arena leaves the slices cut from the old one valid.
-	from := len(t.arena)
-	t.arena = append(t.arena, t.stack[mark:]...)
-	t.stack = t.stack[:mark]
-	n.kids = t.arena[from:len(t.arena):len(t.arena)]
-	if n.kind == '{' {
-		slices.SortFunc(n.kids, func(a, b node) int { return bytes.Compare(a.name, b.name) })
-	}
-	return nil
-}
-
-// string reads the next string or name and unescapes it.
-func (t *tree) string() ([]byte, error) {
-	v, err := t.dec.ReadValue()
-	if err != nil {
-		return nil, err
-	}
-	lit := t.last(v)
-	if bytes.IndexByte(lit, '\\') < 0 {
-		return lit[1 : len(lit)-1], nil
-	}
-	text, err := jsontext.AppendUnquote(nil, lit)
-	if err == nil && bytes.IndexByte(text, 0) >= 0 {
-		err = errNUL
-	}
-	return text, err
-}
-
-// last is the part of the input that the decoder returned as v, whose own bytes live only until the next read.
-func (t *tree) last(v jsontext.Value) []byte {
-	end := int(t.dec.InputOffset())
-	return t.raw[end-len(v) : end]
-}
-
-// checkNumber refuses what a numeric column cannot hold.
-func checkNumber(lit []byte) error {
-	mantissa, exponent, ok := bytes.Cut(bytes.ToLower(lit), []byte("e"))
-	if len(mantissa) > 1000 {
-		return errNumber
-	}
-	if ok {
-		if e, err := strconv.Atoi(string(exponent)); err != nil || e > 1000 || e < -1000 {
-			return errNumber
+	for i := range n.kids {
+		if string(n.kids[i].name) == name {
+			return &n.kids[i]
 		}
 	}
 	return nil
