@@ -14,7 +14,6 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
-
 )
 
 // docs/telemetry.md is a contract: what the services emit is in it, and what is in it is emitted. Each row says where it

@@ -162,3 +162,6 @@ func mustJSON(t *testing.T, v any) []byte {
 	}
 	return data
 }
+
+// unlimited switches the rate limits off, for tests that send more than anybody may.
+var unlimited = []string{"RATE_LIMIT_ENABLED=false"}

@@ -1,0 +1,396 @@
+package e2e
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/pkg/spec"
+)
+
+const (
+	hostileRequests = 10_000
+	hostileWorkers  = 8
+	// How often each route's handler has to be reached for the run to mean anything.
+	hostileLeast = 200
+)
+
+// TestHostileInput sends ten thousand seeded requests that are wrong in every way a client can think of, most of them
+// with valid credentials, so that they reach the handlers. Nothing may be a 5xx, panic, or race. HOSTILE_SEED replays.
+func TestHostileInput(t *testing.T) {
+	if testing.Short() {
+		t.Skip("NOT RUN: ten thousand hostile requests take half a minute, and -short was given")
+	}
+	seed := uint64(20261123)
+	if given := os.Getenv("HOSTILE_SEED"); given != "" {
+		var err error
+		if seed, err = strconv.ParseUint(given, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := startPair(t, pgtest.DSN(t), unlimited...)
+	operations, err := spec.Operations("api")
+	if err != nil {
+		t.Fatal(err)
+	}
+	operations = slices.DeleteFunc(operations, func(op spec.Operation) bool { return !strings.HasPrefix(op.Path, "/api/v1/") })
+	h := newHostile(t, p)
+
+	var mu sync.Mutex
+	statuses, reached := map[int]int{}, map[string]int{}
+	var wg sync.WaitGroup
+	for worker := range hostileWorkers {
+		wg.Go(func() {
+			for i := worker; i < hostileRequests; i += hostileWorkers {
+				// A request depends on the seed and its number alone, whichever worker sends it.
+				g := &generator{rand.New(rand.NewPCG(seed, uint64(i))), h} //nolint:gosec // Seeded on purpose.
+				op := operations[i%len(operations)]
+				status, err := g.send(t.Context(), op)
+				if err != nil {
+					t.Errorf("request %d (%s) had no answer: %v", i, op.ID, err)
+					continue
+				}
+				mu.Lock()
+				statuses[status]++
+				if status != http.StatusUnauthorized && status != http.StatusForbidden {
+					reached[op.ID]++
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+
+	t.Logf("seed %d, %d requests; answers by status:", seed, hostileRequests)
+	for _, status := range slices.Sorted(maps.Keys(statuses)) {
+		t.Logf("  %d: %5d", status, statuses[status])
+		if status >= 500 {
+			t.Errorf("%d answers with status %d", statuses[status], status)
+		}
+	}
+	for _, status := range []int{200, 201, 400, 401, 403, 404, 409, 413, 415} {
+		if statuses[status] == 0 {
+			t.Errorf("no answer with status %d: the requests are not as varied as they should be", status)
+		}
+	}
+	for _, op := range operations {
+		if reached[op.ID] < hostileLeast {
+			t.Errorf("the handler of %s was reached %d times, want %d at least", op.ID, reached[op.ID], hostileLeast)
+		}
+	}
+	if events := p.sentry.Events(); len(events) > 0 {
+		t.Errorf("%d unexpected errors; the first: %s", len(events), events[0].Raw)
+	}
+	p.stop()
+	p.expectNoSecret(p.places())
+}
+
+// hostile is what the generated requests draw from.
+type hostile struct {
+	p           *pair
+	http        *http.Client
+	tokens      map[string]string // by role
+	drifts      []string
+	victim      string // a user who may be changed at will
+	keys        []string
+	refreshable string
+	plan        []byte
+}
+
+func newHostile(t *testing.T, p *pair) *hostile {
+	t.Helper()
+	h := &hostile{p: p, http: &http.Client{Transport: spec.Transport(t, http.DefaultTransport)}, tokens: map[string]string{}}
+	for _, role := range []string{"admin", "engineer", "viewer"} {
+		h.tokens[role] = p.signIn(role).token
+	}
+	h.tokens["api_key"] = p.apiKey
+	admin := p.client(h.tokens["admin"])
+	if a := p.client(p.apiKey).ingest(t.Context(), "production", "refresh_only_tf1.11.4.json"); a.status != http.StatusOK {
+		t.Fatalf("ingest: %d %s", a.status, a.body)
+	}
+	for _, d := range admin.drifts() {
+		h.drifts = append(h.drifts, d.ID)
+	}
+	var created struct{ User struct{ ID string } }
+	admin.post(t.Context(), "/api/v1/users", map[string]string{"email": "victim@acme.example", "name": "Victim", "role": "viewer"}).decode(t, &created)
+	h.victim = created.User.ID
+	for range 3 {
+		var made struct{ APIKey struct{ ID string } }
+		admin.post(t.Context(), "/api/v1/api-keys", map[string]string{"name": "spare", "scope": "ingest"}).decode(t, &made)
+		h.keys = append(h.keys, made.APIKey.ID)
+	}
+	h.plan = plan(t, "normal_tf1.11.4.json")
+	return h
+}
+
+// generator makes one request.
+type generator struct {
+	*rand.Rand
+	*hostile
+}
+
+func (g *generator) chance(percent int) bool { return g.IntN(100) < percent }
+
+func pick[T any](g *generator, from ...T) T { return from[g.IntN(len(from))] }
+
+func (g *generator) send(ctx context.Context, op spec.Operation) (int, error) {
+	target := g.p.apiURL + g.path(op) + g.query(op)
+	var body []byte
+	if op.Method == http.MethodPost || op.Method == http.MethodPatch {
+		body = g.body(op)
+	} else if g.chance(10) {
+		body = []byte(g.junk())
+	}
+	req, err := http.NewRequestWithContext(spec.Invalid(ctx), op.Method, target, bytes.NewReader(body))
+	if err != nil {
+		return 0, fmt.Errorf("%q: %w", target, err)
+	}
+	g.headers(req, op)
+	resp, err := g.http.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	return resp.StatusCode, resp.Body.Close()
+}
+
+// path fills the path's parameters, with what exists or with anything.
+func (g *generator) path(op spec.Operation) string {
+	return strings.ReplaceAll(op.Path, "{id}", url.PathEscape(g.id(op)))
+}
+
+func (g *generator) id(op spec.Operation) string {
+	if g.chance(50) {
+		switch {
+		case strings.HasPrefix(op.Path, "/api/v1/users"):
+			return g.victim
+		case strings.HasPrefix(op.Path, "/api/v1/api-keys"):
+			return pick(g, g.keys...)
+		}
+		return pick(g, g.drifts...)
+	}
+	return pick(g, "invalid", "00000000-0000-0000-0000-000000000000", "019a0000-0000-7000-8000-00000000000g",
+		strings.ToUpper(g.drifts[0]), "{"+g.drifts[0]+"}", "..", "%00", "'; drop table drift; --", "1", strings.Repeat("9", 300), "ä\u202e", g.junk())
+}
+
+var parameters = map[string][]string{
+	"page": {"1", "2", "0", "-1", "1e9", "9999999999999999999", "", "one", "1.5"}, "limit": {"20", "100", "101", "0", "-5", "x", "18446744073709551616"},
+	"severity": {"critical", "CRITICAL", "none", ""}, "status": {"detected", "resolved", "open", "'"}, "workspace": {"production", "", "a/b", "\x00", strings.Repeat("w", 300)},
+	"resourceType": {"aws_instance", "%", "_"}, "region": {"eu-west-1", "\\"}, "search": {"web", "%", "_", "\\", "'", "\x00", "\xff", strings.Repeat("s", 5000)},
+	"sortBy": {"createdAt", "severity", "created_at; drop table drift", "id"}, "sortOrder": {"asc", "desc", "up"}, "days": {"30", "0", "366", "-1", "x"},
+	"after": {"", "x", "a:1", ":", "e:99999999999999999999", "\x00:1"}, "driftId": {"invalid", "00000000-0000-0000-0000-000000000000"}, "isRead": {"true", "maybe"},
+	"type": {"drift_detected", "x"}, "actorId": {"x"}, "action": {"drift.approved", "\x00"}, "scope": {"full", "partial", "some"}, "include": {"changes", "all"},
+	"unknown": {"1"}, "": {""}, "page[]": {"1"},
+}
+
+func (g *generator) query(op spec.Operation) string {
+	values := url.Values{}
+	if op.ID == "ingestPlan" && g.chance(80) {
+		values.Set("workspace", pick(g, "production", "staging", "w-"+strconv.Itoa(g.IntN(5))))
+	}
+	if g.chance(50) {
+		names := slices.Sorted(maps.Keys(parameters))
+		for range 1 + g.IntN(3) {
+			name := pick(g, names...)
+			values.Add(name, pick(g, parameters[name]...))
+		}
+	}
+	query := values.Encode()
+	if g.chance(5) {
+		query += pick(g, "&%zz=1", "&a=%", ";b=1", "&"+strings.Repeat("x=1&", 500))
+	}
+	if query == "" {
+		return ""
+	}
+	return "?" + query
+}
+
+// valid are bodies with which the operation would succeed, or nearly.
+func (g *generator) valid(op spec.Operation) any {
+	switch op.ID {
+	case "login":
+		return map[string]any{"email": pick(g, "viewer@acme.example", "nobody@acme.example"), "password": "wrong-password"}
+	case "refresh", "logout":
+		return map[string]any{"refreshToken": pick(g, "dsr_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "x")}
+	case "setPassword":
+		return map[string]any{"token": "dss_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "newPassword": "a-new-password"}
+	case "createUser":
+		return map[string]any{"email": fmt.Sprintf("user%d@acme.example", g.IntN(1000)), "name": "A User", "role": pick(g, "viewer", "engineer", "king")}
+	case "updateUser":
+		return map[string]any{"name": "Renamed", "isActive": g.chance(50)}
+	case "createApiKey":
+		return map[string]any{"name": "key", "scope": pick(g, "ingest", "all"), "expiresAt": pick(g, "2030-01-01T00:00:00Z", "2001-01-01T00:00:00Z", "soon")}
+	case "createDrift":
+		return map[string]any{
+			"resourceId": fmt.Sprintf("aws_instance.n%d", g.IntN(500)), "resourceType": "aws_instance", "region": "eu-west-1",
+			"expectedState": map[string]any{"type": "t3.micro"}, "actualState": map[string]any{"type": pick[any](g, "t3.large", "t3.micro", nil, []any{1.5, map[string]any{"a": true}})},
+			"severity": pick(g, "critical", "info", "urgent"), "costImpactMonthly": pick[any](g, 12.5, -3, 1e300, "much", 0),
+		}
+	case "approveDrift", "rejectDrift", "triageDrift", "resolveDrift":
+		body := map[string]any{"version": pick[any](g, 1, 2, 0, -1, "1", 1<<40)}
+		if op.ID != "triageDrift" {
+			body["reason"] = pick(g, "a good enough reason", "short", strings.Repeat("r", 1001))
+		}
+		if op.ID == "resolveDrift" {
+			body["resolvedHow"] = pick(g, "manual-fix", "acknowledged", "magic")
+		}
+		return body
+	}
+	return map[string]any{}
+}
+
+// body is a valid one, or one that was broken.
+func (g *generator) body(op spec.Operation) []byte {
+	var body []byte
+	if op.ID == "ingestPlan" {
+		body = slices.Clone(g.plan)
+	} else {
+		body, _ = json.Marshal(g.valid(op))
+	}
+	if g.chance(40) {
+		return body
+	}
+	switch g.IntN(12) {
+	case 0:
+		return nil
+	case 1:
+		return body[:g.IntN(len(body))]
+	case 2: // bytes flipped
+		for range 1 + g.IntN(5) {
+			body[g.IntN(len(body))] = byte(g.IntN(256))
+		}
+		return body
+	case 3:
+		return []byte(strings.Repeat("[", 1+g.IntN(20_000)))
+	case 4:
+		return []byte(strings.Repeat(`{"a":`, 1+g.IntN(5000)) + "1" + strings.Repeat("}", g.IntN(5000)))
+	case 5: // every value replaced
+		return g.replaceValues(body)
+	case 6:
+		return append(body, body...)
+	case 7:
+		return bytes.Replace(body, []byte(`"`), []byte("\"\\u0000"), 1+g.IntN(3))
+	case 8:
+		return bytes.Replace(body, []byte(`:"`), []byte(":\"\xff\xfe"), 1)
+	case 9: // over the limit of a JSON body
+		if g.chance(10) {
+			return []byte(`{"reason":"` + strings.Repeat("x", 1<<20) + `"}`)
+		}
+		return []byte(`{"unknown":1}`)
+	case 10:
+		return []byte(pick(g, "null", "true", "1", `"text"`, "[]", "{}", "NaN", "{'a':1}", "\ufeff{}", "<xml/>"))
+	default:
+		return []byte(g.junk())
+	}
+}
+
+// replaceValues puts something else in the place of each value of an object.
+func (g *generator) replaceValues(body []byte) []byte {
+	var fields map[string]any
+	if json.Unmarshal(body, &fields) != nil {
+		return body
+	}
+	for name := range fields {
+		if g.chance(60) {
+			fields[name] = pick[any](g, nil, true, 0, -1, 1e308, "", strings.Repeat("ä", 2000), []any{}, map[string]any{}, g.junk(), []any{[]any{[]any{}}})
+		}
+	}
+	out, err := json.Marshal(fields)
+	if err != nil {
+		return body
+	}
+	return out
+}
+
+func (g *generator) junk() string {
+	b := make([]byte, g.IntN(64))
+	for i := range b {
+		b[i] = byte(g.IntN(256))
+	}
+	return string(b)
+}
+
+func (g *generator) headers(req *http.Request, op spec.Operation) {
+	req.Header.Set("Content-Type", pick(g, "application/json", "application/json", "application/json", "application/json; charset=utf-8", "text/plain", ""))
+	if !g.chance(20) {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	g.authorize(req, op)
+	if g.chance(20) {
+		req.Header.Set("traceparent", pick(g, newTraceparent().String(), "00-0-0-00", "ff-"+random()+"-"+random()[:16]+"-01", strings.Repeat("0", 200), "00-"+strings.Repeat("0", 32)+"-"+strings.Repeat("0", 16)+"-01"))
+	}
+	if g.chance(20) {
+		req.Header.Set("X-Correlation-ID", pick(g, random(), "my-request", strings.Repeat("c", 500), "<script>", "%0a", strings.Repeat("0", 32)))
+	}
+	if g.chance(15) {
+		req.Header.Set("Idempotency-Key", pick(g, "key-"+strconv.Itoa(g.IntN(50)), strings.Repeat("k", 1000), "\t", "ü"))
+	}
+	if g.chance(15) {
+		req.Header.Set("X-Forwarded-For", pick(g, "1.2.3.4", "::1", "unknown", strings.Repeat("1.1.1.1,", 300), "1.2.3.4:99999"))
+	}
+	if g.chance(10) {
+		req.Header.Set("Origin", pick(g, "https://app.example", "https://evil.example", "null", "\\"))
+	}
+	if g.chance(5) {
+		req.Host = pick(g, "evil.example", "[::1", "a b", strings.Repeat("h", 300))
+	}
+	if g.chance(10) {
+		encoding := pick(g, "gzip", "gzip", "br", "deflate", "gzip, gzip", "identity")
+		req.Header.Set("Content-Encoding", encoding)
+		if encoding == "gzip" && g.chance(50) && req.ContentLength > 0 {
+			g.compress(req)
+		}
+	}
+}
+
+func (g *generator) compress(req *http.Request) {
+	var original, packed bytes.Buffer
+	if _, err := original.ReadFrom(req.Body); err != nil {
+		return
+	}
+	z := gzip.NewWriter(&packed)
+	_, _ = z.Write(original.Bytes())
+	_ = z.Close()
+	body := packed.Bytes()
+	if g.chance(30) {
+		body = body[:g.IntN(len(body))]
+	}
+	req.Body, req.ContentLength, req.GetBody = http.NoBody, int64(len(body)), nil
+	if len(body) > 0 {
+		req.Body = nopCloser{bytes.NewReader(body)}
+	}
+}
+
+type nopCloser struct{ *bytes.Reader }
+
+func (nopCloser) Close() error { return nil }
+
+// authorize gives seven of ten requests the credentials that they need.
+func (g *generator) authorize(req *http.Request, op spec.Operation) {
+	token := g.tokens["admin"]
+	if len(op.Roles) > 0 && !slices.Contains(op.Roles, "admin") {
+		token = g.tokens[op.Roles[0]]
+	}
+	if !g.chance(70) {
+		token = pick(g, "", "x", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.", "ds_"+strings.Repeat("A", 64), "ds_", strings.Repeat("t", 5000),
+			g.tokens["viewer"], g.tokens["api_key"], g.tokens["engineer"])
+	}
+	if token != "" {
+		req.Header.Set("Authorization", pick(g, "Bearer ", "Bearer ", "Bearer ", "bearer ", "Basic ")+token)
+	}
+	if g.chance(85) && token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+}
