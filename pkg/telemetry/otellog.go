@@ -2,23 +2,22 @@ package telemetry
 
 import (
 	"context"
+	"log/slog"
 	"os"
 
 	"go.opentelemetry.io/contrib/bridges/otelslog"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	"go.opentelemetry.io/otel/sdk/resource"
-	"log/slog"
 )
 
 // startLogs makes the logger provider, when anything is to be exported.
 func (t *Telemetry) startLogs(ctx context.Context, res *resource.Resource) error {
 	var processors []sdklog.Processor
 	if exports(t.cfg, "LOGS") {
-		exporter, err := newLogExporter(ctx)
+		exporter, err := newLogExporter(ctx, t.cut)
 		if err != nil {
 			return err
 		}
-		t.exporters = append(t.exporters, exporter)
 		var options []sdklog.BatchProcessorOption
 		if os.Getenv("OTEL_BLRP_EXPORT_TIMEOUT") == "" {
 			options = append(options, sdklog.WithExportTimeout(exportTimeout))

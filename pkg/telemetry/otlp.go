@@ -13,6 +13,8 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // exportTimeout bounds one export, its retries included.
@@ -43,20 +45,35 @@ func timeoutFromEnv(signal string) bool {
 	return os.Getenv("OTEL_EXPORTER_OTLP_"+signal+"_TIMEOUT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_TIMEOUT") != ""
 }
 
-// reconnect comes back within seconds of the collector, where gRPC's default
-// would wait up to two minutes.
-func reconnect() grpc.DialOption {
+// dialOptions come back within seconds of the collector, where gRPC's default
+// would wait up to two minutes, and end every call when cut is done: the
+// exporters themselves wait for a collector that hangs, whatever the context of
+// their shutdown says.
+func dialOptions(cut context.Context) []grpc.DialOption {
 	config := backoff.DefaultConfig
 	config.MaxDelay = 5 * time.Second
-	return grpc.WithConnectParams(grpc.ConnectParams{Backoff: config, MinConnectTimeout: exportTimeout})
+	return []grpc.DialOption{
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: config, MinConnectTimeout: exportTimeout}),
+		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, call grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			ctx, cancel := context.WithCancel(ctx)
+			defer cancel()
+			defer context.AfterFunc(cut, cancel)()
+			err := call(ctx, method, req, reply, cc, opts...)
+			if err != nil && cut.Err() != nil {
+				// Of a code that is not retried.
+				return status.Error(codes.FailedPrecondition, errCut.Error())
+			}
+			return err
+		}),
+	}
 }
 
-func newSpanExporter(ctx context.Context) (sdktrace.SpanExporter, error) {
+func newSpanExporter(ctx, cut context.Context) (sdktrace.SpanExporter, error) {
 	if err := checkProtocol("TRACES"); err != nil {
 		return nil, err
 	}
 	options := []otlptracegrpc.Option{
-		otlptracegrpc.WithDialOption(reconnect()),
+		otlptracegrpc.WithDialOption(dialOptions(cut)...),
 		otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig{
 			Enabled: true, InitialInterval: 500 * time.Millisecond, MaxInterval: 2 * time.Second, MaxElapsedTime: exportTimeout,
 		}),
@@ -71,12 +88,12 @@ func newSpanExporter(ctx context.Context) (sdktrace.SpanExporter, error) {
 	return exporter, nil
 }
 
-func newLogExporter(ctx context.Context) (sdklog.Exporter, error) {
+func newLogExporter(ctx, cut context.Context) (sdklog.Exporter, error) {
 	if err := checkProtocol("LOGS"); err != nil {
 		return nil, err
 	}
 	options := []otlploggrpc.Option{
-		otlploggrpc.WithDialOption(reconnect()),
+		otlploggrpc.WithDialOption(dialOptions(cut)...),
 		otlploggrpc.WithRetry(otlploggrpc.RetryConfig{
 			Enabled: true, InitialInterval: 500 * time.Millisecond, MaxInterval: 2 * time.Second, MaxElapsedTime: exportTimeout,
 		}),

@@ -16,6 +16,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 
 	"github.com/driftsentry/driftsentry/pkg/sentrytest"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
@@ -222,6 +223,7 @@ func TestSentry_Hangs(t *testing.T) {
 	receiver := sentrytest.Start(t)
 	receiver.Hang()
 	defer receiver.Resume()
+	before := goleak.IgnoreCurrent()
 	tel, err := telemetry.Start(t.Context(), telemetry.Config{
 		ServiceName: "test", Log: telemetry.LogConfig{Output: io.Discard}, ShutdownTimeout: 100 * time.Millisecond,
 		Sentry: telemetry.SentryConfig{DSN: receiver.DSN()},
@@ -242,6 +244,8 @@ func TestSentry_Hangs(t *testing.T) {
 	if err := tel.Shutdown(t.Context()); err == nil || !strings.Contains(err.Error(), "flush Sentry") {
 		t.Errorf("Shutdown: %v, want that events were left", err)
 	}
+	receiver.Resume()
+	goleak.VerifyNone(t, before)
 }
 
 func TestStart_InvalidDSN(t *testing.T) {

@@ -33,11 +33,6 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 	return errors.Join(err, t.closeOutputs(ctx, share))
 }
 
-// shutdowner is any of the SDK's providers and exporters.
-type shutdowner interface {
-	Shutdown(context.Context) error
-}
-
 // stopExport flushes and stops spans, logs and Sentry side by side, so that one
 // that hangs costs the others nothing.
 func (t *Telemetry) stopExport(ctx context.Context, timeout time.Duration) error {
@@ -55,13 +50,7 @@ func (t *Telemetry) stopExport(ctx context.Context, timeout time.Duration) error
 	}
 	wg.Go(func() { errs[2] = wrap("flush Sentry", t.sentry.close(ctx)) })
 	wg.Wait()
-	if ctx.Err() != nil {
-		// An export hangs. Cutting the connections ends the processors'
-		// goroutines, too; the errors would only repeat those above.
-		for _, e := range t.exporters {
-			_ = e.Shutdown(ctx)
-		}
-	}
+	t.cutExport() // what hangs still
 	if t.metrics.shutdown != nil {
 		errs[3] = wrap("stop metrics", t.metrics.shutdown(ctx))
 	}

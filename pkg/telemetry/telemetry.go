@@ -27,8 +27,11 @@ type Telemetry struct {
 	instruments instruments
 	spans       *sdktrace.TracerProvider
 	logs        *sdklog.LoggerProvider // nil when no log is exported
-	exporters   []shutdowner           // of spans and logs
 	sentry      *sentryReporter        // nil without a DSN
+
+	// cut is done when exports are to end at once.
+	cut       context.Context
+	cutExport context.CancelFunc
 }
 
 // Start starts every signal, and never waits for a network. It also installs
@@ -40,6 +43,7 @@ func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
 		return nil, errors.New("start telemetry: the service has no name")
 	}
 	t := &Telemetry{cfg: cfg.withDefaults()}
+	t.cut, t.cutExport = context.WithCancel(context.Background())
 	if err := t.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start telemetry: %w", err), t.Shutdown(ctx))
 	}

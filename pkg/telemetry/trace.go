@@ -28,11 +28,10 @@ func (t *Telemetry) startSpans(ctx context.Context, res *sdkresource.Resource, r
 		sdktrace.WithRawSpanLimits(limits),
 	}
 	if exports(t.cfg, "TRACES") {
-		exporter, err := newSpanExporter(ctx)
+		exporter, err := newSpanExporter(ctx, t.cut)
 		if err != nil {
 			return err
 		}
-		t.exporters = append(t.exporters, exporter)
 		options = append(options, sdktrace.WithBatcher(redactExporter{exporter, r}, batchTimeout()...))
 	}
 	if t.cfg.SpanExporter != nil && !t.cfg.Disabled {
