@@ -130,7 +130,7 @@ func fromFiles(environ []string) (map[string]string, []error) {
 			problems = append(problems, Problem{base, fmt.Errorf("set both directly and by %s", name)})
 			continue
 		}
-		content, err := os.ReadFile(path) //nolint:gosec // Reading the file that the operator names is the point.
+		content, err := os.ReadFile(path)
 		if err != nil {
 			// Other programs have variables that end in _FILE too; only those that we read matter.
 			if known[base] {

@@ -38,7 +38,7 @@ func ParseCursor(s string) (Cursor, error) {
 	if err != nil || strconv.FormatUint(n, 10) != position {
 		return Cursor{}, ErrCursor
 	}
-	return Cursor{epoch, int64(n)}, nil //nolint:gosec // ParseUint was asked for 63 bits.
+	return Cursor{epoch, int64(n)}, nil
 }
 
 // Window is what of a stream can be read: the positions after TrimmedTo, up to Head.

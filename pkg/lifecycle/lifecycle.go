@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -109,7 +110,7 @@ func (g *Group) Run(ctx context.Context) error {
 		})
 	}
 	for _, s := range g.servers {
-		g.log.Info("listening", "server", s.name, "address", s.listener.Addr().String())
+		g.log.InfoContext(ctx, "listening", "server", s.name, "address", s.listener.Addr().String())
 		serving.Go(func() {
 			if err := s.server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("%s server: %w", s.name, err)
@@ -117,7 +118,7 @@ func (g *Group) Run(ctx context.Context) error {
 		})
 	}
 	g.state.Store(ready)
-	g.log.Info("ready")
+	g.log.InfoContext(ctx, "ready")
 
 	var problems []error
 	select {
@@ -132,10 +133,10 @@ func (g *Group) Run(ctx context.Context) error {
 	serving.Wait()
 	endWork()
 	problems = append(problems, g.bounded("workers", func(context.Context) error { working.Wait(); return nil }))
-	for i := len(g.closers) - 1; i >= 0; i-- {
-		problems = append(problems, g.bounded(g.closers[i].name, g.closers[i].fn))
+	for _, c := range slices.Backward(g.closers) {
+		problems = append(problems, g.bounded(c.name, c.fn))
 	}
-	g.log.Info("stopped")
+	g.log.InfoContext(ctx, "stopped")
 	return errors.Join(problems...)
 }
 

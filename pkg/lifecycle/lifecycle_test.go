@@ -74,7 +74,7 @@ func TestGroup_Run(t *testing.T) {
 		go func() { ended <- g.Run(ctx) }()
 		answer := make(chan string, 1)
 		go func() {
-			resp, err := http.Get("http://" + l.Addr().String()) //nolint:noctx // The server's own end bounds it.
+			resp, err := http.Get("http://" + l.Addr().String())
 			if err != nil {
 				answer <- err.Error()
 				return

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 
@@ -81,15 +82,13 @@ func Open(ctx context.Context, c Config, application string, tel Telemetry) (*DB
 	pc.MaxConnLifetimeJitter = 10 * time.Minute
 	pc.HealthCheckPeriod = 30 * time.Second
 	pc.ConnConfig.ConnectTimeout = c.ConnectTimeout
-	for name, value := range map[string]string{
+	maps.Copy(pc.ConnConfig.RuntimeParams, map[string]string{
 		"application_name":                    application,
 		"timezone":                            "UTC",
 		"statement_timeout":                   milliseconds(c.StatementTimeout),
 		"lock_timeout":                        milliseconds(c.LockTimeout),
 		"idle_in_transaction_session_timeout": milliseconds(c.IdleInTransaction),
-	} {
-		pc.ConnConfig.RuntimeParams[name] = value
-	}
+	})
 	pc.ConnConfig.Tracer = newTracer(tel)
 
 	pool, err := pgxpool.NewWithConfig(ctx, pc)

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/go-chi/chi/v5"
+
 	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
@@ -167,8 +169,16 @@ func NotFound(w http.ResponseWriter, r *http.Request) {
 	Error(w, r, fault.New(fault.NotFound, "there is nothing at this path"))
 }
 
-// MethodNotAllowed answers for a path that has other methods.
+// MethodNotAllowed answers for a path that has other methods, and names them, as RFC 9110 asks. chi does so only in its
+// own handler.
 func MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
+	if routes := chi.RouteContext(r.Context()).Routes; routes != nil {
+		for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPatch, http.MethodPost, http.MethodPut} {
+			if routes.Match(chi.NewRouteContext(), method, r.URL.Path) {
+				w.Header().Add("Allow", method)
+			}
+		}
+	}
 	Error(w, r, fault.New(fault.MethodNotAllowed, "this path does not take this method"))
 }
 

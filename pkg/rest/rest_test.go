@@ -7,9 +7,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-chi/chi/v5"
 
 	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/pkg/rest"
@@ -46,6 +49,7 @@ func serve(t *testing.T, h http.Handler, r *http.Request) (*http.Response, envel
 }
 
 func get(t *testing.T) *http.Request {
+	t.Helper()
 	return httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/thing", http.NoBody)
 }
 
@@ -117,6 +121,21 @@ func TestError(t *testing.T) {
 			t.Errorf("status = %d", resp.StatusCode)
 		}
 	})
+}
+
+func TestMethodNotAllowed(t *testing.T) {
+	r := chi.NewRouter()
+	r.MethodNotAllowed(rest.MethodNotAllowed)
+	r.Get("/thing/{id}", func(http.ResponseWriter, *http.Request) {})
+	r.Post("/thing/{id}", func(http.ResponseWriter, *http.Request) {})
+	w := httptest.NewRecorder()
+	r.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodDelete, "/thing/1", http.NoBody))
+	if w.Code != http.StatusMethodNotAllowed {
+		t.Errorf("status = %d", w.Code)
+	}
+	if got := w.Header().Values("Allow"); !slices.Equal(got, []string{"GET", "POST"}) {
+		t.Errorf("Allow = %v", got)
+	}
 }
 
 func TestDecode(t *testing.T) {

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"strings"
@@ -162,7 +163,7 @@ func TestNewOpaque(t *testing.T) {
 	if a == b || !strings.HasPrefix(a, SetupPrefix) || len(a) != len(SetupPrefix)+43 {
 		t.Errorf("got %q and %q", a, b)
 	}
-	if string(Hash(a)) == string(Hash(b)) {
+	if bytes.Equal(Hash(a), Hash(b)) {
 		t.Error("two tokens have one hash")
 	}
 }
