@@ -25,8 +25,9 @@ func (m middleware) logStart(ctx context.Context, r *http.Request) {
 
 // finish settles what the request was and tells every signal.
 func (m middleware) finish(res *response, r *http.Request, req *request, took time.Duration) {
-	// What happened is recorded whether or not the client is still there.
-	ctx := context.WithoutCancel(r.Context())
+	// It may be cancelled by now, which nothing below minds: what happened is
+	// recorded whether or not the client is still there.
+	ctx := r.Context()
 	failure := req.failed()
 	if failure.unexpected && res.clientGone() && errors.Is(failure.err, context.Canceled) {
 		failure.unexpected = false // the client's doing
