@@ -117,6 +117,7 @@ var seen = struct {
 }{byTest: map[string]map[string]bool{}}
 
 func note(t *testing.T, what ...string) {
+	t.Helper()
 	seen.Lock()
 	defer seen.Unlock()
 	test, _, _ := strings.Cut(t.Name(), "/")

@@ -56,7 +56,7 @@ func TestHostileInput(t *testing.T) {
 		wg.Go(func() {
 			for i := worker; i < hostileRequests; i += hostileWorkers {
 				// A request depends on the seed and its number alone, whichever worker sends it.
-				g := &generator{rand.New(rand.NewPCG(seed, uint64(i))), h} //nolint:gosec // Seeded on purpose.
+				g := &generator{rand.New(rand.NewPCG(seed, uint64(i))), h}
 				op := operations[i%len(operations)]
 				status, err := g.send(t.Context(), op)
 				if err != nil {
@@ -100,14 +100,13 @@ func TestHostileInput(t *testing.T) {
 
 // hostile is what the generated requests draw from.
 type hostile struct {
-	p           *pair
-	http        *http.Client
-	tokens      map[string]string // by role
-	drifts      []string
-	victim      string // a user who may be changed at will
-	keys        []string
-	refreshable string
-	plan        []byte
+	p      *pair
+	http   *http.Client
+	tokens map[string]string // by role
+	drifts []string
+	victim string // a user who may be changed at will
+	keys   []string
+	plan   []byte
 }
 
 func newHostile(t *testing.T, p *pair) *hostile {

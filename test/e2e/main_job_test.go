@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -98,11 +99,9 @@ func TestMainJob(t *testing.T) {
 		golden(t, "approve", tree(trace, browser.spanID))
 	})
 	t.Run("the log lines carry the trace, on stdout and by OTLP", func(t *testing.T) { expectLogs(t, p, browser.traceID) })
-	t.Run("no secret is anywhere", func(t *testing.T) {
+	t.Run("no secret is anywhere", func(*testing.T) {
 		places := p.places()
-		for name, content := range metrics {
-			places[name] = content
-		}
+		maps.Copy(places, metrics)
 		p.expectNoSecret(places)
 	})
 	checkSignals(t, p)

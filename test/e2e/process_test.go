@@ -35,7 +35,7 @@ type process struct {
 func start(t *testing.T, name, program string, environ []string, args ...string) *process {
 	t.Helper()
 	p := &process{name: name, done: make(chan struct{}), more: make(chan struct{})}
-	p.cmd = exec.Command(program, args...) //nolint:noctx // It is ended by signals, as its users do.
+	p.cmd = exec.Command(program, args...)
 	p.cmd.Env = environ
 	p.cmd.Stderr = &lockedWriter{mu: &p.mu, w: &p.stderr}
 	stdout, err := p.cmd.StdoutPipe()
@@ -174,7 +174,7 @@ func (w *lockedWriter) Write(b []byte) (int, error) {
 // build compiles a program of a module with the race detector, once for all tests.
 func build(dir, pkg, name string) (string, error) {
 	program := filepath.Join(dir, name)
-	cmd := exec.Command("go", "build", "-race", "-ldflags", "-X main.version=0.0.0-test -X main.commit=none", "-o", program, pkg) //nolint:noctx // A build in TestMain.
+	cmd := exec.Command("go", "build", "-race", "-ldflags", "-X main.version=0.0.0-test -X main.commit=none", "-o", program, pkg)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build %s: %w\n%s", pkg, err, out)
 	}
