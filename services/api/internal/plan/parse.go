@@ -3,11 +3,16 @@ package plan
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
+
+// maxValues limits the values of one resource. A node takes some thirty times the bytes of the smallest value, so that
+// without a limit a plan of empty lists would become gigabytes.
+const maxValues = 1 << 18
 
 // tree parses one value at a time. Its arena is used again by the next parse, which ends the life of the nodes before.
 //
@@ -26,6 +31,7 @@ var (
 	errDeep   = errors.New("is nested too deeply")
 	errNUL    = errors.New("has a NUL character in a string, which cannot be stored")
 	errNumber = errors.New("has a number that is too long or too large")
+	errValues = fmt.Errorf("has more than %d values", maxValues)
 )
 
 // parse makes nodes of raw, which must be one valid JSON value.
@@ -104,7 +110,9 @@ func (t *tree) container(n *node, depth int) error {
 		if last := len(t.stack) - 1; last >= mark && bytes.Compare(t.stack[last].name, name) > 0 {
 			sorted = false
 		}
-		t.stack = append(t.stack, kid)
+		if t.stack = append(t.stack, kid); len(t.stack)+len(t.arena) > maxValues {
+			return errValues
+		}
 	}
 	t.pos++
 	// A grown arena leaves the slices cut from the old one valid.

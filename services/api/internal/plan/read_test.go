@@ -213,6 +213,7 @@ func TestRead_errors(t *testing.T) {
 			strings.Repeat(`{"child_modules":[`, 102) + strings.Repeat(`]}`, 102) + `}}`, "planned_values.root_module", "nested too deeply"},
 		{"a huge exponent", entry(update("a", `{"a":1e200000}`, `{}`)), "resource_drift[0]", "number"},
 		{"a number of many digits", entry(update("a", `{"a":1`+strings.Repeat("0", 1000)+`}`, `{}`)), "resource_drift[0]", "number"},
+		{"a resource of very many values", entry(update("a", `{"a":[`+strings.Repeat("[],", maxValues)+`1]}`, `{}`)), "resource_drift[0]", "values"},
 		{"the same name twice", `{"format_version":"1.2","errored":true,"errored":false}`, "", "duplicate name"},
 		{"a second mask", entry(update("a", `{}`, `{}`, `"before_sensitive":true,"before_sensitive":false`)), "resource_drift[0]", "duplicate name"},
 		{"data after the plan", drifted() + `{"format_version":"1.2"}`, "", "data after the plan"},

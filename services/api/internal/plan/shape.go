@@ -27,14 +27,14 @@ func looksSecret(text []byte) bool {
 		return true
 	}
 	for _, prefix := range secretPrefixes {
-		for rest := text; ; {
-			i := bytes.Index(rest, prefix)
+		for from := 0; ; {
+			i := bytes.Index(text[from:], prefix)
 			if i < 0 {
 				break
 			}
-			word := i == 0 || !tokenByte(rest[i-1])
-			rest = rest[i+len(prefix):]
-			if word && tokenLike(prefix, rest) {
+			start := from + i
+			from = start + len(prefix)
+			if (start == 0 || !tokenByte(text[start-1])) && tokenLike(prefix, text[from:]) {
 				return true
 			}
 		}
