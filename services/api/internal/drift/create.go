@@ -1,0 +1,119 @@
+package drift
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/services/api/internal/plan"
+)
+
+// Report is a drift that another tool, or a person, found.
+type Report struct {
+	ResourceID        string
+	ResourceType      string
+	Region            string
+	ExpectedState     json.RawMessage // an object, or null; nil when the caller left it out
+	ActualState       json.RawMessage
+	Severity          Severity // empty: decided as for a plan
+	CostImpactMonthly float64
+	Workspace         string // empty: DefaultWorkspace
+}
+
+// Create makes a drift of a report, redacted like a plan.
+func (s *Service) Create(ctx context.Context, p identity.Principal, r Report) (*Drift, error) {
+	if r.Workspace == "" {
+		r.Workspace = DefaultWorkspace
+	}
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	change, err := plan.ReadManual(plan.Manual{
+		ResourceID: r.ResourceID, ResourceType: r.ResourceType, Region: r.Region,
+		Expected: r.ExpectedState, Actual: r.ActualState, Severity: r.Severity,
+	}, plan.Options{Key: s.dataKey})
+	if errors.Is(err, plan.ErrNoDrift) {
+		return nil, fault.InvalidField("actualState", "must differ from expectedState")
+	}
+	if err != nil {
+		return nil, planFault(err)
+	}
+	var d *Drift
+	err = s.inTx(ctx, p, "drift.create", func(ctx context.Context, w *work) error {
+		d = newDrift(p.AccountID, r.Workspace, Fingerprint(p.AccountID, r.Workspace, plan.OriginManual, r.ResourceID), change, w.now)
+		d.ResourceID, d.CostImpactMonthly, d.DetectedBy = r.ResourceID, cents(r.CostImpactMonthly), DetectedByPerson
+		if p.IsKey() {
+			d.DetectedBy = DetectedByAPI
+		}
+		// The list of workspaces must name it, and it is the first lock in any case.
+		if _, err := w.LockWorkspace(ctx, p.AccountID, r.Workspace); err != nil {
+			return err
+		}
+		if err := w.link(ctx, []*Drift{d}); err != nil {
+			return err
+		}
+		if err := w.InsertDrifts(ctx, []*Drift{d}); err != nil {
+			return err
+		}
+		w.record(event.DriftCreated, d, "reported by "+foundBy(d), "", nil)
+		if d.Severity != plan.Critical {
+			return nil
+		}
+		return w.raise(ctx, alertsFor(r.Workspace, []*Drift{d}, w.now))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// Bounds of a report's texts, in characters.
+const (
+	maxResourceID   = 1024
+	maxResourceType = 256
+	maxRegion       = 64
+)
+
+// check finds everything that is wrong with a report's fields.
+func (r *Report) check() error {
+	var fields []fault.Field
+	refuse := func(name, message string) { fields = append(fields, fault.Field{Field: name, Message: message}) }
+	for _, text := range []struct {
+		name, value string
+		most        int
+		message     string
+	}{
+		{"resourceId", r.ResourceID, maxResourceID, "must have 1 to 1024 characters"},
+		{"resourceType", r.ResourceType, maxResourceType, "must have 1 to 256 characters"},
+		{"region", r.Region, maxRegion, "must have 1 to 64 characters"},
+	} {
+		if n := utf8.RuneCountInString(text.value); n < 1 || n > text.most {
+			refuse(text.name, text.message)
+		}
+	}
+	if r.ExpectedState == nil {
+		refuse("expectedState", "is required: an object, or null when the resource should not exist")
+	}
+	if r.ActualState == nil {
+		refuse("actualState", "is required: an object, or null when the resource does not exist")
+	}
+	if r.Severity != "" && !slices.Contains(Severities, r.Severity) {
+		refuse("severity", "must be one of critical, warning, info")
+	}
+	if math.IsNaN(r.CostImpactMonthly) || math.Abs(r.CostImpactMonthly) > maxMoney {
+		refuse("costImpactMonthly", "must be a number from -999999999999.99 to 999999999999.99")
+	}
+	if problem := CheckWorkspaceName(r.Workspace); problem != "" {
+		refuse("workspace", problem)
+	}
+	if len(fields) > 0 {
+		return fault.InvalidFields(fields...)
+	}
+	return nil
+}

@@ -1,0 +1,122 @@
+package drift
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+)
+
+// Bounds of a reason, in characters.
+const (
+	minReason = 10
+	maxReason = 1000
+)
+
+// Triage takes note of a drift. version is the one that the caller has seen; zero means any.
+func (s *Service) Triage(ctx context.Context, p identity.Principal, id uuid.UUID, version int) (*Drift, error) {
+	return s.decide(ctx, p, id, version, decision{action: Triage})
+}
+
+// Approve accepts a drift: the actual state is fine, and the code should follow.
+func (s *Service) Approve(ctx context.Context, p identity.Principal, id uuid.UUID, reason string, version int) (*Drift, error) {
+	reason, err := checkReason(reason)
+	if err != nil {
+		return nil, err
+	}
+	return s.decide(ctx, p, id, version, decision{action: Approve, reason: reason})
+}
+
+// Reject demands that a drift is reverted: the expected state is right.
+func (s *Service) Reject(ctx context.Context, p identity.Principal, id uuid.UUID, reason string, version int) (*Drift, error) {
+	reason, err := checkReason(reason)
+	if err != nil {
+		return nil, err
+	}
+	return s.decide(ctx, p, id, version, decision{action: Reject, reason: reason})
+}
+
+// Resolve closes a drift.
+func (s *Service) Resolve(ctx context.Context, p identity.Principal, id uuid.UUID, how ResolvedHow, version int) (*Drift, error) {
+	if !slices.Contains(waysToResolve, how) {
+		return nil, fault.InvalidField("resolvedHow", "must be one of auto-remediate, manual-fix, acknowledged")
+	}
+	return s.decide(ctx, p, id, version, decision{action: Resolve, reason: string(how)})
+}
+
+func checkReason(reason string) (string, error) {
+	reason = strings.TrimSpace(reason)
+	if n := utf8.RuneCountInString(reason); n < minReason || n > maxReason {
+		return "", fault.InvalidField("reason", "must have %d to %d characters", minReason, maxReason)
+	}
+	return reason, nil
+}
+
+// decision is what somebody decided. The reason is in their words, or says how a drift was resolved.
+type decision struct {
+	action Action
+	reason string
+}
+
+// decide makes one change of one drift's status. Of two people who decide at once, the second waits for the row's lock
+// and then finds a status, or a version, that does not allow it.
+func (s *Service) decide(ctx context.Context, p identity.Principal, id uuid.UUID, version int, what decision) (*Drift, error) {
+	trace.SpanFromContext(ctx).SetAttributes(attribute.String("driftsentry.drift.id", id.String()))
+	var d *Drift
+	err := s.inTx(ctx, p, "drift."+string(what.action), func(ctx context.Context, w *work) (err error) {
+		if d, err = w.LockDrift(ctx, p.AccountID, id); err != nil {
+			return err
+		}
+		from := d.Status
+		if err := d.check(what.action); err != nil {
+			return err
+		}
+		if version != 0 && version != d.Version {
+			return fault.Newf(fault.Conflict, "the drift has changed: its version is %d, not %d", d.Version, version)
+		}
+		what.apply(d, w)
+		if err := w.SaveDrifts(ctx, []*Drift{d}); err != nil {
+			return err
+		}
+		w.record(transitions[what.action].event, d, what.reason, what.reason, map[string]any{"from": from, "to": d.Status})
+		if what.action == Triage {
+			return nil // Taking note decides nothing: the alerts stay.
+		}
+		return w.settle(ctx, []*Drift{d}, w.email)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.instruments.decision(ctx, d.Status)
+	s.log.LogAttrs(ctx, slog.LevelInfo, "drift "+string(d.Status), slog.String("drift_id", id.String()))
+	return d, nil
+}
+
+// apply changes the drift, and writes on it who decided and why.
+func (what decision) apply(d *Drift, w *work) {
+	switch what.action {
+	case Approve:
+		d.ApprovedAt, d.ApprovedBy, d.ApprovalReason = &w.now, w.email, &what.reason
+	case Reject:
+		d.RejectedAt, d.RejectedBy, d.RejectionReason = &w.now, w.email, &what.reason
+	case Resolve:
+		d.resolve(ResolvedHow(what.reason), w.now)
+		return
+	}
+	d.apply(what.action, w.now)
+}
+
+// resolve ends an open drift.
+func (d *Drift) resolve(how ResolvedHow, now time.Time) {
+	d.apply(Resolve, now)
+	d.ResolvedAt, d.ResolvedHow = &now, &how
+}

@@ -1,0 +1,105 @@
+package drift
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"math"
+	"regexp"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/services/api/internal/plan"
+)
+
+// Origin says what found a drift, Severity how much it weighs. Both words are the plan's.
+type (
+	Origin   = plan.Origin
+	Severity = plan.Severity
+)
+
+// Severities are all severities, the heaviest first.
+var Severities = []Severity{plan.Critical, plan.Warning, plan.Info}
+
+// How a drift came to us.
+const (
+	DetectedByPlan   = "plan"
+	DetectedByAPI    = "api"    // reported with an API key
+	DetectedByPerson = "manual" // reported by a user
+)
+
+// Drift is a resource that is not as it should be. The states and the difference are JSON, redacted before they came
+// here; they are passed on as bytes and never decoded.
+type Drift struct {
+	ID                uuid.UUID
+	AccountID         uuid.UUID
+	Version           int    // grows with every change but a mere sighting
+	Fingerprint       []byte // names the resource; only one drift with it is open
+	Workspace         string
+	ResourceID        string
+	ResourceType      string
+	Provider          string
+	Region            string
+	Origin            Origin
+	PlannedAction     *string
+	ExpectedState     []byte // JSON null when the resource should not exist
+	ActualState       []byte // JSON null when it does not exist
+	Difference        []byte // {path:{"expected","actual"}}
+	DifferenceMAC     []byte // tells masked differences apart
+	Severity          Severity
+	Status            Status
+	CostImpactMonthly float64 // US dollars, in cents exactly
+	DetectedBy        string
+	DetectedAt        time.Time // anew when it was reopened
+	FirstSeenAt       time.Time
+	LastSeenAt        time.Time
+	Occurrences       int
+	ApprovedAt        *time.Time
+	ApprovedBy        *string
+	ApprovalReason    *string
+	RejectedAt        *time.Time
+	RejectedBy        *string
+	RejectionReason   *string
+	ResolvedAt        *time.Time
+	ResolvedHow       *ResolvedHow
+	PreviousID        *uuid.UUID // the resolved drift that this one is a return of
+	CreatedAt         time.Time
+	UpdatedAt         time.Time
+}
+
+// Detail is a drift and what surrounds it.
+type Detail struct {
+	Drift
+	AlertCount int // read ones too
+}
+
+// Fingerprint names a resource across checks. Each part is preceded by its length, so that no two resources can be
+// written alike.
+func Fingerprint(account uuid.UUID, workspace string, origin Origin, resourceID string) []byte {
+	h := sha256.New()
+	h.Write(account[:])
+	for _, part := range []string{workspace, string(origin), resourceID} {
+		_ = binary.Write(h, binary.BigEndian, uint64(len(part))) // A hash takes everything.
+		h.Write([]byte(part))
+	}
+	return h.Sum(nil)
+}
+
+// maxMoney is what numeric(14, 2) holds.
+const maxMoney = 999_999_999_999.99
+
+// cents rounds an amount to what is stored.
+func cents(amount float64) float64 { return math.Round(amount*100) / 100 }
+
+// DefaultWorkspace is that of a reported drift which names none.
+const DefaultWorkspace = "default"
+
+var workspaceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/:@-]{0,127}$`)
+
+// CheckWorkspaceName says what is wrong with a workspace's name, nothing when it is fine.
+func CheckWorkspaceName(name string) string {
+	if workspaceName.MatchString(name) {
+		return ""
+	}
+	return "must have 1 to 128 letters, digits and . _ / : @ - and begin with a letter or a digit"
+}

@@ -1,0 +1,82 @@
+package drift
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// AppendJSON appends the drift as clients see it. The states are copied as they are: decoding them to encode them again
+// would cost more than everything else in a list.
+func (d *Drift) AppendJSON(b []byte) []byte {
+	return append(d.appendFields(append(b, '{')), '}')
+}
+
+// AppendJSON appends the detail: the drift's fields and its own, and what the caller may do with it.
+func (d *Detail) AppendJSON(b []byte, mayDecide bool) []byte {
+	b = d.appendFields(append(b, '{'))
+	b = strconv.AppendInt(append(b, `,"alertCount":`...), int64(d.AlertCount), 10)
+	b = strconv.AppendBool(append(b, `,"canApprove":`...), mayDecide && d.Can(Approve))
+	b = strconv.AppendBool(append(b, `,"canReject":`...), mayDecide && d.Can(Reject))
+	return append(b, '}')
+}
+
+func (d *Drift) appendFields(b []byte) []byte {
+	b = appendText(b, `"id":`, d.ID.String())
+	b = strconv.AppendInt(append(b, `,"version":`...), int64(d.Version), 10)
+	b = appendText(b, `,"workspace":`, d.Workspace)
+	b = appendText(b, `,"resourceId":`, d.ResourceID)
+	b = appendText(b, `,"resourceType":`, d.ResourceType)
+	b = appendText(b, `,"provider":`, d.Provider)
+	b = appendText(b, `,"region":`, d.Region)
+	b = appendText(b, `,"origin":`, d.Origin)
+	b = appendOptional(b, `,"plannedAction":`, d.PlannedAction)
+	b = append(append(b, `,"expectedState":`...), d.ExpectedState...)
+	b = append(append(b, `,"actualState":`...), d.ActualState...)
+	b = append(append(b, `,"difference":`...), d.Difference...)
+	b = appendText(b, `,"severity":`, d.Severity)
+	b = appendText(b, `,"status":`, d.Status)
+	b = strconv.AppendFloat(append(b, `,"costImpactMonthly":`...), d.CostImpactMonthly, 'f', -1, 64)
+	b = appendText(b, `,"detectedBy":`, d.DetectedBy)
+	b = appendTime(b, `,"detectedAt":`, &d.DetectedAt)
+	b = appendTime(b, `,"firstSeenAt":`, &d.FirstSeenAt)
+	b = appendTime(b, `,"lastSeenAt":`, &d.LastSeenAt)
+	b = strconv.AppendInt(append(b, `,"occurrences":`...), int64(d.Occurrences), 10)
+	b = appendTime(b, `,"approvedAt":`, d.ApprovedAt)
+	b = appendOptional(b, `,"approvedBy":`, d.ApprovedBy)
+	b = appendOptional(b, `,"approvalReason":`, d.ApprovalReason)
+	b = appendTime(b, `,"rejectedAt":`, d.RejectedAt)
+	b = appendOptional(b, `,"rejectedBy":`, d.RejectedBy)
+	b = appendOptional(b, `,"rejectionReason":`, d.RejectionReason)
+	b = appendTime(b, `,"resolvedAt":`, d.ResolvedAt)
+	b = appendOptional(b, `,"resolvedHow":`, d.ResolvedHow)
+	if d.PreviousID == nil {
+		b = append(b, `,"previousId":null`...)
+	} else {
+		b = appendText(b, `,"previousId":`, d.PreviousID.String())
+	}
+	b = appendTime(b, `,"createdAt":`, &d.CreatedAt)
+	return appendTime(b, `,"updatedAt":`, &d.UpdatedAt)
+}
+
+// appendText appends a member of an object. What is stored is valid UTF-8, so that quoting can't fail.
+func appendText[T ~string](b []byte, name string, value T) []byte {
+	b, _ = jsontext.AppendQuote(append(b, name...), string(value))
+	return b
+}
+
+func appendOptional[T ~string](b []byte, name string, value *T) []byte {
+	if value == nil {
+		return append(append(b, name...), "null"...)
+	}
+	return appendText(b, name, *value)
+}
+
+func appendTime(b []byte, name string, t *time.Time) []byte {
+	b = append(b, name...)
+	if t == nil {
+		return append(b, "null"...)
+	}
+	return t.UTC().AppendFormat(b, `"2006-01-02T15:04:05.000Z"`)
+}

@@ -1,0 +1,55 @@
+package drift
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+)
+
+// Events is a part of an account's stream.
+type Events struct {
+	Items   []StreamItem `json:"items"`
+	Head    event.Cursor `json:"head"`
+	HasMore bool         `json:"hasMore"` // after the last item
+}
+
+// StreamItem is an event in its place.
+type StreamItem struct {
+	Position int64           `json:"position"`
+	Cursor   event.Cursor    `json:"cursor"`
+	Topics   []string        `json:"topics"`
+	Event    json.RawMessage `json:"event"`
+}
+
+// Events reads the stream after a cursor, or from the oldest event that is kept. A cursor that leads nowhere is a
+// conflict: the caller has missed something.
+func (s *Service) Events(ctx context.Context, p identity.Principal, after *event.Cursor, limit int) (Events, error) {
+	var position int64
+	if after != nil {
+		position = after.Position
+	}
+	// The window is read second: what it says that is kept was kept when the events were read.
+	events, err := s.store.Events(ctx, p.AccountID, position, limit)
+	if err != nil {
+		return Events{}, err
+	}
+	window, err := s.store.EventWindow(ctx, p.AccountID)
+	if err != nil {
+		return Events{}, err
+	}
+	if after != nil && !window.Resumable(*after) {
+		return Events{}, fault.New(fault.Conflict,
+			"the cursor leads nowhere in this stream: reload what you show, and go on from the head of a request without after")
+	}
+	part := Events{Items: make([]StreamItem, 0, len(events)), Head: window.HeadCursor()}
+	last := max(position, window.TrimmedTo)
+	for _, e := range events {
+		last = e.Position
+		part.Items = append(part.Items, StreamItem{e.Position, event.Cursor{Epoch: window.Epoch, Position: e.Position}, e.Topics, e.Body})
+	}
+	part.HasMore = last < window.Head
+	return part, nil
+}

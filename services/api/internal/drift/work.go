@@ -1,0 +1,145 @@
+package drift
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/telemetry"
+	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+)
+
+// roleKey is the role of an API key, in the audit trail and in events.
+const roleKey = "api_key"
+
+// work is a transaction of a principal. It collects the audit rows and the events, which inTx writes in the end, so that
+// the stream's counter is always the last row that is locked.
+type work struct {
+	Tx
+	account uuid.UUID
+	now     time.Time
+
+	actorID uuid.UUID
+	email   *string // nil for an API key
+	role    string
+	traceID *string
+
+	rows   []AuditRow
+	drafts []draft
+	raised []AlertType
+}
+
+// inTx runs a use case: fn in one transaction, with its audit rows and its events, and after the commit a hint.
+func (s *Service) inTx(ctx context.Context, p identity.Principal, name string, fn func(ctx context.Context, w *work) error) error {
+	var w *work
+	var position int64
+	err := s.store.InTx(ctx, name, func(ctx context.Context, tx Tx) (err error) {
+		w, position = s.newWork(ctx, p, tx), 0
+		if err := fn(ctx, w); err != nil {
+			return err
+		}
+		if len(w.rows) > 0 {
+			if err := tx.InsertAudit(ctx, p.AccountID, w.rows); err != nil {
+				return err
+			}
+		}
+		if len(w.drafts) > 0 {
+			position, err = s.publish(ctx, w)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if position > 0 {
+		s.hints.Announce(event.Hint{AccountID: p.AccountID, Position: position})
+	}
+	s.instruments.committed(ctx, w)
+	return nil
+}
+
+func (s *Service) newWork(ctx context.Context, p identity.Principal, tx Tx) *work {
+	w := &work{Tx: tx, account: p.AccountID, now: s.now(), actorID: p.ID(), role: string(p.Role)}
+	if p.IsKey() {
+		w.role = roleKey
+	}
+	if p.Email != "" {
+		w.email = &p.Email
+	}
+	if id := telemetry.TraceID(ctx); id != "" {
+		w.traceID = &id
+	}
+	return w
+}
+
+// actor is who does it, as events tell.
+func (w *work) actor() *event.Actor {
+	a := &event.Actor{ID: w.actorID.String(), Role: w.role}
+	if w.email != nil {
+		a.Email = *w.email
+	}
+	return a
+}
+
+// audit adds an audit row.
+func (w *work) audit(action event.Type, drift *uuid.UUID, subject, message string, metadata map[string]any) {
+	if metadata == nil {
+		metadata = map[string]any{}
+	}
+	w.rows = append(w.rows, AuditRow{
+		ID: newID(), Timestamp: event.Time(w.now), Action: string(action),
+		ActorID: &w.actorID, ActorEmail: w.email, ActorRole: w.role,
+		DriftID: drift, Subject: subject, Message: message, TraceID: w.traceID, Metadata: metadata,
+	})
+}
+
+// record adds a drift's change: an audit row with the version that it led to, and an event.
+func (w *work) record(t event.Type, d *Drift, message, reason string, metadata map[string]any) {
+	all := map[string]any{"version": d.Version}
+	maps.Copy(all, metadata)
+	w.audit(t, &d.ID, d.ResourceID, message, all)
+	w.drift(t, d, reason)
+}
+
+// raise inserts alerts and their events.
+func (w *work) raise(ctx context.Context, alerts []Alert) error {
+	if len(alerts) == 0 {
+		return nil
+	}
+	if err := w.InsertAlerts(ctx, w.account, alerts); err != nil {
+		return err
+	}
+	for i := range alerts {
+		w.alertCreated(&alerts[i])
+		w.raised = append(w.raised, alerts[i].Type)
+	}
+	return nil
+}
+
+// settle marks the alerts of drifts read that need nobody's attention any more.
+func (w *work) settle(ctx context.Context, drifts []*Drift, by *string) error {
+	if len(drifts) == 0 {
+		return nil
+	}
+	counts, err := w.ReadAlerts(ctx, w.account, AlertSelection{Drifts: ids(drifts)}, by, w.now)
+	if err != nil {
+		return err
+	}
+	for _, d := range drifts {
+		if n := counts[d.ID]; n > 0 {
+			w.alertsRead(&d.ID, n)
+		}
+	}
+	return nil
+}
+
+func ids(drifts []*Drift) []uuid.UUID {
+	list := make([]uuid.UUID, len(drifts))
+	for i, d := range drifts {
+		list[i] = d.ID
+	}
+	return list
+}

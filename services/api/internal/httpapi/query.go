@@ -1,0 +1,214 @@
+package httpapi
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+)
+
+// query reads a request's query parameters and collects what is wrong with them, so that the caller learns of every
+// problem at once. Each accessor makes its parameter known; the others are refused by err.
+type query struct {
+	values url.Values
+	known  map[string]bool
+	fields []fault.Field
+	broken error // the query string can't be read at all
+}
+
+func newQuery(r *http.Request) *query {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	q := &query{values: values, known: make(map[string]bool)}
+	if err != nil {
+		q.broken = fault.Wrap(fault.Invalid, err, "the query string is malformed")
+	}
+	return q
+}
+
+// err is the answer to a query with problems, nil when there is none.
+func (q *query) err() error {
+	if q.broken != nil {
+		return q.broken
+	}
+	for _, name := range slices.Sorted(maps.Keys(q.values)) {
+		if !q.known[name] {
+			q.refuse(cleanName(name), "is not a parameter of this request")
+		}
+	}
+	if len(q.fields) > 0 {
+		return fault.InvalidFields(q.fields...)
+	}
+	return nil
+}
+
+// cleanName makes what a caller chose as a name fit to be shown.
+func cleanName(name string) string {
+	const most = 64
+	name = strings.ToValidUTF8(strings.ReplaceAll(name, "\x00", ""), "")
+	if len(name) > most {
+		name = strings.ToValidUTF8(name[:most], "") + "…"
+	}
+	return name
+}
+
+func (q *query) refuse(name, format string, args ...any) {
+	q.fields = append(q.fields, fault.Field{Field: name, Message: fmt.Sprintf(format, args...)})
+}
+
+// value is the parameter's one value; false when it is absent, or refused.
+func (q *query) value(name string) (string, bool) {
+	q.known[name] = true
+	values, ok := q.values[name]
+	switch {
+	case !ok:
+		return "", false
+	case len(values) > 1:
+		q.refuse(name, "must not be repeated")
+	case values[0] == "":
+		q.refuse(name, "must not be empty")
+	case !utf8.ValidString(values[0]) || strings.ContainsRune(values[0], 0):
+		q.refuse(name, "must be valid UTF-8 without NUL characters")
+	default:
+		return values[0], true
+	}
+	return "", false
+}
+
+// text is a string of at most so many characters, empty when absent.
+func (q *query) text(name string, most int) string {
+	v, ok := q.value(name)
+	if ok && utf8.RuneCountInString(v) > most {
+		q.refuse(name, "must have at most %d characters", most)
+	}
+	return v
+}
+
+// matching is a string that fits the pattern, empty when absent.
+func (q *query) matching(name string, pattern *regexp.Regexp, most int, description string) string {
+	v, ok := q.value(name)
+	if ok && (len(v) > most || !pattern.MatchString(v)) {
+		q.refuse(name, "must be %s", description)
+	}
+	return v
+}
+
+// workspace is the name of a workspace, empty when absent.
+func (q *query) workspace(name string) string {
+	v, ok := q.value(name)
+	if ok {
+		if problem := drift.CheckWorkspaceName(v); problem != "" {
+			q.refuse(name, "%s", problem)
+		}
+	}
+	return v
+}
+
+// integer is a number within bounds, or the default.
+func (q *query) integer(name string, otherwise, least, most int) int {
+	v, ok := q.value(name)
+	if !ok {
+		return otherwise
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n < least || n > most {
+		q.refuse(name, "must be a number from %d to %d", least, most)
+		return otherwise
+	}
+	return n
+}
+
+// boolean is true, false, or nil when absent.
+func (q *query) boolean(name string) *bool {
+	v, ok := q.value(name)
+	if !ok {
+		return nil
+	}
+	if v != "true" && v != "false" {
+		q.refuse(name, "must be true or false")
+		return nil
+	}
+	b := v == "true"
+	return &b
+}
+
+// id is a UUID, or nil when absent.
+func (q *query) id(name string) *uuid.UUID {
+	v, ok := q.value(name)
+	if !ok {
+		return nil
+	}
+	id, err := parseID(v)
+	if err != nil {
+		q.refuse(name, "must be a UUID")
+		return nil
+	}
+	return &id
+}
+
+// choice is one of these values, or the default.
+func choice[T ~string](q *query, name string, otherwise T, values ...T) T {
+	v, ok := q.value(name)
+	if !ok {
+		return otherwise
+	}
+	if !slices.Contains(values, T(v)) {
+		names := make([]string, len(values))
+		for i, value := range values {
+			names[i] = string(value)
+		}
+		q.refuse(name, "must be one of %s", strings.Join(names, ", "))
+		return otherwise
+	}
+	return T(v)
+}
+
+// Bounds of a page.
+const (
+	defaultPageSize = 20
+	maxPageSize     = 100
+	maxPageEnd      = 10_000
+)
+
+// page is which part of a list is asked for.
+func (q *query) page() drift.Page {
+	p := drift.Page{
+		Number: q.integer("page", 1, 1, maxPageEnd),
+		Size:   q.integer("limit", defaultPageSize, 1, maxPageSize),
+	}
+	if p.Number*p.Size > maxPageEnd {
+		q.refuse("page", "times limit must be at most %d; narrow the filter", maxPageEnd)
+	}
+	return p
+}
+
+// days is how far to look back.
+func (q *query) days() int { return q.integer("days", 30, 1, 365) }
+
+// pathID is the UUID in the path.
+func pathID(r *http.Request) (uuid.UUID, error) {
+	id, err := parseID(chi.URLParam(r, "id"))
+	if err != nil {
+		return uuid.Nil, fault.InvalidField("id", "must be a UUID")
+	}
+	return id, nil
+}
+
+// parseID reads the one form of a UUID that we write ourselves.
+func parseID(s string) (uuid.UUID, error) {
+	const length = 36
+	if len(s) != length {
+		return uuid.Nil, fmt.Errorf("not a UUID of %d characters", length)
+	}
+	return uuid.Parse(s)
+}
