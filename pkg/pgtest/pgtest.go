@@ -91,7 +91,7 @@ func Cluster(t testing.TB) *localpg.Cluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := discard(dir, c); err != nil {
+		if err := discard(context.Background(), dir, c); err != nil {
 			t.Error(err)
 		}
 	})
@@ -102,6 +102,15 @@ func Cluster(t testing.TB) *localpg.Cluster {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// Serve starts a server for other test programs, which get its URL as TEST_DATABASE_URL. stop ends it and removes it.
+func Serve(ctx context.Context, log func(string)) (dsn string, stop func(context.Context) error, err error) {
+	dir, c, err := startCluster(ctx, func(args ...any) { log(fmt.Sprint(args...)) })
+	if err != nil {
+		return "", nil, err
+	}
+	return c.DSN("postgres"), func(ctx context.Context) error { return discard(ctx, dir, c) }, nil
 }
 
 func copyOf(ctx context.Context, t testing.TB, server, template string) string {
@@ -150,7 +159,7 @@ func stopPrivate() error {
 	if private.cluster == nil {
 		return nil
 	}
-	return discard(private.dir, private.cluster)
+	return discard(context.Background(), private.dir, private.cluster)
 }
 
 func startCluster(ctx context.Context, say func(...any)) (dir string, c *localpg.Cluster, err error) {
@@ -170,8 +179,8 @@ func startCluster(ctx context.Context, say func(...any)) (dir string, c *localpg
 	return dir, c, nil
 }
 
-func discard(dir string, c *localpg.Cluster) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+func discard(ctx context.Context, dir string, c *localpg.Cluster) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return errors.Join(c.Stop(ctx), localpg.Remove(dir), os.RemoveAll(filepath.Dir(dir)))
 }

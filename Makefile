@@ -1,0 +1,60 @@
+# DriftSentry. Go 1.26 and make are all that has to be there; `make help` lists what can be done.
+
+MODULES  := pkg services/api services/realtime test
+PACKAGES := $(MODULES:%=./%/...)
+LAUNCHER := .run/bin/launcher
+TOOLS    := $(CURDIR)/.run/tools
+
+.DEFAULT_GOAL := help
+.PHONY: help run watch trace test test-long lint fmt vuln build bench clean $(LAUNCHER)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# `exec` makes the launcher the process that Ctrl-C reaches, and the one that make waits for.
+run: $(LAUNCHER) ## run both services on a private PostgreSQL with a sample plan; Ctrl-C stops all (make run API_PORT=… REALTIME_PORT=…)
+	@exec $(LAUNCHER) run
+
+watch: $(LAUNCHER) ## sign in as the viewer and print events as they come, while `make run` runs
+	@exec $(LAUNCHER) watch
+
+trace: $(LAUNCHER) ## print a trace as a tree: make trace ID=<trace id>; without ID, list the newest
+	@exec $(LAUNCHER) trace $(ID)
+
+test: $(LAUNCHER) ## run every test under the race detector, on a real PostgreSQL
+	@exec $(LAUNCHER) with-postgres -- go test -race -timeout 20m $(ARGS) $(PACKAGES)
+
+test-long: $(LAUNCHER) ## the same with the long tests, in random order and nothing cached
+	@exec $(LAUNCHER) with-postgres -- go test -race -tags long -shuffle on -count 1 -timeout 60m $(ARGS) $(PACKAGES)
+
+bench: $(LAUNCHER) ## run every benchmark: make bench ARGS='-bench Ingest -count 10'
+	@exec $(LAUNCHER) with-postgres -- go test -run '^$$' -bench . -benchmem -timeout 60m $(ARGS) $(PACKAGES)
+
+lint: $(TOOLS)/golangci-lint ## vet and lint every module, and see that the files are formatted
+	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && GOWORK=off $(TOOLS)/golangci-lint run ./...) || exit 1; done
+
+fmt: $(TOOLS)/golangci-lint ## format the Go files
+	@for m in $(MODULES); do (cd $$m && GOWORK=off $(TOOLS)/golangci-lint fmt ./...) || exit 1; done
+
+vuln: $(TOOLS)/govulncheck ## look for known vulnerabilities in what we depend on
+	@for m in $(MODULES); do echo "vuln $$m"; (cd $$m && GOWORK=off $(TOOLS)/govulncheck ./...) || exit 1; done
+
+build: ## build the services into bin/, and each module alone, as whoever takes one of them would
+	go build -trimpath -o bin/ ./services/api/cmd/api ./services/realtime/cmd/realtime
+	@for m in $(MODULES); do echo "build $$m alone"; (cd $$m && GOWORK=off go build ./...) || exit 1; done
+
+clean: $(LAUNCHER) ## remove what was built and what `make run` has kept: its database, users, keys
+	@$(LAUNCHER) clean
+	rm -rf bin
+
+# Go knows better than make what is out of date. No version is stamped: git refuses a checkout of another user.
+$(LAUNCHER):
+	@mkdir -p .run/bin
+	@go build -buildvcs=false -o $@ ./test/cmd/launcher
+
+# All tools at the versions of tools/go.mod.
+$(TOOLS)/%: tools/go.mod
+	@echo "Building the tools of tools/go.mod; the first time, this takes minutes …"
+	@mkdir -p $(TOOLS)
+	@cd tools && GOWORK=off go build -o $(TOOLS)/ tool
+	@touch $@

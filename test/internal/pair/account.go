@@ -1,0 +1,98 @@
+package pair
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+
+	"github.com/driftsentry/driftsentry/test/internal/apiclient"
+)
+
+// account is the name of the account that a run makes.
+const account = "demo"
+
+// ensureAccounts makes the users and the API key unless an earlier run did, in this database. fresh says that the
+// passwords are new.
+func (r *run) ensureAccounts(ctx context.Context) (c Credentials, fresh bool, err error) {
+	path := filepath.Join(r.Dir, "credentials.json")
+	c, found, err := LoadCredentials(path)
+	if err != nil {
+		return c, false, err
+	}
+	if !found {
+		c = Credentials{Admin: newPerson("admin"), Engineer: newPerson("engineer"), Viewer: newPerson("viewer")}
+	}
+	api := apiclient.Client{Base: r.apiURL()}
+	var session apiclient.Session
+	if found {
+		session, err = api.SignIn(ctx, c.Admin.Email, c.Admin.Password)
+		if err == nil && c.APIKey != "" {
+			return c, false, nil
+		}
+		if err != nil && !refused(err) {
+			return c, false, fmt.Errorf("sign in as %s: %w", c.Admin.Email, err)
+		}
+	}
+	if session.AccessToken == "" {
+		if err := r.createUsers(ctx, c); err != nil {
+			return c, false, err
+		}
+		if session, err = api.SignIn(ctx, c.Admin.Email, c.Admin.Password); err != nil {
+			return c, false, fmt.Errorf("sign in as %s: %w", c.Admin.Email, err)
+		}
+	}
+	api.Token = session.AccessToken
+	var created struct {
+		Key string `json:"key"`
+	}
+	if err := api.Post(ctx, "/api/v1/api-keys", map[string]string{"name": "make run", "scope": "ingest"}, &created); err != nil {
+		return c, false, fmt.Errorf("create an API key: %w", err)
+	}
+	c.APIKey = created.Key
+	return c, !found, save(path, c)
+}
+
+func refused(err error) bool {
+	e, ok := errors.AsType[*apiclient.Error](err)
+	return ok && e.Status == http.StatusUnauthorized
+}
+
+func newPerson(role string) Person {
+	return Person{Email: role + "@demo.example", Password: rand.Text()}
+}
+
+func (r *run) createUsers(ctx context.Context, c Credentials) error {
+	defer r.Console.Slowly("Making the account %s with an admin, an engineer and a viewer …", account)()
+	for role, p := range map[string]Person{"admin": c.Admin, "engineer": c.Engineer, "viewer": c.Viewer} {
+		if err := r.createUser(ctx, role, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// createUser gives a user who is there already, with a password that nobody kept, the new one.
+func (r *run) createUser(ctx context.Context, role string, p Person) error {
+	name := strings.ToUpper(role[:1]) + role[1:]
+	created, err := r.userCommand(ctx, p, "create", "--account", account, "--name", name, "--role", role)
+	if err == nil {
+		return nil
+	}
+	changed, errSet := r.userCommand(ctx, p, "set-password")
+	if errSet == nil {
+		return nil
+	}
+	return fmt.Errorf("create the %s: %w\n%s\nor set a new password: %w\n%s", role, err, created, errSet, changed)
+}
+
+func (r *run) userCommand(ctx context.Context, p Person, verb string, args ...string) (output []byte, err error) {
+	cmd := r.program(ctx, "api", append([]string{"user", verb, "--email", p.Email, "--password-stdin"}, args...)...)
+	cmd.Stdin = strings.NewReader(p.Password + "\n")
+	out, err := cmd.CombinedOutput()
+	return bytes.TrimSpace(out), err
+}

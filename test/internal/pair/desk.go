@@ -1,0 +1,143 @@
+package pair
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/driftsentry/driftsentry/pkg/otlpsink"
+)
+
+// Info is what a run tells the other subcommands, in .run/launcher.json while it runs.
+type Info struct {
+	PID         int    `json:"pid"`
+	TraceURL    string `json:"traceUrl"`
+	Token       string `json:"token"` // for TraceURL
+	APIURL      string `json:"apiUrl"`
+	RealtimeURL string `json:"realtimeUrl"`
+	SocketURL   string `json:"socketUrl"`
+}
+
+// ErrNotRunning says that there is no run to ask.
+var ErrNotRunning = errors.New("`make run` does not run here: start it in another terminal first")
+
+// LoadInfo reads what the run tells that keeps its things in dir.
+func LoadInfo(dir string) (Info, error) {
+	var i Info
+	found, err := load(filepath.Join(dir, "launcher.json"), &i)
+	if err == nil && !found {
+		err = ErrNotRunning
+	}
+	return i, err
+}
+
+// tracePatience is how long a trace that was asked for may still be on its way.
+const tracePatience = 5 * time.Second
+
+// receiveTelemetry starts what takes the services' traces and logs, and the desk where `make trace` asks for them.
+func (r *run) receiveTelemetry(ctx context.Context) error {
+	sink, err := otlpsink.Start(otlpsink.Options{})
+	if err != nil {
+		return err
+	}
+	r.sink = sink
+	r.onClose(func(context.Context) error { sink.Close(); return nil })
+
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return fmt.Errorf("listen for `make trace`: %w", err)
+	}
+	info := Info{
+		PID: os.Getpid(), TraceURL: "http://" + listener.Addr().String(), Token: rand.Text(),
+		APIURL: r.apiURL(), RealtimeURL: r.realtimeURL(), SocketURL: r.socketURL(),
+	}
+	server := &http.Server{Handler: desk(sink.Store, info.Token, tracePatience), ReadHeaderTimeout: 10 * time.Second}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(listener) // It ends with Close below, and with nothing else.
+	}()
+	path := filepath.Join(r.Dir, "launcher.json")
+	r.onClose(func(context.Context) error {
+		err := errors.Join(server.Close(), os.Remove(path))
+		<-served
+		return err
+	})
+	return save(path, info)
+}
+
+// desk answers with traces as text, and waits so long for one that is asked for. The token keeps other users of the machine, and web pages, out.
+func desk(store *otlpsink.Store, token string, patience time.Duration) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /traces", func(w http.ResponseWriter, r *http.Request) { listTraces(w, store) })
+	mux.HandleFunc("GET /traces/{id}", func(w http.ResponseWriter, r *http.Request) { showTrace(w, r, store, patience) })
+	want := []byte("Bearer " + token)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), want) != 1 {
+			http.Error(w, "the token of .run/launcher.json is missing", http.StatusUnauthorized)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func showTrace(w http.ResponseWriter, r *http.Request, store *otlpsink.Store, patience time.Duration) {
+	id := r.PathValue("id")
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	var trace otlpsink.Trace
+	err := store.WaitFor(ctx, func(s *otlpsink.Store) bool {
+		var ok bool
+		trace, ok = s.Trace(id)
+		return ok
+	})
+	if err != nil {
+		http.Error(w, "no trace "+id+" has come here, or it is among the oldest, which are forgotten", http.StatusNotFound)
+		return
+	}
+	width, _ := strconv.Atoi(r.FormValue("width")) // 0 when it is absent.
+	_ = trace.Render(w, otlpsink.RenderOptions{Color: r.FormValue("color") != "", Width: width})
+}
+
+// listed is how many traces the list has.
+const listed = 20
+
+func listTraces(w http.ResponseWriter, store *otlpsink.Store) {
+	traces := store.Traces()
+	traces = slices.DeleteFunc(traces, func(t otlpsink.Trace) bool { return len(t.Spans) == 0 })
+	traces = traces[max(0, len(traces)-listed):]
+	if len(traces) == 0 {
+		fmt.Fprintln(w, "No trace has come yet.")
+		return
+	}
+	for _, t := range traces {
+		first := t.Spans[0]
+		fmt.Fprintf(w, "%s  %s  %3d spans  %s %s\n", first.Start.Local().Format("15:04:05"), t.ID, len(t.Spans), first.Service, first.Name)
+	}
+}
+
+var traceIDPattern = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// ParseTraceID takes a trace ID as people have it at hand: 32 hex digits, a UUID, or a whole traceparent.
+func ParseTraceID(text string) (string, error) {
+	id := strings.ToLower(strings.TrimSpace(text))
+	if parts := strings.Split(id, "-"); len(parts) == 4 {
+		id = parts[1]
+	}
+	id = strings.ReplaceAll(id, "-", "")
+	if !traceIDPattern.MatchString(id) {
+		return "", fmt.Errorf("%q is no trace ID: it has 32 hex digits, as in X-Correlation-ID", text)
+	}
+	return id, nil
+}

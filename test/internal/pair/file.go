@@ -1,0 +1,77 @@
+package pair
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+// secrets are made once, for what they protect is kept.
+type secrets struct {
+	JWTSecret string `json:"JWT_SECRET"`
+	DataKey   string `json:"DATA_KEY"`
+}
+
+func loadSecrets(path string) (secrets, error) {
+	var s secrets
+	found, err := load(path, &s)
+	if err != nil || found {
+		return s, err
+	}
+	// Two texts of 128 bits each: long enough for JWT_SECRET.
+	s = secrets{JWTSecret: rand.Text() + rand.Text(), DataKey: rand.Text() + rand.Text()}
+	return s, save(path, s)
+}
+
+// Person is a user of the demo account.
+type Person struct {
+	Email    string `json:"email"`
+	Password string `json:"password"`
+}
+
+// Credentials are kept in .run/credentials.json for people, for `make watch` and for tests.
+type Credentials struct {
+	Admin    Person `json:"admin"`
+	Engineer Person `json:"engineer"`
+	Viewer   Person `json:"viewer"`
+	APIKey   string `json:"apiKey"`
+}
+
+// LoadCredentials reads what a run has kept; false says that there is nothing.
+func LoadCredentials(path string) (Credentials, bool, error) {
+	var c Credentials
+	found, err := load(path, &c)
+	return c, found, err
+}
+
+func load(path string, into any) (bool, error) {
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read what an earlier run kept: %w", err)
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return false, fmt.Errorf("%s is damaged, remove it: %w", path, err)
+	}
+	return true, nil
+}
+
+// save writes the file for its owner alone and in one step. It is one line, so that sed can pick from it.
+func save(path string, v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("keep %s: %w", path, err)
+	}
+	if err := os.WriteFile(path+".new", append(raw, '\n'), 0o600); err != nil {
+		return fmt.Errorf("keep %s: %w", path, err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return fmt.Errorf("keep %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,72 @@
+package pair
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/driftsentry/driftsentry/test/internal/console"
+)
+
+// nextSteps is what a person needs to know now, with lines that work when they are pasted into another terminal.
+func (r *run) nextSteps(c Credentials, fresh bool, s sample) string {
+	var b strings.Builder
+	title := func(text string) { fmt.Fprintf(&b, "\n%s\n", r.Console.Paint(console.Bold, text)) }
+	dim := func(text string) string { return r.Console.Paint(console.Dim, text) }
+	file := filepath.Join(r.Dir, "credentials.json")
+
+	rule := strings.Repeat("─", 100)
+	if w := r.Console.Width(); w > 0 {
+		rule = strings.Repeat("─", min(w, 100))
+	}
+	fmt.Fprintf(&b, "%s\n%s\n", dim(rule), r.Console.Paint(console.Green, "DriftSentry runs."))
+	fmt.Fprintf(&b, "  api       %s   %s\n", r.apiURL(), dim("/health/detailed  /metrics"))
+	fmt.Fprintf(&b, "  realtime  %s   %s\n", r.socketURL(), dim("/health/detailed  /metrics"))
+	fmt.Fprintf(&b, "  The sample plan: %d new, %d changed, %d unchanged; %d events at a viewer's socket, the last after %d ms.\n",
+		s.counts.New, s.counts.Changed, s.counts.Unchanged, s.events, s.live.Milliseconds())
+
+	if fresh {
+		title("Users of the account " + account + " (shown once; kept in " + file + ")")
+		for _, p := range []Person{c.Admin, c.Engineer, c.Viewer} {
+			fmt.Fprintf(&b, "  %-22s %s\n", p.Email, p.Password)
+		}
+	} else {
+		title("Users and API key are those of earlier runs, in " + file)
+	}
+
+	title("Try this in another terminal")
+	fmt.Fprintf(&b, "  %s\n", dim("# sign in as the engineer, list what is critical, decide"))
+	fmt.Fprintf(&b, "TOKEN=$(sed 's/.*\"engineer\":\\({[^}]*}\\).*/\\1/' %s | curl -s %s/api/v1/auth/login -H 'Content-Type: application/json' -d @- | sed 's/.*\"accessToken\":\"\\([^\"]*\\)\".*/\\1/')\n",
+		quote(file), r.apiURL())
+	fmt.Fprintf(&b, "curl -s '%s/api/v1/drifts?severity=critical' -H \"Authorization: Bearer $TOKEN\"\n", r.apiURL())
+	if id := undecided(s.drifts); id != "" {
+		fmt.Fprintf(&b, "curl -si %s/api/v1/drifts/%s/approve -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' -d '{\"reason\":\"agreed with the network team\"}'\n",
+			r.apiURL(), id)
+	} else {
+		fmt.Fprintf(&b, "curl -s %s/api/v1/metrics/summary -H \"Authorization: Bearer $TOKEN\"\n", r.apiURL())
+	}
+	fmt.Fprintf(&b, "\n  %-52s %s\n", "make watch", dim("# events as they come, over the WebSocket"))
+	fmt.Fprintf(&b, "  %-52s %s\n", "make trace ID="+s.traceID, dim("# the sample plan, from the CI job to the socket"))
+	fmt.Fprintf(&b, "\nCtrl-C stops everything. The database and the users are kept; `make clean` removes them.\n%s\n", dim(rule))
+	return b.String()
+}
+
+// undecided is the first drift that can still be approved.
+func undecided(drifts []drift) string {
+	for _, d := range drifts {
+		if d.Status == "detected" || d.Status == "triaged" {
+			return d.ID
+		}
+	}
+	return ""
+}
+
+// quote makes a path one word for the shell.
+func quote(path string) string {
+	if !strings.ContainsFunc(path, func(r rune) bool {
+		return !strings.ContainsRune("/._-+@%:,=", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	}) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}

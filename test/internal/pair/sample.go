@@ -1,0 +1,153 @@
+package pair
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/otlpsink"
+	"github.com/driftsentry/driftsentry/test/internal/apiclient"
+	"github.com/driftsentry/driftsentry/test/internal/watcher"
+)
+
+// samplePlan is what `terraform show -json` printed for a refresh-only plan with drift in it.
+//
+//go:embed sample.json
+var samplePlan []byte
+
+const (
+	sampleWorkspace = "production"
+	// watchPatience bounds the wait for the sample's events at a viewer's socket.
+	watchPatience = 15 * time.Second
+)
+
+// sample is what became of the sample plan.
+type sample struct {
+	traceID string
+	counts  event.Counts
+	drifts  []drift
+	events  int           // that came to a viewer's socket
+	live    time.Duration // from sending the plan to the last of them
+}
+
+type drift struct {
+	ID         string `json:"id"`
+	ResourceID string `json:"resourceId"`
+	Severity   string `json:"severity"`
+	Status     string `json:"status"`
+}
+
+// sendSample sends the plan as a CI job would, with a trace of its own, while a viewer's socket waits for what comes of
+// it: the whole way through both services is tried before anyone is told that they run.
+func (r *run) sendSample(ctx context.Context, c Credentials) (sample, error) {
+	defer r.Console.Slowly("Sending the sample plan and waiting for its events …")()
+	ctx, cancel := context.WithTimeout(ctx, watchPatience)
+	defer cancel()
+	plan, err := stamped(samplePlan, time.Now())
+	if err != nil {
+		return sample{}, err
+	}
+
+	subscribed := make(chan struct{}, 1)
+	events := make(chan event.Type, 1000)
+	watchCtx, leave := context.WithCancel(ctx)
+	viewer := watcher.Watcher{
+		API: apiclient.Client{Base: r.apiURL()}, SocketURL: r.socketURL(), Email: c.Viewer.Email, Password: c.Viewer.Password,
+		Topics: []string{event.TopicDrifts, event.TopicAlerts, event.TopicChecks},
+		Ready:  func() { subscribed <- struct{}{} },
+		Event: func(f watcher.Frame) {
+			var e event.CloudEvent
+			if json.Unmarshal(f.Event, &e) != nil {
+				return
+			}
+			select {
+			case events <- e.Type:
+			case <-watchCtx.Done():
+			}
+		},
+	}
+	refused := make(chan error, 1)
+	var watching sync.WaitGroup
+	watching.Go(func() { refused <- viewer.Run(watchCtx) })
+	defer watching.Wait()
+	defer leave()
+	select {
+	case <-subscribed:
+	case err := <-refused:
+		return sample{}, fmt.Errorf("open the viewer's socket: %w", err)
+	case <-ctx.Done():
+		return sample{}, fmt.Errorf("open the viewer's socket: %w", context.Cause(ctx))
+	}
+
+	start := time.Now()
+	s, err := r.ingest(ctx, c.APIKey, plan)
+	if err != nil {
+		return sample{}, err
+	}
+	drifts, checks := 0, 0
+	for checks == 0 || drifts < s.counts.New+s.counts.Changed+s.counts.Resolved {
+		select {
+		case t := <-events:
+			s.events++
+			s.live = time.Since(start)
+			if t == event.CheckCompleted {
+				checks++
+			} else if strings.HasPrefix(string(t), "drift.") {
+				drifts++
+			}
+		case <-ctx.Done():
+			return sample{}, fmt.Errorf("the sample plan went in (trace %s), but its events did not come to the socket: %w", s.traceID, context.Cause(ctx))
+		}
+	}
+	return s, nil
+}
+
+// ingest posts the plan below a span `ci`, which stands for the CI job and is recorded by us.
+func (r *run) ingest(ctx context.Context, key string, plan []byte) (sample, error) {
+	span := otlpsink.Span{
+		TraceID: randomID(16), SpanID: randomID(8), Name: "ci", Kind: otlpsink.KindClient, Service: "ci", Scope: "launcher",
+		Start: time.Now(), Status: otlpsink.StatusUnset, Sampled: true, Attributes: map[string]any{"driftsentry.workspace": sampleWorkspace},
+	}
+	var data struct {
+		Check  event.CheckData `json:"check"`
+		Drifts []drift         `json:"drifts"`
+	}
+	err := apiclient.Client{Base: r.apiURL(), Token: key}.Post(ctx, "/api/v1/ingest/plan?workspace="+sampleWorkspace, plan, &data,
+		"traceparent", "00-"+span.TraceID+"-"+span.SpanID+"-01")
+	span.End = time.Now()
+	if err != nil {
+		span.Status, span.StatusMessage = otlpsink.StatusError, err.Error()
+	}
+	r.sink.AddSpans(span)
+	if err != nil {
+		return sample{}, fmt.Errorf("send the sample plan (trace %s): %w", span.TraceID, err)
+	}
+	return sample{traceID: span.TraceID, counts: data.Check.Counts, drifts: data.Drifts}, nil
+}
+
+// stamped is the plan as if it had been made now. A plan that is older than the last one, or the same, changes nothing.
+func stamped(plan []byte, now time.Time) ([]byte, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(plan, &fields); err != nil {
+		return nil, fmt.Errorf("read the sample plan: %w", err)
+	}
+	stamp, err := json.Marshal(now.UTC().Format(time.RFC3339))
+	if err != nil {
+		return nil, fmt.Errorf("stamp the sample plan: %w", err)
+	}
+	fields["timestamp"] = stamp
+	return json.Marshal(fields)
+}
+
+func randomID(size int) string {
+	raw := make([]byte, size)
+	_, _ = rand.Read(raw) // never fails
+	return hex.EncodeToString(raw)
+}
