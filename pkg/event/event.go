@@ -147,6 +147,16 @@ func (t Time) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON implements json.Unmarshaler.
 func (t *Time) UnmarshalJSON(data []byte) error { return (*time.Time)(t).UnmarshalJSON(data) }
 
+// Scan implements sql.Scanner.
+func (t *Time) Scan(src any) error {
+	value, ok := src.(time.Time)
+	if !ok {
+		return fmt.Errorf("%T is no time", src)
+	}
+	*t = Time(value)
+	return nil
+}
+
 // NotifyChannel is the Postgres channel of the hints.
 const NotifyChannel = "driftsentry_stream"
 

@@ -108,7 +108,8 @@ create table workspace_check (
     plan_timestamp    timestamptz,
     -- SHA-256 of the inflated body and the options: the same plan sent again gets the first answer.
     body_hash         bytea not null,
-    answer            jsonb,
+    -- json, not jsonb: the first answer is given again byte by byte.
+    answer            json not null,
     actor             text not null,
     trace_id          text not null default '',
     created_at        timestamptz not null default now()
@@ -128,8 +129,9 @@ create table drift (
     region              text not null default '',
     origin              text not null check (origin in ('drift', 'change', 'manual')),
     planned_action      text,
-    expected_state      jsonb,
-    actual_state        jsonb,
+    -- JSON null where the resource should not, or does not, exist.
+    expected_state      jsonb not null,
+    actual_state        jsonb not null,
     difference          jsonb not null,
     -- HMAC of the difference before redaction: second changes of a masked value are seen.
     difference_mac      bytea not null,
@@ -157,6 +159,8 @@ create table drift (
     updated_at          timestamptz not null default now()
 );
 create unique index drift_open_key on drift (account_id, fingerprint) where status <> 'resolved';
+-- For the resolved drift of which a new one is a return.
+create index drift_resolved_idx on drift (account_id, fingerprint, resolved_at desc) where status = 'resolved';
 create index drift_created_idx on drift (account_id, created_at desc, id desc);
 create index drift_detected_idx on drift (account_id, detected_at desc, id desc);
 create index drift_last_seen_idx on drift (account_id, last_seen_at desc, id desc);

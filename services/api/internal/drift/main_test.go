@@ -1,0 +1,221 @@
+package drift_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/driftsentry/driftsentry/pkg/config"
+	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/pg"
+	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
+	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// world is a service on a database of its own, with two accounts.
+type world struct {
+	t       *testing.T
+	service *drift.Service
+	store   *postgres.DriftStore
+	db      *pg.DB
+	tel     *telemetrytest.Recorder
+	hints   *drift.Hints
+
+	engineer, colleague, key, stranger identity.Principal
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	tel := telemetrytest.Start(t)
+	db, err := pg.Open(t.Context(), pg.Config{
+		URL: config.Secret(pgtest.DSN(t)), MaxConns: 16, ConnectTimeout: time.Minute, AcquireTimeout: time.Minute,
+		StatementTimeout: time.Minute, LockTimeout: time.Minute, IdleInTransaction: time.Minute,
+	}, "test", tel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	w := &world{t: t, db: db, tel: tel, store: postgres.NewDriftStore(db)}
+	if w.hints, err = drift.NewHints(postgres.NewNotifier(db), tel); err != nil {
+		t.Fatal(err)
+	}
+	w.service, err = drift.New(drift.Config{
+		Store: w.store, Hints: w.hints, DataKey: []byte("a key of thirty-two bytes, or so"), StaleAfter: 36 * time.Hour, Telemetry: tel,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	account, other := w.newAccount("one"), w.newAccount("another")
+	w.engineer = w.newUser(account, "ada")
+	w.colleague = w.newUser(account, "grace")
+	w.stranger = w.newUser(other, "eve")
+	w.key = identity.Principal{AccountID: account, KeyID: uuid.New(), KeyName: "pipeline"}
+	return w
+}
+
+func (w *world) newAccount(name string) uuid.UUID {
+	id := uuid.New()
+	w.exec("insert into account (id, name) values ($1, $2)", id, name)
+	w.exec("insert into account_stream (account_id) values ($1)", id)
+	return id
+}
+
+func (w *world) newUser(account uuid.UUID, name string) identity.Principal {
+	return identity.Principal{
+		AccountID: account, UserID: uuid.New(), SessionID: uuid.New(), Email: name + "@example.com", Role: identity.Engineer,
+	}
+}
+
+func (w *world) exec(sql string, args ...any) {
+	w.t.Helper()
+	if _, err := w.db.Exec(context.Background(), sql, args...); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// query gives the one value of a query.
+func query[T any](w *world, sql string, args ...any) T {
+	w.t.Helper()
+	rows, err := w.db.Query(w.t.Context(), sql, args...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	value, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[T])
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return value
+}
+
+// report makes a drift of this resource.
+func (w *world) report(resource string, change ...func(*drift.Report)) *drift.Drift {
+	w.t.Helper()
+	r := drift.Report{
+		ResourceID: resource, ResourceType: "aws_instance", Region: "eu-central-1",
+		ExpectedState: json.RawMessage(`{"size":"small"}`), ActualState: json.RawMessage(`{"size":"large"}`),
+	}
+	for _, f := range change {
+		f(&r)
+	}
+	d, err := w.service.Create(w.t.Context(), w.engineer, r)
+	if err != nil {
+		w.t.Fatalf("report %s: %v", resource, err)
+	}
+	return d
+}
+
+// answer is what an uploader is told.
+type answer struct {
+	Check struct {
+		ID     uuid.UUID
+		Status string
+		Stale  bool
+		Counts event.Counts
+	}
+	Drifts []struct {
+		ID                                                  uuid.UUID
+		Version, Occurrences                                int
+		ResourceID, Status, Severity, Origin, PlannedAction string
+		ResolvedHow                                         *string
+		PreviousID                                          *uuid.UUID
+		ExpectedState, ActualState, Difference              json.RawMessage
+	}
+}
+
+func (w *world) tryIngest(workspace, body string, change ...func(*drift.Upload)) (answer, error) {
+	u := drift.Upload{Workspace: workspace, Body: strings.NewReader(body)}
+	for _, f := range change {
+		f(&u)
+	}
+	raw, err := w.service.Ingest(w.t.Context(), w.key, u)
+	if err != nil {
+		return answer{}, err
+	}
+	var a answer
+	if err := json.Unmarshal(raw, &a); err != nil {
+		return answer{}, fmt.Errorf("the answer is no JSON: %w: %s", err, raw)
+	}
+	return a, nil
+}
+
+func (w *world) ingest(workspace, body string, change ...func(*drift.Upload)) answer {
+	w.t.Helper()
+	a, err := w.tryIngest(workspace, body, change...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return a
+}
+
+// drifts are an account's drifts by resource, those that were resolved too; of several the newest.
+func (w *world) drifts() map[string]*drift.Drift {
+	w.t.Helper()
+	list, _, err := w.service.List(w.t.Context(), w.engineer, drift.Filter{},
+		drift.Order{By: drift.ByCreated, Direction: drift.Ascending}, drift.Page{Number: 1, Size: 100})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	found := make(map[string]*drift.Drift)
+	for _, d := range list {
+		found[d.ResourceID] = d
+	}
+	return found
+}
+
+// events are the types of the account's events, in order. It also checks that no position is missing.
+func (w *world) events() []event.Type {
+	w.t.Helper()
+	events, err := w.store.Events(w.t.Context(), w.engineer.AccountID, 0, 100_000)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	types := make([]event.Type, len(events))
+	for i, e := range events {
+		types[i] = e.Type
+		if e.Position != int64(i+1) {
+			w.t.Fatalf("event %d has position %d", i+1, e.Position)
+		}
+	}
+	return types
+}
+
+func wantKind(t *testing.T, err error, kind fault.Kind) {
+	t.Helper()
+	if !fault.Is(err, kind) {
+		t.Errorf("the error is %v, want %s", err, kind)
+	}
+}
+
+func fixture(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", "plan", "testdata", "plans", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+type spanStub = tracetest.SpanStub
+
+func hasAttribute(s spanStub, key, value string) bool {
+	return slices.ContainsFunc(s.Attributes, func(a attribute.KeyValue) bool {
+		return string(a.Key) == key && a.Value.String() == value
+	})
+}

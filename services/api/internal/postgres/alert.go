@@ -1,0 +1,114 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+)
+
+const alertColumns = `id, drift_id, type, severity, title, message, is_read, read_at, read_by, created_at`
+
+func alertWhere(account uuid.UUID, f drift.AlertFilter) (string, pgx.NamedArgs) {
+	where, args := "where account_id = @account", pgx.NamedArgs{"account": account}
+	if f.DriftID != nil {
+		where += " and drift_id = @drift"
+		args["drift"] = *f.DriftID
+	}
+	if f.IsRead != nil {
+		// Spelt out, so that the partial index of the unread ones can serve.
+		if *f.IsRead {
+			where += " and is_read"
+		} else {
+			where += " and not is_read"
+		}
+	}
+	if f.Severity != "" {
+		where += " and severity = @severity"
+		args["severity"] = string(f.Severity)
+	}
+	if f.Type != "" {
+		where += " and type = @type"
+		args["type"] = string(f.Type)
+	}
+	return where, args
+}
+
+// ListAlerts implements drift.Alerts.
+func (s *DriftStore) ListAlerts(ctx context.Context, account uuid.UUID, f drift.AlertFilter, p drift.Page) ([]drift.Alert, error) {
+	where, args := alertWhere(account, f)
+	args["limit"], args["offset"] = p.Size, p.Offset()
+	return collect[drift.Alert](ctx, s.db, `-- SELECT alert
+		select `+alertColumns+` from alert `+where+` order by created_at desc, id desc limit @limit offset @offset`, args)
+}
+
+// CountAlerts implements drift.Alerts.
+func (s *DriftStore) CountAlerts(ctx context.Context, account uuid.UUID, f drift.AlertFilter) (int, error) {
+	where, args := alertWhere(account, f)
+	return scalar[int](ctx, s.db, "-- SELECT alert count\nselect count(*) from alert "+where, args)
+}
+
+// LockAlert implements drift.Tx.
+func (t driftTx) LockAlert(ctx context.Context, account, id uuid.UUID) (*drift.Alert, error) {
+	return one[drift.Alert](ctx, t.tx, "there is no such alert", `-- SELECT alert for update
+		select `+alertColumns+` from alert where account_id = @account and id = @id for update`,
+		pgx.NamedArgs{"account": account, "id": id})
+}
+
+// InsertAlerts implements drift.Tx.
+func (t driftTx) InsertAlerts(ctx context.Context, account uuid.UUID, alerts []drift.Alert) error {
+	_, err := t.tx.Exec(ctx, `-- INSERT alert
+		insert into alert (id, account_id, drift_id, type, severity, title, message, created_at)
+		select id, @account, drift_id, type, severity, title, message, created_at
+		from unnest(@id::uuid[], @drift::uuid[], @type::text[], @severity::text[], @title::text[], @message::text[], @at::timestamptz[])
+		as a (id, drift_id, type, severity, title, message, created_at)`,
+		pgx.NamedArgs{
+			"account":  account,
+			"id":       column(alerts, func(a drift.Alert) uuid.UUID { return a.ID }),
+			"drift":    column(alerts, func(a drift.Alert) *uuid.UUID { return a.DriftID }),
+			"type":     column(alerts, func(a drift.Alert) string { return string(a.Type) }),
+			"severity": column(alerts, func(a drift.Alert) string { return string(a.Severity) }),
+			"title":    column(alerts, func(a drift.Alert) string { return a.Title }),
+			"message":  column(alerts, func(a drift.Alert) string { return a.Message }),
+			"at":       column(alerts, func(a drift.Alert) time.Time { return time.Time(a.CreatedAt) }),
+		})
+	return err
+}
+
+// ReadAlerts implements drift.Tx. The rows are locked by id, as everywhere, before they are changed.
+func (t driftTx) ReadAlerts(ctx context.Context, account uuid.UUID, which drift.AlertSelection, by *string, at time.Time) (map[uuid.UUID]int, error) {
+	args := pgx.NamedArgs{"account": account, "by": by, "at": at}
+	condition := "false"
+	switch {
+	case which.All:
+		condition = "true"
+	case which.ID != nil:
+		condition = "id = @id"
+		args["id"] = *which.ID
+	case len(which.Drifts) > 0:
+		condition = "drift_id = any(@drifts)"
+		args["drifts"] = which.Drifts
+	}
+	rows, err := t.tx.Query(ctx, `-- UPDATE alert
+		with unread as (
+			select id from alert where account_id = @account and not is_read and `+condition+` order by id for update
+		), marked as (
+			update alert set is_read = true, read_at = @at, read_by = @by from unread where alert.id = unread.id
+			returning drift_id
+		)
+		select coalesce(drift_id, '00000000-0000-0000-0000-000000000000'), count(*) from marked group by 1`, args)
+	if err != nil {
+		return nil, err
+	}
+	marked := make(map[uuid.UUID]int)
+	var id uuid.UUID
+	var n int
+	_, err = pgx.ForEachRow(rows, []any{&id, &n}, func() error {
+		marked[id] = n
+		return nil
+	})
+	return marked, err
+}

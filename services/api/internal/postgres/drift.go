@@ -1,0 +1,137 @@
+package postgres
+
+import (
+	"context"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+)
+
+// driftHead is every column of a drift but its states.
+const driftHead = `id, account_id, version, fingerprint, workspace, resource_id, resource_type, provider, region, origin,
+	planned_action, difference_mac, severity, status, cost_impact_monthly::float8 as cost_impact_monthly, detected_by,
+	detected_at, first_seen_at, last_seen_at, occurrences, approved_at, approved_by, approval_reason, rejected_at,
+	rejected_by, rejection_reason, resolved_at, resolved_how, previous_id, created_at, updated_at`
+
+const driftColumns = driftHead + `, expected_state, actual_state, difference`
+
+const noDrift = "there is no such drift"
+
+// Drift implements drift.Drifts.
+func (s *DriftStore) Drift(ctx context.Context, account, id uuid.UUID) (*drift.Detail, error) {
+	return one[drift.Detail](ctx, s.db, noDrift, `-- SELECT drift
+		select `+driftColumns+`, (select count(*) from alert where drift_id = drift.id) as alert_count
+		from drift where account_id = @account and id = @id`,
+		pgx.NamedArgs{"account": account, "id": id})
+}
+
+// sortColumns are the columns that drifts may be sorted by. Severity sorts by weight, not by alphabet.
+var sortColumns = map[drift.SortKey]string{
+	drift.ByCreated:  "created_at",
+	drift.ByDetected: "detected_at",
+	drift.ByLastSeen: "last_seen_at",
+	drift.ByCost:     "drift.cost_impact_monthly",
+	drift.BySeverity: "severity_weight",
+}
+
+// ListDrifts implements drift.Drifts.
+func (s *DriftStore) ListDrifts(ctx context.Context, account uuid.UUID, f drift.Filter, o drift.Order, p drift.Page) ([]*drift.Drift, error) {
+	where, args := driftWhere(account, f)
+	args["limit"], args["offset"] = p.Size, p.Offset()
+	direction := "desc"
+	if o.Direction == drift.Ascending {
+		direction = "asc"
+	}
+	rows, err := s.db.Query(ctx, `-- SELECT drift
+		select `+driftColumns+` from drift `+where+`
+		order by `+sortColumns[o.By]+` `+direction+`, id `+direction+` limit @limit offset @offset`, args)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToAddrOfStructByName[drift.Drift])
+}
+
+// CountDrifts implements drift.Drifts.
+func (s *DriftStore) CountDrifts(ctx context.Context, account uuid.UUID, f drift.Filter) (int, error) {
+	where, args := driftWhere(account, f)
+	return scalar[int](ctx, s.db, "-- SELECT drift count\nselect count(*) from drift "+where, args)
+}
+
+// likeEscaper takes their meaning from the wildcards of LIKE.
+var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
+func driftWhere(account uuid.UUID, f drift.Filter) (string, pgx.NamedArgs) {
+	where, args := "where account_id = @account", pgx.NamedArgs{"account": account}
+	for _, c := range []struct{ name, value, condition string }{
+		{"severity", string(f.Severity), "severity = @severity"},
+		{"status", string(f.Status), "status = @status"},
+		{"workspace", f.Workspace, "workspace = @workspace"},
+		{"type", f.ResourceType, "resource_type = @type"},
+		{"region", f.Region, "region = @region"},
+		{"search", f.Search, "(resource_id ilike @search or resource_type ilike @search)"},
+	} {
+		if c.value != "" {
+			where += " and " + c.condition
+			args[c.name] = c.value
+		}
+	}
+	if f.Search != "" {
+		args["search"] = "%" + likeEscaper.Replace(f.Search) + "%"
+	}
+	return where, args
+}
+
+// LockDrift implements drift.Tx.
+func (t driftTx) LockDrift(ctx context.Context, account, id uuid.UUID) (*drift.Drift, error) {
+	return one[drift.Drift](ctx, t.tx, noDrift, `-- SELECT drift for update
+		select `+driftColumns+` from drift where account_id = @account and id = @id for update`,
+		pgx.NamedArgs{"account": account, "id": id})
+}
+
+// LockOpenDrifts implements drift.Tx.
+func (t driftTx) LockOpenDrifts(ctx context.Context, account uuid.UUID, workspace string) ([]*drift.Drift, error) {
+	rows, err := t.tx.Query(ctx, `-- SELECT drift for update
+		select `+driftHead+` from drift
+		where account_id = @account and workspace = @workspace and status <> 'resolved' and origin <> 'manual'
+		order by id for update`,
+		pgx.NamedArgs{"account": account, "workspace": workspace})
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToAddrOfStructByNameLax[drift.Drift])
+}
+
+// DriftsByID implements drift.Tx.
+func (t driftTx) DriftsByID(ctx context.Context, account uuid.UUID, ids []uuid.UUID) ([]*drift.Drift, error) {
+	rows, err := t.tx.Query(ctx, `-- SELECT drift
+		select `+driftColumns+` from drift where account_id = @account and id = any(@ids)
+		order by severity_weight desc, resource_id, id`,
+		pgx.NamedArgs{"account": account, "ids": ids})
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToAddrOfStructByName[drift.Drift])
+}
+
+// LastResolved implements drift.Tx.
+func (t driftTx) LastResolved(ctx context.Context, account uuid.UUID, fingerprints [][]byte) (map[string]uuid.UUID, error) {
+	rows, err := t.tx.Query(ctx, `-- SELECT drift
+		select distinct on (fingerprint) fingerprint, id from drift
+		where account_id = @account and fingerprint = any(@fingerprints) and status = 'resolved'
+		order by fingerprint, resolved_at desc`,
+		pgx.NamedArgs{"account": account, "fingerprints": fingerprints})
+	if err != nil {
+		return nil, err
+	}
+	last := make(map[string]uuid.UUID)
+	var fingerprint []byte
+	var id uuid.UUID
+	_, err = pgx.ForEachRow(rows, []any{&fingerprint, &id}, func() error {
+		last[string(fingerprint)] = id
+		return nil
+	})
+	return last, err
+}

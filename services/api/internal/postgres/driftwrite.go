@@ -1,0 +1,159 @@
+package postgres
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/pg"
+	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+)
+
+// statesPerStatement bounds a statement that carries states: they are as large as the plan they come from.
+const statesPerStatement = 500
+
+// InsertDrifts implements drift.Tx.
+func (t driftTx) InsertDrifts(ctx context.Context, drifts []*drift.Drift) error {
+	for part := range slices.Chunk(drifts, statesPerStatement) {
+		_, err := t.tx.Exec(ctx, `-- INSERT drift
+			insert into drift (id, account_id, version, fingerprint, workspace, resource_id, resource_type, provider, region, origin,
+				planned_action, expected_state, actual_state, difference, difference_mac, severity, status, cost_impact_monthly,
+				detected_by, detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at)
+			select id, @account, version, fingerprint, workspace, resource_id, resource_type, provider, region, origin,
+				planned_action, expected_state, actual_state, difference, difference_mac, severity, status, cost_impact_monthly,
+				detected_by, detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at
+			from unnest(@id::uuid[], @version::int[], @fingerprint::bytea[], @workspace::text[], @resource_id::text[],
+				@resource_type::text[], @provider::text[], @region::text[], @origin::text[], @planned_action::text[],
+				@expected::jsonb[], @actual::jsonb[], @difference::jsonb[], @mac::bytea[], @severity::text[], @status::text[],
+				@cost::float8[], @detected_by::text[], @detected_at::timestamptz[], @first_seen_at::timestamptz[],
+				@last_seen_at::timestamptz[], @occurrences::int[], @previous_id::uuid[], @created_at::timestamptz[],
+				@updated_at::timestamptz[])
+			as d (id, version, fingerprint, workspace, resource_id, resource_type, provider, region, origin, planned_action,
+				expected_state, actual_state, difference, difference_mac, severity, status, cost_impact_monthly, detected_by,
+				detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at)`,
+			merge(heads(part), states(part), pgx.NamedArgs{
+				"workspace":     column(part, func(d *drift.Drift) string { return d.Workspace }),
+				"resource_type": column(part, func(d *drift.Drift) string { return d.ResourceType }),
+				"origin":        column(part, func(d *drift.Drift) string { return string(d.Origin) }),
+				"cost":          column(part, func(d *drift.Drift) float64 { return d.CostImpactMonthly }),
+				"detected_by":   column(part, func(d *drift.Drift) string { return d.DetectedBy }),
+				"first_seen_at": column(part, func(d *drift.Drift) time.Time { return d.FirstSeenAt }),
+				"previous_id":   column(part, func(d *drift.Drift) any { return d.PreviousID }),
+				"created_at":    column(part, func(d *drift.Drift) time.Time { return d.CreatedAt }),
+			}))
+		if constraint, _ := pg.UniqueViolation(err); constraint == "drift_open_key" {
+			return fault.Wrap(fault.Conflict, err, "the resource has an open drift already")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ParkDrifts implements drift.Tx. The drift's own id stands in for its fingerprint: 16 bytes, so it equals no other's.
+func (t driftTx) ParkDrifts(ctx context.Context, drifts []*drift.Drift) error {
+	_, err := t.tx.Exec(ctx, `-- UPDATE drift
+		update drift set fingerprint = uuid_send(id) where account_id = @account and id = any(@id)`,
+		pgx.NamedArgs{"account": drifts[0].AccountID, "id": column(drifts, driftID)})
+	return err
+}
+
+// SaveDrifts implements drift.Tx.
+func (t driftTx) SaveDrifts(ctx context.Context, drifts []*drift.Drift) error {
+	_, err := t.tx.Exec(ctx, `-- UPDATE drift
+		update drift d set version = n.version, fingerprint = n.fingerprint, resource_id = n.resource_id, status = n.status,
+			detected_at = n.detected_at, last_seen_at = n.last_seen_at, occurrences = n.occurrences,
+			approved_at = n.approved_at, approved_by = n.approved_by, approval_reason = n.approval_reason,
+			rejected_at = n.rejected_at, rejected_by = n.rejected_by, rejection_reason = n.rejection_reason,
+			resolved_at = n.resolved_at, resolved_how = n.resolved_how, updated_at = n.updated_at
+		from unnest(@id::uuid[], @version::int[], @fingerprint::bytea[], @resource_id::text[], @status::text[],
+			@detected_at::timestamptz[], @last_seen_at::timestamptz[], @occurrences::int[],
+			@approved_at::timestamptz[], @approved_by::text[], @approval_reason::text[],
+			@rejected_at::timestamptz[], @rejected_by::text[], @rejection_reason::text[],
+			@resolved_at::timestamptz[], @resolved_how::text[], @updated_at::timestamptz[])
+		as n (id, version, fingerprint, resource_id, status, detected_at, last_seen_at, occurrences, approved_at, approved_by,
+			approval_reason, rejected_at, rejected_by, rejection_reason, resolved_at, resolved_how, updated_at)
+		where d.account_id = @account and d.id = n.id`,
+		merge(heads(drifts), pgx.NamedArgs{
+			"approved_at":      column(drifts, func(d *drift.Drift) *time.Time { return d.ApprovedAt }),
+			"approved_by":      column(drifts, func(d *drift.Drift) *string { return d.ApprovedBy }),
+			"approval_reason":  column(drifts, func(d *drift.Drift) *string { return d.ApprovalReason }),
+			"rejected_at":      column(drifts, func(d *drift.Drift) *time.Time { return d.RejectedAt }),
+			"rejected_by":      column(drifts, func(d *drift.Drift) *string { return d.RejectedBy }),
+			"rejection_reason": column(drifts, func(d *drift.Drift) *string { return d.RejectionReason }),
+			"resolved_at":      column(drifts, func(d *drift.Drift) *time.Time { return d.ResolvedAt }),
+			"resolved_how":     column(drifts, func(d *drift.Drift) *string { return (*string)(d.ResolvedHow) }),
+		}))
+	return err
+}
+
+// SaveStates implements drift.Tx.
+func (t driftTx) SaveStates(ctx context.Context, drifts []*drift.Drift) error {
+	for part := range slices.Chunk(drifts, statesPerStatement) {
+		_, err := t.tx.Exec(ctx, `-- UPDATE drift states
+			update drift d set provider = n.provider, region = n.region, planned_action = n.planned_action,
+				expected_state = n.expected_state, actual_state = n.actual_state, difference = n.difference,
+				difference_mac = n.difference_mac, severity = n.severity
+			from unnest(@id::uuid[], @provider::text[], @region::text[], @planned_action::text[], @expected::jsonb[],
+				@actual::jsonb[], @difference::jsonb[], @mac::bytea[], @severity::text[])
+			as n (id, provider, region, planned_action, expected_state, actual_state, difference, difference_mac, severity)
+			where d.account_id = @account and d.id = n.id`,
+			merge(states(part), pgx.NamedArgs{"account": part[0].AccountID, "id": column(part, driftID)}))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SaveSightings implements drift.Tx.
+func (t driftTx) SaveSightings(ctx context.Context, drifts []*drift.Drift) error {
+	_, err := t.tx.Exec(ctx, `-- UPDATE drift sighting
+		update drift set occurrences = occurrences + 1, last_seen_at = @at where account_id = @account and id = any(@id)`,
+		pgx.NamedArgs{"account": drifts[0].AccountID, "id": column(drifts, driftID), "at": drifts[0].LastSeenAt})
+	return err
+}
+
+// heads are the parameters of what inserting and saving a drift share.
+func heads(drifts []*drift.Drift) pgx.NamedArgs {
+	return pgx.NamedArgs{
+		"account":      drifts[0].AccountID,
+		"id":           column(drifts, driftID),
+		"version":      column(drifts, func(d *drift.Drift) int { return d.Version }),
+		"fingerprint":  column(drifts, func(d *drift.Drift) []byte { return d.Fingerprint }),
+		"resource_id":  column(drifts, func(d *drift.Drift) string { return d.ResourceID }),
+		"status":       column(drifts, func(d *drift.Drift) string { return string(d.Status) }),
+		"detected_at":  column(drifts, func(d *drift.Drift) time.Time { return d.DetectedAt }),
+		"last_seen_at": column(drifts, func(d *drift.Drift) time.Time { return d.LastSeenAt }),
+		"occurrences":  column(drifts, func(d *drift.Drift) int { return d.Occurrences }),
+		"updated_at":   column(drifts, func(d *drift.Drift) time.Time { return d.UpdatedAt }),
+	}
+}
+
+// states are the parameters of what a plan says about a resource.
+func states(drifts []*drift.Drift) pgx.NamedArgs {
+	return pgx.NamedArgs{
+		"provider":       column(drifts, func(d *drift.Drift) string { return d.Provider }),
+		"region":         column(drifts, func(d *drift.Drift) string { return d.Region }),
+		"planned_action": column(drifts, func(d *drift.Drift) *string { return d.PlannedAction }),
+		"expected":       column(drifts, func(d *drift.Drift) []byte { return d.ExpectedState }),
+		"actual":         column(drifts, func(d *drift.Drift) []byte { return d.ActualState }),
+		"difference":     column(drifts, func(d *drift.Drift) []byte { return d.Difference }),
+		"mac":            column(drifts, func(d *drift.Drift) []byte { return d.DifferenceMAC }),
+		"severity":       column(drifts, func(d *drift.Drift) string { return string(d.Severity) }),
+	}
+}
+
+func merge(parts ...pgx.NamedArgs) pgx.NamedArgs {
+	all := pgx.NamedArgs{}
+	for _, part := range parts {
+		for name, value := range part {
+			all[name] = value
+		}
+	}
+	return all
+}

@@ -1,0 +1,105 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/driftsentry/driftsentry/pkg/pg"
+	"github.com/driftsentry/driftsentry/services/api/internal/retention"
+)
+
+// RetentionStore is package retention's database.
+type RetentionStore struct{ db *pg.DB }
+
+// NewRetentionStore makes the store on a pool.
+func NewRetentionStore(db *pg.DB) *RetentionStore { return &RetentionStore{db} }
+
+var _ retention.Store = (*RetentionStore)(nil)
+
+// rowsPerSweep bounds a transaction, so that nobody waits long for its locks.
+const rowsPerSweep = 5000
+
+// TrimEvents implements retention.Store. A stream is trimmed from its beginning up to its last old event, a part at a
+// time; positions have no gaps, so they measure the parts.
+func (s *RetentionStore) TrimEvents(ctx context.Context, before time.Time) (int, error) {
+	type old struct {
+		AccountID uuid.UUID
+		TrimmedTo int64
+		Last      int64
+	}
+	streams, err := collect[old](ctx, s.db, `-- SELECT event
+		select account_id, trimmed_to, max(event.position) as last from event join account_stream using (account_id)
+		where event.created_at < @before group by account_id, trimmed_to`, pgx.NamedArgs{"before": before})
+	total := 0
+	for _, stream := range streams {
+		for from := stream.TrimmedTo; from < stream.Last && err == nil; from += rowsPerSweep {
+			var n int
+			n, err = s.trim(ctx, stream.AccountID, min(from+rowsPerSweep, stream.Last))
+			total += n
+		}
+	}
+	return total, err
+}
+
+// trim removes a stream's events up to a position. The stream's row comes last: writers wait for it.
+func (s *RetentionStore) trim(ctx context.Context, account uuid.UUID, to int64) (removed int, err error) {
+	err = s.db.InTx(ctx, "retention.events", func(ctx context.Context, tx pgx.Tx) error {
+		args := pgx.NamedArgs{"account": account, "to": to}
+		tag, err := tx.Exec(ctx, "-- DELETE event\ndelete from event where account_id = @account and position <= @to", args)
+		if err != nil {
+			return err
+		}
+		removed = int(tag.RowsAffected())
+		_, err = tx.Exec(ctx, `-- UPDATE account_stream
+			update account_stream set trimmed_to = greatest(trimmed_to, @to) where account_id = @account`, args)
+		return err
+	})
+	return removed, err
+}
+
+// RemoveChecks implements retention.Store. The body of a check that is not a workspace's last is older than that one: sent
+// again, it would be stale and change nothing.
+func (s *RetentionStore) RemoveChecks(ctx context.Context, before time.Time) (int, error) {
+	return s.remove(ctx, `-- DELETE workspace_check
+		delete from workspace_check where id in (
+			select c.id from workspace_check c join workspace w on w.id = c.workspace_id
+			where c.created_at < @before and c.id is distinct from w.last_check_id limit @limit)`, before)
+}
+
+// RemoveIdempotencyKeys implements retention.Store.
+func (s *RetentionStore) RemoveIdempotencyKeys(ctx context.Context, before time.Time) (int, error) {
+	return s.remove(ctx, `-- DELETE idempotency
+		delete from idempotency where ctid in (select ctid from idempotency where created_at < @before limit @limit)`, before)
+}
+
+// RemoveExpired implements retention.Store. Refresh tokens go with their session.
+func (s *RetentionStore) RemoveExpired(ctx context.Context, before time.Time) (int, error) {
+	total := 0
+	for _, sql := range []string{
+		"-- DELETE session\ndelete from session where id in (select id from session where expires_at < @before limit @limit)",
+		"-- DELETE refresh_token\ndelete from refresh_token where hash in (select hash from refresh_token where expires_at < @before limit @limit)",
+		"-- DELETE setup_token\ndelete from setup_token where hash in (select hash from setup_token where expires_at < @before limit @limit)",
+	} {
+		n, err := s.remove(ctx, sql, before)
+		total += n
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// remove runs a statement until it finds less than it may take.
+func (s *RetentionStore) remove(ctx context.Context, sql string, before time.Time) (int, error) {
+	for total := 0; ; {
+		tag, err := s.db.Exec(ctx, sql, pgx.NamedArgs{"before": before, "limit": rowsPerSweep})
+		n := int(tag.RowsAffected())
+		total += n
+		if err != nil || n < rowsPerSweep {
+			return total, err
+		}
+	}
+}

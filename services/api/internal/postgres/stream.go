@@ -1,0 +1,80 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/pg"
+)
+
+// AppendEvents implements drift.Tx. The counter's lock is held from here to the commit, so one statement takes the
+// positions and uses them.
+func (t driftTx) AppendEvents(ctx context.Context, account uuid.UUID, events []event.Event) (int64, error) {
+	position, err := scalar[int64](ctx, t.tx, `-- INSERT event
+		with head as (
+			update account_stream set position = position + @count where account_id = @account returning position
+		), appended as (
+			insert into event (account_id, position, id, type, topics, body, traceparent)
+			select @account, head.position - @count + e.number, e.id, e.type, string_to_array(e.topics, ' '), e.body, e.traceparent
+			from head, unnest(@id::uuid[], @type::text[], @topics::text[], @body::json[], @traceparent::text[])
+				with ordinality as e (id, type, topics, body, traceparent, number)
+		)
+		select position from head`,
+		pgx.NamedArgs{
+			"account": account, "count": len(events),
+			"id":          column(events, func(e event.Event) uuid.UUID { return e.ID }),
+			"type":        column(events, func(e event.Event) string { return string(e.Type) }),
+			"topics":      column(events, func(e event.Event) string { return strings.Join(e.Topics, " ") }),
+			"body":        column(events, func(e event.Event) []byte { return e.Body }),
+			"traceparent": column(events, func(e event.Event) string { return e.Traceparent }),
+		})
+	if err != nil {
+		return 0, fmt.Errorf("append to the stream of account %s: %w", account, err)
+	}
+	return position, nil
+}
+
+// Events implements drift.Records.
+func (s *DriftStore) Events(ctx context.Context, account uuid.UUID, after int64, limit int) ([]event.Event, error) {
+	rows, err := s.db.Query(ctx, `-- SELECT event
+		select account_id, position, id, type, topics, body, traceparent, created_at from event
+		where account_id = @account and position > @after order by position limit @limit`,
+		pgx.NamedArgs{"account": account, "after": after, "limit": limit})
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (e event.Event, err error) {
+		err = row.Scan(&e.AccountID, &e.Position, &e.ID, &e.Type, &e.Topics, (*[]byte)(&e.Body), &e.Traceparent, &e.CreatedAt)
+		return e, err
+	})
+}
+
+// EventWindow implements drift.Records.
+func (s *DriftStore) EventWindow(ctx context.Context, account uuid.UUID) (event.Window, error) {
+	w, err := one[event.Window](ctx, s.db, "there is no such account", `-- SELECT account_stream
+		select epoch, position as head, trimmed_to from account_stream, stream_epoch where account_id = @account`,
+		pgx.NamedArgs{"account": account})
+	if err != nil {
+		return event.Window{}, err
+	}
+	return *w, nil
+}
+
+// Notifier sends hints with Postgres's NOTIFY.
+type Notifier struct{ db *pg.DB }
+
+// NewNotifier makes the notifier on a pool.
+func NewNotifier(db *pg.DB) Notifier { return Notifier{db} }
+
+// Notify implements drift.Notifier: all hints in one statement, outside of every transaction that made them.
+func (n Notifier) Notify(ctx context.Context, hints []event.Hint) error {
+	_, err := n.db.Exec(ctx, `-- NOTIFY
+		select pg_notify(@channel, hint) from unnest(@hints::text[]) as hint`,
+		pgx.NamedArgs{"channel": event.NotifyChannel, "hints": column(hints, event.Hint.String)})
+	return err
+}

@@ -1,0 +1,92 @@
+// Package retention removes what has served its time: old events, the checks that no upload can repeat any more, answers
+// kept for idempotency keys, and sessions and tokens that have expired. Every replica does it; whoever comes second finds
+// nothing.
+package retention
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// Interval is how often a worker looks.
+const Interval = 10 * time.Minute
+
+// idempotencyLife is how long a first answer is given again.
+const idempotencyLife = 24 * time.Hour
+
+// Store removes rows in small transactions, and says how many.
+type Store interface {
+	// TrimEvents removes events from the beginning of the streams, and moves what the streams say is kept.
+	TrimEvents(ctx context.Context, before time.Time) (int, error)
+	// RemoveChecks spares each workspace's last check.
+	RemoveChecks(ctx context.Context, before time.Time) (int, error)
+	RemoveIdempotencyKeys(ctx context.Context, before time.Time) (int, error)
+	// RemoveExpired removes sessions and tokens that expired before then.
+	RemoveExpired(ctx context.Context, before time.Time) (int, error)
+}
+
+// Worker removes old rows from time to time.
+type Worker struct {
+	store   Store
+	events  time.Duration
+	log     *slog.Logger
+	removed metric.Int64Counter
+	report  func(ctx context.Context, err error, attrs ...slog.Attr)
+}
+
+// Telemetry is what the worker reports to.
+type Telemetry interface {
+	Logger() *slog.Logger
+	Meter() metric.Meter
+	Report(ctx context.Context, err error, attrs ...slog.Attr)
+}
+
+// New makes a worker that keeps events, and the checks that go with them, for so long.
+func New(store Store, events time.Duration, t Telemetry) (*Worker, error) {
+	removed, err := t.Meter().Int64Counter("driftsentry.retention.removed",
+		metric.WithDescription("Rows removed because they had served their time, by kind."), metric.WithUnit("{row}"))
+	if err != nil {
+		return nil, fmt.Errorf("make the instruments of retention: %w", err)
+	}
+	return &Worker{store, events, t.Logger(), removed, t.Report}, nil
+}
+
+// Run removes old rows now and then every Interval, until ctx ends.
+func (w *Worker) Run(ctx context.Context) error {
+	ticker := time.NewTicker(Interval)
+	defer ticker.Stop()
+	for {
+		w.Sweep(ctx, time.Now())
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// Sweep removes what is old at this time, once. One kind's failure does not spare the others.
+func (w *Worker) Sweep(ctx context.Context, now time.Time) {
+	kinds := map[string]func() (int, error){
+		"event":       func() (int, error) { return w.store.TrimEvents(ctx, now.Add(-w.events)) },
+		"check":       func() (int, error) { return w.store.RemoveChecks(ctx, now.Add(-w.events)) },
+		"idempotency": func() (int, error) { return w.store.RemoveIdempotencyKeys(ctx, now.Add(-idempotencyLife)) },
+		// An access token may outlive its session's last refresh token by minutes.
+		"session": func() (int, error) { return w.store.RemoveExpired(ctx, now.Add(-time.Hour)) },
+	}
+	for kind, remove := range kinds {
+		n, err := remove()
+		if n > 0 {
+			w.removed.Add(ctx, int64(n), metric.WithAttributeSet(attribute.NewSet(attribute.String("kind", kind))))
+			w.log.LogAttrs(ctx, slog.LevelInfo, "removed what has served its time", slog.String("kind", kind), slog.Int("rows", n))
+		}
+		if err != nil && ctx.Err() == nil {
+			w.report(ctx, fmt.Errorf("remove old rows of %s: %w", kind, err), slog.String("kind", kind))
+		}
+	}
+}
