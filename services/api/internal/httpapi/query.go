@@ -95,9 +95,9 @@ func (q *query) text(name string, most int) string {
 }
 
 // matching is a string that fits the pattern, empty when absent.
-func (q *query) matching(name string, pattern *regexp.Regexp, most int, description string) string {
+func (q *query) matching(name string, pattern *regexp.Regexp, description string) string {
 	v, ok := q.value(name)
-	if ok && (len(v) > most || !pattern.MatchString(v)) {
+	if ok && !pattern.MatchString(v) {
 		q.refuse(name, "must be %s", description)
 	}
 	return v

@@ -8,10 +8,14 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/driftsentry/driftsentry/pkg/rest"
+	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 )
 
 // Server answers the HTTP requests.
-type Server struct{}
+type Server struct {
+	drifts  *drift.Service
+	uploads *uploads
+}
 
 // Handler is the whole edge.
 func (s *Server) Handler() http.Handler {

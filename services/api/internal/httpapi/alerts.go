@@ -1,0 +1,78 @@
+package httpapi
+
+import (
+	"bytes"
+	"net/http"
+
+	"github.com/driftsentry/driftsentry/pkg/rest"
+	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+)
+
+func (s *Server) listAlerts(w http.ResponseWriter, r *http.Request) error {
+	q := newQuery(r)
+	page := q.page()
+	filter := drift.AlertFilter{
+		DriftID:  q.id("driftId"),
+		IsRead:   q.boolean("isRead"),
+		Severity: choice(q, "severity", "", drift.Severities...),
+		Type:     choice(q, "type", "", drift.AlertTypes...),
+	}
+	if err := q.err(); err != nil {
+		return err
+	}
+	alerts, total, err := s.drifts.ListAlerts(r.Context(), caller(r), filter, page)
+	if err != nil {
+		return err
+	}
+	return rest.OK(w, rest.NewPage(alerts, total, page.Number, page.Size))
+}
+
+func (s *Server) countUnreadAlerts(w http.ResponseWriter, r *http.Request) error {
+	count, err := s.drifts.CountUnreadAlerts(r.Context(), caller(r))
+	if err != nil {
+		return err
+	}
+	return rest.OK(w, struct {
+		Count int `json:"count"`
+	}{count})
+}
+
+func (s *Server) markAlertRead(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	if err := decodeNothing(w, r); err != nil {
+		return err
+	}
+	alert, err := s.drifts.ReadAlert(r.Context(), caller(r), id)
+	if err != nil {
+		return err
+	}
+	return rest.OK(w, alert)
+}
+
+func (s *Server) markAllAlertsRead(w http.ResponseWriter, r *http.Request) error {
+	if err := decodeNothing(w, r); err != nil {
+		return err
+	}
+	count, err := s.drifts.ReadAllAlerts(r.Context(), caller(r))
+	if err != nil {
+		return err
+	}
+	return rest.OK(w, struct {
+		MarkedCount int `json:"markedCount"`
+	}{count})
+}
+
+// decodeNothing takes a body that need not be there, and has nothing in it.
+func decodeNothing(w http.ResponseWriter, r *http.Request) error {
+	body, err := rest.ReadBody(w, r, rest.MaxBody)
+	if err != nil || len(bytes.TrimSpace(body)) == 0 {
+		return err
+	}
+	if err := rest.RequireJSON(r); err != nil {
+		return err
+	}
+	return rest.Unmarshal(body, &struct{}{})
+}

@@ -1,0 +1,128 @@
+package httpapi
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/rest"
+	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+	"github.com/driftsentry/driftsentry/services/api/internal/plan"
+)
+
+func (s *Server) ingestPlan(w http.ResponseWriter, r *http.Request) error {
+	q := newQuery(r)
+	upload := drift.Upload{
+		Workspace:      q.workspace("workspace"),
+		Scope:          choice(q, "scope", plan.ScopeUnstated, plan.ScopeFull, plan.ScopePartial),
+		IncludeChanges: choice(q, "include", "", "changes") != "",
+	}
+	if !q.values.Has("workspace") {
+		q.refuse("workspace", "is required")
+	}
+	if err := q.err(); err != nil {
+		return err
+	}
+	if err := rest.RequireJSON(r); err != nil {
+		return err
+	}
+	body, err := s.uploads.open(w, r)
+	if err != nil {
+		return err
+	}
+	defer body.release()
+	upload.Body = body
+	answer, err := s.drifts.Ingest(r.Context(), caller(r), upload)
+	if err != nil {
+		return err
+	}
+	b := append(make([]byte, 0, len(dataStart)+len(answer)+len(dataEnd)), dataStart...)
+	rest.Raw(w, http.StatusOK, append(append(b, answer...), dataEnd...))
+	return nil
+}
+
+// uploads bounds how much of all plans is in memory at once: small ones are always taken, large ones need a slot.
+type uploads struct{ slots chan struct{} }
+
+const (
+	largeUpload     = 4 << 20 // bytes, inflated
+	maxLargeUploads = 2
+	uploadRetry     = 5 * time.Second // about what a large one takes
+)
+
+func newUploads() *uploads { return &uploads{make(chan struct{}, maxLargeUploads)} }
+
+// open prepares a plan's body, inflated while it is read.
+func (u *uploads) open(w http.ResponseWriter, r *http.Request) (*uploadBody, error) {
+	var body io.Reader = callersFault{http.MaxBytesReader(w, r.Body, plan.DefaultMaxBytes)}
+	switch encoding := strings.ToLower(r.Header.Get("Content-Encoding")); encoding {
+	case "", "identity":
+	case "gzip":
+		body = &inflating{compressed: body}
+	default:
+		return nil, fault.New(fault.UnsupportedMedia, "the Content-Encoding must be gzip, or none")
+	}
+	return &uploadBody{from: u, r: body}, nil
+}
+
+// uploadBody takes a slot when it turns out to be large, whatever its sender said of its length.
+type uploadBody struct {
+	from  *uploads
+	r     io.Reader
+	n     int64
+	large bool
+}
+
+func (b *uploadBody) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	b.n += int64(n)
+	if b.n > largeUpload && !b.large {
+		select {
+		case b.from.slots <- struct{}{}:
+			b.large = true
+		default:
+			return 0, &fault.Error{
+				Kind: fault.Unavailable, Message: "other large plans are being read; try again", RetryAfter: uploadRetry,
+			}
+		}
+	}
+	return n, err
+}
+
+// release gives the slot back.
+func (b *uploadBody) release() {
+	if b.large {
+		<-b.from.slots
+	}
+}
+
+// inflating inflates from the first read on, so that what is wrong with the gzip is told like what is wrong with the plan.
+type inflating struct {
+	compressed io.Reader
+	r          io.Reader
+}
+
+func (i *inflating) Read(p []byte) (int, error) {
+	if i.r == nil {
+		r, err := plan.Inflate(i.compressed, plan.DefaultMaxBytes)
+		if err != nil {
+			return 0, err
+		}
+		i.r = r
+	}
+	return i.r.Read(p)
+}
+
+// callersFault says what a failed read of a body means.
+type callersFault struct{ r io.Reader }
+
+func (c callersFault) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = rest.BodyError(err)
+	}
+	return n, err
+}
