@@ -12,7 +12,7 @@ func generate(size, drifts int) []byte {
 	const states = 4 // how often each resource's attributes are in the plan
 	var prior, planned, drift, changes, config bytes.Buffer
 	for i := 0; prior.Len()*(states+1) < size; i++ {
-		address := fmt.Sprintf(`module.site[\"%d\"].aws_instance.web`, i)
+		address := fmt.Sprintf(`module.site["%d"].aws_instance.web`, i)
 		attributes := func(kind string) string {
 			return fmt.Sprintf(`{"ami":"ami-0c55b159cbfafe1f0","arn":"arn:aws:ec2:eu-central-1:123456789012:instance/i-%016x",`+
 				`"ebs_block_device":[{"device_name":"/dev/sdf","encrypted":true,"volume_size":100}],"instance_type":%q,`+
@@ -22,7 +22,7 @@ func generate(size, drifts int) []byte {
 				`"vpc_security_group_ids":["sg-0123456789abcdef0","sg-0fedcba9876543210"]}`, i, kind, i, i, i, i, i)
 		}
 		const masks = `{"password":true,"tags":{},"ebs_block_device":[{}],"vpc_security_group_ids":[false,false]}`
-		head := fmt.Sprintf(`{"address":"%s","mode":"managed","type":"aws_instance","name":"web","provider_name":"registry.terraform.io/hashicorp/aws"`, address)
+		head := fmt.Sprintf(`{"address":%q,"mode":"managed","type":"aws_instance","name":"web","provider_name":"registry.terraform.io/hashicorp/aws"`, address)
 		entry := func(action, before, after string) string {
 			return fmt.Sprintf(`%s,"change":{"actions":[%q],"before":%s,"after":%s,"after_unknown":{},"before_sensitive":%s,"after_sensitive":%s}},`,
 				head, action, attributes(before), attributes(after), masks, masks)

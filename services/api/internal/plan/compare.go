@@ -78,7 +78,7 @@ func (c *comparer) value(e, a, unknown *node, masks cover, named, record bool) {
 		whole = false
 		c.object(e, a, unknown, masks, named, record)
 	case e.is('[') && a.is('['):
-		whole = record && !(len(e.kids) == len(a.kids) && (hasContainer(e) || hasContainer(a)))
+		whole = record && (len(e.kids) != len(a.kids) || !hasContainer(e) && !hasContainer(a))
 		c.list(e, a, unknown, masks, named, record && !whole)
 	case e.is('[') || a.is('[') || e.is('{') || a.is('{'): // values of different kinds
 		c.one(e, nil, masks, named)
@@ -232,12 +232,11 @@ func (c *comparer) appendScalar(b []byte, n *node, named bool) []byte {
 			return appendQuote(b, Redacted)
 		}
 		return appendQuote(b, n.text)
-	}
-	// An empty object or list whose counterpart is of another kind.
-	if n.kind == '{' {
+	case '{': // empty, beside a value of another kind
 		return append(b, "{}"...)
+	default:
+		return append(b, "[]"...)
 	}
-	return append(b, "[]"...)
 }
 
 // appendHidden writes what a mask covers. That there is nothing is no secret; what there is, is one, its shape included.

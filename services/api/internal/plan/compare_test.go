@@ -31,6 +31,7 @@ func TestRead_difference(t *testing.T) {
 			`{"t[\"kubernetes.io/x\"]":{"expected":"a","actual":"b"}}`},
 		{"what is unknown does not differ", `{"a":"x","b":{"c":"x","d":"x"},"l":["x","y"]}`, `{"b":{"d":"z"},"l":["x",null]}`,
 			`"after_unknown":{"a":true,"b":{"c":true},"l":[false,true]}`, `{"b.d":{"expected":"x","actual":"z"}}`},
+		{"an unknown object", `{"o":{"a":1},"l":[{"a":1}]}`, `{"x":1}`, `"after_unknown":{"o":true,"l":true}`, `{"x":{"expected":null,"actual":1}}`},
 		{"unknown false says nothing", `{"a":"x"}`, `{"a":"y"}`, `"after_unknown":{"a":false}`, `{"a":{"expected":"x","actual":"y"}}`},
 		{"deleted", `{"a":{"b":1},"c":"x","d":null}`, `null`, ``, `{"a.b":{"expected":1,"actual":null},"c":{"expected":"x","actual":null}}`},
 		{"created", `null`, `{"a":1}`, ``, `{"a":{"expected":null,"actual":1}}`},
@@ -86,6 +87,12 @@ func TestRead_hash(t *testing.T) {
 	p, err := Read(strings.NewReader(drifted(update("a", `{"p":"old-secret"}`, `{"p":"new-secret"}`))), Options{Key: []byte("another")})
 	if err != nil || len(base) != 32 || bytes.Equal(p.Changes[0].Hash, base) {
 		t.Errorf("the key has no part in the hash: %v", err)
+	}
+	if bytes.Equal(hash(`{"a":1}`, `{"a":23}`), hash(`{"a":12}`, `{"a":3}`)) {
+		t.Error("the values run into each other")
+	}
+	if !bytes.Equal(hash(`{"l":[{"o":{"x":null},"n":1}]}`, `{}`), hash(`{"l":[{"n":1}]}`, `{}`)) {
+		t.Error("what the comparison does not see has a part in the hash")
 	}
 	if bytes.Equal(hash(`{"p":null}`, `{"p":"a"}`), hash(`{"p":"a"}`, `{"p":null}`)) {
 		t.Error("the sides are not told apart")

@@ -76,13 +76,8 @@ func (c cover) merge() cover {
 		return cover{{kind: 't'}}
 	case lists > 0:
 		merged.kind = '['
-		longest := 0
-		for _, m := range c {
-			if m.is('[') {
-				longest = max(longest, len(m.kids))
-			}
-		}
-		merged.kids = slices.Repeat([]node{*c.flatten().merge()[0]}, longest)
+		merged.every = true
+		merged.kids = []node{*c.flatten().merge()[0]}
 	default:
 		merged.kind = '{'
 		byName := map[string]cover{}

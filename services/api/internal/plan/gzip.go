@@ -41,7 +41,7 @@ func (f *inflater) Read(p []byte) (int, error) {
 		return 0, tooLarge(f.limit)
 	case f.n > bombFloor && f.n > maxRatio*f.in.n:
 		return 0, &Error{Message: "the gzip inflates to an implausible size", Err: ErrTooLarge}
-	case err != nil && err != io.EOF:
+	case err != nil && !errors.Is(err, io.EOF):
 		return n, gzipError(err)
 	}
 	return n, err

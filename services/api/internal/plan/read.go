@@ -46,7 +46,7 @@ func (s *source) Read(p []byte) (int, error) {
 	if s.n += int64(n); s.n > s.limit {
 		n, err = 0, tooLarge(s.limit)
 	}
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		s.err = err
 	}
 	return n, err
@@ -65,7 +65,7 @@ func (s *source) explain(err error) error {
 // checkStart knows by their first bytes what people send by mistake, and skips a byte order mark.
 func checkStart(buf *bufio.Reader) error {
 	head, err := buf.Peek(4)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	starts := func(magic string) bool { return bytes.HasPrefix(head, []byte(magic)) }
@@ -142,7 +142,7 @@ func (s *scan) plan() error {
 	if s.dec.PeekKind() != 0 {
 		return invalid("", "has data after the plan, at byte %d", s.dec.InputOffset())
 	}
-	if _, err := s.dec.ReadToken(); err != io.EOF {
+	if _, err := s.dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return syntaxError("", s.dec.InputOffset(), err)
 	}
 	return s.checkVersion()

@@ -197,6 +197,8 @@ func TestRead_errors(t *testing.T) {
 			"resource_drift[0].change.after_sensitive", "booleans"},
 		{"a state's mask is a string", `{"format_version":"1.2","prior_state":{"values":{"root_module":{"resources":[{"sensitive_values":"x"}]}}}}`,
 			"prior_state.values.root_module.resources[0].sensitive_values", "booleans"},
+		{"an output's mask is a string", `{"format_version":"1.2","planned_values":{"outputs":{"o":{"sensitive":"true"}}}}`,
+			"planned_values.outputs", "boolean"},
 		{"the same address twice", drifted(update("a", `{}`, `{}`), update("a", `{}`, `{}`)), "resource_drift[1].address", "twice"},
 		{"second entry is bad", drifted(update("a", `{}`, `{}`), `{}`), "resource_drift[1].address", "required"},
 		{"invalid UTF-8", entry(update("a", `{"a":"`+"\xff"+`"}`, `{}`)), "resource_drift[0]", "not valid JSON"},

@@ -37,6 +37,10 @@ func TestRead_masks(t *testing.T) {
 		{"lists in lists that do not align", `{"l":[[1],[2,3]]}`, `{"l":[[4]]}`, `"before_sensitive":{"l":[[false],[false,true]]}`,
 			`{"l":[["[redacted]"],["[redacted]","[redacted]"]]}`, `{"l":[["[redacted]"]]}`,
 			`{"l":{"expected":[["[redacted]"],["[redacted]","[redacted]"]],"actual":[["[redacted]"]]}}`},
+		{"masks of two shapes over lists that do not align cover everything", `{"l":[{"o":{"k":"pin","x":1}},{"o":["pin"]}]}`, `{"l":[]}`,
+			`"before_sensitive":{"l":[{"o":{"k":true}},{"o":[true]}]}`,
+			`{"l":[{"o":"[redacted]"},{"o":"[redacted]"}]}`, `{"l":[]}`,
+			`{"l":{"expected":[{"o":"[redacted]"},{"o":"[redacted]"}],"actual":[]}}`},
 		{"a mask of another shape covers everything", `{"p":"plain","q":[1]}`, `{"p":"other","q":[2]}`, `"before_sensitive":{"p":{"a":true},"q":{"a":true}}`,
 			`{"p":"[redacted]","q":"[redacted]"}`, `{"p":"[redacted]","q":"[redacted]"}`,
 			`{"p":{"expected":"[redacted]","actual":"[redacted]"},"q":{"expected":"[redacted]","actual":"[redacted]"}}`},
@@ -105,6 +109,7 @@ func TestRead_secret_elsewhere(t *testing.T) {
 		"after lists grew":         drifted(open, update("b", `{"l":[`+q(leak)+`]}`, `{"l":["new",`+q(leak)+`]}`, `"before_sensitive":{"l":[true]}`)),
 		"in HCP's export":          strings.Replace(drifted(open, masked), "format_version", "plan_format_version", 1),
 		"with an escape sequence":  drifted(open, strings.ReplaceAll(masked, "horse", `h\u006frse`)),
+		"named by its neighbour":   drifted(open, update("b", `{"env":[{"name":"DB_PASSWORD","value":`+q(leak)+`}],"x":1}`, `{"x":2}`)),
 		"masked for its name only": drifted(open, update("b", `{"apiKey":{"x":[`+q(leak)+`]},"x":1}`, `{"x":2}`)),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -92,6 +92,7 @@ func openings(found map[string]bool, n, rule *node, attribute []byte, filter boo
 			below := filter || name["ingress"] || name["inbound"] || name["public"] && name["cidrs"]
 			openings(found, k, n, k.name, below)
 		}
+	default: // nothing else is an address
 	}
 }
 

@@ -17,7 +17,7 @@ const shapeFloor = 20
 // looksSecret is the last line of defence: it knows a few shapes of credentials that stand in a string which nothing else
 // marks. Most strings are too short to be asked.
 func looksSecret(text []byte) bool {
-	if i := bytes.Index(text, []byte("://")); i >= 0 && urlPassword(text[i+3:]) {
+	if _, rest, ok := bytes.Cut(text, []byte("://")); ok && urlPassword(rest) {
 		return true
 	}
 	if len(text) < shapeFloor {

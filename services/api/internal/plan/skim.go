@@ -1,9 +1,6 @@
 package plan
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // What is here reads the parts of a plan that make no changes but know secrets and names. A secret that is marked only
 // there, such as the result of a random_password that did not drift, may stand in the open in what did.
@@ -23,20 +20,26 @@ func (s *scan) values(path string) error {
 	return s.object(path, func(name string) error {
 		switch name {
 		case "outputs":
-			return s.object(path+".outputs", func(output string) error {
-				n, err := s.value(path + ".outputs")
-				if err != nil {
-					return err
-				}
-				v, sensitive := n.field("value"), n.field("sensitive")
-				s.collect(v, nil, cover{sensitive}.present(), s.names.sensitive([]byte(output)))
-				return nil
-			})
+			return s.object(path+".outputs", func(output string) error { return s.output(path+".outputs", output) })
 		case "root_module":
 			return s.module(path+".root_module", 0)
 		}
 		return s.skip(path)
 	})
+}
+
+// output looks through one output of a state.
+func (s *scan) output(path, name string) error {
+	n, err := s.value(path)
+	if err != nil {
+		return err
+	}
+	masks, ok := newCover(n.field("sensitive"))
+	if !ok {
+		return invalid(path, "must have a boolean in sensitive")
+	}
+	s.collect(n.field("value"), nil, masks, s.names.sensitive([]byte(name)))
+	return nil
 }
 
 func (s *scan) module(path string, depth int) error {
@@ -95,11 +98,6 @@ func (s *scan) outputChange(output string) error {
 	}
 	s.collect(n.field("before"), n.field("after"), masks, s.names.sensitive([]byte(output)))
 	return nil
-}
-
-// present leaves out the masks that are not there.
-func (c cover) present() cover {
-	return slices.DeleteFunc(c, func(m *node) bool { return m == nil })
 }
 
 // configuration looks through the configuration for sensitive variables and for the resources there are.

@@ -12,10 +12,11 @@ import (
 // node is one JSON value. Its bytes alias the input where nothing had to be unescaped. A nil *node is a value that is not
 // there. The members of an object are sorted by name.
 type node struct {
-	kind jsontext.Kind // n f t " 0 { [
-	name []byte        // of a member, unescaped
-	text []byte        // of a string, unescaped; of a number, its literal
-	kids []node
+	kind  jsontext.Kind // n f t " 0 { [
+	every bool          // of a merged mask: its one element covers every element of a list
+	name  []byte        // of a member, unescaped
+	text  []byte        // of a string, unescaped; of a number, its literal
+	kids  []node
 }
 
 // field is get for a name that the format knows.
@@ -45,7 +46,10 @@ func (n *node) get(name []byte) *node {
 
 // at is the i-th element of a list, or nil.
 func (n *node) at(i int) *node {
-	if n == nil || n.kind != '[' || i >= len(n.kids) {
+	if n.is('[') && n.every {
+		i = 0
+	}
+	if !n.is('[') || i >= len(n.kids) {
 		return nil
 	}
 	return &n.kids[i]
@@ -67,8 +71,9 @@ func (n *node) empty() bool {
 		return len(n.kids) == 0
 	case '{':
 		return !slices.ContainsFunc(n.kids, func(m node) bool { return !m.empty() })
+	default:
+		return false
 	}
-	return false
 }
 
 // same reports whether two values mean the same; where unknown says true, nothing is known and nothing differs.
@@ -129,13 +134,8 @@ func members(a, b *node) iter.Seq2[[]byte, [2]*node] {
 			y = b.kids
 		}
 		for len(x) > 0 || len(y) > 0 {
-			order := 0
-			switch {
-			case len(x) == 0:
-				order = 1
-			case len(y) == 0:
-				order = -1
-			default:
+			order := len(y) - len(x) // when one is at its end, the other is next
+			if len(x) > 0 && len(y) > 0 {
 				order = bytes.Compare(x[0].name, y[0].name)
 			}
 			var name []byte
@@ -176,6 +176,7 @@ func (n *node) appendCanonical(b []byte) []byte {
 			b = n.kids[i].appendCanonical(b)
 		}
 		return append(b, ']')
+	default: // an object
 	}
 	b = append(b, '{')
 	first := true
