@@ -74,7 +74,8 @@ func (s *scan) finish() (*Plan, error) {
 		return nil, err
 	}
 	s.out.Covered = s.covered()
-	c := newComparer(s.names, newIndex(s.secrets, s.spared), s.opt.Key)
+	c := &comparer{names: s.names, secrets: newIndex(s.secrets, s.spared)}
+	d := newDigest(s.opt.Key)
 	s.secrets = nil
 	// Drift first, whatever the order of the two lists: the change that would undo it says nothing new.
 	slices.SortStableFunc(s.kept, func(x, y keptEntry) int { return -cmp.Compare(x.origin, y.origin) })
@@ -88,7 +89,7 @@ func (s *scan) finish() (*Plan, error) {
 		if drifted[e.id()] {
 			continue
 		}
-		if change, ok := c.change(e, k.origin); ok {
+		if change, ok := c.change(e, k.origin, d); ok {
 			drifted[e.id()] = k.origin == OriginDrift
 			change.PlannedAction = s.planned[e.id()]
 			s.out.Changes = append(s.out.Changes, change)
@@ -114,7 +115,7 @@ func (s *scan) covered() bool {
 
 // change compares and redacts one entry; it is none when nothing differs. In resource_drift the recorded state comes
 // before and reality after; in resource_changes reality comes before and what the configuration asks for after.
-func (c *comparer) change(e *entry, origin Origin) (Change, bool) {
+func (c *comparer) change(e *entry, origin Origin, d *digest) (Change, bool) {
 	expected, actual := e.before, e.after
 	if origin == OriginChange {
 		expected, actual = e.after, e.before
@@ -142,7 +143,7 @@ func (c *comparer) change(e *entry, origin Origin) (Change, bool) {
 		Actual:          state(c.actual),
 		Difference:      c.json(),
 		Severity:        severity(e.typ, e.actions, c.attributes, expected, actual),
-		Hash:            c.mac.Sum(nil),
+		Hash:            d.sum(expected, actual, e.unknown),
 	}, true
 }
 

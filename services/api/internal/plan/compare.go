@@ -3,32 +3,23 @@ package plan
 import (
 	"bytes"
 	"cmp"
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/json"
-	"hash"
 	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// hashDomain keeps these HMACs apart from others made with the same key, and from those of a later definition.
-const hashDomain = "driftsentry.plan.difference.v1\n"
-
-// comparer walks the two states of a resource side by side. In that one walk it writes both states redacted, notes where
-// they differ, and hashes the differences before redaction.
+// comparer walks the two states of a resource side by side. In that one walk it writes both states redacted and notes
+// where they differ.
 type comparer struct {
 	names   names
 	secrets *index
-	mac     hash.Hash
 
 	expected, actual []byte // redacted so far
 	path             []byte // as it is shown
-	rawPath          []byte // before redaction
 	differences      []difference
 	attributes       [][]byte // the top-level attributes that differ, each once, before redaction
-	scratch          []byte
 }
 
 // difference is one path at which the states differ, with the places of its values in the comparer's two buffers.
@@ -39,17 +30,11 @@ type difference struct {
 
 type span struct{ from, to int }
 
-func newComparer(names names, secrets *index, key []byte) *comparer {
-	return &comparer{names: names, secrets: secrets, mac: hmac.New(sha256.New, key)}
-}
-
 // compare is the whole walk. masks covers both states; unknown is shaped like the expected state.
 func (c *comparer) compare(expected, actual, unknown *node, masks cover) {
 	c.expected, c.actual = c.expected[:0], c.actual[:0]
-	c.path, c.rawPath = c.path[:0], c.rawPath[:0]
+	c.path = c.path[:0]
 	c.differences, c.attributes = c.differences[:0], c.attributes[:0]
-	c.mac.Reset()
-	c.mac.Write([]byte(hashDomain))
 	if masks.hides(expected) || masks.hides(actual) {
 		masks = everyMember(expected, actual)
 	}
@@ -78,7 +63,7 @@ func (c *comparer) value(e, a, unknown *node, masks cover, named, record bool) {
 		whole = false
 		c.object(e, a, unknown, masks, named, record)
 	case e.is('[') && a.is('['):
-		whole = record && (len(e.kids) != len(a.kids) || !hasContainer(e) && !hasContainer(a))
+		whole = record && !corresponding(e, a)
 		c.list(e, a, unknown, masks, named, record && !whole)
 	case e.is('[') || a.is('[') || e.is('{') || a.is('{'): // values of different kinds
 		c.one(e, nil, masks, named)
@@ -88,7 +73,9 @@ func (c *comparer) value(e, a, unknown *node, masks cover, named, record bool) {
 		c.actual = c.appendScalar(c.actual, a, named)
 	}
 	if whole && !same(e, a, unknown) {
-		c.record(e, a, span{fromE, len(c.expected)}, span{fromA, len(c.actual)})
+		c.differences = append(c.differences, difference{
+			string(c.path), span{fromE, len(c.expected)}, span{fromA, len(c.actual)},
+		})
 	}
 }
 
@@ -110,7 +97,7 @@ func (c *comparer) object(e, a, unknown *node, masks cover, named, record bool) 
 	c.expected = c.open(c.expected, e, '{', named)
 	c.actual = c.open(c.actual, a, '{', named)
 	firstE, firstA := len(c.expected), len(c.actual)
-	mark, rawMark := len(c.path), len(c.rawPath)
+	mark := len(c.path)
 	for _, m := range c.shown(e, a) {
 		top := mark == 0
 		known := len(c.differences)
@@ -121,10 +108,9 @@ func (c *comparer) object(e, a, unknown *node, masks cover, named, record bool) 
 			c.actual = appendName(c.actual, m.shown, len(c.actual) > firstA)
 		}
 		c.path = appendStep(c.path, m.shown)
-		c.rawPath = appendStep(c.rawPath, m.name)
 		c.value(m.e, m.a, unknown.get(m.name), masks.member(m.name),
 			named || c.names.sensitive(m.name) || pair && isValue(m.name), record)
-		c.path, c.rawPath = c.path[:mark], c.rawPath[:rawMark]
+		c.path = c.path[:mark]
 		if top && len(c.differences) > known {
 			c.attributes = append(c.attributes, m.name)
 		}
@@ -136,7 +122,7 @@ func (c *comparer) object(e, a, unknown *node, masks cover, named, record bool) 
 func (c *comparer) list(e, a, unknown *node, masks cover, named, record bool) {
 	c.expected = c.open(c.expected, e, '[', named)
 	c.actual = c.open(c.actual, a, '[', named)
-	mark, rawMark := len(c.path), len(c.rawPath)
+	mark := len(c.path)
 	element := masks.elements(e, a)
 	for i := range max(e.len(), a.len()) {
 		if i > 0 && i < e.len() {
@@ -146,25 +132,11 @@ func (c *comparer) list(e, a, unknown *node, masks cover, named, record bool) {
 			c.actual = append(c.actual, ',')
 		}
 		c.path = appendIndex(c.path, i)
-		c.rawPath = appendIndex(c.rawPath, i)
 		c.value(e.at(i), a.at(i), unknown.at(i), element(i), named, record)
-		c.path, c.rawPath = c.path[:mark], c.rawPath[:rawMark]
+		c.path = c.path[:mark]
 	}
 	c.expected = closeWith(c.expected, e, '[', ']')
 	c.actual = closeWith(c.actual, a, '[', ']')
-}
-
-// record notes a difference. What is hashed is framed by the quoting, and blind to what the comparison is blind to.
-func (c *comparer) record(e, a *node, inE, inA span) {
-	c.differences = append(c.differences, difference{string(c.path), inE, inA})
-	b := appendQuote(c.scratch[:0], c.rawPath)
-	b = append(b, ':')
-	b = e.appendCanonical(b)
-	b = append(b, ',')
-	b = a.appendCanonical(b)
-	b = append(b, '\n')
-	c.mac.Write(b)
-	c.scratch = b
 }
 
 // shownMember is a member of an object on both sides, under the name it is shown with.
@@ -269,6 +241,12 @@ func closeWith(b []byte, n *node, kind jsontext.Kind, end byte) []byte {
 		return append(b, end)
 	}
 	return b
+}
+
+// corresponding reports whether two lists are compared element by element: blocks, of which there are as many on each
+// side. Other lists are compared as one value.
+func corresponding(e, a *node) bool {
+	return len(e.kids) == len(a.kids) && (hasContainer(e) || hasContainer(a))
 }
 
 func hasContainer(n *node) bool {

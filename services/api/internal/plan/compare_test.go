@@ -88,6 +88,17 @@ func TestRead_hash(t *testing.T) {
 	if err != nil || len(base) != 32 || bytes.Equal(p.Changes[0].Hash, base) {
 		t.Errorf("the key has no part in the hash: %v", err)
 	}
+	const was, is = `{"o":{"b":"say longsecret","z":1},"m":{"longsecret":1,"a":2}}`, `{"o":{"z":2},"m":{"a":3}}`
+	plain := hash(was, is)
+	for name, masked := range map[string][]byte{
+		"a subtree":          hash(was, is, `"before_sensitive":{"o":true}`),
+		"the whole":          hash(was, is, `"before_sensitive":true`),
+		"masked for another": read(t, drifted(update("a", was, is), update("b", `{"password":"longsecret"}`, `{}`))).Changes[0].Hash,
+	} {
+		if !bytes.Equal(masked, plain) {
+			t.Errorf("%s: what is masked has a part in the hash", name)
+		}
+	}
 	if bytes.Equal(hash(`{"a":1}`, `{"a":23}`), hash(`{"a":12}`, `{"a":3}`)) {
 		t.Error("the values run into each other")
 	}

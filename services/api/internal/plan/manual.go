@@ -47,7 +47,8 @@ func ReadManual(m Manual, opt Options) (*Change, error) {
 	for _, n := range [...]*node{e.before, e.after} {
 		spared[region(n, nil)] = struct{}{}
 	}
-	change, ok := newComparer(found.names, newIndex(found.secrets, spared), opt.Key).change(&e, OriginManual)
+	c := comparer{names: found.names, secrets: newIndex(found.secrets, spared)}
+	change, ok := c.change(&e, OriginManual, newDigest(opt.Key))
 	if !ok {
 		return nil, ErrNoDrift
 	}
