@@ -169,6 +169,16 @@ func TestTelemetry_Report(t *testing.T) {
 		}
 	})
 
+	t.Run("and_not_again_with_the_request", func(t *testing.T) {
+		s := startSentry(t)
+		serve(s.rec, telemetry.HTTPOptions{}, httptest.NewRequest("GET", "/", nil), get("/", func(_ http.ResponseWriter, r *http.Request) {
+			err := telemetry.WithStack(errors.New("boom"))
+			s.rec.Report(r.Context(), err)
+			telemetry.SetError(r.Context(), "BROKEN", fmt.Errorf("handle: %w", err), true)
+		}))
+		s.event()
+	})
+
 	t.Run("no_more_than_the_limit", func(t *testing.T) {
 		s := startSentry(t, func(c *telemetry.Config) { c.Sentry.MaxEventsPerMinute = 3 })
 		for i := range 10 {

@@ -68,6 +68,13 @@ func TestHTTP_Trust(t *testing.T) {
 		}
 	})
 
+	t.Run("trusted/traceparent_wins_over_correlation_ID", func(t *testing.T) {
+		_, _, span := ask(t, true, map[string]string{"traceparent": traceparent, "X-Correlation-ID": sentUUID})
+		if span.SpanContext.TraceID().String() != sentTrace || attr(span, "correlation_id") != sentUUID {
+			t.Errorf("trace %s, attributes %v", span.SpanContext.TraceID(), span.Attributes)
+		}
+	})
+
 	for name, sent := range map[string]struct{ id, trace string }{
 		"UUID":            {sentUUID, uuidTrace},
 		"32 hex digits":   {strings.ToUpper(sentTrace), sentTrace},
