@@ -83,8 +83,8 @@ func (f finder) find(ctx context.Context, want int) (programs, error) {
 		}
 		problems = append(problems, fmt.Errorf("%s: brought no PostgreSQL %s", in.name, wanted(want)))
 	}
-	return programs{}, fmt.Errorf("%w\ninstall PostgreSQL %s, or set DATABASE_URL (tests: TEST_DATABASE_URL) to a server of yours",
-		errors.Join(problems...), wanted(want))
+	return programs{}, fmt.Errorf("%w\ninstall PostgreSQL (Debian, Ubuntu: apt-get install postgresql; macOS: brew install postgresql@17), or set DATABASE_URL (tests: TEST_DATABASE_URL) to a server of yours",
+		errors.Join(problems...))
 }
 
 func wanted(version int) string {
