@@ -19,17 +19,7 @@ type crumbHandler struct {
 func (h crumbHandler) Enabled(ctx context.Context, _ slog.Level) bool { return requestFrom(ctx) != nil }
 
 func (h crumbHandler) Handle(ctx context.Context, r slog.Record) error {
-	data := make(map[string]any, len(h.attrs)+r.NumAttrs())
-	for _, a := range h.attrs {
-		flatten(data, "", a)
-	}
-	r.Attrs(func(a slog.Attr) bool {
-		flatten(data, h.prefix, a)
-		return true
-	})
-	requestFrom(ctx).addCrumb(&sentry.Breadcrumb{
-		Category: "log", Message: r.Message, Data: data, Level: sentryLevel(r.Level), Timestamp: r.Time,
-	})
+	requestFrom(ctx).addCrumb(crumb{h, r.Clone()})
 	return nil
 }
 
@@ -44,6 +34,26 @@ func (h crumbHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 func (h crumbHandler) WithGroup(name string) slog.Handler {
 	h.prefix += name + "."
 	return h
+}
+
+// crumb is a line that may become a breadcrumb; most never do.
+type crumb struct {
+	logger crumbHandler
+	record slog.Record
+}
+
+func (c crumb) breadcrumb() *sentry.Breadcrumb {
+	data := make(map[string]any, len(c.logger.attrs)+c.record.NumAttrs())
+	for _, a := range c.logger.attrs {
+		flatten(data, "", a)
+	}
+	c.record.Attrs(func(a slog.Attr) bool {
+		flatten(data, c.logger.prefix, a)
+		return true
+	})
+	return &sentry.Breadcrumb{
+		Category: "log", Message: c.record.Message, Data: data, Level: sentryLevel(c.record.Level), Timestamp: c.record.Time,
+	}
 }
 
 // flatten writes an attribute, or the members of a group, under dotted names.

@@ -37,7 +37,7 @@ func (t *Telemetry) Recover(ctx context.Context) {
 
 // RecoverTo is Recover for functions that return an error, which is set to the
 // panic's. The caller decides what becomes of it, so it is not reported here.
-func (t *Telemetry) RecoverTo(err *error) {
+func RecoverTo(err *error) {
 	if v := recover(); v != nil {
 		*err = recovered(v)
 	}

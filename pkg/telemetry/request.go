@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 
-	"github.com/getsentry/sentry-go"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
@@ -32,7 +32,7 @@ type request struct {
 	mu                      sync.Mutex
 	userID, accountID, role string
 	failure                 failure
-	crumbs                  []*sentry.Breadcrumb
+	crumbs                  []crumb
 }
 
 // failure is how a request went wrong.
@@ -96,11 +96,11 @@ func (r *request) failed() failure {
 	return r.failure
 }
 
-func (r *request) addCrumb(c *sentry.Breadcrumb) {
+func (r *request) addCrumb(c crumb) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.crumbs) == maxCrumbs {
-		r.crumbs = append(r.crumbs[:0], r.crumbs[1:]...)
+		r.crumbs = slices.Delete(r.crumbs, 0, 1)
 	}
 	r.crumbs = append(r.crumbs, c)
 }
@@ -112,7 +112,7 @@ func (r *request) report() report {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return report{userID: r.userID, crumbs: append([]*sentry.Breadcrumb(nil), r.crumbs...)}
+	return report{userID: r.userID, crumbs: slices.Clone(r.crumbs)}
 }
 
 // requestAttrs are the attributes that a request gives to each of its lines.

@@ -3,9 +3,7 @@ package telemetry
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -80,7 +78,7 @@ type report struct {
 	transaction string // of HTTP: method and route
 	tags        map[string]string
 	userID      string
-	crumbs      []*sentry.Breadcrumb
+	crumbs      []crumb
 }
 
 // capture queues one event, unless the minute's events are used up.
@@ -108,14 +106,15 @@ func (s *sentryReporter) event(err error, rep report) *sentry.Event {
 		event.Tags[key] = s.redactor.text(value)
 	}
 	event.User.ID = rep.userID
-	event.Breadcrumbs = rep.crumbs
+	for _, c := range rep.crumbs {
+		event.Breadcrumbs = append(event.Breadcrumbs, c.breadcrumb())
+	}
 	event.Fingerprint = []string{kind, place(stack, rep.transaction)}
-	panicked := isPanic(err)
 	event.Exception = []sentry.Exception{{
 		Type:       kind,
 		Value:      s.redactor.text(err.Error()),
 		Stacktrace: sentryStack(stack),
-		Mechanism:  &sentry.Mechanism{Type: "generic", Handled: sentry.Pointer(!panicked)},
+		Mechanism:  &sentry.Mechanism{Type: "generic", Handled: sentry.Pointer(!isPanic(err))},
 	}}
 	return event
 }
@@ -148,7 +147,7 @@ func (s *sentryReporter) flush(ctx context.Context) error {
 	if s == nil || s.client.FlushWithContext(ctx) {
 		return nil
 	}
-	return fmt.Errorf("events are left: %w", os.ErrDeadlineExceeded)
+	return errors.New("events are left")
 }
 
 // close flushes, then cuts off an upload that hangs.

@@ -218,7 +218,7 @@ func TestTelemetry_Recover(t *testing.T) {
 
 	cause := errors.New("cause")
 	err := func() (err error) {
-		defer s.rec.RecoverTo(&err)
+		defer telemetry.RecoverTo(&err)
 		panic(cause)
 	}()
 	if !errors.Is(err, cause) {

@@ -24,8 +24,11 @@ func (t *Telemetry) Flush(ctx context.Context) error {
 // Shutdown sends what is buffered and stops. It takes no longer than
 // Config.ShutdownTimeout, in a context of its own: the caller's is usually the
 // one whose cancellation began the shutdown. The logger still writes, directly,
-// afterwards.
+// afterwards. A second call does nothing.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
+	if t.stopped.Swap(true) {
+		return nil
+	}
 	// The outputs come last, to take the others' complaints, and get a fifth of
 	// the time for themselves.
 	share := t.cfg.ShutdownTimeout / 5

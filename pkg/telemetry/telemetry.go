@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/go-logr/logr"
 	"go.opentelemetry.io/otel"
@@ -32,6 +33,7 @@ type Telemetry struct {
 	// cut is done when exports are to end at once.
 	cut       context.Context
 	cutExport context.CancelFunc
+	stopped   atomic.Bool
 }
 
 // Start starts every signal, and never waits for a network. It also installs
@@ -51,9 +53,8 @@ func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
 }
 
 func (t *Telemetry) start(ctx context.Context) error {
-	redactor, err := newRedactor(t.cfg.Redact, t.cfg.RedactPatterns)
-	t.redactor = redactor
-	if err != nil {
+	var err error
+	if t.redactor, err = newRedactor(t.cfg.Redact, t.cfg.RedactPatterns); err != nil {
 		return err
 	}
 	res, err := newResource(ctx, t.cfg)
@@ -77,20 +78,22 @@ func (t *Telemetry) start(ctx context.Context) error {
 	if err := t.countDrops(); err != nil {
 		return err
 	}
-	diagnostics := newDiagnostics(redactHandler{outputs, redactor}, t.instruments.exportErrors)
+	diagnostics := newDiagnostics(redactHandler{outputs, t.redactor}, t.instruments.exportErrors)
 	otel.SetErrorHandler(diagnostics)
 	otel.SetLogger(logr.FromSlogHandler(diagnostics.logger.Handler()))
 
-	if err := t.startSpans(ctx, res, redactor); err != nil {
+	if err := t.startSpans(ctx, res); err != nil {
 		return err
 	}
+	otel.SetTracerProvider(t.spans)
+	otel.SetTextMapPropagator(propagation.TraceContext{})
 	if err := t.startLogs(ctx, res); err != nil {
 		return err
 	}
-	if t.sentry, err = newSentryReporter(t.cfg.Sentry, res, redactor, t.instruments.sentryEvents); err != nil {
+	if t.sentry, err = newSentryReporter(t.cfg.Sentry, res, t.redactor, t.instruments.sentryEvents); err != nil {
 		return err
 	}
-	t.logger = newLogger(t.cfg, redactor, outputs, t.logs, t.sentry != nil)
+	t.logger = newLogger(t.cfg, t.redactor, outputs, t.logs, t.sentry != nil)
 	slog.SetDefault(t.logger)
 	return nil
 }
@@ -130,9 +133,3 @@ func (t *Telemetry) MeterProvider() metric.MeterProvider { return t.metrics.prov
 // MetricsHandler serves the metrics in Prometheus's text format, or in
 // OpenMetrics with exemplars when asked for it. Without metrics it answers 404.
 func (t *Telemetry) MetricsHandler() http.Handler { return t.metrics.handler }
-
-// install makes the spans' provider and the propagation global.
-func (t *Telemetry) install() {
-	otel.SetTracerProvider(t.spans)
-	otel.SetTextMapPropagator(propagation.TraceContext{})
-}

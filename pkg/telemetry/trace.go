@@ -4,7 +4,7 @@ import (
 	"context"
 	"os"
 
-	sdkresource "go.opentelemetry.io/otel/sdk/resource"
+	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
@@ -12,7 +12,7 @@ import (
 // megabyte long. A stack trace still fits.
 const maxAttributeLength = 8192
 
-func (t *Telemetry) startSpans(ctx context.Context, res *sdkresource.Resource, r *redactor) error {
+func (t *Telemetry) startSpans(ctx context.Context, res *resource.Resource) error {
 	sampler := newEdgeSampler(t.cfg.SampleRatio)
 	if t.cfg.Disabled {
 		sampler = newEdgeSampler(0)
@@ -32,13 +32,12 @@ func (t *Telemetry) startSpans(ctx context.Context, res *sdkresource.Resource, r
 		if err != nil {
 			return err
 		}
-		options = append(options, sdktrace.WithBatcher(redactExporter{exporter, r}, batchTimeout()...))
+		options = append(options, sdktrace.WithBatcher(redactExporter{exporter, t.redactor}, batchTimeout()...))
 	}
 	if t.cfg.SpanExporter != nil && !t.cfg.Disabled {
-		options = append(options, sdktrace.WithSyncer(redactExporter{t.cfg.SpanExporter, r}))
+		options = append(options, sdktrace.WithSyncer(redactExporter{t.cfg.SpanExporter, t.redactor}))
 	}
 	t.spans = sdktrace.NewTracerProvider(options...)
-	t.install()
 	return nil
 }
 
