@@ -1,101 +1,254 @@
-package telemetry
+package localpg
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// tracedError keeps the stack of an error's origin through any wrapping, and
-// whether the error was already reported.
-type tracedError struct {
-	error
-	pcs      []uintptr
-	reported atomic.Bool
+const (
+	fastShutdown      = syscall.SIGINT
+	immediateShutdown = syscall.SIGQUIT
+	// pollInterval is how often we look whether the server answers; it has no signal for that.
+	pollInterval = 20 * time.Millisecond
+	// leftoverPatience bounds the wait for the sessions of a killed server, which end when they notice.
+	leftoverPatience = 20 * time.Second
+)
+
+// server is one run of the program.
+type server struct {
+	process *os.Process
+	done    chan struct{}
+	unlock  func()
 }
 
-func (e *tracedError) Unwrap() error { return e.error }
+var (
+	errPortTaken = errors.New("the port is taken")
+	errLeftovers = errors.New("sessions of a killed server still end")
+)
 
-// WithStack notes the caller's stack on the error, unless one of the errors it
-// wraps already has one. Call it where an unexpected error first appears; nil
-// stays nil.
-func WithStack(err error) error {
-	if err == nil {
+// start runs the server and waits until it answers. With mayMove it takes another port when its own is busy.
+// On success the server owns unlock.
+func (c *Cluster) start(ctx context.Context, unlock func(), mayMove bool) error {
+	deadline := time.Now().Add(leftoverPatience)
+	for {
+		if err := c.choosePort(mayMove); err != nil {
+			return err
+		}
+		s, err := c.run(ctx)
+		switch {
+		case err == nil:
+			s.unlock = unlock
+			c.server = s
+			return nil
+		case errors.Is(err, errPortTaken) && mayMove:
+			continue // Someone was quicker than us between the look and the start.
+		case errors.Is(err, errLeftovers) && time.Now().Before(deadline):
+			if err := pause(ctx, 10*pollInterval); err != nil {
+				return err
+			}
+		default:
+			return err
+		}
+	}
+}
+
+// choosePort keeps the port of the last start when it is free.
+func (c *Cluster) choosePort(mayMove bool) error {
+	old := c.state.Port
+	if old != 0 && free(old) {
 		return nil
 	}
-	return withStack(err, 1)
+	if !mayMove {
+		return fmt.Errorf("port %d, which PostgreSQL had, is taken by another program: %w", old, errPortTaken)
+	}
+	port := freePort()
+	if port == 0 {
+		return errors.New("no free port for PostgreSQL on 127.0.0.1 from 15000 to 32000")
+	}
+	if old != 0 {
+		c.say("Port %d is taken by another program: PostgreSQL listens on %d from now on", old, port)
+	}
+	c.state.Port = port
+	return c.state.save(c.dir)
 }
 
-// withStack skips that many callers above its own.
-func withStack(err error, skip int) error {
-	if _, ok := errors.AsType[*tracedError](err); ok {
+// freePort is a port that is free now, 0 when there seems to be none. It lies below those that systems hand to
+// outgoing connections: one of these could take ours while the server is down, and a client that retries on one of them
+// could even connect to itself.
+func freePort() int {
+	for range 100 {
+		if port := 15000 + rand.IntN(17000); free(port) {
+			return port
+		}
+	}
+	return 0
+}
+
+func free(port int) bool {
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return false
+	}
+	l.Close()
+	return true
+}
+
+// run starts the program once and returns when the server answers or has ended.
+func (c *Cluster) run(ctx context.Context) (*server, error) {
+	defer c.slowly("Starting PostgreSQL %d …", c.programs.version)()
+	logPath := filepath.Join(c.dir, "postgres.log")
+	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_TRUNC|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the server's log: %w", err)
+	}
+	defer log.Close()
+
+	// The server outlives ctx, which bounds only the start.
+	cmd := c.command(context.WithoutCancel(ctx), c.programs.path("postgres"), c.arguments()...)
+	cmd.Stdout, cmd.Stderr = log, log
+	dieWithParent(cmd.SysProcAttr)
+	s := &server{done: make(chan struct{})}
+	if err := s.launch(cmd); err != nil {
+		return nil, fmt.Errorf("start PostgreSQL: %w", err)
+	}
+	if err := c.awaitAnswer(ctx, s, logPath); err != nil {
+		s.kill()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (c *Cluster) arguments() []string {
+	settings := []string{
+		"listen_addresses=127.0.0.1", "port=" + strconv.Itoa(c.state.Port), "unix_socket_directories=",
+		"cluster_name=driftsentry", "timezone=UTC", "log_timezone=UTC", "max_connections=200",
+	}
+	if c.opts.Fast {
+		// Commits still reach the system, so a killed server loses nothing; only the disk is not waited for.
+		settings = append(settings, "fsync=off", "full_page_writes=off")
+	}
+	args := []string{"-D", c.data()}
+	for _, s := range settings {
+		args = append(args, "-c", s)
+	}
+	return args
+}
+
+// launch starts the process on a thread that lives as long as it: Linux sends the parent-death signal when the thread
+// that started the process ends, not the whole parent.
+func (s *server) launch(cmd *exec.Cmd) error {
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err != nil {
+			return
+		}
+		_ = cmd.Wait() // How it ended stands in its log; the callers look at that.
+		close(s.done)
+	}()
+	if err := <-started; err != nil {
 		return err
 	}
-	return &tracedError{error: err, pcs: callers(skip + 1)}
+	s.process = cmd.Process
+	return nil
 }
 
-// callers is the stack from that many callers above its own.
-func callers(skip int) []uintptr {
-	pcs := make([]uintptr, 32)
-	return pcs[:runtime.Callers(skip+2, pcs)]
+func (s *server) kill() {
+	_ = s.process.Kill() // It fails only when the process has ended.
+	<-s.done
 }
 
-// firstReport reports whether this is the first time it is asked about the
-// error. An error without a stack has no identity and is always new.
-func firstReport(err error) bool {
-	traced, ok := errors.AsType[*tracedError](err)
-	return !ok || traced.reported.CompareAndSwap(false, true)
+func (c *Cluster) awaitAnswer(ctx context.Context, s *server, logPath string) error {
+	recovering := false
+	for {
+		err := c.ping(ctx)
+		if err == nil {
+			return nil
+		}
+		switch e, _ := errors.AsType[*pgconn.PgError](err); {
+		case e == nil:
+		case e.Code == "57P03" && !recovering: // cannot_connect_now
+			recovering = true
+			defer c.slowly("PostgreSQL was not stopped cleanly: it recovers what was written …")()
+		case e.Code == "28P01": // invalid_password
+			return fmt.Errorf("the database in %s has another password than %s: remove both to start afresh", c.data(), filepath.Join(c.dir, "cluster.json"))
+		}
+		select {
+		case <-s.done:
+			return ended(logPath)
+		case <-ctx.Done():
+			return fmt.Errorf("PostgreSQL does not answer: %w", errors.Join(context.Cause(ctx), err))
+		case <-time.After(pollInterval):
+		}
+	}
 }
 
-// origin is the stack of the place where the error began, innermost first;
-// empty when nobody noted it.
-func origin(err error) []runtime.Frame {
-	traced, ok := errors.AsType[*tracedError](err)
-	if !ok {
+func (c *Cluster) ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, c.dsn("postgres"))
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
+}
+
+// ended reads from the log why the server ended during its start.
+func ended(logPath string) error {
+	raw, _ := os.ReadFile(logPath)
+	text := strings.TrimSpace(string(raw))
+	err := fmt.Errorf("PostgreSQL ended at once; its log %s says:\n%s", logPath, tail(text, 10))
+	switch {
+	case strings.Contains(text, "Address already in use"):
+		return errors.Join(errPortTaken, err)
+	case strings.Contains(text, "pre-existing shared memory block"):
+		return errors.Join(errLeftovers, err)
+	}
+	return err
+}
+
+// stop sends the signal and waits; a server that does not end within ctx is killed.
+func (c *Cluster) stop(ctx context.Context, signal syscall.Signal) error {
+	s := c.server
+	if s == nil {
 		return nil
 	}
-	var stack []runtime.Frame
-	frames := runtime.CallersFrames(traced.pcs)
-	for {
-		frame, more := frames.Next()
-		// What called the middleware is the same for every request.
-		edge := strings.HasSuffix(frame.Function, "/telemetry.middleware.handle")
-		if frame.PC != 0 && !edge {
-			stack = append(stack, frame)
-		}
-		if !more || edge {
-			return panicked(stack)
-		}
+	defer c.slowly("Stopping PostgreSQL …")()
+	_ = s.process.Signal(signal) // It fails only when the process has ended.
+	var err error
+	select {
+	case <-s.done:
+	case <-ctx.Done():
+		s.kill()
+		err = fmt.Errorf("PostgreSQL did not stop in time and was killed: %w", context.Cause(ctx))
 	}
+	c.server = nil
+	s.unlock()
+	return err
 }
 
-// panicked cuts off what runs after the panic: the deferred function that
-// recovered, and the runtime's own frames.
-func panicked(stack []runtime.Frame) []runtime.Frame {
-	for i, frame := range stack {
-		if frame.Function == "runtime.gopanic" {
-			stack = stack[i+1:]
-			for len(stack) > 0 && strings.HasPrefix(stack[0].Function, "runtime.") {
-				stack = stack[1:]
-			}
-			return stack
-		}
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
 	}
-	return stack
-}
-
-// formatStack writes a stack as Go does: the function, then file and line.
-func formatStack(stack []runtime.Frame) string {
-	var b strings.Builder
-	for _, frame := range stack {
-		b.WriteString(frame.Function)
-		b.WriteString("\n\t")
-		b.WriteString(frame.File)
-		b.WriteByte(':')
-		b.WriteString(strconv.Itoa(frame.Line))
-		b.WriteByte('\n')
-	}
-	return b.String()
 }
