@@ -1,0 +1,104 @@
+package identity
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/token"
+)
+
+// Credential is what a request brings to prove who sends it, and that we made. Whether it still holds is another question.
+type Credential struct {
+	claims token.Claims
+	key    uuid.UUID // zero for an access token
+	hash   []byte    // of the API key
+}
+
+// Why a caller is refused. The texts tell no more than the caller knows.
+var (
+	errUnknownCredential = fault.New(fault.Unauthenticated, "the token is not one of ours")
+	errExpired           = fault.New(fault.Unauthenticated, "the access token has expired; refresh it")
+	errSessionOver       = fault.New(fault.Unauthenticated, "the session has ended; sign in again")
+	errKeyOver           = fault.New(fault.Unauthenticated, "the API key is no longer valid")
+)
+
+// Recognise tells, without I/O, whether an access token or an API key is ours and in its time.
+func (s *Service) Recognise(bearer string) (Credential, error) {
+	if strings.HasPrefix(bearer, token.APIKeyPrefix) {
+		id, ok := s.apiKeys.Recognise(bearer)
+		if !ok {
+			return Credential{}, errUnknownCredential
+		}
+		return Credential{key: id, hash: token.Hash(bearer)}, nil
+	}
+	claims, err := s.access.Verify(bearer)
+	switch {
+	case errors.Is(err, token.ErrExpired):
+		return Credential{}, errExpired
+	case err != nil:
+		return Credential{}, errUnknownCredential
+	}
+	return Credential{claims: claims}, nil
+}
+
+// Authenticate gives the principal whose credential this is, as the database knows it, or knew it seconds ago.
+func (s *Service) Authenticate(ctx context.Context, c Credential) (Principal, error) {
+	if c.key != uuid.Nil {
+		return s.authenticateKey(ctx, c)
+	}
+	state, err := s.sessions.get(ctx, c.claims.SessionID, s.store.Session)
+	if fault.Is(err, fault.NotFound) {
+		return Principal{}, errSessionOver
+	}
+	if err != nil {
+		return Principal{}, err
+	}
+	u := state.User
+	if !state.open(s.now()) || u.ID != c.claims.UserID || u.AccountID != c.claims.AccountID {
+		return Principal{}, errSessionOver
+	}
+	return Principal{AccountID: u.AccountID, UserID: u.ID, SessionID: state.ID, Email: u.Email, Role: u.Role}, nil
+}
+
+// open reports whether the session holds at this time.
+func (s *SessionState) open(now time.Time) bool {
+	return !s.Revoked && s.User.IsActive && now.Before(s.ExpiresAt)
+}
+
+// keyTouch is how exactly the time of a key's last use is kept.
+const keyTouch = time.Minute
+
+func (s *Service) authenticateKey(ctx context.Context, c Credential) (Principal, error) {
+	key, err := s.keys.get(ctx, c.key, s.loadKey)
+	if fault.Is(err, fault.NotFound) {
+		return Principal{}, errKeyOver
+	}
+	if err != nil {
+		return Principal{}, err
+	}
+	expired := key.ExpiresAt != nil && !s.now().Before(*key.ExpiresAt)
+	if key.Revoked || expired || subtle.ConstantTimeCompare(key.Hash, c.hash) != 1 {
+		return Principal{}, errKeyOver
+	}
+	return Principal{AccountID: key.AccountID, KeyID: c.key, KeyName: key.Name}, nil
+}
+
+// loadKey looks a key up and records that it is used.
+func (s *Service) loadKey(ctx context.Context, id uuid.UUID) (*KeyState, error) {
+	key, err := s.store.Key(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if now := s.now(); !key.Revoked && (key.LastUsedAt == nil || now.Sub(*key.LastUsedAt) >= keyTouch) {
+		if err := s.store.TouchKey(ctx, id, now); err != nil {
+			return nil, err
+		}
+	}
+	return key, nil
+}

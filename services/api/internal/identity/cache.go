@@ -1,0 +1,90 @@
+package identity
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+const (
+	// cacheFor is how long a look-up may be believed. Whoever loses a right must lose it within 10 s, on every replica.
+	cacheFor = 5 * time.Second
+	// cacheSize bounds the memory; sessions that are in use at the same moment are fewer.
+	cacheSize = 10_000
+)
+
+// cache remembers look-ups for a moment. What was not found is not remembered.
+type cache[V any] struct {
+	mu      sync.Mutex
+	entries map[uuid.UUID]cached[V]
+
+	hits, misses metric.Int64Counter
+	name         metric.MeasurementOption
+}
+
+type cached[V any] struct {
+	value V
+	until time.Time
+}
+
+func newCache[V any](name string, hits, misses metric.Int64Counter) *cache[V] {
+	return &cache[V]{
+		entries: make(map[uuid.UUID]cached[V]), hits: hits, misses: misses,
+		name: metric.WithAttributeSet(attribute.NewSet(attribute.String("cache", name))),
+	}
+}
+
+// get gives what is remembered, or asks load.
+func (c *cache[V]) get(ctx context.Context, id uuid.UUID, load func(context.Context, uuid.UUID) (*V, error)) (*V, error) {
+	now := time.Now()
+	c.mu.Lock()
+	entry, ok := c.entries[id]
+	c.mu.Unlock()
+	if ok && now.Before(entry.until) {
+		c.hits.Add(ctx, 1, c.name)
+		return &entry.value, nil
+	}
+	c.misses.Add(ctx, 1, c.name)
+	value, err := load(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.entries) >= cacheSize {
+		c.makeRoom(now)
+	}
+	// Counted from before the look-up: what was read may have changed since.
+	c.entries[id] = cached[V]{*value, now.Add(cacheFor)}
+	return value, nil
+}
+
+// makeRoom drops what is out of date, or everything when nothing is.
+func (c *cache[V]) makeRoom(now time.Time) {
+	for id, entry := range c.entries {
+		if !now.Before(entry.until) {
+			delete(c.entries, id)
+		}
+	}
+	if len(c.entries) >= cacheSize {
+		clear(c.entries)
+	}
+}
+
+// forget drops one entry.
+func (c *cache[V]) forget(id uuid.UUID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.entries, id)
+}
+
+// forgetAll drops every entry: for changes that concern several, which are rare.
+func (c *cache[V]) forgetAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.entries)
+}

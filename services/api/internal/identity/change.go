@@ -1,0 +1,100 @@
+package identity
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/token"
+)
+
+// setupExpiry is how long a new user has to set the first password: over a weekend.
+const setupExpiry = 72 * time.Hour
+
+var (
+	errSetup           = fault.New(fault.Unauthenticated, "the setup token is not valid; ask an admin for another")
+	errCurrentPassword = fault.New(fault.Unauthenticated, "the current password is wrong")
+)
+
+// SetupPassword sets a password with the one-time token that an admin passed on. All sessions of the user end.
+func (s *Service) SetupPassword(ctx context.Context, setup, password string) error {
+	var in input
+	in.token("token", setup)
+	in.password("newPassword", password)
+	if err := in.err(); err != nil {
+		return err
+	}
+	// Before the hash is made, which is work that not everybody may ask for.
+	known, err := s.store.SetupToken(ctx, token.Hash(setup))
+	if fault.Is(err, fault.NotFound) {
+		return errSetup
+	}
+	if err != nil {
+		return err
+	}
+	if known.Used || !known.User.IsActive || !s.now().Before(known.ExpiresAt) {
+		return errSetup
+	}
+	hash, err := s.passwords.hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	err = s.store.InTx(ctx, "auth.password", func(ctx context.Context, tx Tx) error {
+		if err := s.changePassword(ctx, tx, known.User, actorIs(known.User), uuid.Nil, "", hash); err != nil {
+			return err
+		}
+		return tx.UseSetupToken(ctx, token.Hash(setup), s.now())
+	})
+	s.sessions.forgetAll()
+	if fault.Is(err, fault.NotFound) {
+		return errSetup
+	}
+	return err
+}
+
+// ChangePassword changes the principal's password. The other sessions of the user end.
+func (s *Service) ChangePassword(ctx context.Context, p Principal, current, password string) error {
+	var in input
+	in.password("currentPassword", current)
+	in.password("newPassword", password)
+	if err := in.err(); err != nil {
+		return err
+	}
+	known, err := s.store.Credentials(ctx, p.Email)
+	if err != nil {
+		return err
+	}
+	if ok, err := s.passwords.matches(ctx, current, known.PasswordHash); err != nil || !ok {
+		if err == nil {
+			err = errCurrentPassword
+		}
+		return err
+	}
+	hash, err := s.passwords.hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	err = s.store.InTx(ctx, "auth.password", func(ctx context.Context, tx Tx) error {
+		return s.changePassword(ctx, tx, known.User, actorOf(p), p.SessionID, *known.PasswordHash, hash)
+	})
+	s.sessions.forgetAll()
+	if fault.Is(err, fault.NotFound) {
+		return errCurrentPassword
+	}
+	return err
+}
+
+// changePassword sets the hash, ends the user's sessions but one, and says so in the audit trail.
+func (s *Service) changePassword(ctx context.Context, tx Tx, u User, by actor, keep uuid.UUID, oldHash, newHash string) error {
+	now := s.now()
+	if err := tx.SetPassword(ctx, u.ID, oldHash, newHash, now); err != nil {
+		return err
+	}
+	ended, err := tx.RevokeSessions(ctx, u.ID, keep, PasswordChanged, now)
+	if err != nil {
+		return err
+	}
+	return s.record(ctx, tx, u.AccountID, by, actionPasswordChanged, u.Email, "the password was changed", map[string]any{"sessionsEnded": ended})
+}

@@ -1,0 +1,83 @@
+package identity
+
+import (
+	"fmt"
+	"net/mail"
+	"regexp"
+	"time"
+	"unicode/utf8"
+
+	"github.com/driftsentry/driftsentry/pkg/fault"
+)
+
+// Bounds of what people type, in characters.
+const (
+	minPassword, maxPassword = 8, 255
+	maxEmail                 = 254 // RFC 3696, erratum 1690
+	maxName                  = 200
+	maxKeyName               = 100
+	maxToken                 = 255
+)
+
+// input collects what is wrong with an input, so that the caller learns of everything at once.
+type input struct{ fields []fault.Field }
+
+func (in *input) refuse(field, format string, args ...any) {
+	in.fields = append(in.fields, fault.Field{Field: field, Message: fmt.Sprintf(format, args...)})
+}
+
+func (in *input) err() error {
+	if len(in.fields) == 0 {
+		return nil
+	}
+	return fault.InvalidFields(in.fields...)
+}
+
+// text wants so many characters, none of them a control character.
+func (in *input) text(field, value string, least, most int) {
+	n := utf8.RuneCountInString(value)
+	switch {
+	case n < least || n > most:
+		in.refuse(field, "must have %d to %d characters", least, most)
+	case control.MatchString(value):
+		in.refuse(field, "must not have control characters")
+	}
+}
+
+var control = regexp.MustCompile(`\p{Cc}`)
+
+// password may have any character.
+func (in *input) password(field, value string) {
+	if n := utf8.RuneCountInString(value); n < minPassword || n > maxPassword {
+		in.refuse(field, "must have %d to %d characters", minPassword, maxPassword)
+	}
+}
+
+// address is what HTML's <input type=email> takes (https://html.spec.whatwg.org/#valid-e-mail-address).
+var address = regexp.MustCompile("^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?" +
+	`(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$`)
+
+func (in *input) email(field, value string) {
+	// The parser knows of the dots that the expression lets pass.
+	if parsed, err := mail.ParseAddress(value); err != nil || parsed.Address != value || len(value) > maxEmail || !address.MatchString(value) {
+		in.refuse(field, "must be an email address")
+	}
+}
+
+func (in *input) role(field string, value Role) {
+	if !value.Valid() {
+		in.refuse(field, "must be one of viewer, engineer, admin")
+	}
+}
+
+func (in *input) token(field, value string) {
+	if value == "" || len(value) > maxToken {
+		in.refuse(field, "must have 1 to %d characters", maxToken)
+	}
+}
+
+func (in *input) future(field string, value *time.Time, now time.Time) {
+	if value != nil && !value.After(now) {
+		in.refuse(field, "must be in the future")
+	}
+}

@@ -1,0 +1,76 @@
+package identity
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/pkg/fault"
+)
+
+// What an operator does at the command line of the service, without signing in: the first admin has to come from
+// somewhere.
+
+// Bootstrap makes a user, and the account when it is new. Without a password the user gets a setup token.
+func (s *Service) Bootstrap(ctx context.Context, account, email, name string, role Role, password string) (User, *Setup, error) {
+	var in input
+	in.text("account", account, 1, maxName)
+	if password != "" {
+		in.password("password", password)
+	}
+	if err := in.err(); err != nil {
+		return User{}, nil, err
+	}
+	if err := checkUser(email, name, role); err != nil {
+		return User{}, nil, err
+	}
+	var hash string
+	if password != "" {
+		var err error
+		if hash, err = s.passwords.hash(ctx, password); err != nil {
+			return User{}, nil, err
+		}
+	}
+	var user User
+	var setup *Setup
+	err := s.store.InTx(ctx, "user.bootstrap", func(ctx context.Context, tx Tx) error {
+		a, err := tx.EnsureAccount(ctx, account, s.now())
+		if err != nil {
+			return err
+		}
+		if user, err = s.insertUser(ctx, tx, a.ID, system, email, name, role); err != nil {
+			return err
+		}
+		if hash != "" {
+			return tx.SetPassword(ctx, user.ID, "", hash, s.now())
+		}
+		issued, err := s.issueSetup(ctx, tx, user)
+		setup = &issued
+		return err
+	})
+	return user, setup, err
+}
+
+// ResetPassword sets a user's password. All sessions of the user end.
+func (s *Service) ResetPassword(ctx context.Context, email, password string) (User, error) {
+	var in input
+	in.email("email", email)
+	in.password("password", password)
+	if err := in.err(); err != nil {
+		return User{}, err
+	}
+	known, err := s.store.Credentials(ctx, email)
+	if err != nil {
+		return User{}, err
+	}
+	if !known.IsActive {
+		return User{}, fault.New(fault.Conflict, "the user is deactivated")
+	}
+	hash, err := s.passwords.hash(ctx, password)
+	if err != nil {
+		return User{}, err
+	}
+	return known.User, s.store.InTx(ctx, "user.reset_password", func(ctx context.Context, tx Tx) error {
+		return s.changePassword(ctx, tx, known.User, system, uuid.Nil, "", hash)
+	})
+}

@@ -1,0 +1,78 @@
+package identity
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/driftsentry/driftsentry/pkg/token"
+)
+
+// Service is the use cases. Whoever calls those of admins has checked that the principal is one.
+type Service struct {
+	store         Store
+	access        *token.Access
+	apiKeys       *token.Keys
+	passwords     *passwords
+	refreshExpiry time.Duration
+
+	sessions *cache[SessionState]
+	keys     *cache[KeyState]
+
+	logins metric.Int64Counter
+	clock  func() time.Time
+}
+
+// Config is what a service is made of.
+type Config struct {
+	Store  Store
+	Access *token.Access
+	Keys   *token.Keys
+	// RefreshExpiry is how long a session lives without being refreshed.
+	RefreshExpiry time.Duration
+	// Hashing defaults to what OWASP recommends for passwords; tests, whose passwords protect nothing, want less.
+	Hashing *argon2id.Params
+	Meter   metric.Meter
+}
+
+// New makes the service.
+func New(c Config) (*Service, error) {
+	s := &Service{
+		store: c.Store, access: c.Access, apiKeys: c.Keys, refreshExpiry: c.RefreshExpiry, clock: time.Now,
+	}
+	hits, err := c.Meter.Int64Counter("cache.hits", metric.WithDescription("Look-ups that a cache answered."))
+	if err != nil {
+		return nil, fmt.Errorf("make an instrument: %w", err)
+	}
+	misses, err := c.Meter.Int64Counter("cache.misses", metric.WithDescription("Look-ups that had to ask the database."))
+	if err != nil {
+		return nil, fmt.Errorf("make an instrument: %w", err)
+	}
+	s.sessions = newCache[SessionState]("session", hits, misses)
+	s.keys = newCache[KeyState]("api_key", hits, misses)
+	s.logins, err = c.Meter.Int64Counter("driftsentry.auth.logins",
+		metric.WithDescription("Attempts to sign in, by outcome."), metric.WithUnit("{attempt}"))
+	if err != nil {
+		return nil, fmt.Errorf("make an instrument: %w", err)
+	}
+	if s.passwords, err = newPasswords(c.Hashing); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// now is the time in the precision that is stored.
+func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
+
+// newID makes an id whose order is that of its making.
+func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+
+// Outcomes of an attempt to sign in.
+var (
+	loginAccepted = metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "accepted")))
+	loginRefused  = metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "refused")))
+)

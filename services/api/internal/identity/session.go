@@ -1,0 +1,178 @@
+package identity
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/token"
+)
+
+// Tokens are what a session lives by.
+type Tokens struct {
+	Access    string
+	Refresh   string
+	ExpiresIn int // seconds, of the access token
+}
+
+var (
+	// One answer for every reason, so that nobody learns which emails have an account.
+	errSignIn  = fault.New(fault.Unauthenticated, "the email or the password is wrong")
+	errRefresh = fault.New(fault.Unauthenticated, "the refresh token is not valid; sign in again")
+)
+
+// Login opens a session.
+func (s *Service) Login(ctx context.Context, email, password string) (Tokens, User, error) {
+	var in input
+	in.email("email", email)
+	in.password("password", password)
+	if err := in.err(); err != nil {
+		return Tokens{}, User{}, err
+	}
+	tokens, user, err := s.login(ctx, email, password)
+	switch {
+	case err == nil:
+		s.logins.Add(ctx, 1, loginAccepted)
+	case fault.Is(err, fault.Unauthenticated):
+		s.logins.Add(ctx, 1, loginRefused)
+	}
+	return tokens, user, err
+}
+
+func (s *Service) login(ctx context.Context, email, password string) (Tokens, User, error) {
+	known, err := s.store.Credentials(ctx, email)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return Tokens{}, User{}, err
+	}
+	if known == nil {
+		known = &Credentials{}
+	}
+	hash := known.PasswordHash
+	if !known.IsActive {
+		hash = nil
+	}
+	// The same work for nobody, for a wrong password and for a right one.
+	ok, err := s.passwords.matches(ctx, password, hash)
+	if err != nil {
+		return Tokens{}, User{}, err
+	}
+	if !ok {
+		return Tokens{}, User{}, errSignIn
+	}
+
+	user := known.User
+	var tokens Tokens
+	err = s.store.InTx(ctx, "auth.login", func(ctx context.Context, tx Tx) error {
+		now := s.now()
+		// It also sees to it that nobody signs in with a password that is being changed, or while being deactivated.
+		if err := tx.NoteSignIn(ctx, user.ID, *hash, now); err != nil {
+			return err
+		}
+		session := Session{ID: newID(), CreatedAt: now, ExpiresAt: now.Add(s.refreshExpiry)}
+		if err := tx.InsertSession(ctx, user.ID, session); err != nil {
+			return err
+		}
+		if tokens, err = s.issue(ctx, tx, user, session.ID); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, user.AccountID, actorIs(user), actionSignedIn, user.Email, "signed in", map[string]any{"session": session.ID})
+	})
+	if fault.Is(err, fault.NotFound) {
+		return Tokens{}, User{}, errSignIn
+	}
+	return tokens, user, err
+}
+
+// issue makes the next tokens of a session.
+func (s *Service) issue(ctx context.Context, tx Tx, u User, session uuid.UUID) (Tokens, error) {
+	refresh, now := token.NewOpaque(token.RefreshPrefix), s.now()
+	if err := tx.InsertRefreshToken(ctx, token.Hash(refresh), session, now, now.Add(s.refreshExpiry)); err != nil {
+		return Tokens{}, err
+	}
+	access, err := s.access.Sign(u.ID, u.AccountID, session)
+	return Tokens{Access: access, Refresh: refresh, ExpiresIn: int(s.access.TTL().Seconds())}, err
+}
+
+// Refresh exchanges a refresh token for the session's next tokens. A token that was spent before is in two hands, so its
+// session ends.
+func (s *Service) Refresh(ctx context.Context, refresh string) (Tokens, error) {
+	var in input
+	in.token("refreshToken", refresh)
+	if err := in.err(); err != nil {
+		return Tokens{}, err
+	}
+	var tokens Tokens
+	var reused uuid.UUID
+	var refused error // kept out of the transaction, which has to commit what it revokes
+	err := s.store.InTx(ctx, "auth.refresh", func(ctx context.Context, tx Tx) error {
+		tokens, reused, refused = Tokens{}, uuid.Nil, nil
+		now, hash := s.now(), token.Hash(refresh)
+		old, err := tx.LockRefreshToken(ctx, hash)
+		if err != nil {
+			return err
+		}
+		if !old.open(now) || !now.Before(old.ExpiresAt) {
+			refused = errRefresh
+			return nil
+		}
+		if old.Spent {
+			refused, reused = errRefresh, old.ID
+			return s.end(ctx, tx, &old.SessionState, TokenReuse, system)
+		}
+		if err := tx.SpendRefreshToken(ctx, hash, now); err != nil {
+			return err
+		}
+		if err := tx.ExtendSession(ctx, old.ID, now.Add(s.refreshExpiry)); err != nil {
+			return err
+		}
+		tokens, err = s.issue(ctx, tx, old.User, old.ID)
+		return err
+	})
+	if fault.Is(err, fault.NotFound) {
+		return Tokens{}, errRefresh
+	}
+	if err == nil {
+		s.sessions.forget(reused)
+		err = refused
+	}
+	return tokens, err
+}
+
+// end revokes a session, and says so in the audit trail.
+func (s *Service) end(ctx context.Context, tx Tx, session *SessionState, why Reason, by actor) error {
+	open, err := tx.RevokeSession(ctx, session.ID, why, s.now())
+	if err != nil || !open {
+		return err
+	}
+	return s.record(ctx, tx, session.User.AccountID, by, actionSessionRevoked, session.User.Email, "a session was ended",
+		map[string]any{"session": session.ID, "reason": why})
+}
+
+// Logout ends the session of a refresh token. A token that is not known is no error: what is wanted is already so.
+func (s *Service) Logout(ctx context.Context, refresh string) error {
+	var in input
+	in.token("refreshToken", refresh)
+	if err := in.err(); err != nil {
+		return err
+	}
+	var session uuid.UUID
+	err := s.store.InTx(ctx, "auth.logout", func(ctx context.Context, tx Tx) error {
+		t, err := tx.LockRefreshToken(ctx, token.Hash(refresh))
+		if err != nil {
+			return err
+		}
+		session = t.ID
+		return s.end(ctx, tx, &t.SessionState, SignedOut, actorIs(t.User))
+	})
+	s.sessions.forget(session)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
+
+// Me is the principal's user, account and session.
+func (s *Service) Me(ctx context.Context, p Principal) (*SessionState, error) {
+	return s.store.Session(ctx, p.SessionID)
+}

@@ -1,0 +1,172 @@
+package identity
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Store is the database. What is not there is fault.NotFound.
+type Store interface {
+	// InTx runs fn in a transaction named for its span. On a deadlock fn runs again, so it must change nothing outside.
+	InTx(ctx context.Context, name string, fn func(ctx context.Context, tx Tx) error) error
+
+	Lookups
+	Lists
+}
+
+// Lookups find one thing by what a caller has of it.
+type Lookups interface {
+	Session(ctx context.Context, id uuid.UUID) (*SessionState, error)
+	Key(ctx context.Context, id uuid.UUID) (*KeyState, error)
+	Credentials(ctx context.Context, email string) (*Credentials, error)
+	SetupToken(ctx context.Context, hash []byte) (*SetupToken, error)
+	// TouchKey records that a key was used.
+	TouchKey(ctx context.Context, id uuid.UUID, at time.Time) error
+}
+
+// Lists are in the order of creation, with the number of all items.
+type Lists interface {
+	Users(ctx context.Context, account uuid.UUID, limit, offset int) ([]User, int, error)
+	Keys(ctx context.Context, account uuid.UUID, limit, offset int) ([]APIKey, int, error)
+}
+
+// Tx is a transaction. Locks are taken in the order of its parts: users, sessions with their tokens.
+type Tx interface {
+	UserTx
+	SessionTx
+	TokenTx
+	KeyTx
+	InsertAudit(ctx context.Context, row Audit) error
+}
+
+// UserTx changes accounts and users.
+type UserTx interface {
+	// EnsureAccount gives the account of that name, and makes it and its stream when it is new.
+	EnsureAccount(ctx context.Context, name string, at time.Time) (Account, error)
+	// InsertUser fails with fault.Conflict when the email is taken.
+	InsertUser(ctx context.Context, u User) error
+	// LockUsers gives the account's active admins and the user with this id, whoever that is.
+	LockUsers(ctx context.Context, account, id uuid.UUID) ([]User, error)
+	// SaveUser fails with fault.Conflict when the email is taken.
+	SaveUser(ctx context.Context, u User, at time.Time) error
+	// SetPassword fails with fault.NotFound when the user is not active, or when the old hash, unless empty, is no longer
+	// the user's.
+	SetPassword(ctx context.Context, user uuid.UUID, oldHash, newHash string, at time.Time) error
+}
+
+// SessionTx changes sessions.
+type SessionTx interface {
+	// NoteSignIn locks the user until the end; fault.NotFound when the user is not active or has another password now.
+	NoteSignIn(ctx context.Context, user uuid.UUID, hash string, at time.Time) error
+	InsertSession(ctx context.Context, user uuid.UUID, s Session) error
+	ExtendSession(ctx context.Context, id uuid.UUID, until time.Time) error
+	// RevokeSession reports whether the session was still open.
+	RevokeSession(ctx context.Context, id uuid.UUID, why Reason, at time.Time) (bool, error)
+	// RevokeSessions ends the user's open sessions but one, and counts them.
+	RevokeSessions(ctx context.Context, user, except uuid.UUID, why Reason, at time.Time) (int, error)
+}
+
+// TokenTx changes the tokens that are good for one use.
+type TokenTx interface {
+	InsertRefreshToken(ctx context.Context, hash []byte, session uuid.UUID, at, until time.Time) error
+	// LockRefreshToken keeps everybody else away from the token and its session.
+	LockRefreshToken(ctx context.Context, hash []byte) (*RefreshToken, error)
+	SpendRefreshToken(ctx context.Context, hash []byte, at time.Time) error
+	InsertSetupToken(ctx context.Context, hash []byte, user uuid.UUID, until time.Time) error
+	// UseSetupToken spends this token and every other of its user; fault.NotFound when it was used, or has expired.
+	UseSetupToken(ctx context.Context, hash []byte, at time.Time) error
+}
+
+// KeyTx changes API keys.
+type KeyTx interface {
+	InsertKey(ctx context.Context, k APIKey, account, by uuid.UUID, hash []byte) error
+	RevokeKey(ctx context.Context, account, id uuid.UUID, at time.Time) (*APIKey, error)
+}
+
+// Account is a tenant. Nothing of one is seen by another.
+type Account struct {
+	ID   uuid.UUID
+	Name string
+}
+
+// User is a person of an account.
+type User struct {
+	ID          uuid.UUID
+	AccountID   uuid.UUID
+	Email       string
+	Name        string
+	Role        Role
+	IsActive    bool
+	CreatedAt   time.Time
+	LastLoginAt *time.Time
+}
+
+// Credentials are a user and the hash of the password, nil before the first one is set.
+type Credentials struct {
+	User
+	PasswordHash *string
+}
+
+// Session is what a user opens by signing in.
+type Session struct {
+	ID        uuid.UUID
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
+// SessionState is a session and whose it is.
+type SessionState struct {
+	Session
+	Revoked bool
+	User    User
+	Account Account
+}
+
+// RefreshToken is a refresh token as it is stored.
+type RefreshToken struct {
+	ExpiresAt time.Time
+	Spent     bool
+	SessionState
+}
+
+// SetupToken is a token that sets a first password, as it is stored.
+type SetupToken struct {
+	User      User
+	ExpiresAt time.Time
+	Used      bool
+}
+
+// APIKey is an API key but for the key itself.
+type APIKey struct {
+	ID         uuid.UUID
+	Name       string
+	Scope      string
+	Prefix     string // its first characters
+	CreatedAt  time.Time
+	CreatedBy  string // an email
+	ExpiresAt  *time.Time
+	LastUsedAt *time.Time
+}
+
+// KeyState is an API key as requests are checked against it.
+type KeyState struct {
+	AccountID  uuid.UUID
+	Name       string
+	Hash       []byte
+	Revoked    bool
+	ExpiresAt  *time.Time
+	LastUsedAt *time.Time
+}
+
+// Reason says why a session was revoked.
+type Reason string
+
+// The reasons.
+const (
+	SignedOut       Reason = "logout"
+	TokenReuse      Reason = "token_reuse"
+	PasswordChanged Reason = "password_changed"
+	Deactivated     Reason = "deactivated"
+)

@@ -1,0 +1,151 @@
+package identity
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/token"
+)
+
+// Setup is a one-time token that sets a first password.
+type Setup struct {
+	Token     string
+	ExpiresAt time.Time
+}
+
+// Users is a part of the account's users, oldest first, and how many there are.
+func (s *Service) Users(ctx context.Context, p Principal, limit, offset int) ([]User, int, error) {
+	return s.store.Users(ctx, p.AccountID, limit, offset)
+}
+
+// CreateUser makes a user without a password, and the token that sets it.
+func (s *Service) CreateUser(ctx context.Context, p Principal, email, name string, role Role) (User, Setup, error) {
+	if err := checkUser(email, name, role); err != nil {
+		return User{}, Setup{}, err
+	}
+	var user User
+	var setup Setup
+	err := s.store.InTx(ctx, "user.create", func(ctx context.Context, tx Tx) (err error) {
+		if user, err = s.insertUser(ctx, tx, p.AccountID, actorOf(p), email, name, role); err != nil {
+			return err
+		}
+		setup, err = s.issueSetup(ctx, tx, user)
+		return err
+	})
+	return user, setup, err
+}
+
+func checkUser(email, name string, role Role) error {
+	var in input
+	in.email("email", email)
+	in.text("name", name, 1, maxName)
+	in.role("role", role)
+	return in.err()
+}
+
+func (s *Service) insertUser(ctx context.Context, tx Tx, account uuid.UUID, by actor, email, name string, role Role) (User, error) {
+	u := User{ID: newID(), AccountID: account, Email: email, Name: name, Role: role, IsActive: true, CreatedAt: s.now()}
+	if err := tx.InsertUser(ctx, u); err != nil {
+		return User{}, err
+	}
+	return u, s.record(ctx, tx, account, by, actionUserCreated, u.Email, "the user was created", map[string]any{"user": u.ID, "role": role})
+}
+
+func (s *Service) issueSetup(ctx context.Context, tx Tx, u User) (Setup, error) {
+	setup := Setup{Token: token.NewOpaque(token.SetupPrefix), ExpiresAt: s.now().Add(setupExpiry)}
+	return setup, tx.InsertSetupToken(ctx, token.Hash(setup.Token), u.ID, setup.ExpiresAt)
+}
+
+// UserChange is what changes of a user; nil does not.
+type UserChange struct {
+	Email    *string
+	Name     *string
+	Role     *Role
+	IsActive *bool
+}
+
+var (
+	errNoUser    = fault.New(fault.NotFound, "there is no such user")
+	errLastAdmin = fault.New(fault.Conflict, "the account needs an active admin, and this is the last one")
+)
+
+// UpdateUser changes a user. One who is deactivated loses all sessions.
+func (s *Service) UpdateUser(ctx context.Context, p Principal, id uuid.UUID, change UserChange) (User, error) {
+	if err := change.check(); err != nil {
+		return User{}, err
+	}
+	var user User
+	err := s.store.InTx(ctx, "user.update", func(ctx context.Context, tx Tx) error {
+		users, err := tx.LockUsers(ctx, p.AccountID, id)
+		if err != nil {
+			return err
+		}
+		found, otherAdmins := false, 0
+		for _, u := range users {
+			if u.ID == id {
+				found, user = true, u
+			} else {
+				otherAdmins++
+			}
+		}
+		if !found {
+			return errNoUser
+		}
+		metadata := change.apply(&user)
+		metadata["user"] = user.ID
+		if otherAdmins == 0 && (user.Role != Admin || !user.IsActive) {
+			return errLastAdmin
+		}
+		if err := tx.SaveUser(ctx, user, s.now()); err != nil {
+			return err
+		}
+		if !user.IsActive {
+			ended, err := tx.RevokeSessions(ctx, id, uuid.Nil, Deactivated, s.now())
+			if err != nil {
+				return err
+			}
+			metadata["sessionsEnded"] = ended
+		}
+		return s.record(ctx, tx, p.AccountID, actorOf(p), actionUserUpdated, user.Email, "the user was changed", metadata)
+	})
+	s.sessions.forgetAll()
+	return user, err
+}
+
+func (c UserChange) check() error {
+	var in input
+	if c == (UserChange{}) {
+		return fault.New(fault.Invalid, "the body names nothing to change")
+	}
+	if c.Email != nil {
+		in.email("email", *c.Email)
+	}
+	if c.Name != nil {
+		in.text("name", *c.Name, 1, maxName)
+	}
+	if c.Role != nil {
+		in.role("role", *c.Role)
+	}
+	return in.err()
+}
+
+// apply changes the user, and tells what changed.
+func (c UserChange) apply(u *User) map[string]any {
+	changed := map[string]any{}
+	if c.Email != nil && *c.Email != u.Email {
+		changed["email"], u.Email = *c.Email, *c.Email
+	}
+	if c.Name != nil && *c.Name != u.Name {
+		changed["name"], u.Name = *c.Name, *c.Name
+	}
+	if c.Role != nil && *c.Role != u.Role {
+		changed["role"], u.Role = *c.Role, *c.Role
+	}
+	if c.IsActive != nil && *c.IsActive != u.IsActive {
+		changed["isActive"], u.IsActive = *c.IsActive, *c.IsActive
+	}
+	return changed
+}

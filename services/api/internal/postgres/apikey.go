@@ -1,0 +1,59 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+)
+
+const keyColumns = "k.id, k.name, k.scope, k.prefix, k.created_at, u.email as created_by, k.expires_at, k.last_used_at"
+
+// Key implements identity.Store.
+func (s *IdentityStore) Key(ctx context.Context, id uuid.UUID) (*identity.KeyState, error) {
+	return one[identity.KeyState](ctx, s.db, noKey, `-- SELECT api_key
+		select account_id, name, hash, revoked_at is not null as revoked, expires_at, last_used_at from api_key where id = @id`,
+		pgx.NamedArgs{"id": id})
+}
+
+// TouchKey implements identity.Store.
+func (s *IdentityStore) TouchKey(ctx context.Context, id uuid.UUID, at time.Time) error {
+	_, err := s.db.Exec(ctx, "-- UPDATE api_key\nupdate api_key set last_used_at = @at where id = @id", pgx.NamedArgs{"id": id, "at": at})
+	return err
+}
+
+// Keys implements identity.Store.
+func (s *IdentityStore) Keys(ctx context.Context, account uuid.UUID, limit, offset int) ([]identity.APIKey, int, error) {
+	args := pgx.NamedArgs{"account": account, "limit": limit, "offset": offset}
+	total, err := scalar[int](ctx, s.db, "-- SELECT api_key\nselect count(*) from api_key where account_id = @account and revoked_at is null", args)
+	if err != nil {
+		return nil, 0, err
+	}
+	keys, err := collect[identity.APIKey](ctx, s.db, `-- SELECT api_key
+		select `+keyColumns+` from api_key k join app_user u on u.id = k.created_by
+		where k.account_id = @account and k.revoked_at is null order by k.created_at, k.id limit @limit offset @offset`, args)
+	return keys, total, err
+}
+
+// InsertKey implements identity.Tx.
+func (t identityTx) InsertKey(ctx context.Context, k identity.APIKey, account, by uuid.UUID, hash []byte) error {
+	_, err := t.q.Exec(ctx, `-- INSERT api_key
+		insert into api_key (id, account_id, name, scope, prefix, hash, created_by, created_at, expires_at)
+		values (@id, @account, @name, @scope, @prefix, @hash, @by, @created, @expires)`,
+		pgx.NamedArgs{
+			"id": k.ID, "account": account, "name": k.Name, "scope": k.Scope, "prefix": k.Prefix, "hash": hash, "by": by,
+			"created": k.CreatedAt, "expires": k.ExpiresAt,
+		})
+	return err
+}
+
+// RevokeKey implements identity.Tx.
+func (t identityTx) RevokeKey(ctx context.Context, account, id uuid.UUID, at time.Time) (*identity.APIKey, error) {
+	return one[identity.APIKey](ctx, t.q, noKey, `-- UPDATE api_key
+		update api_key k set revoked_at = @at from app_user u
+		where k.id = @id and k.account_id = @account and k.revoked_at is null and u.id = k.created_by
+		returning `+keyColumns, pgx.NamedArgs{"account": account, "id": id, "at": at})
+}

@@ -1,0 +1,75 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+)
+
+// sessionRow is a session with its user and account.
+type sessionRow struct {
+	SessionID        uuid.UUID
+	SessionCreatedAt time.Time
+	SessionExpiresAt time.Time
+	Revoked          bool
+	AccountName      string
+	identity.User
+}
+
+const sessionColumns = "s.id as session_id, s.created_at as session_created_at, s.expires_at as session_expires_at, " +
+	"s.revoked_at is not null as revoked, a.name as account_name, " + userColumns
+
+const sessionTables = "session s join app_user u on u.id = s.user_id join account a on a.id = u.account_id"
+
+func (r *sessionRow) state() identity.SessionState {
+	return identity.SessionState{
+		Session: identity.Session{ID: r.SessionID, CreatedAt: r.SessionCreatedAt, ExpiresAt: r.SessionExpiresAt},
+		Revoked: r.Revoked, User: r.User, Account: identity.Account{ID: r.AccountID, Name: r.AccountName},
+	}
+}
+
+// Session implements identity.Store.
+func (s *IdentityStore) Session(ctx context.Context, id uuid.UUID) (*identity.SessionState, error) {
+	row, err := one[sessionRow](ctx, s.db, noSession, `-- SELECT session
+		select `+sessionColumns+` from `+sessionTables+` where s.id = @id`, pgx.NamedArgs{"id": id})
+	if err != nil {
+		return nil, err
+	}
+	state := row.state()
+	return &state, nil
+}
+
+// InsertSession implements identity.Tx.
+func (t identityTx) InsertSession(ctx context.Context, user uuid.UUID, s identity.Session) error {
+	_, err := t.q.Exec(ctx, `-- INSERT session
+		insert into session (id, user_id, created_at, expires_at) values (@id, @user, @created, @expires)`,
+		pgx.NamedArgs{"id": s.ID, "user": user, "created": s.CreatedAt, "expires": s.ExpiresAt})
+	return err
+}
+
+// ExtendSession implements identity.Tx.
+func (t identityTx) ExtendSession(ctx context.Context, id uuid.UUID, until time.Time) error {
+	_, err := t.q.Exec(ctx, "-- UPDATE session\nupdate session set expires_at = @until where id = @id", pgx.NamedArgs{"id": id, "until": until})
+	return err
+}
+
+// RevokeSession implements identity.Tx.
+func (t identityTx) RevokeSession(ctx context.Context, id uuid.UUID, why identity.Reason, at time.Time) (bool, error) {
+	tag, err := t.q.Exec(ctx, `-- UPDATE session
+		update session set revoked_at = @at, revoked_reason = @why where id = @id and revoked_at is null`,
+		pgx.NamedArgs{"id": id, "why": why, "at": at})
+	return tag.RowsAffected() > 0, err
+}
+
+// RevokeSessions implements identity.Tx.
+func (t identityTx) RevokeSessions(ctx context.Context, user, except uuid.UUID, why identity.Reason, at time.Time) (int, error) {
+	tag, err := t.q.Exec(ctx, `-- UPDATE session
+		update session set revoked_at = @at, revoked_reason = @why
+		where user_id = @user and id <> @except and revoked_at is null and expires_at > @at`,
+		pgx.NamedArgs{"user": user, "except": except, "why": why, "at": at})
+	return int(tag.RowsAffected()), err
+}

@@ -1,0 +1,80 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+)
+
+// InsertRefreshToken implements identity.Tx.
+func (t identityTx) InsertRefreshToken(ctx context.Context, hash []byte, session uuid.UUID, at, until time.Time) error {
+	_, err := t.q.Exec(ctx, `-- INSERT refresh_token
+		insert into refresh_token (hash, session_id, created_at, expires_at) values (@hash, @session, @at, @until)`,
+		pgx.NamedArgs{"hash": hash, "session": session, "at": at, "until": until})
+	return err
+}
+
+// LockRefreshToken implements identity.Tx.
+func (t identityTx) LockRefreshToken(ctx context.Context, hash []byte) (*identity.RefreshToken, error) {
+	type tokenRow struct {
+		sessionRow
+		TokenExpiresAt time.Time
+		Spent          bool
+	}
+	row, err := one[tokenRow](ctx, t.q, noRefreshToken, `-- SELECT refresh_token
+		select r.expires_at as token_expires_at, r.spent_at is not null as spent, `+sessionColumns+`
+		from refresh_token r join session s on s.id = r.session_id
+			join app_user u on u.id = s.user_id join account a on a.id = u.account_id
+		where r.hash = @hash for update of r, s`, pgx.NamedArgs{"hash": hash})
+	if err != nil {
+		return nil, err
+	}
+	return &identity.RefreshToken{ExpiresAt: row.TokenExpiresAt, Spent: row.Spent, SessionState: row.state()}, nil
+}
+
+// SpendRefreshToken implements identity.Tx.
+func (t identityTx) SpendRefreshToken(ctx context.Context, hash []byte, at time.Time) error {
+	return change(ctx, t.q, noRefreshToken, `-- UPDATE refresh_token
+		update refresh_token set spent_at = @at where hash = @hash and spent_at is null`, pgx.NamedArgs{"hash": hash, "at": at})
+}
+
+// InsertSetupToken implements identity.Tx.
+func (t identityTx) InsertSetupToken(ctx context.Context, hash []byte, user uuid.UUID, until time.Time) error {
+	_, err := t.q.Exec(ctx, `-- INSERT setup_token
+		insert into setup_token (hash, user_id, expires_at) values (@hash, @user, @until)`,
+		pgx.NamedArgs{"hash": hash, "user": user, "until": until})
+	return err
+}
+
+// SetupToken implements identity.Store.
+func (s *IdentityStore) SetupToken(ctx context.Context, hash []byte) (*identity.SetupToken, error) {
+	type tokenRow struct {
+		identity.User
+		TokenExpiresAt time.Time
+		Used           bool
+	}
+	row, err := one[tokenRow](ctx, s.db, noSetupToken, `-- SELECT setup_token
+		select t.expires_at as token_expires_at, t.used_at is not null as used, `+userColumns+`
+		from setup_token t join app_user u on u.id = t.user_id where t.hash = @hash`, pgx.NamedArgs{"hash": hash})
+	if err != nil {
+		return nil, err
+	}
+	return &identity.SetupToken{User: row.User, ExpiresAt: row.TokenExpiresAt, Used: row.Used}, nil
+}
+
+// UseSetupToken implements identity.Tx.
+func (t identityTx) UseSetupToken(ctx context.Context, hash []byte, at time.Time) error {
+	args := pgx.NamedArgs{"hash": hash, "at": at}
+	if err := change(ctx, t.q, noSetupToken, `-- UPDATE setup_token
+		update setup_token set used_at = @at where hash = @hash and used_at is null and expires_at > @at`, args); err != nil {
+		return err
+	}
+	_, err := t.q.Exec(ctx, `-- UPDATE setup_token
+		update setup_token set used_at = @at
+		where user_id = (select user_id from setup_token where hash = @hash) and used_at is null`, args)
+	return err
+}
