@@ -36,31 +36,35 @@ func (d discard) Write(p []byte) (int, error) { return len(p), nil }
 func (d discard) WriteHeader(int)             {}
 
 func BenchmarkHTTP(b *testing.B) {
-	for name, middleware := range map[string]func(*testing.B) func(http.Handler) http.Handler{
-		"none": func(*testing.B) func(http.Handler) http.Handler {
-			return func(h http.Handler) http.Handler { return h }
-		},
-		"sampled": func(b *testing.B) func(http.Handler) http.Handler {
-			return startBenchmark(b, 1).HTTP(telemetry.HTTPOptions{})
-		},
-		"unsampled": func(b *testing.B) func(http.Handler) http.Handler {
-			return startBenchmark(b, 0).HTTP(telemetry.HTTPOptions{})
-		},
-		"quiet": func(b *testing.B) func(http.Handler) http.Handler {
-			return startBenchmark(b, 1).HTTP(telemetry.HTTPOptions{Quiet: func(*http.Request) bool { return true }})
-		},
+	quiet := telemetry.HTTPOptions{Quiet: func(*http.Request) bool { return true }}
+	for _, bench := range []struct {
+		name    string
+		ratio   float64
+		options telemetry.HTTPOptions
+	}{
+		{"sampled", 1, telemetry.HTTPOptions{}},
+		{"unsampled", 0, telemetry.HTTPOptions{}},
+		{"quiet", 1, quiet},
 	} {
-		b.Run(name, func(b *testing.B) {
-			router := chi.NewRouter()
-			router.Use(middleware(b))
-			router.Get("/api/v1/drifts/{id}", ok)
-			r := httptest.NewRequest(http.MethodGet, "/api/v1/drifts/0af76519-16cd-43dd-8448-eb211c80319c", nil)
-			r.Header.Set("User-Agent", "bench/1.0")
-			b.ReportAllocs()
-			for b.Loop() {
-				router.ServeHTTP(discard{http.Header{}}, r)
-			}
+		b.Run(bench.name, func(b *testing.B) {
+			benchmarkHTTP(b, startBenchmark(b, bench.ratio).HTTP(bench.options))
 		})
+	}
+	b.Run("none", func(b *testing.B) {
+		benchmarkHTTP(b, func(next http.Handler) http.Handler { return next })
+	})
+}
+
+func benchmarkHTTP(b *testing.B, middleware func(http.Handler) http.Handler) {
+	b.Helper()
+	router := chi.NewRouter()
+	router.Use(middleware)
+	router.Get("/api/v1/drifts/{id}", ok)
+	r := httptest.NewRequest(http.MethodGet, "/api/v1/drifts/0af76519-16cd-43dd-8448-eb211c80319c", nil)
+	r.Header.Set("User-Agent", "bench/1.0")
+	b.ReportAllocs()
+	for b.Loop() {
+		router.ServeHTTP(discard{http.Header{}}, r)
 	}
 }
 

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"log/slog"
+	"slices"
 )
 
 // contextHandler adds attributes from the context to each record, at the top
@@ -51,7 +52,7 @@ func (h contextHandler) WithGroup(name string) slog.Handler {
 func (h contextHandler) with(step func(slog.Handler) slog.Handler, root slog.Handler) slog.Handler {
 	h.Handler, h.root = step(h.Handler), root
 	if root != nil {
-		h.path = append(h.path[:len(h.path):len(h.path)], step)
+		h.path = append(slices.Clip(h.path), step)
 	}
 	return h
 }

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"log/slog"
+	"slices"
 
 	"github.com/getsentry/sentry-go"
 )
@@ -24,7 +25,7 @@ func (h crumbHandler) Handle(ctx context.Context, r slog.Record) error {
 }
 
 func (h crumbHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	h.attrs = h.attrs[:len(h.attrs):len(h.attrs)]
+	h.attrs = slices.Clip(h.attrs)
 	for _, a := range attrs {
 		h.attrs = append(h.attrs, slog.Attr{Key: h.prefix + a.Key, Value: a.Value})
 	}

@@ -21,7 +21,7 @@ func TestDiagnostics(t *testing.T) {
 		if n := len(rec.Logs()); n != 3 {
 			t.Errorf("%d lines, want 3:\n%s", n, rec.Output())
 		}
-		time.Sleep(30 * time.Second)
+		<-time.After(30 * time.Second)
 		otel.Handle(errors.New("export failed"))
 		lines := rec.Logs()
 		if last := lines[len(lines)-1]; len(lines) != 4 || last["suppressed"] != 97.0 || last["level"] != "warn" || last["module"] != "telemetry" {

@@ -19,8 +19,8 @@ type idGenerator struct{}
 func (g idGenerator) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
 	id := requestFrom(ctx).takeWantedID()
 	for !id.IsValid() {
-		binary.NativeEndian.PutUint64(id[:8], rand.Uint64())
-		binary.NativeEndian.PutUint64(id[8:], rand.Uint64())
+		putRandom(id[:8])
+		putRandom(id[8:])
 	}
 	return id, g.NewSpanID(ctx, id)
 }
@@ -29,9 +29,13 @@ func (g idGenerator) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
 func (idGenerator) NewSpanID(context.Context, trace.TraceID) trace.SpanID {
 	var id trace.SpanID
 	for !id.IsValid() {
-		binary.NativeEndian.PutUint64(id[:], rand.Uint64())
+		putRandom(id[:])
 	}
 	return id
+}
+
+func putRandom(b []byte) {
+	binary.NativeEndian.PutUint64(b, rand.Uint64()) //nolint:gosec // an ID is unique, not secret
 }
 
 // parseTraceID accepts a UUID or 32 hexadecimal digits in either case; the

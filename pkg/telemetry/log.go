@@ -47,8 +47,8 @@ func newOutputs(cfg LogConfig, res *resource.Resource) ([]output, error) {
 	return outputs, nil
 }
 
-func newOutput(name string, w io.Writer, close func() error) output {
-	return output{name: name, writer: newAsyncWriter(w), close: close}
+func newOutput(name string, w io.Writer, end func() error) output {
+	return output{name: name, writer: newAsyncWriter(w), close: end}
 }
 
 // openLogFile fails now rather than silently at the first line.
@@ -56,7 +56,7 @@ func openLogFile(name string) (*lumberjack.Logger, error) {
 	if err := os.MkdirAll(filepath.Dir(name), 0o750); err != nil {
 		return nil, fmt.Errorf("make the log file's directory: %w", err)
 	}
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the log file: %w", err)
 	}

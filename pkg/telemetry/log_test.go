@@ -66,7 +66,7 @@ func TestLogger_Levels(t *testing.T) {
 
 func TestLogger_ContextAttributesStandOutsideGroups(t *testing.T) {
 	rec := telemetrytest.Start(t)
-	w := serve(rec, telemetry.HTTPOptions{}, httptest.NewRequest("GET", "/", nil), get("/", func(w http.ResponseWriter, r *http.Request) {
+	w := serve(rec, telemetry.HTTPOptions{}, httptest.NewRequest("GET", "/", nil), get("/", func(_ http.ResponseWriter, r *http.Request) {
 		telemetry.SetUser(r.Context(), "u-1", "", "")
 		rec.Logger().With("a", 1).WithGroup("g").With("b", 2).WithGroup("h").InfoContext(r.Context(), "deep", "c", 3)
 	}))

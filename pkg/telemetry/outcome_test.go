@@ -101,8 +101,8 @@ func TestHTTP_Panic(t *testing.T) {
 	t.Run("http.ErrAbortHandler_is_passed_on", func(t *testing.T) {
 		rec := telemetrytest.Start(t)
 		defer func() {
-			if v := recover(); v != http.ErrAbortHandler {
-				t.Errorf("recovered %v", v)
+			if err, _ := recover().(error); !errors.Is(err, http.ErrAbortHandler) {
+				t.Errorf("recovered %v", err)
 			}
 			if rec.Log("request")["error.code"] != nil {
 				t.Errorf("it was taken for an error: %v", rec.Log("request"))
@@ -181,7 +181,7 @@ func TestHTTP_SlowRequest(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				rec := telemetrytest.Start(t, func(c *telemetry.Config) { c.SlowRequest = 2 * time.Second })
 				serve(rec, telemetry.HTTPOptions{}, httptest.NewRequest("GET", "/", nil), get("/", func(w http.ResponseWriter, r *http.Request) {
-					time.Sleep(tc.takes)
+					<-time.After(tc.takes)
 					ok(w, r)
 				}))
 				line := rec.Log("request")

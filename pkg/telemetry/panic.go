@@ -22,8 +22,8 @@ func recovered(value any) error {
 	return &tracedError{error: panicError{value}, pcs: callers(1)}
 }
 
-// Recover, deferred at the start of a goroutine, reports a panic with its stack
-// and swallows it:
+// Recover reports a panic with its stack and swallows it, when deferred at the
+// start of a goroutine:
 //
 //	go func() {
 //		defer tel.Recover(ctx)

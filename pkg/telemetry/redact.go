@@ -3,6 +3,7 @@ package telemetry
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -49,8 +50,8 @@ type redactor struct {
 const maxKnownKeys = 4096
 
 func newRedactor(keys, patterns []string) (*redactor, error) {
-	r := &redactor{shapes: secretShapes[:len(secretShapes):len(secretShapes)]}
-	for _, term := range append(sensitiveTerms[:len(sensitiveTerms):len(sensitiveTerms)], keys...) {
+	r := &redactor{shapes: slices.Clip(secretShapes)}
+	for _, term := range slices.Concat(sensitiveTerms, keys) {
 		r.terms = append(r.terms, words(term))
 	}
 	for _, p := range patterns {

@@ -63,17 +63,16 @@ func recordError(span trace.Span, err error) {
 // outer ones only say on what way it came.
 func errorType(err error) string {
 	for {
-		if p, ok := err.(panicError); ok {
-			if _, isError := p.value.(error); !isError {
-				return "panic"
-			}
-		}
 		inner := errors.Unwrap(err)
 		if inner == nil {
-			return fmt.Sprintf("%T", err)
+			break
 		}
 		err = inner
 	}
+	if isPanic(err) {
+		return "panic" // with a value that is no error
+	}
+	return fmt.Sprintf("%T", err)
 }
 
 func isPanic(err error) bool {

@@ -12,7 +12,7 @@ import (
 )
 
 // share is the share of n trace IDs that the sampler takes.
-func share(s sdktrace.Sampler, ctx context.Context, n int, id func(int) trace.TraceID) float64 {
+func share(ctx context.Context, s sdktrace.Sampler, n int, id func(int) trace.TraceID) float64 {
 	taken := 0
 	for i := range n {
 		if s.ShouldSample(sdktrace.SamplingParameters{ParentContext: ctx, TraceID: id(i)}).Decision == sdktrace.RecordAndSample {
@@ -39,7 +39,7 @@ func TestEdgeSampler_Ratio(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, ratio := range []float64{0, 0.01, 0.1, 0.5, 0.9, 1} {
 				const n = 20_000
-				got := share(newEdgeSampler(ratio), t.Context(), n, id)
+				got := share(t.Context(), newEdgeSampler(ratio), n, id)
 				// Six standard deviations: one failure in 500 million runs.
 				if tolerance := 6 * math.Sqrt(ratio*(1-ratio)/n); math.Abs(got-ratio) > tolerance {
 					t.Errorf("ratio %g took %g", ratio, got)
@@ -49,7 +49,7 @@ func TestEdgeSampler_Ratio(t *testing.T) {
 	}
 
 	t.Run("the_SDKs_sampler_would_take_no_UUID", func(t *testing.T) {
-		if got := share(sdktrace.TraceIDRatioBased(0.4), t.Context(), 1000, ids["UUIDv4"]); got != 0 {
+		if got := share(t.Context(), sdktrace.TraceIDRatioBased(0.4), 1000, ids["UUIDv4"]); got != 0 {
 			t.Errorf("it took %g: our own is no longer needed for this", got)
 		}
 	})

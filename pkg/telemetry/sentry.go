@@ -56,10 +56,10 @@ func newSentryReporter(cfg SentryConfig, res *resource.Resource, r *redactor, ev
 		Release:     release,
 		Environment: environment,
 		ServerName:  resourceValue(res, semconv.ServiceInstanceIDKey),
-		// Errors only; traces have their own store. Nothing is collected
-		// automatically either: an event holds what event puts into it.
+		// Errors only; traces have their own store. Without the default
+		// integrations, and without a request on the scope, nothing is collected
+		// by itself: an event holds what the method event puts into it.
 		TracesSampleRate: 0,
-		SendDefaultPII:   false,
 		Integrations: func([]sentry.Integration) []sentry.Integration {
 			return []sentry.Integration{sentryotel.NewOtelIntegration()}
 		},
@@ -114,7 +114,7 @@ func (s *sentryReporter) event(err error, rep report) *sentry.Event {
 		Type:       kind,
 		Value:      s.redactor.text(err.Error()),
 		Stacktrace: sentryStack(stack),
-		Mechanism:  &sentry.Mechanism{Type: "generic", Handled: sentry.Pointer(!isPanic(err))},
+		Mechanism:  &sentry.Mechanism{Type: "generic", Handled: new(!isPanic(err))},
 	}}
 	return event
 }

@@ -121,7 +121,7 @@ func (r *Recorder) Records() []sdklog.Record { return r.records.all() }
 // Metrics is what a scrape gets now, in OpenMetrics, exemplars included.
 func (r *Recorder) Metrics() string {
 	r.t.Helper()
-	req := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+	req := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/metrics", nil)
 	req.Header.Set("Accept", "application/openmetrics-text; version=1.0.0")
 	w := httptest.NewRecorder()
 	r.MetricsHandler().ServeHTTP(w, req)
