@@ -35,8 +35,8 @@ func (c *Cluster) fetch(ctx context.Context, version int) (string, error) {
 	if err := errors.Join(os.RemoveAll(fresh), os.MkdirAll(fresh, 0o755)); err != nil {
 		return "", fmt.Errorf("make a folder for the programs: %w", err)
 	}
-	config := embedded.DefaultConfig().Version(release).Logger(io.Discard).Port(uint32(freePort())).
-		CachePath(filepath.Join(scratch, "cache")).RuntimePath(filepath.Join(scratch, "run")).BinariesPath(fresh)
+	config := embedded.DefaultConfig().Version(release).Logger(io.Discard).Port(uint32(freePort())). //nolint:gosec // a port fits
+														CachePath(filepath.Join(scratch, "cache")).RuntimePath(filepath.Join(scratch, "run")).BinariesPath(fresh)
 	if url := os.Getenv("POSTGRES_BINARIES_URL"); url != "" {
 		config = config.BinaryRepositoryURL(url)
 	}

@@ -88,6 +88,6 @@ func commandLine(pid int) string {
 		raw, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 		return strings.ReplaceAll(string(raw), "\x00", " ")
 	}
-	out, _ := exec.Command("ps", "-ww", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
+	out, _ := exec.CommandContext(context.Background(), "ps", "-ww", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
 	return string(out)
 }

@@ -38,7 +38,7 @@ func TestStart_after_a_crash(t *testing.T) {
 		if err := other.Start(); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { other.Process.Kill(); other.Wait() })
+		t.Cleanup(func() { _ = other.Process.Kill(); _ = other.Wait() })
 		writePID(t, c, other.Process.Pid)
 
 		c, n := start(t, dir)

@@ -237,7 +237,11 @@ func TestCluster(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer os.WriteFile(version, old, 0o600)
+		defer func() {
+			if err := os.WriteFile(version, old, 0o600); err != nil {
+				t.Error(err)
+			}
+		}()
 		if err := os.WriteFile(version, []byte("9.6\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}

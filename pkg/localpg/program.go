@@ -106,8 +106,8 @@ func (f finder) candidates() []string {
 	}
 	for i, dir := range dirs {
 		// A link on PATH leads to the folder that has the other programs too.
-		if real, err := filepath.EvalSymlinks(filepath.Join(dir, "initdb")); err == nil {
-			dirs[i] = filepath.Dir(real)
+		if target, err := filepath.EvalSymlinks(filepath.Join(dir, "initdb")); err == nil {
+			dirs[i] = filepath.Dir(target)
 		}
 	}
 	slices.Sort(dirs)

@@ -148,10 +148,10 @@ func TestCluster_fetch(t *testing.T) {
 	repository := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked = append(asked, r.URL.Path)
 		if strings.HasSuffix(r.URL.Path, ".sha256") {
-			w.Write([]byte(hex.EncodeToString(sum[:])))
+			_, _ = w.Write([]byte(hex.EncodeToString(sum[:])))
 			return
 		}
-		w.Write(jar)
+		_, _ = w.Write(jar)
 	}))
 	defer repository.Close()
 	t.Setenv("POSTGRES_BINARIES_URL", repository.URL)
@@ -183,9 +183,13 @@ func buildJar(t *testing.T, p programs) []byte {
 		if err := w.WriteHeader(&tar.Header{Name: "bin/" + name, Mode: 0o755, Size: int64(len(script))}); err != nil {
 			t.Fatal(err)
 		}
-		w.Write([]byte(script))
+		if _, err := w.Write([]byte(script)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	w.Close()
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
 	xz := exec.CommandContext(t.Context(), "xz", "-c")
 	xz.Stdin = &tarball
 	packed, err := xz.Output()
@@ -198,7 +202,9 @@ func buildJar(t *testing.T, p programs) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	entry.Write(packed)
+	if _, err := entry.Write(packed); err != nil {
+		t.Fatal(err)
+	}
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}

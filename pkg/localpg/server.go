@@ -26,6 +26,8 @@ const (
 	pollInterval = 20 * time.Millisecond
 	// leftoverPatience bounds the wait for the sessions of a killed server, which end when they notice.
 	leftoverPatience = 20 * time.Second
+	// abandonPatience bounds the stop of a server that did not come up.
+	abandonPatience = 5 * time.Second
 )
 
 // server is one run of the program.
@@ -91,7 +93,7 @@ func (c *Cluster) choosePort(mayMove bool) error {
 // could even connect to itself.
 func freePort() int {
 	for range 100 {
-		if port := 15000 + rand.IntN(17000); free(port) {
+		if port := 15000 + rand.IntN(17000); free(port) { //nolint:gosec // a port is no secret
 			return port
 		}
 	}
@@ -126,7 +128,7 @@ func (c *Cluster) run(ctx context.Context) (*server, error) {
 		return nil, fmt.Errorf("start PostgreSQL: %w", err)
 	}
 	if err := c.awaitAnswer(ctx, s, logPath); err != nil {
-		s.kill()
+		s.abandon()
 		return nil, err
 	}
 	return s, nil
@@ -175,19 +177,23 @@ func (s *server) kill() {
 	<-s.done
 }
 
+// abandon ends a server that did not come up, without leaving it to recover if that can be helped.
+func (s *server) abandon() {
+	_ = s.process.Signal(fastShutdown) // It fails only when the process has ended.
+	select {
+	case <-s.done:
+	case <-time.After(abandonPatience):
+		s.kill()
+	}
+}
+
 func (c *Cluster) awaitAnswer(ctx context.Context, s *server, logPath string) error {
-	recovering := false
 	for {
 		err := c.ping(ctx)
 		if err == nil {
 			return nil
 		}
-		switch e, _ := errors.AsType[*pgconn.PgError](err); {
-		case e == nil:
-		case e.Code == "57P03" && !recovering: // cannot_connect_now
-			recovering = true
-			defer c.slowly("PostgreSQL was not stopped cleanly: it recovers what was written …")()
-		case e.Code == "28P01": // invalid_password
+		if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == "28P01" { // invalid_password
 			return fmt.Errorf("the database in %s has another password than %s: remove both to start afresh", c.data(), filepath.Join(c.dir, "cluster.json"))
 		}
 		select {

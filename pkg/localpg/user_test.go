@@ -17,7 +17,11 @@ func TestStart_as_root_in_a_folder_only_root_enters(t *testing.T) {
 		t.Skip("SKIPPED: only root can try what root cannot share")
 	}
 	dir := filepath.Join(t.TempDir(), "private", "pg") // t.TempDir is open to its owner alone.
-	t.Cleanup(func() { Remove(dir) })
+	t.Cleanup(func() {
+		if err := Remove(dir); err != nil {
+			t.Error(err)
+		}
+	})
 	c, n := start(t, dir)
 	n.want(t, "cannot enter "+dir+": the data goes to "+elsewhere(dir))
 	execute(t, c, "create table kept as select 42 as answer")
@@ -103,7 +107,7 @@ func TestStart_dies_with_its_parent(t *testing.T) {
 	if err := parent.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	parent.Wait()
+	_ = parent.Wait()          // It was killed.
 	for runsIn(server, data) { // The test's own deadline bounds it.
 		if err := pause(t.Context(), pollInterval); err != nil {
 			t.Fatal(err)

@@ -159,4 +159,6 @@ func statusOf(s *tracepb.Status) Status {
 	}
 }
 
-func timeOf(nanos uint64) time.Time { return time.Unix(0, int64(nanos)).UTC() }
+func timeOf(nanos uint64) time.Time {
+	return time.Unix(0, int64(nanos)).UTC() //nolint:gosec // it fits until the year 2262
+}

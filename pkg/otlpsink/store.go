@@ -175,7 +175,7 @@ func (s *Store) WaitFor(ctx context.Context, condition func(*Store) bool) error 
 }
 
 // copy is the trace in its promised order, apart from the store's own.
-func (t *Trace) copy() Trace {
+func (t Trace) copy() Trace {
 	c := Trace{ID: t.ID, Spans: slices.Clone(t.Spans), Logs: slices.Clone(t.Logs)}
 	slices.SortStableFunc(c.Spans, func(a, b Span) int { return a.Start.Compare(b.Start) })
 	slices.SortStableFunc(c.Logs, byTime)

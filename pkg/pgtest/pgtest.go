@@ -168,7 +168,7 @@ func startCluster(ctx context.Context, say func(...any)) (dir string, c *localpg
 		return "", nil, fmt.Errorf("make a folder for PostgreSQL: %w", err)
 	}
 	// As root the server runs as another user, who must be able to enter.
-	if err := os.Chmod(parent, 0o755); err != nil {
+	if err := os.Chmod(parent, 0o755); err != nil { //nolint:gosec // see above; what is secret in it has modes of its own
 		return "", nil, fmt.Errorf("make a folder for PostgreSQL: %w", err)
 	}
 	dir = filepath.Join(parent, "postgres")

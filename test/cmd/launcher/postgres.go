@@ -34,7 +34,7 @@ func (a app) withPostgres(args []string) error {
 // execute runs the command in our process group, so that Ctrl-C reaches it from the terminal, and waits for its end. A
 // signal that reached us alone is passed on.
 func (a app) execute(args []string, dsn string) error {
-	cmd := exec.CommandContext(a.ctx, args[0], args[1:]...)
+	cmd := exec.CommandContext(a.ctx, args[0], args[1:]...) //nolint:gosec // to run what it is given is what it is for
 	cmd.Env = append(os.Environ(), "TEST_DATABASE_URL="+dsn)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }

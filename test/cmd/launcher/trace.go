@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/driftsentry/driftsentry/test/internal/pair"
 )
@@ -46,14 +47,17 @@ func (a app) trace(args []string) error {
 	return err
 }
 
+// desk is the launcher, which may wait for a trace before it answers.
+var desk = http.Client{Timeout: time.Minute}
+
 // ask gets a text from the running launcher.
 func (a app) ask(info pair.Info, path string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(a.ctx, http.MethodGet, info.TraceURL+path, http.NoBody)
+	req, err := http.NewRequestWithContext(a.ctx, http.MethodGet, info.TraceURL+path, http.NoBody) //nolint:gosec // our own launcher wrote the address
 	if err != nil {
 		return nil, fmt.Errorf("ask the launcher: %w", err)
 	}
 	req.Header.Set("Authorization", "Bearer "+info.Token)
-	res, err := http.DefaultClient.Do(req)
+	res, err := desk.Do(req) //nolint:gosec // see above
 	if err != nil {
 		return nil, fmt.Errorf("%w (%w)", pair.ErrNotRunning, err)
 	}

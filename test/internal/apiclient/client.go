@@ -36,8 +36,8 @@ type Session struct {
 	ExpiresIn    int    `json:"expiresIn"` // seconds
 }
 
-// timeout bounds one exchange; the API's own REQUEST_TIMEOUT is 30 s.
-const timeout = time.Minute
+// exchange is bounded: the API's own REQUEST_TIMEOUT is 30 s.
+var exchange = http.Client{Timeout: time.Minute}
 
 // SignIn opens a session.
 func (c Client) SignIn(ctx context.Context, email, password string) (Session, error) {
@@ -63,8 +63,6 @@ func (c Client) Post(ctx context.Context, path string, body, data any, headers .
 			return fmt.Errorf("encode the request: %w", err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.Base+path, bytes.NewReader(raw))
 	if err != nil {
 		return fmt.Errorf("make the request: %w", err)
@@ -76,7 +74,7 @@ func (c Client) Post(ctx context.Context, path string, body, data any, headers .
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := exchange.Do(req)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ func TestClient_Post(t *testing.T) {
 			body, _ = io.ReadAll(r.Body)
 			w.Header().Set("X-Correlation-ID", "abc")
 			w.WriteHeader(status)
-			io.WriteString(w, text)
+			_, _ = io.WriteString(w, text)
 		}))
 		t.Cleanup(server.Close)
 		return Client{Base: server.URL, Token: "tok"}

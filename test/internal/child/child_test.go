@@ -17,12 +17,12 @@ func start(t *testing.T, script string) *Process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) })
+	t.Cleanup(func() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) })
 	buf := make([]byte, len("ready\n"))
 	if _, err := io.ReadFull(r, buf); err != nil || string(buf) != "ready\n" {
 		t.Fatalf("the script says %q, %v", buf, err)
 	}
-	go io.Copy(io.Discard, r)
+	go func() { _, _ = io.Copy(io.Discard, r) }()
 	return p
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -106,7 +107,7 @@ const maxLine = 64 << 10
 // Write implements io.Writer. A line without its end waits for it.
 func (s *Source) Write(p []byte) (int, error) {
 	var out bytes.Buffer
-	rest := append(s.partial, p...)
+	rest := slices.Concat(s.partial, p)
 	for {
 		line, after, whole := bytes.Cut(rest, []byte("\n"))
 		if !whole && len(line) < maxLine {

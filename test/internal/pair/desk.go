@@ -80,7 +80,7 @@ func (r *run) receiveTelemetry(ctx context.Context) error {
 // desk answers with traces as text, and waits so long for one that is asked for. The token keeps other users of the machine, and web pages, out.
 func desk(store *otlpsink.Store, token string, patience time.Duration) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /traces", func(w http.ResponseWriter, r *http.Request) { listTraces(w, store) })
+	mux.HandleFunc("GET /traces", func(w http.ResponseWriter, _ *http.Request) { listTraces(w, store) })
 	mux.HandleFunc("GET /traces/{id}", func(w http.ResponseWriter, r *http.Request) { showTrace(w, r, store, patience) })
 	want := []byte("Bearer " + token)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -29,7 +29,7 @@ func TestRun_nextSteps(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		asked = append(asked, strings.TrimSpace(r.Method+" "+r.URL.String()+" "+r.Header.Get("Authorization")+" "+strings.TrimSpace(string(body))))
-		io.WriteString(w, `{"success":true,"data":{"accessToken":"eyJ.a-b_c","refreshToken":"dsr_x","expiresIn":900}}`)
+		_, _ = io.WriteString(w, `{"success":true,"data":{"accessToken":"eyJ.a-b_c","refreshToken":"dsr_x","expiresIn":900}}`)
 	}))
 	t.Cleanup(server.Close)
 	address, err := url.Parse(server.URL)

@@ -28,7 +28,7 @@ func script(t *testing.T, name, text string) *child.Process {
 	if _, err := io.ReadFull(r, make([]byte, len("ready\n"))); err != nil {
 		t.Fatal(err)
 	}
-	go io.Copy(io.Discard, r)
+	go func() { _, _ = io.Copy(io.Discard, r) }()
 	return p
 }
 

@@ -136,6 +136,9 @@ func (r *run) startServices(ctx context.Context) error {
 	return nil
 }
 
+// probe gives a service that hangs another chance.
+var probe = http.Client{Timeout: 5 * time.Second}
+
 // awaitReady asks the service until it says that it is ready.
 func (r *run) awaitReady(ctx context.Context, s *child.Process, url string) error {
 	defer r.Console.Slowly("Waiting for %s to be ready …", s.Name())()
@@ -160,7 +163,7 @@ func ready(ctx context.Context, url string) bool {
 	if err != nil {
 		return false
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := probe.Do(req)
 	if err != nil {
 		return false
 	}

@@ -92,9 +92,10 @@ func (w *Watcher) Run(ctx context.Context) error {
 	w.pause = firstPause
 	for {
 		err := w.connect(ctx)
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // whatever broke off did so because it was told to
+		}
 		switch {
-		case ctx.Err() != nil:
-			return nil
 		case errors.Is(err, ErrSignIn):
 			return err
 		case unauthorized(err):
@@ -121,7 +122,7 @@ func (w *Watcher) nextPause(err error) time.Duration {
 	}
 	pause := w.pause
 	w.pause = min(2*w.pause, lastPause)
-	return pause/2 + rand.N(pause) // Clients that were thrown out together do not come back together.
+	return pause/2 + rand.N(pause) //nolint:gosec // no secret; clients that were thrown out together do not come back together
 }
 
 func unauthorized(err error) bool {
@@ -138,6 +139,7 @@ func (w *Watcher) connect(ctx context.Context) error {
 		return err
 	}
 	heard := make(chan struct{}, 1)
+	//nolint:bodyclose // after the upgrade it is the socket, and a refusal's is read and closed by the library
 	conn, res, err := websocket.Dial(ctx, w.SocketURL, &websocket.DialOptions{
 		Subprotocols: []string{subprotocol},
 		HTTPHeader:   http.Header{"Authorization": {"Bearer " + w.session.AccessToken}},
@@ -152,7 +154,7 @@ func (w *Watcher) connect(ctx context.Context) error {
 		}
 		return fmt.Errorf("no connection: %w", err)
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }() // After a regular end there is nothing to close.
 	conn.SetReadLimit(maxFrame)
 	return w.follow(ctx, conn, heard)
 }

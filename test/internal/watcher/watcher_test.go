@@ -77,7 +77,7 @@ func (s *service) socket(w http.ResponseWriter, r *http.Request) {
 		s.t.Error(err)
 		return
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }()
 	if conn.Subprotocol() != subprotocol {
 		s.t.Errorf("subprotocol %q", conn.Subprotocol())
 	}
@@ -152,7 +152,7 @@ func TestWatcher_follows(t *testing.T) {
 func TestWatcher_comes_back(t *testing.T) {
 	t.Run("with its cursor, and drops what came twice", func(t *testing.T) {
 		s := newService(t,
-			func(c *socket) { c.welcome(); c.event(11); c.conn.CloseNow() },
+			func(c *socket) { c.welcome(); c.event(11); _ = c.conn.CloseNow() },
 			func(c *socket) {
 				if r := c.welcome(); r.After != "e:11" {
 					t.Errorf("came back with %q, want e:11", r.After)
