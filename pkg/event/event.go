@@ -135,7 +135,7 @@ type Counts struct {
 }
 
 // Time prints as RFC 3339 in UTC with milliseconds, as everything that leaves the services does.
-type Time time.Time
+type Time time.Time //nolint:recvcheck // Encoding takes the value and decoding the pointer, as time.Time itself does.
 
 const timeFormat = "2006-01-02T15:04:05.000Z07:00"
 
