@@ -3,10 +3,12 @@
 MODULES  := pkg services/api services/realtime test
 PACKAGES := $(MODULES:%=./%/...)
 LAUNCHER := .run/bin/launcher
-TOOLS    := $(CURDIR)/.run/tools
+TOOLS    := .run/tools
+# It closes with how many tests ran, which failed and which were skipped, and why.
+GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch trace test test-long lint fmt vuln build bench clean $(LAUNCHER)
+.PHONY: help run watch trace test test-long lint fmt vuln build bench clean compiler $(LAUNCHER)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,23 +23,23 @@ watch: $(LAUNCHER) ## sign in as the viewer and print events as they come, while
 trace: $(LAUNCHER) ## print a trace as a tree: make trace ID=<trace id>; without ID, list the newest
 	@exec $(LAUNCHER) trace $(ID)
 
-test: $(LAUNCHER) ## run every test under the race detector, on a real PostgreSQL
-	@exec $(LAUNCHER) with-postgres -- go test -race -timeout 20m $(ARGS) $(PACKAGES)
+test: compiler $(LAUNCHER) $(TOOLS)/gotestsum ## run every test under the race detector, on a real PostgreSQL
+	@exec $(LAUNCHER) with-postgres -- $(GOTEST) -race -timeout 20m $(ARGS) $(PACKAGES)
 
-test-long: $(LAUNCHER) ## the same with the long tests, in random order and nothing cached
-	@exec $(LAUNCHER) with-postgres -- go test -race -tags long -shuffle on -count 1 -timeout 60m $(ARGS) $(PACKAGES)
+test-long: compiler $(LAUNCHER) $(TOOLS)/gotestsum ## the same with the long tests, in random order and nothing cached
+	@exec $(LAUNCHER) with-postgres -- $(GOTEST) -race -tags long -shuffle on -count 1 -timeout 60m $(ARGS) $(PACKAGES)
 
 bench: $(LAUNCHER) ## run every benchmark: make bench ARGS='-bench Ingest -count 10'
 	@exec $(LAUNCHER) with-postgres -- go test -run '^$$' -bench . -benchmem -timeout 60m $(ARGS) $(PACKAGES)
 
 lint: $(TOOLS)/golangci-lint ## vet and lint every module, and see that the files are formatted
-	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && GOWORK=off $(TOOLS)/golangci-lint run ./...) || exit 1; done
+	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run ./...) || exit 1; done
 
 fmt: $(TOOLS)/golangci-lint ## format the Go files
-	@for m in $(MODULES); do (cd $$m && GOWORK=off $(TOOLS)/golangci-lint fmt ./...) || exit 1; done
+	@for m in $(MODULES); do (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" fmt ./...) || exit 1; done
 
 vuln: $(TOOLS)/govulncheck ## look for known vulnerabilities in what we depend on
-	@for m in $(MODULES); do echo "vuln $$m"; (cd $$m && GOWORK=off $(TOOLS)/govulncheck ./...) || exit 1; done
+	@for m in $(MODULES); do echo "vuln $$m"; (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/govulncheck" ./...) || exit 1; done
 
 build: ## build the services into bin/, and each module alone, as whoever takes one of them would
 	go build -trimpath -o bin/ ./services/api/cmd/api ./services/realtime/cmd/realtime
@@ -47,14 +49,20 @@ clean: $(LAUNCHER) ## remove what was built and what `make run` has kept: its da
 	@$(LAUNCHER) clean
 	rm -rf bin
 
+compiler:
+	@command -v "$$(go env CC)" >/dev/null || { echo "The race detector needs a C compiler: apt-get install gcc libc6-dev (macOS: xcode-select --install)"; exit 1; }
+
 # Go knows better than make what is out of date. No version is stamped: git refuses a checkout of another user.
 $(LAUNCHER):
 	@mkdir -p .run/bin
 	@go build -buildvcs=false -o $@ ./test/cmd/launcher
 
-# All tools at the versions of tools/go.mod.
+# The tools, at the versions of tools/go.mod. Each is a module's program there; the first build takes a while.
+golangci-lint := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+govulncheck   := golang.org/x/vuln/cmd/govulncheck
+gotestsum     := gotest.tools/gotestsum
+
 $(TOOLS)/%: tools/go.mod
-	@echo "Building the tools of tools/go.mod; the first time, this takes minutes …"
+	@echo "Building $* …"
 	@mkdir -p $(TOOLS)
-	@cd tools && GOWORK=off go build -o $(TOOLS)/ tool
-	@touch $@
+	@cd tools && GOWORK=off go build -o "$(CURDIR)/$@" $($*)
