@@ -63,7 +63,7 @@ type Error struct {
 	Kind       Kind
 	Message    string
 	Fields     []Field
-	RetryAfter time.Duration // for RateLimited and Unavailable; zero lets the edge choose
+	RetryAfter time.Duration // when to try again; zero lets the edge choose for RateLimited and Unavailable
 	Err        error
 }
 

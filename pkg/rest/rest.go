@@ -3,6 +3,7 @@
 package rest
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -125,18 +126,21 @@ func Raw(w http.ResponseWriter, status int, body []byte) {
 // How long a client is asked to wait when the fault does not say.
 const defaultRetryAfter = 2 * time.Second
 
+// Fault is what err means for the request of this context. The server ended the context, not the client, when the
+// deadline passed; and a client that is gone explains every other failure of the same moment.
+func Fault(ctx context.Context, err error) *fault.Error {
+	f := fault.From(err)
+	if f.Kind == fault.Internal && ctx.Err() != nil {
+		return fault.From(ctx.Err())
+	}
+	return f
+}
+
 // Error answers with the error envelope, and tells telemetry, which writes the one log line of the request and sends
 // what is unexpected to Sentry.
 func Error(w http.ResponseWriter, r *http.Request, err error) {
-	f := fault.From(err)
-	// The server ended the context, not the client, when the deadline passed; and a client that is gone explains
-	// every other failure of the same moment.
-	if f.Kind != fault.Internal || r.Context().Err() == nil {
-		telemetry.SetError(r.Context(), f.Kind.Code(), err, f.Kind == fault.Internal)
-	} else {
-		f = fault.From(r.Context().Err())
-		telemetry.SetError(r.Context(), f.Kind.Code(), err, false)
-	}
+	f := Fault(r.Context(), err)
+	telemetry.SetError(r.Context(), f.Kind.Code(), err, f.Kind == fault.Internal)
 	if retry := retryAfter(f); retry > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int((retry+time.Second-1)/time.Second)))
 	}
@@ -155,13 +159,10 @@ func Error(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func retryAfter(f *fault.Error) time.Duration {
-	if f.Kind != fault.Unavailable && f.Kind != fault.RateLimited {
-		return 0
+	if f.RetryAfter == 0 && (f.Kind == fault.Unavailable || f.Kind == fault.RateLimited) {
+		return defaultRetryAfter
 	}
-	if f.RetryAfter > 0 {
-		return f.RetryAfter
-	}
-	return defaultRetryAfter
+	return f.RetryAfter
 }
 
 // NotFound answers for a path without a route.

@@ -1,0 +1,153 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/rest"
+	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+)
+
+// decode reads a request that has a body and no query.
+func decode(w http.ResponseWriter, r *http.Request, v any) error {
+	if err := newQuery(r).err(); err != nil {
+		return err
+	}
+	return rest.Decode(w, r, v)
+}
+
+// optional is a property that may be absent, but not null.
+type optional[T any] struct{ value *T }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (o *optional[T]) UnmarshalJSON(data []byte) error {
+	if bytes.Equal(data, []byte("null")) {
+		return errors.New("null is not a value here; leave the property out")
+	}
+	o.value = new(T)
+	return json.Unmarshal(data, o.value)
+}
+
+type tokensBody struct {
+	AccessToken  string    `json:"accessToken"`
+	RefreshToken string    `json:"refreshToken"`
+	ExpiresIn    int       `json:"expiresIn"`
+	User         *selfBody `json:"user,omitempty"`
+}
+
+type selfBody struct {
+	ID    uuid.UUID     `json:"id"`
+	Email string        `json:"email"`
+	Name  string        `json:"name"`
+	Role  identity.Role `json:"role"`
+}
+
+func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
+	var body struct {
+		Email    string `json:"email"`
+		Password string `json:"password"`
+	}
+	if err := decode(w, r, &body); err != nil {
+		return err
+	}
+	if err := s.limits.login(r, body.Email); err != nil {
+		return err
+	}
+	tokens, user, err := s.identity.Login(r.Context(), body.Email, body.Password)
+	if err != nil {
+		return err
+	}
+	s.limits.loggedIn(body.Email)
+	return rest.OK(w, tokensBody{
+		tokens.Access, tokens.Refresh, tokens.ExpiresIn, &selfBody{user.ID, user.Email, user.Name, user.Role},
+	})
+}
+
+type refreshBody struct {
+	RefreshToken string `json:"refreshToken"`
+}
+
+func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
+	var body refreshBody
+	if err := decode(w, r, &body); err != nil {
+		return err
+	}
+	tokens, err := s.identity.Refresh(r.Context(), body.RefreshToken)
+	if err != nil {
+		return err
+	}
+	return rest.OK(w, tokensBody{AccessToken: tokens.Access, RefreshToken: tokens.Refresh, ExpiresIn: tokens.ExpiresIn})
+}
+
+func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
+	var body refreshBody
+	if err := decode(w, r, &body); err != nil {
+		return err
+	}
+	if err := s.identity.Logout(r.Context(), body.RefreshToken); err != nil {
+		return err
+	}
+	return rest.OK(w, nil)
+}
+
+// changePassword takes a setup token, from a stranger, or the current password, from a user.
+func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
+	var body struct {
+		Token           optional[string] `json:"token"`
+		CurrentPassword optional[string] `json:"currentPassword"`
+		NewPassword     string           `json:"newPassword"`
+	}
+	if err := decode(w, r, &body); err != nil {
+		return err
+	}
+	setup, current := body.Token.value, body.CurrentPassword.value
+	switch {
+	case (setup == nil) == (current == nil):
+		return fault.New(fault.Invalid, "either a setup token or the current password is needed")
+	case setup != nil:
+		if err := s.limits.login(r, ""); err != nil {
+			return err
+		}
+		if err := s.identity.SetupPassword(r.Context(), *setup, body.NewPassword); err != nil {
+			return err
+		}
+	default:
+		p, err := s.authenticate(w, r)
+		if err != nil {
+			return err
+		}
+		if p.IsKey() {
+			return fault.New(fault.Forbidden, "an API key has no password")
+		}
+		if err := s.limits.login(r, p.Email); err != nil {
+			return err
+		}
+		if err := s.identity.ChangePassword(r.Context(), p, *current, body.NewPassword); err != nil {
+			return err
+		}
+		s.limits.loggedIn(p.Email)
+	}
+	return rest.OK(w, nil)
+}
+
+func (s *Server) me(w http.ResponseWriter, r *http.Request) error {
+	if err := newQuery(r).err(); err != nil {
+		return err
+	}
+	state, err := s.identity.Me(r.Context(), caller(r))
+	if err != nil {
+		return err
+	}
+	return rest.OK(w, map[string]any{
+		"user":    newUserBody(state.User),
+		"account": map[string]any{"id": state.Account.ID, "name": state.Account.Name},
+		"session": map[string]any{
+			"id": state.ID, "createdAt": rest.Time(state.CreatedAt), "expiresAt": rest.Time(state.ExpiresAt),
+		},
+	})
+}

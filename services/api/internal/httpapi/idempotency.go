@@ -1,0 +1,159 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"hash"
+	"io"
+	"net/http"
+	"regexp"
+	"time"
+
+	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/rest"
+	"github.com/driftsentry/driftsentry/services/api/internal/idempotency"
+	"github.com/driftsentry/driftsentry/services/api/internal/plan"
+)
+
+var (
+	idempotencyKey = regexp.MustCompile(`^[\x21-\x7e]{1,255}$`)
+
+	errOtherRequest = fault.New(fault.Conflict, "this Idempotency-Key was used for another request")
+)
+
+// once gives a repeated request the first answer. The request's hash is known when its body has been read, by the handler
+// or to compare, so a body is never kept in memory for it.
+func (s *Server) once(handler rest.Handler) rest.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		sent := r.Header.Values("Idempotency-Key")
+		if len(sent) == 0 {
+			return handler(w, r)
+		}
+		if len(sent) > 1 || !idempotencyKey.MatchString(sent[0]) {
+			return fault.InvalidField("Idempotency-Key", "must be one value of 1 to 255 printable ASCII characters without spaces")
+		}
+		p := caller(r)
+		attempt, kept, err := s.options.Idempotency.Begin(r.Context(), idempotency.Key{Account: p.AccountID, Principal: p.ID(), Key: sent[0]})
+		if err != nil {
+			return err
+		}
+		request := newHashed(r)
+		if kept != nil {
+			return replay(w, request, kept)
+		}
+		return s.attempt(w, r, request, attempt, handler)
+	}
+}
+
+// replay answers as the first time.
+func replay(w http.ResponseWriter, request *hashed, kept *idempotency.Kept) error {
+	if err := request.drain(); err != nil {
+		return err
+	}
+	if !bytes.Equal(request.Sum(nil), kept.RequestHash) {
+		return errOtherRequest
+	}
+	w.Header().Set("Idempotent-Replayed", "true")
+	if kept.Answer.Refusal != nil {
+		return kept.Answer.Refusal
+	}
+	rest.Raw(w, kept.Answer.Status, kept.Answer.Body)
+	return nil
+}
+
+// How long an answer may take to be kept.
+const keepTimeout = 5 * time.Second
+
+// attempt runs the handler, keeps its answer when it is final, and only then gives it: whoever has it can repeat the
+// request.
+func (s *Server) attempt(w http.ResponseWriter, r *http.Request, request *hashed, attempt *idempotency.Attempt, handler rest.Handler) error {
+	settled := false
+	defer func() {
+		if !settled { // the handler panicked
+			s.settle(r, request, attempt, nil)
+		}
+	}()
+	buffered := &recorder{ResponseWriter: w, status: http.StatusOK}
+	err := handler(buffered, r)
+	settled = true
+	if err != nil {
+		var answer *idempotency.Answer
+		if f := rest.Fault(r.Context(), err); keepable(f.Kind) {
+			answer = &idempotency.Answer{Status: rest.Status(f.Kind), Refusal: f}
+		}
+		s.settle(r, request, attempt, answer)
+		return err
+	}
+	s.settle(r, request, attempt, &idempotency.Answer{Status: buffered.status, Body: buffered.body.Bytes()})
+	rest.Raw(w, buffered.status, buffered.body.Bytes())
+	return nil
+}
+
+// settle keeps the answer, or forgets the request when there is none to be kept. What was done is done: a failure to keep
+// its answer does not change it.
+func (s *Server) settle(r *http.Request, request *hashed, attempt *idempotency.Attempt, answer *idempotency.Answer) {
+	if answer != nil && request.drain() != nil {
+		answer = nil // Without its body, the request can't be told from another.
+	}
+	// Also for a client that went away.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), keepTimeout)
+	defer cancel()
+	var err error
+	if answer != nil {
+		err = attempt.Finish(ctx, request.Sum(nil), *answer)
+	} else {
+		err = attempt.Abandon(ctx)
+	}
+	if err != nil {
+		s.log.WarnContext(ctx, "the answer was not kept for its Idempotency-Key", "error.message", err.Error())
+	}
+}
+
+// keepable reports whether a refusal is the same when the same is asked again at once. What depends on headers, on the
+// time or on our state of health is not.
+func keepable(kind fault.Kind) bool {
+	return kind == fault.Invalid || kind == fault.NotFound || kind == fault.Conflict
+}
+
+// hashed computes a request's hash while its body is read: of method, URL and body.
+type hashed struct {
+	hash.Hash
+	body io.Reader
+}
+
+// newHashed puts itself in the place of the request's body.
+func newHashed(r *http.Request) *hashed {
+	h := &hashed{Hash: sha256.New()}
+	fmt.Fprintf(h, "%s %s\n", r.Method, r.URL.RequestURI())
+	h.body = io.TeeReader(r.Body, h)
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{h.body, r.Body}
+	return h
+}
+
+// drain reads what is left of the body.
+func (h *hashed) drain() error {
+	n, err := io.Copy(io.Discard, io.LimitReader(h.body, plan.DefaultMaxBytes+1))
+	if err != nil {
+		return rest.BodyError(err)
+	}
+	if n > plan.DefaultMaxBytes {
+		return fault.Newf(fault.TooLarge, "the body is longer than %d bytes", plan.DefaultMaxBytes)
+	}
+	return nil
+}
+
+// recorder holds a handler's answer back.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	body   bytes.Buffer
+}
+
+func (r *recorder) WriteHeader(status int) { r.status = status }
+
+func (r *recorder) Write(p []byte) (int, error) { return r.body.Write(p) }

@@ -1,0 +1,125 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/rest"
+	"github.com/driftsentry/driftsentry/pkg/telemetry"
+	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+)
+
+// call is what is known of who makes a request: at first what its credential says, later what the database does.
+type call struct {
+	credential identity.Credential
+	refused    error // why the credential is not one; nil when it is
+	principal  identity.Principal
+}
+
+type callKey struct{}
+
+func callOf(r *http.Request) *call {
+	c, _ := r.Context().Value(callKey{}).(*call)
+	return c
+}
+
+// known reports whether the caller has a credential of ours.
+func (c *call) known() bool { return c.refused == nil }
+
+var errNoCredential = fault.New(fault.Unauthenticated, "sign in: the Authorization header has no bearer token")
+
+// recognise tells who calls, before the request has a span and without I/O, so that a known caller's trace is continued
+// and a stranger's is not.
+func (s *Server) recognise(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &call{refused: errNoCredential}
+		if bearer, ok := bearerToken(r); ok {
+			c.credential, c.refused = s.identity.Recognise(bearer)
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callKey{}, c)))
+	})
+}
+
+func bearerToken(r *http.Request) (string, bool) {
+	scheme, value, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.TrimSpace(value), ok && strings.EqualFold(scheme, "Bearer")
+}
+
+// authenticate gives the principal, as the database knows it.
+func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) (identity.Principal, error) {
+	c := callOf(r)
+	p, err := identity.Principal{}, c.refused
+	if err == nil {
+		p, err = s.identity.Authenticate(r.Context(), c.credential)
+	}
+	if fault.Is(err, fault.Unauthenticated) {
+		// RFC 6750, section 3.
+		challenge := "Bearer"
+		if r.Header.Get("Authorization") != "" {
+			challenge = `Bearer error="invalid_token"`
+		}
+		w.Header().Set("WWW-Authenticate", challenge)
+	}
+	if err != nil {
+		return p, err
+	}
+	c.principal = p
+	role := string(p.Role)
+	if p.IsKey() {
+		role = "api_key"
+	}
+	telemetry.SetUser(r.Context(), p.ID().String(), p.AccountID.String(), role)
+	trace.SpanFromContext(r.Context()).SetAttributes(attribute.String("driftsentry.account.id", p.AccountID.String()))
+	return p, nil
+}
+
+// allows says why a principal may not call a route; nil when it may.
+func (a access) allows(p identity.Principal) error {
+	switch {
+	case p.IsKey() && !a.keys:
+		return fault.New(fault.Forbidden, "an API key may only send plans and report drifts")
+	case !p.IsKey() && !p.Role.AtLeast(a.role):
+		return fault.Newf(fault.Forbidden, "this needs the role %s", a.role)
+	}
+	return nil
+}
+
+// endpoint is a route with all that stands before its handler.
+func (s *Server) endpoint(rt route) http.Handler {
+	handler := rt.handler
+	if rt.method == http.MethodPost && !rt.access.open {
+		handler = s.once(handler)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := s.admit(w, r, rt, handler); err != nil {
+			rest.Error(w, r, err)
+			s.remember(r, err)
+		}
+	})
+}
+
+// admit lets a request through to its handler, or says why not.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request, rt route, handler rest.Handler) error {
+	if rt.access.open {
+		if err := s.limits.stranger(r); err != nil {
+			return err
+		}
+		return handler(w, r)
+	}
+	p, err := s.authenticate(w, r)
+	if err != nil {
+		return err
+	}
+	if err := s.limits.principal(p); err != nil {
+		return err
+	}
+	if err := rt.access.allows(p); err != nil {
+		return err
+	}
+	return handler(w, r.WithContext(identity.WithPrincipal(r.Context(), p)))
+}

@@ -1,0 +1,88 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/pkg/rest"
+	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+)
+
+type userBody struct {
+	ID          uuid.UUID     `json:"id"`
+	Email       string        `json:"email"`
+	Name        string        `json:"name"`
+	Role        identity.Role `json:"role"`
+	IsActive    bool          `json:"isActive"`
+	CreatedAt   rest.Time     `json:"createdAt"`
+	LastLoginAt *rest.Time    `json:"lastLoginAt"`
+}
+
+func newUserBody(u identity.User) userBody {
+	return userBody{u.ID, u.Email, u.Name, u.Role, u.IsActive, rest.Time(u.CreatedAt), rest.TimePtr(u.LastLoginAt)}
+}
+
+// writePage writes a page of items in the shape that body gives them.
+func writePage[T, B any](w http.ResponseWriter, items []T, body func(T) B, total int, page drift.Page) error {
+	bodies := make([]B, len(items))
+	for i, item := range items {
+		bodies[i] = body(item)
+	}
+	return rest.OK(w, rest.NewPage(bodies, total, page.Number, page.Size))
+}
+
+func (s *Server) listUsers(w http.ResponseWriter, r *http.Request) error {
+	q := newQuery(r)
+	page := q.page()
+	if err := q.err(); err != nil {
+		return err
+	}
+	users, total, err := s.identity.Users(r.Context(), caller(r), page.Size, page.Offset())
+	if err != nil {
+		return err
+	}
+	return writePage(w, users, newUserBody, total, page)
+}
+
+func (s *Server) createUser(w http.ResponseWriter, r *http.Request) error {
+	var body struct {
+		Email string        `json:"email"`
+		Name  string        `json:"name"`
+		Role  identity.Role `json:"role"`
+	}
+	if err := decode(w, r, &body); err != nil {
+		return err
+	}
+	user, setup, err := s.identity.CreateUser(r.Context(), caller(r), body.Email, body.Name, body.Role)
+	if err != nil {
+		return err
+	}
+	return rest.Data(w, http.StatusCreated, map[string]any{
+		"user": newUserBody(user), "setupToken": setup.Token, "setupTokenExpiresAt": rest.Time(setup.ExpiresAt),
+	})
+}
+
+func (s *Server) updateUser(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	var body struct {
+		Email    optional[string]        `json:"email"`
+		Name     optional[string]        `json:"name"`
+		Role     optional[identity.Role] `json:"role"`
+		IsActive optional[bool]          `json:"isActive"`
+	}
+	if err := decode(w, r, &body); err != nil {
+		return err
+	}
+	user, err := s.identity.UpdateUser(r.Context(), caller(r), id, identity.UserChange{
+		Email: body.Email.value, Name: body.Name.value, Role: body.Role.value, IsActive: body.IsActive.value,
+	})
+	if err != nil {
+		return err
+	}
+	return rest.OK(w, newUserBody(user))
+}
