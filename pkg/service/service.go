@@ -183,6 +183,17 @@ func (c *Config) Proxies() []string {
 // Listeners are a service's open ports. Metrics is nil when they are served on the public port, or not at all.
 type Listeners struct{ Public, Metrics net.Listener }
 
+// Close closes the ports of a service that never served.
+func (l Listeners) Close() error {
+	var errs []error
+	for _, listener := range []net.Listener{l.Public, l.Metrics} {
+		if listener != nil {
+			errs = append(errs, listener.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // Listen opens the ports. A service does so first: a port that is taken should be told before anything else happens.
 func (c *Config) Listen(port uint16) (l Listeners, err error) {
 	if l.Public, err = listen(c.Host, port, "PORT"); err != nil {
@@ -190,7 +201,7 @@ func (c *Config) Listen(port uint16) (l Listeners, err error) {
 	}
 	if c.EnableMetrics && c.MetricsPort != 0 {
 		if l.Metrics, err = listen(c.Host, c.MetricsPort, "METRICS_PORT"); err != nil {
-			return l, errors.Join(err, l.Public.Close())
+			return l, errors.Join(err, l.Close())
 		}
 	}
 	return l, nil

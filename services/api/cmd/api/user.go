@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/services/api/internal/app"
+	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+)
+
+func user(ctx context.Context, args []string) error {
+	if len(args) > 0 {
+		switch args[0] {
+		case "create":
+			return createUser(ctx, args[1:])
+		case "set-password":
+			return setPassword(ctx, args[1:])
+		case "-h", "-help", "--help":
+			_, err := io.WriteString(os.Stdout, usage)
+			return err
+		}
+	}
+	fmt.Fprintf(os.Stderr, "api user: give create or set-password\n\n%s", usage)
+	return errUsage
+}
+
+func createUser(ctx context.Context, args []string) error {
+	set := flags("user create", "Makes a user in the database of DATABASE_URL, and the account when it is new. Without a password it prints a setup\n"+
+		"token, with which the user sets one at POST /api/v1/auth/password.")
+	account := set.String("account", "", "the `name` of the account")
+	email := set.String("email", "", "the user's `email`")
+	name := set.String("name", "", "the user's `name`")
+	role := set.String("role", "", "`viewer`, engineer or admin")
+	fromStdin := set.Bool("password-stdin", false, "read the password from standard input")
+	if err := set.parse(args); err != nil {
+		return err
+	}
+	for flag, value := range map[string]string{"account": *account, "email": *email, "name": *name, "role": *role} {
+		if value == "" {
+			return set.wrong("--%s is required", flag)
+		}
+	}
+	var password string
+	if *fromStdin {
+		var err error
+		if password, err = readPassword(os.Stdin); err != nil {
+			return err
+		}
+	}
+	return app.WithIdentity(ctx, os.Environ(), build(), os.Stderr, func(users *identity.Service) error {
+		u, setup, err := users.Bootstrap(ctx, *account, *email, *name, identity.Role(*role), password)
+		if err != nil {
+			return plain(err)
+		}
+		fmt.Printf("created the %s %s of the account %s\n", u.Role, u.Email, *account)
+		if setup != nil {
+			fmt.Printf("setup token: %s\nvalid until: %s\n", setup.Token, setup.ExpiresAt.Format(time.RFC3339))
+		}
+		return nil
+	})
+}
+
+func setPassword(ctx context.Context, args []string) error {
+	set := flags("user set-password", "Gives a user another password, which it reads from standard input. The user's sessions end.")
+	email := set.String("email", "", "the user's `email`")
+	fromStdin := set.Bool("password-stdin", false, "read the password from standard input; there is no other way")
+	if err := set.parse(args); err != nil {
+		return err
+	}
+	if *email == "" || !*fromStdin {
+		return set.wrong("--email and --password-stdin are required")
+	}
+	password, err := readPassword(os.Stdin)
+	if err != nil {
+		return err
+	}
+	return app.WithIdentity(ctx, os.Environ(), build(), os.Stderr, func(users *identity.Service) error {
+		u, err := users.ResetPassword(ctx, *email, password)
+		if err != nil {
+			return plain(err)
+		}
+		fmt.Printf("%s has a new password; all sessions have ended\n", u.Email)
+		return nil
+	})
+}
+
+// readPassword reads one line, or all there is.
+func readPassword(r io.Reader) (string, error) {
+	const most = 4096
+	text, err := io.ReadAll(io.LimitReader(r, most))
+	if err != nil {
+		return "", fmt.Errorf("read the password: %w", err)
+	}
+	password := strings.TrimRight(string(text), "\r\n")
+	if password == "" {
+		return "", errors.New("read the password: standard input is empty")
+	}
+	return password, nil
+}
+
+// plain tells a fault by its message and fields; what is behind it is shown too, since it is an operator who asks.
+func plain(err error) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok || len(f.Fields) < 2 {
+		return err
+	}
+	lines := make([]string, len(f.Fields))
+	for i, field := range f.Fields {
+		lines[i] = "  " + field.Field + ": " + field.Message
+	}
+	return errors.New(f.Message + "\n" + strings.Join(lines, "\n"))
+}

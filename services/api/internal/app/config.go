@@ -1,0 +1,86 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/driftsentry/driftsentry/pkg/config"
+	"github.com/driftsentry/driftsentry/pkg/lifecycle"
+	"github.com/driftsentry/driftsentry/pkg/pg"
+	"github.com/driftsentry/driftsentry/pkg/service"
+	"github.com/driftsentry/driftsentry/services/api/internal/httpapi"
+)
+
+// Config is everything that can be set of the api service.
+type Config struct {
+	Service   service.Config
+	Database  pg.Config
+	Lifecycle lifecycle.Config
+	Limits    httpapi.Limits
+
+	Port uint16 `env:"PORT" envDefault:"3001"`
+
+	// DataKey seals and fingerprints what is stored. It must be kept as long as the data is.
+	DataKey config.Secret `env:"DATA_KEY"`
+	// JWTExpiry is how long an access token holds, RefreshExpiry how long a session does without being refreshed.
+	JWTExpiry     time.Duration `env:"JWT_EXPIRY"     envDefault:"15m"`
+	RefreshExpiry time.Duration `env:"REFRESH_EXPIRY" envDefault:"168h"`
+
+	EventRetention      time.Duration `env:"EVENT_RETENTION"       envDefault:"168h"`
+	WorkspaceStaleAfter time.Duration `env:"WORKSPACE_STALE_AFTER" envDefault:"36h"`
+
+	// Warnings are what whoever runs this should know.
+	Warnings []string
+}
+
+// LoadConfig reads the configuration from environment variables. The error names every problem.
+func LoadConfig(environ []string) (*Config, error) {
+	c := &Config{}
+	if err := config.Load(c, environ); err != nil {
+		return nil, err
+	}
+	c.Warnings = c.Service.SetDefaults()
+	if c.DataKey == "" {
+		c.DataKey = service.ExampleSecret
+		c.Warnings = append(c.Warnings, "DATA_KEY is not set: kept answers and masked values are sealed with a key that everybody knows")
+	}
+	return c, nil
+}
+
+// Validate implements config.Validator.
+func (c *Config) Validate() []error {
+	problems := append(c.Service.Validate(), c.Database.Validate()...)
+	complain := func(variable, format string, args ...any) {
+		problems = append(problems, config.Problem{Variable: variable, Err: fmt.Errorf(format, args...)})
+	}
+	if c.Service.Environment != config.Development {
+		problems = append(problems, service.CheckSecret("DATA_KEY", c.DataKey)...)
+	}
+	for _, d := range []struct {
+		variable string
+		value    time.Duration
+	}{
+		{"JWT_EXPIRY", c.JWTExpiry}, {"REFRESH_EXPIRY", c.RefreshExpiry}, {"EVENT_RETENTION", c.EventRetention},
+		{"WORKSPACE_STALE_AFTER", c.WorkspaceStaleAfter}, {"RATE_LIMIT_LOGIN_WINDOW", c.Limits.LoginWindow},
+	} {
+		if d.value < time.Second {
+			complain(d.variable, "must be a second or more")
+		}
+	}
+	for _, n := range []struct {
+		variable string
+		value    int
+	}{
+		{"RATE_LIMIT_REQUESTS", c.Limits.Requests}, {"RATE_LIMIT_LOGIN_PER_ADDRESS", c.Limits.LoginPerAddress},
+		{"RATE_LIMIT_LOGIN_PER_EMAIL", c.Limits.LoginPerEmail},
+	} {
+		if n.value < 1 {
+			complain(n.variable, "must be 1 or more; RATE_LIMIT_ENABLED=false turns all limits off")
+		}
+	}
+	if c.Service.EnableMetrics && c.Service.MetricsPort != 0 && c.Service.MetricsPort == c.Port {
+		problems = append(problems, config.Problem{Variable: "METRICS_PORT", Err: errors.New("is the same as PORT; leave it out to serve both on one port in development")})
+	}
+	return problems
+}

@@ -1,0 +1,62 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/driftsentry/driftsentry/pkg/config"
+	"github.com/driftsentry/driftsentry/pkg/pg"
+	"github.com/driftsentry/driftsentry/pkg/schema"
+	"github.com/driftsentry/driftsentry/pkg/telemetry"
+	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
+)
+
+// operatorConfig is what the commands for operators need: no secret but the database's.
+type operatorConfig struct {
+	Database  pg.Config
+	LogFormat string `env:"LOG_FORMAT" envDefault:"pretty"`
+}
+
+// Validate implements config.Validator.
+func (c *operatorConfig) Validate() []error { return c.Database.Validate() }
+
+// asOperator runs fn with the database's configuration and with signals that leave nowhere but to out.
+func asOperator(ctx context.Context, environ []string, b Build, out io.Writer, fn func(*operatorConfig, *telemetry.Telemetry) error) error {
+	var c operatorConfig
+	if err := config.Load(&c, environ); err != nil {
+		return err
+	}
+	tel, err := telemetry.Start(ctx, telemetry.Config{
+		ServiceName: ServiceName, Version: b.Version, Commit: b.Commit, Disabled: true,
+		Log: telemetry.LogConfig{Format: c.LogFormat, Output: out},
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(&c, tel), tel.Shutdown(ctx))
+}
+
+// Migrate brings the database to the newest schema.
+func Migrate(ctx context.Context, environ []string, b Build, out io.Writer) error {
+	return asOperator(ctx, environ, b, out, func(c *operatorConfig, tel *telemetry.Telemetry) error {
+		return schema.Migrate(ctx, c.Database.URL.Reveal(), tel.Logger())
+	})
+}
+
+// WithIdentity runs fn with the users of the database.
+func WithIdentity(ctx context.Context, environ []string, b Build, out io.Writer, fn func(*identity.Service) error) error {
+	return asOperator(ctx, environ, b, out, func(c *operatorConfig, tel *telemetry.Telemetry) error {
+		db, err := pg.Open(ctx, c.Database, ServiceName+"-user", tel)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		users, err := identity.New(identity.Config{Store: postgres.NewIdentityStore(db), Meter: tel.Meter()})
+		if err != nil {
+			return err
+		}
+		return fn(users)
+	})
+}
