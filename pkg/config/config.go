@@ -108,12 +108,28 @@ func Load(target any, environ []string) error {
 		problems = append(problems, err)
 	}
 	if v, ok := target.(Validator); ok {
-		problems = append(problems, v.Validate()...)
+		wrong := variables(problems)
+		// What could not be read has its zero value, of which there is nothing more to say.
+		problems = append(problems, slices.DeleteFunc(v.Validate(), func(err error) bool {
+			problem, ok := errors.AsType[Problem](err)
+			return ok && wrong[problem.Variable]
+		})...)
 	}
 	if len(problems) > 0 {
 		return Problems(problems)
 	}
 	return nil
+}
+
+// variables are those that have a problem.
+func variables(problems []error) map[string]bool {
+	names := make(map[string]bool, len(problems))
+	for _, err := range problems {
+		if problem, ok := errors.AsType[Problem](err); ok {
+			names[problem.Variable] = true
+		}
+	}
+	return names
 }
 
 // fromFiles resolves NAME_FILE to NAME. Both given is a mistake worth stopping for: nobody knows which one is meant.

@@ -108,3 +108,22 @@ func TestAttrs(t *testing.T) {
 		}
 	}
 }
+
+type checked struct {
+	Timeout time.Duration `env:"TIMEOUT" envDefault:"30s"`
+	Port    int           `env:"PORT"    envDefault:"3001"`
+}
+
+func (c *checked) Validate() []error {
+	return []error{
+		config.Problem{Variable: "TIMEOUT", Err: errors.New("must be more than 0")},
+		config.Problem{Variable: "PORT", Err: errors.New("is taken")},
+	}
+}
+
+func TestLoad_says_one_thing_of_a_variable(t *testing.T) {
+	err := config.Load(&checked{}, []string{"TIMEOUT=soon"})
+	if err == nil || strings.Count(err.Error(), "TIMEOUT:") != 1 || !strings.Contains(err.Error(), "PORT: is taken") {
+		t.Errorf("got %v", err)
+	}
+}
