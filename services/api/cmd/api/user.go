@@ -41,9 +41,9 @@ func createUser(ctx context.Context, args []string) error {
 	if err := set.parse(args); err != nil {
 		return err
 	}
-	for flag, value := range map[string]string{"account": *account, "email": *email, "name": *name, "role": *role} {
-		if value == "" {
-			return set.wrong("--%s is required", flag)
+	for _, required := range []string{"account", "email", "name", "role"} {
+		if set.Lookup(required).Value.String() == "" {
+			return set.wrong("--%s is required", required)
 		}
 	}
 	var password string
