@@ -2,18 +2,23 @@ package child
 
 import (
 	"context"
+	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // start runs a shell script and returns when it has printed "ready".
-func start(t *testing.T, script string) *Process {
+func start(t *testing.T, script string, files ...*os.File) *Process {
 	t.Helper()
 	r, w := io.Pipe()
-	p, err := Start("script", exec.Command("sh", "-c", script), w)
+	cmd := exec.Command("sh", "-c", script)
+	cmd.ExtraFiles = files
+	p, err := Start("script", cmd, w)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,11 +46,24 @@ func TestProcess_Stop(t *testing.T) {
 		}
 	})
 	t.Run("kills one that does not, with what it started", func(t *testing.T) {
-		p := start(t, `trap '' TERM; sleep 1000 & echo ready; wait; while :; do sleep 1; done`)
+		// Each process holds the pipe's other end until it is gone.
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		p := start(t, `trap '' TERM; sleep 1000 & echo ready; wait; while :; do sleep 1; done`, w)
+		w.Close()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if err := p.Stop(ctx); err == nil || !strings.Contains(err.Error(), "was killed") {
 			t.Errorf("err = %v", err)
+		}
+		if err := r.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+			t.Errorf("what it started still runs: %v", err)
 		}
 	})
 	t.Run("is a group of its own", func(t *testing.T) {
