@@ -68,13 +68,14 @@ func (h *Hints) Announce(hint event.Hint) {
 
 // Run sends hints until ctx ends, and then those that still wait.
 func (h *Hints) Run(ctx context.Context) error {
+	// The last commits of a shutdown are news to the replicas that go on, so sending outlives ctx.
+	sending := context.WithoutCancel(ctx)
 	for {
 		select {
 		case <-h.wake:
-			h.send(ctx)
+			h.send(sending)
 		case <-ctx.Done():
-			// The last commits of a shutdown are news to the replicas that go on.
-			h.send(context.WithoutCancel(ctx))
+			h.send(sending)
 			return nil
 		}
 	}

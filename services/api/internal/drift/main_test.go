@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -218,4 +219,25 @@ func hasAttribute(s spanStub, key, value string) bool {
 	return slices.ContainsFunc(s.Attributes, func(a attribute.KeyValue) bool {
 		return string(a.Key) == key && a.Value.String() == value
 	})
+}
+
+func cancellable(t *testing.T) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	return ctx, cancel
+}
+
+// metric is the value of a series, as it is scraped.
+func (w *world) metric(series string) (float64, bool) {
+	w.t.Helper()
+	for line := range strings.Lines(w.tel.Metrics()) {
+		if rest, ok := strings.CutPrefix(line, series+" "); ok {
+			value, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			return value, true
+		}
+	}
+	return 0, false
 }

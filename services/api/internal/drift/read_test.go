@@ -1,0 +1,415 @@
+package drift_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+	"github.com/driftsentry/driftsentry/services/api/internal/plan"
+)
+
+func TestService_List(t *testing.T) {
+	w := newWorld(t)
+	w.report("one", func(r *drift.Report) { r.Severity, r.CostImpactMonthly, r.Region = plan.Info, 20, "eu-west-1" })
+	w.report("100%_b\\c", func(r *drift.Report) { r.Severity, r.CostImpactMonthly, r.ResourceType = plan.Critical, 10, "aws_vpc" })
+	w.report("Three", func(r *drift.Report) { r.Severity, r.CostImpactMonthly, r.Workspace = plan.Warning, -5, "prod" })
+	w.report("four", func(r *drift.Report) { r.Severity, r.CostImpactMonthly = plan.Warning, 10 })
+	if _, err := w.service.Triage(t.Context(), w.engineer, w.drifts()["four"].ID, 0); err != nil {
+		t.Fatal(err)
+	}
+	w.exec("update drift set created_at = created_at + interval '1 hour', last_seen_at = last_seen_at - interval '1 hour' where resource_id = 'one'")
+
+	list := func(f drift.Filter, o drift.Order, p drift.Page) ([]string, int) {
+		t.Helper()
+		drifts, total, err := w.service.List(t.Context(), w.engineer, f, o, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found []string
+		for _, d := range drifts {
+			found = append(found, d.ResourceID)
+		}
+		return found, total
+	}
+	odd := "100%_b\\c"
+	all := drift.Page{Number: 1, Size: 100}
+	for name, tt := range map[string]struct {
+		filter drift.Filter
+		want   []string
+	}{
+		"nothing":                {drift.Filter{}, []string{"one", odd, "Three", "four"}},
+		"severity":               {drift.Filter{Severity: plan.Warning}, []string{"Three", "four"}},
+		"status":                 {drift.Filter{Status: drift.Triaged}, []string{"four"}},
+		"workspace":              {drift.Filter{Workspace: "prod"}, []string{"Three"}},
+		"type":                   {drift.Filter{ResourceType: "aws_vpc"}, []string{odd}},
+		"region":                 {drift.Filter{Region: "eu-west-1"}, []string{"one"}},
+		"search in any case":     {drift.Filter{Search: "thr"}, []string{"Three"}},
+		"search in the type":     {drift.Filter{Search: "VPC"}, []string{odd}},
+		"search for a wildcard":  {drift.Filter{Search: "%"}, []string{odd}},
+		"search for another one": {drift.Filter{Search: "_b"}, []string{odd}},
+		"search for a backslash": {drift.Filter{Search: `\`}, []string{odd}},
+		"all of them at once":    {drift.Filter{Severity: plan.Warning, Status: drift.Detected, Search: "e"}, []string{"Three"}},
+		"what is not there":      {drift.Filter{Search: "'; drop table drift; --"}, nil},
+	} {
+		t.Run("filtered by "+name, func(t *testing.T) {
+			got, total := list(tt.filter, drift.Order{By: drift.ByCreated}, all)
+			slices.Sort(got)
+			if slices.Sort(tt.want); !slices.Equal(got, tt.want) || total != len(tt.want) {
+				t.Errorf("got %v of %d, want %v", got, total, tt.want)
+			}
+		})
+	}
+	for _, tt := range []struct {
+		order drift.Order
+		want  []string
+	}{
+		{drift.Order{By: drift.ByCreated, Direction: drift.Descending}, []string{"one", "four", "Three", odd}},
+		{drift.Order{By: drift.ByCreated, Direction: drift.Ascending}, []string{odd, "Three", "four", "one"}},
+		{drift.Order{By: drift.ByDetected, Direction: drift.Ascending}, []string{"one", odd, "Three", "four"}},
+		{drift.Order{By: drift.ByLastSeen, Direction: drift.Ascending}, []string{"one", odd, "Three", "four"}},
+		{drift.Order{By: drift.ByCost, Direction: drift.Descending}, []string{"one", "four", odd, "Three"}},
+		{drift.Order{By: drift.ByCost, Direction: drift.Ascending}, []string{"Three", odd, "four", "one"}},
+		{drift.Order{By: drift.BySeverity, Direction: drift.Descending}, []string{odd, "four", "Three", "one"}},
+	} {
+		t.Run(fmt.Sprintf("sorted by %s %s", tt.order.By, tt.order.Direction), func(t *testing.T) {
+			if got, _ := list(drift.Filter{}, tt.order, all); !slices.Equal(got, tt.want) {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+			// Page by page it is the same, ties included.
+			var paged []string
+			for n := range tt.want {
+				got, total := list(drift.Filter{}, tt.order, drift.Page{Number: n + 1, Size: 1})
+				if paged = append(paged, got...); total != len(tt.want) {
+					t.Errorf("page %d of %d", n+1, total)
+				}
+			}
+			if !slices.Equal(paged, tt.want) {
+				t.Errorf("page by page %v, want %v", paged, tt.want)
+			}
+		})
+	}
+}
+
+func TestService_Create(t *testing.T) {
+	w := newWorld(t)
+	d := w.report("db", func(r *drift.Report) {
+		r.ExpectedState, r.ActualState = json.RawMessage(`{"password":"hunter2-hunter2","n":1}`), json.RawMessage(`null`)
+		r.CostImpactMonthly = 12.345
+	})
+	if d.Origin != plan.OriginManual || d.DetectedBy != "manual" || d.CostImpactMonthly != 12.35 || d.Workspace != "default" || string(d.ActualState) != "null" {
+		t.Errorf("%+v", d)
+	}
+	if state := string(d.ExpectedState); state != `{"n":1,"password":"[redacted]"}` {
+		t.Errorf("expected state %s", state)
+	}
+	stored, err := w.service.Get(t.Context(), w.engineer, d.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var a, b any
+	_ = json.Unmarshal(d.AppendJSON(nil), &a)
+	_ = json.Unmarshal(stored.Drift.AppendJSON(nil), &b)
+	if fmt.Sprint(a) != fmt.Sprint(b) {
+		t.Errorf("stored is %v, want what was answered: %v", b, a)
+	}
+
+	try := func(change func(*drift.Report)) error {
+		r := drift.Report{
+			ResourceID: "web", ResourceType: "t", Region: "r",
+			ExpectedState: json.RawMessage(`{"a":1}`), ActualState: json.RawMessage(`{"a":2}`),
+		}
+		change(&r)
+		_, err := w.service.Create(t.Context(), w.engineer, r)
+		return err
+	}
+	t.Run("open already is a conflict", func(t *testing.T) {
+		wantKind(t, try(func(r *drift.Report) { r.ResourceID = "db" }), fault.Conflict)
+		if err := try(func(r *drift.Report) { r.ResourceID, r.Workspace = "db", "other" }); err != nil {
+			t.Errorf("in another workspace it is another resource: %v", err)
+		}
+	})
+	for name, change := range map[string]func(*drift.Report){
+		"resourceId":        func(r *drift.Report) { r.ResourceID = "" },
+		"region":            func(r *drift.Report) { r.Region = string(make([]byte, 65)) },
+		"workspace":         func(r *drift.Report) { r.Workspace = "a b" },
+		"severity":          func(r *drift.Report) { r.Severity = "bad" },
+		"expectedState":     func(r *drift.Report) { r.ExpectedState = nil },
+		"actualState":       func(r *drift.Report) { r.ActualState = json.RawMessage(`[1]`) },
+		"costImpactMonthly": func(r *drift.Report) { r.CostImpactMonthly = 1e12 },
+	} {
+		t.Run("the error names "+name, func(t *testing.T) {
+			err := try(change)
+			if wantKind(t, err, fault.Invalid); fault.From(err).Fields[0].Field != name {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	t.Run("no drift is an error", func(t *testing.T) {
+		wantKind(t, try(func(r *drift.Report) { r.ActualState = json.RawMessage(`{"a":1,"b":null}`) }), fault.Invalid)
+	})
+}
+
+func TestService_Workspaces(t *testing.T) {
+	w := newWorld(t)
+	w.ingest("b-drifted", planOf(1, complete, resource{address: "aws_thing.x", want: "a", got: "b"}))
+	w.ingest("c-failed", planOf(1, `,"errored":true`))
+	w.ingest("a-ok", planOf(1, complete))
+	w.ingest("d-old", planOf(1, complete))
+	w.exec("update workspace set last_check_at = now() - interval '37 hours' where name = 'd-old'")
+	w.report("reported", func(r *drift.Report) { r.Workspace = "e-never" })
+	got, err := w.service.Workspaces(t.Context(), w.engineer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, ws := range got {
+		lines = append(lines, fmt.Sprint(ws.Name, " ", ws.Status, " ", ws.OpenDrifts, " ", ws.LastCheckAt != nil))
+	}
+	want := []string{"a-ok ok 0 true", "b-drifted drifted 1 true", "c-failed failed 0 true", "d-old stale 0 true", "e-never stale 1 false"}
+	if !slices.Equal(lines, want) {
+		t.Errorf("got %q, want %q", lines, want)
+	}
+
+	monitor, err := drift.NewMonitor(w.store, 36*time.Hour, w.tel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	monitor.Count(t.Context())
+	for status, n := range map[string]float64{"ok": 1, "drifted": 1, "failed": 1, "stale": 2} {
+		if got, ok := w.metric(fmt.Sprintf("driftsentry_workspaces{status=%q}", status)); !ok || got != n {
+			t.Errorf("%s: %v %v, want %v", status, got, ok, n)
+		}
+	}
+}
+
+func TestService_reports(t *testing.T) {
+	w := newWorld(t)
+	empty, err := w.service.Summary(t.Context(), w.engineer, 30)
+	if err != nil || empty.Drifts.Total != 0 || empty.TimeToResolve.Median != nil || len(empty.Drifts.ByStatus) != 5 || len(empty.Drifts.BySeverity) != 3 {
+		t.Errorf("of nothing: %+v, %v", empty, err)
+	}
+	cost := func(c float64) func(*drift.Report) { return func(r *drift.Report) { r.CostImpactMonthly = c } }
+	open, rejected, resolved, older := w.report("open", cost(10.10)), w.report("rejected", cost(20.20)), w.report("resolved", cost(40)), w.report("older", cost(80))
+	w.report("critical", cost(0.5), func(r *drift.Report) { r.Severity = plan.Critical })
+	if _, err := w.service.Reject(t.Context(), w.engineer, rejected.ID, reason, 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []*drift.Drift{resolved, older} {
+		if _, err := w.service.Resolve(t.Context(), w.engineer, d.ID, drift.ManualFix, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.exec("update drift set first_seen_at = first_seen_at - interval '3 days', detected_at = resolved_at - interval '100 seconds' where id = $1", resolved.ID)
+	w.exec("update drift set first_seen_at = first_seen_at - interval '60 days', detected_at = detected_at - interval '60 days', resolved_at = resolved_at - interval '50 days' where id = $1", older.ID)
+	w.exec("update drift set first_seen_at = first_seen_at - interval '40 days' where id = $1", open.ID)
+
+	s, err := w.service.Summary(t.Context(), w.engineer, 30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, _ := json.Marshal(s)
+	want := `{"drifts":{"total":4,"byStatus":{"approved":0,"detected":2,"rejected":1,"resolved":1,"triaged":0},"bySeverity":{"critical":1,"info":0,"warning":3}},` +
+		`"alerts":{"total":1,"unread":1},"cost":{"totalMonthlyImpact":30.8,"projectedSavings":20.2},"timeToResolve":{"median":100,"p90":100}}`
+	if string(encoded) != want {
+		t.Errorf("summary\n%s, want\n%s", encoded, want)
+	}
+
+	trend, err := w.service.CostTrend(t.Context(), w.engineer, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	today := time.Now().UTC()
+	var lines []string
+	for _, day := range trend.Trend {
+		lines = append(lines, fmt.Sprintf("%s %.2f %.2f", day.Date, day.Cost, day.Resolved))
+	}
+	var wantLines []string
+	for i, cost := range []string{"10.10 0.00", "50.10 0.00", "50.10 0.00", "50.10 0.00", "30.80 40.00"} {
+		wantLines = append(wantLines, today.AddDate(0, 0, i-4).Format(time.DateOnly)+" "+cost)
+	}
+	if !slices.Equal(lines, wantLines) {
+		t.Errorf("trend %q, want %q", lines, wantLines)
+	}
+	if sum := trend.Summary; sum.StartCost != 10.1 || sum.EndCost != 30.8 || sum.Change != 20.7 || sum.TotalResolved != 40 {
+		t.Errorf("%+v", sum)
+	}
+
+	severities, err := w.service.SeverityDistribution(t.Context(), w.engineer)
+	if want := []drift.SeverityShare{{plan.Critical, 1, 20}, {plan.Warning, 4, 80}, {plan.Info, 0, 0}}; err != nil || severities.Total != 5 || !slices.Equal(severities.Data, want) {
+		t.Errorf("%+v, %v", severities, err)
+	}
+	statuses, err := w.service.StatusDistribution(t.Context(), w.engineer)
+	if want := []drift.StatusShare{{drift.Detected, 2, 40}, {drift.Triaged, 0, 0}, {drift.Approved, 0, 0}, {drift.Rejected, 1, 20}, {drift.Resolved, 2, 40}}; err != nil || !slices.Equal(statuses.Data, want) {
+		t.Errorf("%+v, %v", statuses, err)
+	}
+}
+
+func TestService_Events(t *testing.T) {
+	w := newWorld(t)
+	for i := range 5 {
+		w.report(fmt.Sprint(i))
+	}
+	first, err := w.service.Events(t.Context(), w.engineer, nil, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(first.Items) != 2 || !first.HasMore || first.Head.Position != 5 || first.Items[0].Position != 1 {
+		t.Errorf("%+v", first)
+	}
+	rest, err := w.service.Events(t.Context(), w.engineer, &first.Items[1].Cursor, 100)
+	if err != nil || len(rest.Items) != 3 || rest.HasMore || rest.Items[0].Position != 3 {
+		t.Errorf("%+v, %v", rest, err)
+	}
+	at, err := w.service.Events(t.Context(), w.engineer, &rest.Head, 100)
+	if err != nil || len(at.Items) != 0 || at.HasMore {
+		t.Errorf("at the head: %+v, %v", at, err)
+	}
+	for name, c := range map[string]event.Cursor{
+		"ahead": {Epoch: first.Head.Epoch, Position: 6}, "another epoch": {Epoch: "0", Position: 1},
+	} {
+		_, err := w.service.Events(t.Context(), w.engineer, &c, 100)
+		if wantKind(t, err, fault.Conflict); t.Failed() {
+			t.Fatal(name)
+		}
+	}
+	strange, err := w.service.Events(t.Context(), w.stranger, nil, 100)
+	if err != nil || len(strange.Items) != 0 || strange.Head.Position != 0 {
+		t.Errorf("another account sees %+v, %v", strange, err)
+	}
+}
+
+func TestService_alerts(t *testing.T) {
+	w := newWorld(t)
+	var drifts []*drift.Drift
+	for i := range 3 {
+		drifts = append(drifts, w.report(fmt.Sprint(i), func(r *drift.Report) { r.Severity = plan.Critical }))
+	}
+	page := drift.Page{Number: 1, Size: 10}
+	unread, read := false, true
+	alerts, n, err := w.service.ListAlerts(t.Context(), w.engineer, drift.AlertFilter{DriftID: &drifts[1].ID, IsRead: &unread, Severity: plan.Critical, Type: drift.DriftDetected}, page)
+	if err != nil || n != 1 || len(alerts) != 1 {
+		t.Fatalf("%v, %v", alerts, err)
+	}
+	a, err := w.service.ReadAlert(t.Context(), w.engineer, alerts[0].ID)
+	if err != nil || !a.IsRead || *a.ReadBy != w.engineer.Email || a.ReadAt == nil {
+		t.Errorf("%+v, %v", a, err)
+	}
+	again, err := w.service.ReadAlert(t.Context(), w.colleague, alerts[0].ID)
+	if err != nil || *again.ReadBy != w.engineer.Email {
+		t.Errorf("read again it is another's: %+v, %v", again, err)
+	}
+	_, err = w.service.ReadAlert(t.Context(), w.stranger, alerts[0].ID)
+	wantKind(t, err, fault.NotFound)
+	if n, err := w.service.ReadAllAlerts(t.Context(), w.stranger); err != nil || n != 0 {
+		t.Errorf("a stranger marked %d, %v", n, err)
+	}
+	if n, err := w.service.CountUnreadAlerts(t.Context(), w.engineer); err != nil || n != 2 {
+		t.Errorf("%d unread, %v", n, err)
+	}
+	for _, want := range []int{2, 0} {
+		if n, err := w.service.ReadAllAlerts(t.Context(), w.engineer); err != nil || n != want {
+			t.Errorf("marked %d, want %d; %v", n, want, err)
+		}
+	}
+	if _, n, err := w.service.ListAlerts(t.Context(), w.engineer, drift.AlertFilter{IsRead: &read}, page); err != nil || n != 3 {
+		t.Errorf("%d are read, %v", n, err)
+	}
+	if got, want := w.events()[6:], []event.Type{event.AlertRead, event.AlertRead}; !slices.Equal(got, want) {
+		t.Errorf("events %v, want %v", got, want)
+	}
+}
+
+func TestService_ListAudit(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.report("a"), w.report("b")
+	if _, err := w.service.Approve(t.Context(), w.colleague, a.ID, reason, 0); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		filter drift.AuditFilter
+		want   []string
+	}{
+		"newest first": {drift.AuditFilter{}, []string{"drift.approved a", "drift.created b", "drift.created a"}},
+		"of a drift":   {drift.AuditFilter{DriftID: &b.ID}, []string{"drift.created b"}},
+		"of a person":  {drift.AuditFilter{ActorID: &w.colleague.UserID}, []string{"drift.approved a"}},
+		"of an action": {drift.AuditFilter{Action: "drift.created"}, []string{"drift.created b", "drift.created a"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rows, n, err := w.service.ListAudit(t.Context(), w.engineer, tt.filter, drift.Page{Number: 1, Size: 10})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, row := range rows {
+				got = append(got, row.Action+" "+row.Subject)
+			}
+			if !slices.Equal(got, tt.want) || n != len(tt.want) {
+				t.Errorf("%d: %v, want %v", n, got, tt.want)
+			}
+		})
+	}
+	if rows, n, err := w.service.ListAudit(t.Context(), w.stranger, drift.AuditFilter{}, drift.Page{Number: 1, Size: 10}); err != nil || n != 0 || len(rows) != 0 {
+		t.Errorf("a stranger sees %v, %v", rows, err)
+	}
+}
+
+func TestHints(t *testing.T) {
+	w := newWorld(t)
+	conn, err := w.db.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	if _, err := conn.Exec(t.Context(), "listen "+event.NotifyChannel); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		w.report(fmt.Sprint(i)) // Nobody sends yet: these become one hint.
+	}
+	ctx, stop := cancellable(t)
+	done := make(chan error, 1)
+	go func() { done <- w.hints.Run(ctx) }()
+	wait := func(want event.Hint) {
+		t.Helper()
+		n, err := conn.Conn().WaitForNotification(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := event.ParseHint(n.Payload); err != nil || got != want {
+			t.Errorf("hint %q, want %v", n.Payload, want)
+		}
+	}
+	wait(event.Hint{AccountID: w.engineer.AccountID, Position: 3})
+	w.report("live")
+	wait(event.Hint{AccountID: w.engineer.AccountID, Position: 4})
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if n, _ := w.metric(`driftsentry_hints_total{outcome="coalesced"}`); n != 2 {
+		t.Errorf("%v hints were coalesced", n)
+	}
+
+	t.Run("what waits at the end is sent", func(t *testing.T) {
+		w.report("last")
+		if err := w.hints.Run(ctx); err != nil {
+			t.Error(err)
+		}
+		wait(event.Hint{AccountID: w.engineer.AccountID, Position: 5})
+	})
+	t.Run("too many wait", func(t *testing.T) {
+		for range 10_001 {
+			w.hints.Announce(event.Hint{AccountID: uuid.New(), Position: 1})
+		}
+		if n, _ := w.metric(`driftsentry_hints_total{outcome="dropped"}`); n != 1 {
+			t.Errorf("%v hints were dropped", n)
+		}
+	})
+}
