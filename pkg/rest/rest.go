@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -174,11 +175,13 @@ func NotFound(w http.ResponseWriter, r *http.Request) {
 // own handler.
 func MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	if routes := chi.RouteContext(r.Context()).Routes; routes != nil {
+		var allowed []string
 		for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPatch, http.MethodPost, http.MethodPut} {
 			if routes.Match(chi.NewRouteContext(), method, r.URL.Path) {
-				w.Header().Add("Allow", method)
+				allowed = append(allowed, method)
 			}
 		}
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
 	}
 	Error(w, r, fault.New(fault.MethodNotAllowed, "this path does not take this method"))
 }

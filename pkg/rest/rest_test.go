@@ -133,7 +133,7 @@ func TestMethodNotAllowed(t *testing.T) {
 	if w.Code != http.StatusMethodNotAllowed {
 		t.Errorf("status = %d", w.Code)
 	}
-	if got := w.Header().Values("Allow"); !slices.Equal(got, []string{"GET", "POST"}) {
+	if got := w.Header().Values("Allow"); !slices.Equal(got, []string{"GET, POST"}) {
 		t.Errorf("Allow = %v", got)
 	}
 }
@@ -233,5 +233,16 @@ func TestNewPage(t *testing.T) {
 		if got := rest.NewPage[int](nil, c.total, c.page, c.size); got.Pagination != c.want || got.Items == nil {
 			t.Errorf("NewPage(%d, %d, %d) = %+v", c.total, c.page, c.size, got)
 		}
+	}
+}
+
+func TestCORS_without_origins_allows_nobody(t *testing.T) {
+	h := rest.CORS(nil)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+	r.Header.Set("Origin", "https://app.example")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if got := w.Header().Get("Access-Control-Allow-Origin"); got != "" {
+		t.Errorf("Access-Control-Allow-Origin = %q", got)
 	}
 }

@@ -46,7 +46,7 @@ func (s *Server) createKey(w http.ResponseWriter, r *http.Request) error {
 		Scope     string     `json:"scope"`
 		ExpiresAt *time.Time `json:"expiresAt"`
 	}
-	if err := decode(w, r, &body); err != nil {
+	if err := rest.Decode(w, r, &body); err != nil {
 		return err
 	}
 	apiKey, key, err := s.identity.CreateKey(r.Context(), caller(r), body.Name, body.Scope, body.ExpiresAt)
@@ -57,9 +57,6 @@ func (s *Server) createKey(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) revokeKey(w http.ResponseWriter, r *http.Request) error {
-	if err := newQuery(r).err(); err != nil {
-		return err
-	}
 	id, err := pathID(r)
 	if err != nil {
 		return err

@@ -13,14 +13,6 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
 
-// decode reads a request that has a body and no query.
-func decode(w http.ResponseWriter, r *http.Request, v any) error {
-	if err := newQuery(r).err(); err != nil {
-		return err
-	}
-	return rest.Decode(w, r, v)
-}
-
 // optional is a property that may be absent, but not null.
 type optional[T any] struct{ value *T }
 
@@ -52,7 +44,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		Email    string `json:"email"`
 		Password string `json:"password"`
 	}
-	if err := decode(w, r, &body); err != nil {
+	if err := rest.Decode(w, r, &body); err != nil {
 		return err
 	}
 	if err := s.limits.login(r, body.Email); err != nil {
@@ -74,7 +66,7 @@ type refreshBody struct {
 
 func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 	var body refreshBody
-	if err := decode(w, r, &body); err != nil {
+	if err := rest.Decode(w, r, &body); err != nil {
 		return err
 	}
 	tokens, err := s.identity.Refresh(r.Context(), body.RefreshToken)
@@ -86,7 +78,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	var body refreshBody
-	if err := decode(w, r, &body); err != nil {
+	if err := rest.Decode(w, r, &body); err != nil {
 		return err
 	}
 	if err := s.identity.Logout(r.Context(), body.RefreshToken); err != nil {
@@ -102,7 +94,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 		CurrentPassword optional[string] `json:"currentPassword"`
 		NewPassword     string           `json:"newPassword"`
 	}
-	if err := decode(w, r, &body); err != nil {
+	if err := rest.Decode(w, r, &body); err != nil {
 		return err
 	}
 	setup, current := body.Token.value, body.CurrentPassword.value
@@ -136,9 +128,6 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) me(w http.ResponseWriter, r *http.Request) error {
-	if err := newQuery(r).err(); err != nil {
-		return err
-	}
 	state, err := s.identity.Me(r.Context(), caller(r))
 	if err != nil {
 		return err

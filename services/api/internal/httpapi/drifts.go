@@ -79,9 +79,6 @@ func (s *Server) getDrift(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := newQuery(r).err(); err != nil {
-		return err
-	}
 	p := caller(r)
 	d, err := s.drifts.Get(r.Context(), p, id)
 	if err != nil {
@@ -106,9 +103,6 @@ type timelineEntry struct {
 func (s *Server) driftTimeline(w http.ResponseWriter, r *http.Request) error {
 	id, err := pathID(r)
 	if err != nil {
-		return err
-	}
-	if err := newQuery(r).err(); err != nil {
 		return err
 	}
 	rows, err := s.drifts.Timeline(r.Context(), caller(r), id)

@@ -130,8 +130,5 @@ func (s *Server) panicked(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func (s *Server) recentErrors(w http.ResponseWriter, r *http.Request) error {
-	if err := newQuery(r).err(); err != nil {
-		return err
-	}
 	return rest.OK(w, s.errors.report(caller(r).AccountID))
 }

@@ -92,6 +92,9 @@ func (a access) allows(p identity.Principal) error {
 // endpoint is a route with all that stands before its handler.
 func (s *Server) endpoint(rt route) http.Handler {
 	handler := rt.handler
+	if rt.input == plain {
+		handler = withoutQuery(handler)
+	}
 	if rt.method == http.MethodPost && !rt.access.open {
 		handler = s.once(handler)
 	}
@@ -101,6 +104,18 @@ func (s *Server) endpoint(rt route) http.Handler {
 			s.remember(r, err)
 		}
 	})
+}
+
+// withoutQuery refuses every query parameter: one that is ignored would let the caller believe that it works.
+func withoutQuery(handler rest.Handler) rest.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if r.URL.RawQuery != "" {
+			if err := newQuery(r).err(); err != nil {
+				return err
+			}
+		}
+		return handler(w, r)
+	}
 }
 
 // admit lets a request through to its handler, or says why not.

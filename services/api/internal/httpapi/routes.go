@@ -22,12 +22,22 @@ var (
 	ingester = access{role: identity.Engineer, keys: true}
 )
 
+// input says whether a route reads query parameters. One that does refuses those that it doesn't know; a plain one
+// refuses all.
+type input bool
+
+const (
+	plain      input = false
+	parameters input = true
+)
+
 // route is one line of the URL surface.
 type route struct {
 	method  string
 	pattern string
 	access  access
 	handler rest.Handler
+	input   input
 }
 
 // prefix stands before every route's pattern.
@@ -37,44 +47,44 @@ const prefix = "/api/v1"
 func (s *Server) routes() []route {
 	const get, post, patch, del = http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
 	return []route{
-		{post, "/auth/login", everyone, s.login},
-		{post, "/auth/refresh", everyone, s.refresh},
-		{post, "/auth/logout", everyone, s.logout},
-		{post, "/auth/password", everyone, s.changePassword},
+		{post, "/auth/login", everyone, s.login, plain},
+		{post, "/auth/refresh", everyone, s.refresh, plain},
+		{post, "/auth/logout", everyone, s.logout, plain},
+		{post, "/auth/password", everyone, s.changePassword, plain},
 
-		{get, "/users/me", viewer, s.me},
-		{get, "/users", admin, s.listUsers},
-		{post, "/users", admin, s.createUser},
-		{patch, "/users/{id}", admin, s.updateUser},
-		{get, "/api-keys", admin, s.listKeys},
-		{post, "/api-keys", admin, s.createKey},
-		{del, "/api-keys/{id}", admin, s.revokeKey},
+		{get, "/users/me", viewer, s.me, plain},
+		{get, "/users", admin, s.listUsers, parameters},
+		{post, "/users", admin, s.createUser, plain},
+		{patch, "/users/{id}", admin, s.updateUser, plain},
+		{get, "/api-keys", admin, s.listKeys, parameters},
+		{post, "/api-keys", admin, s.createKey, plain},
+		{del, "/api-keys/{id}", admin, s.revokeKey, plain},
 
-		{post, "/ingest/plan", ingester, s.ingestPlan},
+		{post, "/ingest/plan", ingester, s.ingestPlan, parameters},
 
-		{get, "/drifts", viewer, s.listDrifts},
-		{post, "/drifts", ingester, s.createDrift},
-		{get, "/drifts/{id}", viewer, s.getDrift},
-		{get, "/drifts/{id}/timeline", viewer, s.driftTimeline},
-		{post, "/drifts/{id}/triage", engineer, s.triageDrift},
-		{post, "/drifts/{id}/approve", engineer, s.approveDrift},
-		{post, "/drifts/{id}/reject", engineer, s.rejectDrift},
-		{post, "/drifts/{id}/resolve", engineer, s.resolveDrift},
+		{get, "/drifts", viewer, s.listDrifts, parameters},
+		{post, "/drifts", ingester, s.createDrift, plain},
+		{get, "/drifts/{id}", viewer, s.getDrift, plain},
+		{get, "/drifts/{id}/timeline", viewer, s.driftTimeline, plain},
+		{post, "/drifts/{id}/triage", engineer, s.triageDrift, plain},
+		{post, "/drifts/{id}/approve", engineer, s.approveDrift, plain},
+		{post, "/drifts/{id}/reject", engineer, s.rejectDrift, plain},
+		{post, "/drifts/{id}/resolve", engineer, s.resolveDrift, plain},
 
-		{get, "/workspaces", viewer, s.listWorkspaces},
+		{get, "/workspaces", viewer, s.listWorkspaces, plain},
 
-		{get, "/alerts", viewer, s.listAlerts},
-		{get, "/alerts/unread-count", viewer, s.countUnreadAlerts},
-		{post, "/alerts/mark-all-read", engineer, s.markAllAlertsRead},
-		{post, "/alerts/{id}/mark-read", engineer, s.markAlertRead},
+		{get, "/alerts", viewer, s.listAlerts, parameters},
+		{get, "/alerts/unread-count", viewer, s.countUnreadAlerts, plain},
+		{post, "/alerts/mark-all-read", engineer, s.markAllAlertsRead, plain},
+		{post, "/alerts/{id}/mark-read", engineer, s.markAlertRead, plain},
 
-		{get, "/metrics/summary", viewer, s.metricsSummary},
-		{get, "/metrics/cost-trend", viewer, s.costTrend},
-		{get, "/metrics/severity-distribution", viewer, s.severityDistribution},
-		{get, "/metrics/status-distribution", viewer, s.statusDistribution},
+		{get, "/metrics/summary", viewer, s.metricsSummary, parameters},
+		{get, "/metrics/cost-trend", viewer, s.costTrend, parameters},
+		{get, "/metrics/severity-distribution", viewer, s.severityDistribution, plain},
+		{get, "/metrics/status-distribution", viewer, s.statusDistribution, plain},
 
-		{get, "/events", viewer, s.listEvents},
-		{get, "/audit", admin, s.listAudit},
-		{get, "/ops/errors", admin, s.recentErrors},
+		{get, "/events", viewer, s.listEvents, parameters},
+		{get, "/audit", admin, s.listAudit, parameters},
+		{get, "/ops/errors", admin, s.recentErrors, plain},
 	}
 }

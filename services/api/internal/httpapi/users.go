@@ -52,7 +52,7 @@ func (s *Server) createUser(w http.ResponseWriter, r *http.Request) error {
 		Name  string        `json:"name"`
 		Role  identity.Role `json:"role"`
 	}
-	if err := decode(w, r, &body); err != nil {
+	if err := rest.Decode(w, r, &body); err != nil {
 		return err
 	}
 	user, setup, err := s.identity.CreateUser(r.Context(), caller(r), body.Email, body.Name, body.Role)
@@ -75,7 +75,7 @@ func (s *Server) updateUser(w http.ResponseWriter, r *http.Request) error {
 		Role     optional[identity.Role] `json:"role"`
 		IsActive optional[bool]          `json:"isActive"`
 	}
-	if err := decode(w, r, &body); err != nil {
+	if err := rest.Decode(w, r, &body); err != nil {
 		return err
 	}
 	user, err := s.identity.UpdateUser(r.Context(), caller(r), id, identity.UserChange{

@@ -1,0 +1,19 @@
+package httpapi
+
+import "github.com/driftsentry/driftsentry/services/api/internal/identity"
+
+// Route is a line of the URL surface, for tests.
+type Route struct {
+	Method, Path string
+	Open, Keys   bool
+	Role         identity.Role
+}
+
+// Routes is the URL surface.
+func Routes() []Route {
+	var list []Route
+	for _, rt := range (&Server{}).routes() {
+		list = append(list, Route{rt.method, prefix + rt.pattern, rt.access.open, rt.access.keys, rt.access.role})
+	}
+	return list
+}
