@@ -1,0 +1,74 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/driftsentry/driftsentry/pkg/config"
+	"github.com/driftsentry/driftsentry/pkg/lifecycle"
+	"github.com/driftsentry/driftsentry/pkg/pg"
+	"github.com/driftsentry/driftsentry/pkg/service"
+)
+
+// Config is everything that can be set of the realtime service.
+type Config struct {
+	Service   service.Config
+	Database  pg.Config
+	Lifecycle lifecycle.Config
+
+	Port            uint16 `env:"PORT"             envDefault:"3002"`
+	EnableWebSocket bool   `env:"ENABLE_WEBSOCKET" envDefault:"true"`
+
+	// Heartbeat is how often a client is pinged. Proxies on the way must allow a connection to be silent for longer.
+	Heartbeat time.Duration `env:"WEBSOCKET_HEARTBEAT" envDefault:"30s"`
+
+	// How many sockets may be open on this replica: in all, of a user, of a network address. 0 is no limit.
+	MaxConnections           int `env:"MAX_CONNECTIONS"             envDefault:"20000"`
+	MaxConnectionsPerUser    int `env:"MAX_CONNECTIONS_PER_USER"    envDefault:"100"`
+	MaxConnectionsPerAddress int `env:"MAX_CONNECTIONS_PER_ADDRESS" envDefault:"1000"`
+
+	// RateLimits says whether RATE_LIMIT_MESSAGES holds: how many frames a second a client may send for long; it may send
+	// four times as many at once.
+	RateLimits  bool `env:"RATE_LIMIT_ENABLED"  envDefault:"true"`
+	MessageRate int  `env:"RATE_LIMIT_MESSAGES" envDefault:"25"`
+
+	// Warnings are what whoever runs this should know.
+	Warnings []string
+}
+
+// LoadConfig reads the configuration from environment variables. The error names every problem.
+func LoadConfig(environ []string) (*Config, error) {
+	c := &Config{}
+	if err := config.Load(c, environ); err != nil {
+		return nil, err
+	}
+	c.Warnings = c.Service.SetDefaults()
+	return c, nil
+}
+
+// Validate implements config.Validator.
+func (c *Config) Validate() []error {
+	problems := append(c.Service.Validate(), c.Database.Validate()...)
+	complain := func(variable string, err error) {
+		problems = append(problems, config.Problem{Variable: variable, Err: err})
+	}
+	if c.Heartbeat < time.Second {
+		complain("WEBSOCKET_HEARTBEAT", errors.New("must be a second or more"))
+	}
+	for _, n := range []struct {
+		variable     string
+		value, least int
+	}{
+		{"MAX_CONNECTIONS", c.MaxConnections, 0}, {"MAX_CONNECTIONS_PER_USER", c.MaxConnectionsPerUser, 0},
+		{"MAX_CONNECTIONS_PER_ADDRESS", c.MaxConnectionsPerAddress, 0}, {"RATE_LIMIT_MESSAGES", c.MessageRate, 1},
+	} {
+		if n.value < n.least {
+			complain(n.variable, fmt.Errorf("must be %d or more", n.least))
+		}
+	}
+	if c.Service.EnableMetrics && c.Service.MetricsPort != 0 && c.Service.MetricsPort == c.Port {
+		complain("METRICS_PORT", errors.New("is the same as PORT; leave it out to serve both on one port in development"))
+	}
+	return problems
+}

@@ -1,0 +1,118 @@
+// Package feed keeps the streams of the connected accounts up to date.
+//
+//	NOTIFY ──hint──┐
+//	               ├──▶ the hub's queue of streams that are behind ──▶ readers: SELECT by position ──▶ publish
+//	heads, 2 s ────┘
+//
+// A hint only wakes; what is read is decided by positions. A hint that is lost, late or doubled, and a listening
+// connection that breaks, cost two seconds at most: a look at the heads of all streams heals them.
+package feed
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/telemetry"
+	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
+)
+
+// Store is the database.
+type Store interface {
+	hub.Source
+	// Heads gives the windows of many accounts at once; those without a stream are absent.
+	Heads(ctx context.Context, accounts []uuid.UUID) (map[uuid.UUID]event.Window, error)
+	// Listen passes notifications on until its connection breaks, and calls ready when it listens.
+	Listen(ctx context.Context, ready func(), receive func(payload string)) error
+}
+
+// Telemetry is what the feed reports to.
+type Telemetry interface {
+	Tracer() trace.Tracer
+	Meter() metric.Meter
+	Logger() *slog.Logger
+	Report(ctx context.Context, err error, attrs ...slog.Attr)
+}
+
+// Config fits the feed. Zero values get defaults.
+type Config struct {
+	HeadCheck  time.Duration // how often the heads are looked at
+	Readers    int           // how many streams are read at a time
+	Batch      int           // how many events are read at once
+	FirstPause time.Duration // before listening again; it doubles up to LastPause
+	LastPause  time.Duration
+}
+
+func (c Config) withDefaults() Config {
+	c.HeadCheck = cmp.Or(c.HeadCheck, 2*time.Second)
+	c.Readers = cmp.Or(c.Readers, 3)
+	c.Batch = cmp.Or(c.Batch, 256)
+	c.FirstPause = cmp.Or(c.FirstPause, 100*time.Millisecond)
+	c.LastPause = cmp.Or(c.LastPause, 5*time.Second)
+	return c
+}
+
+// Feed follows the streams of a hub.
+type Feed struct {
+	config    Config
+	store     Store
+	hub       *hub.Hub
+	tel       Telemetry
+	meters    meters
+	look      chan struct{} // at the heads, now
+	listening atomic.Bool
+	failing   atomic.Bool // the database; said once
+}
+
+// New makes a feed; Run runs it.
+func New(config Config, store Store, h *hub.Hub, tel Telemetry) (*Feed, error) {
+	f := &Feed{config: config.withDefaults(), store: store, hub: h, tel: tel, look: make(chan struct{}, 1)}
+	var err error
+	if f.meters, err = newMeters(tel.Meter(), f); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Run follows the streams until ctx ends.
+func (f *Feed) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	wg.Go(func() { f.listen(ctx) })
+	for range f.config.Readers {
+		wg.Go(func() { f.readStreams(ctx) })
+	}
+	f.watchHeads(ctx)
+	wg.Wait()
+	return nil
+}
+
+// guard runs one step. A panic costs no more than an error.
+func (f *Feed) guard(step func() error) (err error) {
+	defer telemetry.RecoverTo(&err)
+	return step()
+}
+
+// settle tells that the database is gone, or back, once each; and every error that nobody expects.
+func (f *Feed) settle(ctx context.Context, err error) {
+	switch {
+	case err == nil:
+		if f.failing.CompareAndSwap(true, false) {
+			f.tel.Logger().LogAttrs(ctx, slog.LevelInfo, "the event streams can be read again")
+		}
+	case ctx.Err() != nil:
+	case fault.From(err).Kind == fault.Internal:
+		f.tel.Report(ctx, err)
+	case f.failing.CompareAndSwap(false, true):
+		f.tel.Logger().LogAttrs(ctx, slog.LevelWarn, "the event streams can't be read; sockets stay open and miss nothing",
+			slog.String("error.message", err.Error()))
+	}
+}

@@ -1,0 +1,67 @@
+package feed
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
+)
+
+// watchHeads looks at the heads of all streams every now and then, until ctx ends.
+func (f *Feed) watchHeads(ctx context.Context) {
+	tick := time.NewTicker(f.config.HeadCheck)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-f.look:
+		}
+		f.settle(ctx, f.guard(func() error { return f.checkHeads(ctx) }))
+	}
+}
+
+func (f *Feed) lookNow() {
+	select {
+	case f.look <- struct{}{}:
+	default:
+	}
+}
+
+// known is what was published of a stream before its head was looked up: meanwhile it may have gone on.
+type known struct {
+	stream *hub.Stream
+	epoch  string
+	head   int64
+}
+
+func (f *Feed) checkHeads(ctx context.Context) error {
+	streams := f.hub.Streams()
+	if len(streams) == 0 {
+		return nil
+	}
+	accounts, before := make([]uuid.UUID, len(streams)), make([]known, len(streams))
+	for i, s := range streams {
+		accounts[i], before[i] = s.Account(), known{s, s.Epoch(), s.Head()}
+	}
+	heads, err := f.store.Heads(ctx, accounts)
+	if err != nil {
+		return err
+	}
+	for _, k := range before {
+		w, ok := heads[k.stream.Account()]
+		switch {
+		case !ok: // It has no events yet.
+		case w.Epoch != k.epoch:
+			k.stream.Reset(hub.ReasonEpoch, w)
+		case w.Head < k.head:
+			k.stream.Reset(hub.ReasonAhead, w)
+		case k.stream.Want(w.Head):
+			f.meters.healed.Add(ctx, 1)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,186 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/telemetry"
+)
+
+// fallBehind gives the connection a goroutine of its own, which may wait for it. s.mu is held.
+func (s *Subscriber) fallBehind() {
+	s.state = catching
+	ctx, cut := context.WithCancel(context.Background())
+	s.cut = cut
+	h := s.stream.hub
+	h.catchingMu.Lock()
+	h.catching[s] = struct{}{}
+	h.catchingMu.Unlock()
+	h.writers.Go(func() {
+		defer func() {
+			h.catchingMu.Lock()
+			delete(h.catching, s)
+			h.catchingMu.Unlock()
+		}()
+		defer cut()
+		s.recovering(ctx)
+	})
+}
+
+// recovering catches up; a panic costs this connection only.
+func (s *Subscriber) recovering(ctx context.Context) {
+	var err error
+	func() {
+		defer telemetry.RecoverTo(&err)
+		s.catchUp(ctx)
+	}()
+	if err != nil {
+		s.stream.hub.tel.Report(ctx, err)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.finish(err)
+	}
+}
+
+// catchUp writes until the connection has everything, or ends.
+func (s *Subscriber) catchUp(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.state == catching {
+		p, todo := s.pull()
+		switch todo {
+		case nothing:
+			s.state, s.cut = live, nil
+			s.endReplay()
+			return
+		case finish:
+			s.finish(nil)
+		case read:
+			s.readSource(ctx)
+		case write:
+			s.writeWaiting(p)
+		}
+	}
+}
+
+// writeWaiting writes some of p. s.mu is not held while it waits.
+func (s *Subscriber) writeWaiting(p piece) {
+	s.mu.Unlock()
+	n, err := s.conn.WriteSome(p.bytes, s.stream.hub.config.Stall)
+	s.mu.Lock()
+	if s.state == ended {
+		return
+	}
+	if delivered := s.wrote(p, n); delivered > 0 {
+		s.stream.hub.meters.delivered(context.Background(), modeReplay, delivered)
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, os.ErrDeadlineExceeded) && !s.closing:
+		// It gets as much time again to read how its last frame ends, and why it was closed.
+		s.queue = nil
+		s.mu.Unlock()
+		s.conn.TooSlow()
+		s.mu.Lock()
+	default:
+		s.finish(err)
+	}
+}
+
+// readSource reads the events that the ring no longer has. s.mu is not held while it waits.
+func (s *Subscriber) readSource(ctx context.Context) {
+	s.startReplay()
+	ctx = trace.ContextWithSpan(ctx, s.span)
+	position, generation := s.position.Load(), s.generation
+	s.mu.Unlock()
+	events, window, err := s.stream.hub.read(ctx, s.stream, position)
+	s.mu.Lock()
+	switch {
+	case s.state == ended || s.closing || s.generation != generation:
+	case err != nil:
+		s.stream.hub.tel.Logger().LogAttrs(ctx, slog.LevelDebug, "a connection could not read what it missed; it will try again",
+			slog.String("accountId", s.stream.account.String()), slog.String("error.message", err.Error()))
+		s.mu.Unlock()
+		wait(ctx, s.stream.hub.config.Retry)
+		s.mu.Lock()
+	case len(events) > 0:
+		s.replay = encode(s.stream.hub.encoder, s.stream.Epoch(), events)
+	default:
+		s.stream.hub.meters.resumed(ctx, ReasonTrimmed)
+		s.resync(ReasonTrimmed, window.HeadCursor())
+	}
+}
+
+// read gives the events that follow position. When they are gone it gives none, and the window that says so.
+func (h *Hub) read(ctx context.Context, s *Stream, position int64) ([]event.Event, event.Window, error) {
+	select {
+	case h.replays <- struct{}{}:
+		defer func() { <-h.replays }()
+	case <-ctx.Done():
+		return nil, event.Window{}, ctx.Err()
+	}
+	events, err := h.source.Events(ctx, s.account, position, h.config.Batch)
+	if err != nil {
+		return nil, event.Window{}, fmt.Errorf("read events: %w", err)
+	}
+	if follow(position, events) {
+		return events, event.Window{}, nil
+	}
+	w, err := h.source.Window(ctx, s.account)
+	if err != nil {
+		return nil, event.Window{}, fmt.Errorf("read the stream's window: %w", err)
+	}
+	return nil, w, nil
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// maxLinks bounds the links of a replay's span.
+const maxLinks = 32
+
+// startReplay starts the span of a replay: a root, for it belongs to the client that came back, linked to the traces
+// that caused the events. s.mu is held.
+func (s *Subscriber) startReplay() {
+	if s.span != nil {
+		return
+	}
+	_, s.span = s.stream.hub.tel.Tracer().Start(context.Background(), spanProcess, trace.WithNewRoot(),
+		trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(replayAttributes(s.stream.account)...))
+	s.links, s.linked = 0, ""
+}
+
+// link tells the replay's span which trace caused the events that are written next.
+func (s *Subscriber) link(b *block) {
+	if s.span == nil || s.links == maxLinks || s.linked == b.traceparent {
+		return
+	}
+	s.linked = b.traceparent
+	ctx := telemetry.LocalParent(context.Background(), b.traceparent)
+	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
+		s.span.AddLink(trace.Link{SpanContext: sc})
+		s.links++
+	}
+}
+
+func (s *Subscriber) endReplay() {
+	if s.span == nil {
+		return
+	}
+	s.span.SetAttributes(attrPosition.Int64(s.position.Load()))
+	s.span.End()
+	s.span = nil
+}

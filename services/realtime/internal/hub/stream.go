@@ -1,0 +1,226 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/telemetry"
+)
+
+// Stream is one account's events and the connections that follow them.
+type Stream struct {
+	hub        *Hub
+	account    uuid.UUID
+	references int // guarded by hub.mu
+
+	opening sync.Mutex
+	ring    atomic.Pointer[ring] // nil until it is open
+	wanted  atomic.Int64         // how far the stream is known to reach
+	queued  atomic.Bool          // in the hub's queue, or with a reader
+
+	publishing sync.Mutex // writers of ring
+	shards     [shards]shard
+	next       atomic.Uint32
+}
+
+// A stream's subscribers are in several lists, so that several processors can serve them.
+const shards = 16
+
+// parallelFrom is how many subscribers are worth more than one goroutine.
+const parallelFrom = 256
+
+type shard struct {
+	mu   sync.Mutex
+	subs []*Subscriber
+}
+
+// open reads where the stream is; whoever comes first does.
+func (s *Stream) open(ctx context.Context) error {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	if s.ring.Load() != nil {
+		return nil
+	}
+	w, err := s.hub.source.Window(ctx, s.account)
+	if err != nil {
+		return err
+	}
+	s.ring.Store(&ring{epoch: w.Epoch, base: w.Head, head: w.Head})
+	s.Want(w.Head) // A hint may have come since the window was read.
+	return nil
+}
+
+// Account is whose stream it is.
+func (s *Stream) Account() uuid.UUID { return s.account }
+
+// Epoch is the epoch of the stream's positions.
+func (s *Stream) Epoch() string { return s.ring.Load().epoch }
+
+// Head is the position of the last event that was published here.
+func (s *Stream) Head() int64 { return s.ring.Load().head }
+
+// Want notes how far the stream reaches, and queues it for reading if it is behind. It reports whether that was news.
+func (s *Stream) Want(position int64) (news bool) {
+	for {
+		known := s.wanted.Load()
+		if position <= known {
+			break
+		}
+		if s.wanted.CompareAndSwap(known, position) {
+			news = true
+			break
+		}
+	}
+	s.enqueue()
+	return news
+}
+
+func (s *Stream) enqueue() {
+	if s.lag() > 0 && s.queued.CompareAndSwap(false, true) {
+		s.hub.behind.push(s)
+	}
+}
+
+// lag is how many events the stream is known to be ahead of what was read.
+func (s *Stream) lag() int64 {
+	r := s.ring.Load()
+	if r == nil {
+		return 0
+	}
+	return max(s.wanted.Load()-r.head, 0)
+}
+
+// Done gives the stream back after reading. When it could not be read, it waits for the next hint or look at the heads.
+func (s *Stream) Done(ok bool) {
+	s.queued.Store(false)
+	if ok {
+		s.enqueue()
+	}
+}
+
+// ErrGap says that events do not follow the last one that was published.
+var ErrGap = errors.New("the events do not follow the stream's head")
+
+// Publish delivers events, which must follow the head without a gap.
+func (s *Stream) Publish(events []event.Event) error {
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	r := s.ring.Load()
+	if !follow(r.head, events) {
+		return ErrGap
+	}
+	for _, b := range encode(s.hub.encoder, r.epoch, events) {
+		s.deliver(b)
+	}
+	return nil
+}
+
+func follow(position int64, events []event.Event) bool {
+	for i, e := range events {
+		if e.Position != position+1+int64(i) {
+			return false
+		}
+	}
+	return len(events) > 0
+}
+
+// deliver appends a block to the ring and brings it to all who keep up. The span is the account's, not a socket's.
+func (s *Stream) deliver(b *block) {
+	ctx := telemetry.LocalParent(context.Background(), b.traceparent)
+	ctx, span := s.hub.tel.Tracer().Start(ctx, spanProcess, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(processAttributes(s.account, b)...))
+	defer span.End()
+	config := &s.hub.config
+	s.ring.Store(s.ring.Load().add(b, config.RingEvents, config.RingBytes))
+	delivered := s.flush()
+	span.SetAttributes(attrDeliveries.Int(delivered))
+	if delivered > 0 {
+		// The database's clock and ours are not quite the same.
+		s.hub.meters.latency.Record(ctx, max(time.Since(b.createdAt), 0).Seconds())
+		s.hub.meters.delivered(ctx, modeLive, delivered)
+	}
+}
+
+// Reset begins a new generation: what was read until now can't be gone on from. All connections are told, and go on
+// from the window's head.
+func (s *Stream) Reset(reason Reason, w event.Window) {
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	r := s.ring.Load()
+	s.wanted.Store(w.Head)
+	s.ring.Store(&ring{generation: r.generation + 1, reason: reason, epoch: w.Epoch, base: w.Head, head: w.Head})
+	s.flush()
+}
+
+// Wanted is how far the stream is said to reach.
+func (s *Stream) Wanted() int64 { return s.wanted.Load() }
+
+// Settle takes back a claim that the stream reached further than head, unless another came since.
+func (s *Stream) Settle(claimed, head int64) { s.wanted.CompareAndSwap(claimed, head) }
+
+// flush lets each subscriber write what it can at once, and counts the events that they wrote.
+func (s *Stream) flush() int {
+	workers := 1
+	if s.size() >= parallelFrom {
+		workers = min(runtime.GOMAXPROCS(0), shards)
+	}
+	if workers == 1 {
+		return s.flushShards(0, 1)
+	}
+	var wg sync.WaitGroup
+	var total atomic.Int64
+	for w := range workers {
+		wg.Go(func() { total.Add(int64(s.flushShards(w, workers))) })
+	}
+	wg.Wait()
+	return int(total.Load())
+}
+
+func (s *Stream) flushShards(from, step int) (delivered int) {
+	for i := from; i < shards; i += step {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		for _, sub := range sh.subs {
+			delivered += sub.wake()
+		}
+		sh.mu.Unlock()
+	}
+	return delivered
+}
+
+func (s *Stream) size() (n int) {
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		n += len(sh.subs)
+		sh.mu.Unlock()
+	}
+	return n
+}
+
+func (s *Stream) add(sub *Subscriber) {
+	sub.shard = int(s.next.Add(1) % shards)
+	sh := &s.shards[sub.shard]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sub.index = len(sh.subs)
+	sh.subs = append(sh.subs, sub)
+}
+
+func (s *Stream) remove(sub *Subscriber) {
+	sh := &s.shards[sub.shard]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	last := len(sh.subs) - 1
+	sh.subs[sub.index] = sh.subs[last]
+	sh.subs[sub.index].index = sub.index
+	sh.subs = slices.Delete(sh.subs, last, last+1)
+}

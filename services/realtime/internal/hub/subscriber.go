@@ -1,0 +1,367 @@
+package hub
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/fault"
+)
+
+// state is where a subscriber is in the picture of doc.go. Closing is a flag beside it, for what is under way is
+// finished first.
+type state uint8
+
+const (
+	live state = iota
+	catching
+	ended
+)
+
+// Subscriber is a connection's part of its account's stream.
+type Subscriber struct {
+	stream       *Stream
+	conn         Conn
+	shard, index int // guarded by the shard's lock
+
+	// position is that of the last event that was written or stepped over. Before the first subscription it stays where
+	// it was when the connection was opened.
+	position atomic.Int64
+
+	mu         sync.Mutex
+	state      state
+	generation uint32 // of the ring that position is of
+	subscribed bool
+	closing    bool
+	interest   interest
+
+	rest  []byte // of what was written in part; it goes first
+	queue []byte // answers that wait, whole frames
+	last  []byte // the frame to close with
+
+	replay []*block           // events read from the source for this connection alone
+	span   trace.Span         // of a replay; nil without one
+	links  int                // of that span
+	linked string             // the last of them
+	cut    context.CancelFunc // ends the reading of the source
+}
+
+// ErrOverflow says that the client asks, and doesn't read the answers.
+var ErrOverflow = errors.New("too many answers wait for the client")
+
+// Send writes an answer, now or when those before it are written.
+func (s *Subscriber) Send(frame []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.answer(frame)
+}
+
+// answer is Send with s.mu held.
+func (s *Subscriber) answer(frame []byte) error {
+	if s.closing || s.state == ended {
+		return nil // Nobody reads it any more.
+	}
+	if len(s.queue)+len(frame) > s.stream.hub.config.QueueBytes {
+		return ErrOverflow
+	}
+	s.queue = append(s.queue, frame...)
+	if n := s.flush(); n > 0 {
+		s.stream.hub.meters.delivered(context.Background(), modeReplay, n)
+	}
+	return nil
+}
+
+// Beat sends a heartbeat, and tells a client that subscribed to something how far it has everything. One that catches up
+// and has answers waiting is spared.
+func (s *Subscriber) Beat(heartbeat []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing || s.state == ended || len(s.queue) > 0 {
+		return
+	}
+	// Both in one write. While events are being written, the position is not what the client has.
+	if r := s.stream.ring.Load(); s.subscribed && s.state == live && s.generation == r.generation {
+		at := event.Cursor{Epoch: r.epoch, Position: s.position.Load()}
+		heartbeat = slices.Concat(heartbeat, s.stream.hub.encoder.Position(at))
+	}
+	_ = s.answer(heartbeat) // The queue was empty.
+}
+
+// Close writes what is under way, the answers that wait, and then last, and finishes. The first call counts.
+func (s *Subscriber) Close(last []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing || s.state == ended {
+		return
+	}
+	s.closing, s.last = true, last
+	if s.cut != nil {
+		s.cut() // reading the source
+	}
+	s.flush()
+}
+
+// Leave takes the connection out of its stream. The connection must be closed.
+func (s *Subscriber) Leave() {
+	s.mu.Lock()
+	s.end()
+	s.stream.hub.meters.unsubscribed(s.interest)
+	s.interest = interest{}
+	s.mu.Unlock()
+	s.stream.remove(s)
+	s.stream.hub.release(s.stream)
+}
+
+// Subscribe adds topics. In a connection's first subscription after may say where to begin, instead of where the stream
+// was when the connection was opened. answer makes the frame that says it is done.
+func (s *Subscriber) Subscribe(ctx context.Context, topics []string, after *event.Cursor, answer func(topics []string) []byte) error {
+	s.mu.Lock()
+	interest, err := s.interest.with(topics)
+	subscribed := s.subscribed
+	s.mu.Unlock()
+	switch {
+	case err != nil:
+		return err
+	case after != nil && subscribed:
+		return fault.InvalidField("after", "may stand in the first subscribe of a connection only")
+	}
+	var begin start
+	if !subscribed {
+		if begin, err = s.begin(ctx, after); err != nil {
+			return err
+		}
+	}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing || s.state == ended {
+		return nil
+	}
+	if !subscribed {
+		s.subscribed = true
+		if begin.cursor {
+			s.generation = begin.generation
+			s.position.Store(begin.position)
+		}
+		if begin.reason != "" {
+			s.resync(begin.reason, begin.head)
+		} else if begin.position < s.stream.Head() {
+			s.startReplay()
+		}
+	}
+	s.stream.hub.meters.subscribed(s.interest, interest)
+	s.interest = interest
+	return s.answer(answer(interest.topics()))
+}
+
+// Unsubscribe removes topics.
+func (s *Subscriber) Unsubscribe(topics []string, answer func(topics []string) []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing || s.state == ended {
+		return nil
+	}
+	interest := s.interest.without(topics)
+	s.stream.hub.meters.subscribed(s.interest, interest)
+	s.interest = interest
+	return s.answer(answer(interest.topics()))
+}
+
+// Topics are those of the connection.
+func (s *Subscriber) Topics() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.interest.topics()
+}
+
+// start is where a first subscription begins.
+type start struct {
+	cursor     bool // position and generation are the client's choice
+	generation uint32
+	position   int64
+	reason     Reason // when the cursor leads nowhere
+	head       event.Cursor
+}
+
+// begin finds out whether reading can go on after the cursor. Without one, it goes on where the connection was opened.
+func (s *Subscriber) begin(ctx context.Context, after *event.Cursor) (start, error) {
+	if after == nil {
+		return start{position: s.position.Load()}, nil
+	}
+	r := s.stream.ring.Load()
+	b := start{cursor: true, generation: r.generation, position: after.Position}
+	if after.Epoch == r.epoch && after.Position >= r.base && after.Position <= r.head {
+		s.stream.hub.meters.resumed(ctx, "")
+		return b, nil
+	}
+	// It may be ahead of us only, and kept though it is not in the ring.
+	w, err := s.stream.hub.source.Window(ctx, s.stream.account)
+	if err != nil {
+		return start{}, err
+	}
+	if b.reason = check(w, *after); b.reason != "" {
+		b.head, b.position = w.HeadCursor(), w.Head
+	}
+	s.stream.hub.meters.resumed(ctx, b.reason)
+	return b, nil
+}
+
+// resync tells the client that its cursor leads nowhere, and goes on from head.
+func (s *Subscriber) resync(reason Reason, head event.Cursor) {
+	s.queue = append(s.queue, s.stream.hub.encoder.Resync(reason, head)...)
+	s.position.Store(head.Position)
+	s.replay = nil
+}
+
+// wake writes what is new, and counts the events.
+func (s *Subscriber) wake() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.flush()
+}
+
+// flush writes what can be written at once, and counts the events. What is left is for a goroutine that may wait.
+func (s *Subscriber) flush() (delivered int) {
+	if s.state != live {
+		return 0
+	}
+	for {
+		p, todo := s.pull()
+		switch todo {
+		case nothing:
+			s.endReplay()
+			return delivered
+		case read:
+			s.fallBehind()
+			return delivered
+		case finish:
+			s.finish(nil)
+			return delivered
+		}
+		n, err := s.conn.TryWrite(p.bytes)
+		if err != nil {
+			s.finish(err)
+			return delivered
+		}
+		delivered += s.wrote(p, n)
+		if n < len(p.bytes) {
+			s.fallBehind()
+			return delivered
+		}
+	}
+}
+
+// piece is what is written next: bytes that nobody else has a claim on, or frames of a block.
+type piece struct {
+	bytes    []byte
+	block    *block // nil when bytes are s.rest
+	from, to int
+}
+
+// todo is what has to be done next.
+type todo uint8
+
+const (
+	nothing todo = iota // everything is written
+	write
+	read   // the source: the ring has moved past the position
+	finish // the last frame is written
+)
+
+// maxPiece bounds what is offered to the kernel at once, so that progress shows.
+const maxPiece = 64 << 10
+
+// pull finds what to write next.
+func (s *Subscriber) pull() (piece, todo) {
+	switch {
+	case len(s.rest) > 0:
+	case len(s.queue) > 0:
+		s.rest, s.queue = s.queue, nil
+	case s.closing && s.last == nil:
+		return piece{}, finish
+	case s.closing:
+		s.rest, s.last = s.last, nil
+	case !s.subscribed:
+		return piece{}, nothing
+	default:
+		return s.pullEvents()
+	}
+	return piece{bytes: s.rest}, write
+}
+
+func (s *Subscriber) pullEvents() (piece, todo) {
+	r := s.stream.ring.Load()
+	if s.generation != r.generation {
+		s.generation = r.generation
+		s.resync(r.reason, event.Cursor{Epoch: r.epoch, Position: r.base})
+		return s.pull()
+	}
+	for position := s.position.Load(); position < r.head; {
+		b := r.after(position)
+		if b == nil {
+			if b = find(s.replay, position); b == nil {
+				return piece{}, read
+			}
+		}
+		from := int(position + 1 - b.first)
+		for from < len(b.frames) && !s.interest.wants(&b.frames[from]) {
+			from++
+		}
+		position = b.first + int64(from) - 1
+		s.position.Store(position)
+		if from == len(b.frames) {
+			continue
+		}
+		to := from + 1
+		for to < len(b.frames) && b.frames[to].end-b.start(from) <= maxPiece && s.interest.wants(&b.frames[to]) {
+			to++
+		}
+		s.link(b)
+		return piece{b.bytes[b.start(from):b.frames[to-1].end], b, from, to}, write
+	}
+	s.replay = nil
+	return piece{}, nothing
+}
+
+// wrote settles that n bytes of p were written, and counts the events. An event that was written in part counts, and its
+// rest is kept: only that, for the block may be large.
+func (s *Subscriber) wrote(p piece, n int) (delivered int) {
+	if p.block == nil {
+		s.rest = p.bytes[n:]
+		return 0
+	}
+	n += p.block.start(p.from)
+	i := p.from
+	for i < p.to && p.block.frames[i].end <= n {
+		i++
+	}
+	if i < p.to && p.block.start(i) < n {
+		s.rest = bytes.Clone(p.block.bytes[n:p.block.frames[i].end])
+		i++
+	}
+	s.position.Store(p.block.first + int64(i) - 1)
+	return i - p.from
+}
+
+// finish ends the writing: after the last frame, or because of err.
+func (s *Subscriber) finish(err error) {
+	if s.state != ended {
+		s.end()
+		s.conn.Finish(err)
+	}
+}
+
+func (s *Subscriber) end() {
+	s.state = ended
+	s.rest, s.queue, s.last, s.replay = nil, nil, nil, nil
+	s.endReplay()
+	if s.cut != nil {
+		s.cut()
+	}
+}

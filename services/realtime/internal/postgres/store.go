@@ -1,0 +1,76 @@
+// Package postgres reads the streams, their heads and the sessions, and listens for hints.
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/pg"
+)
+
+// Store is the database as realtime sees it; it writes nothing.
+type Store struct{ db *pg.DB }
+
+// New makes a store.
+func New(db *pg.DB) *Store { return &Store{db} }
+
+// Events gives the account's events after a position, in order, limit at most.
+func (s *Store) Events(ctx context.Context, account uuid.UUID, after int64, limit int) ([]event.Event, error) {
+	rows, err := s.db.Query(ctx, `-- SELECT event
+		select account_id, position, id, type, topics, body, traceparent, created_at
+		from event
+		where account_id = @account and position > @after
+		order by position
+		limit @limit`, pgx.NamedArgs{"account": account, "after": after, "limit": limit})
+	if err != nil {
+		return nil, fmt.Errorf("select events: %w", err)
+	}
+	events, err := pgx.CollectRows(rows, pgx.RowToStructByName[event.Event])
+	if err != nil {
+		return nil, fmt.Errorf("select events: %w", pg.Translate(err))
+	}
+	return events, nil
+}
+
+// Window is what of the account's stream can be read. An account without events has an empty one.
+func (s *Store) Window(ctx context.Context, account uuid.UUID) (event.Window, error) {
+	rows, err := s.db.Query(ctx, `-- SELECT account_stream
+		select e.epoch, coalesce(s.position, 0) as head, coalesce(s.trimmed_to, 0) as trimmed_to
+		from stream_epoch e left join account_stream s on s.account_id = @account`, pgx.NamedArgs{"account": account})
+	if err != nil {
+		return event.Window{}, fmt.Errorf("select the stream's window: %w", err)
+	}
+	w, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[event.Window])
+	if err != nil {
+		return event.Window{}, fmt.Errorf("select the stream's window: %w", pg.Translate(err))
+	}
+	return w, nil
+}
+
+// Heads gives the windows of many accounts at once; those that have no stream yet are absent.
+func (s *Store) Heads(ctx context.Context, accounts []uuid.UUID) (map[uuid.UUID]event.Window, error) {
+	rows, err := s.db.Query(ctx, `-- SELECT account_stream
+		select s.account_id, e.epoch, s.position as head, s.trimmed_to
+		from account_stream s cross join stream_epoch e
+		where s.account_id = any(@accounts)`, pgx.NamedArgs{"accounts": accounts})
+	if err != nil {
+		return nil, fmt.Errorf("select the streams' heads: %w", err)
+	}
+	heads := make(map[uuid.UUID]event.Window, len(accounts))
+	var (
+		account uuid.UUID
+		w       event.Window
+	)
+	_, err = pgx.ForEachRow(rows, []any{&account, &w.Epoch, &w.Head, &w.TrimmedTo}, func() error {
+		heads[account] = w
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("select the streams' heads: %w", pg.Translate(err))
+	}
+	return heads, nil
+}

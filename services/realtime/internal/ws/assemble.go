@@ -1,0 +1,120 @@
+package ws
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"unicode/utf8"
+
+	"github.com/gobwas/ws"
+)
+
+// maxMessage bounds a client's message, whole or in fragments.
+const maxMessage = 16 << 10
+
+// assembler makes messages of a client's bytes, however they arrive, and checks them against RFC 6455. What is wrong is
+// a closing.
+type assembler struct {
+	pending    []byte // of a frame that isn't complete
+	message    []byte // fragments so far
+	fragmented bool
+}
+
+// receiver gets what the assembler finds. A payload is valid until the call returns.
+type receiver interface {
+	// frame is called for each frame, before what it means is known.
+	frame() error
+	control(op ws.OpCode, payload []byte) error
+	text(message []byte) error
+}
+
+// feed takes what was read. p is overwritten.
+func (a *assembler) feed(p []byte, to receiver) error {
+	kept := len(a.pending) > 0
+	if kept {
+		a.pending = append(a.pending, p...)
+		p = a.pending
+	}
+	for len(p) > 0 {
+		header, size, err := parseHeader(p)
+		if err != nil {
+			return err
+		}
+		if size == 0 {
+			break
+		}
+		if err := a.check(header); err != nil {
+			return err
+		}
+		end := size + int(header.Length)
+		if len(p) < end {
+			break
+		}
+		payload := p[size:end]
+		ws.Cipher(payload, header.Mask, 0)
+		if err := a.dispatch(header, payload, to); err != nil {
+			return err
+		}
+		p, kept = p[end:], false
+	}
+	if !kept {
+		a.pending = nil // Most frames come whole, and an idle connection holds no buffer.
+		if len(p) > 0 {
+			a.pending = bytes.Clone(p)
+		}
+	}
+	return nil
+}
+
+// parseHeader gives the header and its size; 0 when it isn't there yet.
+func parseHeader(p []byte) (ws.Header, int, error) {
+	r := bytes.NewReader(p)
+	h, err := ws.ReadHeader(r)
+	switch {
+	case err == nil:
+		return h, len(p) - r.Len(), nil
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return h, 0, nil
+	}
+	return h, 0, endProtocol
+}
+
+func (a *assembler) check(h ws.Header) error {
+	state := ws.StateServerSide
+	if a.fragmented {
+		state = state.Set(ws.StateFragmented)
+	}
+	switch {
+	case ws.CheckHeader(h, state) != nil:
+		return endProtocol
+	case h.OpCode == ws.OpBinary:
+		return endBinary
+	case h.Length > maxMessage, !h.OpCode.IsControl() && h.Length+int64(len(a.message)) > maxMessage:
+		return endTooBig
+	}
+	return nil
+}
+
+func (a *assembler) dispatch(h ws.Header, payload []byte, to receiver) error {
+	if err := to.frame(); err != nil {
+		return err
+	}
+	if h.OpCode.IsControl() {
+		return to.control(h.OpCode, payload)
+	}
+	if !h.Fin {
+		a.fragmented = true
+		a.message = append(a.message, payload...)
+		return nil
+	}
+	if a.fragmented {
+		payload = append(a.message, payload...)
+		a.fragmented, a.message = false, nil
+	}
+	if !validText(payload) {
+		return endNotUTF8
+	}
+	return to.text(payload)
+}
+
+func validText(p []byte) bool { return utf8.Valid(p) }

@@ -1,0 +1,199 @@
+package ws
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/time/rate"
+
+	"github.com/driftsentry/driftsentry/pkg/telemetry"
+	"github.com/driftsentry/driftsentry/pkg/token"
+	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
+)
+
+// conn is one client's connection. Its goroutine reads; the hub writes.
+type conn struct {
+	*socket
+	server    *Server
+	sub       *hub.Subscriber
+	id        uuid.UUID
+	account   uuid.UUID
+	place     place
+	opened    time.Time
+	handshake trace.SpanContext
+	session   uuid.UUID // guarded by the registry's lock
+
+	// In nanoseconds since 1970.
+	due     atomic.Int64 // when the ticker has to look
+	heard   atomic.Int64 // when something came from the client
+	expires atomic.Int64
+
+	end atomic.Pointer[closing] // nil while it is open; the first one counts
+
+	// Of the reading goroutine.
+	assembler assembler
+	limiter   *rate.Limiter
+	invalid   int
+}
+
+// serve reads until the connection has ended. early is what came with the handshake.
+func (c *conn) serve(early []byte) {
+	ctx := c.context()
+	defer c.bury(ctx)
+	err := c.received(early)
+	for err == nil {
+		err = c.read(c.received)
+	}
+}
+
+// context has the handshake's trace and nothing else of its request.
+func (c *conn) context() context.Context {
+	return trace.ContextWithSpanContext(context.Background(), c.handshake)
+}
+
+// received takes what was read. What the client breaks ends the connection in order; after that everything is discarded
+// until the connection is closed.
+func (c *conn) received(p []byte) error {
+	c.heard.Store(c.server.config.Now().UnixNano())
+	if len(p) == 0 || c.end.Load() != nil {
+		return nil
+	}
+	var err error
+	func() {
+		defer telemetry.RecoverTo(&err)
+		err = c.assembler.feed(p, c)
+	}()
+	if err == nil {
+		return nil
+	}
+	end, ok := errors.AsType[closing](err)
+	if !ok {
+		c.server.tel.Report(c.context(), err)
+		end = endInternal
+	}
+	c.shut(end)
+	return nil
+}
+
+// frame implements receiver.
+func (c *conn) frame() error {
+	switch {
+	case c.end.Load() != nil:
+		return errClosed
+	case !c.limiter.AllowN(c.server.config.Now(), 1):
+		return endTooMany
+	}
+	return nil
+}
+
+// errClosed stops the reading of frames after the last one that counts.
+var errClosed = closing{0, "closed already"}
+
+// control implements receiver.
+func (c *conn) control(op ws.OpCode, payload []byte) error {
+	ctx := c.context()
+	switch op {
+	case ws.OpPing:
+		c.server.meters.received(ctx, "ws_ping")
+		return c.answer(ctx, "ws_pong", ws.MustCompileFrame(ws.NewPongFrame(payload)))
+	case ws.OpPong:
+		c.server.meters.received(ctx, "ws_pong")
+	default:
+		end, answer, err := readClose(payload)
+		if err != nil {
+			return err
+		}
+		c.shutWith(end, answer)
+	}
+	return nil
+}
+
+// text implements receiver.
+func (c *conn) text(message []byte) error { return c.handle(message) }
+
+// answer sends a frame to the client.
+func (c *conn) answer(ctx context.Context, kind string, frame []byte) error {
+	c.server.meters.sent(ctx, kind)
+	return c.delivered(c.sub.Send(frame))
+}
+
+// delivered makes the end of a client that asks and doesn't read what it asked for.
+func (c *conn) delivered(err error) error {
+	if errors.Is(err, hub.ErrOverflow) {
+		return endTooSlow
+	}
+	return err
+}
+
+// shut ends the connection in order: what is being written, then the close frame.
+func (c *conn) shut(end closing) { c.shutWith(end, end.frame()) }
+
+func (c *conn) shutWith(end closing, frame []byte) {
+	if end.code != 0 && c.decide(end) {
+		c.sub.Close(frame)
+	}
+}
+
+// decide settles why the connection ends. The first to say counts.
+func (c *conn) decide(end closing) bool {
+	first := c.end.CompareAndSwap(nil, &end)
+	if first {
+		c.server.meters.closed(c.context(), end.code)
+	}
+	return first
+}
+
+// cut ends the connection at once.
+func (c *conn) cut(end closing) {
+	c.decide(end)
+	_ = c.conn.Close() // The reader hears of it.
+}
+
+// TooSlow implements hub.Conn.
+func (c *conn) TooSlow() { c.shut(endTooSlow) }
+
+// Finish implements hub.Conn. After a close frame the client gets time to answer it, or to read on.
+func (c *conn) Finish(err error) {
+	end := c.end.Load()
+	if err != nil || end == nil || end.reason == reasonByClient || end.code == ws.StatusNoStatusRcvd {
+		c.cut(endBroken)
+		return
+	}
+	closeWrite(c.conn)
+	if c.conn.SetReadDeadline(time.Now().Add(c.server.config.Linger)) != nil {
+		c.cut(endBroken)
+	}
+}
+
+// bury frees what the connection had.
+func (c *conn) bury(ctx context.Context) {
+	c.cut(endBroken)
+	c.sub.Leave()
+	c.server.registry.remove(c)
+	c.server.registry.give(c.place)
+	end := c.end.Load()
+	c.server.tel.Logger().LogAttrs(ctx, slog.LevelInfo, "socket closed", append(c.logAttrs(),
+		slog.Int("code", int(end.code)), slog.String("reason", end.reason),
+		slog.Float64("duration_ms", float64(c.server.config.Now().Sub(c.opened).Microseconds())/1000))...)
+}
+
+func (c *conn) logAttrs() []slog.Attr {
+	return append(make([]slog.Attr, 0, 8),
+		slog.String("connectionId", c.id.String()), slog.String("userId", c.place.user.String()), slog.String("accountId", c.account.String()))
+}
+
+// renew gives the connection the time of a fresh token.
+func (c *conn) renew(claims token.Claims) {
+	r := c.server.registry
+	r.mu.Lock()
+	c.session = claims.SessionID
+	r.mu.Unlock()
+	c.expires.Store(claims.ExpiresAt.UnixNano())
+	c.due.Store(min(c.due.Load(), claims.ExpiresAt.UnixNano()))
+}

@@ -1,0 +1,272 @@
+package ws
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha1" //nolint:gosec // What RFC 6455 uses it for needs no collision resistance.
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/time/rate"
+
+	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/telemetry"
+	"github.com/driftsentry/driftsentry/pkg/token"
+	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
+)
+
+const (
+	subprotocol       = "driftsentry.v1"
+	tokenSubprotocol  = "bearer."
+	headerProtocol    = "Sec-Websocket-Protocol"
+	headerVersion     = "Sec-Websocket-Version"
+	headerKey         = "Sec-Websocket-Key"
+	supportedVersion  = "13"
+	keySize           = 16
+	acceptMagic       = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+	switchingDeadline = 10 * time.Second
+)
+
+// Handshake answers GET /ws. It returns when the connection is open, so that the request's span, its access line and its
+// metrics are those of the handshake, with its own status, 101. What follows has nothing of the request any more.
+func (s *Server) Handshake(w http.ResponseWriter, r *http.Request) error {
+	err := s.handshake(w, r)
+	if err != nil {
+		s.meters.handshake(r.Context(), outcomeOf(err))
+	}
+	return err
+}
+
+func (s *Server) handshake(w http.ResponseWriter, r *http.Request) error {
+	key, err := checkUpgrade(w, r)
+	if err != nil {
+		return err
+	}
+	if !s.originAllowed(r.Header.Get("Origin")) {
+		return fault.New(fault.Forbidden, "pages of this origin may not open sockets")
+	}
+	claims, err := s.tokens.Verify(accessToken(r))
+	expired := errors.Is(err, token.ErrExpired)
+	if err != nil && !expired {
+		return fault.Wrap(fault.Unauthenticated, err, "an access token is required")
+	}
+	telemetry.SetUser(r.Context(), claims.UserID.String(), claims.AccountID.String(), "")
+	trace.SpanFromContext(r.Context()).SetAttributes(attrAccount.String(claims.AccountID.String()))
+
+	p := place{claims.UserID, network(clientAddress(r))}
+	if err := s.registry.take(p); err != nil {
+		return err
+	}
+	if err := s.admit(w, r, key, claims, expired, p); err != nil {
+		s.registry.give(p)
+		return err
+	}
+	return nil
+}
+
+// admit opens the connection of a caller that we know. The place becomes the connection's unless there is an error.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request, key string, claims token.Claims, expired bool, p place) error {
+	if expired {
+		return s.refuse(w, r, key, p, endExpired, outcomeExpired)
+	}
+	active, err := s.sessions.Active(r.Context(), claims)
+	if err != nil {
+		return fmt.Errorf("look the session up: %w", err)
+	}
+	if !active {
+		return s.refuse(w, r, key, p, endRevoked, outcomeRevoked)
+	}
+	c := s.newConn(r.Context(), claims, p)
+	var head event.Cursor
+	if c.sub, head, err = s.hub.Join(r.Context(), claims.AccountID, c); err != nil {
+		return err
+	}
+	trace.SpanFromContext(r.Context()).SetAttributes(attrConnection.String(c.id.String()))
+	tcp, early, err := upgrade(w, key)
+	if err == nil {
+		c.socket, err = newSocket(tcp)
+	}
+	if err != nil {
+		c.sub.Leave()
+		if tcp != nil {
+			_ = tcp.Close()
+		}
+		return s.afterSwitch(r.Context(), err)
+	}
+	s.meters.handshake(r.Context(), outcomeAccepted)
+	s.meters.sent(r.Context(), "welcome")
+	_ = c.sub.Send(welcomeFrame(c.id, head, s.config.Heartbeat)) // The first answer finds the queue empty.
+	if !s.registry.add(c) {
+		c.goodbye(minComeback)
+	}
+	go c.serve(early)
+	return nil
+}
+
+// afterSwitch is for errors when the answer has begun: nothing can be said to the client any more.
+func (s *Server) afterSwitch(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fault.Wrap(fault.Canceled, err, "the client left")
+	}
+	return fmt.Errorf("take over the connection: %w", err)
+}
+
+// refuse opens a connection only to close it with a code: a browser can't read a refused handshake.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, key string, p place, end closing, outcome string) error {
+	tcp, _, err := upgrade(w, key)
+	if err != nil {
+		return s.afterSwitch(r.Context(), err)
+	}
+	telemetry.SetError(r.Context(), fault.Unauthenticated.Code(), end, false)
+	s.meters.handshake(r.Context(), outcome)
+	s.meters.closed(r.Context(), end.code)
+	go func() {
+		defer s.registry.give(p)
+		defer tcp.Close()
+		if tcp.SetDeadline(time.Now().Add(s.config.Linger)) != nil {
+			return
+		}
+		if _, err := tcp.Write(end.frame()); err != nil {
+			return
+		}
+		// Until the client has read it: closing with unread data would discard what is on its way.
+		closeWrite(tcp)
+		_, _ = io.Copy(io.Discard, tcp)
+	}()
+	return nil
+}
+
+func closeWrite(c net.Conn) {
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.CloseWrite() // It fails when the client is gone, which reading will tell.
+	}
+}
+
+// Trusted reports whether the caller's access token is one that we signed and that holds, without I/O.
+func (s *Server) Trusted(r *http.Request) bool {
+	_, err := s.tokens.Verify(accessToken(r))
+	return err == nil
+}
+
+// accessToken finds the token where a program sends it, or where a browser can.
+func accessToken(r *http.Request) string {
+	if scheme, value, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
+		return value
+	}
+	for _, p := range list(r.Header, headerProtocol) {
+		if value, ok := strings.CutPrefix(p, tokenSubprotocol); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// list splits a header of comma-separated values.
+func list(h http.Header, name string) []string {
+	var all []string
+	for _, line := range h.Values(name) {
+		for value := range strings.SplitSeq(line, ",") {
+			if value = strings.TrimSpace(value); value != "" {
+				all = append(all, value)
+			}
+		}
+	}
+	return all
+}
+
+func hasToken(h http.Header, name, value string) bool {
+	return slices.ContainsFunc(list(h, name), func(v string) bool { return strings.EqualFold(v, value) })
+}
+
+func (s *Server) originAllowed(origin string) bool {
+	if origin == "" {
+		return true // Not a browser.
+	}
+	return slices.ContainsFunc(s.config.Origins, func(o string) bool { return o == "*" || strings.EqualFold(o, origin) })
+}
+
+// clientAddress is that of the middleware that knows the trusted proxies, else the peer's.
+func clientAddress(r *http.Request) netip.Addr {
+	if address := middleware.GetClientIPAddr(r.Context()); address.IsValid() {
+		return address
+	}
+	peer, _ := netip.ParseAddrPort(r.RemoteAddr) // The zero address is one like others.
+	return peer.Addr().Unmap()
+}
+
+// checkUpgrade checks that the request asks for what we speak (RFC 6455, section 4.2.1), and gives its key.
+func checkUpgrade(w http.ResponseWriter, r *http.Request) (string, error) {
+	key := r.Header.Get(headerKey)
+	raw, err := base64.StdEncoding.DecodeString(key)
+	switch {
+	case !r.ProtoAtLeast(1, 1) || r.ProtoMajor != 1:
+		return "", fault.New(fault.Invalid, "a WebSocket needs HTTP/1.1")
+	case !hasToken(r.Header, "Connection", "upgrade") || !hasToken(r.Header, "Upgrade", "websocket"):
+		w.Header().Set("Upgrade", "websocket")
+		return "", fault.New(fault.Invalid, "this is a WebSocket: ask for the upgrade")
+	case r.Header.Get(headerVersion) != supportedVersion:
+		w.Header().Set("Sec-WebSocket-Version", supportedVersion)
+		return "", fault.InvalidField("Sec-WebSocket-Version", "must be %s", supportedVersion)
+	case err != nil || len(raw) != keySize:
+		return "", fault.InvalidField("Sec-WebSocket-Key", "must be %d bytes in base64", keySize)
+	case !slices.Contains(list(r.Header, headerProtocol), subprotocol):
+		return "", fault.InvalidField("Sec-WebSocket-Protocol", "must have %s", subprotocol)
+	}
+	return key, nil
+}
+
+// upgrade answers 101 and takes the connection over, with what the client has sent already. The status goes through the
+// response writer, so that telemetry sees it.
+func upgrade(w http.ResponseWriter, key string) (conn net.Conn, early []byte, err error) {
+	sum := sha1.Sum([]byte(key + acceptMagic)) //nolint:gosec // As above.
+	h := w.Header()
+	h.Set("Upgrade", "websocket")
+	h.Set("Connection", "Upgrade")
+	// In the case of the RFC, which a few clients insist on.
+	h["Sec-WebSocket-Accept"] = []string{base64.StdEncoding.EncodeToString(sum[:])}
+	h["Sec-WebSocket-Protocol"] = []string{subprotocol}
+	control := http.NewResponseController(w)
+	// The server's own deadline for writing still holds here; a connection that can't take a header is none.
+	_ = control.SetWriteDeadline(time.Now().Add(switchingDeadline))
+	w.WriteHeader(http.StatusSwitchingProtocols)
+	conn, buffered, err := control.Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	if n := buffered.Reader.Buffered(); n > 0 {
+		peeked, err := buffered.Reader.Peek(n)
+		if err != nil {
+			return conn, nil, err
+		}
+		early = bytes.Clone(peeked)
+	}
+	return conn, early, conn.SetDeadline(time.Time{})
+}
+
+// newConn makes the connection's own state. Of the request's context it keeps the trace, to be linked to.
+func (s *Server) newConn(ctx context.Context, claims token.Claims, p place) *conn {
+	now := s.config.Now()
+	c := &conn{
+		server: s, id: uuid.Must(uuid.NewV7()), account: claims.AccountID, place: p, opened: now,
+		session: claims.SessionID, handshake: trace.SpanContextFromContext(ctx),
+		limiter: rate.NewLimiter(s.config.MessageRate, s.config.MessageBurst),
+	}
+	c.expires.Store(claims.ExpiresAt.UnixNano())
+	c.heard.Store(now.UnixNano())
+	c.schedule(now, firstBeat(s.config.Heartbeat))
+	return c
+}
+
+var _ hub.Conn = (*conn)(nil)

@@ -1,0 +1,73 @@
+package ws
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/google/uuid"
+)
+
+// schedule sets when the ticker has to look at the connection next.
+func (c *conn) schedule(now time.Time, in time.Duration) {
+	c.due.Store(min(now.Add(in).UnixNano(), c.expires.Load()))
+}
+
+// firstBeat spreads the connections over the interval, however they came.
+func firstBeat(heartbeat time.Duration) time.Duration {
+	return heartbeat/2 + rand.N(heartbeat/2+1) //nolint:gosec // Jitter.
+}
+
+// beat serves the connections whose time has come. Looking at all of them each second costs less than a timer for each.
+func (s *Server) beat() {
+	now := s.config.Now()
+	due := s.registry.pick(func(c *conn) bool { return c.due.Load() <= now.UnixNano() })
+	for _, c := range due {
+		c.beat(now)
+	}
+}
+
+func (c *conn) beat(now time.Time) {
+	silence := 2 * c.server.config.Heartbeat
+	switch {
+	case c.expires.Load() <= now.UnixNano():
+		c.due.Store(now.Add(silence).UnixNano())
+		c.shut(endExpired)
+	case now.UnixNano()-c.heard.Load() > silence.Nanoseconds():
+		c.cut(endSilent)
+	default:
+		c.schedule(now, c.server.config.Heartbeat)
+		c.sub.Beat(ws.CompiledPing)
+		c.server.meters.sent(context.Background(), "ws_ping")
+	}
+}
+
+// checkSessions ends the connections whose session was revoked, or whose user was deactivated.
+func (s *Server) checkSessions(ctx context.Context) {
+	var ids []uuid.UUID
+	s.registry.pick(func(c *conn) bool {
+		ids = append(ids, c.session)
+		return false
+	})
+	if len(ids) == 0 {
+		return
+	}
+	slices.SortFunc(ids, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+	ids = slices.Compact(ids)
+	ended, err := s.sessions.Ended(ctx, ids)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.tel.Logger().LogAttrs(ctx, slog.LevelWarn, "sessions could not be checked", slog.String("error.message", err.Error()))
+		}
+		return
+	}
+	if len(ended) == 0 {
+		return
+	}
+	for _, c := range s.registry.pick(func(c *conn) bool { return slices.Contains(ended, c.session) }) {
+		c.shut(endRevoked)
+	}
+}

@@ -1,0 +1,97 @@
+package ws
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/gobwas/ws"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/driftsentry/driftsentry/pkg/fault"
+)
+
+const (
+	attrAccount    = attribute.Key("driftsentry.account.id")
+	attrConnection = attribute.Key("driftsentry.connection.id")
+)
+
+// The outcomes of handshakes.
+const (
+	outcomeAccepted = "accepted"
+	outcomeExpired  = "expired"
+	outcomeRevoked  = "revoked"
+)
+
+func outcomeOf(err error) string {
+	switch fault.From(err).Kind {
+	case fault.Invalid:
+		return "invalid"
+	case fault.Forbidden:
+		return "origin"
+	case fault.Unauthenticated:
+		return "unauthorized"
+	case fault.RateLimited:
+		return "limited"
+	case fault.Unavailable, fault.Timeout:
+		return "unavailable"
+	case fault.Canceled:
+		return "canceled"
+	default:
+		return "failed"
+	}
+}
+
+type meters struct {
+	handshakes metric.Int64Counter
+	closes     metric.Int64Counter
+	frames     metric.Int64Counter
+}
+
+func newMeters(m metric.Meter, r *registry) (meters, error) {
+	var (
+		all  meters
+		errs [4]error
+	)
+	_, errs[0] = m.Int64ObservableGauge("driftsentry.realtime.connections",
+		metric.WithDescription("Open sockets."), metric.WithUnit("{connection}"),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(int64(r.count()))
+			return nil
+		}))
+	all.handshakes, errs[1] = m.Int64Counter("driftsentry.realtime.handshakes",
+		metric.WithDescription("Handshakes, by outcome."), metric.WithUnit("{handshake}"))
+	all.closes, errs[2] = m.Int64Counter("driftsentry.realtime.closes",
+		metric.WithDescription("Connections that ended, by close code; 1005 and 1006 are never sent, as in RFC 6455."),
+		metric.WithUnit("{connection}"))
+	all.frames, errs[3] = m.Int64Counter("driftsentry.realtime.frames",
+		metric.WithDescription("Frames beside events, by direction and type; those of the protocol itself begin with ws_."),
+		metric.WithUnit("{frame}"))
+	for _, err := range errs {
+		if err != nil {
+			return meters{}, fmt.Errorf("make an instrument: %w", err)
+		}
+	}
+	return all, nil
+}
+
+func (m *meters) handshake(ctx context.Context, outcome string) {
+	m.handshakes.Add(ctx, 1, metric.WithAttributes(attribute.String("outcome", outcome)))
+}
+
+func (m *meters) closed(ctx context.Context, code ws.StatusCode) {
+	label := strconv.Itoa(int(code))
+	if code.IsPrivateSpec() && code != endExpired.code && code != endTooSlow.code && code != endTooMany.code || code.IsApplicationSpec() {
+		label = "other" // A client may send a thousand of these.
+	}
+	m.closes.Add(ctx, 1, metric.WithAttributes(attribute.String("code", label)))
+}
+
+func (m *meters) received(ctx context.Context, kind string) { m.frame(ctx, "received", kind) }
+
+func (m *meters) sent(ctx context.Context, kind string) { m.frame(ctx, "sent", kind) }
+
+func (m *meters) frame(ctx context.Context, direction, kind string) {
+	m.frames.Add(ctx, 1, metric.WithAttributes(attribute.String("direction", direction), attribute.String("type", kind)))
+}

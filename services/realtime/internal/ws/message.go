@@ -1,0 +1,111 @@
+package ws
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/telemetry"
+	"github.com/driftsentry/driftsentry/pkg/token"
+)
+
+// maxInvalid is how many invalid messages a connection may send.
+const maxInvalid = 20
+
+// handle answers a message. Each one is a short trace of its own, linked to the handshake; but a ping says nothing that
+// anybody would look for.
+func (c *conn) handle(data []byte) error {
+	r, err := parse(data)
+	if err == nil && r.Type == typePing {
+		c.server.meters.received(c.context(), typePing)
+		return c.answer(c.context(), "pong", pongFrame(r.id()))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), c.server.config.RequestTimeout)
+	defer cancel()
+	ctx, span := c.server.tel.Tracer().Start(ctx, "receive "+r.Type, trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindServer),
+		trace.WithLinks(trace.Link{SpanContext: c.handshake}), trace.WithAttributes(
+			attrConnection.String(c.id.String()), attrAccount.String(c.account.String()), semconv.UserID(c.place.user.String())))
+	defer span.End()
+	c.server.meters.received(ctx, r.Type)
+	if err == nil {
+		err = c.dispatch(ctx, r)
+	}
+	if end, ok := errors.AsType[closing](err); ok {
+		return end
+	}
+	level, attrs := slog.LevelDebug, append(c.logAttrs(), slog.String("type", r.Type))
+	if err != nil {
+		f := fault.From(err)
+		if f.Kind == fault.Internal {
+			c.server.tel.Report(ctx, err, c.logAttrs()...)
+		}
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.String("error.code", f.Kind.Code()), slog.String("error.message", f.Message))
+		span.SetAttributes(attribute.String("error.code", f.Kind.Code()))
+		if f.Kind == fault.Internal || f.Kind == fault.Unavailable {
+			span.SetStatus(codes.Error, f.Kind.Code())
+		}
+		err = c.refuse(ctx, f, r)
+	}
+	c.server.tel.Logger().LogAttrs(ctx, level, "message", attrs...)
+	return err
+}
+
+// refuse answers with an error; who sends too much that is invalid is shown the door.
+func (c *conn) refuse(ctx context.Context, f *fault.Error, r request) error {
+	if err := c.answer(ctx, "error", errorFrame(f.Kind.Code(), f.Message, telemetry.TraceID(ctx), r.id())); err != nil {
+		return err
+	}
+	if f.Kind == fault.Invalid {
+		if c.invalid++; c.invalid > maxInvalid {
+			return endPolicy
+		}
+	}
+	return nil
+}
+
+func (c *conn) dispatch(ctx context.Context, r request) error {
+	answer := func(topics []string) []byte {
+		c.server.meters.sent(ctx, "ack")
+		return ackFrame(r.ID, topics)
+	}
+	switch r.Type {
+	case typeSubscribe:
+		return c.delivered(c.sub.Subscribe(ctx, r.Topics, r.After, answer))
+	case typeUnsubscribe:
+		return c.delivered(c.sub.Unsubscribe(r.Topics, answer))
+	default:
+		if err := c.authenticate(ctx, r.Token); err != nil {
+			return err
+		}
+		return c.delivered(c.sub.Send(answer(c.sub.Topics())))
+	}
+}
+
+// authenticate takes a fresh token of the same user.
+func (c *conn) authenticate(ctx context.Context, accessToken string) error {
+	claims, err := c.server.tokens.Verify(accessToken)
+	switch {
+	case errors.Is(err, token.ErrExpired):
+		return fault.Wrap(fault.Unauthenticated, err, "the access token has expired")
+	case err != nil:
+		return fault.Wrap(fault.Unauthenticated, err, "the access token is invalid")
+	case claims.UserID != c.place.user || claims.AccountID != c.account:
+		return fault.New(fault.Forbidden, "the access token is another user's")
+	}
+	active, err := c.server.sessions.Active(ctx, claims)
+	if err != nil {
+		return err
+	}
+	if !active {
+		return fault.New(fault.Unauthenticated, "the session has ended")
+	}
+	c.renew(claims)
+	return nil
+}

@@ -1,0 +1,141 @@
+package ws
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/pkg/fault"
+)
+
+// Limits bound the connections of a replica. Zero is no limit.
+type Limits struct {
+	Total      int
+	PerUser    int
+	PerAddress int // of an IPv4 address, or of an IPv6 network of 64 bits, which is what one household gets
+}
+
+// registry is the open connections, and the places that are taken. A place is taken before a connection is opened.
+type registry struct {
+	limits Limits
+
+	mu        sync.Mutex
+	conns     map[*conn]struct{}
+	users     map[uuid.UUID]int
+	addresses map[netip.Prefix]int
+	places    int
+	closed    bool
+	empty     chan struct{} // closed when closed, and the last place is free
+}
+
+func newRegistry(limits Limits) *registry {
+	return &registry{
+		limits: limits, conns: make(map[*conn]struct{}), users: make(map[uuid.UUID]int),
+		addresses: make(map[netip.Prefix]int), empty: make(chan struct{}),
+	}
+}
+
+// place is what a connection takes up.
+type place struct {
+	user    uuid.UUID
+	network netip.Prefix
+}
+
+func network(address netip.Addr) netip.Prefix {
+	bits := address.BitLen()
+	if address.Is6() {
+		bits = 64
+	}
+	p, _ := address.Prefix(bits) // An address that isn't known is one like others.
+	return p
+}
+
+// How long a client is asked to wait that found no place.
+const placeRetry = 10 * time.Second
+
+// take reserves a place.
+func (r *registry) take(p place) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	full := func(n, limit int) bool { return limit > 0 && n >= limit }
+	switch {
+	case r.closed:
+		return fault.New(fault.Unavailable, "the service restarts")
+	case full(r.places, r.limits.Total):
+		return &fault.Error{Kind: fault.Unavailable, Message: "there are too many connections", RetryAfter: placeRetry}
+	case full(r.users[p.user], r.limits.PerUser):
+		return &fault.Error{Kind: fault.RateLimited, Message: "this user has too many connections", RetryAfter: placeRetry}
+	case full(r.addresses[p.network], r.limits.PerAddress):
+		return &fault.Error{Kind: fault.RateLimited, Message: "there are too many connections from this address", RetryAfter: placeRetry}
+	}
+	r.places++
+	r.users[p.user]++
+	r.addresses[p.network]++
+	return nil
+}
+
+// give frees a place.
+func (r *registry) give(p place) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.places--
+	drop(r.users, p.user)
+	drop(r.addresses, p.network)
+	if r.closed && r.places == 0 {
+		close(r.empty)
+	}
+}
+
+func drop[K comparable](counts map[K]int, key K) {
+	if counts[key]--; counts[key] <= 0 {
+		delete(counts, key)
+	}
+}
+
+// add lists an open connection. It reports false when the service stops: the connection should go at once.
+func (r *registry) add(c *conn) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.conns[c] = struct{}{}
+	return !r.closed
+}
+
+func (r *registry) remove(c *conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.conns, c)
+}
+
+// close lets nobody in any more.
+func (r *registry) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return
+	}
+	r.closed = true
+	if r.places == 0 {
+		close(r.empty)
+	}
+}
+
+// pick gives the connections for which yes is true.
+func (r *registry) pick(yes func(*conn) bool) []*conn {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var picked []*conn
+	for c := range r.conns {
+		if yes(c) {
+			picked = append(picked, c)
+		}
+	}
+	return picked
+}
+
+func (r *registry) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.conns)
+}

@@ -1,0 +1,172 @@
+package ws
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/fault"
+)
+
+// The types of a client's messages.
+const (
+	typeSubscribe   = "subscribe"
+	typeUnsubscribe = "unsubscribe"
+	typeAuth        = "auth"
+	typePing        = "ping"
+	typeInvalid     = "invalid" // how what is none of them is counted
+)
+
+// request is a client's message, checked.
+type request struct {
+	Type   string
+	ID     string
+	Topics []string
+	After  *event.Cursor
+	Token  string
+
+	hasID bool
+}
+
+// id is what an answer repeats.
+func (r *request) id() *string {
+	if !r.hasID {
+		return nil
+	}
+	return &r.ID
+}
+
+// message is a client's message as it is sent. Pointers tell what is there.
+type message struct {
+	Type   string    `json:"type"`
+	ID     *string   `json:"id"`
+	Topics *[]string `json:"topics"`
+	After  *string   `json:"after"`
+	Token  *string   `json:"token"`
+}
+
+const (
+	maxIDLength     = 64
+	maxTopics       = 100 // of one message
+	maxTokenLength  = 4096
+	maxCursorLength = 64
+)
+
+// parse reads a message. What could be read of one that is wrong is in the request all the same.
+func parse(data []byte) (request, error) {
+	r := request{Type: typeInvalid}
+	m, err := decode(data)
+	if m.ID != nil && *m.ID != "" && utf8.RuneCountInString(*m.ID) <= maxIDLength {
+		r.ID, r.hasID = *m.ID, true
+	}
+	if err != nil {
+		return r, err
+	}
+	fields, ok := messageFields[m.Type]
+	if !ok {
+		return r, fault.InvalidField("type", "is not one of subscribe, unsubscribe, auth, ping")
+	}
+	r.Type = m.Type
+	if r.Type == typePing && m.ID == nil {
+		return r, m.only(fields)
+	}
+	if !r.hasID {
+		return r, fault.InvalidField("id", "must be a string of 1 to %d characters", maxIDLength)
+	}
+	if err := m.only(fields); err != nil {
+		return r, err
+	}
+	return r, r.fill(m)
+}
+
+// decode is strict: an unknown field is a mistake that should not pass unseen.
+func decode(data []byte) (m message, err error) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&m); err != nil {
+		// Perhaps its id can be told nevertheless.
+		var lenient struct {
+			ID string `json:"id"`
+		}
+		if json.Unmarshal(data, &lenient) == nil {
+			m.ID = &lenient.ID
+		}
+		return m, fault.Wrap(fault.Invalid, err, "not a message: "+reason(err))
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return m, fault.New(fault.Invalid, "not a message: something follows the object")
+	}
+	return m, nil
+}
+
+// reason tells what is wrong with JSON in words that don't repeat the input.
+func reason(err error) string {
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && e.Field != "" {
+		return e.Field + " has the wrong type"
+	}
+	if strings.Contains(err.Error(), "unknown field") {
+		return "it has a field that is not known"
+	}
+	return "it is no JSON object"
+}
+
+// messageFields are the fields that a message may have beside type and id.
+var messageFields = map[string][]string{
+	typeSubscribe: {"topics", "after"}, typeUnsubscribe: {"topics"}, typeAuth: {"token"}, typePing: {},
+}
+
+func (m *message) only(fields []string) error {
+	for name, there := range map[string]bool{"topics": m.Topics != nil, "after": m.After != nil, "token": m.Token != nil} {
+		if there && !slices.Contains(fields, name) {
+			return fault.InvalidField(name, "does not belong to this type of message")
+		}
+	}
+	return nil
+}
+
+func (r *request) fill(m message) error {
+	switch r.Type {
+	case typeSubscribe, typeUnsubscribe:
+		if m.Topics == nil {
+			return fault.InvalidField("topics", "is required")
+		}
+		r.Topics = *m.Topics
+		if err := checkTopics(r.Topics); err != nil {
+			return err
+		}
+		if m.After == nil {
+			return nil
+		}
+		cursor, err := event.ParseCursor(*m.After)
+		if err != nil || len(*m.After) > maxCursorLength {
+			return fault.InvalidField("after", "is not a cursor")
+		}
+		r.After = &cursor
+	case typeAuth:
+		if m.Token == nil || *m.Token == "" || len(*m.Token) > maxTokenLength {
+			return fault.InvalidField("token", "is required, and has %d characters at most", maxTokenLength)
+		}
+		r.Token = *m.Token
+	}
+	return nil
+}
+
+func checkTopics(topics []string) error {
+	if len(topics) == 0 || len(topics) > maxTopics {
+		return fault.InvalidField("topics", "must be 1 to %d", maxTopics)
+	}
+	for i, t := range topics {
+		switch {
+		case !event.ValidTopic(t) || t != strings.ToLower(t):
+			return fault.InvalidField("topics", "unknown topic %.64q", t)
+		case slices.Contains(topics[:i], t):
+			return fault.InvalidField("topics", "%q is there twice", t)
+		}
+	}
+	return nil
+}
