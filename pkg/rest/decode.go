@@ -23,6 +23,9 @@ func Decode(w http.ResponseWriter, r *http.Request, v any) error {
 	if err := RequireJSON(r); err != nil {
 		return err
 	}
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return fault.New(fault.UnsupportedMedia, "the body must not be compressed; only plan uploads may be")
+	}
 	body, err := ReadBody(w, r, MaxBody)
 	if err != nil {
 		return err

@@ -181,6 +181,18 @@ func TestDecode(t *testing.T) {
 	}
 }
 
+func TestDecode_compressed(t *testing.T) {
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/thing", strings.NewReader("{}"))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Content-Encoding", "gzip")
+	resp, _, _ := serve(t, rest.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		return rest.Decode(w, r, &struct{}{})
+	}), r)
+	if resp.StatusCode != http.StatusUnsupportedMediaType {
+		t.Errorf("status = %d", resp.StatusCode)
+	}
+}
+
 func TestCORS(t *testing.T) {
 	h := rest.CORS([]string{"https://app.example"})(rest.Handler(func(w http.ResponseWriter, _ *http.Request) error { return rest.OK(w, nil) }))
 	request := func(method, origin string) http.Header {

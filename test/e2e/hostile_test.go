@@ -181,7 +181,7 @@ func (g *generator) id(op spec.Operation) string {
 		return pick(g, g.drifts...)
 	}
 	return pick(g, "invalid", "00000000-0000-0000-0000-000000000000", "019a0000-0000-7000-8000-00000000000g",
-		strings.ToUpper(g.drifts[0]), "{"+g.drifts[0]+"}", "..", "%00", "'; drop table drift; --", "1", strings.Repeat("9", 300), "ä\u202e", g.junk())
+		strings.ToUpper(g.drifts[0]), "{"+g.drifts[0]+"}", "..", "%00", "'; drop table drift; --", "1", strings.Repeat("9", 300), "ä\u202e", "x"+g.junk())
 }
 
 var parameters = map[string][]string{
@@ -239,7 +239,7 @@ func (g *generator) valid(op spec.Operation) any {
 		}
 	case "approveDrift", "rejectDrift", "triageDrift", "resolveDrift":
 		body := map[string]any{"version": pick[any](g, 1, 2, 0, -1, "1", 1<<40)}
-		if op.ID != "triageDrift" {
+		if op.ID == "approveDrift" || op.ID == "rejectDrift" {
 			body["reason"] = pick(g, "a good enough reason", "short", strings.Repeat("r", 1001))
 		}
 		if op.ID == "resolveDrift" {

@@ -141,7 +141,7 @@ func decide(t *testing.T, c *client, id, action string) int {
 	t.Helper()
 	body := map[string]string{"reason": "decided in a race"}
 	if action == "resolve" {
-		body = map[string]string{"reason": "decided in a race", "resolvedHow": "manual-fix"}
+		body = map[string]string{"resolvedHow": "manual-fix"}
 	}
 	return c.post(t.Context(), "/api/v1/drifts/"+id+"/"+action, body).status
 }
