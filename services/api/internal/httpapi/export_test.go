@@ -1,6 +1,11 @@
 package httpapi
 
-import "github.com/driftsentry/driftsentry/services/api/internal/identity"
+import (
+	"net/http"
+
+	"github.com/driftsentry/driftsentry/pkg/rest"
+	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+)
 
 // Route is a line of the URL surface, for tests.
 type Route struct {
@@ -16,4 +21,11 @@ func Routes() []Route {
 		list = append(list, Route{rt.method, prefix + rt.pattern, rt.access.open, rt.access.keys, rt.access.role})
 	}
 	return list
+}
+
+// With is the server with one more route, for viewers.
+func With(s *Server, method, pattern string, handler rest.Handler) http.Handler {
+	r := s.router()
+	r.Method(method, prefix+pattern, s.endpoint(route{method, pattern, viewer, handler, plain}))
+	return r
 }

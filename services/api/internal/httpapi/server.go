@@ -71,12 +71,13 @@ func New(o Options) *Server {
 }
 
 // Handler is the whole edge.
-func (s *Server) Handler() http.Handler {
+func (s *Server) Handler() http.Handler { return s.router() }
+
+func (s *Server) router() chi.Router {
 	r := chi.NewRouter()
+	r.Use(middleware.ClientIPFromRemoteAddr)
 	if len(s.options.TrustedProxies) > 0 {
 		r.Use(middleware.ClientIPFromXFF(s.options.TrustedProxies...))
-	} else {
-		r.Use(middleware.ClientIPFromRemoteAddr)
 	}
 	r.Use(
 		s.recognise,

@@ -1,0 +1,165 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/driftsentry/driftsentry/services/api/internal/apitest"
+)
+
+const ingestPath = "/api/v1/ingest/plan?workspace=prod"
+
+func fixture(t *testing.T, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", "plan", "testdata", "plans", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func zipped(t *testing.T, parts ...[]byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	for _, part := range parts {
+		if _, err := z.Write(part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestIngest(t *testing.T) {
+	api := apitest.Start(t)
+	plan := fixture(t, "refresh_only_tf1.11.4.json")
+	var answer struct {
+		Check  struct{ Status string }
+		Drifts []driftBody
+	}
+	first := api.Key.Post(ingestPath, plan).Want(200)
+	if first.Decode(&answer); answer.Check.Status != "drifted" || len(answer.Drifts) != 4 {
+		t.Errorf("%s", first.Body)
+	}
+	t.Run("gzip is the same body", func(t *testing.T) {
+		again := api.Engineer.Post(ingestPath, zipped(t, plan), "Content-Encoding", "gzip").Want(200)
+		if !bytes.Equal(again.Body, first.Body) {
+			t.Errorf("the same plan got %s", again.Body)
+		}
+	})
+	t.Run("an Idempotency-Key gets the first answer", func(t *testing.T) {
+		small := []byte(`{"format_version":"1.2","complete":false}`)
+		a := api.Key.Post(ingestPath, small, "Idempotency-Key", "one").Want(200)
+		b := api.Key.Post(ingestPath, small, "Idempotency-Key", "one").Want(200)
+		if !bytes.Equal(a.Body, b.Body) || b.Header.Get("Idempotent-Replayed") != "true" {
+			t.Errorf("%s, then %s", a.Body, b.Body)
+		}
+		api.Key.Post(ingestPath, []byte(`{"format_version":"1.2","complete":true}`), "Idempotency-Key", "one").Want(409)
+	})
+	for _, name := range []string{"normal", "clean", "errored", "targeted_incomplete", "moved_noop"} {
+		for _, query := range []string{"", "&scope=full", "&scope=partial&include=changes"} {
+			api.Key.Post(ingestPath+query, fixture(t, name+"_tf1.11.4.json")).Want(200)
+		}
+	}
+	api.Key.Wrong().Post(ingestPath, fixture(t, "plan_stream_tf1.11.4.jsonl")).Want(400)
+	api.Viewer.Post(ingestPath, plan).Want(403)
+}
+
+func TestIngest_wrong(t *testing.T) {
+	api := apitest.Start(t)
+	plan := fixture(t, "clean_tf1.11.4.json")
+	spaces := bytes.Repeat([]byte(" "), 1<<20)
+	bomb := make([][]byte, 40)
+	for i := range bomb {
+		bomb[i] = spaces
+	}
+	for name, c := range map[string]struct {
+		body     []byte
+		encoding string
+		status   int
+	}{
+		"not gzip":              {plan, "gzip", 400},
+		"gzip that breaks off":  {zipped(t, plan)[:200], "gzip", 400},
+		"gzip that is not said": {zipped(t, plan), "", 400},
+		"another encoding":      {plan, "br", 415},
+		"a bomb":                {zipped(t, bomb...), "gzip", 413},
+		"nothing":               {[]byte{}, "", 400},
+		"cut off":               {plan[:len(plan)/2], "", 400},
+		"more after it":         {append(bytes.Clone(plan), plan...), "", 400},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if a := api.Key.Wrong().Post(ingestPath, c.body, "Content-Encoding", c.encoding); a.Status != c.status {
+				t.Errorf("status %d, want %d: %s", a.Status, c.status, a.Body)
+			}
+		})
+	}
+	api.Key.Wrong().Post(ingestPath, plan, "Content-Type", "text/plain").Want(415)
+
+	var workspaces []any
+	if api.Viewer.Get("/api/v1/workspaces").Want(200).Decode(&workspaces); len(workspaces) != 0 {
+		t.Errorf("a refused plan left %v", workspaces)
+	}
+}
+
+// TestIngest_large holds as many large plans back as may be read at once, and sends another one.
+func TestIngest_large(t *testing.T) {
+	api := apitest.Start(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	start := `{"format_version":"1.2","complete":true,"prior_state":{"x":"` + strings.Repeat("y", 24<<20)
+	const most = 2
+	var senders [most]*io.PipeWriter
+	ended := make(chan int, most)
+	for i := range senders {
+		r, w := io.Pipe()
+		senders[i] = w
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, api.URL+ingestPath+string(rune('a'+i)), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+api.Key.Bearer)
+		req.Header.Set("Content-Type", "application/json")
+		go func() {
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				ended <- 0
+				return
+			}
+			_ = resp.Body.Close()
+			ended <- resp.StatusCode
+		}()
+		// The kernel's buffers hold less than what is beyond the mark of 4 MiB, so when this returns the mark has been passed.
+		if _, err := io.WriteString(w, start); err != nil {
+			t.Fatal(err)
+		}
+	}
+	large := []byte(start + `"}}`)
+	if a := api.Key.Post(ingestPath, large).Want(503); a.Header.Get("Retry-After") == "" || a.Error.Code != "SERVICE_UNAVAILABLE" {
+		t.Errorf("%v %s", a.Header, a.Body)
+	}
+	api.Key.Post(ingestPath, []byte(`{"format_version":"1.2","complete":true}`)).Want(200) // a small one finds room
+	for _, w := range senders {
+		if _, err := io.WriteString(w, `"}}`); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range most {
+		if status := <-ended; status != 200 {
+			t.Errorf("one that had a place got %d", status)
+		}
+	}
+	api.Key.Post(ingestPath, large).Want(200)
+}
