@@ -23,14 +23,11 @@ type Report struct {
 	ActualState       json.RawMessage
 	Severity          Severity // empty: decided as for a plan
 	CostImpactMonthly float64
-	Workspace         string // empty: DefaultWorkspace
+	Workspace         string
 }
 
 // Create makes a drift of a report, redacted like a plan.
 func (s *Service) Create(ctx context.Context, p identity.Principal, r Report) (*Drift, error) {
-	if r.Workspace == "" {
-		r.Workspace = DefaultWorkspace
-	}
 	if err := r.check(); err != nil {
 		return nil, err
 	}

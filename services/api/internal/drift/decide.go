@@ -97,7 +97,7 @@ func (s *Service) decide(ctx context.Context, p identity.Principal, id uuid.UUID
 		return nil, err
 	}
 	s.instruments.decision(ctx, d.Status)
-	s.log.LogAttrs(ctx, slog.LevelInfo, "drift "+string(d.Status), slog.String("drift_id", id.String()))
+	s.log.LogAttrs(ctx, slog.LevelInfo, "drift "+string(d.Status), slog.String("driftId", id.String()))
 	return d, nil
 }
 

@@ -60,7 +60,7 @@ func TestService_Approve(t *testing.T) {
 	t.Run("the event carries the context of the span publish", func(t *testing.T) {
 		publish := w.tel.Spans()
 		i := slices.IndexFunc(publish, func(s spanStub) bool {
-			return s.Name == "publish" && hasAttribute(s, "driftsentry.event.type", "drift.approved")
+			return s.Name == "publish" && hasAttribute(s, "driftsentry.event.types", `["drift.approved","alert.read"]`)
 		})
 		if i < 0 {
 			t.Fatal("there is no such span")
@@ -197,7 +197,7 @@ func TestService_positions_have_no_gap(t *testing.T) {
 		wg.Go(func() {
 			for j := range each {
 				d, err := w.service.Create(context.Background(), w.engineer, drift.Report{
-					ResourceID: strings.Repeat("r", i+1) + strings.Repeat("s", j+1), ResourceType: "t", Region: "r",
+					ResourceID: strings.Repeat("r", i+1) + strings.Repeat("s", j+1), ResourceType: "t", Region: "r", Workspace: drift.DefaultWorkspace,
 					ExpectedState: []byte(`{"a":1}`), ActualState: []byte(`{"a":2}`),
 				})
 				if err == nil {

@@ -91,7 +91,7 @@ const maxMoney = 999_999_999_999.99
 // cents rounds an amount to what is stored.
 func cents(amount float64) float64 { return math.Round(amount*100) / 100 }
 
-// DefaultWorkspace is that of a reported drift which names none.
+// DefaultWorkspace is that of a report which names none.
 const DefaultWorkspace = "default"
 
 var workspaceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/:@-]{0,127}$`)

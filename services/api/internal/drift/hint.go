@@ -94,7 +94,7 @@ func (h *Hints) send(ctx context.Context) {
 	if err := h.notifier.Notify(ctx, hints); err != nil {
 		h.count.Add(ctx, int64(len(hints)), outcome("failed"))
 		h.log.LogAttrs(ctx, slog.LevelWarn, "hints were not sent; readers will find the events by themselves",
-			slog.Int("hints", len(hints)), slog.String("error", err.Error()))
+			slog.Int("hints", len(hints)), slog.String("error.message", err.Error()))
 		return
 	}
 	h.count.Add(ctx, int64(len(hints)), outcome("sent"))

@@ -284,8 +284,8 @@ func (s *Service) logCheck(ctx context.Context, u Upload, c *Check) {
 		level = slog.LevelWarn
 	}
 	s.log.LogAttrs(ctx, level, "check completed",
-		slog.String("workspace", c.Workspace), slog.String("check_id", c.ID.String()),
-		slog.String("check_status", string(c.Status)), slog.Bool("stale", c.Stale),
+		slog.String("workspace", c.Workspace), slog.String("checkId", c.ID.String()),
+		slog.String("checkStatus", string(c.Status)), slog.Bool("stale", c.Stale),
 		slog.Int("new", c.Counts.New), slog.Int("changed", c.Counts.Changed),
 		slog.Int("unchanged", c.Counts.Unchanged), slog.Int("resolved", c.Counts.Resolved))
 }

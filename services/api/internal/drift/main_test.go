@@ -109,7 +109,7 @@ func query[T any](w *world, sql string, args ...any) T {
 func (w *world) report(resource string, change ...func(*drift.Report)) *drift.Drift {
 	w.t.Helper()
 	r := drift.Report{
-		ResourceID: resource, ResourceType: "aws_instance", Region: "eu-central-1",
+		ResourceID: resource, ResourceType: "aws_instance", Region: "eu-central-1", Workspace: drift.DefaultWorkspace,
 		ExpectedState: json.RawMessage(`{"size":"small"}`), ActualState: json.RawMessage(`{"size":"large"}`),
 	}
 	for _, f := range change {

@@ -66,7 +66,7 @@ func (m *Monitor) Count(ctx context.Context) {
 	counts, err := m.store.WorkspaceCounts(ctx, time.Now().Add(-m.staleAfter))
 	if err != nil {
 		m.counts.Store(nil)
-		m.log.LogAttrs(ctx, slog.LevelDebug, "workspaces were not counted", slog.String("error", err.Error()))
+		m.log.LogAttrs(ctx, slog.LevelDebug, "workspaces were not counted", slog.String("error.message", err.Error()))
 		return
 	}
 	m.counts.Store(&counts)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/attribute"
@@ -31,7 +32,8 @@ func (s *Service) publish(ctx context.Context, w *work) (position int64, err err
 		semconv.MessagingOperationTypeSend,
 		semconv.MessagingDestinationName("events"),
 		semconv.MessagingBatchMessageCount(len(w.drafts)),
-		attribute.String("driftsentry.event.type", string(w.drafts[0].event)),
+		attribute.String("driftsentry.account.id", w.account.String()),
+		attribute.StringSlice("driftsentry.event.types", w.types()),
 	))
 	defer span.End()
 	events := make([]event.Event, len(w.drafts))
@@ -41,7 +43,22 @@ func (s *Service) publish(ctx context.Context, w *work) (position int64, err err
 			return 0, err
 		}
 	}
-	return w.AppendEvents(ctx, w.account, events)
+	if position, err = w.AppendEvents(ctx, w.account, events); err != nil {
+		return 0, err
+	}
+	span.SetAttributes(attribute.Int64("driftsentry.stream.position", position))
+	return position, nil
+}
+
+// types are the types of the work's events, each once.
+func (w *work) types() []string {
+	var types []string
+	for _, d := range w.drafts {
+		if t := string(d.event); !slices.Contains(types, t) {
+			types = append(types, t)
+		}
+	}
+	return types
 }
 
 // make completes the event with its CloudEvents body.

@@ -122,7 +122,7 @@ func TestService_Create(t *testing.T) {
 
 	try := func(change func(*drift.Report)) error {
 		r := drift.Report{
-			ResourceID: "web", ResourceType: "t", Region: "r",
+			ResourceID: "web", ResourceType: "t", Region: "r", Workspace: drift.DefaultWorkspace,
 			ExpectedState: json.RawMessage(`{"a":1}`), ActualState: json.RawMessage(`{"a":2}`),
 		}
 		change(&r)

@@ -1,0 +1,72 @@
+package drift
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/services/api/internal/plan"
+)
+
+func TestReconcile_moves(t *testing.T) {
+	account := uuid.New()
+	for name, tt := range map[string]struct {
+		open  []string
+		moves []plan.Move
+		want  map[string]string // old address to new
+	}{
+		"to a free place":            {[]string{"a"}, []plan.Move{{From: "a", To: "b"}}, map[string]string{"a": "b"}},
+		"what has no drift":          {[]string{"a"}, []plan.Move{{From: "x", To: "b"}}, map[string]string{"a": "a"}},
+		"in a row":                   {[]string{"a", "b"}, []plan.Move{{From: "a", To: "b"}, {From: "b", To: "c"}}, map[string]string{"a": "b", "b": "c"}},
+		"in a circle":                {[]string{"a", "b"}, []plan.Move{{From: "a", To: "b"}, {From: "b", To: "a"}}, map[string]string{"a": "b", "b": "a"}},
+		"to a place that is taken":   {[]string{"a", "b"}, []plan.Move{{From: "a", To: "b"}}, map[string]string{"a": "a", "b": "b"}},
+		"behind one that can't move": {[]string{"a", "b", "c"}, []plan.Move{{From: "a", To: "b"}, {From: "b", To: "c"}}, map[string]string{"a": "a", "b": "b", "c": "c"}},
+		"two to one place":           {[]string{"a", "b"}, []plan.Move{{From: "a", To: "c"}, {From: "b", To: "c"}}, map[string]string{"a": "c", "b": "b"}},
+		"one to two places":          {[]string{"a"}, []plan.Move{{From: "a", To: "b"}, {From: "a", To: "c"}}, map[string]string{"a": "b"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var open []*Drift
+			for _, address := range tt.open {
+				open = append(open, &Drift{
+					ID: uuid.New(), ResourceID: address, Origin: plan.OriginDrift, Status: Detected,
+					Fingerprint: Fingerprint(account, "w", plan.OriginDrift, address),
+				})
+			}
+			r := reconcile(account, "w", open, &plan.Plan{Moves: tt.moves}, plan.ScopeUnstated, time.Now())
+			moved := 0
+			for i, was := range tt.open {
+				d := open[i]
+				if d.ResourceID != tt.want[was] {
+					t.Errorf("%s is at %s, want %s", was, d.ResourceID, tt.want[was])
+				}
+				if r.open[string(Fingerprint(account, "w", plan.OriginDrift, d.ResourceID))] != d {
+					t.Errorf("%s is not found by its address", d.ResourceID)
+				}
+				if was != tt.want[was] {
+					moved++
+				}
+			}
+			if len(r.open) != len(open) || len(r.findings) != moved || len(r.parked) != moved {
+				t.Errorf("%d open, %d findings, %d parked; %d have moved", len(r.open), len(r.findings), len(r.parked), moved)
+			}
+		})
+	}
+}
+
+func TestFingerprint(t *testing.T) {
+	account := uuid.New()
+	seen := make(map[string]string)
+	for name, f := range map[string][]byte{
+		"one":               Fingerprint(account, "ab", plan.OriginDrift, "c"),
+		"another split":     Fingerprint(account, "a", plan.OriginDrift, "bc"),
+		"another origin":    Fingerprint(account, "ab", plan.OriginChange, "c"),
+		"another account":   Fingerprint(uuid.New(), "ab", plan.OriginDrift, "c"),
+		"another workspace": Fingerprint(account, "abc", plan.OriginDrift, "c"),
+	} {
+		if other, ok := seen[string(f)]; ok {
+			t.Errorf("%s and %s have the same", name, other)
+		}
+		seen[string(f)] = name
+	}
+}

@@ -1,0 +1,143 @@
+package retention_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/driftsentry/driftsentry/pkg/config"
+	"github.com/driftsentry/driftsentry/pkg/pg"
+	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
+	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
+	"github.com/driftsentry/driftsentry/services/api/internal/retention"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+func open(t *testing.T, tel pg.Telemetry) *pg.DB {
+	t.Helper()
+	db, err := pg.Open(t.Context(), pg.Config{
+		URL: config.Secret(pgtest.DSN(t)), MaxConns: 4, ConnectTimeout: time.Minute, AcquireTimeout: time.Minute,
+		StatementTimeout: time.Minute, LockTimeout: time.Minute, IdleInTransaction: time.Minute,
+	}, "test", tel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	return db
+}
+
+func number(t *testing.T, db *pg.DB, sql string, args ...any) int64 {
+	t.Helper()
+	rows, err := db.Query(t.Context(), sql, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[int64])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestWorker_Sweep(t *testing.T) {
+	tel := telemetrytest.Start(t)
+	db := open(t, tel)
+	account, other, user := uuid.New(), uuid.New(), uuid.New()
+	exec := func(sql string, args ...any) {
+		t.Helper()
+		if _, err := db.Exec(t.Context(), sql, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range []uuid.UUID{account, other} {
+		exec("insert into account (id, name) values ($1, gen_random_uuid()::text)", id)
+		exec("insert into account_stream (account_id, position) values ($1, 12000)", id)
+	}
+	// The first 11000 events are old in one account, none is in the other.
+	exec(`insert into event (account_id, position, id, type, topics, body, created_at)
+		select a, n, gen_random_uuid(), 'drift.created', '{drifts}', '{}', now() - case when a = $1 and n <= 11000 then interval '8 days' else interval '1 day' end
+		from unnest(array[$1, $2]::uuid[]) a, generate_series(1, 12000) n`, account, other)
+	exec("insert into app_user (id, account_id, email, name, role) values ($1, $2, 'a@b.example', 'A', 'viewer')", user, account)
+	for _, expires := range []string{"-2 hours", "2 hours"} {
+		session := uuid.New()
+		exec("insert into session (id, user_id, expires_at) values ($1, $2, now() + $3::interval)", session, user, expires)
+		exec("insert into refresh_token (hash, session_id, expires_at) values (uuid_send($1::uuid), $1::uuid, now() + $2::interval)", session, expires)
+		exec("insert into setup_token (hash, user_id, expires_at) values (uuid_send($1::uuid), $2, now() + $3::interval)", session, user, expires)
+	}
+	for key, age := range map[string]string{"old": "25 hours", "new": "23 hours"} {
+		exec("insert into idempotency (account_id, principal, key, request_hash, created_at) values ($1, 'p', $2, '', now() - $3::interval)", account, key, age)
+	}
+	// Of a workspace's old checks the last one is spared.
+	exec("insert into workspace (id, account_id, name) values ($1, $2, 'w')", user, account)
+	for i, age := range []string{"10 days", "9 days", "9 days"} {
+		check := uuid.New()
+		exec(`insert into workspace_check (id, account_id, workspace_id, status, body_hash, answer, actor, created_at)
+			values ($1, $2, $3, 'ok', '', '{}', 'a', now() - $4::interval)`, check, account, user, age)
+		if i == 1 {
+			exec("update workspace set last_check_id = $1", check)
+		}
+	}
+
+	worker, err := retention.New(postgres.NewRetentionStore(db), 7*24*time.Hour, tel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // The second finds nothing.
+		worker.Sweep(t.Context(), time.Now())
+		for sql, want := range map[string]int64{
+			"select count(*) from event where account_id = '" + account.String() + "'":            1000,
+			"select min(position) from event where account_id = '" + account.String() + "'":       11001,
+			"select trimmed_to from account_stream where account_id = '" + account.String() + "'": 11000,
+			"select count(*) from event where account_id = '" + other.String() + "'":              12000,
+			"select trimmed_to from account_stream where account_id = '" + other.String() + "'":   0,
+			"select count(*) from session":                                                              1,
+			"select count(*) from refresh_token":                                                        1,
+			"select count(*) from setup_token":                                                          1,
+			"select count(*) from idempotency":                                                          1,
+			"select count(*) from idempotency where key = 'new'":                                        1,
+			"select count(*) from workspace_check":                                                      1,
+			"select count(*) from workspace_check join workspace on workspace_check.id = last_check_id": 1,
+		} {
+			if got := number(t, db, sql); got != want {
+				t.Errorf("%s: %d, want %d", sql, got, want)
+			}
+		}
+	}
+}
+
+type broken struct{}
+
+var errBroken = errors.New("broken")
+
+func (broken) TrimEvents(context.Context, time.Time) (int, error)            { return 0, errBroken }
+func (broken) RemoveChecks(context.Context, time.Time) (int, error)          { return 0, errBroken }
+func (broken) RemoveIdempotencyKeys(context.Context, time.Time) (int, error) { return 0, errBroken }
+func (broken) RemoveExpired(context.Context, time.Time) (int, error)         { return 0, errBroken }
+
+// reports counts what is reported.
+type reports struct {
+	*telemetrytest.Recorder
+	kinds []string
+}
+
+func (r *reports) Report(_ context.Context, _ error, attrs ...slog.Attr) {
+	r.kinds = append(r.kinds, attrs[0].Value.String())
+}
+
+func TestWorker_Sweep_goes_on_after_a_failure(t *testing.T) {
+	r := &reports{Recorder: telemetrytest.Start(t)}
+	worker, err := retention.New(broken{}, time.Hour, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if worker.Sweep(t.Context(), time.Now()); len(r.kinds) != 4 {
+		t.Errorf("reported %v, want each kind once", r.kinds)
+	}
+}
