@@ -38,15 +38,18 @@ var private struct {
 	cluster *localpg.Cluster
 }
 
-// Main runs the tests and then stops the server that they may have started. It does not return.
-func Main(m *testing.M) {
+// Main runs the tests and then stops the server that they may have started. What the tests share besides is cleaned up by
+// after. It does not return.
+func Main(m *testing.M, after ...func() error) {
 	private.mu.Lock()
 	private.allowed = true
 	private.mu.Unlock()
 	code := m.Run()
-	if err := stopPrivate(); err != nil {
-		fmt.Fprintln(os.Stderr, "pgtest:", err)
-		code = max(code, 1)
+	for _, end := range append(after, stopPrivate) {
+		if err := end(); err != nil {
+			fmt.Fprintln(os.Stderr, "pgtest:", err)
+			code = max(code, 1)
+		}
 	}
 	os.Exit(code)
 }
