@@ -146,4 +146,3 @@ func (a *API) Expired(c *Client) *Client {
 	}
 	return a.client(old)
 }
-

@@ -1,0 +1,95 @@
+package app_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/driftsentry/driftsentry/pkg/config"
+	"github.com/driftsentry/driftsentry/pkg/service"
+	"github.com/driftsentry/driftsentry/services/api/internal/app"
+)
+
+const (
+	database = "DATABASE_URL=postgres://u:s3cret@db.example/driftsentry"
+	long     = "0123456789abcdef0123456789abcdef"
+)
+
+func TestLoadConfig_development(t *testing.T) {
+	c, err := app.LoadConfig([]string{database})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Port != 3001 || c.Service.Host != "127.0.0.1" || c.Service.LogFormat != "pretty" || !c.Service.MetricsOnPublicPort() ||
+		c.JWTExpiry != 15*time.Minute || c.RefreshExpiry != 168*time.Hour || c.Service.RequestTimeout != 30*time.Second {
+		t.Errorf("%+v", c)
+	}
+	if c.Service.JWTSecret == "" || c.DataKey == "" || len(c.Warnings) != 2 {
+		t.Errorf("secrets that everybody knows need a warning each: %q", c.Warnings)
+	}
+}
+
+func TestLoadConfig_production(t *testing.T) {
+	production := []string{"APP_ENV=production", database, "JWT_SECRET=" + long, "DATA_KEY=" + long, "CORS_ORIGIN=https://a.example,https://b.example:8443"}
+	c, err := app.LoadConfig(append(production, "REQUEST_TIMEOUT=15000", "TRUSTED_PROXIES=10.0.0.0/8,fd00::/8"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Service.Host != "" || c.Service.LogFormat != "json" || c.Service.MetricsPort != 9090 || c.Service.MetricsOnPublicPort() ||
+		len(c.Warnings) != 0 || c.Service.RequestTimeout != 15*time.Second || len(c.Service.CORSOrigins) != 2 {
+		t.Errorf("%+v", c)
+	}
+	if got := c.Service.Proxies(); !slices.Equal(got, []string{"10.0.0.0/8", "fd00::/8"}) {
+		t.Errorf("proxies = %v", got)
+	}
+	text := fmt.Sprintln(config.Attrs(c))
+	if strings.Contains(text, "s3cret") || strings.Contains(text, long) || !strings.Contains(text, "JWT_SECRET=[redacted]") || !strings.Contains(text, "PORT=3001") {
+		t.Errorf("the line at start: %s", text)
+	}
+
+	for name, bad := range map[string]string{
+		"a short JWT_SECRET":               "JWT_SECRET=short",
+		"the example's JWT_SECRET":         "JWT_SECRET=" + service.ExampleSecret,
+		"no JWT_SECRET":                    "JWT_SECRET=",
+		"a short JWT_SECRET_PREVIOUS":      "JWT_SECRET_PREVIOUS=short",
+		"no DATA_KEY":                      "DATA_KEY=",
+		"every origin":                     "CORS_ORIGIN=*",
+		"a wildcard in an origin":          "CORS_ORIGIN=https://*.example.com",
+		"a path in an origin":              "CORS_ORIGIN=https://a.example/",
+		"an origin without a scheme":       "CORS_ORIGIN=a.example",
+		"a proxy that is no network":       "TRUSTED_PROXIES=proxy",
+		"metrics on the port of the API":   "METRICS_PORT=3001",
+		"no limit":                         "RATE_LIMIT_REQUESTS=0",
+		"no pool":                          "DATABASE_MAX_CONNS=0",
+		"a level that there is not":        "LOG_LEVEL=loud",
+		"a format that there is not":       "LOG_FORMAT=xml",
+		"an environment that there is not": "APP_ENV=moon",
+		"a port that is no port":           "PORT=70000",
+		"no time at all":                   "REQUEST_TIMEOUT=0",
+		"tokens that expire at once":       "JWT_EXPIRY=0s",
+	} {
+		t.Run(name, func(t *testing.T) {
+			variable, value, _ := strings.Cut(bad, "=")
+			_, err := app.LoadConfig(append(slices.Clone(production), bad))
+			if err == nil || !strings.Contains(err.Error(), variable+": ") {
+				t.Fatalf("err = %v", err)
+			}
+			if strings.Count(err.Error(), "\n") != 1 {
+				t.Errorf("more than one problem: %v", err)
+			}
+			if strings.Contains(variable, "SECRET") && value != "" && strings.Contains(err.Error(), value) {
+				t.Errorf("the secret is in %v", err)
+			}
+		})
+	}
+	t.Run("every problem at once", func(t *testing.T) {
+		_, err := app.LoadConfig([]string{"APP_ENV=production", "PORT=many", "CORS_ORIGIN=*", "LOG_LEVEL=loud", "REQUEST_TIMEOUT=soon"})
+		for _, variable := range []string{"DATABASE_URL", "PORT", "CORS_ORIGIN", "LOG_LEVEL", "REQUEST_TIMEOUT", "JWT_SECRET", "DATA_KEY"} {
+			if err == nil || strings.Count(err.Error(), "  "+variable+": ") != 1 {
+				t.Errorf("%s is not named once in: %v", variable, err)
+			}
+		}
+	})
+}
