@@ -93,6 +93,7 @@ func TestPostgresStopped(t *testing.T) {
 			t.Errorf("the socket is at %d, the stream at %d", after.Position, last)
 		}
 	})
+	checkMetrics(t, p)
 	p.stop()
 	checkSignals(t, p)
 }
