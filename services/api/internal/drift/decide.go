@@ -97,13 +97,14 @@ func (s *Service) decide(ctx context.Context, p identity.Principal, id uuid.UUID
 		return nil, err
 	}
 	s.instruments.decision(ctx, d.Status)
-	s.log.LogAttrs(ctx, slog.LevelInfo, "drift "+string(d.Status), slog.String("driftId", id.String()))
+	s.log.LogAttrs(ctx, slog.LevelInfo, "drift "+string(d.Status), //nolint:sloglint // One of five statuses.
+		slog.String("driftId", id.String()))
 	return d, nil
 }
 
 // apply changes the drift, and writes on it who decided and why.
 func (what decision) apply(d *Drift, w *work) {
-	switch what.action {
+	switch what.action { //nolint:exhaustive // The others leave nothing on the drift but the status.
 	case Approve:
 		d.ApprovedAt, d.ApprovedBy, d.ApprovalReason = &w.now, w.email, &what.reason
 	case Reject:

@@ -12,11 +12,11 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
-// Origin says what found a drift, Severity how much it weighs. Both words are the plan's.
-type (
-	Origin   = plan.Origin
-	Severity = plan.Severity
-)
+// Origin says what found a drift, in the plan's word.
+type Origin = plan.Origin
+
+// Severity says how much a drift weighs, in the plan's word.
+type Severity = plan.Severity
 
 // Severities are all severities, the heaviest first.
 var Severities = []Severity{plan.Critical, plan.Warning, plan.Info}

@@ -196,12 +196,11 @@ func (w *work) applyPlan(ctx context.Context, u Upload, read *plan.Plan, c *Chec
 		return nil, err
 	}
 	alerts := alertsFor(u.Workspace, r.critical, w.now)
-	if read.Errored {
+	switch {
+	case read.Errored:
 		alerts = append(alerts, failedCheckAlert(u.Workspace, w.now))
-	} else if r.drifted() {
+	case r.drifted(): // also by what an incomplete plan did not show
 		c.Status = CheckDrifted
-	} else {
-		c.Status = CheckOK
 	}
 	c.Counts = r.counts()
 	return r, w.raise(ctx, alerts)

@@ -332,7 +332,8 @@ func TestService_Ingest_repeated(t *testing.T) {
 	if partial := raw(planOf(1, complete, web), func(u *drift.Upload) { u.Scope = plan.ScopePartial }); partial == first {
 		t.Error("other options got the first answer")
 	}
-	if raw(planOf(0, complete, web)) == raw(planOf(0, complete, web)) {
+	undated := raw(planOf(0, complete, web))
+	if raw(planOf(0, complete, web)) == undated {
 		t.Error("a body without a timestamp got the first answer, but it may be another plan")
 	}
 	if got := w.drifts()["aws_thing.web"].Occurrences; got != 4 {

@@ -222,6 +222,7 @@ func hasAttribute(s spanStub, key, value string) bool {
 }
 
 func cancellable(t *testing.T) (context.Context, context.CancelFunc) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	return ctx, cancel

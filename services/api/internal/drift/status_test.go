@@ -31,7 +31,8 @@ func TestDrift_transitions(t *testing.T) {
 					}
 					return
 				}
-				if d.apply(action, time.Now()); d.Status != want || d.Version != 8 {
+				d.apply(action, time.Now())
+				if d.Status != want || d.Version != 8 {
 					t.Errorf("status %s, version %d; want %s, 8", d.Status, d.Version, want)
 				}
 			})

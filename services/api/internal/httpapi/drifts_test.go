@@ -71,7 +71,8 @@ func TestDrifts_life(t *testing.T) {
 	}
 	api.Engineer.Post(path+"/approve", map[string]any{"reason": reason, "version": 1}).Want(409)
 	approval := api.Engineer.Post(path+"/approve", map[string]any{"reason": reason, "version": 2}).Want(200)
-	if approval.Decode(&got); got.Status != "approved" || *got.ApprovedBy != api.Engineer.User.Email {
+	approval.Decode(&got)
+	if got.Status != "approved" || *got.ApprovedBy != api.Engineer.User.Email {
 		t.Errorf("approved: %+v", got)
 	}
 	api.Admin.Post(path+"/reject", map[string]any{"reason": reason}).Want(409)
@@ -108,7 +109,8 @@ func TestDrifts_life(t *testing.T) {
 			api.Other.Post(path+"/"+decision.name, decision.body).Want(404)
 		}
 		var list struct{ Items []driftBody }
-		if api.Other.Get("/api/v1/drifts").Want(200).Decode(&list); len(list.Items) != 0 {
+		api.Other.Get("/api/v1/drifts").Want(200).Decode(&list)
+		if len(list.Items) != 0 {
 			t.Errorf("another account sees %+v", list)
 		}
 	})
@@ -244,11 +246,13 @@ func TestAlerts_and_reports(t *testing.T) {
 	api.Engineer.Post(path, nil).Want(200)
 	api.Engineer.Post(path, struct{}{}).Want(200)
 	var unread struct{ Count int }
-	if api.Viewer.Get("/api/v1/alerts/unread-count").Want(200).Decode(&unread); unread.Count != 1 {
+	api.Viewer.Get("/api/v1/alerts/unread-count").Want(200).Decode(&unread)
+	if unread.Count != 1 {
 		t.Errorf("%d unread", unread.Count)
 	}
 	var marked struct{ MarkedCount int }
-	if api.Engineer.Post("/api/v1/alerts/mark-all-read", nil).Want(200).Decode(&marked); marked.MarkedCount != 1 {
+	api.Engineer.Post("/api/v1/alerts/mark-all-read", nil).Want(200).Decode(&marked)
+	if marked.MarkedCount != 1 {
 		t.Errorf("%d marked", marked.MarkedCount)
 	}
 

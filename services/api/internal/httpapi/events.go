@@ -15,7 +15,7 @@ const (
 
 func (s *Server) listEvents(w http.ResponseWriter, r *http.Request) error {
 	q := newQuery(r)
-	limit := q.integer("limit", defaultEvents, 1, maxEvents)
+	limit := q.integer("limit", defaultEvents, maxEvents)
 	var after *event.Cursor
 	if value, ok := q.value("after"); ok {
 		cursor, err := event.ParseCursor(value)

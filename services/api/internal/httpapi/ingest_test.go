@@ -48,7 +48,8 @@ func TestIngest(t *testing.T) {
 		Drifts []driftBody
 	}
 	first := api.Key.Post(ingestPath, plan).Want(200)
-	if first.Decode(&answer); answer.Check.Status != "drifted" || len(answer.Drifts) != 4 {
+	first.Decode(&answer)
+	if answer.Check.Status != "drifted" || len(answer.Drifts) != 4 {
 		t.Errorf("%s", first.Body)
 	}
 	t.Run("gzip is the same body", func(t *testing.T) {
@@ -106,7 +107,8 @@ func TestIngest_wrong(t *testing.T) {
 	api.Key.Wrong().Post(ingestPath, plan, "Content-Type", "text/plain").Want(415)
 
 	var workspaces []any
-	if api.Viewer.Get("/api/v1/workspaces").Want(200).Decode(&workspaces); len(workspaces) != 0 {
+	api.Viewer.Get("/api/v1/workspaces").Want(200).Decode(&workspaces)
+	if len(workspaces) != 0 {
 		t.Errorf("a refused plan left %v", workspaces)
 	}
 }

@@ -114,15 +114,15 @@ func (q *query) workspace(name string) string {
 	return v
 }
 
-// integer is a number within bounds, or the default.
-func (q *query) integer(name string, otherwise, least, most int) int {
+// integer is a number from 1, or the default.
+func (q *query) integer(name string, otherwise, most int) int {
 	v, ok := q.value(name)
 	if !ok {
 		return otherwise
 	}
 	n, err := strconv.Atoi(v)
-	if err != nil || n < least || n > most {
-		q.refuse(name, "must be a number from %d to %d", least, most)
+	if err != nil || n < 1 || n > most {
+		q.refuse(name, "must be a number from 1 to %d", most)
 		return otherwise
 	}
 	return n
@@ -183,8 +183,8 @@ const (
 // page is which part of a list is asked for.
 func (q *query) page() drift.Page {
 	p := drift.Page{
-		Number: q.integer("page", 1, 1, maxPageEnd),
-		Size:   q.integer("limit", defaultPageSize, 1, maxPageSize),
+		Number: q.integer("page", 1, maxPageEnd),
+		Size:   q.integer("limit", defaultPageSize, maxPageSize),
 	}
 	if p.Number*p.Size > maxPageEnd {
 		q.refuse("page", "times limit must be at most %d; narrow the filter", maxPageEnd)
@@ -193,7 +193,7 @@ func (q *query) page() drift.Page {
 }
 
 // days is how far to look back.
-func (q *query) days() int { return q.integer("days", 30, 1, 365) }
+func (q *query) days() int { return q.integer("days", 30, 365) }
 
 // pathID is the UUID in the path.
 func pathID(r *http.Request) (uuid.UUID, error) {

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -151,9 +152,7 @@ func states(drifts []*drift.Drift) pgx.NamedArgs {
 func merge(parts ...pgx.NamedArgs) pgx.NamedArgs {
 	all := pgx.NamedArgs{}
 	for _, part := range parts {
-		for name, value := range part {
-			all[name] = value
-		}
+		maps.Copy(all, part)
 	}
 	return all
 }

@@ -137,7 +137,8 @@ func TestWorker_Sweep_goes_on_after_a_failure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if worker.Sweep(t.Context(), time.Now()); len(r.kinds) != 4 {
+	worker.Sweep(t.Context(), time.Now())
+	if len(r.kinds) != 4 {
 		t.Errorf("reported %v, want each kind once", r.kinds)
 	}
 }
