@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -60,7 +59,7 @@ func run(ctx context.Context, args []string) error {
 	switch name {
 	case "serve", "-h", "-help", "--help", "help":
 		if name != "serve" {
-			_, err := io.WriteString(os.Stdout, usage)
+			_, err := os.Stdout.WriteString(usage)
 			return err
 		}
 		return serve(ctx, args)

@@ -22,7 +22,7 @@ func user(ctx context.Context, args []string) error {
 		case "set-password":
 			return setPassword(ctx, args[1:])
 		case "-h", "-help", "--help":
-			_, err := io.WriteString(os.Stdout, usage)
+			_, err := os.Stdout.WriteString(usage)
 			return err
 		}
 	}

@@ -22,7 +22,7 @@ import (
 
 // The secrets of the service under test, which protect nothing.
 const (
-	JWTSecret = "the-jwt-secret-of-the-tests-0123456789"
+	JWTSecret = "the-jwt-secret-of-the-tests-0123456789" //nolint:gosec // See above.
 	DataKey   = "the-data-key-of-the-tests-0123456789-"
 )
 

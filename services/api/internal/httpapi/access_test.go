@@ -103,7 +103,8 @@ func TestRoutes_document(t *testing.T) {
 		}
 		name := rt.Method + " " + rt.Path
 		want, ok := documented[name]
-		if slices.Sort(roles); !ok || !slices.Equal(roles, want) {
+		slices.Sort(roles)
+		if !ok || !slices.Equal(roles, want) {
 			t.Errorf("%s is for %v; the document says %v", name, roles, want)
 		}
 		delete(documented, name)

@@ -78,7 +78,7 @@ func TestLogin(t *testing.T) {
 			t.Error("no audit row")
 		}
 	})
-	t.Run("a setup token sets the first password, once", func(t *testing.T) {
+	t.Run("a setup token sets the first password, once", func(*testing.T) {
 		set := func(password string) *apitest.Answer {
 			return api.Nobody.Post("/api/v1/auth/password", map[string]string{"token": made.SetupToken, "newPassword": password})
 		}
@@ -87,14 +87,14 @@ func TestLogin(t *testing.T) {
 		set("another password").Want(401)
 		login("new@acme.example", "my first password").Want(200)
 	})
-	t.Run("an unknown setup token is refused", func(t *testing.T) {
+	t.Run("an unknown setup token is refused", func(*testing.T) {
 		api.Nobody.Post("/api/v1/auth/password", map[string]string{"token": "dss_x", "newPassword": "a new password"}).Want(401)
 	})
 }
 
 func TestRefresh(t *testing.T) {
 	api := apitest.Start(t)
-	t.Run("each token is good once, and gives the next", func(t *testing.T) {
+	t.Run("each token is good once, and gives the next", func(*testing.T) {
 		c := api.NewUser("acme", identity.Viewer)
 		var next pair
 		refresh(api, c.Refresh).Want(200).Decode(&next)
@@ -140,7 +140,7 @@ func TestRefresh(t *testing.T) {
 			}
 		}
 	})
-	t.Run("what is no token of ours is refused, and too long a one is a mistake", func(t *testing.T) {
+	t.Run("what is no token of ours is refused, and too long a one is a mistake", func(*testing.T) {
 		refresh(api, "dsr_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").Want(401)
 		refresh(api, api.Viewer.Bearer[:200]).Want(401)
 		api.Nobody.Wrong().Post("/api/v1/auth/refresh", map[string]string{"refreshToken": ""}).Want(400)
@@ -203,12 +203,12 @@ func TestUsers(t *testing.T) {
 	patch := func(c *apitest.Client, id uuid.UUID, body any) *apitest.Answer {
 		return c.Do(http.MethodPatch, "/api/v1/users/"+id.String(), body)
 	}
-	t.Run("an email is taken in any case and any account", func(t *testing.T) {
+	t.Run("an email is taken in any case and any account", func(*testing.T) {
 		api.Admin.Post("/api/v1/users", map[string]string{"email": "Ada@acme.example", "name": "Ada", "role": "viewer"}).Want(201)
 		api.Other.Post("/api/v1/users", map[string]string{"email": "ada@ACME.example", "name": "Ada", "role": "viewer"}).Want(409)
 		patch(api.Admin, api.Viewer.User.ID, map[string]string{"email": "ADA@acme.example"}).Want(409)
 	})
-	t.Run("a changed role holds at once, here", func(t *testing.T) {
+	t.Run("a changed role holds at once, here", func(*testing.T) {
 		c := api.NewUser("acme", identity.Viewer)
 		c.Get("/api/v1/users").Want(403)
 		patch(api.Admin, c.User.ID, map[string]string{"role": "admin"}).Want(200)
@@ -216,7 +216,7 @@ func TestUsers(t *testing.T) {
 		patch(api.Admin, c.User.ID, map[string]string{"role": "viewer"}).Want(200)
 		c.Get("/api/v1/users").Want(403)
 	})
-	t.Run("one who is deactivated is out, and stays so until signing in again", func(t *testing.T) {
+	t.Run("one who is deactivated is out, and stays so until signing in again", func(*testing.T) {
 		c := api.NewUser("acme", identity.Viewer)
 		c.Get("/api/v1/users/me").Want(200)
 		patch(api.Admin, c.User.ID, map[string]bool{"isActive": false}).Want(200)
@@ -306,7 +306,7 @@ func TestAPIKeys(t *testing.T) {
 		fresh := apitest.StartOn(t, api.DSN)
 		fresh.With(made.Key).Wrong().Post("/api/v1/drifts", struct{}{}).Want(401)
 	})
-	t.Run("revoked", func(t *testing.T) {
+	t.Run("revoked", func(*testing.T) {
 		api.Admin.Do(http.MethodDelete, "/api/v1/api-keys/"+made.APIKey.ID, nil).Want(200)
 		report("two").Want(401)
 		api.Admin.Do(http.MethodDelete, "/api/v1/api-keys/"+made.APIKey.ID, nil).Want(404)

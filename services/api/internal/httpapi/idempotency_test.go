@@ -40,7 +40,7 @@ func TestIdempotencyKey(t *testing.T) {
 			t.Errorf("%d keys were made", n)
 		}
 	})
-	t.Run("another body, path or query is another request", func(t *testing.T) {
+	t.Run("another body, path or query is another request", func(*testing.T) {
 		create(api.Admin, "k1", "two").Want(409)
 		api.Admin.Post("/api/v1/users", map[string]string{"email": "a@b.example", "name": "A", "role": "viewer"}, "Idempotency-Key", "k1").Want(409)
 	})
@@ -63,7 +63,7 @@ func TestIdempotencyKey(t *testing.T) {
 			t.Errorf("%s\n%s", one.Body, two.Body)
 		}
 	})
-	t.Run("what was wrong with the transfer is not kept", func(t *testing.T) {
+	t.Run("what was wrong with the transfer is not kept", func(*testing.T) {
 		api.Admin.Wrong().Post("/api/v1/api-keys", []byte(`{"name":"x","scope":"ingest"}`), "Idempotency-Key", "k4", "Content-Type", "text/plain").Want(415)
 		create(api.Admin, "k4", "x").Want(201)
 	})
@@ -183,7 +183,8 @@ func TestIdempotencyKey_failures(t *testing.T) {
 	}
 	calls := 0
 	outcome = func(w http.ResponseWriter, _ *http.Request) error { calls++; return rest.OK(w, calls) }
-	if send() != 200 || send() != 200 || calls != 1 {
-		t.Errorf("the handler ran %d times", calls)
+	first, second := send(), send()
+	if first != 200 || second != 200 || calls != 1 {
+		t.Errorf("%d, %d; the handler ran %d times", first, second, calls)
 	}
 }

@@ -130,7 +130,7 @@ func (a *Attempt) Finish(ctx context.Context, requestHash []byte, answer Answer)
 			return fmt.Errorf("encode a refusal: %w", err)
 		}
 	}
-	sealed := a.keeper.seal.Seal(nil, nil, plain, a.key.bytes())
+	sealed := a.keeper.seal.Seal(nil, nil, plain, a.key.bytes()) //nolint:gosec // The cipher draws the nonce itself.
 	return a.keeper.store.Finish(ctx, a.key, a.began, Record{RequestHash: requestHash, Status: &answer.Status, Answer: sealed})
 }
 

@@ -21,11 +21,11 @@ func (s *Service) Keys(ctx context.Context, p Principal, limit, offset int) ([]A
 func (s *Service) CreateKey(ctx context.Context, p Principal, name, scope string, expiresAt *time.Time) (APIKey, string, error) {
 	now := s.now()
 	var in input
-	in.text("name", name, 1, maxKeyName)
+	in.text("name", name, maxKeyName)
 	if scope != ScopeIngest {
 		in.refuse("scope", "must be %s", ScopeIngest)
 	}
-	in.future("expiresAt", expiresAt, now)
+	in.expiry(expiresAt, now)
 	if err := in.err(); err != nil {
 		return APIKey{}, "", err
 	}

@@ -64,6 +64,7 @@ const bound = 10 * time.Second
 
 func TestService_Authenticate(t *testing.T) {
 	begin := func(t *testing.T) (*directory, *Service, Credential) {
+		t.Helper()
 		user := User{ID: newID(), AccountID: newID(), Role: Admin, IsActive: true}
 		d := &directory{session: SessionState{Session: Session{ID: newID(), ExpiresAt: time.Now().Add(time.Hour)}, User: user}}
 		s := newService(t, d)
@@ -139,6 +140,7 @@ func TestService_Authenticate(t *testing.T) {
 
 func TestService_Authenticate_key(t *testing.T) {
 	begin := func(t *testing.T) (*directory, *Service, Credential) {
+		t.Helper()
 		d := &directory{}
 		s := newService(t, d)
 		key, _ := s.apiKeys.New(newID())

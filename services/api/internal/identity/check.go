@@ -33,12 +33,11 @@ func (in *input) err() error {
 	return fault.InvalidFields(in.fields...)
 }
 
-// text wants so many characters, none of them a control character.
-func (in *input) text(field, value string, least, most int) {
-	n := utf8.RuneCountInString(value)
-	switch {
-	case n < least || n > most:
-		in.refuse(field, "must have %d to %d characters", least, most)
+// text wants a character or more, and no control characters.
+func (in *input) text(field, value string, most int) {
+	switch n := utf8.RuneCountInString(value); {
+	case n < 1 || n > most:
+		in.refuse(field, "must have 1 to %d characters", most)
 	case control.MatchString(value):
 		in.refuse(field, "must not have control characters")
 	}
@@ -57,16 +56,16 @@ func (in *input) password(field, value string) {
 var address = regexp.MustCompile("^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?" +
 	`(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$`)
 
-func (in *input) email(field, value string) {
+func (in *input) email(value string) {
 	// The parser knows of the dots that the expression lets pass.
 	if parsed, err := mail.ParseAddress(value); err != nil || parsed.Address != value || len(value) > maxEmail || !address.MatchString(value) {
-		in.refuse(field, "must be an email address")
+		in.refuse("email", "must be an email address")
 	}
 }
 
-func (in *input) role(field string, value Role) {
+func (in *input) role(value Role) {
 	if !value.Valid() {
-		in.refuse(field, "must be one of viewer, engineer, admin")
+		in.refuse("role", "must be one of viewer, engineer, admin")
 	}
 }
 
@@ -76,8 +75,8 @@ func (in *input) token(field, value string) {
 	}
 }
 
-func (in *input) future(field string, value *time.Time, now time.Time) {
+func (in *input) expiry(value *time.Time, now time.Time) {
 	if value != nil && !value.After(now) {
-		in.refuse(field, "must be in the future")
+		in.refuse("expiresAt", "must be in the future")
 	}
 }

@@ -14,7 +14,7 @@ import (
 // Bootstrap makes a user, and the account when it is new. Without a password the user gets a setup token.
 func (s *Service) Bootstrap(ctx context.Context, account, email, name string, role Role, password string) (User, *Setup, error) {
 	var in input
-	in.text("account", account, 1, maxName)
+	in.text("account", account, maxName)
 	if password != "" {
 		in.password("password", password)
 	}
@@ -54,7 +54,7 @@ func (s *Service) Bootstrap(ctx context.Context, account, email, name string, ro
 // ResetPassword sets a user's password. All sessions of the user end.
 func (s *Service) ResetPassword(ctx context.Context, email, password string) (User, error) {
 	var in input
-	in.email("email", email)
+	in.email(email)
 	in.password("password", password)
 	if err := in.err(); err != nil {
 		return User{}, err

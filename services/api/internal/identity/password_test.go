@@ -79,7 +79,7 @@ func TestInput_email(t *testing.T) {
 		"a@" + strings.Repeat("b.", 130) + "c": false,
 	} {
 		var in input
-		in.email("email", email)
+		in.email(email)
 		if got := in.err() == nil; got != want {
 			t.Errorf("%q: %v", email, got)
 		}

@@ -25,7 +25,7 @@ var (
 // Login opens a session.
 func (s *Service) Login(ctx context.Context, email, password string) (Tokens, User, error) {
 	var in input
-	in.email("email", email)
+	in.email(email)
 	in.password("password", password)
 	if err := in.err(); err != nil {
 		return Tokens{}, User{}, err

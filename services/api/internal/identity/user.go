@@ -40,9 +40,9 @@ func (s *Service) CreateUser(ctx context.Context, p Principal, email, name strin
 
 func checkUser(email, name string, role Role) error {
 	var in input
-	in.email("email", email)
-	in.text("name", name, 1, maxName)
-	in.role("role", role)
+	in.email(email)
+	in.text("name", name, maxName)
+	in.role(role)
 	return in.err()
 }
 
@@ -121,13 +121,13 @@ func (c UserChange) check() error {
 		return fault.New(fault.Invalid, "the body names nothing to change")
 	}
 	if c.Email != nil {
-		in.email("email", *c.Email)
+		in.email(*c.Email)
 	}
 	if c.Name != nil {
-		in.text("name", *c.Name, 1, maxName)
+		in.text("name", *c.Name, maxName)
 	}
 	if c.Role != nil {
-		in.role("role", *c.Role)
+		in.role(*c.Role)
 	}
 	return in.err()
 }
