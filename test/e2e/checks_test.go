@@ -117,6 +117,7 @@ func TestCustomerChecks(t *testing.T) {
 			}
 		}
 	})
+	t.Run(".env.example has every variable", func(t *testing.T) { expectEnvExample(t, p) })
 	checkMetrics(t, p)
 	p.stop()
 	checkSignals(t, p)
