@@ -224,8 +224,24 @@ func fieldsText(attributes map[string]any) string {
 	for key, value := range attributes {
 		fields = append(fields, clean(fmt.Sprintf("%s=%v", key, value)))
 	}
-	slices.Sort(fields)
+	// What is short says most in a line that may be cut; what is long is nearly always an ID.
+	slices.SortFunc(fields, func(a, b string) int {
+		return cmp.Or(compareBool(len(a) > longField, len(b) > longField), strings.Compare(a, b))
+	})
 	return strings.Join(fields, " ")
+}
+
+// longField is longer than a name with a number, and shorter than one with a UUID or a trace ID.
+const longField = 36
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
 }
 
 func count(n int, noun string) string {

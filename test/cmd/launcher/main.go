@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/driftsentry/driftsentry/test/internal/console"
 )
@@ -74,6 +75,9 @@ func Main(args []string) int {
 	return 1
 }
 
+// sameSignal is how long a second signal counts as the first: make passes a SIGTERM on that its whole group got.
+const sameSignal = 500 * time.Millisecond
+
 // signals gives a context that ends with the first SIGINT, SIGTERM or SIGHUP, and one that ends with the second.
 func signals() (first, second context.Context, stop func()) {
 	first, endFirst := context.WithCancel(context.Background())
@@ -82,11 +86,19 @@ func signals() (first, second context.Context, stop func()) {
 	signal.Notify(received, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	done := make(chan struct{})
 	go func() {
-		for _, end := range []func(){endFirst, func() { endSecond(errors.New("forced by a second signal")) }} {
+		var since time.Time
+		for {
 			select {
 			case <-received:
-				end()
 			case <-done:
+				return
+			}
+			switch {
+			case since.IsZero():
+				since = time.Now()
+				endFirst()
+			case time.Since(since) > sameSignal:
+				endSecond(errors.New("forced by a second signal"))
 				return
 			}
 		}

@@ -106,8 +106,29 @@ func showTrace(w http.ResponseWriter, r *http.Request, store *otlpsink.Store, pa
 		http.Error(w, "no trace "+id+" has come here, or it is among the oldest, which are forgotten", http.StatusNotFound)
 		return
 	}
+	trace = settled(ctx, store, trace, patience/10)
 	width, _ := strconv.Atoi(r.FormValue("width")) // 0 when it is absent.
 	_ = trace.Render(w, otlpsink.RenderOptions{Color: r.FormValue("color") != "", Width: width})
+}
+
+// settled waits until nothing more has come of the trace for a while: each service sends its part in batches of its own.
+func settled(ctx context.Context, store *otlpsink.Store, trace otlpsink.Trace, quiet time.Duration) otlpsink.Trace {
+	if n := len(trace.Spans); n > 0 && time.Since(trace.Spans[n-1].End) > tracePatience {
+		return trace // It is long over.
+	}
+	for {
+		ctx, cancel := context.WithTimeout(ctx, quiet)
+		size := len(trace.Spans) + len(trace.Logs)
+		err := store.WaitFor(ctx, func(s *otlpsink.Store) bool {
+			t, _ := s.Trace(trace.ID)
+			return len(t.Spans)+len(t.Logs) > size
+		})
+		cancel()
+		if err != nil {
+			return trace
+		}
+		trace, _ = store.Trace(trace.ID)
+	}
 }
 
 // listed is how many traces the list has.

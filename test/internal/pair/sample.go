@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -91,6 +92,15 @@ func (r *run) sendSample(ctx context.Context, c Credentials) (sample, error) {
 	if err != nil {
 		return sample{}, err
 	}
+	if err := awaitEvents(ctx, &s, events, start); err != nil {
+		return sample{}, err
+	}
+	r.awaitTrace(ctx, s.traceID)
+	return s, nil
+}
+
+// awaitEvents waits until the socket has had all that the check published.
+func awaitEvents(ctx context.Context, s *sample, events <-chan event.Type, start time.Time) error {
 	drifts, checks := 0, 0
 	for checks == 0 || drifts < s.counts.New+s.counts.Changed+s.counts.Resolved {
 		select {
@@ -103,10 +113,24 @@ func (r *run) sendSample(ctx context.Context, c Credentials) (sample, error) {
 				drifts++
 			}
 		case <-ctx.Done():
-			return sample{}, fmt.Errorf("the sample plan went in (trace %s), but its events did not come to the socket: %w", s.traceID, context.Cause(ctx))
+			return fmt.Errorf("the sample plan went in (trace %s), but its events did not come to the socket: %w", s.traceID, context.Cause(ctx))
 		}
 	}
-	return s, nil
+	return nil
+}
+
+// awaitTrace waits until the sample's trace has reached us up to its end in realtime, so that it can be offered. That it
+// does not come is no reason to stop: the caller may have it sent elsewhere.
+func (r *run) awaitTrace(ctx context.Context, id string) {
+	ctx, cancel := context.WithTimeout(ctx, tracePatience)
+	defer cancel()
+	err := r.sink.WaitFor(ctx, func(s *otlpsink.Store) bool {
+		trace, _ := s.Trace(id)
+		return slices.ContainsFunc(trace.Spans, func(s otlpsink.Span) bool { return s.Kind == otlpsink.KindConsumer })
+	})
+	if err != nil {
+		r.Console.Say("The sample's trace has not come here yet: %v", err)
+	}
 }
 
 // ingest posts the plan below a span `ci`, which stands for the CI job and is recorded by us.

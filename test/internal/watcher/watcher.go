@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"time"
 
@@ -151,6 +152,9 @@ func (w *Watcher) connect(ctx context.Context) error {
 	if err != nil {
 		if res != nil && res.StatusCode == http.StatusUnauthorized {
 			return &apiclient.Error{Status: res.StatusCode, Code: "AUTH_ERROR", Message: "the socket refused the token", TraceID: res.Header.Get("X-Correlation-ID")}
+		}
+		if e, ok := errors.AsType[*net.OpError](err); ok {
+			err = e // The libraries above it tell the address twice more.
 		}
 		return fmt.Errorf("no connection: %w", err)
 	}
