@@ -294,12 +294,19 @@ func TestService_Ingest_moves(t *testing.T) {
 	if d := after["aws_thing.x[2]"]; d.Version != 2 || d.Occurrences != 2 {
 		t.Errorf("a new address is a change: %+v", d)
 	}
+	// Two that change places are in each other's way.
+	if a := w.ingest("prod", planOf(3, `,"complete":false`,
+		resource{address: "aws_thing.x[2]", previous: "aws_thing.x[1]", want: "a", got: "0"},
+		resource{address: "aws_thing.x[1]", previous: "aws_thing.x[2]", want: "a", got: "1"},
+	)); a.Check.Counts != (event.Counts{Changed: 2}) {
+		t.Errorf("changed places: %+v", a.Check.Counts)
+	}
 	// By the new address it is found again.
-	if a := w.ingest("prod", planOf(3, `,"complete":false`, resource{address: "aws_thing.x[2]", want: "a", got: "1"})); a.Check.Counts != (event.Counts{Unchanged: 1}) {
+	if a := w.ingest("prod", planOf(4, `,"complete":false`, resource{address: "aws_thing.x[2]", want: "a", got: "0"})); a.Check.Counts != (event.Counts{Unchanged: 1}) {
 		t.Errorf("seen under the new address: %+v", a.Check.Counts)
 	}
 	// Where another drift is open already it stays under the old address.
-	if a := w.ingest("prod", planOf(4, `,"complete":false`, resource{address: "aws_thing.y", previous: "aws_thing.x[2]", want: "a", got: "y"})); a.Check.Counts != (event.Counts{Unchanged: 1}) {
+	if a := w.ingest("prod", planOf(5, `,"complete":false`, resource{address: "aws_thing.y", previous: "aws_thing.x[2]", want: "a", got: "y"})); a.Check.Counts != (event.Counts{Unchanged: 1}) {
 		t.Errorf("moved to where one is: %+v", a.Check.Counts)
 	}
 }
