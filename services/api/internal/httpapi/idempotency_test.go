@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/pkg/health"
 	"github.com/driftsentry/driftsentry/pkg/rest"
@@ -42,7 +44,11 @@ func TestIdempotencyKey(t *testing.T) {
 	})
 	t.Run("another body, path or query is another request", func(*testing.T) {
 		create(api.Admin, "k1", "two").Want(409)
-		api.Admin.Post("/api/v1/users", map[string]string{"email": "a@b.example", "name": "A", "role": "viewer"}, "Idempotency-Key", "k1").Want(409)
+		triage := func() *apitest.Answer {
+			return api.Admin.Post("/api/v1/drifts/"+uuid.NewString()+"/triage", struct{}{}, "Idempotency-Key", "t1")
+		}
+		triage().Want(404)
+		triage().Want(409)
 	})
 	t.Run("keys are the principal's own", func(t *testing.T) {
 		second := api.NewUser("acme", "admin")
