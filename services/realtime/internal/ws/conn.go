@@ -60,8 +60,11 @@ func (c *conn) context() context.Context {
 // received takes what was read. What the client breaks ends the connection in order; after that everything is discarded
 // until the connection is closed.
 func (c *conn) received(p []byte) error {
+	if len(p) == 0 {
+		return nil
+	}
 	c.heard.Store(c.server.config.Now().UnixNano())
-	if len(p) == 0 || c.end.Load() != nil {
+	if c.end.Load() != nil {
 		return nil
 	}
 	var err error

@@ -1,0 +1,393 @@
+package hub_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
+)
+
+// Whatever the kernel takes, wherever it cuts, however far a client falls behind: it gets every event of its topics once,
+// whole and in order.
+func TestSubscriber_everything_arrives_once_and_in_order(t *testing.T) {
+	for seed := range uint64(8) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 1))
+			clients, events := 30, 1500
+			if seed == 0 {
+				clients, events = 300, 300 // so many are served by several goroutines
+			}
+			s := newSource()
+			h, _ := newHub(t, s, hub.Config{RingEvents: 20 + random.IntN(200), RingBytes: 1 << 12, Batch: 1 + random.IntN(40)})
+			topics := []string{"drifts", "alerts", "checks"}
+			peers := make([]*peer, clients)
+			subs := make([]*hub.Subscriber, len(peers))
+			for i := range peers {
+				peers[i] = newPeer(random.IntN(2000))
+				if i%3 == 0 {
+					peers[i].room = -1
+				}
+				subs[i] = join(t, h, peers[i])
+			}
+			var wg sync.WaitGroup
+			for i := range peers {
+				wg.Go(func() {
+					subscribe(t, subs[i], "", topics[i%3])
+					if i%3 == 0 {
+						return
+					}
+					// It reads a little at a time, while more is published.
+					reading := rand.New(rand.NewPCG(seed, uint64(i)))
+					for range 100 {
+						peers[i].read(reading.IntN(300))
+					}
+					peers[i].read(-1)
+				})
+			}
+			wg.Go(func() {
+				for sent := 0; sent < events; {
+					n := min(1+random.IntN(100), events-sent)
+					publish(t, h, s.append(n, topics...))
+					sent += n
+				}
+			})
+			wg.Wait()
+			for i, p := range peers {
+				var want []int64
+				for _, e := range s.events {
+					if e.Topics[0] == topics[i%3] {
+						want = append(want, e.Position)
+					}
+				}
+				last := fmt.Sprintf("event %s:%d ", epoch, want[len(want)-1])
+				p.wait(t, func(text string) bool {
+					return strings.Contains(text[max(0, len(text)-100):], last) && strings.HasSuffix(text, "\n")
+				})
+				if got := p.positions(t); !slices.Equal(got, want) {
+					t.Fatalf("client %d of topic %s got %d events, want %d", i, topics[i%3], len(got), len(want))
+				}
+			}
+			for i := range subs {
+				subs[i].Close([]byte("bye\n"))
+				<-peers[i].done
+				subs[i].Leave()
+			}
+			h.Wait()
+			if len(h.Streams()) > 0 {
+				t.Error("the stream is still followed without connections")
+			}
+		})
+	}
+}
+
+// A client without progress for 10 s is given up; the others don't notice.
+func TestSubscriber_no_progress(t *testing.T) {
+	s := newSource()
+	h, tel := newHub(t, s, hub.Config{RingEvents: 10})
+	synctest.Test(t, func(t *testing.T) {
+		fast, stuck, slow := newPeer(-1), newPeer(40), newPeer(40)
+		fastSub, stuckSub, slowSub := join(t, h, fast), join(t, h, stuck), join(t, h, slow)
+		stuck.tooSlow = func() { stuckSub.Close([]byte("close 4408\n")) }
+		for _, sub := range []*hub.Subscriber{fastSub, stuckSub, slowSub} {
+			subscribe(t, sub, "", "drifts")
+		}
+		start := time.Now()
+		publish(t, h, s.append(50, "drifts"))
+		if n := len(fast.positions(t)); n != 50 || time.Since(start) > 0 {
+			t.Errorf("the fast client has %d events after %v", n, time.Since(start))
+		}
+		synctest.Wait()
+		if got := tel.Metrics(); !strings.Contains(got, "driftsentry_realtime_catching_up 2.0") {
+			t.Error("the two slow ones are not counted as catching up")
+		}
+		// The slow one reads a byte now and then.
+		for range 3 {
+			time.Sleep(6 * time.Second) //nolint:forbidigo // The bubble's clock.
+			slow.read(1)
+		}
+		synctest.Wait()
+		if stuck.slow != 1 || slow.slow != 0 {
+			t.Errorf("given up: stuck %d times, slow %d times", stuck.slow, slow.slow)
+		}
+		// When it reads after all, it gets the end of the frame that was cut, and why it was closed.
+		stuck.read(-1)
+		<-stuck.done
+		if text := stuck.text(); !strings.HasSuffix(text, "\nclose 4408\n") || stuck.finished[0] != nil {
+			t.Errorf("the stuck client's end is %q (%v)", text, stuck.finished)
+		}
+		slow.read(-1)
+		synctest.Wait()
+		if n := len(slow.positions(t)); n != 50 {
+			t.Errorf("the slow client has %d events", n)
+		}
+		for _, sub := range []*hub.Subscriber{fastSub, stuckSub, slowSub} {
+			sub.Leave()
+		}
+		h.Wait()
+	})
+}
+
+// One that does not even read its end is cut off as long after.
+func TestSubscriber_never_reads(t *testing.T) {
+	s := newSource()
+	h, _ := newHub(t, s, hub.Config{})
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeer(10)
+		sub := join(t, h, p)
+		p.tooSlow = func() { sub.Close([]byte("close\n")) }
+		subscribe(t, sub, "", "drifts")
+		start := time.Now()
+		<-p.done
+		if got := time.Since(start); got != 20*time.Second || p.finished[0] == nil {
+			t.Errorf("it was cut off after %v (%v)", got, p.finished)
+		}
+		sub.Leave()
+		h.Wait()
+	})
+}
+
+func TestSubscriber_Subscribe(t *testing.T) {
+	const head = 100
+	start := func(t *testing.T) (*source, *hub.Hub, *peer, *hub.Subscriber) {
+		t.Helper()
+		s := newSource()
+		s.append(head, "drifts", "alerts")
+		s.trim(20)
+		h, _ := newHub(t, s, hub.Config{Batch: 7})
+		p := newPeer(-1)
+		sub := join(t, h, p)
+		t.Cleanup(func() {
+			sub.Close(nil)
+			<-p.done
+			sub.Leave()
+			h.Wait()
+		})
+		return s, h, p, sub
+	}
+	expect := func(t *testing.T, h *hub.Hub, s *source, p *peer, prefix string, want []int64) {
+		t.Helper()
+		publish(t, h, s.append(1, "drifts"))
+		want = append(want, head+1)
+		p.wait(t, func(text string) bool { return strings.Contains(text, fmt.Sprintf("event %s:%d", epoch, head+1)) })
+		if got := p.positions(t); !slices.Equal(got, want) {
+			t.Errorf("events %v, want %v", got, want)
+		}
+		if !strings.HasPrefix(p.text(), prefix) {
+			t.Errorf("it begins with %.60q, want %q", p.text(), prefix)
+		}
+	}
+	odd := func(from, to int64) (list []int64) {
+		for p := from; p <= to; p++ {
+			if p%2 == 1 {
+				list = append(list, p)
+			}
+		}
+		return list
+	}
+	for name, c := range map[string]struct {
+		after, prefix string
+		want          []int64
+	}{
+		"without a cursor begins where the connection was opened": {"", "ack drifts\nevent", nil},
+		"at the head":                 {"e1:100", "ack drifts\nevent", nil},
+		"an old cursor":               {"e1:50", "ack drifts\nevent", odd(51, head)},
+		"the oldest that is kept":     {"e1:20", "ack drifts\nevent", odd(21, head)},
+		"older than what is kept":     {"e1:19", "resync trimmed e1:100\nack drifts\nevent", nil},
+		"ahead":                       {"e1:101", "resync ahead e1:100\nack drifts\nevent", nil},
+		"of another epoch":            {"e0:50", "resync epoch e1:100\nack drifts\nevent", nil},
+		"of another epoch, and ahead": {"e2:5000", "resync epoch e1:100\nack drifts\nevent", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, h, p, sub := start(t)
+			subscribe(t, sub, c.after, "drifts")
+			expect(t, h, s, p, c.prefix, c.want)
+		})
+	}
+	t.Run("a cursor that is ahead of this replica only waits for it", func(t *testing.T) {
+		s, h, p, sub := start(t)
+		unread := s.append(2, "drifts") // committed, and not yet read here
+		subscribe(t, sub, "e1:101", "drifts")
+		publish(t, h, unread)
+		p.wait(t, func(text string) bool { return strings.Contains(text, "event e1:102 ") })
+		if got := p.positions(t); !slices.Equal(got, []int64{102}) {
+			t.Errorf("events %v", got)
+		}
+	})
+	t.Run("what happened before the first subscription comes", func(t *testing.T) {
+		s, h, p, sub := start(t)
+		publish(t, h, s.append(3, "alerts"))
+		subscribe(t, sub, "", "alerts")
+		p.wait(t, func(text string) bool { return strings.Contains(text, "event e1:103 ") })
+		if got := p.positions(t); !slices.Equal(got, []int64{101, 102, 103}) {
+			t.Errorf("events %v", got)
+		}
+	})
+	t.Run("a second cursor is refused", func(t *testing.T) {
+		_, _, _, sub := start(t)
+		subscribe(t, sub, "e1:100", "drifts")
+		if err := sub.Subscribe(t.Context(), []string{"alerts"}, &event.Cursor{Epoch: epoch, Position: 50}, nil); err == nil {
+			t.Error("no error")
+		}
+	})
+	t.Run("topics come and go", func(t *testing.T) {
+		s, h, p, sub := start(t)
+		subscribe(t, sub, "", "drifts")
+		publish(t, h, s.append(2, "drifts", "alerts"))
+		subscribe(t, sub, "", "alerts", "drift:019a0000-0000-7000-8000-0000000000aa")
+		publish(t, h, s.append(3, "drifts", "alerts", "drift:019a0000-0000-7000-8000-0000000000aa"))
+		if err := sub.Unsubscribe([]string{"drifts", "checks"}, func(topics []string) []byte {
+			return []byte("ack " + strings.Join(topics, ",") + "\n")
+		}); err != nil {
+			t.Fatal(err)
+		}
+		publish(t, h, s.append(2, "drifts", "alerts"))
+		if got := p.positions(t); !slices.Equal(got, []int64{101, 103, 104, 105, 107}) {
+			t.Errorf("events %v\n%s", got, p.text())
+		}
+		if !strings.Contains(p.text(), "ack alerts,drift:019a0000-0000-7000-8000-0000000000aa\n") {
+			t.Errorf("the last ack does not list what is left:\n%s", p.text())
+		}
+	})
+	t.Run("no more than so many topics", func(t *testing.T) {
+		_, _, _, sub := start(t)
+		for i := range hub.MaxTopics {
+			subscribe(t, sub, "", fmt.Sprintf("drift:019a0000-0000-7000-8000-%012x", i))
+		}
+		if err := sub.Subscribe(t.Context(), []string{"drifts"}, nil, nil); err == nil {
+			t.Error("no error")
+		}
+	})
+}
+
+func TestSubscriber_events_trimmed_while_it_catches_up(t *testing.T) {
+	s := newSource()
+	h, _ := newHub(t, s, hub.Config{RingEvents: 5, Batch: 5})
+	p := newPeer(60)
+	sub := join(t, h, p)
+	subscribe(t, sub, "", "drifts")
+	publish(t, h, s.append(20, "drifts"))
+	publish(t, h, s.append(20, "drifts"))
+	s.trim(39)
+	p.read(-1)
+	p.wait(t, func(text string) bool { return strings.Contains(text, "resync trimmed e1:40\n") })
+	publish(t, h, s.append(1, "drifts"))
+	p.wait(t, func(text string) bool { return strings.Contains(text, "event e1:41 ") })
+	if got := p.positions(t); !slices.IsSorted(got) || slices.Contains(got, 40) {
+		t.Errorf("events %v", got)
+	}
+	sub.Close(nil)
+	<-p.done
+	sub.Leave()
+	h.Wait()
+}
+
+// While the source is gone a connection waits for it, and is still closed at once when it has to be.
+func TestSubscriber_source_gone(t *testing.T) {
+	for name, c := range map[string]struct{ back bool }{"and back": {true}, "and the connection is closed": {false}} {
+		t.Run(name, func(t *testing.T) {
+			s := newSource()
+			h, _ := newHub(t, s, hub.Config{RingEvents: 5})
+			s.append(30, "drifts")
+			synctest.Test(t, func(t *testing.T) {
+				p := newPeer(-1)
+				sub := join(t, h, p)
+				s.mu.Lock()
+				s.fail = errGone
+				s.mu.Unlock()
+				if err := sub.Subscribe(t.Context(), []string{"drifts"}, &event.Cursor{Epoch: epoch, Position: 3}, nil); err == nil {
+					t.Error("the window could be read")
+				}
+				s.mu.Lock()
+				s.fail = nil
+				s.mu.Unlock()
+				stop := s.failEvents()
+				subscribe(t, sub, "e1:3", "drifts")
+				synctest.Wait()
+				if c.back {
+					stop()
+					p.wait(t, func(text string) bool { return strings.Contains(text, "event e1:30 ") })
+				}
+				began := time.Now()
+				sub.Close([]byte("bye\n"))
+				<-p.done
+				if !strings.HasSuffix(p.text(), "bye\n") || time.Since(began) > 0 {
+					t.Errorf("after %v: %q", time.Since(began), p.text())
+				}
+				sub.Leave()
+				h.Wait()
+			})
+		})
+	}
+}
+
+func TestSubscriber_Send(t *testing.T) {
+	t.Run("answers keep their order and stand between whole frames", func(t *testing.T) {
+		s := newSource()
+		h, _ := newHub(t, s, hub.Config{})
+		p := newPeer(3)
+		sub := join(t, h, p)
+		subscribe(t, sub, "", "drifts")
+		publish(t, h, s.append(10, "drifts"))
+		for i := range 5 {
+			if err := sub.Send(fmt.Appendf(nil, "answer %d\n", i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.read(-1)
+		p.wait(t, func(text string) bool {
+			return strings.Contains(text, "event e1:10 ") && strings.HasSuffix(text, "\n")
+		})
+		if got := p.positions(t); len(got) != 10 {
+			t.Errorf("events %v", got)
+		}
+		if want := "answer 0\nanswer 1\nanswer 2\nanswer 3\nanswer 4\n"; !strings.Contains(p.text(), want) {
+			t.Errorf("the answers are not whole and in order:\n%s", p.text())
+		}
+		sub.Close(nil)
+		<-p.done
+		sub.Leave()
+		h.Wait()
+	})
+	t.Run("who does not read its answers is refused more", func(t *testing.T) {
+		h, _ := newHub(t, newSource(), hub.Config{QueueBytes: 100})
+		p := newPeer(0)
+		sub := join(t, h, p)
+		refused := 0
+		for range 20 {
+			if sub.Send([]byte("0123456789")) != nil {
+				refused++
+			}
+		}
+		// One answer is being written, ten wait.
+		if refused == 0 || refused < 8 {
+			t.Errorf("%d of 20 were refused", refused)
+		}
+		p.read(-1)
+		sub.Close(nil)
+		<-p.done
+		sub.Leave()
+		h.Wait()
+	})
+	t.Run("a heartbeat tells the position only to who has subscribed, and keeps up", func(t *testing.T) {
+		s := newSource()
+		h, _ := newHub(t, s, hub.Config{})
+		p := newPeer(-1)
+		sub := join(t, h, p)
+		sub.Beat([]byte("ping\n"))
+		subscribe(t, sub, "", "alerts")
+		publish(t, h, s.append(3, "drifts"))
+		sub.Beat([]byte("ping\n"))
+		if got, want := p.text(), "ping\nack alerts\nping\nposition e1:3\n"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		sub.Close(nil)
+		sub.Leave()
+	})
+}

@@ -1,0 +1,164 @@
+package ws_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	gobwas "github.com/gobwas/ws"
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/services/realtime/internal/ws"
+)
+
+func TestServer_expiry(t *testing.T) {
+	s := newServer(t, func(c *ws.Config) { c.Heartbeat = 24 * time.Hour })
+	me := newCaller()
+	c, renewed := s.dialAs(me), s.dialAs(me)
+	renewed.send(`{"type":"auth","id":"a","token":"` + s.signIn(me, time.Hour) + `"}`)
+	if m := renewed.message(); m.Type != "ack" {
+		t.Fatalf("got %+v", m)
+	}
+	s.clock.forward(16 * time.Minute)
+	c.expectClose(4401)
+	s.clockPass()
+	renewed.ping()
+	s.clock.forward(time.Hour)
+	renewed.expectClose(4401)
+}
+
+// clockPass returns when the timers of all connections have been looked at.
+func (s *server) clockPass() {
+	s.t.Helper()
+	me := newCaller()
+	c, resp := s.open(s.request(s.signIn(me, time.Second), nil))
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		s.t.Fatal(resp.Status)
+	}
+	c.expectClose(4401)
+}
+
+func TestServer_revocation(t *testing.T) {
+	s := newServer(t)
+	me, other := newCaller(), newCaller()
+	mine, second, theirs := s.dialAs(me), s.dialAs(caller{me.user, me.account, uuid.New()}), s.dialAs(other)
+	s.sessions.end(me.session)
+	mine.expectClose(4401)
+	second.ping() // another session of the same user
+	theirs.ping()
+
+	t.Run("a session that an auth message left is no longer looked at", func(t *testing.T) {
+		before := caller{other.user, other.account, uuid.New()}
+		c := s.dialAs(before)
+		c.send(`{"type":"auth","id":"a","token":"` + s.sign(other) + `"}`)
+		c.message()
+		s.sessions.end(before.session)
+		for range 2 { // The second look begins after the first has ended.
+			witness := newCaller()
+			w := s.dialAs(witness)
+			s.sessions.end(witness.session)
+			w.expectClose(4401)
+		}
+		c.ping()
+	})
+}
+
+func TestServer_heartbeat(t *testing.T) {
+	s := newServer(t, func(c *ws.Config) { c.Heartbeat = 25 * time.Second })
+	c, resp := s.open(s.request(s.sign(newCaller()), nil))
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatal(resp.Status)
+	}
+	if m := c.message(); m.HeartbeatMs != 25_000 || m.Cursor != "e1:7" || uuid.Validate(m.ConnectionID) != nil {
+		t.Errorf("welcome: %+v", m)
+	}
+	expectPing := func(c *client) {
+		t.Helper()
+		if h, _ := c.read(); h.OpCode != gobwas.OpPing {
+			t.Fatalf("got %+v, want a ping", h)
+		}
+	}
+	t.Run("a ping each interval, with the position for who has subscribed", func(t *testing.T) {
+		s.clock.forward(25 * time.Second)
+		expectPing(c)
+		c.write(frame(gobwas.OpPong, true, ""))
+		c.send(`{"type":"subscribe","id":"1","topics":["drifts"]}`)
+		c.message()
+		s.clock.forward(25 * time.Second)
+		expectPing(c)
+		if m := c.message(); m.Type != "position" || m.Cursor != "e1:7" {
+			t.Errorf("got %+v", m)
+		}
+		c.write(frame(gobwas.OpPong, true, ""))
+		c.ping()
+	})
+	t.Run("who answers nothing for two intervals is dropped", func(t *testing.T) {
+		silent := s.dial()
+		for range 3 {
+			s.clock.forward(25 * time.Second)
+			c.ping() // keeps itself alive
+		}
+		for {
+			if _, err := silent.in.ReadByte(); err != nil {
+				break
+			}
+		}
+		c.ping()
+		s.eventually("it is counted", func() bool {
+			return strings.Contains(s.tel.Metrics(), `driftsentry_realtime_closes_total{code="1006"} 1.0`)
+		})
+	})
+}
+
+func TestServer_Stop(t *testing.T) {
+	s := newServer(t, func(c *ws.Config) { c.Linger = 50 * time.Millisecond })
+	clients := make([]*client, 20)
+	for i := range clients {
+		clients[i] = s.dial()
+	}
+	deaf := s.dial() // it never answers the close frame
+	stopped := make(chan error, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	go func() { stopped <- s.Stop(ctx) }()
+	spread := map[int64]bool{}
+	for _, c := range clients {
+		m := c.message()
+		if m.Type != "reconnect" || m.AfterMs == nil {
+			t.Fatalf("got %+v", m)
+		}
+		spread[*m.AfterMs] = true
+		c.expectClose(1012)
+	}
+	if len(spread) < 5 {
+		t.Errorf("the clients come back together: %v", spread)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	if n := s.Connections(); n != 0 {
+		t.Errorf("%d connections are left", n)
+	}
+	_ = deaf
+	t.Run("nobody is let in any more", func(t *testing.T) {
+		if resp := s.do(t, s.request(s.sign(newCaller()), nil)); resp.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("%s", resp.Status)
+		}
+	})
+}
+
+func TestServer_Stop_cuts_off_what_takes_too_long(t *testing.T) {
+	s := newServer(t, func(c *ws.Config) { c.Linger = time.Hour })
+	deaf := s.dial()
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.Stop(ctx) }()
+	deaf.message() // the reconnect: it is asked to go, and stays
+	cancel()
+	if err := <-stopped; err == nil || !strings.Contains(err.Error(), "1 sockets were cut off") {
+		t.Errorf("err = %v", err)
+	}
+	s.eventually("it is gone", func() bool { return s.Connections() == 0 })
+}
