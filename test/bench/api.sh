@@ -14,7 +14,7 @@ trap 'stop; "$PEERS/pg.sh" stop 2>/dev/null || true' EXIT
 start() {
 	local name=$1 port=$2
 	shift 2
-	env PORT="$port" OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317 "$@" "$out/api" serve >"$BENCH_TMP/ours.log" 2>&1 &
+	ours PORT="$port" METRICS_PORT=$((port + 1000)) OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317 "$@" "$out/api" serve >"$BENCH_TMP/$name.log" 2>&1 &
 	pids+=($!)
 	targets+=(-target "$name=127.0.0.1:$port@$!")
 	wait_for "$port"
@@ -32,7 +32,7 @@ for round in $(seq "$rounds"); do
 	start ours100 4131 OTEL_TRACES_SAMPLER=traceidratio OTEL_TRACES_SAMPLER_ARG=1
 	start ours10 4132 OTEL_TRACES_SAMPLER=traceidratio OTEL_TRACES_SAMPLER_ARG=0.1
 	start oursoff 4133 OTEL_SDK_DISABLED=true LOG_LEVEL=error ENABLE_METRICS=false
-	"$PEERS/bin/apiload" "${targets[@]}" -token "$(sign_in 4131)" -dsn "$DATABASE_URL" -ids-sql "select id::text from drift order by md5(id::text)" \
+	"$PEERS/bin/apiload" "${targets[@]}" -token "$(sign_in 4131)" -dsn "$ours_url" -ids-sql "select id::text from drift order by md5(id::text)" \
 		-reset "$here/reset.sql" -pgpid "$("$PEERS/pg.sh" pid)" -scenarios list,get,approve -rounds 1 -json "$jsonl" "$@" >/dev/null
 	stop
 	"$PEERS/pg.sh" stop

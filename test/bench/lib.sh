@@ -1,5 +1,5 @@
 # What api.sh and ws.sh share: the built services, a database beside the peers', an account. Needs PEERS, the folder of the
-# peers and their load generators, and sets DATABASE, TOKEN and the services' environment.
+# peers and their load generators, and gives prepare, ours and sign_in.
 set -euo pipefail
 : "${PEERS:?set PEERS to the folder of the peers (pg.sh, run-api.sh, run-ws.sh, bin/)}"
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -17,18 +17,24 @@ say "building the services"
 
 database() { echo "postgres://bench@127.0.0.1:${PG_PORT:-25432}/driftsentry?sslmode=disable"; }
 
-export APP_ENV=staging HOST=127.0.0.1 LOG_FORMAT=json LOG_LEVEL=info CORS_ORIGIN=http://localhost:3000
-export JWT_SECRET=bench-only-secret-bench-only-secret DATA_KEY=bench-only-data-key-bench-only JWT_EXPIRY=8h
-export RATE_LIMIT_ENABLED=false DATABASE_MAX_CONNS=10 SHUTDOWN_DRAIN_DELAY=0s METRICS_PORT=0
-DATABASE_URL=$(database); export DATABASE_URL
+ours_url=$(database)
+# Our services' environment, which the peers must not see. No value has a space in it.
+environment=(
+	APP_ENV=staging HOST=127.0.0.1 LOG_FORMAT=json LOG_LEVEL=info CORS_ORIGIN=http://localhost:3000
+	JWT_SECRET=bench-only-secret-bench-only-secret DATA_KEY=bench-only-data-key-bench-only-data JWT_EXPIRY=8h
+	RATE_LIMIT_ENABLED=false DATABASE_MAX_CONNS=10 SHUTDOWN_DRAIN_DELAY=0s "DATABASE_URL=$ours_url"
+	MAX_CONNECTIONS=20000 MAX_CONNECTIONS_PER_USER=20000 MAX_CONNECTIONS_PER_ADDRESS=20000
+)
+# ours COMMAND …: in that environment.
+ours() { env "${environment[@]}" "$@"; }
 
 prepare() {
 	"$PEERS/pg.sh" start >/dev/null
-	local admin="${DATABASE_URL/\/driftsentry/\/postgres}"
+	local admin="${ours_url/\/driftsentry/\/postgres}"
 	psql -qAt "$admin" -c "select 1 from pg_database where datname='driftsentry'" | grep -q 1 || psql -qAt "$admin" -c 'create database driftsentry' >/dev/null
-	"$out/api" migrate >/dev/null
-	echo bench-password-1 | "$out/api" user create --account bench --email bench@example.com --name Bench --role admin --password-stdin >/dev/null 2>&1 || true
-	psql -qAt -v ON_ERROR_STOP=1 "$DATABASE_URL" -f "$here/seed.sql" -f "$here/publish.sql" >/dev/null
+	ours "$out/api" migrate >/dev/null
+	echo bench-password-1 | ours "$out/api" user create --account bench --email bench@example.com --name Bench --role admin --password-stdin >/dev/null 2>&1 || true
+	psql -qAt -v ON_ERROR_STOP=1 "$ours_url" -f "$here/seed.sql" -f "$here/publish.sql" >/dev/null
 }
 
 # wait_for PORT: until somebody listens there.
