@@ -43,14 +43,15 @@ func (s *Service) Create(ctx context.Context, p identity.Principal, r Report) (*
 	}
 	var d *Drift
 	err = s.inTx(ctx, p, "drift.create", func(ctx context.Context, w *work) error {
-		d = newDrift(p.AccountID, r.Workspace, Fingerprint(p.AccountID, r.Workspace, plan.OriginManual, r.ResourceID), change, w.now)
-		d.ResourceID, d.CostImpactMonthly, d.DetectedBy = r.ResourceID, cents(r.CostImpactMonthly), DetectedByPerson
-		if p.IsKey() {
-			d.DetectedBy = DetectedByAPI
-		}
 		// The list of workspaces must name it, and it is the first lock in any case.
 		if _, err := w.LockWorkspace(ctx, p.AccountID, r.Workspace); err != nil {
 			return err
+		}
+		w.locked()
+		d = newDrift(p.AccountID, r.Workspace, Fingerprint(p.AccountID, r.Workspace, plan.OriginManual, r.ResourceID), change, w.now)
+		d.CostImpactMonthly, d.DetectedBy = cents(r.CostImpactMonthly), DetectedByPerson
+		if p.IsKey() {
+			d.DetectedBy = DetectedByAPI
 		}
 		if err := w.link(ctx, []*Drift{d}); err != nil {
 			return err

@@ -76,6 +76,7 @@ func (s *Service) decide(ctx context.Context, p identity.Principal, id uuid.UUID
 		if d, err = w.LockDrift(ctx, p.AccountID, id); err != nil {
 			return err
 		}
+		w.locked()
 		from := d.Status
 		if err := d.check(what.action); err != nil {
 			return err

@@ -35,7 +35,7 @@ type Upload struct {
 // Ingest turns a plan into drifts: new ones, changed ones, those seen again, and those that are gone. It returns the
 // answer's data as JSON. The same body with a timestamp in it gets the first answer again.
 func (s *Service) Ingest(ctx context.Context, p identity.Principal, u Upload) ([]byte, error) {
-	start := s.clock()
+	start := time.Now()
 	read, bodyHash, err := s.readPlan(ctx, u)
 	if err != nil {
 		return nil, err
@@ -48,6 +48,7 @@ func (s *Service) Ingest(ctx context.Context, p identity.Principal, u Upload) ([
 		if err != nil {
 			return err
 		}
+		w.locked()
 		if read.Timestamp != nil {
 			answer, err = w.CheckAnswer(ctx, workspace.ID, bodyHash)
 			if err != nil || answer != nil {
@@ -61,7 +62,7 @@ func (s *Service) Ingest(ctx context.Context, p identity.Principal, u Upload) ([
 	if err != nil {
 		return nil, err
 	}
-	s.instruments.ingested(ctx, check, s.clock().Sub(start))
+	s.instruments.ingested(ctx, check, time.Since(start))
 	s.logCheck(ctx, u, check)
 	return answer, nil
 }

@@ -69,12 +69,12 @@ type Distribution[T any] struct {
 
 // Summary gives the numbers of the last days.
 func (s *Service) Summary(ctx context.Context, p identity.Principal, days int) (Summary, error) {
-	return s.store.Summary(ctx, p.AccountID, s.now().AddDate(0, 0, -days))
+	return s.store.Summary(ctx, p.AccountID, now().AddDate(0, 0, -days))
 }
 
 // CostTrend gives the last days, today's last.
 func (s *Service) CostTrend(ctx context.Context, p identity.Principal, days int) (CostTrend, error) {
-	today := s.now().Truncate(24 * time.Hour)
+	today := now().Truncate(24 * time.Hour)
 	trend, err := s.store.CostTrend(ctx, p.AccountID, today.AddDate(0, 0, 1-days), today)
 	if err != nil {
 		return CostTrend{}, err

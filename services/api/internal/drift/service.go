@@ -22,7 +22,6 @@ type Service struct {
 	log         *slog.Logger
 	tracer      trace.Tracer
 	instruments *instruments
-	clock       func() time.Time
 }
 
 // Telemetry is what the service reports to.
@@ -51,12 +50,12 @@ func New(c Config) (*Service, error) {
 	}
 	return &Service{
 		store: c.Store, hints: c.Hints, dataKey: c.DataKey, staleAfter: c.StaleAfter,
-		log: c.Telemetry.Logger(), tracer: c.Telemetry.Tracer(), instruments: instruments, clock: time.Now,
+		log: c.Telemetry.Logger(), tracer: c.Telemetry.Tracer(), instruments: instruments,
 	}, nil
 }
 
 // now is the time in the precision that is stored.
-func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
 // newID makes an id whose order is that of its making.
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }

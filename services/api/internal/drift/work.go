@@ -37,7 +37,7 @@ func (s *Service) inTx(ctx context.Context, p identity.Principal, name string, f
 	var w *work
 	var position int64
 	err := s.store.InTx(ctx, name, func(ctx context.Context, tx Tx) (err error) {
-		w, position = s.newWork(ctx, p, tx), 0
+		w, position = newWork(ctx, p, tx), 0
 		if err := fn(ctx, w); err != nil {
 			return err
 		}
@@ -61,8 +61,8 @@ func (s *Service) inTx(ctx context.Context, p identity.Principal, name string, f
 	return nil
 }
 
-func (s *Service) newWork(ctx context.Context, p identity.Principal, tx Tx) *work {
-	w := &work{Tx: tx, account: p.AccountID, now: s.now(), actorID: p.ID(), role: string(p.Role)}
+func newWork(ctx context.Context, p identity.Principal, tx Tx) *work {
+	w := &work{Tx: tx, account: p.AccountID, now: now(), actorID: p.ID(), role: string(p.Role)}
 	if p.IsKey() {
 		w.role = roleKey
 	}
@@ -74,6 +74,10 @@ func (s *Service) newWork(ctx context.Context, p identity.Principal, tx Tx) *wor
 	}
 	return w
 }
+
+// locked says that what the work changes is its own now. Whoever waited for that must not write the time at which the
+// waiting began: the times of a drift's changes are in the order of the changes.
+func (w *work) locked() { w.now = now() }
 
 // actor is who does it, as events tell.
 func (w *work) actor() *event.Actor {

@@ -30,5 +30,5 @@ type Workspace struct {
 
 // Workspaces are all of the account, by name.
 func (s *Service) Workspaces(ctx context.Context, p identity.Principal) ([]Workspace, error) {
-	return s.store.Workspaces(ctx, p.AccountID, s.now().Add(-s.staleAfter))
+	return s.store.Workspaces(ctx, p.AccountID, now().Add(-s.staleAfter))
 }
