@@ -8,10 +8,10 @@ TOOLS    := .run/tools
 GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch trace test test-long lint fmt vuln build bench clean compiler $(LAUNCHER)
+.PHONY: help run watch trace test test-long test-stack check-deploy up down lint fmt vuln build bench clean compiler $(LAUNCHER)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # `exec` makes the launcher the process that Ctrl-C reaches, and the one that make waits for.
 run: $(LAUNCHER) ## run both services on a private PostgreSQL with a sample plan; Ctrl-C stops all (make run API_PORT=… REALTIME_PORT=…)
@@ -28,6 +28,21 @@ test: compiler $(LAUNCHER) $(TOOLS)/gotestsum ## run every test under the race d
 
 test-long: compiler $(LAUNCHER) $(TOOLS)/gotestsum ## the same with the long tests, in random order and nothing cached
 	@exec $(LAUNCHER) with-postgres -- $(GOTEST) -race -tags long -shuffle on -count 1 -timeout 60m $(ARGS) $(PACKAGES)
+
+test-stack: ## follow every link between the signals through a real collector, Tempo, Loki and Prometheus (STACK_DIR: their folder)
+	@cd test && go test -tags stack -count 1 -timeout 20m -v $(ARGS) ./stack/
+
+check-deploy: ## check the shipped configuration with the programs' own checkers, where these are there
+	@deploy/check
+
+COMPOSE := docker compose -f docker-compose.prod.yml
+
+up: ## start the production stack in containers, making .env and secrets when there are none
+	@deploy/prepare
+	@COMMIT="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" $(COMPOSE) up -d --build --wait
+
+down: ## stop the production stack; what it has stored stays
+	@$(COMPOSE) down
 
 bench: $(LAUNCHER) ## run every benchmark: make bench ARGS='-bench Ingest -count 10'
 	@exec $(LAUNCHER) with-postgres -- go test -run '^$$' -bench . -benchmem -timeout 60m $(ARGS) $(PACKAGES)
