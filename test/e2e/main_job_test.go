@@ -9,6 +9,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/otlpsink"
 	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/test/internal/spantree"
 )
 
 // TestMainJob is what DriftSentry is for: a plan goes in, a decision comes out live, and one trace shows it all.
@@ -92,11 +93,11 @@ func TestMainJob(t *testing.T) {
 
 	t.Run("one trace from the CI job to the socket", func(t *testing.T) {
 		trace, _ := p.sink.Trace(ci.traceID)
-		golden(t, "ingest", tree(trace, ci.spanID))
+		golden(t, "ingest", spantree.Draw(trace, ci.spanID))
 	})
 	t.Run("one trace from the browser to the other browser", func(t *testing.T) {
 		trace, _ := p.sink.Trace(browser.traceID)
-		golden(t, "approve", tree(trace, browser.spanID))
+		golden(t, "approve", spantree.Draw(trace, browser.spanID))
 	})
 	t.Run("the log lines carry the trace, on stdout and by OTLP", func(t *testing.T) { expectLogs(t, p, browser.traceID) })
 	t.Run("no secret is anywhere", func(*testing.T) {

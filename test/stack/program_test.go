@@ -1,0 +1,167 @@
+//go:build stack
+
+package stack
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/driftsentry/driftsentry/test/internal/child"
+)
+
+const (
+	// patience bounds every wait; only a failing test gets near it.
+	patience = time.Minute
+	// stopPatience is what a program gets to stop before it is killed. Tempo's stop can hang.
+	stopPatience = 20 * time.Second
+	pollInterval = 200 * time.Millisecond
+)
+
+// programs finds each on the PATH or in STACK_DIR, and skips the test when one is missing.
+func programs(t *testing.T, names ...string) map[string]string {
+	t.Helper()
+	dir := os.Getenv("STACK_DIR")
+	if dir == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir = filepath.Join(home, ".cache", "stack")
+	}
+	found := map[string]string{}
+	var missing []string
+	for _, name := range names {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			path, err = exec.LookPath(filepath.Join(dir, "bin", name))
+		}
+		if err != nil {
+			missing = append(missing, "no "+name)
+			continue
+		}
+		found[name] = path
+	}
+	if len(missing) > 0 {
+		message := "NOT RUN: " + strings.Join(missing, ", ") + " on the PATH or in " + filepath.Join(dir, "bin") + " (STACK_DIR)"
+		fmt.Fprintln(os.Stderr, message)
+		t.Skip(message)
+	}
+	return found
+}
+
+// program is one that runs, with what it printed in a file.
+type program struct {
+	*child.Process
+	log string
+	cmd func() *exec.Cmd
+}
+
+// run starts a program, which ends with the test if not before.
+func run(t *testing.T, dir, name string, environ []string, path string, args ...string) *program {
+	t.Helper()
+	p := &program{log: filepath.Join(dir, name+".log"), cmd: func() *exec.Cmd {
+		cmd := exec.Command(path, args...)
+		cmd.Env, cmd.Dir = environ, dir
+		return cmd
+	}}
+	p.start(t, name)
+	t.Cleanup(func() {
+		p.stop(t)
+		if t.Failed() {
+			t.Logf("%s printed:\n%s", name, tail(p.log))
+		}
+	})
+	return p
+}
+
+func (p *program) start(t *testing.T, name string) {
+	t.Helper()
+	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Process, err = child.Start(name, p.cmd(), out); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// stop ends the program; one that was killed because it hung is only told of.
+func (p *program) stop(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), stopPatience)
+	defer cancel()
+	if err := p.Stop(ctx); err != nil {
+		if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
+			t.Log(err)
+		}
+	}
+}
+
+// restart stops the program and starts it again, with what it kept.
+func (p *program) restart(t *testing.T) {
+	t.Helper()
+	p.stop(t)
+	p.start(t, p.Name())
+}
+
+func tail(path string) string {
+	const most = 6000
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	if len(text) > most {
+		text = append([]byte("…"), text[len(text)-most:]...)
+	}
+	return string(bytes.TrimSpace(text))
+}
+
+// eventually tries until there is no error. What is asked runs on its own time, so asking again is all one can do.
+func eventually(t *testing.T, what string, try func(ctx context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	tick := time.NewTicker(pollInterval)
+	defer tick.Stop()
+	var last error
+	for {
+		err := try(ctx)
+		if err == nil {
+			return
+		}
+		if last == nil || ctx.Err() == nil {
+			last = err // What the end of the patience breaks off says nothing.
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("%s: %v", what, last)
+		}
+	}
+}
+
+// ready waits for a URL to answer 200.
+func ready(t *testing.T, p *program, url string) {
+	t.Helper()
+	eventually(t, p.Name()+" is ready", func(ctx context.Context) error {
+		select {
+		case <-p.Done():
+			t.Fatalf("%s ended: %v\n%s", p.Name(), p.Err(), tail(p.log))
+		default:
+		}
+		_, err := get(ctx, url)
+		return err
+	})
+}
+
+var client = http.Client{Timeout: 30 * time.Second}
