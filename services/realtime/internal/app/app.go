@@ -95,7 +95,12 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	app.group.OnStop("sockets", app.sockets.Stop)
 	app.group.OnClose("writers", func(context.Context) error { app.hub.Wait(); return nil })
 
-	app.group.Serve("public", rest.NewServer(app.handler(o), c.Service.RequestTimeout+writeGrace), app.listeners.Public)
+	report := health.New(o.Build.Version, o.Build.Commit, app.group.Ready, map[string]health.Check{"database": app.db.Ping})
+	report.Detail = app.detail
+	if err = report.Instrument(tel.Meter()); err != nil {
+		return nil, err
+	}
+	app.group.Serve("public", rest.NewServer(app.handler(o, report), c.Service.RequestTimeout+writeGrace), app.listeners.Public)
 	if app.listeners.Metrics != nil {
 		app.group.Serve("metrics", service.MetricsServer(tel.MetricsHandler()), app.listeners.Metrics)
 	}
@@ -122,7 +127,7 @@ func newSockets(o Options, store *postgres.Store, h *hub.Hub) (*ws.Server, error
 }
 
 // handler is the whole URL surface. The handshake is a request like others: it ends when the socket is open.
-func (a *App) handler(o Options) http.Handler {
+func (a *App) handler(o Options, report *health.Reporter) http.Handler {
 	c := o.Config
 	r := chi.NewRouter()
 	if proxies := c.Service.Proxies(); len(proxies) > 0 {
@@ -141,8 +146,6 @@ func (a *App) handler(o Options) http.Handler {
 	r.NotFound(rest.NotFound)
 	r.MethodNotAllowed(rest.MethodNotAllowed)
 
-	report := health.New(o.Build.Version, o.Build.Commit, a.group.Ready, map[string]health.Check{"database": a.db.Ping})
-	report.Detail = a.detail
 	r.Get("/health/live", report.Live)
 	r.Get("/health/ready", report.Ready)
 	r.Get("/health/detailed", report.Detailed)

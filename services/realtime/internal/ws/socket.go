@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -56,13 +57,30 @@ func newSocket(conn net.Conn) (*socket, error) {
 // TryWrite implements hub.Conn.
 func (s *socket) TryWrite(p []byte) (int, error) { return s.write(p, false) }
 
-// WriteSome implements hub.Conn.
-func (s *socket) WriteSome(p []byte, timeout time.Duration) (int, error) {
-	if err := s.conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
-		return 0, err
+// WriteSome implements hub.Conn. The kernel takes more only when a good part of its buffer is free; a client that has
+// acknowledged anything meanwhile is slow, and not stuck.
+func (s *socket) WriteSome(p []byte, timeout time.Duration) (n int, err error) {
+	defer func() { err = errors.Join(err, s.conn.SetWriteDeadline(time.Time{})) }()
+	for before := s.unacknowledged(); ; {
+		if err := s.conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
+			return 0, err
+		}
+		n, err := s.write(p, true)
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, err
+		}
+		now := s.unacknowledged()
+		if now >= before {
+			return n, err
+		}
+		before = now
 	}
-	n, err := s.write(p, true)
-	return n, errors.Join(err, s.conn.SetWriteDeadline(time.Time{}))
+}
+
+// unacknowledged is how many of the bytes that the kernel took have not reached the client; 0 where it doesn't tell.
+func (s *socket) unacknowledged() (bytes int) {
+	_ = s.raw.Control(func(fd uintptr) { bytes = queued(int(fd)) }) //nolint:gosec // A descriptor is an int.
+	return bytes
 }
 
 func (s *socket) write(p []byte, waiting bool) (int, error) {

@@ -1,0 +1,104 @@
+package ws
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// pipe is a TCP connection: our side, and the client's.
+func pipe(t *testing.T) (*socket, net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	client, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = client.Close()
+		_ = server.Close()
+	})
+	s, err := newSocket(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, client
+}
+
+// fill writes until the kernel takes no more, here and at the client's side.
+func fill(t *testing.T, s *socket) (total int) {
+	t.Helper()
+	chunk := make([]byte, 64<<10)
+	for {
+		n, err := s.WriteSome(chunk, 50*time.Millisecond)
+		total += n
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return total
+		case err != nil:
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestSocket_WriteSome(t *testing.T) {
+	t.Run("a client that reads slowly makes progress", func(t *testing.T) {
+		if runtime.GOOS != "linux" {
+			t.Skip("NOT RUN: only Linux tells what the client has acknowledged")
+		}
+		s, client := pipe(t)
+		fill(t, s)
+		go func() {
+			tick := time.NewTicker(10 * time.Millisecond)
+			defer tick.Stop()
+			part := make([]byte, 4<<10)
+			for range tick.C {
+				if _, err := io.ReadFull(client, part); err != nil {
+					return
+				}
+			}
+		}()
+		// It takes several times the timeout until the kernel has room.
+		if n, err := s.WriteSome([]byte("x"), 100*time.Millisecond); n != 1 || err != nil {
+			t.Errorf("wrote %d, %v", n, err)
+		}
+	})
+	t.Run("one that reads nothing does not", func(t *testing.T) {
+		s, _ := pipe(t)
+		fill(t, s)
+		if n, err := s.WriteSome([]byte("x"), 50*time.Millisecond); n != 0 || err == nil {
+			t.Errorf("wrote %d, %v", n, err)
+		}
+	})
+	t.Run("what the kernel keeps for a client is bounded", func(t *testing.T) {
+		s, _ := pipe(t)
+		if total := fill(t, s); total > 4*sendBuffer+6<<20 {
+			t.Errorf("the kernel took %d bytes", total)
+		}
+	})
+	t.Run("after a timeout it can be written to without waiting", func(t *testing.T) {
+		s, client := pipe(t)
+		total := fill(t, s)
+		if _, err := s.WriteSome([]byte("x"), time.Millisecond); err == nil {
+			t.Fatal("no error")
+		}
+		if _, err := io.CopyN(io.Discard, client, int64(total)); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := s.TryWrite([]byte("x")); n != 1 || err != nil {
+			t.Errorf("wrote %d, %v", n, err)
+		}
+	})
+}
