@@ -230,3 +230,31 @@ func TestHTTP_ResponseWriter(t *testing.T) {
 		}
 	})
 }
+
+func TestHTTP_slowBody(t *testing.T) {
+	rec := telemetrytest.Start(t)
+	server := httptest.NewServer(rec.HTTP(telemetry.HTTPOptions{})(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil {
+			t.Error(err)
+		}
+		if _, err := io.ReadAll(r.Body); err == nil {
+			t.Error("the body was read to its end")
+		}
+		w.WriteHeader(http.StatusGatewayTimeout)
+	})))
+	defer server.Close()
+	body, end := io.Pipe()
+	defer end.Close()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusGatewayTimeout {
+		t.Errorf("a client that is slow, and still there, got %d", resp.StatusCode)
+	}
+}

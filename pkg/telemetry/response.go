@@ -30,9 +30,11 @@ func (w *response) WriteHeader(status int) {
 		return
 	}
 	if w.status == 0 {
-		if status >= http.StatusInternalServerError && w.clientGone() {
+		if status >= http.StatusInternalServerError && status != http.StatusGatewayTimeout && w.clientGone() {
 			// It failed because the client left, and nobody will read this:
-			// otelhttp should not count it as the server's failure.
+			// otelhttp should not count it as the server's failure. A timeout is
+			// none of it: net/http also cancels the context when the body was not
+			// read in time, and then the client is still there.
 			status = statusClientGone
 		}
 		w.status = status

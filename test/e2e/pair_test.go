@@ -39,8 +39,7 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
-	// pgtest.Main does not return: what has to happen after the tests is a test of its own, the last one.
-	pgtest.Main(m)
+	pgtest.Main(m, func() error { return os.RemoveAll(dir) })
 }
 
 // pair is both services, running, and everything around them.
