@@ -5,11 +5,15 @@ package health
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
+
+	"go.opentelemetry.io/otel/metric"
 
 	"github.com/driftsentry/driftsentry/pkg/rest"
 )
@@ -29,6 +33,7 @@ type Reporter struct {
 	Detail func() map[string]any
 
 	started time.Time
+	last    atomic.Pointer[bool] // what the last readiness probe was told
 }
 
 // How long a check may take. It must stay below a probe's own timeout, which is seldom under 3 s.
@@ -37,6 +42,26 @@ const checkTimeout = 2 * time.Second
 // New makes a reporter; its uptime begins now.
 func New(version, commit string, serving func() bool, checks map[string]Check) *Reporter {
 	return &Reporter{Version: version, Commit: commit, Serving: serving, Checks: checks, started: time.Now()}
+}
+
+// Instrument exports what the last readiness probe was told. A scrape asks nothing itself: it must not wait for a database.
+func (h *Reporter) Instrument(m metric.Meter) error {
+	_, err := m.Int64ObservableGauge("driftsentry.ready",
+		metric.WithDescription("What the last readiness probe was told: 1 ready, 0 not."), metric.WithUnit("1"),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			switch last := h.last.Load(); {
+			case last == nil: // Nobody has asked.
+			case *last:
+				o.Observe(1)
+			default:
+				o.Observe(0)
+			}
+			return nil
+		}))
+	if err != nil {
+		return fmt.Errorf("make the gauge of readiness: %w", err)
+	}
+	return nil
 }
 
 type checkResult struct {
@@ -58,6 +83,7 @@ func (h *Reporter) Live(w http.ResponseWriter, _ *http.Request) {
 // Ready answers 200 when requests can be served, else 503.
 func (h *Reporter) Ready(w http.ResponseWriter, r *http.Request) {
 	results, ok := h.run(r.Context())
+	h.last.Store(&ok)
 	checks := map[string]any{"timestamp": rest.Time(time.Now())}
 	for name, result := range results {
 		checks[name] = result

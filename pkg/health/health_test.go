@@ -6,8 +6,12 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/driftsentry/driftsentry/pkg/health"
 )
@@ -68,4 +72,38 @@ func TestReporter(t *testing.T) {
 			t.Errorf("live: %d", code)
 		}
 	})
+}
+
+// What Prometheus sees is what the last probe was told, and nothing before there was one.
+func TestReporter_Instrument(t *testing.T) {
+	ready := true
+	h := health.New("", "", func() bool { return ready }, nil)
+	reader := sdkmetric.NewManualReader()
+	if err := h.Instrument(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)).Meter("test")); err != nil {
+		t.Fatal(err)
+	}
+	values := func() (list []int64) {
+		var all metricdata.ResourceMetrics
+		if err := reader.Collect(t.Context(), &all); err != nil {
+			t.Fatal(err)
+		}
+		for _, scope := range all.ScopeMetrics {
+			for _, m := range scope.Metrics {
+				for _, point := range m.Data.(metricdata.Gauge[int64]).DataPoints {
+					list = append(list, point.Value)
+				}
+			}
+		}
+		return list
+	}
+	if got := values(); len(got) != 0 {
+		t.Errorf("before any probe: %v", got)
+	}
+	for want, state := range map[int64]bool{1: true, 0: false} {
+		ready = state
+		h.Ready(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/health/ready", http.NoBody))
+		if got := values(); !slices.Equal(got, []int64{want}) {
+			t.Errorf("after a probe that was told ready=%v: %v", state, got)
+		}
+	}
 }

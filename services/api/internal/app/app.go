@@ -92,9 +92,13 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if c.Service.MetricsOnPublicPort() {
 		metrics = tel.MetricsHandler()
 	}
+	report := health.New(o.Build.Version, o.Build.Commit, app.group.Ready, map[string]health.Check{"database": app.db.Ping})
+	if err = report.Instrument(tel.Meter()); err != nil {
+		return nil, err
+	}
 	edge := httpapi.New(httpapi.Options{
 		Identity: app.identity, Drifts: drifts, Idempotency: answers,
-		Health:  health.New(o.Build.Version, o.Build.Commit, app.group.Ready, map[string]health.Check{"database": app.db.Ping}),
+		Health:  report,
 		Metrics: metrics, Telemetry: tel, Replica: replica,
 		RequestTimeout: c.Service.RequestTimeout, CORSOrigins: c.Service.CORSOrigins, TrustedProxies: c.Service.Proxies(),
 		Limits: c.Limits,
