@@ -39,12 +39,12 @@ func (r *run) nextSteps(c Credentials, fresh bool, s sample) string {
 	fmt.Fprintf(&b, "  %s\n", dim("# sign in as the engineer, list what is critical, decide"))
 	fmt.Fprintf(&b, "TOKEN=$(sed 's/.*\"engineer\":\\({[^}]*}\\).*/\\1/' %s | curl -s %s/api/v1/auth/login -H 'Content-Type: application/json' -d @- | sed 's/.*\"accessToken\":\"\\([^\"]*\\)\".*/\\1/')\n",
 		quote(file), r.apiURL())
-	fmt.Fprintf(&b, "curl -s '%s/api/v1/drifts?severity=critical' -H \"Authorization: Bearer $TOKEN\"\n", r.apiURL())
+	fmt.Fprintf(&b, "curl -s -w '\\n' '%s/api/v1/drifts?severity=critical' -H \"Authorization: Bearer $TOKEN\"\n", r.apiURL())
 	if id := undecided(s.drifts); id != "" {
-		fmt.Fprintf(&b, "curl -si %s/api/v1/drifts/%s/approve -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' -d '{\"reason\":\"agreed with the network team\"}'\n",
+		fmt.Fprintf(&b, "curl -si -w '\\n' %s/api/v1/drifts/%s/approve -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' -d '{\"reason\":\"agreed with the network team\"}'\n",
 			r.apiURL(), id)
 	} else {
-		fmt.Fprintf(&b, "curl -s %s/api/v1/metrics/summary -H \"Authorization: Bearer $TOKEN\"\n", r.apiURL())
+		fmt.Fprintf(&b, "curl -s -w '\\n' %s/api/v1/metrics/summary -H \"Authorization: Bearer $TOKEN\"\n", r.apiURL())
 	}
 	fmt.Fprintf(&b, "\n  %-52s %s\n", "make watch", dim("# events as they come, over the WebSocket"))
 	fmt.Fprintf(&b, "  %-52s %s\n", "make trace ID="+s.traceID, dim("# the sample plan, from the CI job to the socket"))
