@@ -20,6 +20,19 @@ type raw struct {
 // raw opens a socket with a receive buffer of that size (0 for the usual one), and subscribes to drifts.
 func (s *service) raw(u user, buffer int) *raw {
 	s.t.Helper()
+	r := s.handshake(u, buffer)
+	r.next(s.t) // the welcome
+	subscribe := ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame([]byte(`{"type":"subscribe","id":"1","topics":["drifts"]}`))))
+	if _, err := r.conn.Write(subscribe); err != nil {
+		s.t.Fatal(err)
+	}
+	r.next(s.t) // the ack
+	return r
+}
+
+// handshake upgrades, with the token where a browser has it.
+func (s *service) handshake(u user, buffer int) *raw {
+	s.t.Helper()
 	conn, err := net.Dial("tcp", s.app.Address().String())
 	if err != nil {
 		s.t.Fatal(err)
@@ -49,12 +62,6 @@ func (s *service) raw(u user, buffer int) *raw {
 	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
 		s.t.Fatalf("handshake: %v, %v", resp, err)
 	}
-	r.next(s.t) // the welcome
-	subscribe := ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame([]byte(`{"type":"subscribe","id":"1","topics":["drifts"]}`))))
-	if _, err := conn.Write(subscribe); err != nil {
-		s.t.Fatal(err)
-	}
-	r.next(s.t) // the ack
 	return r
 }
 
