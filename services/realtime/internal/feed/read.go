@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -62,6 +63,9 @@ func (f *Feed) explain(ctx context.Context, s *hub.Stream, wanted int64) error {
 		s.Reset(hub.ReasonTrimmed, w)
 	case w.Head < head:
 		s.Reset(hub.ReasonAhead, w)
+	case w.Head >= wanted && wanted > head:
+		// Told of, and not to be read: that can't be, and reading again at once would go on for ever.
+		return fmt.Errorf("the stream has a hole after position %d", head)
 	default:
 		s.Settle(wanted, w.Head) // A hint said more than was true.
 	}
