@@ -26,7 +26,10 @@ func TestService_delivers_in_order_and_completely(t *testing.T) {
 			clients[account] = append(clients[account], s.listen(s.db.user(account), "", "drifts"))
 		}
 	}
-	var wg sync.WaitGroup
+	var (
+		wg sync.WaitGroup
+		mu sync.Mutex
+	)
 	for _, account := range accounts {
 		for range writers {
 			db := connect(t, s.dsn)
@@ -42,7 +45,10 @@ func TestService_delivers_in_order_and_completely(t *testing.T) {
 		wg.Go(func() {
 			c := s.listen(s.db.user(account), "", "drifts")
 			first := c.wait("its first event", func(f frame) bool { return f.Type == "event" })
-			clients[account] = append(clients[account], s.listen(s.db.user(account), first.Cursor, "drifts"))
+			again := s.listen(s.db.user(account), first.Cursor, "drifts")
+			mu.Lock()
+			defer mu.Unlock()
+			clients[account] = append(clients[account], again)
 		})
 	}
 	wg.Wait()
@@ -157,8 +163,7 @@ func TestService_resume(t *testing.T) {
 		"none":                    {func() string { return "" }, "", func() int64 { return head + 1 }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			client, from := s.listen(u, c.after(), "drifts"), c.from()
-			client.t = t
+			client, from := s.in(t).listen(u, c.after(), "drifts"), c.from()
 			if c.resync != "" {
 				f := client.wait("resync", func(f frame) bool { return f.Type == "resync" })
 				if f.Reason != c.resync || f.Cursor != at(head) {
@@ -178,7 +183,7 @@ func TestService_resume(t *testing.T) {
 		var all []int64
 		cursor := at(30)
 		for i := range 10 {
-			client := s.listen(u, cursor, "drifts")
+			client := s.in(t).listen(u, cursor, "drifts")
 			last := s.db.publish(account, hinted, some(3+i)...)
 			client.waitEvent(last)
 			all = append(all, client.positions()...)
@@ -223,7 +228,7 @@ func TestService_slow_client(t *testing.T) {
 	}
 	var head int64
 	for range 10 {
-		head = s.db.publish(account, hinted, some(500)...)
+		head = s.db.publish(account, hinted, some(250)...)
 	}
 	for i, c := range clients {
 		c.waitEvent(head)

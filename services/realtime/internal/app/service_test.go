@@ -77,6 +77,14 @@ func start(t *testing.T, dsn string, environ []string, options ...func(*app.Opti
 	return s
 }
 
+// in makes t the one that fails: a subtest.
+func (s *service) in(t *testing.T) *service {
+	t.Helper()
+	sub := *s
+	sub.t = t
+	return &sub
+}
+
 func (s *service) url(path string) string { return "http://" + s.app.Address().String() + path }
 
 func (s *service) get(path string) *http.Response {

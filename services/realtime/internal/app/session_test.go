@@ -23,14 +23,13 @@ func TestService_sessions_end(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			u := s.db.user(account)
-			open := s.dial(u)
-			open.t = t
+			open := s.in(t).dial(u)
 			s.db.exec(sql, u.session)
 			if code := open.closeCode(); code != 4401 {
 				t.Errorf("close code %d", code)
 			}
 			// And nobody comes in with it.
-			if code := s.refused(t, u); code != 4401 {
+			if code := s.in(t).refused(u); code != 4401 {
 				t.Errorf("close code of another attempt %d", code)
 			}
 		})
@@ -41,7 +40,7 @@ func TestService_sessions_end(t *testing.T) {
 		"another account's name on it": {s.db.user(account).id, s.db.account(), s.db.user(account).session},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if code := s.refused(t, u); code != 4401 {
+			if code := s.in(t).refused(u); code != 4401 {
 				t.Errorf("close code %d", code)
 			}
 		})
@@ -49,7 +48,7 @@ func TestService_sessions_end(t *testing.T) {
 	t.Run("the user's account is the token's", func(t *testing.T) {
 		u := s.db.user(account)
 		u.account = s.db.account()
-		if code := s.refused(t, u); code != 4401 {
+		if code := s.in(t).refused(u); code != 4401 {
 			t.Errorf("close code %d", code)
 		}
 	})
@@ -58,12 +57,12 @@ func TestService_sessions_end(t *testing.T) {
 }
 
 // refused opens a socket that is closed at once, and gives the code.
-func (s *service) refused(t *testing.T, u user) int {
-	t.Helper()
+func (s *service) refused(u user) int {
+	s.t.Helper()
 	r := s.handshake(u, 0)
-	op, payload := r.next(t)
+	op, payload := r.next(s.t)
 	if op != 8 || len(payload) < 2 {
-		t.Fatalf("opcode %d, %q", op, payload)
+		s.t.Fatalf("opcode %d, %q", op, payload)
 	}
 	return int(payload[0])<<8 | int(payload[1])
 }

@@ -52,8 +52,8 @@ func (a *assembler) feed(p []byte, to receiver) error {
 		}
 		payload := p[size:end]
 		ws.Cipher(payload, header.Mask, 0)
-		if err := a.dispatch(header, payload, to); err != nil {
-			return err
+		if err := a.dispatch(header, payload, to); err != nil || header.OpCode == ws.OpClose {
+			return err // Nothing may follow a close frame.
 		}
 		p, kept = p[end:], false
 	}

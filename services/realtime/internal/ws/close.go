@@ -19,22 +19,23 @@ func (c closing) frame() []byte {
 
 // The ends that we choose. docs/api/asyncapi.yaml tells clients what to do then.
 var (
-	endProtocol    = closing{ws.StatusProtocolError, "protocol error"}
-	endBinary      = closing{ws.StatusUnsupportedData, "binary frames are not supported"}
-	endNotUTF8     = closing{ws.StatusInvalidFramePayloadData, "a text that is not UTF-8"}
-	endPolicy      = closing{ws.StatusPolicyViolation, "too many invalid messages"}
-	endTooBig      = closing{ws.StatusMessageTooBig, "a message over 16 KiB"}
-	endInternal    = closing{ws.StatusInternalServerError, "internal error"}
-	endRestart     = closing{1012, "the service restarts"}
-	endExpired     = closing{4401, "the token has expired"}
-	endRevoked     = closing{4401, "the session has ended"}
-	endTooSlow     = closing{4408, "no progress for too long"}
-	endTooMany     = closing{4429, "too many messages"}
-	endBroken      = closing{ws.StatusAbnormalClosure, "the connection broke"} // never sent
-	endSilent      = closing{ws.StatusAbnormalClosure, "no answer to heartbeats"}
-	endNoReason    = closing{ws.StatusNoStatusRcvd, "closed by the client"}
-	reasonByClient = "closed by the client"
+	endProtocol = closing{ws.StatusProtocolError, "protocol error"}
+	endBinary   = closing{ws.StatusUnsupportedData, "binary frames are not supported"}
+	endNotUTF8  = closing{ws.StatusInvalidFramePayloadData, "a text that is not UTF-8"}
+	endPolicy   = closing{ws.StatusPolicyViolation, "too many invalid messages"}
+	endTooBig   = closing{ws.StatusMessageTooBig, "a message over 16 KiB"}
+	endInternal = closing{ws.StatusInternalServerError, "internal error"}
+	endRestart  = closing{1012, "the service restarts"}
+	endExpired  = closing{4401, "the token has expired"}
+	endRevoked  = closing{4401, "the session has ended"}
+	endTooSlow  = closing{4408, "no progress for too long"}
+	endTooMany  = closing{4429, "too many messages"}
+	endBroken   = closing{ws.StatusAbnormalClosure, "the connection broke"} // never sent
+	endSilent   = closing{ws.StatusAbnormalClosure, "no answer to heartbeats"}
+	endNoReason = closing{ws.StatusNoStatusRcvd, reasonByClient}
 )
+
+const reasonByClient = "closed by the client"
 
 // readClose checks the payload of a client's close frame. The answer repeats its code; without one it is empty.
 func readClose(payload []byte) (end closing, answer []byte, err error) {

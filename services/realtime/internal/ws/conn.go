@@ -36,10 +36,14 @@ type conn struct {
 
 	end atomic.Pointer[closing] // nil while it is open; the first one counts
 
+	answered atomic.Bool // the client has sent its close frame
+	finished atomic.Bool // we have sent ours, or can't
+
 	// Of the reading goroutine.
 	assembler assembler
 	limiter   *rate.Limiter
 	invalid   int
+	garbled   bool // what comes can't be read any more
 }
 
 // serve reads until the connection has ended. early is what came with the handshake.
@@ -60,13 +64,10 @@ func (c *conn) context() context.Context {
 // received takes what was read. What the client breaks ends the connection in order; after that everything is discarded
 // until the connection is closed.
 func (c *conn) received(p []byte) error {
-	if len(p) == 0 {
+	if len(p) == 0 || c.garbled {
 		return nil
 	}
 	c.heard.Store(c.server.config.Now().UnixNano())
-	if c.end.Load() != nil {
-		return nil
-	}
 	var err error
 	func() {
 		defer telemetry.RecoverTo(&err)
@@ -75,6 +76,7 @@ func (c *conn) received(p []byte) error {
 	if err == nil {
 		return nil
 	}
+	c.garbled = true
 	end, ok := errors.AsType[closing](err)
 	if !ok {
 		c.server.tel.Report(c.context(), err)
@@ -84,41 +86,54 @@ func (c *conn) received(p []byte) error {
 	return nil
 }
 
+func (c *conn) closing() bool { return c.end.Load() != nil }
+
 // frame implements receiver.
 func (c *conn) frame() error {
-	switch {
-	case c.end.Load() != nil:
-		return errClosed
-	case !c.limiter.AllowN(c.server.config.Now(), 1):
+	if !c.closing() && !c.limiter.AllowN(c.server.config.Now(), 1) {
 		return endTooMany
 	}
 	return nil
 }
 
-// errClosed stops the reading of frames after the last one that counts.
-var errClosed = closing{0, "closed already"}
-
 // control implements receiver.
 func (c *conn) control(op ws.OpCode, payload []byte) error {
 	ctx := c.context()
-	switch op {
-	case ws.OpPing:
+	switch {
+	case c.closing() && op != ws.OpClose:
+	case op == ws.OpPing:
 		c.server.meters.received(ctx, "ws_ping")
 		return c.answer(ctx, "ws_pong", ws.MustCompileFrame(ws.NewPongFrame(payload)))
-	case ws.OpPong:
+	case op == ws.OpPong:
 		c.server.meters.received(ctx, "ws_pong")
 	default:
-		end, answer, err := readClose(payload)
-		if err != nil {
-			return err
-		}
-		c.shutWith(end, answer)
+		return c.closedByClient(payload)
+	}
+	return nil
+}
+
+// closedByClient answers a close frame, or takes it as the answer to ours.
+func (c *conn) closedByClient(payload []byte) error {
+	end, answer, err := readClose(payload)
+	if err != nil {
+		return err
+	}
+	c.garbled = true // Nothing may follow.
+	c.answered.Store(true)
+	c.shutWith(end, answer)
+	if c.finished.Load() {
+		c.cut(end)
 	}
 	return nil
 }
 
 // text implements receiver.
-func (c *conn) text(message []byte) error { return c.handle(message) }
+func (c *conn) text(message []byte) error {
+	if c.closing() {
+		return nil
+	}
+	return c.handle(message)
+}
 
 // answer sends a frame to the client.
 func (c *conn) answer(ctx context.Context, kind string, frame []byte) error {
@@ -138,7 +153,7 @@ func (c *conn) delivered(err error) error {
 func (c *conn) shut(end closing) { c.shutWith(end, end.frame()) }
 
 func (c *conn) shutWith(end closing, frame []byte) {
-	if end.code != 0 && c.decide(end) {
+	if c.decide(end) {
 		c.sub.Close(frame)
 	}
 }
@@ -161,10 +176,10 @@ func (c *conn) cut(end closing) {
 // TooSlow implements hub.Conn.
 func (c *conn) TooSlow() { c.shut(endTooSlow) }
 
-// Finish implements hub.Conn. After a close frame the client gets time to answer it, or to read on.
+// Finish implements hub.Conn. After our close frame the client gets time to read up to it, and to answer.
 func (c *conn) Finish(err error) {
-	end := c.end.Load()
-	if err != nil || end == nil || end.reason == reasonByClient || end.code == ws.StatusNoStatusRcvd {
+	c.finished.Store(true)
+	if err != nil || c.answered.Load() {
 		c.cut(endBroken)
 		return
 	}

@@ -75,7 +75,7 @@ func TestSocket_WriteSome(t *testing.T) {
 		go func() {
 			tick := time.NewTicker(10 * time.Millisecond)
 			defer tick.Stop()
-			part := make([]byte, 1<<10)
+			part := make([]byte, 512)
 			for range tick.C {
 				if _, err := io.ReadFull(client, part); err != nil {
 					return
@@ -83,7 +83,7 @@ func TestSocket_WriteSome(t *testing.T) {
 			}
 		}()
 		// It takes several times the timeout until the kernel has room.
-		if n, err := s.WriteSome([]byte("x"), 150*time.Millisecond); n != 1 || err != nil {
+		if n, err := s.WriteSome([]byte("x"), 500*time.Millisecond); n != 1 || err != nil {
 			t.Errorf("wrote %d, %v", n, err)
 		}
 	})
