@@ -16,9 +16,7 @@ type labelsByMetric map[string][]string
 func known(t *testing.T) labelsByMetric {
 	t.Helper()
 	all := maps.Clone(backends)
-	for name, labels := range services(t) {
-		all[name] = labels
-	}
+	maps.Copy(all, services(t))
 	for _, g := range groups(t) {
 		for _, r := range g.Rules {
 			if r.Record != "" {

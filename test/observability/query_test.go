@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -97,7 +98,7 @@ func problems(query string, metrics labelsByMetric) []string {
 func selectorProblems(s *parser.VectorSelector, metrics labelsByMetric) []string {
 	name := s.Name
 	for _, m := range s.LabelMatchers {
-		if m.Name == labels.MetricName {
+		if m.Name == model.MetricNameLabel {
 			if m.Type != labels.MatchEqual {
 				return []string{"a pattern stands for the name: functions drop the name, and the series collide"}
 			}
@@ -113,7 +114,7 @@ func selectorProblems(s *parser.VectorSelector, metrics labelsByMetric) []string
 	}
 	var found []string
 	for _, m := range s.LabelMatchers {
-		if m.Name != labels.MetricName && !slices.Contains(has, m.Name) {
+		if m.Name != model.MetricNameLabel && !slices.Contains(has, m.Name) {
 			found = append(found, fmt.Sprintf("%s has no label %s", name, m.Name))
 		}
 	}
@@ -129,7 +130,7 @@ func missing(word string, wanted []string, expr parser.Expr, metrics labelsByMet
 				has = append(has, wanted...)
 			}
 			has = append(has, metrics[s.Name]...)
-			has = append(has, labels.MetricName)
+			has = append(has, model.MetricNameLabel)
 		}
 		return nil
 	})

@@ -78,7 +78,7 @@ func TestAlerts(t *testing.T) {
 					t.Errorf("%s has no %s", r.Alert, annotation)
 				}
 			}
-			if m := dashboardLink.FindStringSubmatch(r.Annotations["dashboard"]); m == nil || !slices.Contains(uids, m[1]) {
+			if m := dashboardLink.FindStringSubmatch(r.Annotations["dashboard"]); len(m) < 2 || !slices.Contains(uids, m[1]) {
 				t.Errorf("%s: dashboard %q", r.Alert, r.Annotations["dashboard"])
 			}
 			if url := r.Annotations["runbook_url"]; !strings.HasSuffix(url, "/docs/runbooks/"+r.Alert+".md") {
