@@ -74,7 +74,7 @@ func run(ctx context.Context, args []string) error {
 		_, err := fmt.Printf("realtime %s (%s)\n", b.Version, b.Commit)
 		return err
 	case "-h", "-help", "--help", "help":
-		_, err := io.WriteString(os.Stdout, usage)
+		_, err := os.Stdout.WriteString(usage)
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "realtime: there is no command %q\n\n%s", name, usage)

@@ -97,7 +97,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 
 	report := health.New(o.Build.Version, o.Build.Commit, app.group.Ready, map[string]health.Check{"database": app.db.Ping})
 	report.Detail = app.detail
-	if err = report.Instrument(tel.Meter()); err != nil {
+	if err := report.Instrument(tel.Meter()); err != nil {
 		return nil, err
 	}
 	app.group.Serve("public", rest.NewServer(app.handler(o, report), c.Service.RequestTimeout+writeGrace), app.listeners.Public)

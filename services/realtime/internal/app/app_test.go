@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -120,7 +121,7 @@ func TestService_shutdown(t *testing.T) {
 	if err := s.stop(); err != nil {
 		t.Fatalf("stop: %v", err)
 	}
-	for i, c := range append(clients, idle) {
+	for i, c := range slices.Concat(clients, []*client{idle}) {
 		if code := c.closeCode(); code != 1012 {
 			t.Errorf("client %d: close code %d", i, code)
 		}
@@ -157,7 +158,7 @@ func TestLoadConfig(t *testing.T) {
 		"an origin that is none":          {"CORS_ORIGIN=app.example", "CORS_ORIGIN"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := app.LoadConfig(append(valid[:len(valid):len(valid)], c.set))
+			_, err := app.LoadConfig(append(slices.Clip(valid), c.set))
 			if err == nil || !strings.Contains(err.Error(), c.variable+":") {
 				t.Errorf("err = %v, want one about %s", err, c.variable)
 			}

@@ -103,7 +103,7 @@ func TestService_hints_alone_deliver(t *testing.T) {
 	for range 20 {
 		c.waitEvent(s.db.publish(account, hinted, some(3)...))
 	}
-	t.Run("a hint that lies does nothing", func(t *testing.T) {
+	t.Run("a hint that lies does nothing", func(*testing.T) {
 		for _, payload := range []string{"nonsense", "", account.String() + ":1000000", account.String() + ":1", uuid.NewString() + ":7", account.String() + ":-1"} {
 			s.db.exec("select pg_notify($1, $2)", event.NotifyChannel, payload)
 		}

@@ -228,8 +228,8 @@ func row(account uuid.UUID, position int64, e published) []any {
 	if e.traceparent != "" {
 		extension = `"traceparent":"` + e.traceparent + `",`
 	}
-	body := fmt.Sprintf(`{"specversion":"1.0","id":"%s","source":"/driftsentry/api","type":"%s","subject":"%d","time":"2026-01-02T03:04:05.000Z","datacontenttype":"application/json",%s"data":%s}`,
-		id, kind, position, extension, data)
+	body := fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"/driftsentry/api","type":%q,"subject":"%d","time":"2026-01-02T03:04:05.000Z","datacontenttype":"application/json",%s"data":%s}`,
+		id.String(), kind, position, extension, data)
 	return []any{account, position, id, string(kind), []string{e.topic}, body, e.traceparent}
 }
 

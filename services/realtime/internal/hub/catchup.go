@@ -158,7 +158,8 @@ func (s *Subscriber) startReplay() {
 	if s.span != nil {
 		return
 	}
-	_, s.span = s.stream.hub.tel.Tracer().Start(context.Background(), spanProcess, trace.WithNewRoot(),
+	_, s.span = s.stream.hub.tel.Tracer().Start( //nolint:spancheck // endReplay ends it.
+		context.Background(), spanProcess, trace.WithNewRoot(),
 		trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(replayAttributes(s.stream.account)...))
 	s.links, s.linked = 0, ""
 }

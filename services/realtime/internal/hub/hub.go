@@ -139,7 +139,8 @@ func (h *Hub) acquire(account uuid.UUID) *Stream {
 func (h *Hub) release(s *Stream) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if s.references--; s.references == 0 {
+	s.references--
+	if s.references == 0 {
 		delete(h.streams, s.account)
 	}
 }

@@ -243,16 +243,17 @@ func (s *Subscriber) flush() (delivered int) {
 		case finish:
 			s.finish(nil)
 			return delivered
-		}
-		n, err := s.conn.TryWrite(p.bytes)
-		if err != nil {
-			s.finish(err)
-			return delivered
-		}
-		delivered += s.wrote(p, n)
-		if n < len(p.bytes) {
-			s.fallBehind()
-			return delivered
+		case write:
+			n, err := s.conn.TryWrite(p.bytes)
+			if err != nil {
+				s.finish(err)
+				return delivered
+			}
+			delivered += s.wrote(p, n)
+			if n < len(p.bytes) {
+				s.fallBehind()
+				return delivered
+			}
 		}
 	}
 }

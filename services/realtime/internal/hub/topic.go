@@ -64,31 +64,29 @@ func (in *interest) wants(f *frame) bool {
 }
 
 // with gives the interest with topics added, which must be valid ones.
-func (in interest) with(topics []string) (interest, error) {
+func (in *interest) with(topics []string) (interest, error) {
 	set, single := split(topics)
-	in.kinds |= set
-	in.drifts = maps.Clone(in.drifts)
-	if in.drifts == nil && len(single) > 0 {
-		in.drifts = make(map[string]struct{}, len(single))
+	sum := interest{in.kinds | set, maps.Clone(in.drifts)}
+	if sum.drifts == nil && len(single) > 0 {
+		sum.drifts = make(map[string]struct{}, len(single))
 	}
 	for _, t := range single {
-		in.drifts[t] = struct{}{}
+		sum.drifts[t] = struct{}{}
 	}
-	if in.count() > MaxTopics {
-		return in, fault.InvalidField("topics", "a connection may have %d topics", MaxTopics)
+	if sum.count() > MaxTopics {
+		return interest{}, fault.InvalidField("topics", "a connection may have %d topics", MaxTopics)
 	}
-	return in, nil
+	return sum, nil
 }
 
 // without gives the interest with topics removed. What is not in it is no error.
-func (in interest) without(topics []string) interest {
+func (in *interest) without(topics []string) interest {
 	set, single := split(topics)
-	in.kinds &^= set
-	in.drifts = maps.Clone(in.drifts)
+	rest := interest{in.kinds &^ set, maps.Clone(in.drifts)}
 	for _, t := range single {
-		delete(in.drifts, t)
+		delete(rest.drifts, t)
 	}
-	return in
+	return rest
 }
 
 func (in *interest) count() int {

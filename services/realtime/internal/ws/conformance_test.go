@@ -307,7 +307,7 @@ func TestConformance(t *testing.T) {
 			t.Error("the server went on")
 		}
 	})
-	t.Run("frames that come with the handshake", func(t *testing.T) {
+	t.Run("frames that come with the handshake", func(*testing.T) {
 		c := s.dialWith(append(textFrame(jsonPing), frame(gobwas.OpPing, true, "early")...))
 		c.expectAnswer()
 		c.expectPong("early")

@@ -246,7 +246,7 @@ func upgrade(w http.ResponseWriter, key string) (conn net.Conn, early []byte, er
 		return nil, nil, err
 	}
 	if n := buffered.Reader.Buffered(); n > 0 {
-		peeked, err := buffered.Reader.Peek(n)
+		peeked, err := buffered.Peek(n)
 		if err != nil {
 			return conn, nil, err
 		}

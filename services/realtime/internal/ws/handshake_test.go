@@ -149,7 +149,7 @@ func TestServer_Handshake_telemetry(t *testing.T) {
 		}
 		attrs := map[string]string{}
 		for _, a := range span.Attributes {
-			attrs[string(a.Key)] = a.Value.Emit()
+			attrs[string(a.Key)] = a.Value.String()
 		}
 		if attrs["http.response.status_code"] != "101" || attrs["driftsentry.account.id"] != me.account.String() || attrs["driftsentry.connection.id"] == "" {
 			t.Errorf("attributes: %v", attrs)
@@ -180,7 +180,7 @@ func TestServer_Handshake_telemetry(t *testing.T) {
 			t.Errorf("line: %v", line)
 		}
 	})
-	t.Run("handshakes and closes are counted", func(t *testing.T) {
+	t.Run("handshakes and closes are counted", func(*testing.T) {
 		for _, want := range []string{
 			`driftsentry_realtime_handshakes_total{outcome="accepted"} 2.0`,
 			`driftsentry_realtime_handshakes_total{outcome="unauthorized"} 1.0`,
@@ -215,7 +215,7 @@ func TestServer_limits(t *testing.T) {
 			t.Errorf("status %d", got)
 		}
 	})
-	t.Run("a place that is left is free again", func(t *testing.T) {
+	t.Run("a place that is left is free again", func(*testing.T) {
 		first.write(frame(8, true, closePayload(1000, "")))
 		first.expectClose(1000)
 		s.eventually("its place is free", func() bool { return s.Connections() == 2 })

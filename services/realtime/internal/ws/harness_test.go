@@ -108,7 +108,7 @@ func (c *clock) forward(d time.Duration) {
 // server is a running ws.Server without a database.
 type server struct {
 	*ws.Server
-	t        *testing.T
+	t        testing.TB
 	http     *httptest.Server
 	hub      *hub.Hub
 	tel      *telemetrytest.Recorder
@@ -117,7 +117,7 @@ type server struct {
 	tokens   *token.Access
 }
 
-func newServer(t *testing.T, options ...func(*ws.Config)) *server {
+func newServer(t testing.TB, options ...func(*ws.Config)) *server {
 	t.Helper()
 	s := &server{t: t, tel: telemetrytest.Start(t), sessions: &sessions{}, clock: &clock{}, tokens: token.NewAccess(secret, "", 15*time.Minute)}
 	config := ws.Config{
@@ -228,7 +228,7 @@ func (s *server) request(accessToken string, change func(http.Header)) *http.Req
 
 // client is a socket whose frames are written and read one by one.
 type client struct {
-	t    *testing.T
+	t    testing.TB
 	conn net.Conn
 	in   *bufio.Reader
 }
@@ -338,8 +338,8 @@ func (c *client) closed() (code int, reason string) {
 		if len(payload) >= 2 {
 			code, reason = int(binary.BigEndian.Uint16(payload)), string(payload[2:])
 		}
-		if rest, err := io.ReadAll(c.in); len(rest) > 0 || err != nil && !isReset(err) {
-			c.t.Errorf("after the close frame: %q, %v", rest, err)
+		if more, err := io.ReadAll(c.in); len(more) > 0 || err != nil && !isReset(err) {
+			c.t.Errorf("after the close frame: %q, %v", more, err)
 		}
 		return code, reason
 	}
@@ -367,7 +367,7 @@ type serverMessage struct {
 	AfterMs      *int64   `json:"afterMs"`
 }
 
-func decode(t *testing.T, payload []byte) serverMessage {
+func decode(t testing.TB, payload []byte) serverMessage {
 	t.Helper()
 	spec.Frame(t, spec.FromServer, payload)
 	var m serverMessage

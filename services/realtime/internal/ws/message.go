@@ -63,7 +63,8 @@ func (c *conn) refuse(ctx context.Context, f *fault.Error, r request) error {
 		return err
 	}
 	if f.Kind == fault.Invalid {
-		if c.invalid++; c.invalid > maxInvalid {
+		c.invalid++
+		if c.invalid > maxInvalid {
 			return endPolicy
 		}
 	}

@@ -117,7 +117,7 @@ func TestServer_messages(t *testing.T) {
 			t.Errorf("got %+v", m)
 		}
 	})
-	t.Run("too many invalid messages: 1008", func(t *testing.T) {
+	t.Run("too many invalid messages: 1008", func(*testing.T) {
 		c := s.dial()
 		for range 30 {
 			c.send(`{"type":"nonsense"}`)
@@ -162,7 +162,7 @@ func TestServer_message_rate(t *testing.T) {
 			c.expectClose(4429)
 		})
 	}
-	t.Run("within the limit", func(t *testing.T) {
+	t.Run("within the limit", func(*testing.T) {
 		c := s.dial()
 		for range 10 {
 			c.ping()

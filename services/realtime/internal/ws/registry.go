@@ -89,7 +89,8 @@ func (r *registry) give(p place) {
 }
 
 func drop[K comparable](counts map[K]int, key K) {
-	if counts[key]--; counts[key] <= 0 {
+	counts[key]--
+	if counts[key] == 0 {
 		delete(counts, key)
 	}
 }

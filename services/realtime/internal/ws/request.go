@@ -81,7 +81,8 @@ func parse(data []byte) (request, error) {
 	if err := m.only(fields); err != nil {
 		return r, err
 	}
-	return r, r.fill(m)
+	err = r.fill(m)
+	return r, err
 }
 
 // decode is strict: an unknown field is a mistake that should not pass unseen.

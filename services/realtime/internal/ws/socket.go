@@ -79,7 +79,7 @@ func (s *socket) WriteSome(p []byte, timeout time.Duration) (n int, err error) {
 
 // unacknowledged is how many of the bytes that the kernel took have not reached the client; 0 where it doesn't tell.
 func (s *socket) unacknowledged() (bytes int) {
-	_ = s.raw.Control(func(fd uintptr) { bytes = queued(int(fd)) }) //nolint:gosec // A descriptor is an int.
+	_ = s.raw.Control(func(fd uintptr) { bytes = queued(int(fd)) })
 	return bytes
 }
 
@@ -132,7 +132,7 @@ func (s *socket) read(use func([]byte) error) error {
 
 func (s *socket) attemptRead(fd uintptr) (done bool) {
 	r := &s.reading
-	buffer := buffers.Get().(*[]byte) //nolint:errcheck // The pool has nothing else.
+	buffer := buffers.Get().(*[]byte)
 	n, err := retried(syscall.Read, fd, *buffer)
 	switch {
 	case errors.Is(err, syscall.EAGAIN):
@@ -150,7 +150,7 @@ func (s *socket) attemptRead(fd uintptr) (done bool) {
 // retried calls again after a signal.
 func retried(call func(int, []byte) (int, error), fd uintptr, p []byte) (int, error) {
 	for {
-		n, err := call(int(fd), p) //nolint:gosec // A descriptor is an int.
+		n, err := call(int(fd), p)
 		if !errors.Is(err, syscall.EINTR) {
 			return n, err
 		}

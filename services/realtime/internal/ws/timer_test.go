@@ -49,7 +49,7 @@ func TestServer_revocation(t *testing.T) {
 	second.ping() // another session of the same user
 	theirs.ping()
 
-	t.Run("a session that an auth message left is no longer looked at", func(t *testing.T) {
+	t.Run("a session that an auth message left is no longer looked at", func(*testing.T) {
 		before := caller{other.user, other.account, uuid.New()}
 		c := s.dialAs(before)
 		c.send(`{"type":"auth","id":"a","token":"` + s.sign(other) + `"}`)
@@ -94,7 +94,7 @@ func TestServer_heartbeat(t *testing.T) {
 		c.write(frame(gobwas.OpPong, true, ""))
 		c.ping()
 	})
-	t.Run("who answers nothing for two intervals is dropped", func(t *testing.T) {
+	t.Run("who answers nothing for two intervals is dropped", func(*testing.T) {
 		silent := s.dial()
 		for range 3 {
 			s.clock.forward(25 * time.Second)
