@@ -93,7 +93,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		metrics = tel.MetricsHandler()
 	}
 	report := health.New(o.Build.Version, o.Build.Commit, app.group.Ready, map[string]health.Check{"database": app.db.Ping})
-	if err = report.Instrument(tel.Meter()); err != nil {
+	if err := report.Instrument(tel.Meter()); err != nil {
 		return nil, err
 	}
 	edge := httpapi.New(httpapi.Options{
