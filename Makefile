@@ -8,7 +8,7 @@ TOOLS    := .run/tools
 GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch trace test test-long test-stack check-deploy up down lint fmt vuln build bench clean compiler $(LAUNCHER)
+.PHONY: help run watch trace test test-long test-stack test-compose check-deploy up down lint fmt vuln build bench clean compiler $(LAUNCHER)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test-long: compiler $(LAUNCHER) $(TOOLS)/gotestsum ## the same with the long tes
 
 test-stack: ## follow every link between the signals through a real collector, Tempo, Loki and Prometheus (STACK_DIR: their folder)
 	@cd test && go test -tags stack -count 1 -timeout 20m -v $(ARGS) ./stack/
+
+test-compose: ## bring the production stack up in containers, go through its edge, look at what each container may do
+	@cd test && go test -tags compose -count 1 -timeout 40m -v $(ARGS) ./compose/
 
 check-deploy: ## check the shipped configuration with the programs' own checkers, where these are there
 	@deploy/check
