@@ -47,7 +47,7 @@ func New(version, commit string, serving func() bool, checks map[string]Check) *
 // Instrument exports what the last readiness probe was told. A scrape asks nothing itself: it must not wait for a database.
 func (h *Reporter) Instrument(m metric.Meter) error {
 	_, err := m.Int64ObservableGauge("driftsentry.ready",
-		metric.WithDescription("What the last readiness probe was told: 1 ready, 0 not."), metric.WithUnit("1"),
+		metric.WithDescription("What the last readiness probe was told: 1 ready, 0 not."), metric.WithUnit("{status}"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			switch last := h.last.Load(); {
 			case last == nil: // Nobody has asked.

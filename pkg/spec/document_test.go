@@ -220,8 +220,9 @@ func TestOpenAPI_Consistency(t *testing.T) {
 			}
 			if op.Method == http.MethodPost {
 				want = append(want, 409)
-				if !op.has("header", "Idempotency-Key") {
-					t.Error("Idempotency-Key is missing")
+				// The answers under /auth/ are secrets, which are not kept.
+				if secret := strings.HasPrefix(op.Path, "/api/v1/auth/"); op.has("header", "Idempotency-Key") == secret {
+					t.Errorf("Idempotency-Key: %t", !secret)
 				}
 			}
 			if slices.ContainsFunc(op.parameters, func(p parameter) bool { return p.in == "query" }) {

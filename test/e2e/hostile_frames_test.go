@@ -162,7 +162,7 @@ func (s *rawSocket) try(frame []byte) (end string, closed bool) {
 	// The service may have closed already: what it said is still to be read.
 	_, _ = s.conn.Write(append(frame, ping.Bytes()...))
 	for {
-		f, err := ws.ReadFrame(s.in)
+		f, err := ws.ReadFrame(s.in) //nolint:staticcheck // Our own service is the peer here.
 		switch {
 		case errors.Is(err, io.EOF):
 			return "end without a close frame", true
