@@ -8,7 +8,7 @@ TOOLS    := .run/tools
 GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch trace test test-long test-stack test-compose check-deploy up down lint fmt vuln build bench clean compiler $(LAUNCHER)
+.PHONY: help run watch trace test test-long test-stack test-compose check-deploy up down lint fmt vuln build bench bench-load clean compiler $(LAUNCHER)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,11 @@ down: ## stop the production stack; what it has stored stays
 
 bench: $(LAUNCHER) ## run every benchmark: make bench ARGS='-bench Ingest -count 10'
 	@exec $(LAUNCHER) with-postgres -- go test -run '^$$' -bench . -benchmem -timeout 60m $(ARGS) $(PACKAGES)
+
+bench-load: ## measure both services under load beside peers: make bench-load PEERS=<folder with run-api.sh, run-ws.sh, bin/>
+	@test -n "$(PEERS)" || { echo "PEERS is not set: the folder of the peers and their load generators" >&2; exit 1; }
+	@PEERS="$(PEERS)" test/bench/api.sh
+	@PEERS="$(PEERS)" test/bench/ws.sh
 
 lint: $(TOOLS)/golangci-lint ## vet and lint every module, and see that the files are formatted
 	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run ./...) || exit 1; done
