@@ -375,6 +375,26 @@ func TestSubscriber_Send(t *testing.T) {
 		sub.Leave()
 		h.Wait()
 	})
+	t.Run("heartbeats don't pile up for who reads slowly", func(t *testing.T) {
+		s := newSource()
+		h, _ := newHub(t, s, hub.Config{})
+		p := newPeer(12)
+		sub := join(t, h, p)
+		subscribe(t, sub, "", "drifts") // the ack takes all the room but one byte
+		publish(t, h, s.append(5, "drifts"))
+		for range 10 {
+			sub.Beat([]byte("ping\n"))
+		}
+		p.read(-1)
+		p.wait(t, func(text string) bool { return strings.Contains(text, "event e1:5 ") && strings.HasSuffix(text, "\n") })
+		if n := strings.Count(p.text(), "ping\n"); n != 1 {
+			t.Errorf("%d heartbeats:\n%s", n, p.text())
+		}
+		sub.Close(nil)
+		<-p.done
+		sub.Leave()
+		h.Wait()
+	})
 	t.Run("a heartbeat tells the position only to who has subscribed, and keeps up", func(t *testing.T) {
 		s := newSource()
 		h, _ := newHub(t, s, hub.Config{})

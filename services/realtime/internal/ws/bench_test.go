@@ -66,8 +66,8 @@ func BenchmarkWrite(b *testing.B) {
 		if conns[i], err = l.Accept(); err != nil {
 			b.Fatal(err)
 		}
-		defer client.Close()
-		defer conns[i].Close()
+		b.Cleanup(func() { _ = client.Close() })
+		b.Cleanup(func() { _ = conns[i].Close() })
 		go func() { _, _ = io.Copy(io.Discard, client) }()
 	}
 	frame := make([]byte, len(benchBody)+80)

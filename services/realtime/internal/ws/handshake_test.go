@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	gobwas "github.com/gobwas/ws"
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/spec"
@@ -118,7 +119,9 @@ func TestServer_Handshake(t *testing.T) {
 		if resp.StatusCode != http.StatusSwitchingProtocols {
 			t.Fatal(resp.Status)
 		}
-		c.expectClose(4401)
+		if h, payload := c.read(); h.OpCode != gobwas.OpClose || !strings.HasPrefix(string(payload), closePayload(4401, "")) {
+			t.Errorf("the first frame is %+v %q", h, payload)
+		}
 	})
 	t.Run("sessions that can't be looked up: 503 with Retry-After", func(t *testing.T) {
 		s.sessions.setFailure(errUnavailable)

@@ -149,6 +149,17 @@ func TestServer_Stop(t *testing.T) {
 	})
 }
 
+func TestServer_a_close_frame_that_is_answered_ends_it_at_once(t *testing.T) {
+	s := newServer(t, func(c *ws.Config) { c.Linger = time.Hour })
+	me := newCaller()
+	c := s.dialAs(me)
+	s.sessions.end(me.session)
+	c.expectClose(4401)
+	c.write(frame(gobwas.OpPong, true, "")) // It is stepped over.
+	c.write(frame(gobwas.OpClose, true, closePayload(4401, "")))
+	s.eventually("the socket is gone", func() bool { return s.Connections() == 0 })
+}
+
 func TestServer_Stop_cuts_off_what_takes_too_long(t *testing.T) {
 	s := newServer(t, func(c *ws.Config) { c.Linger = time.Hour })
 	deaf := s.dial()
