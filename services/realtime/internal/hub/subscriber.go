@@ -173,6 +173,13 @@ func (s *Subscriber) Unsubscribe(topics []string, answer func(topics []string) [
 	return s.answer(answer(interest.topics()))
 }
 
+// Behind reports whether the connection is catching up.
+func (s *Subscriber) Behind() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == catching
+}
+
 // Topics are those of the connection.
 func (s *Subscriber) Topics() []string {
 	s.mu.Lock()

@@ -34,6 +34,8 @@ type conn struct {
 	heard   atomic.Int64 // when something came from the client
 	expires atomic.Int64
 
+	acknowledged uint64 // when the ticker last looked; its own
+
 	end atomic.Pointer[closing] // nil while it is open; the first one counts
 
 	answered atomic.Bool // the client has sent its close frame

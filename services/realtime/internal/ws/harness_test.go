@@ -115,6 +115,7 @@ type server struct {
 	sessions *sessions
 	clock    *clock
 	tokens   *token.Access
+	dialer   net.Dialer
 }
 
 func newServer(t testing.TB, options ...func(*ws.Config)) *server {
@@ -251,7 +252,7 @@ func (s *server) dialAs(c caller) *client {
 // open sends a handshake and reads the answer.
 func (s *server) open(req *http.Request) (*client, *http.Response) {
 	s.t.Helper()
-	conn, err := net.Dial("tcp", s.http.Listener.Addr().String())
+	conn, err := s.dialer.DialContext(s.t.Context(), "tcp", s.http.Listener.Addr().String())
 	if err != nil {
 		s.t.Fatal(err)
 	}

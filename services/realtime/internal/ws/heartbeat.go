@@ -31,18 +31,31 @@ func (s *Server) beat() {
 }
 
 func (c *conn) beat(now time.Time) {
-	silence := 2 * c.server.config.Heartbeat
+	heartbeat := c.server.config.Heartbeat
+	silence := time.Duration(now.UnixNano() - c.heard.Load())
 	switch {
 	case c.expires.Load() <= now.UnixNano():
-		c.due.Store(now.Add(silence).UnixNano())
+		c.due.Store(now.Add(heartbeat).UnixNano())
 		c.shut(endExpired)
-	case now.UnixNano()-c.heard.Load() > silence.Nanoseconds():
+	case silence > heartbeat && !c.busy(now) && silence > 2*heartbeat:
 		c.cut(endSilent)
 	default:
-		c.schedule(now, c.server.config.Heartbeat)
+		c.schedule(now, heartbeat)
 		c.sub.Beat(ws.CompiledPing)
 		c.server.meters.sent(context.Background(), "ws_ping")
 	}
+}
+
+// busy reports whether the client is reading what was written before the heartbeats that it should answer. It is slow
+// then, and not silent.
+func (c *conn) busy(now time.Time) bool {
+	acknowledged, waiting := c.progress()
+	reading := acknowledged != c.acknowledged && (waiting > 0 || c.sub.Behind())
+	c.acknowledged = acknowledged
+	if reading {
+		c.heard.Store(now.UnixNano()) // From here on it has time to answer.
+	}
+	return reading
 }
 
 // checkSessions ends the connections whose session was revoked, or whose user was deactivated.

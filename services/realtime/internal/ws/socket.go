@@ -61,7 +61,7 @@ func (s *socket) TryWrite(p []byte) (int, error) { return s.write(p, false) }
 // acknowledged anything meanwhile is slow, and not stuck.
 func (s *socket) WriteSome(p []byte, timeout time.Duration) (n int, err error) {
 	defer func() { err = errors.Join(err, s.conn.SetWriteDeadline(time.Time{})) }()
-	for before := s.unacknowledged(); ; {
+	for before, _ := s.progress(); ; {
 		if err := s.conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
 			return 0, err
 		}
@@ -69,18 +69,19 @@ func (s *socket) WriteSome(p []byte, timeout time.Duration) (n int, err error) {
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, err
 		}
-		now := s.unacknowledged()
-		if now >= before {
+		now, _ := s.progress()
+		if now == before {
 			return n, err
 		}
 		before = now
 	}
 }
 
-// unacknowledged is how many of the bytes that the kernel took have not reached the client; 0 where it doesn't tell.
-func (s *socket) unacknowledged() (bytes int) {
-	_ = s.raw.Control(func(fd uintptr) { bytes = queued(int(fd)) })
-	return bytes
+// progress is how many bytes the client has acknowledged, and how many that the kernel took it has not; 0 where the
+// kernel doesn't tell.
+func (s *socket) progress() (acknowledged uint64, waiting int) {
+	_ = s.raw.Control(func(fd uintptr) { acknowledged, waiting = progress(int(fd)) })
+	return acknowledged, waiting
 }
 
 func (s *socket) write(p []byte, waiting bool) (int, error) {

@@ -2,14 +2,20 @@ package ws_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	gobwas "github.com/gobwas/ws"
 	"github.com/google/uuid"
 
+	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/ws"
 )
 
@@ -109,6 +115,47 @@ func TestServer_heartbeat(t *testing.T) {
 		s.eventually("it is counted", func() bool {
 			return strings.Contains(s.tel.Metrics(), `driftsentry_realtime_closes_total{code="1006"} 1.0`)
 		})
+	})
+}
+
+// A client that reads slowly finds the heartbeats late, behind all that it has not read yet. It is not silent.
+func TestServer_heartbeat_of_a_slow_reader(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("NOT RUN: only Linux tells what the client has acknowledged")
+	}
+	s := newServer(t, func(c *ws.Config) { c.Heartbeat = 25 * time.Second })
+	// As on a real network: packets of 1,400 bytes, where the loopback's would be larger than the client's buffer.
+	s.dialer.Control = func(_, _ string, conn syscall.RawConn) (err error) {
+		return errors.Join(err, conn.Control(func(fd uintptr) {
+			err = errors.Join(
+				syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_MAXSEG, 1400),
+				syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 32<<10))
+		}))
+	}
+	c := s.dial()
+	c.send(`{"type":"subscribe","id":"1","topics":["drifts"]}`)
+	c.message()
+	stream := s.hub.Streams()[0]
+	events := make([]event.Event, 20_000)
+	for i := range events {
+		events[i] = event.Event{Position: stream.Head() + int64(i) + 1, Topics: []string{"drifts"}, Body: benchBody}
+	}
+	if err := stream.Publish(events); err != nil {
+		t.Fatal(err)
+	}
+	part := make([]byte, 256<<10)
+	for beats := 1; beats <= 6; beats++ {
+		if _, err := io.ReadFull(c.in, part); err != nil {
+			t.Fatalf("after %d heartbeats: %v", beats-1, err)
+		}
+		s.clock.forward(26 * time.Second)
+		want := fmt.Sprintf(`driftsentry_realtime_frames_total{direction="sent",type="ws_ping"} %d.0`, beats)
+		s.eventually(want, func() bool { return strings.Contains(s.tel.Metrics(), want) })
+	}
+	// Now it stops. What waits for it does not make up for an answer.
+	s.eventually("it is given up", func() bool {
+		s.clock.forward(26 * time.Second)
+		return s.Connections() == 0
 	})
 }
 
