@@ -19,14 +19,7 @@ func pipe(t *testing.T) (*socket, net.Conn) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	// As on a real network: packets of 1,400 bytes, where the loopback's would be larger than the client's buffer.
-	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {
-		return errors.Join(err, c.Control(func(fd uintptr) {
-			err = errors.Join(
-				syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_MAXSEG, 1400),
-				syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 16<<10))
-		}))
-	}}
+	dialer := net.Dialer{Control: SmallBuffer}
 	client, err := dialer.DialContext(t.Context(), "tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -44,6 +37,18 @@ func pipe(t *testing.T) (*socket, net.Conn) {
 		t.Fatal(err)
 	}
 	return s, client
+}
+
+// SmallBuffer makes a client as on a real network: with packets of 1,400 bytes, where the loopback's would be larger than
+// its buffer.
+func SmallBuffer(_, _ string, c syscall.RawConn) error {
+	var err error
+	failed := c.Control(func(fd uintptr) {
+		err = errors.Join(
+			syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_MAXSEG, 1400),
+			syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 16<<10))
+	})
+	return errors.Join(failed, err)
 }
 
 // fill writes until the kernel takes no more, here and at the client's side.

@@ -2,13 +2,11 @@ package ws_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -124,14 +122,7 @@ func TestServer_heartbeat_of_a_slow_reader(t *testing.T) {
 		t.Skip("NOT RUN: only Linux tells what the client has acknowledged")
 	}
 	s := newServer(t, func(c *ws.Config) { c.Heartbeat = 25 * time.Second })
-	// As on a real network: packets of 1,400 bytes, where the loopback's would be larger than the client's buffer.
-	s.dialer.Control = func(_, _ string, conn syscall.RawConn) (err error) {
-		return errors.Join(err, conn.Control(func(fd uintptr) {
-			err = errors.Join(
-				syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_MAXSEG, 1400),
-				syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 32<<10))
-		}))
-	}
+	s.dialer.Control = ws.SmallBuffer
 	c := s.dial()
 	c.send(`{"type":"subscribe","id":"1","topics":["drifts"]}`)
 	c.message()
