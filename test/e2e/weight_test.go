@@ -96,12 +96,7 @@ func TestSocketsUnderWeight(t *testing.T) {
 		l.expect(t, fmt.Sprintf("slow socket %d", i), want)
 	}
 	p.eventually("the stalled socket is given up with 4408", func() bool {
-		for line := range strings.Lines(string(p.scrape(p.realtimeURL))) {
-			if strings.HasPrefix(line, "driftsentry_realtime_") && strings.Contains(line, `code="4408"`) && strings.HasSuffix(strings.TrimSpace(line), " 1.0") {
-				return true
-			}
-		}
-		return false
+		return strings.Contains(string(p.scrape(p.realtimeURL)), `driftsentry_realtime_closes_total{code="4408"} 1.0`)
 	})
 	_ = stalled.conn.Close()
 	t.Logf("%d events to %d fast and %d slow sockets, one stalled", heavyDrifts, len(fast), len(slow))
