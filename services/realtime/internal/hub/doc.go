@@ -5,12 +5,14 @@
 //
 // A Subscriber has no queue of events. It has a position, and pulls what comes after it:
 //
-//	        ┌──── one write that doesn't wait took everything ────┐
-//	        ▼                                                     │
-//	──▶   live  ──the kernel is full, or the ring moved past──▶ catching up ──10 s without progress──▶ closing
-//	        │                                                     │  (a goroutine of its own:             │
-//	        │◀───────────── reached the head ─────────────────────┘   from the ring, else from Postgres)  │
-//	        └──────────── Close, or an error of the connection ──▶ closing ──last frame, or error──▶ ended ◀┘
+//	──▶ live ───the kernel is full, or the ring has moved past──▶ catching up
+//	     │ ◀──────────────────reached the head──────────────────── │
+//	   Close                                   Close, or no progress for 10 s
+//	     └──────────────────────▶ closing ◀────────────────────────┘
+//	                                 └──the last frame is written, or an error──▶ ended
+//
+// While live, it writes with single attempts that never wait. Catching up is a goroutine of its own, which may wait: it
+// reads the ring, and Postgres when the ring has moved past.
 //
 // So a slow client delays nobody and costs no memory but the rest of one frame, and order and completeness need no
 // bookkeeping: a position only grows, and nothing is ever left out between two positions.
