@@ -2,17 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"net"
-	"net/http"
 	"os"
-	"time"
 
 	"github.com/driftsentry/driftsentry/pkg/config"
+	"github.com/driftsentry/driftsentry/pkg/health"
 )
-
-// A probe's patience: below what orchestrators grant, above what the service takes to find its database missing.
-const healthTimeout = 3 * time.Second
 
 func healthcheck(ctx context.Context, args []string) error {
 	if err := flags("healthcheck", "Asks the service on HOST and PORT whether it is ready. Exits with 0 when it is.").parse(args); err != nil {
@@ -25,24 +19,5 @@ func healthcheck(ctx context.Context, args []string) error {
 	if err := config.Load(&c, os.Environ()); err != nil {
 		return err
 	}
-	// A service that listens everywhere listens here.
-	if ip := net.ParseIP(c.Host); c.Host == "" || ip != nil && ip.IsUnspecified() {
-		c.Host = "127.0.0.1"
-	}
-	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
-	defer cancel()
-	url := "http://" + net.JoinHostPort(c.Host, c.Port) + "/health/ready"
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultTransport.RoundTrip(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", url, resp.Status)
-	}
-	return nil
+	return health.Probe(ctx, c.Host, c.Port)
 }
