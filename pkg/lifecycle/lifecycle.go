@@ -29,10 +29,17 @@ type Config struct {
 	Timeout time.Duration `env:"GRACEFUL_SHUTDOWN_TIMEOUT" envDefault:"30s"`
 }
 
+// Telemetry is what a group reports to.
+type Telemetry interface {
+	Logger() *slog.Logger
+	Report(ctx context.Context, err error, attrs ...slog.Attr)
+}
+
 // Group is the parts of a service. Make it with New, add parts, then call Run once.
 type Group struct {
 	config Config
 	log    *slog.Logger
+	report func(ctx context.Context, err error, attrs ...slog.Attr)
 
 	state   atomic.Int32
 	servers []server
@@ -52,11 +59,6 @@ type stop struct {
 	fn   func(context.Context) error
 }
 
-type worker struct {
-	name string
-	run  func(context.Context) error
-}
-
 const (
 	starting int32 = iota
 	ready
@@ -64,7 +66,9 @@ const (
 )
 
 // New makes an empty group.
-func New(c Config, log *slog.Logger) *Group { return &Group{config: c, log: log} }
+func New(c Config, tel Telemetry) *Group {
+	return &Group{config: c, log: tel.Logger(), report: tel.Report}
+}
 
 // Ready reports whether the service takes requests: it runs and is not draining.
 func (g *Group) Ready() bool { return g.state.Load() == ready }
@@ -82,12 +86,6 @@ func (g *Group) OnStop(name string, fn func(context.Context) error) {
 	g.stops = append(g.stops, stop{name, fn})
 }
 
-// Go adds a worker. Its context ends after the servers have stopped; it must return then. A worker that returns before
-// that takes the service down.
-func (g *Group) Go(name string, run func(context.Context) error) {
-	g.workers = append(g.workers, worker{name, run})
-}
-
 // OnClose adds a resource's end. Closers run after everything else, the last added first.
 func (g *Group) OnClose(name string, fn func(context.Context) error) {
 	g.closers = append(g.closers, stop{name, fn})
@@ -103,9 +101,8 @@ func (g *Group) Run(ctx context.Context) error {
 	var working, serving sync.WaitGroup
 	for _, w := range g.workers {
 		working.Go(func() {
-			err := w.run(workCtx)
-			if workCtx.Err() == nil {
-				failed <- fmt.Errorf("%s ended early: %w", w.name, orUnexpected(err))
+			if err := g.work(workCtx, w); err != nil {
+				failed <- err
 			}
 		})
 	}
@@ -138,13 +135,6 @@ func (g *Group) Run(ctx context.Context) error {
 	}
 	g.log.InfoContext(ctx, "stopped")
 	return errors.Join(problems...)
-}
-
-func orUnexpected(err error) error {
-	if err == nil {
-		return errors.New("it returned without being told to")
-	}
-	return err
 }
 
 // drain turns readiness off and goes on serving for a while.

@@ -16,7 +16,19 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/lifecycle"
 )
 
-var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+// reports is a telemetry that keeps what it is told of.
+type reports struct {
+	mu   sync.Mutex
+	list []error
+}
+
+func (*reports) Logger() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func (r *reports) Report(_ context.Context, err error, _ ...slog.Attr) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list = append(r.list, err)
+}
 
 // journal notes what happened in which order.
 type journal struct {
@@ -46,7 +58,7 @@ func listen(t *testing.T) net.Listener {
 func TestGroup_Run(t *testing.T) {
 	t.Run("everything ends in order and in-flight requests are answered", func(t *testing.T) {
 		var j journal
-		g := lifecycle.New(lifecycle.Config{DrainDelay: time.Millisecond, Timeout: time.Minute}, quiet)
+		g := lifecycle.New(lifecycle.Config{DrainDelay: time.Millisecond, Timeout: time.Minute}, &reports{})
 		inHandler, release := make(chan struct{}), make(chan struct{})
 		l := listen(t)
 		g.OnClose("pool", j.closer("pool"))
@@ -105,7 +117,7 @@ func TestGroup_Run(t *testing.T) {
 	t.Run("a worker that fails takes the service down and its error is kept", func(t *testing.T) {
 		var j journal
 		broken := errors.New("broken")
-		g := lifecycle.New(lifecycle.Config{Timeout: time.Minute}, quiet)
+		g := lifecycle.New(lifecycle.Config{Timeout: time.Minute}, &reports{})
 		g.OnClose("pool", j.closer("pool"))
 		g.Go("feed", func(context.Context) error { return broken })
 		err := g.Run(t.Context())
@@ -117,14 +129,14 @@ func TestGroup_Run(t *testing.T) {
 		}
 	})
 	t.Run("a worker that returns without being told is a failure", func(t *testing.T) {
-		g := lifecycle.New(lifecycle.Config{Timeout: time.Minute}, quiet)
+		g := lifecycle.New(lifecycle.Config{Timeout: time.Minute}, &reports{})
 		g.Go("feed", func(context.Context) error { return nil })
 		if err := g.Run(t.Context()); err == nil {
 			t.Error("no error")
 		}
 	})
 	t.Run("a step that hangs is given up and named", func(t *testing.T) {
-		g := lifecycle.New(lifecycle.Config{Timeout: 10 * time.Millisecond}, quiet)
+		g := lifecycle.New(lifecycle.Config{Timeout: 10 * time.Millisecond}, &reports{})
 		hang := make(chan struct{})
 		t.Cleanup(func() { close(hang) })
 		g.OnClose("pool", func(context.Context) error { <-hang; return nil })
@@ -135,7 +147,7 @@ func TestGroup_Run(t *testing.T) {
 		}
 	})
 	t.Run("it serves on while it drains", func(t *testing.T) {
-		g := lifecycle.New(lifecycle.Config{DrainDelay: time.Hour, Timeout: time.Minute}, quiet)
+		g := lifecycle.New(lifecycle.Config{DrainDelay: time.Hour, Timeout: time.Minute}, &reports{})
 		l := listen(t)
 		g.Serve("public", &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			if g.Draining() {

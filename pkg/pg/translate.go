@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/telemetry"
 )
 
 // SQLSTATEs that mean something to us. https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -24,7 +25,8 @@ const (
 )
 
 // Translate turns what the driver says into a fault where it has a meaning for the caller: a database that is gone,
-// restarting, read-only or too busy is Unavailable, a statement over its time is Timeout. Everything else stays as it is.
+// restarting, read-only or too busy is Unavailable, a statement over its time is Timeout. Everything else stays as it is,
+// with the stack that led here, since nobody else knows where it began.
 func Translate(err error) error {
 	if err == nil {
 		return nil
@@ -42,7 +44,7 @@ func Translate(err error) error {
 	if isConnect(err) || isNetwork(err) {
 		return fault.Wrap(fault.Unavailable, err, "the database is not available")
 	}
-	return err
+	return telemetry.WithStack(err)
 }
 
 func translateState(pgErr *pgconn.PgError, err error) error {
@@ -59,7 +61,7 @@ func translateState(pgErr *pgconn.PgError, err error) error {
 	case "08", "53", "57", "58":
 		return fault.Wrap(fault.Unavailable, err, "the database is not available")
 	}
-	return err
+	return telemetry.WithStack(err)
 }
 
 func splitState(code string) (class, rest string) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"go.opentelemetry.io/otel/codes"
 )
 
@@ -60,7 +61,7 @@ func (db *DB) runTx(ctx context.Context, fn func(ctx context.Context, tx pgx.Tx)
 		defer cancel()
 		_ = tx.Rollback(rollback)
 	}()
-	if err := fn(ctx, tx); err != nil {
+	if err := fn(ctx, translated{tx}); err != nil {
 		return err
 	}
 	if err := tx.Commit(ctx); err != nil {
@@ -71,3 +72,23 @@ func (db *DB) runTx(ctx context.Context, fn func(ctx context.Context, tx pgx.Tx)
 	}
 	return nil
 }
+
+// translated is a transaction whose errors are translated where they happen.
+type translated struct{ pgx.Tx }
+
+func (t translated) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	rows, err := t.Tx.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, Translate(err)
+	}
+	return translatedRows{rows}, nil
+}
+
+func (t translated) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	tag, err := t.Tx.Exec(ctx, sql, args...)
+	return tag, Translate(err)
+}
+
+type translatedRows struct{ pgx.Rows }
+
+func (r translatedRows) Err() error { return Translate(r.Rows.Err()) }

@@ -44,6 +44,8 @@ type Config struct {
 	SentryEnvironment        string        `env:"SENTRY_ENVIRONMENT"`
 	SentryRelease            string        `env:"SENTRY_RELEASE"`
 	SentryMaxEventsPerMinute int           `env:"SENTRY_MAX_EVENTS_PER_MINUTE" envDefault:"60"`
+	// GrafanaURL is where people reach Grafana, for the links in Sentry's events.
+	GrafanaURL string `env:"GRAFANA_URL"`
 
 	OTelDisabled bool `env:"OTEL_SDK_DISABLED"`
 }
@@ -124,6 +126,12 @@ func (c *Config) Validate() []error {
 	if c.SlowRequest <= 0 {
 		complain("SLOW_REQUEST_THRESHOLD", "must be more than 0")
 	}
+	if c.SentryMaxEventsPerMinute < 1 {
+		complain("SENTRY_MAX_EVENTS_PER_MINUTE", "must be 1 or more; an empty SENTRY_DSN turns reports off")
+	}
+	if u, err := url.Parse(c.GrafanaURL); c.GrafanaURL != "" && (err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https") {
+		complain("GRAFANA_URL", "is not an address such as https://driftsentry.example.com/grafana, without user and password")
+	}
 	if _, err := telemetry.SampleRatioFromEnv(); err != nil {
 		problems = append(problems, err) // It names the variable itself.
 	}
@@ -149,6 +157,9 @@ func CheckSecret(variable string, secret config.Secret) []error {
 // issued are the tokens and keys that we make, wherever they stand.
 const issued = `\bds[rs]?_[A-Za-z0-9_-]{40,}`
 
+// plumbing is what every statement goes through, so that an error never belongs to it.
+var plumbing = []string{"github.com/driftsentry/driftsentry/pkg/pg.", "github.com/jackc/pgx/"}
+
 // Telemetry is the configuration of the signals of a service with this name. The configuration must be valid.
 func (c *Config) Telemetry(name, version, commit string) (telemetry.Config, error) {
 	ratio, err := telemetry.SampleRatioFromEnv()
@@ -165,7 +176,7 @@ func (c *Config) Telemetry(name, version, commit string) (telemetry.Config, erro
 		Log: telemetry.LogConfig{Level: level, Format: c.LogFormat, File: c.LogFile},
 		Sentry: telemetry.SentryConfig{
 			DSN: c.SentryDSN.Reveal(), Release: c.SentryRelease, Environment: c.SentryEnvironment,
-			MaxEventsPerMinute: c.SentryMaxEventsPerMinute,
+			MaxEventsPerMinute: c.SentryMaxEventsPerMinute, GrafanaURL: c.GrafanaURL, Plumbing: plumbing,
 		},
 		RedactPatterns: []string{issued},
 	}, nil

@@ -49,12 +49,14 @@ func TestConfig_SetDefaults(t *testing.T) {
 
 func TestConfig_Validate(t *testing.T) {
 	for variable, environ := range map[string][]string{
-		"JWT_SECRET":              {"APP_ENV=production"},
-		"JWT_SECRET_PREVIOUS":     {"APP_ENV=staging", "JWT_SECRET=" + long, "JWT_SECRET_PREVIOUS=" + service.ExampleSecret},
-		"CORS_ORIGIN":             {"CORS_ORIGIN=https://a.example,b.example"},
-		"LOG_LEVEL":               {"LOG_LEVEL=verbose"},
-		"SLOW_REQUEST_THRESHOLD":  {"SLOW_REQUEST_THRESHOLD=0"},
-		"OTEL_TRACES_SAMPLER_ARG": nil,
+		"JWT_SECRET":                   {"APP_ENV=production"},
+		"JWT_SECRET_PREVIOUS":          {"APP_ENV=staging", "JWT_SECRET=" + long, "JWT_SECRET_PREVIOUS=" + service.ExampleSecret},
+		"CORS_ORIGIN":                  {"CORS_ORIGIN=https://a.example,b.example"},
+		"LOG_LEVEL":                    {"LOG_LEVEL=verbose"},
+		"SLOW_REQUEST_THRESHOLD":       {"SLOW_REQUEST_THRESHOLD=0"},
+		"GRAFANA_URL":                  {"GRAFANA_URL=https://admin:secret@grafana.example"},
+		"SENTRY_MAX_EVENTS_PER_MINUTE": {"SENTRY_MAX_EVENTS_PER_MINUTE=-1"},
+		"OTEL_TRACES_SAMPLER_ARG":      nil,
 	} {
 		t.Run(variable, func(t *testing.T) {
 			if environ == nil {

@@ -72,6 +72,10 @@ func errorType(err error) string {
 	if isPanic(err) {
 		return "panic" // with a value that is no error
 	}
+	// A database has one type for everything that can go wrong in it.
+	if state, ok := err.(interface{ SQLState() string }); ok {
+		return fmt.Sprintf("%T %s", err, state.SQLState())
+	}
 	return fmt.Sprintf("%T", err)
 }
 

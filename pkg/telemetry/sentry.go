@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/getsentry/sentry-go"
@@ -20,19 +21,27 @@ import (
 // sentryReporter sends unexpected errors to Sentry, linked to their trace. It
 // only ever queues, and a nil reporter does nothing.
 type sentryReporter struct {
-	client   *sentry.Client
+	client   *sentry.Client // nil when the DSN is none: all events fail
 	upload   *upload
 	limit    *rate.Limiter
+	limited  atomic.Int64 // events since the last one that were one too many
 	events   metric.Int64Counter
 	redactor *redactor
 	service  string
+	grafana  grafana
+	plumbing []string
 }
 
+// newSentryReporter makes the reporter. With a DSN that is none it counts what
+// it can't send: errors have to be answered, and never by their own reporting.
+// The error is for whoever runs the service, not a reason to stop.
 func newSentryReporter(cfg SentryConfig, res *resource.Resource, r *redactor, events metric.Int64Counter) (*sentryReporter, error) {
 	if cfg.DSN == "" {
 		return nil, nil
 	}
 	s := &sentryReporter{
+		grafana:  grafana(strings.TrimRight(cfg.GrafanaURL, "/")),
+		plumbing: cfg.Plumbing,
 		upload:   newUpload(events),
 		limit:    rate.NewLimiter(rate.Every(time.Minute/time.Duration(cfg.MaxEventsPerMinute)), cfg.MaxEventsPerMinute),
 		events:   events,
@@ -68,7 +77,7 @@ func newSentryReporter(cfg SentryConfig, res *resource.Resource, r *redactor, ev
 	})
 	if err != nil {
 		// The client's error may quote the DSN, which holds a key.
-		return nil, errors.New("the Sentry DSN is not valid")
+		return s, errors.New("the Sentry DSN is not valid")
 	}
 	return s, nil
 }
@@ -86,11 +95,22 @@ func (s *sentryReporter) capture(ctx context.Context, err error, rep report) {
 	if s == nil {
 		return
 	}
+	if s.client == nil {
+		s.events.Add(ctx, 1, outcomeFailed)
+		return
+	}
 	if !s.limit.Allow() {
+		s.limited.Add(1)
 		s.events.Add(ctx, 1, outcomeLimited)
 		return
 	}
 	event := s.event(err, rep)
+	if n := s.limited.Swap(0); n > 0 {
+		event.Contexts["storm"] = sentry.Context{"errors not sent before this one": n}
+	}
+	if links := s.grafana.links(TraceID(ctx), event.Timestamp); links != nil {
+		event.Contexts["grafana"] = links
+	}
 	// The client takes the trace from the hint's context, and adds it only when
 	// there is a scope to apply.
 	s.client.CaptureEvent(event, &sentry.EventHint{Context: ctx, OriginalException: err}, sentry.NewScope())
@@ -109,7 +129,7 @@ func (s *sentryReporter) event(err error, rep report) *sentry.Event {
 	for _, c := range rep.crumbs {
 		event.Breadcrumbs = append(event.Breadcrumbs, c.breadcrumb())
 	}
-	event.Fingerprint = []string{kind, place(stack, rep.transaction)}
+	event.Fingerprint = []string{kind, s.place(stack, rep.transaction)}
 	event.Exception = []sentry.Exception{{
 		Type:       kind,
 		Value:      s.redactor.text(err.Error()),
@@ -121,11 +141,14 @@ func (s *sentryReporter) event(err error, rep report) *sentry.Event {
 
 // place is where an error belongs, for grouping: the function that it began in,
 // or what was asked when that is not known. Line numbers would split a group at
-// each release.
-func place(stack []runtime.Frame, transaction string) string {
+// each release; plumbing, and generic helpers, would make one group of all.
+func (s *sentryReporter) place(stack []runtime.Frame, transaction string) string {
 	for _, frame := range stack {
-		if !strings.HasPrefix(frame.Function, "runtime.") {
-			return frame.Function
+		name := frame.Function
+		plumbing := strings.HasPrefix(name, "runtime.") || strings.HasSuffix(name, "[...]") ||
+			slices.ContainsFunc(s.plumbing, func(p string) bool { return strings.HasPrefix(name, p) })
+		if !plumbing {
+			return name
 		}
 	}
 	return transaction
@@ -144,7 +167,7 @@ func sentryStack(stack []runtime.Frame) *sentry.Stacktrace {
 }
 
 func (s *sentryReporter) flush(ctx context.Context) error {
-	if s == nil || s.client.FlushWithContext(ctx) {
+	if s == nil || s.client == nil || s.client.FlushWithContext(ctx) {
 		return nil
 	}
 	return errors.New("events are left")
@@ -152,7 +175,7 @@ func (s *sentryReporter) flush(ctx context.Context) error {
 
 // close flushes, then cuts off an upload that hangs.
 func (s *sentryReporter) close(ctx context.Context) error {
-	if s == nil {
+	if s == nil || s.client == nil {
 		return nil
 	}
 	err := s.flush(ctx)

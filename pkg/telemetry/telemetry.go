@@ -90,11 +90,13 @@ func (t *Telemetry) start(ctx context.Context) error {
 	if err := t.startLogs(ctx, res); err != nil {
 		return err
 	}
-	if t.sentry, err = newSentryReporter(t.cfg.Sentry, res, t.redactor, t.instruments.sentryEvents); err != nil {
-		return err
-	}
+	var wrong error
+	t.sentry, wrong = newSentryReporter(t.cfg.Sentry, res, t.redactor, t.instruments.sentryEvents)
 	t.logger = newLogger(t.cfg, t.redactor, outputs, t.logs, t.sentry != nil)
 	slog.SetDefault(t.logger)
+	if wrong != nil {
+		t.logger.WarnContext(ctx, "unexpected errors are logged, and not sent to Sentry", "error.message", wrong.Error())
+	}
 	return nil
 }
 

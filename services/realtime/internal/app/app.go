@@ -63,7 +63,7 @@ const writeGrace = 10 * time.Second
 // New puts the service together. Its ports are open then, and nothing is served yet.
 func New(ctx context.Context, o Options) (app *App, err error) {
 	c, tel := o.Config, o.Telemetry
-	app = &App{group: lifecycle.New(c.Lifecycle, tel.Logger())}
+	app = &App{group: lifecycle.New(c.Lifecycle, tel)}
 	if app.listeners, err = c.Service.Listen(c.Port); err != nil {
 		return nil, fmt.Errorf("open the ports: %w", err)
 	}

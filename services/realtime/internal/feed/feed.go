@@ -85,13 +85,15 @@ func New(config Config, store Store, h *hub.Hub, tel Telemetry) (*Feed, error) {
 
 // Run follows the streams until ctx ends.
 func (f *Feed) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop() // after a panic, which starts all of this again
 	wg.Go(func() { f.listen(ctx) })
 	for range f.config.Readers {
 		wg.Go(func() { f.readStreams(ctx) })
 	}
 	f.watchHeads(ctx)
-	wg.Wait()
 	return nil
 }
 
