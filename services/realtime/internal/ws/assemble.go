@@ -70,9 +70,11 @@ func (a *assembler) feed(p []byte, to receiver) error {
 func parseHeader(p []byte) (ws.Header, int, error) {
 	r := bytes.NewReader(p)
 	h, err := ws.ReadHeader(r)
+	size := len(p) - r.Len()
 	switch {
+	case err == nil && size != ws.HeaderSize(h): // A length has to be written in the fewest bytes.
 	case err == nil:
-		return h, len(p) - r.Len(), nil
+		return h, size, nil
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return h, 0, nil
 	}

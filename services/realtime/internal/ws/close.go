@@ -44,7 +44,7 @@ func readClose(payload []byte) (end closing, answer []byte, err error) {
 	}
 	code, reason := ws.ParseCloseFrameData(payload)
 	// The library doesn't know the codes that IANA added (1012 to 1014), nor that there is nothing above 4999.
-	if added := code >= 1012 && code <= 1014; len(payload) == 1 || !added && ws.CheckCloseFrameData(code, "") != nil || code > 4999 {
+	if added := code >= 1012 && code <= 1014; !added && ws.CheckCloseFrameData(code, "") != nil || code > 4999 {
 		return closing{}, nil, endProtocol
 	}
 	if !validText([]byte(reason)) {

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -424,5 +423,3 @@ func closeWrite(c *client) {
 		c.t.Fatal(err)
 	}
 }
-
-func itoa(n uint16) string { return strconv.Itoa(int(n)) }
