@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/driftsentry/driftsentry/services/api/internal/cachestat"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
 
@@ -22,6 +23,7 @@ type Service struct {
 	log         *slog.Logger
 	tracer      trace.Tracer
 	instruments *instruments
+	counts      *counts
 }
 
 // Telemetry is what the service reports to.
@@ -48,9 +50,13 @@ func New(c Config) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the instruments of drifts: %w", err)
 	}
+	stat, err := cachestat.New(c.Telemetry.Meter(), "drift_count")
+	if err != nil {
+		return nil, fmt.Errorf("make the instruments of the counts: %w", err)
+	}
 	return &Service{
 		store: c.Store, hints: c.Hints, dataKey: c.DataKey, staleAfter: c.StaleAfter,
-		log: c.Telemetry.Logger(), tracer: c.Telemetry.Tracer(), instruments: instruments,
+		log: c.Telemetry.Logger(), tracer: c.Telemetry.Tracer(), instruments: instruments, counts: newCounts(stat),
 	}, nil
 }
 
@@ -67,10 +73,20 @@ func (s *Service) Get(ctx context.Context, p identity.Principal, id uuid.UUID) (
 
 // List is a page of the drifts that pass the filter, and how many pass it.
 func (s *Service) List(ctx context.Context, p identity.Principal, f Filter, o Order, page Page) ([]*Drift, int, error) {
-	total, err := s.store.CountDrifts(ctx, p.AccountID, f)
+	drifts, head, err := s.store.ListDrifts(ctx, p.AccountID, f, o, page)
 	if err != nil {
 		return nil, 0, err
 	}
-	drifts, err := s.store.ListDrifts(ctx, p.AccountID, f, o, page)
-	return drifts, total, err
+	if n := len(drifts); n < page.Size && (n > 0 || page.Number == 1) {
+		return drifts, page.Offset() + n, nil // The last page tells by itself.
+	}
+	if total, ok := s.counts.get(ctx, p.AccountID, f, head); ok {
+		return drifts, total, nil
+	}
+	total, head, err := s.store.CountDrifts(ctx, p.AccountID, f)
+	if err != nil {
+		return nil, 0, err
+	}
+	s.counts.put(p.AccountID, f, head, total)
+	return drifts, total, nil
 }

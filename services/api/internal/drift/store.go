@@ -24,10 +24,10 @@ type Store interface {
 type Drifts interface {
 	// Drift is one drift with the count of its alerts. fault.NotFound when there is none.
 	Drift(ctx context.Context, account, id uuid.UUID) (*Detail, error)
-	// ListDrifts is a page of the drifts that pass the filter. CountDrifts counts all of them, separately, so that the
-	// count can be remembered.
-	ListDrifts(ctx context.Context, account uuid.UUID, f Filter, o Order, p Page) ([]*Drift, error)
-	CountDrifts(ctx context.Context, account uuid.UUID, f Filter) (int, error)
+	// ListDrifts is a page of the drifts that pass the filter, and the stream's head that it was read at; "" when the page
+	// is empty. CountDrifts counts all of them, and says at which head.
+	ListDrifts(ctx context.Context, account uuid.UUID, f Filter, o Order, p Page) ([]*Drift, Head, error)
+	CountDrifts(ctx context.Context, account uuid.UUID, f Filter) (int, Head, error)
 }
 
 // Alerts reads alerts.

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
+
+	"github.com/driftsentry/driftsentry/services/api/internal/cachestat"
 )
 
 const (
@@ -22,8 +22,7 @@ type cache[V any] struct {
 	mu      sync.Mutex
 	entries map[uuid.UUID]cached[V]
 
-	hits, misses metric.Int64Counter
-	name         metric.MeasurementOption
+	stat cachestat.Counter
 }
 
 type cached[V any] struct {
@@ -31,11 +30,8 @@ type cached[V any] struct {
 	until time.Time
 }
 
-func newCache[V any](name string, hits, misses metric.Int64Counter) *cache[V] {
-	return &cache[V]{
-		entries: make(map[uuid.UUID]cached[V]), hits: hits, misses: misses,
-		name: metric.WithAttributeSet(attribute.NewSet(attribute.String("cache", name))),
-	}
+func newCache[V any](stat cachestat.Counter) *cache[V] {
+	return &cache[V]{entries: make(map[uuid.UUID]cached[V]), stat: stat}
 }
 
 // get gives what is remembered, or asks load.
@@ -45,10 +41,10 @@ func (c *cache[V]) get(ctx context.Context, id uuid.UUID, load func(context.Cont
 	entry, ok := c.entries[id]
 	c.mu.Unlock()
 	if ok && now.Before(entry.until) {
-		c.hits.Add(ctx, 1, c.name)
+		c.stat.Hit(ctx)
 		return &entry.value, nil
 	}
-	c.misses.Add(ctx, 1, c.name)
+	c.stat.Miss(ctx)
 	value, err := load(ctx, id)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/pkg/token"
+	"github.com/driftsentry/driftsentry/services/api/internal/cachestat"
 )
 
 // directory is a store of one session and one key, as another replica would change them.
@@ -187,12 +188,11 @@ func TestService_Authenticate_key(t *testing.T) {
 }
 
 func TestCache_bounded(t *testing.T) {
-	meter := noop.NewMeterProvider().Meter("")
-	count, err := meter.Int64Counter("x")
+	stat, err := cachestat.New(noop.NewMeterProvider().Meter(""), "x")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := newCache[int]("x", count, count)
+	c := newCache[int](stat)
 	for range cacheSize + 10 {
 		if _, err := c.get(t.Context(), uuid.New(), func(context.Context, uuid.UUID) (*int, error) { return new(int), nil }); err != nil {
 			t.Fatal(err)

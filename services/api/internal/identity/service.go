@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/driftsentry/driftsentry/pkg/token"
+	"github.com/driftsentry/driftsentry/services/api/internal/cachestat"
 )
 
 // Service is the use cases. Whoever calls those of admins has checked that the principal is one.
@@ -44,16 +45,15 @@ func New(c Config) (*Service, error) {
 	s := &Service{
 		store: c.Store, access: c.Access, apiKeys: c.Keys, refreshExpiry: c.RefreshExpiry, clock: time.Now,
 	}
-	hits, err := c.Meter.Int64Counter("cache.hits", metric.WithDescription("Look-ups that a cache answered."))
+	sessions, err := cachestat.New(c.Meter, "session")
 	if err != nil {
 		return nil, fmt.Errorf("make an instrument: %w", err)
 	}
-	misses, err := c.Meter.Int64Counter("cache.misses", metric.WithDescription("Look-ups that had to ask the database."))
+	keys, err := cachestat.New(c.Meter, "api_key")
 	if err != nil {
 		return nil, fmt.Errorf("make an instrument: %w", err)
 	}
-	s.sessions = newCache[SessionState]("session", hits, misses)
-	s.keys = newCache[KeyState]("api_key", hits, misses)
+	s.sessions, s.keys = newCache[SessionState](sessions), newCache[KeyState](keys)
 	s.logins, err = c.Meter.Int64Counter("driftsentry.auth.logins",
 		metric.WithDescription("Attempts to sign in, by outcome."), metric.WithUnit("{attempt}"))
 	if err != nil {

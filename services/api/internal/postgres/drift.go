@@ -37,27 +37,53 @@ var sortColumns = map[drift.SortKey]string{
 	drift.BySeverity: "severity_weight",
 }
 
+// streamHead is the head of the account's stream in the snapshot of the statement that it is part of.
+const streamHead = `(select epoch || ':' || position from account_stream, stream_epoch where account_id = @account)`
+
 // ListDrifts implements drift.Drifts.
-func (s *DriftStore) ListDrifts(ctx context.Context, account uuid.UUID, f drift.Filter, o drift.Order, p drift.Page) ([]*drift.Drift, error) {
+func (s *DriftStore) ListDrifts(
+	ctx context.Context, account uuid.UUID, f drift.Filter, o drift.Order, p drift.Page,
+) ([]*drift.Drift, drift.Head, error) {
 	where, args := driftWhere(account, f)
 	args["limit"], args["offset"] = p.Size, p.Offset()
 	direction := "desc"
 	if o.Direction == drift.Ascending {
 		direction = "asc"
 	}
-	rows, err := s.db.Query(ctx, `-- SELECT drift
-		select `+driftColumns+` from drift `+where+`
+	type row struct {
+		drift.Drift
+		Head drift.Head
+	}
+	found, err := s.db.Query(ctx, `-- SELECT drift
+		select `+driftColumns+`, `+streamHead+` as head from drift `+where+`
 		order by `+sortColumns[o.By]+` `+direction+`, id `+direction+` limit @limit offset @offset`, args)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return pgx.CollectRows(rows, pgx.RowToAddrOfStructByName[drift.Drift])
+	rows, err := pgx.AppendRows(make([]row, 0, p.Size), found, pgx.RowToStructByName[row])
+	if err != nil || len(rows) == 0 {
+		return nil, "", err
+	}
+	drifts := make([]*drift.Drift, len(rows))
+	for i := range rows {
+		drifts[i] = &rows[i].Drift
+	}
+	return drifts, rows[0].Head, nil
 }
 
 // CountDrifts implements drift.Drifts.
-func (s *DriftStore) CountDrifts(ctx context.Context, account uuid.UUID, f drift.Filter) (int, error) {
+func (s *DriftStore) CountDrifts(ctx context.Context, account uuid.UUID, f drift.Filter) (int, drift.Head, error) {
 	where, args := driftWhere(account, f)
-	return scalar[int](ctx, s.db, "-- SELECT drift count\nselect count(*) from drift "+where, args)
+	type row struct {
+		Count int
+		Head  drift.Head
+	}
+	counted, err := one[row](ctx, s.db, "there is no such account", `-- SELECT drift count
+		select count(*) as count, `+streamHead+` as head from drift `+where, args)
+	if err != nil {
+		return 0, "", err
+	}
+	return counted.Count, counted.Head, nil
 }
 
 // likeEscaper takes their meaning from the wildcards of LIKE.
