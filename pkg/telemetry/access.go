@@ -125,21 +125,24 @@ func (m middleware) logAccess(ctx context.Context, res *response, r *http.Reques
 	if failure.unexpected {
 		attrs = append(attrs, errorAttrs(failure.err)...)
 	} else if failure.err != nil {
-		attrs = append(attrs, slog.String("error.message", failure.err.Error()))
+		// It may repeat what the client sent.
+		attrs = append(attrs, slog.String("error.message", bounded(failure.err.Error())))
 	}
 	logger.LogAttrs(ctx, level, "request", attrs...)
 }
 
-// maxLoggedPath bounds what a client can put on a line.
-const maxLoggedPath = 512
+// loggedPath is the path without its query.
+func loggedPath(r *http.Request) string { return bounded(r.URL.Path) }
 
-// loggedPath is the path without its query, bounded and printable.
-func loggedPath(r *http.Request) string {
-	path := r.URL.Path
-	if len(path) > maxLoggedPath {
-		path = strings.ToValidUTF8(path[:maxLoggedPath], "") + "…"
+// maxFromClient bounds what a client can put into one field of a line.
+const maxFromClient = 512
+
+// bounded makes a text of the client's short and printable.
+func bounded(s string) string {
+	if len(s) > maxFromClient {
+		s = strings.ToValidUTF8(s[:maxFromClient], "") + "…"
 	}
-	return visible(path)
+	return visible(s)
 }
 
 // labelCache holds the label sets of http_requests_total, which are few: routes
