@@ -3,6 +3,8 @@ package spec
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -37,6 +39,15 @@ func Frame(t testing.TB, direction Direction, data []byte) {
 	if err := d.checkFrame(direction, data); err != nil {
 		t.Errorf("frame from the %v: %v\n  frame: %.*s", direction, err, shown, data)
 	}
+}
+
+// FrameTypes are the types of the text frames that go in a direction, by asyncapi.yaml, sorted.
+func FrameTypes(direction Direction) ([]string, error) {
+	d, err := load()
+	if err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(d.frames[direction])), nil
 }
 
 func (d *documents) readFrames(c compiler, root node) error {

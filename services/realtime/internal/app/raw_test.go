@@ -30,8 +30,18 @@ func (s *service) raw(u user, buffer int) *raw {
 	return r
 }
 
-// handshake upgrades, with the token where a browser has it.
+// handshake upgrades.
 func (s *service) handshake(u user, buffer int) *raw {
+	s.t.Helper()
+	r, status := s.knock(s.sign(u), buffer)
+	if status != http.StatusSwitchingProtocols {
+		s.t.Fatalf("handshake: %d", status)
+	}
+	return r
+}
+
+// knock asks for the upgrade, with the token where a browser has it, and gives the answer's status.
+func (s *service) knock(bearer string, buffer int) (*raw, int) {
 	s.t.Helper()
 	conn, err := net.Dial("tcp", s.app.Address().String())
 	if err != nil {
@@ -52,17 +62,17 @@ func (s *service) handshake(u user, buffer int) *raw {
 	}
 	req.Header = http.Header{
 		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"},
-		"Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}, "Sec-Websocket-Protocol": {"driftsentry.v1, bearer." + s.sign(u)},
+		"Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}, "Sec-Websocket-Protocol": {"driftsentry.v1, bearer." + bearer},
 	}
 	if err := req.Write(conn); err != nil {
 		s.t.Fatal(err)
 	}
 	r := &raw{conn, bufio.NewReaderSize(conn, 512)}
 	resp, err := http.ReadResponse(r.in, req)
-	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
-		s.t.Fatalf("handshake: %v, %v", resp, err)
+	if err != nil {
+		s.t.Fatalf("handshake: %v", err)
 	}
-	return r
+	return r, resp.StatusCode
 }
 
 func (r *raw) next(t *testing.T) (ws.OpCode, []byte) {

@@ -1,0 +1,176 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/driftsentry/driftsentry/services/api/internal/apitest"
+	"github.com/driftsentry/driftsentry/services/api/internal/httpapi"
+)
+
+// things is what an account has, of each kind one to be attacked.
+type things struct {
+	user, key, drift, alert, cursor string
+	words                           []string // that only this account knows
+}
+
+// acmeThings fills the account acme by every use case, so that each table has rows of it.
+func acmeThings(t *testing.T, api *apitest.API) things {
+	t.Helper()
+	var m things
+	api.Key.Post("/api/v1/ingest/plan?workspace=acme-secret-workspace", fixture(t, "refresh_only_tf1.11.4.json"), "Idempotency-Key", "the-same-key").Want(200)
+	var drift, made struct {
+		ID     string
+		APIKey struct{ ID string }
+	}
+	api.Engineer.Post("/api/v1/drifts", map[string]any{
+		"resourceId": "acme-secret-resource", "resourceType": "acme_secret_type", "region": "acme-secret-region", "severity": "critical",
+		"expectedState": map[string]string{"size": "acme-secret-expected"}, "actualState": map[string]string{"size": "acme-secret-actual"},
+	}).Want(201).Decode(&drift)
+	m.drift = drift.ID
+	var alerts struct {
+		Items []struct{ ID, DriftID string }
+	}
+	api.Viewer.Get("/api/v1/alerts").Want(200).Decode(&alerts)
+	m.alert = alerts.Items[0].ID
+	api.Engineer.Post("/api/v1/drifts/"+m.drift+"/approve", map[string]string{"reason": "acme-secret-reason"}).Want(200)
+	api.Admin.Post("/api/v1/api-keys", map[string]string{"name": "acme-secret-key", "scope": "ingest"}).Want(201).Decode(&made)
+	m.key, m.user = made.APIKey.ID, api.Viewer.User.ID.String()
+	var events struct{ Head string }
+	api.Viewer.Get("/api/v1/events?limit=100").Want(200).Decode(&events)
+	m.cursor = events.Head
+	m.words = []string{
+		// The names of its workspace and its resource the attacker uses too.
+		"acme-secret-expected", "acme-secret-actual", "acme-secret-reason", "acme-secret-key", "acme-secret-region", "@acme.example", m.user, m.key, m.drift, m.alert, api.Account.String(), api.Admin.User.ID.String(),
+		api.Engineer.User.ID.String(),
+	}
+	return m
+}
+
+func (m things) id(path string) string {
+	switch {
+	case strings.HasPrefix(path, "/api/v1/users"):
+		return m.user
+	case strings.HasPrefix(path, "/api/v1/api-keys"):
+		return m.key
+	case strings.HasPrefix(path, "/api/v1/alerts"):
+		return m.alert
+	}
+	return m.drift
+}
+
+// bodies are what each route would do its worst with. A route that takes a body and is not here is attacked with none.
+var bodies = map[string]any{
+	"PATCH /api/v1/users/{id}":           map[string]any{"role": "admin", "isActive": false, "name": "taken over"},
+	"POST /api/v1/drifts/{id}/triage":    struct{}{},
+	"POST /api/v1/drifts/{id}/approve":   map[string]string{"reason": "because it is not mine"},
+	"POST /api/v1/drifts/{id}/reject":    map[string]string{"reason": "because it is not mine"},
+	"POST /api/v1/drifts/{id}/resolve":   map[string]string{"resolvedHow": "manual-fix"},
+	"POST /api/v1/alerts/{id}/mark-read": struct{}{},
+	"POST /api/v1/alerts/mark-all-read":  struct{}{},
+	"POST /api/v1/ingest/plan":           []byte(`{"format_version":"1.2","complete":true,"errored":false,"applyable":false,"resource_drift":[]}`),
+	"POST /api/v1/auth/password":         map[string]string{"currentPassword": "a guess of it", "newPassword": "a new password"},
+	"POST /api/v1/users":                 map[string]string{"email": "one@other.example", "name": "One", "role": "viewer"},
+	"POST /api/v1/api-keys":              map[string]string{"name": "theirs", "scope": "ingest"},
+	"POST /api/v1/drifts":                map[string]any{"resourceId": "acme-secret-resource", "resourceType": "acme_secret_type", "region": "r", "expectedState": map[string]int{"a": 1}, "actualState": map[string]int{"a": 2}, "workspace": "acme-secret-workspace"},
+}
+
+// attack calls the route as somebody of another account who knows every id of this one.
+func (m things) attack(c *apitest.Client, rt httpapi.Route, query string) *apitest.Answer {
+	var body any
+	if rt.Method == http.MethodPost || rt.Method == http.MethodPatch {
+		if body = bodies[rt.Method+" "+rt.Path]; body == nil {
+			body = struct{}{}
+		}
+	}
+	key := "" // none
+	if rt.Path == "/api/v1/ingest/plan" {
+		key = "the-same-key"
+		if query == "" {
+			query = "workspace=acme-secret-workspace&scope=full"
+		}
+	}
+	path := strings.ReplaceAll(rt.Path, "{id}", m.id(rt.Path))
+	if query != "" {
+		path += "?" + query
+	}
+	return c.Wrong().Do(rt.Method, path, body, "Idempotency-Key", key)
+}
+
+// TestAttackOtherAccount: the admin of one account, who knows every id of another, calls every route with them, alone and
+// in every parameter that takes one. No answer has anything of the other account, and none of its rows has changed.
+// Mutations: `account_id = @account` left out of each of LockDrift, Drift, Timeline, alertWhere, driftWhere, auditWhere,
+// ReadAlerts, Keys, RevokeKey, Users, LockUser, Events, and of the idempotency key's principal.
+func TestAttackOtherAccount(t *testing.T) {
+	api := apitest.Start(t)
+	mine := acmeThings(t, api)
+	before := rowsOf(t, api)
+	queries := []string{"", "driftId=" + mine.drift, "actorId=" + mine.user, "workspace=acme-secret-workspace", "search=acme-secret",
+		"resourceType=acme_secret_type", "region=acme-secret-region", "after=" + url.QueryEscape(mine.cursor), "limit=100"}
+	for _, rt := range httpapi.Routes() {
+		for _, query := range queries {
+			a := mine.attack(api.Other, rt, query)
+			if a.Status >= http.StatusInternalServerError {
+				t.Errorf("%s %s?%s: %d %s", rt.Method, rt.Path, query, a.Status, a.Body)
+			}
+			if query == "" && strings.Contains(rt.Path, "{id}") && a.Status != http.StatusNotFound {
+				t.Errorf("%s %s: %d %s", rt.Method, rt.Path, a.Status, a.Body)
+			}
+			for _, word := range mine.words {
+				if bytes.Contains(a.Body, []byte(word)) {
+					t.Errorf("%s %s?%s shows %s: %s", rt.Method, rt.Path, query, word, a.Body)
+				}
+			}
+		}
+	}
+	if after := rowsOf(t, api); after != before {
+		t.Errorf("rows of the account have changed:\n%s\nwere\n%s", after, before)
+	}
+}
+
+// rowsOf is every row that belongs to acme, of every table. A table that belongs to nobody is named here.
+func rowsOf(t *testing.T, api *apitest.API) string {
+	t.Helper()
+	rows, err := api.DB.Query(t.Context(), `select c.table_name from information_schema.tables c
+		where c.table_schema = 'public' and c.table_type = 'BASE TABLE' order by 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	for _, table := range tables {
+		condition := "account_id = $1"
+		switch table {
+		case "stream_epoch", "goose_db_version":
+			continue
+		case "account":
+			condition = "id = $1"
+		case "session", "setup_token":
+			condition = "user_id in (select id from app_user where account_id = $1)"
+		case "refresh_token":
+			condition = "session_id in (select s.id from session s join app_user u on u.id = s.user_id where u.account_id = $1)"
+		}
+		rows, err := api.DB.Query(t.Context(), fmt.Sprintf("select x::text from %s x where %s order by 1", pgx.Identifier{table}.Sanitize(), condition), api.Account)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatalf("%s: %v", table, err)
+		}
+		if len(texts) == 0 && table != "setup_token" {
+			t.Errorf("the account has no row in %s, so nothing is proven of it", table)
+		}
+		fmt.Fprintf(&out, "%s\n  %s\n", table, strings.Join(texts, "\n  "))
+	}
+	return out.String()
+}
