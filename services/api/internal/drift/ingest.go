@@ -21,8 +21,11 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
-// maxAnswered is how many drifts the uploader is told about.
-const maxAnswered = 100
+// The uploader is told about so many drifts at most, and about fewer when their states are very large.
+const (
+	maxAnswered = 100
+	maxAnswer   = 4 << 20 // bytes
+)
 
 // Upload is a plan that somebody sends.
 type Upload struct {
@@ -103,7 +106,7 @@ func planFault(err error) error {
 	case !ok:
 		return err
 	case errors.Is(err, plan.ErrTooLarge):
-		return fault.Wrap(fault.TooLarge, err, "the plan is "+bad.Message)
+		return fault.Wrap(fault.TooLarge, err, "the plan "+bad.Message)
 	case bad.Path == "":
 		return fault.Wrap(fault.Invalid, err, "the plan "+bad.Message)
 	}
@@ -141,7 +144,7 @@ func (w *work) ingest(ctx context.Context, u Upload, read *plan.Plan, workspace 
 		if err != nil {
 			return nil, err
 		}
-		if shown, err = w.shown(ctx, r.seen); err != nil {
+		if shown, err = w.shown(ctx, r); err != nil {
 			return nil, err
 		}
 		workspace.note(c, w.now)
@@ -174,21 +177,8 @@ func (w *work) applyPlan(ctx context.Context, u Upload, read *plan.Plan, c *Chec
 	if err := w.link(ctx, r.created); err != nil {
 		return nil, err
 	}
-	for _, write := range []struct {
-		save   func(context.Context, []*Drift) error
-		drifts []*Drift
-	}{
-		{w.ParkDrifts, r.parked},
-		{w.SaveDrifts, r.saved()},
-		{w.SaveStates, r.changed},
-		{w.InsertDrifts, r.created},
-		{w.SaveSightings, r.unchanged},
-	} {
-		if len(write.drifts) > 0 {
-			if err := write.save(ctx, write.drifts); err != nil {
-				return nil, err
-			}
-		}
+	if err := w.write(ctx, r, read); err != nil {
+		return nil, err
 	}
 	for _, f := range r.findings {
 		w.tell(f, c)
@@ -205,6 +195,35 @@ func (w *work) applyPlan(ctx context.Context, u Upload, read *plan.Plan, c *Chec
 	}
 	c.Counts = r.counts()
 	return r, w.raise(ctx, alerts)
+}
+
+// write writes what became of the drifts.
+func (w *work) write(ctx context.Context, r *reconciliation, read *plan.Plan) error {
+	for _, step := range []struct {
+		save   func(context.Context, []*Drift) error
+		drifts []*Drift
+		states bool // it also writes what the plan shows
+	}{
+		{w.ParkDrifts, r.parked, false},
+		{w.SaveDrifts, r.saved(), false},
+		{w.SaveStates, r.changed, true},
+		{w.InsertDrifts, r.created, true},
+		{w.SaveSightings, r.unchanged, false},
+	} {
+		save := func(part []*Drift) error { return step.save(ctx, part) }
+		if step.states {
+			if err := r.withStates(read, step.drifts, save); err != nil {
+				return err
+			}
+			continue
+		}
+		for part := range slices.Chunk(step.drifts, partRows) {
+			if err := save(part); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // link names, on each new drift, the resolved one that it is a return of.
@@ -245,15 +264,20 @@ func (w *work) tell(f finding, c *Check) {
 }
 
 // shown are the drifts that the answer has, as they are now.
-func (w *work) shown(ctx context.Context, seen []*Drift) ([]*Drift, error) {
-	if len(seen) == 0 {
-		return nil, nil
-	}
-	seen = slices.Clone(seen)
+func (w *work) shown(ctx context.Context, r *reconciliation) ([]*Drift, error) {
+	seen := slices.Clone(r.seen)
 	slices.SortStableFunc(seen, func(a, b *Drift) int {
 		return cmp.Compare(slices.Index(Severities, a.Severity), slices.Index(Severities, b.Severity))
 	})
-	return w.DriftsByID(ctx, w.account, ids(seen[:min(len(seen), maxAnswered)]))
+	size := 0
+	seen = slices.DeleteFunc(seen[:min(len(seen), maxAnswered)], func(d *Drift) bool {
+		size += r.changes[d].Size()
+		return size > maxAnswer
+	})
+	if len(seen) == 0 {
+		return nil, nil
+	}
+	return w.DriftsByID(ctx, w.account, ids(seen))
 }
 
 // note writes the check on its workspace. A plan that says that it comes from the future must not make every later one

@@ -23,6 +23,9 @@ type draft struct {
 	data    any
 }
 
+// partEvents is how many events are written out, and sent to the database, at once.
+const partEvents = 1000
+
 // publish appends the work's events to the account's stream. Its span is their context: the parent, in another service,
 // of the spans that deliver them.
 func (s *Service) publish(ctx context.Context, w *work) (position int64, err error) {
@@ -36,15 +39,17 @@ func (s *Service) publish(ctx context.Context, w *work) (position int64, err err
 		attribute.StringSlice("driftsentry.event.types", w.types()),
 	))
 	defer span.End()
-	events := make([]event.Event, len(w.drafts))
 	traceparent := telemetry.Traceparent(ctx)
-	for i, d := range w.drafts {
-		if events[i], err = d.make(w, traceparent); err != nil {
+	for part := range slices.Chunk(w.drafts, partEvents) {
+		events := make([]event.Event, len(part))
+		for i, d := range part {
+			if events[i], err = d.make(w, traceparent); err != nil {
+				return 0, err
+			}
+		}
+		if position, err = w.AppendEvents(ctx, w.account, events); err != nil {
 			return 0, err
 		}
-	}
-	if position, err = w.AppendEvents(ctx, w.account, events); err != nil {
-		return 0, err
 	}
 	span.SetAttributes(attribute.Int64("driftsentry.stream.position", position))
 	return position, nil

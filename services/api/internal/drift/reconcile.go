@@ -28,6 +28,7 @@ type reconciliation struct {
 	open      map[string]*Drift // by fingerprint
 	moved     map[*Drift]string // the addresses that they had
 	addresses map[string]bool   // what the plan shows
+	changes   map[*Drift]*plan.Change
 
 	seen      []*Drift // what the plan shows, each once
 	unchanged []*Drift // seen, and just as before
@@ -44,6 +45,7 @@ func reconcile(account uuid.UUID, workspace string, open []*Drift, p *plan.Plan,
 	r := &reconciliation{
 		account: account, workspace: workspace, now: now,
 		open: make(map[string]*Drift, len(open)), moved: make(map[*Drift]string), addresses: make(map[string]bool),
+		changes: make(map[*Drift]*plan.Change, len(p.Changes)),
 	}
 	for _, d := range open {
 		r.open[string(d.Fingerprint)] = d
@@ -73,10 +75,10 @@ func (r *reconciliation) see(c *plan.Change, fingerprint []byte) {
 	d := r.open[string(fingerprint)]
 	if d == nil {
 		d = r.create(c, fingerprint)
-		r.seen = append(r.seen, d)
+		r.seen, r.changes[d] = append(r.seen, d), c
 		return
 	}
-	r.seen = append(r.seen, d)
+	r.seen, r.changes[d] = append(r.seen, d), c
 	d.LastSeenAt = r.now
 	d.Occurrences++
 	if bytes.Equal(d.DifferenceMAC, c.Hash) {
@@ -205,6 +207,34 @@ func (r *reconciliation) saved() []*Drift {
 		}
 	}
 	return list
+}
+
+// Bounds of a part of the drifts whose states are in memory at once. One drift may be larger than a part.
+const (
+	partDrifts = 500
+	partBytes  = 1 << 20
+)
+
+// withStates saves drifts together with the states that the plan shows, a part at a time.
+func (r *reconciliation) withStates(p *plan.Plan, drifts []*Drift, save func([]*Drift) error) error {
+	for len(drifts) > 0 {
+		n, size := 0, 0
+		for n < len(drifts) && n < partDrifts && (n == 0 || size < partBytes) {
+			d := drifts[n]
+			states := p.Unpack(r.changes[d])
+			d.ExpectedState, d.ActualState, d.Difference = states.Expected, states.Actual, states.Difference
+			size += r.changes[d].Size()
+			n++
+		}
+		if err := save(drifts[:n]); err != nil {
+			return err
+		}
+		for _, d := range drifts[:n] {
+			d.ExpectedState, d.ActualState, d.Difference = nil, nil, nil
+		}
+		drifts = drifts[n:]
+	}
+	return nil
 }
 
 // newDrift makes a drift of a change.

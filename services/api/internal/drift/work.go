@@ -3,6 +3,7 @@ package drift
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,6 +33,9 @@ type work struct {
 	raised []AlertType
 }
 
+// partRows is how many rows one statement takes.
+const partRows = 1000
+
 // inTx runs a use case: fn in one transaction, with its audit rows and its events, and after the commit a hint.
 func (s *Service) inTx(ctx context.Context, p identity.Principal, name string, fn func(ctx context.Context, w *work) error) error {
 	var w *work
@@ -41,8 +45,8 @@ func (s *Service) inTx(ctx context.Context, p identity.Principal, name string, f
 		if err := fn(ctx, w); err != nil {
 			return err
 		}
-		if len(w.rows) > 0 {
-			if err := tx.InsertAudit(ctx, p.AccountID, w.rows); err != nil {
+		for part := range slices.Chunk(w.rows, partRows) {
+			if err := tx.InsertAudit(ctx, p.AccountID, part); err != nil {
 				return err
 			}
 		}

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/driftsentry/driftsentry/pkg/fault"
@@ -45,15 +47,47 @@ func (s *Server) ingestPlan(w http.ResponseWriter, r *http.Request) error {
 }
 
 // uploads bounds how much of all plans is in memory at once: small ones are always taken, large ones need a slot.
-type uploads struct{ slots chan struct{} }
+type uploads struct {
+	mu    sync.Mutex
+	large int // how many are being read
+	gc    int // the collector's setting without them
+}
 
 const (
 	largeUpload     = 4 << 20 // bytes, inflated
 	maxLargeUploads = 2
 	uploadRetry     = 5 * time.Second // about what a large one takes
+
+	// By default as much garbage may gather as there is memory in use. That would double what a large plan takes, and to
+	// collect oftener costs little meanwhile, since most of it is text, which the collector need not look into.
+	largeUploadGC = 20 // percent
 )
 
-func newUploads() *uploads { return &uploads{make(chan struct{}, maxLargeUploads)} }
+func newUploads() *uploads { return &uploads{} }
+
+// begin takes a slot, when there is one.
+func (u *uploads) begin() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.large == maxLargeUploads {
+		return false
+	}
+	u.large++
+	if u.large == 1 {
+		u.gc = debug.SetGCPercent(largeUploadGC)
+	}
+	return true
+}
+
+// end gives the slot back.
+func (u *uploads) end() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.large--
+	if u.large == 0 {
+		debug.SetGCPercent(u.gc)
+	}
+}
 
 // open prepares a plan's body, inflated while it is read.
 func (u *uploads) open(w http.ResponseWriter, r *http.Request) (*uploadBody, error) {
@@ -80,10 +114,7 @@ func (b *uploadBody) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	b.n += int64(n)
 	if b.n > largeUpload && !b.large {
-		select {
-		case b.from.slots <- struct{}{}:
-			b.large = true
-		default:
+		if b.large = b.from.begin(); !b.large {
 			return 0, &fault.Error{
 				Kind: fault.Unavailable, Message: "other large plans are being read; try again", RetryAfter: uploadRetry,
 			}
@@ -95,7 +126,7 @@ func (b *uploadBody) Read(p []byte) (int, error) {
 // release gives the slot back.
 func (b *uploadBody) release() {
 	if b.large {
-		<-b.from.slots
+		b.from.end()
 	}
 }
 

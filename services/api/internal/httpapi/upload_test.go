@@ -64,8 +64,8 @@ func TestUploads_large_ones_need_a_slot(t *testing.T) {
 	}
 	b.release()
 	held[1].release()
-	if len(u.slots) != 0 {
-		t.Errorf("%d slots are still taken", len(u.slots))
+	if u.large != 0 {
+		t.Errorf("%d slots are still taken", u.large)
 	}
 }
 

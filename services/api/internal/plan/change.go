@@ -1,11 +1,6 @@
 package plan
 
-import (
-	"bytes"
-	"cmp"
-	"encoding/json"
-	"slices"
-)
+import "encoding/json"
 
 // driftEntry reads one element of resource_drift in pass 1.
 func (s *scan) driftEntry(path string) error {
@@ -19,7 +14,7 @@ func (s *scan) changeEntry(path string) error {
 	if err != nil {
 		return err
 	}
-	s.planned[e.id()] = e.planned()
+	s.planned[e.id] = s.action(e.planned())
 	s.present[withoutKeys(e.address)] = true
 	return nil
 }
@@ -34,10 +29,13 @@ func (s *scan) entry(path string, origin Origin, keep bool) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.seen[e.id()] {
+	if s.seen[e.id] {
 		return nil, invalid(path+".address", "is in the list twice")
 	}
-	s.seen[e.id()] = true
+	s.seen[e.id] = true
+	if err := s.count(); err != nil {
+		return nil, err
+	}
 
 	s.collect(e.before, e.after, e.masks, false)
 	for _, name := range [...]string{e.address, e.previous, e.typ, region(e.before, e.masks), region(e.after, e.masks)} {
@@ -48,9 +46,34 @@ func (s *scan) entry(path string, origin Origin, keep bool) (*entry, error) {
 		s.out.Moves = append(s.out.Moves, move)
 	}
 	if keep && e.differs() {
-		s.kept = append(s.kept, keptEntry{bytes.Clone(raw), origin, path})
+		list := &s.kept[0]
+		if origin == OriginChange {
+			list = &s.kept[1]
+		}
+		list.slots = append(list.slots, list.put(raw))
 	}
 	return e, nil
+}
+
+// count limits how much a plan makes us remember.
+func (s *scan) count() error {
+	s.resources++
+	if s.resources > maxResources {
+		return tooLarge("lists more than %d resources", maxResources)
+	}
+	if s.secrets.size > maxSecrets {
+		return tooLarge("has more than %d bytes of sensitive values", maxSecrets)
+	}
+	return nil
+}
+
+// action gives equal strings the same memory.
+func (s *scan) action(planned string) string {
+	if known, ok := s.actions[planned]; ok {
+		return known
+	}
+	s.actions[planned] = planned
+	return planned
 }
 
 // deferredEntry reads one of deferred_changes, which are no changes yet but may mark secrets.
@@ -76,27 +99,39 @@ func (s *scan) finish() (*Plan, error) {
 	s.out.Covered = s.covered()
 	c := &comparer{names: s.names, secrets: newIndex(s.secrets, s.spared)}
 	d := newDigest(s.opt.Key)
-	s.secrets = nil
-	// Drift first, whatever the order of the two lists: the change that would undo it says nothing new.
-	slices.SortStableFunc(s.kept, func(x, y keptEntry) int { return -cmp.Compare(x.origin, y.origin) })
+	s.secrets, s.seen, s.present, s.configured = nil, nil, nil, nil
 	drifted := map[string]bool{}
-	for i := range s.kept {
-		k := &s.kept[i]
-		e, err := readEntry(&s.tree, k.raw, k.path)
-		if err != nil {
-			return nil, err
+	// Drift first, whatever the order of the two lists: the change that would undo it says nothing new.
+	for i, origin := range [...]Origin{OriginDrift, OriginChange} {
+		list := &s.kept[i]
+		for _, place := range list.slots {
+			e, err := readEntry(&s.tree, list.get(place), string(origin))
+			if err != nil { // There was none in pass 1.
+				return nil, err
+			}
+			if drifted[e.id] {
+				continue
+			}
+			if change, ok := c.change(e, origin, d); ok {
+				drifted[e.id] = origin == OriginDrift
+				change.PlannedAction = s.planned[e.id]
+				if s.out.Changes = append(s.out.Changes, change); len(s.out.Changes) > maxChanges {
+					return nil, tooLarge("has more than %d resources that differ", maxChanges)
+				}
+				s.pack(&s.out.Changes[len(s.out.Changes)-1])
+			}
+			list.clear(place.block)
 		}
-		if drifted[e.id()] {
-			continue
-		}
-		if change, ok := c.change(e, k.origin, d); ok {
-			drifted[e.id()] = k.origin == OriginDrift
-			change.PlannedAction = s.planned[e.id()]
-			s.out.Changes = append(s.out.Changes, change)
-		}
-		k.raw = nil // the collector may have it while the rest is read
+		*list = keptEntries{}
 	}
 	return &s.out, nil
+}
+
+// pack puts the states of a change on the plan's shelf.
+func (s *scan) pack(c *Change) {
+	c.packed = s.out.states.put(c.Expected, c.Actual, c.Difference)
+	c.expectedSize, c.actualSize = len(c.Expected), len(c.Actual)
+	c.States = States{}
 }
 
 // covered reports whether resource_changes names every managed resource of the configuration, which a targeted plan does
@@ -139,9 +174,7 @@ func (c *comparer) change(e *entry, origin Origin, d *digest) (Change, bool) {
 		Mode:            e.mode,
 		Region:          where,
 		Actions:         e.actions,
-		Expected:        state(c.expected),
-		Actual:          state(c.actual),
-		Difference:      c.json(),
+		States:          States{Expected: state(c.expected), Actual: state(c.actual), Difference: c.json()},
 		Severity:        severity(e.typ, e.actions, c.attributes, expected, actual),
 		Hash:            d.sum(expected, actual, e.unknown),
 	}, true

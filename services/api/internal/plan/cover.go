@@ -133,7 +133,7 @@ func (n *node) isMask() bool {
 // collector finds the masked strings of a plan in pass 1.
 type collector struct {
 	names   names
-	secrets secrets
+	secrets *secrets
 }
 
 // collect adds the strings that are masked in two values of the same place; either may be nil.

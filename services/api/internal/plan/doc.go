@@ -6,13 +6,13 @@
 //
 //	bytes ─▶ pass 1: stream through the plan ──▶ secrets: every masked string of 8 characters or more
 //	              │                         └──▶ spared: regions, types and addresses of this plan
-//	              └─ keep the bytes of entries that may be drift
+//	              └─ keep the bytes of entries that may be drift, compressed
 //	                      │
 //	                      ▼
-//	         pass 2: each kept entry ─▶ tree ─▶ compare and redact in one walk ─▶ Change
+//	         pass 2: each kept entry ─▶ tree ─▶ compare and redact in one walk ─▶ Change, its states compressed
 //
 // The plan itself is never held whole: what pass 1 only looks through (prior state, planned values, configuration) goes
-// by in a buffer of the size of one resource. The JSON is read with jsontext, the tokenizer of encoding/json/v2, which
+// by in a buffer of the size of one resource, and what is kept of the rest is compressed and counted. The JSON is read with jsontext, the tokenizer of encoding/json/v2, which
 // refuses invalid UTF-8, lone surrogates and duplicate names. A second "before_sensitive" that takes the mask off is
 // therefore an error, never a choice.
 //

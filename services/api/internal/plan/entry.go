@@ -11,6 +11,7 @@ const maxName = 2048
 
 // entry is one element of resource_drift or resource_changes. Its nodes live until the tree parses again.
 type entry struct {
+	id                         string // tells the objects of a plan apart
 	address, previous, deposed string
 	mode, typ, name, provider  string
 	actions                    []string
@@ -45,6 +46,7 @@ func readEntry(t *tree, raw []byte, path string) (*entry, error) {
 	if e.typ == "" {
 		return nil, invalid(path+".type", "is required")
 	}
+	e.id = e.address + "\x00" + e.deposed
 	change := root.field("change")
 	if !change.is('{') {
 		return nil, invalid(path+".change", "is required and must be an object")
@@ -139,6 +141,3 @@ func (e *entry) planned() string {
 	}
 	return strings.Join(e.actions, ",")
 }
-
-// id tells the objects of a plan apart.
-func (e *entry) id() string { return e.address + "\x00" + e.deposed }

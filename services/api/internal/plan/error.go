@@ -8,7 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// ErrTooLarge is what an Error wraps when the input goes past its size limit, inflated or not.
+// ErrTooLarge is what an Error wraps when the input, or something in it, is larger or more than what is taken.
 var ErrTooLarge = errors.New("too large")
 
 // ErrNoDrift says that the two states of a manual report do not differ.
@@ -35,8 +35,8 @@ func invalid(path, format string, args ...any) *Error {
 	return &Error{Path: path, Message: fmt.Sprintf(format, args...)}
 }
 
-func tooLarge(limit int64) *Error {
-	return &Error{Message: fmt.Sprintf("larger than %d bytes", limit), Err: ErrTooLarge}
+func tooLarge(format string, args ...any) *Error {
+	return &Error{Message: fmt.Sprintf(format, args...), Err: ErrTooLarge}
 }
 
 // syntaxError translates what jsontext reports. Its own text is not passed on, because it quotes names and characters.

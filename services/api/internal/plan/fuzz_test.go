@@ -26,7 +26,7 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(drifted(update("a", `{"l":[{"k":"x"}],"password":"correct-horse","m":{"correct-horse":[null,1e3]}}`, `{"l":[]}`, `"before_sensitive":{"l":[{"k":true}]}`))))
 	f.Add([]byte(`{"format_version":"1.2","resource_changes":[` + update("a", `null`, `{"a":"\u00e9\"\\"}`, `"after_unknown":{"b":true}`) + `]}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		p, err := Read(bytes.NewReader(raw), Options{Key: testKey, Changes: true, MaxBytes: 1 << 20})
+		p, err := readUnpacked(bytes.NewReader(raw), Options{Key: testKey, Changes: true, MaxBytes: 1 << 20})
 		if err != nil {
 			if _, ok := errors.AsType[*Error](err); !ok {
 				t.Fatalf("not an *Error: %v", err)
@@ -53,7 +53,7 @@ func FuzzRead_secret(f *testing.F) {
 	f.Add(`{"location":"`+leak+`","arn":"arn:aws:x:`+leak+`:1:y"}`, `null`)
 	f.Fuzz(func(t *testing.T, before, after string) {
 		masked := update("masked", `{"v":"`+leak+`"}`, `null`, `"before_sensitive":{"v":true}`)
-		out := shown(Read(strings.NewReader(drifted(masked, update("open", before, after))), Options{Key: testKey}))
+		out := shown(readUnpacked(strings.NewReader(drifted(masked, update("open", before, after))), Options{Key: testKey}))
 		if strings.Contains(out, leak) {
 			t.Fatal(out)
 		}

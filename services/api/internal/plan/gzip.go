@@ -38,9 +38,9 @@ func (f *inflater) Read(p []byte) (int, error) {
 	f.n += int64(n)
 	switch {
 	case f.n > f.limit:
-		return 0, tooLarge(f.limit)
+		return 0, tooLarge("is larger than %d bytes", f.limit)
 	case f.n > bombFloor && f.n > maxRatio*f.in.n:
-		return 0, &Error{Message: "the gzip inflates to an implausible size", Err: ErrTooLarge}
+		return 0, tooLarge("inflates to an implausible size")
 	case err != nil && !errors.Is(err, io.EOF):
 		return n, gzipError(err)
 	}
@@ -51,7 +51,7 @@ func gzipError(err error) error {
 	_, corrupt := errors.AsType[flate.CorruptInputError](err)
 	if corrupt || errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return invalid("", "the gzip is damaged or incomplete")
+		return invalid("", "has a gzip that is damaged or incomplete")
 	}
 	return err
 }

@@ -41,7 +41,7 @@ func ReadManual(m Manual, opt Options) (*Change, error) {
 		e.actions = []string{"delete"}
 	}
 
-	found := collector{names: names{}, secrets: secrets{}}
+	found := collector{names: names{}, secrets: newSecrets()}
 	found.collect(e.before, e.after, nil, false)
 	spared := map[string]struct{}{m.ResourceID: {}, m.ResourceType: {}, m.Region: {}}
 	for _, n := range [...]*node{e.before, e.after} {

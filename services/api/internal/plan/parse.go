@@ -10,10 +10,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxValues limits the values of one resource. A node takes some thirty times the bytes of the smallest value, so that
-// without a limit a plan of empty lists would become gigabytes.
-const maxValues = 1 << 18
-
 // tree parses one value at a time. Its arena is used again by the next parse, which ends the life of the nodes before.
 //
 // It trusts its input: a decoder that checks everything has cut the value out of the plan before. Parsing without

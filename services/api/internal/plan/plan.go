@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 )
@@ -55,6 +56,7 @@ type Plan struct {
 	Moves []Move
 
 	seesChanges bool
+	states      shelf // of the changes
 }
 
 // Move is one resource that has a new address.
@@ -91,12 +93,33 @@ type Change struct {
 	Actions         []string
 	PlannedAction   string // what resource_changes does at the same address: no-op, create, update, delete, replace, forget; may be empty
 
-	Expected   json.RawMessage // the state it should have; null when it should not exist
-	Actual     json.RawMessage // the state it has; null when it does not exist
-	Difference json.RawMessage // {path:{"expected","actual"}}
-	Severity   Severity
+	// States are kept packed by a plan, until Unpack.
+	States
+
+	Severity Severity
 	// Hash is an HMAC-SHA256 over the difference before redaction, so that a masked value that changes again is seen.
 	Hash []byte
+
+	packed                   slot
+	expectedSize, actualSize int
+}
+
+// States are what a resource should be, what it is, and where these differ.
+type States struct {
+	Expected   json.RawMessage // null when it should not exist
+	Actual     json.RawMessage // null when it does not exist
+	Difference json.RawMessage // {path:{"expected","actual"}}
+}
+
+// Size is how many bytes the states of a plan's change have, packed or not.
+func (c *Change) Size() int { return c.packed.size() }
+
+// Unpack gives the states of one of the plan's changes, in memory of their own. A plan keeps them compressed, since all of
+// them together may be as large as the plan.
+func (p *Plan) Unpack(c *Change) States {
+	all := bytes.Clone(p.states.get(c.packed))
+	e, a := c.expectedSize, c.expectedSize+c.actualSize
+	return States{Expected: all[:e:e], Actual: all[e:a:a], Difference: all[a:]}
 }
 
 // ResourceID names the object within its workspace and origin: its address, with the deposed key when there is one.
@@ -111,6 +134,16 @@ func (c *Change) ResourceID() string {
 const (
 	DefaultMaxBytes = 64 << 20
 	DefaultMaxDepth = 100
+)
+
+// Limits that keep a plan made for that purpose from taking many times its size in memory. No real plan comes near them:
+// a resource takes kilobytes, in each of the four or five places where a plan has it.
+const (
+	maxPending   = 16 << 20 // bytes of one resource, or of one text elsewhere
+	maxValues    = 1 << 17  // values of one resource: a node takes some forty times the bytes of the smallest value
+	maxResources = 200_000  // in all the lists of the plan
+	maxChanges   = 25_000
+	maxSecrets   = 24 << 20 // bytes of masked strings
 )
 
 // Options are how to read a plan.

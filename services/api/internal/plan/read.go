@@ -18,7 +18,7 @@ func Read(r io.Reader, opt Options) (*Plan, error) {
 	if len(opt.Key) == 0 {
 		return nil, errors.New("plan: no key to hash with")
 	}
-	src := &source{r: r, limit: opt.MaxBytes}
+	src := &source{r: r, limit: opt.MaxBytes, taken: func() int64 { return 0 }}
 	if src.limit <= 0 {
 		src.limit = DefaultMaxBytes
 	}
@@ -27,6 +27,7 @@ func Read(r io.Reader, opt Options) (*Plan, error) {
 		return nil, src.explain(err)
 	}
 	s := newScan(jsontext.NewDecoder(buf), opt)
+	src.taken = s.dec.InputOffset
 	if err := s.plan(); err != nil {
 		return nil, src.explain(err)
 	}
@@ -38,13 +39,18 @@ type source struct {
 	r     io.Reader
 	n     int64
 	limit int64
+	taken func() int64 // how much of it the decoder is done with; the rest is in memory
 	err   error
 }
 
 func (s *source) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
-	if s.n += int64(n); s.n > s.limit {
-		n, err = 0, tooLarge(s.limit)
+	s.n += int64(n)
+	switch {
+	case s.n > s.limit:
+		n, err = 0, tooLarge("is larger than %d bytes", s.limit)
+	case s.n-s.taken() > maxPending:
+		n, err = 0, tooLarge("has a resource or a text of more than %d bytes", maxPending)
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		s.err = err
@@ -95,8 +101,10 @@ type scan struct {
 	out  Plan
 
 	spared    map[string]struct{}
-	kept      []keptEntry
+	kept      [2]keptEntries // of resource_drift, and of resource_changes
+	resources int
 	planned   map[string]string // what resource_changes does, by entry id
+	actions   map[string]string // each way of saying so, once
 	moved     map[Move]bool
 	variables []byte // kept until the configuration tells which are sensitive
 
@@ -109,10 +117,10 @@ type scan struct {
 	present    map[string]bool // those that resource_changes names
 }
 
-type keptEntry struct {
-	raw    []byte
-	origin Origin
-	path   string
+// keptEntries are the entries of one list that may be changes.
+type keptEntries struct {
+	shelf
+	slots []slot
 }
 
 func newScan(dec *jsontext.Decoder, opt Options) *scan {
@@ -120,9 +128,9 @@ func newScan(dec *jsontext.Decoder, opt Options) *scan {
 		opt.MaxDepth = DefaultMaxDepth
 	}
 	return &scan{
-		collector: collector{names: names{}, secrets: secrets{}},
+		collector: collector{names: names{}, secrets: newSecrets()},
 		dec:       dec, opt: opt, tree: tree{maxDepth: opt.MaxDepth},
-		spared: map[string]struct{}{}, planned: map[string]string{}, moved: map[Move]bool{},
+		spared: map[string]struct{}{}, planned: map[string]string{}, actions: map[string]string{}, moved: map[Move]bool{},
 		sensitiveVariables: map[string]bool{}, configured: map[string]bool{}, present: map[string]bool{},
 	}
 }

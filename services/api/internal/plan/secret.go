@@ -15,39 +15,66 @@ import (
 // would mask half of every plan.
 const minSecret = 8
 
+// secretPrefix is how many bytes of a masked string are looked for. Who shows that much of a secret has shown too much.
+const secretPrefix = 512
+
 // secrets collects what the masks and names cover. It ends in an index.
-type secrets map[string]struct{}
+type secrets struct {
+	texts map[string]struct{}
+	size  int // bytes, roughly what they take in memory
+}
+
+func newSecrets() *secrets { return &secrets{texts: map[string]struct{}{}} }
 
 // add remembers a masked string and the ways in which it stands inside others: escaped in JSON, encoded in a URL, and the
 // password of a URL on its own.
-func (s secrets) add(text []byte) {
+func (s *secrets) add(text []byte) {
 	text = bytes.TrimSpace(text)
-	if utf8.RuneCount(text) < minSecret {
+	if len(text) < minSecret || utf8.RuneCount(text[:min(len(text), secretPrefix)]) < minSecret {
 		return
 	}
-	if _, ok := s[string(text)]; ok {
+	start := text
+	if len(text) > secretPrefix {
+		end := secretPrefix
+		for !utf8.RuneStart(text[end]) {
+			end--
+		}
+		start = text[:end]
+	}
+	if _, ok := s.texts[string(start)]; ok && len(start) == len(text) {
 		return
 	}
-	secret := string(text)
-	s[secret] = struct{}{}
+	secret := string(start)
+	s.put(secret)
 	if !slices.ContainsFunc(text, func(c byte) bool { return !unreserved[c] }) {
 		return
 	}
 	quoted := appendQuote(nil, secret)
 	html, _ := json.Marshal(secret) // Terraform's jsonencode also escapes <, > and &
 	for _, form := range [][]byte{quoted, html} {
-		s[string(form[1:len(form)-1])] = struct{}{}
+		s.put(string(form[1 : len(form)-1]))
 	}
-	s[url.QueryEscape(secret)] = struct{}{}
-	s[url.PathEscape(secret)] = struct{}{}
-	if strings.Contains(secret, "://") {
-		if u, err := url.Parse(secret); err == nil {
+	s.put(url.QueryEscape(secret))
+	s.put(url.PathEscape(secret))
+	if bytes.Contains(text, []byte("://")) {
+		if u, err := url.Parse(string(text)); err == nil {
 			if password, ok := u.User.Password(); ok && utf8.RuneCountInString(password) >= minSecret {
-				s[password] = struct{}{}
-				s[url.QueryEscape(password)] = struct{}{}
+				s.put(password)
+				s.put(url.QueryEscape(password))
 			}
 		}
 	}
+}
+
+// put keeps a text's start.
+func (s *secrets) put(text string) {
+	text = text[:min(len(text), secretPrefix)]
+	if _, ok := s.texts[text]; ok {
+		return
+	}
+	const overhead = 64 // of a string in a map
+	s.size += len(text) + overhead
+	s.texts[strings.Clone(text)] = struct{}{}
 }
 
 // unreserved are the bytes that no encoding changes.
@@ -73,9 +100,9 @@ type index struct {
 }
 
 // newIndex makes the index of all secrets but those that are also a region, type or address of the plan.
-func newIndex(s secrets, spared map[string]struct{}) *index {
+func newIndex(s *secrets, spared map[string]struct{}) *index {
 	x := &index{spared: spared}
-	for _, secret := range slices.Sorted(maps.Keys(s)) {
+	for _, secret := range slices.Sorted(maps.Keys(s.texts)) {
 		if _, ok := spared[secret]; ok {
 			continue
 		}

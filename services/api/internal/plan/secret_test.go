@@ -7,7 +7,7 @@ import (
 )
 
 func TestIndex_masks(t *testing.T) {
-	s := secrets{}
+	s := newSecrets()
 	for _, text := range []string{"hunter2-secret", "hunter2-secret-longer", "zzzzzzzz", "exactly8", " \tpadded-secret\n", "short", "long é needle"} {
 		s.add([]byte(text))
 	}
@@ -23,7 +23,7 @@ func TestIndex_masks(t *testing.T) {
 			t.Errorf("%q: got %t", text, got)
 		}
 	}
-	if newIndex(secrets{}, nil).masks([]byte("anything at all")) {
+	if newIndex(newSecrets(), nil).masks([]byte("anything at all")) {
 		t.Error("an index of nothing masks")
 	}
 }
@@ -40,7 +40,7 @@ func TestIndex_masks_what_strings_Contains_finds(t *testing.T) {
 	}
 	hits := 0
 	for range 300 {
-		s, needles := secrets{}, []string{}
+		s, needles := newSecrets(), []string{}
 		for range 1 + rnd.IntN(20) {
 			needles = append(needles, text(8+rnd.IntN(12)))
 			s.add([]byte(needles[len(needles)-1]))
@@ -66,7 +66,7 @@ func TestIndex_masks_what_strings_Contains_finds(t *testing.T) {
 
 // A secret that starts at every position and ends at none would cost its length at each of them.
 func TestIndex_masks_gives_up_on_crafted_text(t *testing.T) {
-	s := secrets{}
+	s := newSecrets()
 	s.add([]byte(strings.Repeat("a", 100_000) + "b"))
 	x := newIndex(s, nil)
 	if !x.masks([]byte(strings.Repeat("a", 1<<20))) {

@@ -67,6 +67,9 @@ func (s *scan) resource(path string) error {
 	if !ok {
 		return invalid(path+".sensitive_values", "must consist of booleans, objects and lists")
 	}
+	if err := s.count(); err != nil {
+		return err
+	}
 	values := n.field("values")
 	s.collect(values, nil, masks, false)
 	for _, name := range [...]string{"address", "type"} {
@@ -141,6 +144,9 @@ func (s *scan) configuredResource(path, prefix string) error {
 	}
 	if mode := n.field("mode"); mode.is('"') && string(mode.text) != "managed" {
 		return nil
+	}
+	if err := s.count(); err != nil {
+		return err
 	}
 	typ, name := n.field("type"), n.field("name")
 	if typ.is('"') && name.is('"') {

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"maps"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,46 +12,38 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 )
 
-// statesPerStatement bounds a statement that carries states: they are as large as the plan they come from.
-const statesPerStatement = 500
-
 // InsertDrifts implements drift.Tx.
 func (t driftTx) InsertDrifts(ctx context.Context, drifts []*drift.Drift) error {
-	for part := range slices.Chunk(drifts, statesPerStatement) {
-		_, err := t.tx.Exec(ctx, `-- INSERT drift
-			insert into drift (id, account_id, version, fingerprint, workspace, resource_id, resource_type, provider, region, origin,
-				planned_action, expected_state, actual_state, difference, difference_mac, severity, status, cost_impact_monthly,
-				detected_by, detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at)
-			select id, @account, version, fingerprint, workspace, resource_id, resource_type, provider, region, origin,
-				planned_action, expected_state, actual_state, difference, difference_mac, severity, status, cost_impact_monthly,
-				detected_by, detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at
-			from unnest(@id::uuid[], @version::int[], @fingerprint::bytea[], @workspace::text[], @resource_id::text[],
-				@resource_type::text[], @provider::text[], @region::text[], @origin::text[], @planned_action::text[],
-				@expected::jsonb[], @actual::jsonb[], @difference::jsonb[], @mac::bytea[], @severity::text[], @status::text[],
-				@cost::float8[], @detected_by::text[], @detected_at::timestamptz[], @first_seen_at::timestamptz[],
-				@last_seen_at::timestamptz[], @occurrences::int[], @previous_id::uuid[], @created_at::timestamptz[],
-				@updated_at::timestamptz[])
-			as d (id, version, fingerprint, workspace, resource_id, resource_type, provider, region, origin, planned_action,
-				expected_state, actual_state, difference, difference_mac, severity, status, cost_impact_monthly, detected_by,
-				detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at)`,
-			merge(heads(part), states(part), pgx.NamedArgs{
-				"workspace":     column(part, func(d *drift.Drift) string { return d.Workspace }),
-				"resource_type": column(part, func(d *drift.Drift) string { return d.ResourceType }),
-				"origin":        column(part, func(d *drift.Drift) string { return string(d.Origin) }),
-				"cost":          column(part, func(d *drift.Drift) float64 { return d.CostImpactMonthly }),
-				"detected_by":   column(part, func(d *drift.Drift) string { return d.DetectedBy }),
-				"first_seen_at": column(part, func(d *drift.Drift) time.Time { return d.FirstSeenAt }),
-				"previous_id":   column(part, func(d *drift.Drift) any { return d.PreviousID }),
-				"created_at":    column(part, func(d *drift.Drift) time.Time { return d.CreatedAt }),
-			}))
-		if constraint, _ := pg.UniqueViolation(err); constraint == "drift_open_key" {
-			return fault.Wrap(fault.Conflict, err, "the resource has an open drift already")
-		}
-		if err != nil {
-			return err
-		}
+	_, err := t.tx.Exec(ctx, `-- INSERT drift
+		insert into drift (id, account_id, version, fingerprint, workspace, resource_id, resource_type, provider, region, origin,
+			planned_action, expected_state, actual_state, difference, difference_mac, severity, status, cost_impact_monthly,
+			detected_by, detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at)
+		select id, @account, version, fingerprint, workspace, resource_id, resource_type, provider, region, origin,
+			planned_action, expected_state, actual_state, difference, difference_mac, severity, status, cost_impact_monthly,
+			detected_by, detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at
+		from unnest(@id::uuid[], @version::int[], @fingerprint::bytea[], @workspace::text[], @resource_id::text[],
+			@resource_type::text[], @provider::text[], @region::text[], @origin::text[], @planned_action::text[],
+			@expected::jsonb[], @actual::jsonb[], @difference::jsonb[], @mac::bytea[], @severity::text[], @status::text[],
+			@cost::float8[], @detected_by::text[], @detected_at::timestamptz[], @first_seen_at::timestamptz[],
+			@last_seen_at::timestamptz[], @occurrences::int[], @previous_id::uuid[], @created_at::timestamptz[],
+			@updated_at::timestamptz[])
+		as d (id, version, fingerprint, workspace, resource_id, resource_type, provider, region, origin, planned_action,
+			expected_state, actual_state, difference, difference_mac, severity, status, cost_impact_monthly, detected_by,
+			detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at)`,
+		merge(heads(drifts), states(drifts), pgx.NamedArgs{
+			"workspace":     column(drifts, func(d *drift.Drift) string { return d.Workspace }),
+			"resource_type": column(drifts, func(d *drift.Drift) string { return d.ResourceType }),
+			"origin":        column(drifts, func(d *drift.Drift) string { return string(d.Origin) }),
+			"cost":          column(drifts, func(d *drift.Drift) float64 { return d.CostImpactMonthly }),
+			"detected_by":   column(drifts, func(d *drift.Drift) string { return d.DetectedBy }),
+			"first_seen_at": column(drifts, func(d *drift.Drift) time.Time { return d.FirstSeenAt }),
+			"previous_id":   column(drifts, func(d *drift.Drift) any { return d.PreviousID }),
+			"created_at":    column(drifts, func(d *drift.Drift) time.Time { return d.CreatedAt }),
+		}))
+	if constraint, _ := pg.UniqueViolation(err); constraint == "drift_open_key" {
+		return fault.Wrap(fault.Conflict, err, "the resource has an open drift already")
 	}
-	return nil
+	return err
 }
 
 // ParkDrifts implements drift.Tx. The drift's own id stands in for its fingerprint: 16 bytes, so it equals no other's.
@@ -94,21 +85,16 @@ func (t driftTx) SaveDrifts(ctx context.Context, drifts []*drift.Drift) error {
 
 // SaveStates implements drift.Tx.
 func (t driftTx) SaveStates(ctx context.Context, drifts []*drift.Drift) error {
-	for part := range slices.Chunk(drifts, statesPerStatement) {
-		_, err := t.tx.Exec(ctx, `-- UPDATE drift states
-			update drift d set provider = n.provider, region = n.region, planned_action = n.planned_action,
-				expected_state = n.expected_state, actual_state = n.actual_state, difference = n.difference,
-				difference_mac = n.difference_mac, severity = n.severity
-			from unnest(@id::uuid[], @provider::text[], @region::text[], @planned_action::text[], @expected::jsonb[],
-				@actual::jsonb[], @difference::jsonb[], @mac::bytea[], @severity::text[])
-			as n (id, provider, region, planned_action, expected_state, actual_state, difference, difference_mac, severity)
-			where d.account_id = @account and d.id = n.id`,
-			merge(states(part), pgx.NamedArgs{"account": part[0].AccountID, "id": column(part, driftID)}))
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := t.tx.Exec(ctx, `-- UPDATE drift states
+		update drift d set provider = n.provider, region = n.region, planned_action = n.planned_action,
+			expected_state = n.expected_state, actual_state = n.actual_state, difference = n.difference,
+			difference_mac = n.difference_mac, severity = n.severity
+		from unnest(@id::uuid[], @provider::text[], @region::text[], @planned_action::text[], @expected::jsonb[],
+			@actual::jsonb[], @difference::jsonb[], @mac::bytea[], @severity::text[])
+		as n (id, provider, region, planned_action, expected_state, actual_state, difference, difference_mac, severity)
+		where d.account_id = @account and d.id = n.id`,
+		merge(states(drifts), pgx.NamedArgs{"account": drifts[0].AccountID, "id": column(drifts, driftID)}))
+	return err
 }
 
 // SaveSightings implements drift.Tx.
