@@ -6,6 +6,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"os"
 	"reflect"
@@ -93,7 +94,7 @@ type Validator interface {
 // Load fills target, a pointer to a struct with `env` tags, from environ ("NAME=value" lines, as os.Environ gives).
 // The error, if any, is of type Problems.
 func Load(target any, environ []string) error {
-	vars, problems := fromFiles(environ)
+	vars, problems := fromFiles(environ, reflect.TypeOf(target))
 	err := env.ParseWithOptions(target, env.Options{
 		Environment: vars,
 		FuncMap: map[reflect.Type]env.ParserFunc{
@@ -132,37 +133,58 @@ func variables(problems []error) map[string]bool {
 	return names
 }
 
-// fromFiles resolves NAME_FILE to NAME. Both given is a mistake worth stopping for: nobody knows which one is meant.
-func fromFiles(environ []string) (map[string]string, []error) {
+// fromFiles resolves NAME_FILE to NAME for each variable of the target; other programs have variables that end in _FILE
+// too. Both given is a mistake worth stopping for: nobody knows which one is meant.
+func fromFiles(environ []string, target reflect.Type) (map[string]string, []error) {
 	vars := env.ToMap(environ)
 	var problems []error
-	for name, path := range vars {
-		base, ok := strings.CutSuffix(name, "_FILE")
-		// LOG_FILE is a setting of its own.
-		if !ok || name == "LOG_FILE" || path == "" || base == "" {
+	for f := range variablesOf(target) {
+		name := variableName(f)
+		file := name + "_FILE"
+		path := vars[file]
+		if path == "" {
 			continue
 		}
-		if vars[base] != "" {
-			problems = append(problems, Problem{base, fmt.Errorf("set both directly and by %s", name)})
+		if vars[name] != "" {
+			problems = append(problems, Problem{name, fmt.Errorf("set both directly and by %s", file)})
 			continue
 		}
 		content, err := os.ReadFile(path)
 		if err != nil {
-			// Other programs have variables that end in _FILE too; only those that we read matter.
-			if known[base] {
-				problems = append(problems, Problem{name, err})
-			}
+			problems = append(problems, Problem{file, err})
 			continue
 		}
-		vars[base] = strings.TrimRight(string(content), "\r\n")
+		vars[name] = strings.TrimRight(string(content), "\r\n")
 	}
 	return vars, problems
 }
 
-// known are the variables whose _FILE must be readable.
-var known = map[string]bool{
-	"DATABASE_URL": true, "JWT_SECRET": true, "JWT_SECRET_PREVIOUS": true, "DATA_KEY": true,
-	"SENTRY_DSN": true, "NATS_URL": true,
+// variablesOf gives the fields that are variables, those of nested structs too.
+func variablesOf(t reflect.Type) iter.Seq[reflect.StructField] {
+	return func(yield func(reflect.StructField) bool) {
+		for t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		for f := range t.Fields() {
+			if variableName(f) != "" {
+				if !yield(f) {
+					return
+				}
+			} else if f.Type.Kind() == reflect.Struct {
+				for nested := range variablesOf(f.Type) {
+					if !yield(nested) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// variableName is the variable that sets a field, "" when none does.
+func variableName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("env"), ",")
+	return name
 }
 
 // parseDuration accepts Go's durations and plain milliseconds.
@@ -198,20 +220,11 @@ func named(target any, err error) error {
 	return err
 }
 
-// variableOf finds the variable of a field, in embedded structs too.
+// variableOf finds the variable of a field.
 func variableOf(t reflect.Type, field string) string {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	for f := range t.Fields() {
-		if f.Name == field && f.Tag.Get("env") != "" {
-			name, _, _ := strings.Cut(f.Tag.Get("env"), ",")
-			return name
-		}
-		if f.Type.Kind() == reflect.Struct {
-			if name := variableOf(f.Type, field); name != field {
-				return name
-			}
+	for f := range variablesOf(t) {
+		if f.Name == field {
+			return variableName(f)
 		}
 	}
 	return field
@@ -225,7 +238,7 @@ func Attrs(target any) []slog.Attr {
 func attrs(v reflect.Value) []slog.Attr {
 	var out []slog.Attr
 	for f, fv := range v.Fields() {
-		name, _, _ := strings.Cut(f.Tag.Get("env"), ",")
+		name := variableName(f)
 		switch {
 		case name != "":
 			out = append(out, slog.Attr{Key: name, Value: printable(fv)})
@@ -242,11 +255,15 @@ func printable(v reflect.Value) slog.Value {
 		return x.LogValue()
 	case time.Duration:
 		return slog.StringValue(x.String())
-	case []string:
-		return slog.StringValue(strings.Join(x, ","))
 	case fmt.Stringer:
 		return slog.StringValue(x.String())
-	default:
-		return slog.AnyValue(x)
 	}
+	if v.Kind() == reflect.Slice { // as it is written in the environment
+		items := make([]string, v.Len())
+		for i := range items {
+			items[i] = fmt.Sprint(v.Index(i).Interface())
+		}
+		return slog.StringValue(strings.Join(items, ","))
+	}
+	return slog.AnyValue(v.Interface())
 }

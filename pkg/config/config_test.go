@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +23,7 @@ type settings struct {
 	Timeout time.Duration      `env:"TIMEOUT"      envDefault:"30s"`
 	Key     config.Secret      `env:"DATA_KEY"`
 	Origins []string           `env:"CORS_ORIGIN"`
+	Proxies []netip.Prefix     `env:"PROXIES"`
 }
 
 type Nested struct {
@@ -66,6 +68,22 @@ func TestLoad(t *testing.T) {
 			t.Errorf("URL = %q", s.URL.Reveal())
 		}
 	})
+	t.Run("any variable can come from a file, and only ours are read", func(t *testing.T) {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "origins")
+		if err := os.WriteFile(path, []byte("https://a,https://b\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var s settings
+		err := config.Load(&s, []string{"DATABASE_URL=postgres://x", "CORS_ORIGIN_FILE=" + path, "SSL_CERT_FILE=" + filepath.Join(dir, "none")})
+		if err != nil || len(s.Origins) != 2 {
+			t.Errorf("origins %q, %v", s.Origins, err)
+		}
+		err = config.Load(&s, []string{"DATABASE_URL=postgres://x", "CORS_ORIGIN_FILE=" + filepath.Join(dir, "none")})
+		if err == nil || !strings.Contains(err.Error(), "CORS_ORIGIN_FILE: ") {
+			t.Errorf("a list's file that is missing: %v", err)
+		}
+	})
 	t.Run("a missing file and a doubled value are named", func(t *testing.T) {
 		var s settings
 		err := config.Load(&s, []string{"DATABASE_URL_FILE=/does/not/exist", "DATA_KEY=a", "DATA_KEY_FILE=/b"})
@@ -98,11 +116,11 @@ func TestSecret(t *testing.T) {
 
 func TestAttrs(t *testing.T) {
 	var s settings
-	if err := config.Load(&s, []string{"DATABASE_URL=postgres://u:p@h/d"}); err != nil {
+	if err := config.Load(&s, []string{"DATABASE_URL=postgres://u:p@h/d", "PROXIES=10.0.0.0/8,fd00::/8"}); err != nil {
 		t.Fatal(err)
 	}
 	got := fmt.Sprint(config.Attrs(&s))
-	for _, want := range []string{"DATABASE_URL=[redacted]", "PORT=3001", "TIMEOUT=30s"} {
+	for _, want := range []string{"DATABASE_URL=[redacted]", "PORT=3001", "TIMEOUT=30s", "DATA_KEY= ", "CORS_ORIGIN= ", "PROXIES=10.0.0.0/8,fd00::/8]"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in %s", want, got)
 		}
