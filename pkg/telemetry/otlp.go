@@ -13,8 +13,6 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 )
 
 // exportTimeout bounds one export, its retries included.
@@ -46,26 +44,45 @@ func timeoutFromEnv(signal string) bool {
 }
 
 // dialOptions come back within seconds of the collector, where gRPC's default
-// would wait up to two minutes, and end every call when cut is done: the
-// exporters themselves wait for a collector that hangs, whatever the context of
-// their shutdown says.
-func dialOptions(cut context.Context) []grpc.DialOption {
+// would wait up to two minutes.
+func dialOptions() []grpc.DialOption {
 	config := backoff.DefaultConfig
 	config.MaxDelay = 5 * time.Second
-	return []grpc.DialOption{
-		grpc.WithConnectParams(grpc.ConnectParams{Backoff: config, MinConnectTimeout: exportTimeout}),
-		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, call grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-			ctx, cancel := context.WithCancel(ctx)
-			defer cancel()
-			defer context.AfterFunc(cut, cancel)()
-			err := call(ctx, method, req, reply, cc, opts...)
-			if err != nil && cut.Err() != nil {
-				// Of a code that is not retried.
-				return status.Error(codes.FailedPrecondition, errCut.Error())
-			}
-			return err
-		}),
+	return []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{Backoff: config, MinConnectTimeout: exportTimeout})}
+}
+
+// cutSpans and cutLogs end every export, and the wait between its tries, when
+// cut is done: the exporters themselves wait for a collector that hangs,
+// whatever the context of their shutdown says.
+type (
+	cutSpans struct {
+		sdktrace.SpanExporter
+		cut context.Context
 	}
+	cutLogs struct {
+		sdklog.Exporter
+		cut context.Context
+	}
+)
+
+func (e cutSpans) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	return until(e.cut, ctx, func(ctx context.Context) error { return e.SpanExporter.ExportSpans(ctx, spans) })
+}
+
+func (e cutLogs) Export(ctx context.Context, records []sdklog.Record) error {
+	return until(e.cut, ctx, func(ctx context.Context) error { return e.Exporter.Export(ctx, records) })
+}
+
+// until calls do with a context that also ends with cut.
+func until(cut, ctx context.Context, do func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(cut, func() { cancel(errCut) })()
+	err := do(ctx)
+	if err != nil && cut.Err() != nil {
+		return errCut
+	}
+	return err
 }
 
 func newSpanExporter(ctx, cut context.Context) (sdktrace.SpanExporter, error) {
@@ -73,7 +90,7 @@ func newSpanExporter(ctx, cut context.Context) (sdktrace.SpanExporter, error) {
 		return nil, err
 	}
 	options := []otlptracegrpc.Option{
-		otlptracegrpc.WithDialOption(dialOptions(cut)...),
+		otlptracegrpc.WithDialOption(dialOptions()...),
 		otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig{
 			Enabled: true, InitialInterval: 500 * time.Millisecond, MaxInterval: 2 * time.Second, MaxElapsedTime: exportTimeout,
 		}),
@@ -85,7 +102,7 @@ func newSpanExporter(ctx, cut context.Context) (sdktrace.SpanExporter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the span exporter: %w", err)
 	}
-	return exporter, nil
+	return cutSpans{exporter, cut}, nil
 }
 
 func newLogExporter(ctx, cut context.Context) (sdklog.Exporter, error) {
@@ -93,7 +110,7 @@ func newLogExporter(ctx, cut context.Context) (sdklog.Exporter, error) {
 		return nil, err
 	}
 	options := []otlploggrpc.Option{
-		otlploggrpc.WithDialOption(dialOptions(cut)...),
+		otlploggrpc.WithDialOption(dialOptions()...),
 		otlploggrpc.WithRetry(otlploggrpc.RetryConfig{
 			Enabled: true, InitialInterval: 500 * time.Millisecond, MaxInterval: 2 * time.Second, MaxElapsedTime: exportTimeout,
 		}),
@@ -105,5 +122,5 @@ func newLogExporter(ctx, cut context.Context) (sdklog.Exporter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the log exporter: %w", err)
 	}
-	return exporter, nil
+	return cutLogs{exporter, cut}, nil
 }
