@@ -109,6 +109,8 @@ func TestLogger_Redacts(t *testing.T) {
 		"map", map[string]any{"list": []any{map[string]any{"secret": "hunter2"}}, "n": 1},
 		"strings", []string{"token=hunter2"},
 		"valuer", valuer{},
+		"credentials", valuer{}, // masked whole
+		"dsn", "", // there is none, which is worth knowing
 		slog.Group("g", slog.Group("h", "cookie", "hunter2")),
 		"bomb", bomb{},
 		"plain", "stays", "number", 7,
@@ -117,8 +119,11 @@ func TestLogger_Redacts(t *testing.T) {
 		t.Errorf("a secret was written: %s", out)
 	}
 	line := rec.Log("sent Bearer [redacted]")
-	if line["plain"] != "stays" || line["number"] != 7.0 || line["struct"].(map[string]any)["name"] != "ann" {
+	if line["plain"] != "stays" || line["number"] != 7.0 || line["struct"].(map[string]any)["name"] != "ann" || line["dsn"] != "" {
 		t.Errorf("something harmless is gone: %v", line)
+	}
+	if line["credentials"] != "[redacted]" {
+		t.Errorf("a value with a sensitive name became %v", line["credentials"])
 	}
 	for _, record := range rec.Records() {
 		text := record.Body().String()

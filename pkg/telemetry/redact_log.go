@@ -47,11 +47,14 @@ func (h redactHandler) WithGroup(name string) slog.Handler {
 
 // attr masks one attribute and reports whether it differs from what came in.
 func (r *redactor) attr(a slog.Attr) (slog.Attr, bool) {
-	if a.Value.Kind() != slog.KindGroup && r.key(a.Key) {
-		return slog.String(a.Key, redacted), true
-	}
 	resolved := a.Value.Kind() == slog.KindLogValuer
 	value := a.Value.Resolve()
+	if a.Value.Kind() != slog.KindGroup && r.key(a.Key) {
+		if value.Equal(slog.StringValue("")) {
+			return slog.String(a.Key, ""), resolved // There is no secret, and that can be the news.
+		}
+		return slog.String(a.Key, redacted), true
+	}
 	switch value.Kind() {
 	case slog.KindString:
 		if s := r.text(value.String()); s != value.String() {
