@@ -56,7 +56,7 @@ bench-load: ## measure both services under load beside peers: make bench-load PE
 	@PEERS="$(PEERS)" test/bench/ws.sh
 
 lint: $(TOOLS)/golangci-lint ## vet and lint every module, and see that the files are formatted
-	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run ./...) || exit 1; done
+	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners ./...) || exit 1; done
 
 fmt: $(TOOLS)/golangci-lint ## format the Go files
 	@for m in $(MODULES); do (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" fmt ./...) || exit 1; done
@@ -78,6 +78,7 @@ compiler:
 # Go knows better than make what is out of date. No version is stamped: git refuses a checkout of another user.
 $(LAUNCHER):
 	@mkdir -p .run/bin
+	@test -e $@ || echo "Building the launcher (the first time, Go fetches its modules) …" >&2
 	@go build -buildvcs=false -o $@ ./test/cmd/launcher
 
 # The tools, at the versions of tools/go.mod. Each is a module's program there; the first build takes a while.

@@ -48,6 +48,9 @@ type run struct {
 // ends, what still runs is killed. The error is nil when ctx was what ended it and all stopped cleanly.
 func Run(ctx, force context.Context, o Options) error {
 	r := &run{Options: o}
+	if err := r.checkPorts(ctx); err != nil {
+		return err
+	}
 	err := r.up(ctx)
 	if err == nil {
 		err = r.stay(ctx)
@@ -59,9 +62,6 @@ func Run(ctx, force context.Context, o Options) error {
 }
 
 func (r *run) up(ctx context.Context) error {
-	if err := r.checkPorts(ctx); err != nil {
-		return err
-	}
 	// PostgreSQL, which is not root, must get through; what is secret has modes of its own.
 	if err := os.MkdirAll(r.Dir, 0o755); err != nil { //nolint:gosec // see above
 		return fmt.Errorf("make the folder for what a run keeps: %w", err)

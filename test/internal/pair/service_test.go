@@ -17,12 +17,17 @@ func TestRun_checkPorts(t *testing.T) {
 	}
 	t.Cleanup(func() { l.Close() })
 	busy := l.Addr().(*net.TCPAddr).Port
-	r := &run{Options: Options{APIPort: busy, RealtimePort: busy}}
-	err = r.checkPorts(t.Context())
+	var said strings.Builder
+	r := &run{Options: Options{APIPort: busy, RealtimePort: busy, Console: console.New(&said, false, 0)}}
+	// Through Run, which has nothing to stop then, and says nothing of it.
+	err = Run(t.Context(), t.Context(), r.Options)
 	for _, part := range []string{"on which api is to listen, is taken", "API_PORT=…", "on which realtime is to listen, is taken", "REALTIME_PORT=…"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("err = %v, want %q in it", err, part)
 		}
+	}
+	if said.Len() > 0 {
+		t.Errorf("said %q of what never started", said.String())
 	}
 	l.Close()
 	if err := r.checkPorts(t.Context()); err != nil {
