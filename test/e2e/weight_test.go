@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -118,10 +117,11 @@ func (p *pair) positions(eventType string) []int64 {
 
 // listener is a socket that costs little: it looks for positions only.
 type listener struct {
-	conn net.Conn
-	in   *bufio.Reader
-	got  []int64
-	err  error
+	conn    net.Conn
+	in      *bufio.Reader
+	payload []byte // of the last frame
+	got     []int64
+	err     error
 }
 
 // listen opens a socket with a receive buffer of this size (0 for the default) and subscribes to drifts.
@@ -164,45 +164,42 @@ func listen(t *testing.T, url, token string, buffer int) *listener {
 	}
 }
 
-var errNoText = errors.New("the server closed the socket")
-
-// next reads one frame; with a pace, a kilobyte for each tick of it.
+// next reads one text frame; with a pace, a kilobyte for each tick of it. It answers heartbeats, or it would be taken for
+// gone. What it gives is valid until the next call.
 func (l *listener) next(pace <-chan struct{}) ([]byte, error) {
-	head, err := l.in.Peek(2)
+	for {
+		op, err := l.frame(pace)
+		switch {
+		case err != nil:
+			return nil, err
+		case op == ws.OpClose:
+			code, reason := ws.ParseCloseFrameData(l.payload)
+			return nil, fmt.Errorf("the server closed the socket: %d %s", code, reason)
+		case op == ws.OpPing:
+			if err := ws.WriteFrame(l.conn, ws.MaskFrameInPlace(ws.NewPongFrame(l.payload))); err != nil {
+				return nil, err
+			}
+		default:
+			return l.payload, nil
+		}
+	}
+}
+
+func (l *listener) frame(pace <-chan struct{}) (ws.OpCode, error) {
+	head, err := ws.ReadHeader(l.in)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	size, length := 2, int(head[1]&0x7f)
-	switch length {
-	case 126:
-		size = 4
-	case 127:
-		size = 10
-	}
-	if head, err = l.in.Peek(size); err != nil {
-		return nil, err
-	}
-	switch size {
-	case 4:
-		length = int(binary.BigEndian.Uint16(head[2:]))
-	case 10:
-		length = int(binary.BigEndian.Uint64(head[2:]))
-	}
-	op := head[0] & 0x0f
-	_, _ = l.in.Discard(size)
-	payload := make([]byte, length)
-	for read := 0; read < length; read += 1024 {
+	l.payload = slices.Grow(l.payload[:0], int(head.Length))[:head.Length]
+	for part := range slices.Chunk(l.payload, 1024) {
 		if pace != nil {
 			<-pace
 		}
-		if _, err := io.ReadFull(l.in, payload[read:min(read+1024, length)]); err != nil {
-			return nil, err
+		if _, err := io.ReadFull(l.in, part); err != nil {
+			return 0, err
 		}
 	}
-	if op == 8 {
-		return payload, errNoText
-	}
-	return payload, nil
+	return head.OpCode, nil
 }
 
 // read takes frames until n events came.

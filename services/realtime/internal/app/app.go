@@ -100,7 +100,9 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err := report.Instrument(tel.Meter()); err != nil {
 		return nil, err
 	}
-	app.group.Serve("public", rest.NewServer(app.handler(o, report), c.Service.RequestTimeout+writeGrace), app.listeners.Public)
+	public := rest.NewServer(app.handler(o, report), c.Service.RequestTimeout+writeGrace)
+	public.ConnState = app.sockets.ConnState
+	app.group.Serve("public", public, app.listeners.Public)
 	if app.listeners.Metrics != nil {
 		app.group.Serve("metrics", service.MetricsServer(tel.MetricsHandler()), app.listeners.Metrics)
 	}
@@ -118,9 +120,12 @@ func newSockets(o Options, store *postgres.Store, h *hub.Hub) (*ws.Server, error
 	tokens := token.NewAccess(c.Service.JWTSecret.Reveal(), c.Service.JWTSecretPrevious.Reveal(), 0)
 	settings := ws.Config{
 		Origins: c.Service.CORSOrigins, Heartbeat: c.Heartbeat, RequestTimeout: c.Service.RequestTimeout, Timing: o.Timing,
-		Limits: ws.Limits{Total: c.MaxConnections, PerUser: c.MaxConnectionsPerUser, PerAddress: c.MaxConnectionsPerAddress},
+		Limits: ws.Limits{
+			Total: c.MaxConnections, PerUser: c.MaxConnectionsPerUser, PerAddress: c.MaxConnectionsPerAddress, Pending: c.MaxConnectionsPending,
+		},
 	}
 	if c.RateLimits {
+		settings.Limits.Handshakes = c.HandshakeRate
 		settings.MessageRate, settings.MessageBurst = rate.Limit(c.MessageRate), burst*c.MessageRate
 	}
 	return ws.New(settings, tokens, store, h, o.Telemetry)

@@ -153,6 +153,7 @@ func TestLoadConfig(t *testing.T) {
 		"no database":                     {"DATABASE_URL=", "DATABASE_URL"},
 		"a heartbeat that is too quick":   {"WEBSOCKET_HEARTBEAT=10ms", "WEBSOCKET_HEARTBEAT"},
 		"a negative limit":                {"MAX_CONNECTIONS_PER_USER=-1", "MAX_CONNECTIONS_PER_USER"},
+		"no handshakes at all":            {"RATE_LIMIT_HANDSHAKES=0", "RATE_LIMIT_HANDSHAKES"},
 		"no messages at all":              {"RATE_LIMIT_MESSAGES=0", "RATE_LIMIT_MESSAGES"},
 		"one port for two":                {"METRICS_PORT=3002", "METRICS_PORT"},
 		"an origin that is none":          {"CORS_ORIGIN=app.example", "CORS_ORIGIN"},

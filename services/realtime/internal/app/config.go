@@ -28,10 +28,16 @@ type Config struct {
 	MaxConnectionsPerUser    int `env:"MAX_CONNECTIONS_PER_USER"    envDefault:"100"`
 	MaxConnectionsPerAddress int `env:"MAX_CONNECTIONS_PER_ADDRESS" envDefault:"1000"`
 
-	// RateLimits says whether RATE_LIMIT_MESSAGES holds: how many frames a second a client may send for long; it may send
-	// four times as many at once.
-	RateLimits  bool `env:"RATE_LIMIT_ENABLED"  envDefault:"true"`
-	MessageRate int  `env:"RATE_LIMIT_MESSAGES" envDefault:"25"`
+	// MaxConnectionsPending is how many TCP connections may be open that are no sockets yet. 0 is no limit.
+	MaxConnectionsPending int `env:"MAX_CONNECTIONS_PENDING" envDefault:"2000"`
+
+	// RateLimits says whether the following hold.
+	RateLimits bool `env:"RATE_LIMIT_ENABLED" envDefault:"true"`
+	// MessageRate is how many frames a second a client may send for long; it may send four times as many at once.
+	MessageRate int `env:"RATE_LIMIT_MESSAGES" envDefault:"25"`
+	// HandshakeRate is how many handshakes a minute a network address may try. It has to be more than the sockets that it
+	// may have, for they may all come back at once.
+	HandshakeRate int `env:"RATE_LIMIT_HANDSHAKES" envDefault:"1200"`
 
 	// Warnings are what whoever runs this should know.
 	Warnings []string
@@ -61,7 +67,8 @@ func (c *Config) Validate() []error {
 		value, least int
 	}{
 		{"MAX_CONNECTIONS", c.MaxConnections, 0}, {"MAX_CONNECTIONS_PER_USER", c.MaxConnectionsPerUser, 0},
-		{"MAX_CONNECTIONS_PER_ADDRESS", c.MaxConnectionsPerAddress, 0}, {"RATE_LIMIT_MESSAGES", c.MessageRate, 1},
+		{"MAX_CONNECTIONS_PER_ADDRESS", c.MaxConnectionsPerAddress, 0}, {"MAX_CONNECTIONS_PENDING", c.MaxConnectionsPending, 0},
+		{"RATE_LIMIT_MESSAGES", c.MessageRate, 1}, {"RATE_LIMIT_HANDSHAKES", c.HandshakeRate, 1},
 	} {
 		if n.value < n.least {
 			complain(n.variable, fmt.Errorf("must be %d or more", n.least))

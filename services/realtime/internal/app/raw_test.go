@@ -56,14 +56,7 @@ func (s *service) knock(bearer string, buffer int) (*raw, int) {
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		s.t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url("/ws"), http.NoBody)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	req.Header = http.Header{
-		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"},
-		"Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}, "Sec-Websocket-Protocol": {"driftsentry.v1, bearer." + bearer},
-	}
+	req := s.upgradeRequest(bearer)
 	if err := req.Write(conn); err != nil {
 		s.t.Fatal(err)
 	}
@@ -73,6 +66,19 @@ func (s *service) knock(bearer string, buffer int) (*raw, int) {
 		s.t.Fatalf("handshake: %v", err)
 	}
 	return r, resp.StatusCode
+}
+
+func (s *service) upgradeRequest(bearer string) *http.Request {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url("/ws"), http.NoBody)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header = http.Header{
+		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"},
+		"Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}, "Sec-Websocket-Protocol": {"driftsentry.v1, bearer." + bearer},
+	}
+	return req
 }
 
 func (r *raw) next(t *testing.T) (ws.OpCode, []byte) {

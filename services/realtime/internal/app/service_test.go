@@ -163,10 +163,16 @@ func (d *database) account() uuid.UUID {
 
 func (d *database) user(account uuid.UUID) user {
 	d.t.Helper()
-	u := user{uuid.New(), account, uuid.New()}
-	d.exec("insert into app_user (id, account_id, email, name, role) values ($1, $2, $3, 'A User', 'viewer')", u.id, account, u.id.String()+"@acme.example")
-	d.exec("insert into session (id, user_id, expires_at) values ($1, $2, now() + interval '1 day')", u.session, u.id)
-	return u
+	id := uuid.New()
+	d.exec("insert into app_user (id, account_id, email, name, role) values ($1, $2, $3, 'A User', 'viewer')", id, account, id.String()+"@acme.example")
+	return user{id, account, d.session(id)}
+}
+
+func (d *database) session(user uuid.UUID) uuid.UUID {
+	d.t.Helper()
+	id := uuid.New()
+	d.exec("insert into session (id, user_id, expires_at) values ($1, $2, now() + interval '1 day')", id, user)
+	return id
 }
 
 // hinting says whether a publication is announced.

@@ -48,14 +48,20 @@ type conn struct {
 	garbled   bool // what comes can't be read any more
 }
 
-// serve reads until the connection has ended. early is what came with the handshake.
+// serve takes what came with the handshake, and reads until the connection has ended.
 func (c *conn) serve(early []byte) {
-	ctx := c.context()
-	defer c.bury(ctx)
-	err := c.received(early)
-	for err == nil {
-		err = c.read(c.received)
+	c.received(early)
+	go c.wait()
+}
+
+// wait takes what the client sends next. Then a new goroutine waits, for the stack of this one has grown by what was sent,
+// and it may be long until more comes: of ten thousand connections this is most of the memory.
+func (c *conn) wait() {
+	if err := c.read(c.received); err != nil {
+		c.bury(c.context())
+		return
 	}
+	go c.wait()
 }
 
 // context has the handshake's trace and nothing else of its request.
@@ -65,9 +71,9 @@ func (c *conn) context() context.Context {
 
 // received takes what was read. What the client breaks ends the connection in order; after that everything is discarded
 // until the connection is closed.
-func (c *conn) received(p []byte) error {
+func (c *conn) received(p []byte) {
 	if len(p) == 0 || c.garbled {
-		return nil
+		return
 	}
 	c.heard.Store(c.server.config.Now().UnixNano())
 	var err error
@@ -76,7 +82,7 @@ func (c *conn) received(p []byte) error {
 		err = c.assembler.feed(p, c)
 	}()
 	if err == nil {
-		return nil
+		return
 	}
 	c.garbled = true
 	end, ok := errors.AsType[closing](err)
@@ -85,7 +91,6 @@ func (c *conn) received(p []byte) error {
 		end = endInternal
 	}
 	c.shut(end)
-	return nil
 }
 
 func (c *conn) closing() bool { return c.end.Load() != nil }

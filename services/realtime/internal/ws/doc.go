@@ -2,7 +2,7 @@
 // (docs/api/asyncapi.yaml), heartbeats, limits and close codes. It alone knows the WebSocket library, which parses and
 // writes frame headers; control frames, fragmentation, UTF-8 and closing are here.
 //
-// A connection has one goroutine, which waits for the client without holding a buffer. Writing belongs to the hub; one
+// A connection has one goroutine at a time, which waits for the client without holding a buffer. Writing belongs to the hub; one
 // ticker serves the timers of all connections.
 //
 //	handshake ──▶ open ──close frame sent──▶ closing ──the client's close frame, EOF, or 5 s──▶ closed

@@ -19,6 +19,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/ratelimit"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
@@ -33,16 +34,23 @@ func (s *Server) Handshake(w http.ResponseWriter, r *http.Request) error {
 	err := s.handshake(w, r)
 	if err != nil {
 		s.meters.handshake(r.Context(), outcomeOf(err))
+		if l, ok := errors.AsType[limit](err); ok {
+			s.meters.limited(l)
+		}
 	}
 	return err
 }
 
 func (s *Server) handshake(w http.ResponseWriter, r *http.Request) error {
+	p := place{network: ratelimit.Network(clientAddress(r))}
+	if err := s.attempt(p); err != nil {
+		return err
+	}
 	key, err := checkUpgrade(w, r)
 	if err != nil {
 		return err
 	}
-	if !s.originAllowed(r.Header.Get("Origin")) {
+	if !s.originAllowed(r.Header["Origin"]) {
 		return fault.New(fault.Forbidden, "pages of this origin may not open sockets")
 	}
 	claims, err := s.tokens.Verify(accessToken(r))
@@ -53,7 +61,7 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request) error {
 	telemetry.SetUser(r.Context(), claims.UserID.String(), claims.AccountID.String(), "")
 	trace.SpanFromContext(r.Context()).SetAttributes(attrAccount.String(claims.AccountID.String()))
 
-	p := place{claims.UserID, network(clientAddress(r))}
+	p.user = claims.UserID
 	if err := s.registry.take(p); err != nil {
 		return err
 	}
@@ -161,11 +169,11 @@ func accessToken(r *http.Request) string {
 	return ""
 }
 
-func (s *Server) originAllowed(origin string) bool {
-	if origin == "" {
-		return true // Not a browser.
+func (s *Server) originAllowed(origins []string) bool {
+	if len(origins) == 0 {
+		return true // Not a browser, which can be told to send any: a token is required all the same.
 	}
-	return slices.ContainsFunc(s.config.Origins, func(o string) bool { return o == "*" || strings.EqualFold(o, origin) })
+	return len(origins) == 1 && slices.ContainsFunc(s.config.Origins, func(o string) bool { return o == "*" || strings.EqualFold(o, origins[0]) })
 }
 
 // clientAddress is that of the middleware that knows the trusted proxies, else the peer's.

@@ -52,12 +52,20 @@ type sessions struct {
 	mu    sync.Mutex
 	ended []uuid.UUID
 	fail  error
+	asked int // about a session that opens a socket
 }
 
 func (s *sessions) Active(_ context.Context, c token.Claims) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.asked++
 	return !slices.Contains(s.ended, c.SessionID), s.fail
+}
+
+func (s *sessions) questions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked
 }
 
 func (s *sessions) Ended(_ context.Context, asked []uuid.UUID) ([]uuid.UUID, error) {
@@ -129,7 +137,8 @@ func newServer(t testing.TB, options ...func(*ws.Config)) *server {
 		option(&config)
 	}
 	var err error
-	if s.hub, err = hub.New(hub.Config{}, stream{event.Window{Epoch: "e1", Head: 7}}, ws.Encoder{}, s.tel.Telemetry); err != nil {
+	// A stall is the hub's affair. Here it must not end what another bound should.
+	if s.hub, err = hub.New(hub.Config{Stall: time.Hour}, stream{event.Window{Epoch: "e1", Head: 7}}, ws.Encoder{}, s.tel.Telemetry); err != nil {
 		t.Fatal(err)
 	}
 	if s.Server, err = ws.New(config, s.tokens, s.sessions, s.hub, s.tel.Telemetry); err != nil {
@@ -138,7 +147,9 @@ func newServer(t testing.TB, options ...func(*ws.Config)) *server {
 	r := chi.NewRouter()
 	r.Use(s.tel.HTTP(telemetry.HTTPOptions{Trusted: s.Trusted, Panic: rest.Panic}), rest.SecurityHeaders)
 	r.Method(http.MethodGet, "/ws", rest.Handler(s.Handshake))
-	s.http = httptest.NewServer(r)
+	s.http = httptest.NewUnstartedServer(r)
+	s.http.Config.ConnState = s.ConnState
+	s.http.Start()
 	ctx, cancel := context.WithCancel(context.Background())
 	var timers sync.WaitGroup
 	timers.Go(func() { _ = s.Run(ctx) })
@@ -196,6 +207,12 @@ func (s *server) eventually(what string, yes func() bool) {
 	}
 }
 
+// metric waits until the metrics have this line.
+func (s *server) metric(line string) {
+	s.t.Helper()
+	s.eventually(line, func() bool { return strings.Contains(s.tel.Metrics(), line+"\n") })
+}
+
 // waitSpan waits until a span of that name has ended, which may be a moment after what the client saw.
 func (s *server) waitSpan(name string) {
 	s.t.Helper()
@@ -248,8 +265,8 @@ func (s *server) dialAs(c caller) *client {
 	return cl
 }
 
-// open sends a handshake and reads the answer.
-func (s *server) open(req *http.Request) (*client, *http.Response) {
+// tcp opens a connection and sends nothing.
+func (s *server) tcp() net.Conn {
 	s.t.Helper()
 	conn, err := s.dialer.DialContext(s.t.Context(), "tcp", s.http.Listener.Addr().String())
 	if err != nil {
@@ -259,6 +276,13 @@ func (s *server) open(req *http.Request) (*client, *http.Response) {
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		s.t.Fatal(err)
 	}
+	return conn
+}
+
+// open sends a handshake and reads the answer.
+func (s *server) open(req *http.Request) (*client, *http.Response) {
+	s.t.Helper()
+	conn := s.tcp()
 	if err := req.Write(conn); err != nil {
 		s.t.Fatal(err)
 	}
@@ -393,11 +417,7 @@ func (c *client) ping() {
 // dialWith opens a socket and sends bytes in one packet with the handshake.
 func (s *server) dialWith(early []byte) *client {
 	s.t.Helper()
-	conn, err := net.Dial("tcp", s.http.Listener.Addr().String())
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(func() { _ = conn.Close() })
+	conn := s.tcp()
 	req := s.request(s.sign(newCaller()), nil)
 	var packet bytes.Buffer
 	if err := req.Write(&packet); err != nil {

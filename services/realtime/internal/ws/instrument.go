@@ -45,19 +45,20 @@ func outcomeOf(err error) string {
 
 type meters struct {
 	handshakes metric.Int64Counter
+	limits     metric.Int64Counter
 	closes     metric.Int64Counter
 	frames     metric.Int64Counter
 }
 
-func newMeters(m metric.Meter, r *registry) (meters, error) {
+func newMeters(m metric.Meter, s *Server) (meters, error) {
 	var (
 		all  meters
-		errs [4]error
+		errs [7]error
 	)
 	_, errs[0] = m.Int64ObservableGauge("driftsentry.realtime.connections",
 		metric.WithDescription("Open sockets."), metric.WithUnit("{connection}"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(int64(r.count()))
+			o.Observe(int64(s.registry.count()))
 			return nil
 		}))
 	all.handshakes, errs[1] = m.Int64Counter("driftsentry.realtime.handshakes",
@@ -68,6 +69,21 @@ func newMeters(m metric.Meter, r *registry) (meters, error) {
 	all.frames, errs[3] = m.Int64Counter("driftsentry.realtime.frames",
 		metric.WithDescription("Frames beside events, by direction and type; those of the protocol itself begin with ws_."),
 		metric.WithUnit("{frame}"))
+	all.limits, errs[4] = m.Int64Counter("driftsentry.realtime.limited",
+		metric.WithDescription("Attempts to connect that were refused, by the limit that they met: total, user or address (open sockets), handshakes (too often), pending (connections that are no sockets yet)."),
+		metric.WithUnit("{attempt}"))
+	_, errs[5] = m.Int64ObservableGauge("driftsentry.realtime.connections.limit",
+		metric.WithDescription("How many sockets may be open; 0 is no limit."), metric.WithUnit("{connection}"),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(int64(s.config.Limits.Total))
+			return nil
+		}))
+	_, errs[6] = m.Int64ObservableGauge("driftsentry.realtime.connections.pending",
+		metric.WithDescription("TCP connections that are no sockets yet, or never will be."), metric.WithUnit("{connection}"),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(s.pending.n.Load())
+			return nil
+		}))
 	for _, err := range errs {
 		if err != nil {
 			return meters{}, fmt.Errorf("make an instrument: %w", err)
@@ -78,6 +94,10 @@ func newMeters(m metric.Meter, r *registry) (meters, error) {
 
 func (m *meters) handshake(ctx context.Context, outcome string) {
 	m.handshakes.Add(ctx, 1, metric.WithAttributes(attribute.String("outcome", outcome)))
+}
+
+func (m *meters) limited(l limit) {
+	m.limits.Add(context.Background(), 1, metric.WithAttributes(attribute.String("limit", l.name)))
 }
 
 func (m *meters) closed(ctx context.Context, code ws.StatusCode) {

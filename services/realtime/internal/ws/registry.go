@@ -3,19 +3,11 @@ package ws
 import (
 	"net/netip"
 	"sync"
-	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/fault"
 )
-
-// Limits bound the connections of a replica. Zero is no limit.
-type Limits struct {
-	Total      int
-	PerUser    int
-	PerAddress int // of an IPv4 address, or of an IPv6 network of 64 bits, which is what one household gets
-}
 
 // registry is the open connections, and the places that are taken. A place is taken before a connection is opened.
 type registry struct {
@@ -43,18 +35,6 @@ type place struct {
 	network netip.Prefix
 }
 
-func network(address netip.Addr) netip.Prefix {
-	bits := address.BitLen()
-	if address.Is6() {
-		bits = 64
-	}
-	p, _ := address.Prefix(bits) // An address that isn't known is one like others.
-	return p
-}
-
-// How long a client is asked to wait that found no place.
-const placeRetry = 10 * time.Second
-
 // take reserves a place.
 func (r *registry) take(p place) error {
 	r.mu.Lock()
@@ -64,11 +44,11 @@ func (r *registry) take(p place) error {
 	case r.closed:
 		return fault.New(fault.Unavailable, "the service restarts")
 	case full(r.places, r.limits.Total):
-		return &fault.Error{Kind: fault.Unavailable, Message: "there are too many connections", RetryAfter: placeRetry}
+		return limitTotal.met(placeRetry)
 	case full(r.users[p.user], r.limits.PerUser):
-		return &fault.Error{Kind: fault.RateLimited, Message: "this user has too many connections", RetryAfter: placeRetry}
+		return limitUser.met(placeRetry)
 	case full(r.addresses[p.network], r.limits.PerAddress):
-		return &fault.Error{Kind: fault.RateLimited, Message: "there are too many connections from this address", RetryAfter: placeRetry}
+		return limitAddress.met(placeRetry)
 	}
 	r.places++
 	r.users[p.user]++

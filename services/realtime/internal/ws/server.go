@@ -12,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/ratelimit"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
 )
@@ -90,13 +91,19 @@ type Server struct {
 	tel      Telemetry
 	meters   meters
 	registry *registry
+
+	handshakes *ratelimit.Buckets // of each network; nil without a limit
+	pending    pending
 }
 
 // New makes a server without connections.
 func New(config Config, tokens Verifier, sessions Sessions, h Hub, tel Telemetry) (*Server, error) {
-	s := &Server{config: config.withDefaults(), tokens: tokens, sessions: sessions, hub: h, tel: tel, registry: newRegistry(config.Limits)}
+	s := &Server{
+		config: config.withDefaults(), tokens: tokens, sessions: sessions, hub: h, tel: tel,
+		registry: newRegistry(config.Limits), handshakes: newHandshakes(config.Limits),
+	}
 	var err error
-	if s.meters, err = newMeters(tel.Meter(), s.registry); err != nil {
+	if s.meters, err = newMeters(tel.Meter(), s); err != nil {
 		return nil, err
 	}
 	return s, nil

@@ -116,7 +116,7 @@ var buffers = sync.Pool{New: func() any {
 }}
 
 // read waits for data and lets use have it until it returns.
-func (s *socket) read(use func([]byte) error) error {
+func (s *socket) read(use func([]byte)) error {
 	r := &s.reading
 	r.buffer, r.n, r.err = nil, 0, nil
 	if err := s.raw.Read(s.read1); err != nil {
@@ -128,7 +128,8 @@ func (s *socket) read(use func([]byte) error) error {
 	if r.err != nil {
 		return r.err
 	}
-	return use((*r.buffer)[:r.n])
+	use((*r.buffer)[:r.n])
+	return nil
 }
 
 func (s *socket) attemptRead(fd uintptr) (done bool) {

@@ -1,0 +1,82 @@
+package app_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/services/realtime/internal/app"
+)
+
+// Somebody who knows the id of another account's drift, and the cursor of its stream, asks for both.
+// Mutation: the hub finds a stream by another key than the account of the token.
+func TestAttackTopicsOfAnotherAccount(t *testing.T) {
+	s := start(t, pgtest.DSN(t), nil)
+	mine, theirs := s.db.account(), s.db.account()
+	topic := "drift:" + uuid.NewString()
+	victim := s.listen(s.db.user(theirs), "", "drifts", topic)
+	first := s.db.publish(theirs, hinted, published{topic: topic}, published{topic: topic})
+	victim.waitEvent(first)
+
+	thief := s.listen(s.db.user(mine), "", topic, "drifts", "alerts", "checks")
+	resuming := s.dial(s.db.user(mine))
+	resuming.send(map[string]any{"type": "subscribe", "id": "1", "topics": []string{topic, "drifts"}, "after": victim.cursor()})
+	resuming.wait("that the cursor is ahead of this stream", func(f frame) bool { return f.Type == "resync" && f.Reason == "ahead" })
+
+	victim.waitEvent(s.db.publish(theirs, hinted, published{topic: topic}))
+	last := s.db.publish(mine, hinted, some(1)...)
+	for name, c := range map[string]*client{"the one that subscribed": thief, "the one that resumed": resuming} {
+		c.waitEvent(last)
+		if got := c.positions(); len(got) != 1 {
+			t.Errorf("%s got the events %v", name, got)
+		}
+	}
+}
+
+// A token is stolen, and its owner signs out.
+// Mutations: sessions not looked at again; Active always true; authenticate without it.
+func TestAttackStolenTokenAfterLogout(t *testing.T) {
+	s := start(t, pgtest.DSN(t), nil, func(o *app.Options) { o.Timing.SessionCheck = 5 * time.Millisecond })
+	account := s.db.account()
+	owner := s.db.user(account)
+	again := user{owner.id, account, s.db.session(owner.id)} // another session of the owner's
+	stolen := s.dial(owner)
+	kept := s.dial(again)
+	s.db.exec("update session set revoked_at = now(), revoked_reason = 'logout' where id = $1", owner.session)
+	if code := stolen.closeCode(); code != 4401 {
+		t.Errorf("the open socket: close code %d", code)
+	}
+	if code := s.refused(owner); code != 4401 {
+		t.Errorf("a new socket: close code %d", code)
+	}
+	kept.send(map[string]string{"type": "auth", "id": "a", "token": s.sign(owner)})
+	if f := kept.wait("the answer", func(f frame) bool { return f.ID == "a" }); f.Code != "AUTH_ERROR" {
+		t.Errorf("a message with it: %+v", f)
+	}
+	kept.send(map[string]string{"type": "ping", "id": "p"})
+	kept.wait("pong", func(f frame) bool { return f.Type == "pong" })
+}
+
+// One address pretends to be many.
+// Mutation: ClientIPFromXFF without a list of proxies.
+func TestAttackForgedAddress(t *testing.T) {
+	s := start(t, pgtest.DSN(t), []string{"MAX_CONNECTIONS_PER_ADDRESS=1"})
+	account := s.db.account()
+	s.dial(s.db.user(account))
+	for _, header := range []string{"X-Forwarded-For", "X-Real-IP", "Forwarded", "True-Client-IP", "CF-Connecting-IP"} {
+		req := s.upgradeRequest(s.sign(s.db.user(account)))
+		req.Header.Set(header, "198.51.100.7")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusTooManyRequests {
+			t.Errorf("with %s: %s", header, resp.Status)
+		}
+	}
+	s.metric(`driftsentry_realtime_limited_total{limit="address"} 5.0`)
+}

@@ -1,0 +1,84 @@
+package ws
+
+import (
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/ratelimit"
+)
+
+// Limits bound what a replica takes on. Zero is no limit. An address is what one subscriber has: an IPv4 address, or an
+// IPv6 network of 64 bits.
+type Limits struct {
+	Total      int // sockets
+	PerUser    int // sockets
+	PerAddress int // sockets
+	Handshakes int // a minute, from an address
+	Pending    int // TCP connections that are no sockets yet
+}
+
+// limit is one of them, as the error that says it was met.
+type limit struct {
+	name    string // as in the metrics
+	kind    fault.Kind
+	message string
+}
+
+var (
+	limitTotal      = limit{"total", fault.Unavailable, "there are too many connections"}
+	limitUser       = limit{"user", fault.RateLimited, "this user has too many connections"}
+	limitAddress    = limit{"address", fault.RateLimited, "there are too many connections from this address"}
+	limitHandshakes = limit{"handshakes", fault.RateLimited, "there are too many attempts to connect from this address"}
+	limitPending    = limit{name: "pending"} // Nobody is told: the connection is closed.
+)
+
+func (l limit) Error() string { return "the limit " + l.name }
+
+func (l limit) met(retryAfter time.Duration) error {
+	return &fault.Error{Kind: l.kind, Message: l.message, RetryAfter: retryAfter, Err: l}
+}
+
+// How long a client is asked to wait that found no place.
+const placeRetry = 10 * time.Second
+
+// newHandshakes makes the buckets of handshakes; nil without a limit.
+func newHandshakes(l Limits) *ratelimit.Buckets {
+	if l.Handshakes <= 0 {
+		return nil
+	}
+	return ratelimit.New(l.Handshakes, time.Minute)
+}
+
+// attempt counts a handshake from this network, whatever becomes of it: looking a session up costs the database more
+// than it costs the caller.
+func (s *Server) attempt(p place) error {
+	if s.handshakes == nil {
+		return nil
+	}
+	if wait := s.handshakes.Take(p.network.String()); wait > 0 {
+		return limitHandshakes.met(wait)
+	}
+	return nil
+}
+
+// pending counts the connections that are no sockets yet.
+type pending struct{ n atomic.Int64 }
+
+// ConnState is for the http.Server that serves Handshake. Who connects and sends nothing holds a descriptor until the
+// server's timeout. Beyond the limit a new connection is closed at once, so that there are always some left for the open
+// sockets' service: the database, the exporters, the probes.
+func (s *Server) ConnState(c net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		if n := s.pending.n.Add(1); s.config.Limits.Pending > 0 && n > int64(s.config.Limits.Pending) {
+			s.meters.limited(limitPending)
+			_ = c.Close() // The server finds it closed, and says so here.
+		}
+	case http.StateHijacked, http.StateClosed:
+		s.pending.n.Add(-1)
+	case http.StateActive, http.StateIdle:
+	}
+}
