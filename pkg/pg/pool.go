@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
@@ -90,6 +91,11 @@ func Open(ctx context.Context, c Config, application string, tel Telemetry) (*DB
 		"idle_in_transaction_session_timeout": milliseconds(c.IdleInTransaction),
 	})
 	pc.ConnConfig.Tracer = newTracer(tel)
+	// Without it an id is encoded as text, after an attempt that fails.
+	pc.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		pgxuuid.Register(conn.TypeMap())
+		return nil
+	}
 
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {

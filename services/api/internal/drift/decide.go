@@ -85,14 +85,16 @@ func (s *Service) decide(ctx context.Context, p identity.Principal, id uuid.UUID
 			return fault.Newf(fault.Conflict, "the drift has changed: its version is %d, not %d", d.Version, version)
 		}
 		what.apply(d, w)
-		if err := w.SaveDrifts(ctx, []*Drift{d}); err != nil {
+		settles := what.action != Triage // Taking note decides nothing: the alerts stay.
+		alerts, err := w.SaveDecision(ctx, d, settles, w.email)
+		if err != nil {
 			return err
 		}
 		w.record(transitions[what.action].event, d, what.reason, what.reason, map[string]any{"from": from, "to": d.Status})
-		if what.action == Triage {
-			return nil // Taking note decides nothing: the alerts stay.
+		if alerts > 0 {
+			w.alertsRead(&d.ID, alerts)
 		}
-		return w.settle(ctx, []*Drift{d}, w.email)
+		return nil
 	})
 	if err != nil {
 		return nil, err

@@ -183,7 +183,7 @@ func (w *work) applyPlan(ctx context.Context, u Upload, read *plan.Plan, c *Chec
 	for _, f := range r.findings {
 		w.tell(f, c)
 	}
-	if err := w.settle(ctx, r.resolved, nil); err != nil {
+	if err := w.settle(ctx, r.resolved); err != nil {
 		return nil, err
 	}
 	alerts := alertsFor(u.Workspace, r.critical, w.now)

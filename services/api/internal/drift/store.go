@@ -79,6 +79,9 @@ type Tx interface {
 	// SaveDrifts writes everything but what a plan says about the resource, which SaveStates writes.
 	SaveDrifts(ctx context.Context, drifts []*Drift) error
 	SaveStates(ctx context.Context, drifts []*Drift) error
+	// SaveDecision is SaveDrifts of one drift that somebody decided about. If that settles it, it also marks its unread
+	// alerts read, and counts them.
+	SaveDecision(ctx context.Context, d *Drift, settles bool, by *string) (alertsRead int, err error)
 	// SaveSightings counts that unchanged drifts were seen again.
 	SaveSightings(ctx context.Context, drifts []*Drift) error
 	// DriftsByID gives these drifts, the most severe first.

@@ -127,12 +127,12 @@ func (w *work) raise(ctx context.Context, alerts []Alert) error {
 	return nil
 }
 
-// settle marks the alerts of drifts read that need nobody's attention any more.
-func (w *work) settle(ctx context.Context, drifts []*Drift, by *string) error {
+// settle marks the alerts of drifts read that need nobody's attention any more. Nobody has read them.
+func (w *work) settle(ctx context.Context, drifts []*Drift) error {
 	if len(drifts) == 0 {
 		return nil
 	}
-	counts, err := w.ReadAlerts(ctx, w.account, AlertSelection{Drifts: ids(drifts)}, by, w.now)
+	counts, err := w.ReadAlerts(ctx, w.account, AlertSelection{Drifts: ids(drifts)}, nil, w.now)
 	if err != nil {
 		return err
 	}

@@ -7,13 +7,14 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 )
 
 const alertColumns = `id, drift_id, type, severity, title, message, is_read, read_at, read_by, created_at`
 
-func alertWhere(account uuid.UUID, f drift.AlertFilter) (string, pgx.NamedArgs) {
-	where, args := "where account_id = @account", pgx.NamedArgs{"account": account}
+func alertWhere(account uuid.UUID, f drift.AlertFilter) (string, pg.Args) {
+	where, args := "where account_id = @account", pg.Args{"account": account}
 	if f.DriftID != nil {
 		where += " and drift_id = @drift"
 		args["drift"] = *f.DriftID
@@ -55,7 +56,7 @@ func (s *DriftStore) CountAlerts(ctx context.Context, account uuid.UUID, f drift
 func (t driftTx) LockAlert(ctx context.Context, account, id uuid.UUID) (*drift.Alert, error) {
 	return one[drift.Alert](ctx, t.tx, "there is no such alert", `-- SELECT alert for update
 		select `+alertColumns+` from alert where account_id = @account and id = @id for update`,
-		pgx.NamedArgs{"account": account, "id": id})
+		pg.Args{"account": account, "id": id})
 }
 
 // InsertAlerts implements drift.Tx.
@@ -65,7 +66,7 @@ func (t driftTx) InsertAlerts(ctx context.Context, account uuid.UUID, alerts []d
 		select id, @account, drift_id, type, severity, title, message, created_at
 		from unnest(@id::uuid[], @drift::uuid[], @type::text[], @severity::text[], @title::text[], @message::text[], @at::timestamptz[])
 		as a (id, drift_id, type, severity, title, message, created_at)`,
-		pgx.NamedArgs{
+		pg.Args{
 			"account":  account,
 			"id":       column(alerts, func(a drift.Alert) uuid.UUID { return a.ID }),
 			"drift":    column(alerts, func(a drift.Alert) *uuid.UUID { return a.DriftID }),
@@ -80,7 +81,7 @@ func (t driftTx) InsertAlerts(ctx context.Context, account uuid.UUID, alerts []d
 
 // ReadAlerts implements drift.Tx. The rows are locked by id, as everywhere, before they are changed.
 func (t driftTx) ReadAlerts(ctx context.Context, account uuid.UUID, which drift.AlertSelection, by *string, at time.Time) (map[uuid.UUID]int, error) {
-	args := pgx.NamedArgs{"account": account, "by": by, "at": at}
+	args := pg.Args{"account": account, "by": by, "at": at}
 	condition := "false"
 	switch {
 	case which.All:

@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
+	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
 
@@ -16,18 +16,18 @@ const keyColumns = "k.id, k.name, k.scope, k.prefix, k.created_at, u.email as cr
 func (s *IdentityStore) Key(ctx context.Context, id uuid.UUID) (*identity.KeyState, error) {
 	return one[identity.KeyState](ctx, s.db, noKey, `-- SELECT api_key
 		select account_id, name, hash, revoked_at is not null as revoked, expires_at, last_used_at from api_key where id = @id`,
-		pgx.NamedArgs{"id": id})
+		pg.Args{"id": id})
 }
 
 // TouchKey implements identity.Store.
 func (s *IdentityStore) TouchKey(ctx context.Context, id uuid.UUID, at time.Time) error {
-	_, err := s.db.Exec(ctx, "-- UPDATE api_key\nupdate api_key set last_used_at = @at where id = @id", pgx.NamedArgs{"id": id, "at": at})
+	_, err := s.db.Exec(ctx, "-- UPDATE api_key\nupdate api_key set last_used_at = @at where id = @id", pg.Args{"id": id, "at": at})
 	return err
 }
 
 // Keys implements identity.Store.
 func (s *IdentityStore) Keys(ctx context.Context, account uuid.UUID, limit, offset int) ([]identity.APIKey, int, error) {
-	args := pgx.NamedArgs{"account": account, "limit": limit, "offset": offset}
+	args := pg.Args{"account": account, "limit": limit, "offset": offset}
 	total, err := scalar[int](ctx, s.db, "-- SELECT api_key\nselect count(*) from api_key where account_id = @account and revoked_at is null", args)
 	if err != nil {
 		return nil, 0, err
@@ -43,7 +43,7 @@ func (t identityTx) InsertKey(ctx context.Context, k identity.APIKey, account, b
 	_, err := t.q.Exec(ctx, `-- INSERT api_key
 		insert into api_key (id, account_id, name, scope, prefix, hash, created_by, created_at, expires_at)
 		values (@id, @account, @name, @scope, @prefix, @hash, @by, @created, @expires)`,
-		pgx.NamedArgs{
+		pg.Args{
 			"id": k.ID, "account": account, "name": k.Name, "scope": k.Scope, "prefix": k.Prefix, "hash": hash, "by": by,
 			"created": k.CreatedAt, "expires": k.ExpiresAt,
 		})
@@ -55,5 +55,5 @@ func (t identityTx) RevokeKey(ctx context.Context, account, id uuid.UUID, at tim
 	return one[identity.APIKey](ctx, t.q, noKey, `-- UPDATE api_key
 		update api_key k set revoked_at = @at from app_user u
 		where k.id = @id and k.account_id = @account and k.revoked_at is null and u.id = k.created_by
-		returning `+keyColumns, pgx.NamedArgs{"account": account, "id": id, "at": at})
+		returning `+keyColumns, pg.Args{"account": account, "id": id, "at": at})
 }

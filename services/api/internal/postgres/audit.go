@@ -7,16 +7,16 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
+	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 )
 
 const auditColumns = `id, created_at as timestamp, action, actor_id, nullif(actor_email, '') as actor_email,
 	coalesce(nullif(actor_role, ''), 'system') as actor_role, drift_id, subject, message, nullif(trace_id, '') as trace_id, metadata`
 
-func auditWhere(account uuid.UUID, f drift.AuditFilter) (string, pgx.NamedArgs) {
-	where, args := "where account_id = @account", pgx.NamedArgs{"account": account}
+func auditWhere(account uuid.UUID, f drift.AuditFilter) (string, pg.Args) {
+	where, args := "where account_id = @account", pg.Args{"account": account}
 	if f.DriftID != nil {
 		where += " and drift_id = @drift"
 		args["drift"] = *f.DriftID
@@ -48,7 +48,7 @@ func (s *DriftStore) CountAudit(ctx context.Context, account uuid.UUID, f drift.
 
 // Timeline implements drift.Records.
 func (s *DriftStore) Timeline(ctx context.Context, account, id uuid.UUID) ([]drift.AuditRow, error) {
-	args := pgx.NamedArgs{"account": account, "drift": id}
+	args := pg.Args{"account": account, "drift": id}
 	type row struct{ ID uuid.UUID }
 	if _, err := one[row](ctx, s.db, noDrift, "-- SELECT drift\nselect id from drift where account_id = @account and id = @drift", args); err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func (t driftTx) InsertAudit(ctx context.Context, account uuid.UUID, rows []drif
 		from unnest(@id::uuid[], @at::timestamptz[], @action::text[], @actor::uuid[], @email::text[], @role::text[],
 			@drift::uuid[], @subject::text[], @message::text[], @trace::text[], @metadata::jsonb[])
 		as a (id, created_at, action, actor_id, actor_email, actor_role, drift_id, subject, message, trace_id, metadata)`,
-		pgx.NamedArgs{
+		pg.Args{
 			"account":  account,
 			"id":       column(rows, func(r drift.AuditRow) uuid.UUID { return r.ID }),
 			"at":       column(rows, func(r drift.AuditRow) time.Time { return time.Time(r.Timestamp) }),

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 )
 
@@ -25,7 +26,7 @@ func (s *DriftStore) Drift(ctx context.Context, account, id uuid.UUID) (*drift.D
 	return one[drift.Detail](ctx, s.db, noDrift, `-- SELECT drift
 		select `+driftColumns+`, (select count(*) from alert where drift_id = drift.id) as alert_count
 		from drift where account_id = @account and id = @id`,
-		pgx.NamedArgs{"account": account, "id": id})
+		pg.Args{"account": account, "id": id})
 }
 
 // sortColumns are the columns that drifts may be sorted by. Severity sorts by weight, not by alphabet.
@@ -89,8 +90,8 @@ func (s *DriftStore) CountDrifts(ctx context.Context, account uuid.UUID, f drift
 // likeEscaper takes their meaning from the wildcards of LIKE.
 var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
-func driftWhere(account uuid.UUID, f drift.Filter) (string, pgx.NamedArgs) {
-	where, args := "where account_id = @account", pgx.NamedArgs{"account": account}
+func driftWhere(account uuid.UUID, f drift.Filter) (string, pg.Args) {
+	where, args := "where account_id = @account", pg.Args{"account": account}
 	for _, c := range []struct{ name, value, condition string }{
 		{"severity", string(f.Severity), "severity = @severity"},
 		{"status", string(f.Status), "status = @status"},
@@ -114,7 +115,7 @@ func driftWhere(account uuid.UUID, f drift.Filter) (string, pgx.NamedArgs) {
 func (t driftTx) LockDrift(ctx context.Context, account, id uuid.UUID) (*drift.Drift, error) {
 	return one[drift.Drift](ctx, t.tx, noDrift, `-- SELECT drift for update
 		select `+driftColumns+` from drift where account_id = @account and id = @id for update`,
-		pgx.NamedArgs{"account": account, "id": id})
+		pg.Args{"account": account, "id": id})
 }
 
 // LockOpenDrifts implements drift.Tx.
@@ -123,7 +124,7 @@ func (t driftTx) LockOpenDrifts(ctx context.Context, account uuid.UUID, workspac
 		select `+driftHead+` from drift
 		where account_id = @account and workspace = @workspace and status <> 'resolved' and origin <> 'manual'
 		order by id for update`,
-		pgx.NamedArgs{"account": account, "workspace": workspace})
+		pg.Args{"account": account, "workspace": workspace})
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +136,7 @@ func (t driftTx) DriftsByID(ctx context.Context, account uuid.UUID, ids []uuid.U
 	rows, err := t.tx.Query(ctx, `-- SELECT drift
 		select `+driftColumns+` from drift where account_id = @account and id = any(@ids)
 		order by severity_weight desc, resource_id, id`,
-		pgx.NamedArgs{"account": account, "ids": ids})
+		pg.Args{"account": account, "ids": ids})
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +149,7 @@ func (t driftTx) LastResolved(ctx context.Context, account uuid.UUID, fingerprin
 		select distinct on (fingerprint) fingerprint, id from drift
 		where account_id = @account and fingerprint = any(@fingerprints) and status = 'resolved'
 		order by fingerprint, resolved_at desc`,
-		pgx.NamedArgs{"account": account, "fingerprints": fingerprints})
+		pg.Args{"account": account, "fingerprints": fingerprints})
 	if err != nil {
 		return nil, err
 	}

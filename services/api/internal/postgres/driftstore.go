@@ -31,7 +31,7 @@ type driftTx struct{ tx pgx.Tx }
 var _ drift.Tx = driftTx{}
 
 // collect runs a query whose columns have the names of T's fields.
-func collect[T any](ctx context.Context, q pg.Querier, sql string, args pgx.NamedArgs) ([]T, error) {
+func collect[T any](ctx context.Context, q pg.Querier, sql string, args pg.Args) ([]T, error) {
 	rows, err := q.Query(ctx, sql, args)
 	if err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func collect[T any](ctx context.Context, q pg.Querier, sql string, args pgx.Name
 }
 
 // one runs a query that gives one row. None is fault.NotFound with this message.
-func one[T any](ctx context.Context, q pg.Querier, missing, sql string, args pgx.NamedArgs) (*T, error) {
+func one[T any](ctx context.Context, q pg.Querier, missing, sql string, args pg.Args) (*T, error) {
 	rows, err := q.Query(ctx, sql, args)
 	if err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func one[T any](ctx context.Context, q pg.Querier, missing, sql string, args pgx
 }
 
 // scalar runs a query that gives one row of one column.
-func scalar[T any](ctx context.Context, q pg.Querier, sql string, args pgx.NamedArgs) (T, error) {
+func scalar[T any](ctx context.Context, q pg.Querier, sql string, args pg.Args) (T, error) {
 	rows, err := q.Query(ctx, sql, args)
 	if err != nil {
 		return *new(T), err
@@ -71,7 +71,7 @@ func column[R, C any](rows []R, field func(R) C) []C {
 }
 
 // counts collects rows of a key and a number.
-func counts[K ~string](ctx context.Context, q pg.Querier, sql string, args pgx.NamedArgs) (map[K]int, error) {
+func counts[K ~string](ctx context.Context, q pg.Querier, sql string, args pg.Args) (map[K]int, error) {
 	rows, err := q.Query(ctx, sql, args)
 	if err != nil {
 		return nil, err

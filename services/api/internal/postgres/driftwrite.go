@@ -5,8 +5,6 @@ import (
 	"maps"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
@@ -30,7 +28,7 @@ func (t driftTx) InsertDrifts(ctx context.Context, drifts []*drift.Drift) error 
 		as d (id, version, fingerprint, workspace, resource_id, resource_type, provider, region, origin, planned_action,
 			expected_state, actual_state, difference, difference_mac, severity, status, cost_impact_monthly, detected_by,
 			detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at)`,
-		merge(heads(drifts), states(drifts), pgx.NamedArgs{
+		merge(heads(drifts), states(drifts), pg.Args{
 			"workspace":     column(drifts, func(d *drift.Drift) string { return d.Workspace }),
 			"resource_type": column(drifts, func(d *drift.Drift) string { return d.ResourceType }),
 			"origin":        column(drifts, func(d *drift.Drift) string { return string(d.Origin) }),
@@ -50,7 +48,7 @@ func (t driftTx) InsertDrifts(ctx context.Context, drifts []*drift.Drift) error 
 func (t driftTx) ParkDrifts(ctx context.Context, drifts []*drift.Drift) error {
 	_, err := t.tx.Exec(ctx, `-- UPDATE drift
 		update drift set fingerprint = uuid_send(id) where account_id = @account and id = any(@id)`,
-		pgx.NamedArgs{"account": drifts[0].AccountID, "id": column(drifts, driftID)})
+		pg.Args{"account": drifts[0].AccountID, "id": column(drifts, driftID)})
 	return err
 }
 
@@ -70,7 +68,7 @@ func (t driftTx) SaveDrifts(ctx context.Context, drifts []*drift.Drift) error {
 		as n (id, version, fingerprint, resource_id, status, detected_at, last_seen_at, occurrences, approved_at, approved_by,
 			approval_reason, rejected_at, rejected_by, rejection_reason, resolved_at, resolved_how, updated_at)
 		where d.account_id = @account and d.id = n.id`,
-		merge(heads(drifts), pgx.NamedArgs{
+		merge(heads(drifts), pg.Args{
 			"approved_at":      column(drifts, func(d *drift.Drift) *time.Time { return d.ApprovedAt }),
 			"approved_by":      column(drifts, func(d *drift.Drift) *string { return d.ApprovedBy }),
 			"approval_reason":  column(drifts, func(d *drift.Drift) *string { return d.ApprovalReason }),
@@ -83,6 +81,29 @@ func (t driftTx) SaveDrifts(ctx context.Context, drifts []*drift.Drift) error {
 	return err
 }
 
+// SaveDecision implements drift.Tx. The drift is locked already, so its alerts come second.
+func (t driftTx) SaveDecision(ctx context.Context, d *drift.Drift, settles bool, by *string) (int, error) {
+	return scalar[int](ctx, t.tx, `-- UPDATE drift
+		with saved as (
+			update drift set version = @version, status = @status, updated_at = @at,
+				approved_at = @approved_at, approved_by = @approved_by, approval_reason = @approval_reason,
+				rejected_at = @rejected_at, rejected_by = @rejected_by, rejection_reason = @rejection_reason,
+				resolved_at = @resolved_at, resolved_how = @resolved_how
+			where account_id = @account and id = @id
+		), unread as (
+			select id from alert where @settles and account_id = @account and drift_id = @id and not is_read order by id for update
+		), marked as (
+			update alert set is_read = true, read_at = @at, read_by = @by from unread where alert.id = unread.id returning 1
+		)
+		select count(*) from marked`,
+		pg.Args{
+			"account": d.AccountID, "id": d.ID, "version": d.Version, "status": string(d.Status), "at": d.UpdatedAt,
+			"approved_at": d.ApprovedAt, "approved_by": d.ApprovedBy, "approval_reason": d.ApprovalReason,
+			"rejected_at": d.RejectedAt, "rejected_by": d.RejectedBy, "rejection_reason": d.RejectionReason,
+			"resolved_at": d.ResolvedAt, "resolved_how": (*string)(d.ResolvedHow), "settles": settles, "by": by,
+		})
+}
+
 // SaveStates implements drift.Tx.
 func (t driftTx) SaveStates(ctx context.Context, drifts []*drift.Drift) error {
 	_, err := t.tx.Exec(ctx, `-- UPDATE drift states
@@ -93,7 +114,7 @@ func (t driftTx) SaveStates(ctx context.Context, drifts []*drift.Drift) error {
 			@actual::jsonb[], @difference::jsonb[], @mac::bytea[], @severity::text[])
 		as n (id, provider, region, planned_action, expected_state, actual_state, difference, difference_mac, severity)
 		where d.account_id = @account and d.id = n.id`,
-		merge(states(drifts), pgx.NamedArgs{"account": drifts[0].AccountID, "id": column(drifts, driftID)}))
+		merge(states(drifts), pg.Args{"account": drifts[0].AccountID, "id": column(drifts, driftID)}))
 	return err
 }
 
@@ -101,13 +122,13 @@ func (t driftTx) SaveStates(ctx context.Context, drifts []*drift.Drift) error {
 func (t driftTx) SaveSightings(ctx context.Context, drifts []*drift.Drift) error {
 	_, err := t.tx.Exec(ctx, `-- UPDATE drift sighting
 		update drift set occurrences = occurrences + 1, last_seen_at = @at where account_id = @account and id = any(@id)`,
-		pgx.NamedArgs{"account": drifts[0].AccountID, "id": column(drifts, driftID), "at": drifts[0].LastSeenAt})
+		pg.Args{"account": drifts[0].AccountID, "id": column(drifts, driftID), "at": drifts[0].LastSeenAt})
 	return err
 }
 
 // heads are the parameters of what inserting and saving a drift share.
-func heads(drifts []*drift.Drift) pgx.NamedArgs {
-	return pgx.NamedArgs{
+func heads(drifts []*drift.Drift) pg.Args {
+	return pg.Args{
 		"account":      drifts[0].AccountID,
 		"id":           column(drifts, driftID),
 		"version":      column(drifts, func(d *drift.Drift) int { return d.Version }),
@@ -122,8 +143,8 @@ func heads(drifts []*drift.Drift) pgx.NamedArgs {
 }
 
 // states are the parameters of what a plan says about a resource.
-func states(drifts []*drift.Drift) pgx.NamedArgs {
-	return pgx.NamedArgs{
+func states(drifts []*drift.Drift) pg.Args {
+	return pg.Args{
 		"provider":       column(drifts, func(d *drift.Drift) string { return d.Provider }),
 		"region":         column(drifts, func(d *drift.Drift) string { return d.Region }),
 		"planned_action": column(drifts, func(d *drift.Drift) *string { return d.PlannedAction }),
@@ -135,8 +156,8 @@ func states(drifts []*drift.Drift) pgx.NamedArgs {
 	}
 }
 
-func merge(parts ...pgx.NamedArgs) pgx.NamedArgs {
-	all := pgx.NamedArgs{}
+func merge(parts ...pg.Args) pg.Args {
+	all := pg.Args{}
 	for _, part := range parts {
 		maps.Copy(all, part)
 	}

@@ -22,7 +22,7 @@ func NewIdempotencyStore(db *pg.DB) *IdempotencyStore { return &IdempotencyStore
 
 // Begin implements idempotency.Store.
 func (s *IdempotencyStore) Begin(ctx context.Context, k idempotency.Key, at, forget, abandoned time.Time) (*idempotency.Record, error) {
-	args := keyArgs(k, pgx.NamedArgs{"at": at, "forget": forget, "abandoned": abandoned})
+	args := keyArgs(k, pg.Args{"at": at, "forget": forget, "abandoned": abandoned})
 	// Who comes second waits here for the first, and then finds its row.
 	tag, err := s.db.Exec(ctx, `-- INSERT idempotency
 		insert into idempotency as i (account_id, principal, key, request_hash, created_at)
@@ -51,7 +51,7 @@ func (s *IdempotencyStore) Finish(ctx context.Context, k idempotency.Key, began 
 	_, err := s.db.Exec(ctx, `-- UPDATE idempotency
 		update idempotency set request_hash = @hash, status = @status, answer = @answer
 		where account_id = @account and principal = @principal and key = @key and created_at = @began`,
-		keyArgs(k, pgx.NamedArgs{"began": began, "hash": r.RequestHash, "status": r.Status, "answer": r.Answer}))
+		keyArgs(k, pg.Args{"began": began, "hash": r.RequestHash, "status": r.Status, "answer": r.Answer}))
 	return err
 }
 
@@ -59,11 +59,11 @@ func (s *IdempotencyStore) Finish(ctx context.Context, k idempotency.Key, began 
 func (s *IdempotencyStore) Abandon(ctx context.Context, k idempotency.Key, began time.Time) error {
 	_, err := s.db.Exec(ctx, `-- DELETE idempotency
 		delete from idempotency where account_id = @account and principal = @principal and key = @key and created_at = @began`,
-		keyArgs(k, pgx.NamedArgs{"began": began}))
+		keyArgs(k, pg.Args{"began": began}))
 	return err
 }
 
-func keyArgs(k idempotency.Key, more pgx.NamedArgs) pgx.NamedArgs {
+func keyArgs(k idempotency.Key, more pg.Args) pg.Args {
 	more["account"], more["principal"], more["key"] = k.Account, k.Principal.String(), k.Key
 	return more
 }

@@ -39,7 +39,7 @@ const (
 type identityTx struct{ q pg.Querier }
 
 // change runs a statement that has to change a row. When it changed none, that is fault.NotFound with this message.
-func change(ctx context.Context, q pg.Querier, missing, sql string, args pgx.NamedArgs) error {
+func change(ctx context.Context, q pg.Querier, missing, sql string, args pg.Args) error {
 	tag, err := q.Exec(ctx, sql, args)
 	if err == nil && tag.RowsAffected() == 0 {
 		return fault.New(fault.NotFound, missing)
@@ -52,7 +52,7 @@ func (t identityTx) InsertAudit(ctx context.Context, a identity.Audit) error {
 	_, err := t.q.Exec(ctx, `-- INSERT audit
 		insert into audit (id, account_id, created_at, action, actor_id, actor_email, actor_role, subject, message, trace_id, metadata)
 		values (@id, @account, @at, @action, @actor, @email, @role, @subject, @message, @trace, @metadata)`,
-		pgx.NamedArgs{
+		pg.Args{
 			"id": a.ID, "account": a.AccountID, "at": a.At, "action": a.Action, "actor": a.ActorID, "email": a.ActorEmail,
 			"role": a.ActorRole, "subject": a.Subject, "message": a.Message, "trace": a.TraceID, "metadata": a.Metadata,
 		})
@@ -61,7 +61,7 @@ func (t identityTx) InsertAudit(ctx context.Context, a identity.Audit) error {
 
 // EnsureAccount implements identity.Tx.
 func (t identityTx) EnsureAccount(ctx context.Context, name string, at time.Time) (identity.Account, error) {
-	args := pgx.NamedArgs{"id": uuid.Must(uuid.NewV7()), "name": name, "at": at}
+	args := pg.Args{"id": uuid.Must(uuid.NewV7()), "name": name, "at": at}
 	// It waits for whoever makes the same account at the same time; the look-up below then sees theirs.
 	if _, err := t.q.Exec(ctx, `-- INSERT account
 		insert into account (id, name, created_at) values (@id, @name, @at) on conflict (name) do nothing`, args); err != nil {
@@ -72,6 +72,6 @@ func (t identityTx) EnsureAccount(ctx context.Context, name string, at time.Time
 		return identity.Account{}, err
 	}
 	_, err = t.q.Exec(ctx, `-- INSERT account_stream
-		insert into account_stream (account_id) values (@id) on conflict do nothing`, pgx.NamedArgs{"id": account.ID})
+		insert into account_stream (account_id) values (@id) on conflict do nothing`, pg.Args{"id": account.ID})
 	return *account, err
 }

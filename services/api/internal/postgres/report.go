@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
+	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
@@ -19,7 +19,7 @@ func (s *DriftStore) Summary(ctx context.Context, account uuid.UUID, since time.
 		Impact, Savings                                        float64
 		Median, P90                                            *float64
 	}
-	args := pgx.NamedArgs{"account": account, "since": since}
+	args := pg.Args{"account": account, "since": since}
 	d, err := one[drifts](ctx, s.db, "", `-- SELECT drift summary
 		select count(*) as total,
 			count(*) filter (where status = 'detected') as detected,
@@ -76,17 +76,17 @@ func (s *DriftStore) CostTrend(ctx context.Context, account uuid.UUID, first, to
 			(sum(coalesce(sum(cost), 0)) over (order by day))::float8 as cost,
 			coalesce(sum(resolved), 0)::float8 as resolved
 		from day left join step using (day) group by day order by day`,
-		pgx.NamedArgs{"account": account, "first": first, "today": today})
+		pg.Args{"account": account, "first": first, "today": today})
 }
 
 // SeverityCounts implements drift.Reports.
 func (s *DriftStore) SeverityCounts(ctx context.Context, account uuid.UUID) (map[drift.Severity]int, error) {
 	return counts[drift.Severity](ctx, s.db, `-- SELECT drift count
-		select severity, count(*) from drift where account_id = @account group by severity`, pgx.NamedArgs{"account": account})
+		select severity, count(*) from drift where account_id = @account group by severity`, pg.Args{"account": account})
 }
 
 // StatusCounts implements drift.Reports.
 func (s *DriftStore) StatusCounts(ctx context.Context, account uuid.UUID) (map[drift.Status]int, error) {
 	return counts[drift.Status](ctx, s.db, `-- SELECT drift count
-		select status, count(*) from drift where account_id = @account group by status`, pgx.NamedArgs{"account": account})
+		select status, count(*) from drift where account_id = @account group by status`, pg.Args{"account": account})
 }

@@ -32,7 +32,7 @@ func (s *RetentionStore) TrimEvents(ctx context.Context, before time.Time) (int,
 	}
 	streams, err := collect[old](ctx, s.db, `-- SELECT event
 		select account_id, trimmed_to, max(event.position) as last from event join account_stream using (account_id)
-		where event.created_at < @before group by account_id, trimmed_to`, pgx.NamedArgs{"before": before})
+		where event.created_at < @before group by account_id, trimmed_to`, pg.Args{"before": before})
 	total := 0
 	for _, stream := range streams {
 		for from := stream.TrimmedTo; from < stream.Last && err == nil; from += rowsPerSweep {
@@ -47,7 +47,7 @@ func (s *RetentionStore) TrimEvents(ctx context.Context, before time.Time) (int,
 // trim removes a stream's events up to a position. The stream's row comes last: writers wait for it.
 func (s *RetentionStore) trim(ctx context.Context, account uuid.UUID, to int64) (removed int, err error) {
 	err = s.db.InTx(ctx, "retention.events", func(ctx context.Context, tx pgx.Tx) error {
-		args := pgx.NamedArgs{"account": account, "to": to}
+		args := pg.Args{"account": account, "to": to}
 		tag, err := tx.Exec(ctx, "-- DELETE event\ndelete from event where account_id = @account and position <= @to", args)
 		if err != nil {
 			return err
@@ -95,7 +95,7 @@ func (s *RetentionStore) RemoveExpired(ctx context.Context, before time.Time) (i
 // remove runs a statement until it finds less than it may take.
 func (s *RetentionStore) remove(ctx context.Context, sql string, before time.Time) (int, error) {
 	for total := 0; ; {
-		tag, err := s.db.Exec(ctx, sql, pgx.NamedArgs{"before": before, "limit": rowsPerSweep})
+		tag, err := s.db.Exec(ctx, sql, pg.Args{"before": before, "limit": rowsPerSweep})
 		n := int(tag.RowsAffected())
 		total += n
 		if err != nil || n < rowsPerSweep {

@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
+	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
 
@@ -35,7 +35,7 @@ func (r *sessionRow) state() identity.SessionState {
 // Session implements identity.Store.
 func (s *IdentityStore) Session(ctx context.Context, id uuid.UUID) (*identity.SessionState, error) {
 	row, err := one[sessionRow](ctx, s.db, noSession, `-- SELECT session
-		select `+sessionColumns+` from `+sessionTables+` where s.id = @id`, pgx.NamedArgs{"id": id})
+		select `+sessionColumns+` from `+sessionTables+` where s.id = @id`, pg.Args{"id": id})
 	if err != nil {
 		return nil, err
 	}
@@ -47,13 +47,13 @@ func (s *IdentityStore) Session(ctx context.Context, id uuid.UUID) (*identity.Se
 func (t identityTx) InsertSession(ctx context.Context, user uuid.UUID, s identity.Session) error {
 	_, err := t.q.Exec(ctx, `-- INSERT session
 		insert into session (id, user_id, created_at, expires_at) values (@id, @user, @created, @expires)`,
-		pgx.NamedArgs{"id": s.ID, "user": user, "created": s.CreatedAt, "expires": s.ExpiresAt})
+		pg.Args{"id": s.ID, "user": user, "created": s.CreatedAt, "expires": s.ExpiresAt})
 	return err
 }
 
 // ExtendSession implements identity.Tx.
 func (t identityTx) ExtendSession(ctx context.Context, id uuid.UUID, until time.Time) error {
-	_, err := t.q.Exec(ctx, "-- UPDATE session\nupdate session set expires_at = @until where id = @id", pgx.NamedArgs{"id": id, "until": until})
+	_, err := t.q.Exec(ctx, "-- UPDATE session\nupdate session set expires_at = @until where id = @id", pg.Args{"id": id, "until": until})
 	return err
 }
 
@@ -61,7 +61,7 @@ func (t identityTx) ExtendSession(ctx context.Context, id uuid.UUID, until time.
 func (t identityTx) RevokeSession(ctx context.Context, id uuid.UUID, why identity.Reason, at time.Time) (bool, error) {
 	tag, err := t.q.Exec(ctx, `-- UPDATE session
 		update session set revoked_at = @at, revoked_reason = @why where id = @id and revoked_at is null`,
-		pgx.NamedArgs{"id": id, "why": why, "at": at})
+		pg.Args{"id": id, "why": why, "at": at})
 	return tag.RowsAffected() > 0, err
 }
 
@@ -70,6 +70,6 @@ func (t identityTx) RevokeSessions(ctx context.Context, user, except uuid.UUID, 
 	tag, err := t.q.Exec(ctx, `-- UPDATE session
 		update session set revoked_at = @at, revoked_reason = @why
 		where user_id = @user and id <> @except and revoked_at is null and expires_at > @at`,
-		pgx.NamedArgs{"user": user, "except": except, "why": why, "at": at})
+		pg.Args{"user": user, "except": except, "why": why, "at": at})
 	return int(tag.RowsAffected()), err
 }

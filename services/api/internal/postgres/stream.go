@@ -25,7 +25,7 @@ func (t driftTx) AppendEvents(ctx context.Context, account uuid.UUID, events []e
 				with ordinality as e (id, type, topics, body, traceparent, number)
 		)
 		select position from head`,
-		pgx.NamedArgs{
+		pg.Args{
 			"account": account, "count": len(events),
 			"id":          column(events, func(e event.Event) uuid.UUID { return e.ID }),
 			"type":        column(events, func(e event.Event) string { return string(e.Type) }),
@@ -44,7 +44,7 @@ func (s *DriftStore) Events(ctx context.Context, account uuid.UUID, after int64,
 	rows, err := s.db.Query(ctx, `-- SELECT event
 		select account_id, position, id, type, topics, body, traceparent, created_at from event
 		where account_id = @account and position > @after order by position limit @limit`,
-		pgx.NamedArgs{"account": account, "after": after, "limit": limit})
+		pg.Args{"account": account, "after": after, "limit": limit})
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (s *DriftStore) Events(ctx context.Context, account uuid.UUID, after int64,
 func (s *DriftStore) EventWindow(ctx context.Context, account uuid.UUID) (event.Window, error) {
 	w, err := one[event.Window](ctx, s.db, "there is no such account", `-- SELECT account_stream
 		select epoch, position as head, trimmed_to from account_stream, stream_epoch where account_id = @account`,
-		pgx.NamedArgs{"account": account})
+		pg.Args{"account": account})
 	if err != nil {
 		return event.Window{}, err
 	}
@@ -75,6 +75,6 @@ func NewNotifier(db *pg.DB) Notifier { return Notifier{db} }
 func (n Notifier) Notify(ctx context.Context, hints []event.Hint) error {
 	_, err := n.db.Exec(ctx, `-- NOTIFY
 		select pg_notify(@channel, hint) from unnest(@hints::text[]) as hint`,
-		pgx.NamedArgs{"channel": event.NotifyChannel, "hints": column(hints, event.Hint.String)})
+		pg.Args{"channel": event.NotifyChannel, "hints": column(hints, event.Hint.String)})
 	return err
 }

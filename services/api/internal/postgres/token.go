@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
+	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
 
@@ -14,7 +14,7 @@ import (
 func (t identityTx) InsertRefreshToken(ctx context.Context, hash []byte, session uuid.UUID, at, until time.Time) error {
 	_, err := t.q.Exec(ctx, `-- INSERT refresh_token
 		insert into refresh_token (hash, session_id, created_at, expires_at) values (@hash, @session, @at, @until)`,
-		pgx.NamedArgs{"hash": hash, "session": session, "at": at, "until": until})
+		pg.Args{"hash": hash, "session": session, "at": at, "until": until})
 	return err
 }
 
@@ -29,7 +29,7 @@ func (t identityTx) LockRefreshToken(ctx context.Context, hash []byte) (*identit
 		select r.expires_at as token_expires_at, r.spent_at is not null as spent, `+sessionColumns+`
 		from refresh_token r join session s on s.id = r.session_id
 			join app_user u on u.id = s.user_id join account a on a.id = u.account_id
-		where r.hash = @hash for update of r, s`, pgx.NamedArgs{"hash": hash})
+		where r.hash = @hash for update of r, s`, pg.Args{"hash": hash})
 	if err != nil {
 		return nil, err
 	}
@@ -39,14 +39,14 @@ func (t identityTx) LockRefreshToken(ctx context.Context, hash []byte) (*identit
 // SpendRefreshToken implements identity.Tx.
 func (t identityTx) SpendRefreshToken(ctx context.Context, hash []byte, at time.Time) error {
 	return change(ctx, t.q, noRefreshToken, `-- UPDATE refresh_token
-		update refresh_token set spent_at = @at where hash = @hash and spent_at is null`, pgx.NamedArgs{"hash": hash, "at": at})
+		update refresh_token set spent_at = @at where hash = @hash and spent_at is null`, pg.Args{"hash": hash, "at": at})
 }
 
 // InsertSetupToken implements identity.Tx.
 func (t identityTx) InsertSetupToken(ctx context.Context, hash []byte, user uuid.UUID, until time.Time) error {
 	_, err := t.q.Exec(ctx, `-- INSERT setup_token
 		insert into setup_token (hash, user_id, expires_at) values (@hash, @user, @until)`,
-		pgx.NamedArgs{"hash": hash, "user": user, "until": until})
+		pg.Args{"hash": hash, "user": user, "until": until})
 	return err
 }
 
@@ -59,7 +59,7 @@ func (s *IdentityStore) SetupToken(ctx context.Context, hash []byte) (*identity.
 	}
 	row, err := one[tokenRow](ctx, s.db, noSetupToken, `-- SELECT setup_token
 		select t.expires_at as token_expires_at, t.used_at is not null as used, `+userColumns+`
-		from setup_token t join app_user u on u.id = t.user_id where t.hash = @hash`, pgx.NamedArgs{"hash": hash})
+		from setup_token t join app_user u on u.id = t.user_id where t.hash = @hash`, pg.Args{"hash": hash})
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (s *IdentityStore) SetupToken(ctx context.Context, hash []byte) (*identity.
 
 // UseSetupToken implements identity.Tx.
 func (t identityTx) UseSetupToken(ctx context.Context, hash []byte, at time.Time) error {
-	args := pgx.NamedArgs{"hash": hash, "at": at}
+	args := pg.Args{"hash": hash, "at": at}
 	if err := change(ctx, t.q, noSetupToken, `-- UPDATE setup_token
 		update setup_token set used_at = @at where hash = @hash and used_at is null and expires_at > @at`, args); err != nil {
 		return err

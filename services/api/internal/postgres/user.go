@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/pkg/pg"
@@ -19,12 +18,12 @@ const userColumns = "u.id, u.account_id, u.email, u.name, u.role, u.is_active, u
 func (s *IdentityStore) Credentials(ctx context.Context, email string) (*identity.Credentials, error) {
 	return one[identity.Credentials](ctx, s.db, noUser, `-- SELECT app_user
 		select `+userColumns+`, u.password_hash from app_user u where lower(u.email) = lower(@email)`,
-		pgx.NamedArgs{"email": email})
+		pg.Args{"email": email})
 }
 
 // Users implements identity.Store.
 func (s *IdentityStore) Users(ctx context.Context, account uuid.UUID, limit, offset int) ([]identity.User, int, error) {
-	args := pgx.NamedArgs{"account": account, "limit": limit, "offset": offset}
+	args := pg.Args{"account": account, "limit": limit, "offset": offset}
 	total, err := scalar[int](ctx, s.db, "-- SELECT app_user\nselect count(*) from app_user where account_id = @account", args)
 	if err != nil {
 		return nil, 0, err
@@ -39,7 +38,7 @@ func (t identityTx) InsertUser(ctx context.Context, u identity.User) error {
 	_, err := t.q.Exec(ctx, `-- INSERT app_user
 		insert into app_user (id, account_id, email, name, role, is_active, created_at, updated_at)
 		values (@id, @account, @email, @name, @role, @active, @created, @created)`,
-		pgx.NamedArgs{
+		pg.Args{
 			"id": u.ID, "account": u.AccountID, "email": u.Email, "name": u.Name, "role": u.Role, "active": u.IsActive, "created": u.CreatedAt,
 		})
 	return emailTaken(err)
@@ -50,14 +49,14 @@ func (t identityTx) LockUsers(ctx context.Context, account, id uuid.UUID) ([]ide
 	return collect[identity.User](ctx, t.q, `-- SELECT app_user
 		select `+userColumns+` from app_user u
 		where u.account_id = @account and (u.id = @id or (u.role = 'admin' and u.is_active)) order by u.id for update`,
-		pgx.NamedArgs{"account": account, "id": id})
+		pg.Args{"account": account, "id": id})
 }
 
 // SaveUser implements identity.Tx.
 func (t identityTx) SaveUser(ctx context.Context, u identity.User, at time.Time) error {
 	_, err := t.q.Exec(ctx, `-- UPDATE app_user
 		update app_user set email = @email, name = @name, role = @role, is_active = @active, updated_at = @at where id = @id`,
-		pgx.NamedArgs{"id": u.ID, "email": u.Email, "name": u.Name, "role": u.Role, "active": u.IsActive, "at": at})
+		pg.Args{"id": u.ID, "email": u.Email, "name": u.Name, "role": u.Role, "active": u.IsActive, "at": at})
 	return emailTaken(err)
 }
 
@@ -66,14 +65,14 @@ func (t identityTx) SetPassword(ctx context.Context, user uuid.UUID, oldHash, ne
 	return change(ctx, t.q, noUser, `-- UPDATE app_user
 		update app_user set password_hash = @new, updated_at = @at
 		where id = @id and is_active and (@old = '' or password_hash = @old)`,
-		pgx.NamedArgs{"id": user, "old": oldHash, "new": newHash, "at": at})
+		pg.Args{"id": user, "old": oldHash, "new": newHash, "at": at})
 }
 
 // NoteSignIn implements identity.Tx.
 func (t identityTx) NoteSignIn(ctx context.Context, user uuid.UUID, hash string, at time.Time) error {
 	return change(ctx, t.q, noUser, `-- UPDATE app_user
 		update app_user set last_login_at = @at where id = @id and is_active and password_hash = @hash`,
-		pgx.NamedArgs{"id": user, "hash": hash, "at": at})
+		pg.Args{"id": user, "hash": hash, "at": at})
 }
 
 func emailTaken(err error) error {

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 )
 
@@ -22,13 +23,13 @@ func (s *DriftStore) Workspaces(ctx context.Context, account uuid.UUID, staleBef
 			where account_id = @account and status <> 'resolved' group by workspace
 		) open on open.workspace = workspace.name
 		where account_id = @account order by name`,
-		pgx.NamedArgs{"account": account, "stale_before": staleBefore})
+		pg.Args{"account": account, "stale_before": staleBefore})
 }
 
 // WorkspaceCounts implements drift.Reports.
 func (s *DriftStore) WorkspaceCounts(ctx context.Context, staleBefore time.Time) (map[drift.WorkspaceStatus]int, error) {
 	return counts[drift.WorkspaceStatus](ctx, s.db, `-- SELECT workspace count
-		select `+workspaceStatus+`, count(*) from workspace group by 1`, pgx.NamedArgs{"stale_before": staleBefore})
+		select `+workspaceStatus+`, count(*) from workspace group by 1`, pg.Args{"stale_before": staleBefore})
 }
 
 // LockWorkspace implements drift.Tx. The update that changes nothing is what locks a row that is there.
@@ -37,7 +38,7 @@ func (t driftTx) LockWorkspace(ctx context.Context, account uuid.UUID, name stri
 		insert into workspace (id, account_id, name) values (@id, @account, @name)
 		on conflict (account_id, name) do update set name = excluded.name
 		returning id, last_plan_timestamp, last_check_id, last_check_at, last_check_status`,
-		pgx.NamedArgs{"id": uuid.Must(uuid.NewV7()), "account": account, "name": name})
+		pg.Args{"id": uuid.Must(uuid.NewV7()), "account": account, "name": name})
 }
 
 // SaveWorkspace implements drift.Tx.
@@ -45,7 +46,7 @@ func (t driftTx) SaveWorkspace(ctx context.Context, w *drift.WorkspaceState) err
 	_, err := t.tx.Exec(ctx, `-- UPDATE workspace
 		update workspace set last_plan_timestamp = @timestamp, last_check_id = @check, last_check_at = @at,
 			last_check_status = @status where id = @id`,
-		pgx.NamedArgs{
+		pg.Args{
 			"id": w.ID, "timestamp": w.LastPlanTimestamp, "check": w.LastCheckID, "at": w.LastCheckAt,
 			"status": (*string)(w.LastCheckStatus),
 		})
@@ -57,7 +58,7 @@ func (t driftTx) CheckAnswer(ctx context.Context, workspace uuid.UUID, bodyHash 
 	rows, err := t.tx.Query(ctx, `-- SELECT workspace_check
 		select answer from workspace_check
 		where workspace_id = @workspace and body_hash = @hash and plan_timestamp is not null`,
-		pgx.NamedArgs{"workspace": workspace, "hash": bodyHash})
+		pg.Args{"workspace": workspace, "hash": bodyHash})
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +76,7 @@ func (t driftTx) InsertCheck(ctx context.Context, c *drift.Check) error {
 			count_resolved, format_version, terraform_version, plan_timestamp, body_hash, answer, actor, trace_id, created_at)
 		values (@id, @account, @workspace, @status, @stale, @new, @changed, @unchanged,
 			@resolved, @format, coalesce(@terraform, ''), @timestamp, @hash, @answer, @actor, coalesce(@trace, ''), @at)`,
-		pgx.NamedArgs{
+		pg.Args{
 			"id": c.ID, "account": c.AccountID, "workspace": c.WorkspaceID, "status": string(c.Status), "stale": c.Stale,
 			"new": c.Counts.New, "changed": c.Counts.Changed, "unchanged": c.Counts.Unchanged, "resolved": c.Counts.Resolved,
 			"format": c.FormatVersion, "terraform": c.TerraformVersion, "timestamp": (*time.Time)(c.PlanTimestamp),

@@ -1,0 +1,63 @@
+package pg
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Args are a statement's parameters, which are @name in its text. It is pgx.NamedArgs that reads each text once: reading
+// it took as long as encoding its parameters. A parameter that is missing is an error.
+type Args map[string]any
+
+// statement is a text with $1 for the first of its parameters, and their names in that order.
+type statement struct {
+	sql   string
+	names []string
+}
+
+// statements are by their texts, which come from the code and are few.
+var statements sync.Map
+
+// RewriteQuery implements pgx.QueryRewriter.
+func (a Args) RewriteQuery(ctx context.Context, conn *pgx.Conn, sql string, _ []any) (string, []any, error) {
+	s, err := a.statement(ctx, conn, sql)
+	if err != nil {
+		return "", nil, err
+	}
+	values := make([]any, len(s.names))
+	for i, name := range s.names {
+		value, ok := a[name]
+		if !ok {
+			return "", nil, fmt.Errorf("the statement has no value for @%s", name)
+		}
+		values[i] = value
+	}
+	return s.sql, values, nil
+}
+
+func (a Args) statement(ctx context.Context, conn *pgx.Conn, sql string) (*statement, error) {
+	if known, ok := statements.Load(sql); ok {
+		return known.(*statement), nil
+	}
+	// pgx puts the values in their order: with names for values, these are the names in order.
+	names := make(pgx.NamedArgs, len(a))
+	for name := range a {
+		names[name] = name
+	}
+	rewritten, ordered, err := names.RewriteQuery(ctx, conn, sql, nil)
+	if err != nil {
+		return nil, err
+	}
+	s := &statement{rewritten, make([]string, len(ordered))}
+	for i, name := range ordered {
+		var ok bool
+		if s.names[i], ok = name.(string); !ok {
+			return nil, fmt.Errorf("parameter %d of the statement has no value", i+1)
+		}
+	}
+	statements.Store(sql, s)
+	return s, nil
+}
