@@ -219,3 +219,22 @@ func TestService_positions_have_no_gap(t *testing.T) {
 		t.Errorf("the head is %d", head)
 	}
 }
+
+// Taking note of a drift leaves its alert to be read; deciding reads it.
+func TestService_decisions_and_alerts(t *testing.T) {
+	w := newWorld(t)
+	d := w.report("web", func(r *drift.Report) { r.Severity = plan.Critical })
+	unread := func() int {
+		n, err := w.service.CountUnreadAlerts(t.Context(), w.engineer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if _, err := w.service.Triage(t.Context(), w.engineer, d.ID, 0); err != nil || unread() != 1 {
+		t.Errorf("after the triage %d alerts are unread (%v), want 1", unread(), err)
+	}
+	if _, err := w.service.Approve(t.Context(), w.engineer, d.ID, reason, 0); err != nil || unread() != 0 {
+		t.Errorf("after the approval %d alerts are unread (%v), want none", unread(), err)
+	}
+}
