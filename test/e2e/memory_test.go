@@ -72,7 +72,9 @@ func driftingPlan(size, each int) []byte {
 func shipProgram(t *testing.T) {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "api")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", program, "github.com/driftsentry/driftsentry/services/api/cmd/api").CombinedOutput(); err != nil {
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", program, "github.com/driftsentry/driftsentry/services/api/cmd/api")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	raced := programs.api

@@ -32,8 +32,8 @@ func bigPlan(size int) []byte {
 	return b.Bytes()
 }
 
-// TestUploads: large uploads wait for nobody and hold up nobody, and one that breaks off leaves nothing behind.
-func TestUploads(t *testing.T) {
+// TestAttackUploads: large uploads wait for nobody and hold up nobody, and one that breaks off leaves nothing behind.
+func TestAttackUploads(t *testing.T) {
 	p := startPair(t, pgtest.DSN(t), append(unlimited, "REQUEST_TIMEOUT=60s")...)
 	key := p.client(p.apiKey)
 	large := bigPlan(6 << 20)
@@ -95,8 +95,8 @@ func TestUploads(t *testing.T) {
 	p.stop()
 }
 
-// TestSlowUpload: an upload that takes longer than a request may is ended, and leaves nothing behind.
-func TestSlowUpload(t *testing.T) {
+// TestAttackSlowUpload: an upload that takes longer than a request may is ended, and leaves nothing behind.
+func TestAttackSlowUpload(t *testing.T) {
 	p := startPair(t, pgtest.DSN(t), "REQUEST_TIMEOUT=1s")
 	u := p.beginUpload(t, "slow", 1<<20)
 	u.write(t, []byte(`{"format_version":`))

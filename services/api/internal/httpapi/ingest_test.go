@@ -72,7 +72,9 @@ func TestIngest(t *testing.T) {
 	api.Viewer.Post(ingestPath, plan).Want(403)
 }
 
-func TestIngest_wrong(t *testing.T) {
+// TestAttackUpload: a body that is not what it says it is gets a refusal, and leaves nothing. Mutations, each caught by
+// the case named: no maxRatio (a bomb), no RequireJSON (text/plain), no check after the plan's end (more after it).
+func TestAttackUpload(t *testing.T) {
 	api := apitest.Start(t)
 	plan := fixture(t, "clean_tf1.11.4.json")
 	spaces := bytes.Repeat([]byte(" "), 1<<20)
@@ -90,6 +92,10 @@ func TestIngest_wrong(t *testing.T) {
 		"gzip that is not said": {zipped(t, plan), "", 400},
 		"another encoding":      {plan, "br", 415},
 		"a bomb":                {zipped(t, bomb...), "gzip", 413},
+		"a bomb in a bomb":      {zipped(t, zipped(t, bomb...)), "gzip", 400},
+		"gzip twice":            {zipped(t, zipped(t, plan)), "gzip, gzip", 415},
+		"gzip and rubbish":      {append(zipped(t, plan), "rubbish"...), "gzip", 400},
+		"a bomb at the end":     {append(zipped(t, plan), zipped(t, bomb...)...), "gzip", 413},
 		"nothing":               {[]byte{}, "", 400},
 		"cut off":               {plan[:len(plan)/2], "", 400},
 		"more after it":         {append(bytes.Clone(plan), plan...), "", 400},
@@ -100,7 +106,9 @@ func TestIngest_wrong(t *testing.T) {
 			}
 		})
 	}
-	api.Key.Wrong().Post(ingestPath, plan, "Content-Type", "text/plain").Want(415)
+	for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonx", "a/b/c", ","} {
+		api.Key.Wrong().Post(ingestPath, plan, "Content-Type", kind).Want(415)
+	}
 
 	var workspaces []any
 	api.Viewer.Get("/api/v1/workspaces").Want(200).Decode(&workspaces)

@@ -33,13 +33,15 @@ func (c cover) member(name []byte) cover {
 	return below
 }
 
-// elements gives what covers each element of a list. Where the two sides have lists of different lengths an index means
-// different things to them: every element is then covered by the masks of all.
+// elements gives what covers each element of a list. Where the two sides have lists of different lengths, or a mask has
+// another length than they, an index means different things to them: every element is then covered by the masks of all.
 func (c cover) elements(a, b *node) func(i int) cover {
 	if len(c) == 0 {
 		return func(int) cover { return nil }
 	}
-	if a.is('[') && b.is('[') && len(a.kids) != len(b.kids) {
+	n := max(a.len(), b.len())
+	another := func(m *node) bool { return m.is('[') && !m.every && len(m.kids) != n }
+	if a.is('[') && b.is('[') && len(a.kids) != len(b.kids) || slices.ContainsFunc(c, another) {
 		merged := c.flatten().merge()
 		return func(int) cover { return merged }
 	}

@@ -13,7 +13,7 @@
 //
 // The plan itself is never held whole: what pass 1 only looks through (prior state, planned values, configuration) goes
 // by in a buffer of the size of one resource, and what is kept of the rest is compressed and counted. The JSON is read with jsontext, the tokenizer of encoding/json/v2, which
-// refuses invalid UTF-8, lone surrogates and duplicate names. A second "before_sensitive" that takes the mask off is
+// refuses invalid UTF-8 and lone surrogates; duplicate names are refused wherever a name is read. A second "before_sensitive" that takes the mask off is
 // therefore an error, never a choice.
 //
 // The package is pure: no database, no network, no telemetry, and no error text that repeats a value of the plan.

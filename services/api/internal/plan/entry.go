@@ -119,7 +119,7 @@ func readMasks(change *node, path string) (cover, error) {
 
 // valueError says what is wrong with a value without saying where in it, since the names in there are the author's.
 func valueError(path string, err error) error {
-	for _, known := range [...]error{errDeep, errNUL, errNumber, errValues} {
+	for _, known := range [...]error{errDeep, errDuplicate, errNUL, errNumber, errValues} {
 		if errors.Is(err, known) {
 			return invalid(path, "%s", known.Error())
 		}

@@ -48,7 +48,7 @@ func syntaxError(path string, offset int64, err error) error {
 		offset = s.ByteOffset
 	}
 	switch {
-	case errors.Is(err, jsontext.ErrDuplicateName):
+	case errors.Is(err, jsontext.ErrDuplicateName): // in a reported state
 		return invalid(path, "has a duplicate name at byte %d", offset)
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return invalid(path, "is not complete JSON: it ends at byte %d", offset)

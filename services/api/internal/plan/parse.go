@@ -12,8 +12,8 @@ import (
 
 // tree parses one value at a time. Its arena is used again by the next parse, which ends the life of the nodes before.
 //
-// It trusts its input: a decoder that checks everything has cut the value out of the plan before. Parsing without
-// checking again is what lets pass 1 look into every resource.
+// It trusts its input but for duplicate names: a decoder that checks the rest has cut the value out of the plan before.
+// Parsing without checking again is what lets pass 1 look into every resource.
 type tree struct {
 	maxDepth int
 	raw      []byte
@@ -24,10 +24,11 @@ type tree struct {
 }
 
 var (
-	errDeep   = errors.New("is nested too deeply")
-	errNUL    = errors.New("has a NUL character in a string, which cannot be stored")
-	errNumber = errors.New("has a number that is too long or too large")
-	errValues = fmt.Errorf("has more than %d values", maxValues)
+	errDeep      = errors.New("is nested too deeply")
+	errDuplicate = errors.New("has a duplicate name in an object")
+	errNUL       = errors.New("has a NUL character in a string, which cannot be stored")
+	errNumber    = errors.New("has a number that is too long or too large")
+	errValues    = fmt.Errorf("has more than %d values", maxValues)
 )
 
 // parse makes nodes of raw, which must be one valid JSON value.
@@ -103,7 +104,7 @@ func (t *tree) container(n *node, depth int) error {
 			return err
 		}
 		kid.name = name
-		if last := len(t.stack) - 1; last >= mark && bytes.Compare(t.stack[last].name, name) > 0 {
+		if last := len(t.stack) - 1; n.kind == '{' && last >= mark && bytes.Compare(t.stack[last].name, name) >= 0 {
 			sorted = false
 		}
 		if t.stack = append(t.stack, kid); len(t.stack)+len(t.arena) > maxValues {
@@ -116,8 +117,14 @@ func (t *tree) container(n *node, depth int) error {
 	t.arena = append(t.arena, t.stack[mark:]...)
 	t.stack = t.stack[:mark]
 	n.kids = t.arena[from:len(t.arena):len(t.arena)]
-	if !sorted { // Terraform writes attributes sorted
-		slices.SortFunc(n.kids, func(a, b node) int { return bytes.Compare(a.name, b.name) })
+	if sorted { // as Terraform writes attributes
+		return nil
+	}
+	slices.SortFunc(n.kids, func(a, b node) int { return bytes.Compare(a.name, b.name) })
+	for i := 1; i < len(n.kids); i++ {
+		if bytes.Equal(n.kids[i-1].name, n.kids[i].name) {
+			return errDuplicate
+		}
 	}
 	return nil
 }

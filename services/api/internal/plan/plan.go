@@ -141,7 +141,7 @@ const (
 const (
 	maxPending   = 16 << 20 // bytes of one resource, or of one text elsewhere
 	maxValues    = 1 << 17  // values of one resource: a node takes some forty times the bytes of the smallest value
-	maxResources = 200_000  // in all the lists of the plan
+	maxResources = 150_000  // in all the lists of the plan
 	maxChanges   = 25_000
 	maxSecrets   = 24 << 20 // bytes of masked strings
 )

@@ -26,7 +26,9 @@ func Read(r io.Reader, opt Options) (*Plan, error) {
 	if err := checkStart(buf); err != nil {
 		return nil, src.explain(err)
 	}
-	s := newScan(jsontext.NewDecoder(buf), opt)
+	// The decoder would remember every name of an object, a hundred bytes for each. What is read is checked here, in
+	// object and in tree; what is skipped says nothing.
+	s := newScan(jsontext.NewDecoder(buf, jsontext.AllowDuplicateNames(true)), opt)
 	src.taken = s.dec.InputOffset
 	if err := s.plan(); err != nil {
 		return nil, src.explain(err)

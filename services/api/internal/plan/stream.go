@@ -24,12 +24,21 @@ func (s *scan) skip(path string) error {
 
 // object calls member for each name of an object; member has to read the value. Null is an object without members.
 func (s *scan) object(path string, member func(name string) error) error {
+	known := map[string]bool{}
 	return s.container(path, '{', func(int) error {
-		name, err := s.dec.ReadToken()
+		token, err := s.dec.ReadToken()
 		if err != nil {
 			return syntaxError(path, s.dec.InputOffset(), err)
 		}
-		return member(name.String())
+		name := token.String()
+		switch {
+		case known[name]:
+			return invalid(path, "has a duplicate name at byte %d", s.dec.InputOffset())
+		case len(known) == maxValues:
+			return tooLarge("has an object with more than %d names", maxValues)
+		}
+		known[name] = true
+		return member(name)
 	})
 }
 
