@@ -49,7 +49,7 @@ func FuzzQuery(f *testing.F) {
 			workspace != "" && drift.CheckWorkspaceName(workspace) != "" || order != drift.Ascending && order != drift.Descending {
 			t.Fatalf("%q: %q %q %q", raw, search, workspace, order)
 		}
-		if got := url.Values(q.values).Get("id"); id != nil && !strings.EqualFold(id.String(), got) {
+		if got := q.values.Get("id"); id != nil && !strings.EqualFold(id.String(), got) {
 			t.Fatalf("%q: the id is %s", raw, id)
 		}
 		if strings.Trim(pattern, "abcdefghijklmnopqrstuvwxyz") != "" {
