@@ -4,6 +4,7 @@
 package token
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -44,6 +45,7 @@ type Access struct {
 	secret, previous []byte
 	ttl              time.Duration
 	parser           *jwt.Parser
+	verified         memory
 	now              func() time.Time
 }
 
@@ -85,20 +87,31 @@ func (a *Access) Verify(tokenString string) (Claims, error) {
 	if len(tokenString) > maxTokenLength {
 		return Claims{}, ErrInvalid
 	}
+	hash := sha256.Sum256([]byte(tokenString))
+	if known, ok := a.verified.get(hash); ok {
+		if !a.now().Before(known.ExpiresAt) {
+			return known, ErrExpired
+		}
+		return known, nil
+	}
 	claims, err := a.verify(tokenString, a.secret)
 	if errors.Is(err, jwt.ErrTokenSignatureInvalid) && len(a.previous) > 0 {
 		claims, err = a.verify(tokenString, a.previous)
 	}
 	user, parseErr := uuid.Parse(claims.Subject)
-	known := parseErr == nil && claims.ExpiresAt != nil
+	complete := parseErr == nil && claims.ExpiresAt != nil
 	switch {
-	case err == nil && known:
-	case onlyExpired(err) && known:
+	case err == nil && complete:
+	case onlyExpired(err) && complete:
 		err = ErrExpired
 	default:
 		return Claims{}, ErrInvalid
 	}
-	return Claims{UserID: user, AccountID: claims.Account, SessionID: claims.Session, ExpiresAt: claims.ExpiresAt.Time}, err
+	known := Claims{UserID: user, AccountID: claims.Account, SessionID: claims.Session, ExpiresAt: claims.ExpiresAt.Time}
+	if err == nil {
+		a.verified.put(hash, known)
+	}
+	return known, err
 }
 
 // A JWT of ours is about 400 bytes; there is no reason to parse a header of 1 MiB.
