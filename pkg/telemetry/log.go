@@ -103,7 +103,7 @@ func newLogger(cfg Config, r *redactor, outputs slog.Handler, provider *sdklog.L
 	if crumbs {
 		handlers = append(handlers, crumbHandler{})
 	}
-	handler := redactHandler{slog.NewMultiHandler(handlers...), r}
+	handler := redactHandler{fanOut(handlers), r}
 	return slog.New(levelHandler{contextHandler{Handler: handler, attrs: requestAttrs}, cfg.Log.Level})
 }
 
@@ -113,7 +113,15 @@ func written(outputs []output) slog.Handler {
 	for i, o := range outputs {
 		handlers[i] = o.handler
 	}
-	return contextHandler{Handler: slog.NewMultiHandler(handlers...), attrs: traceAttrs}
+	return contextHandler{Handler: fanOut(handlers), attrs: traceAttrs}
+}
+
+// fanOut hands a line to several handlers, or to the one there is without a copy.
+func fanOut(handlers []slog.Handler) slog.Handler {
+	if len(handlers) == 1 {
+		return handlers[0]
+	}
+	return slog.NewMultiHandler(handlers...)
 }
 
 // traceAttrs are for written lines only; OTLP has fields of its own for them.

@@ -59,10 +59,20 @@ func newRedactor(keys, patterns []string) (*redactor, error) {
 		if err != nil {
 			return nil, fmt.Errorf("redaction pattern: %w", err)
 		}
-		hint, _ := re.LiteralPrefix()
-		r.shapes = append(r.shapes, shape{hint: hint, pattern: re, mask: redacted})
+		r.shapes = append(r.shapes, shape{hint: hintOf(p), pattern: re, mask: redacted})
 	}
 	return r, nil
+}
+
+// hintOf is what every text has that the pattern matches, "" when there is no such thing to be seen. A word boundary before
+// it takes no characters, so it is looked past.
+func hintOf(pattern string) string {
+	re, err := regexp.Compile(strings.TrimPrefix(pattern, `\b`))
+	if err != nil {
+		return ""
+	}
+	hint, _ := re.LiteralPrefix()
+	return hint
 }
 
 // key reports whether values under this key are masked.
