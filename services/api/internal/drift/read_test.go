@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
@@ -99,65 +97,6 @@ func TestService_List(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestService_Create(t *testing.T) {
-	w := newWorld(t)
-	d := w.report("db", func(r *drift.Report) {
-		r.ExpectedState, r.ActualState = json.RawMessage(`{"password":"hunter2-hunter2","n":1}`), json.RawMessage(`null`)
-		r.CostImpactMonthly = 12.345
-	})
-	if d.Origin != plan.OriginManual || d.DetectedBy != "manual" || d.CostImpactMonthly != 12.35 || d.Workspace != "default" || string(d.ActualState) != "null" {
-		t.Errorf("%+v", d)
-	}
-	if state := string(d.ExpectedState); state != `{"n":1,"password":"[redacted]"}` {
-		t.Errorf("expected state %s", state)
-	}
-	stored, err := w.service.Get(t.Context(), w.engineer, d.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var a, b any
-	_ = json.Unmarshal(d.AppendJSON(nil), &a)
-	_ = json.Unmarshal(stored.Drift.AppendJSON(nil), &b)
-	if fmt.Sprint(a) != fmt.Sprint(b) {
-		t.Errorf("stored is %v, want what was answered: %v", b, a)
-	}
-
-	try := func(change func(*drift.Report)) error {
-		r := drift.Report{
-			ResourceID: "web", ResourceType: "t", Region: "r", Workspace: drift.DefaultWorkspace,
-			ExpectedState: json.RawMessage(`{"a":1}`), ActualState: json.RawMessage(`{"a":2}`),
-		}
-		change(&r)
-		_, err := w.service.Create(t.Context(), w.engineer, r)
-		return err
-	}
-	t.Run("open already is a conflict", func(t *testing.T) {
-		wantKind(t, try(func(r *drift.Report) { r.ResourceID = "db" }), fault.Conflict)
-		if err := try(func(r *drift.Report) { r.ResourceID, r.Workspace = "db", "other" }); err != nil {
-			t.Errorf("in another workspace it is another resource: %v", err)
-		}
-	})
-	for name, change := range map[string]func(*drift.Report){
-		"resourceId":        func(r *drift.Report) { r.ResourceID = "" },
-		"region":            func(r *drift.Report) { r.Region = string(make([]byte, 65)) },
-		"workspace":         func(r *drift.Report) { r.Workspace = "a b" },
-		"severity":          func(r *drift.Report) { r.Severity = "bad" },
-		"expectedState":     func(r *drift.Report) { r.ExpectedState = nil },
-		"actualState":       func(r *drift.Report) { r.ActualState = json.RawMessage(`[1]`) },
-		"costImpactMonthly": func(r *drift.Report) { r.CostImpactMonthly = 1e12 },
-	} {
-		t.Run("the error names "+name, func(t *testing.T) {
-			err := try(change)
-			if !fault.Is(err, fault.Invalid) || fault.From(err).Fields[0].Field != name {
-				t.Errorf("%v", err)
-			}
-		})
-	}
-	t.Run("no drift is an error", func(t *testing.T) {
-		wantKind(t, try(func(r *drift.Report) { r.ActualState = json.RawMessage(`{"a":1,"b":null}`) }), fault.Invalid)
-	})
 }
 
 func TestService_Workspaces(t *testing.T) {
@@ -362,58 +301,4 @@ func TestService_ListAudit(t *testing.T) {
 	if rows, n, err := w.service.ListAudit(t.Context(), w.stranger, drift.AuditFilter{}, drift.Page{Number: 1, Size: 10}); err != nil || n != 0 || len(rows) != 0 {
 		t.Errorf("a stranger sees %v, %v", rows, err)
 	}
-}
-
-func TestHints(t *testing.T) {
-	w := newWorld(t)
-	conn, err := w.db.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Release()
-	if _, err := conn.Exec(t.Context(), "listen "+event.NotifyChannel); err != nil {
-		t.Fatal(err)
-	}
-	for i := range 3 {
-		w.report(fmt.Sprint(i)) // Nobody sends yet: these become one hint.
-	}
-	ctx, stop := cancellable(t)
-	done := make(chan error, 1)
-	go func() { done <- w.hints.Run(ctx) }()
-	wait := func(want event.Hint) {
-		t.Helper()
-		n, err := conn.Conn().WaitForNotification(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, err := event.ParseHint(n.Payload); err != nil || got != want {
-			t.Errorf("hint %q, want %v", n.Payload, want)
-		}
-	}
-	wait(event.Hint{AccountID: w.engineer.AccountID, Position: 3})
-	w.report("live")
-	wait(event.Hint{AccountID: w.engineer.AccountID, Position: 4})
-	stop()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	if n, _ := w.metric(`driftsentry_hints_total{outcome="coalesced"}`); n != 2 {
-		t.Errorf("%v hints were coalesced", n)
-	}
-
-	t.Run("what waits at the end is sent", func(t *testing.T) {
-		w.report("last")
-		if err := w.hints.Run(ctx); err != nil {
-			t.Error(err)
-		}
-		wait(event.Hint{AccountID: w.engineer.AccountID, Position: 5})
-	})
-	t.Run("too many wait", func(t *testing.T) {
-		for range 10_001 {
-			w.hints.Announce(event.Hint{AccountID: uuid.New(), Position: 1})
-		}
-		if n, _ := w.metric(`driftsentry_hints_total{outcome="dropped"}`); n != 1 {
-			t.Errorf("%v hints were dropped", n)
-		}
-	})
 }
