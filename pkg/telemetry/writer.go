@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -10,6 +11,8 @@ import (
 
 // maxPending is how many bytes of log lines wait for a slow reader.
 const maxPending = 1 << 20
+
+var newline = []byte{'\n'}
 
 // asyncWriter hands lines to a goroutine that writes them out, so that a pipe
 // nobody reads holds up nobody. Lines beyond maxPending are dropped and counted.
@@ -85,8 +88,10 @@ func (w *asyncWriter) run() {
 			w.pending, w.spare = w.spare[:0], nil
 			w.mu.Unlock()
 
-			// An output that fails has no better place to complain to.
-			_, _ = w.out.Write(batch)
+			// An output that fails has no better place to complain to: what it did not take, is counted.
+			if n, err := w.out.Write(batch); err != nil {
+				w.dropped.Add(int64(bytes.Count(batch[max(0, min(n, len(batch))):], newline)))
+			}
 
 			w.mu.Lock()
 			w.spare = batch[:0]
