@@ -157,7 +157,7 @@ func (db *DB) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
 		if ctx.Err() == nil && acquireCtx.Err() != nil {
 			return nil, fault.Wrap(fault.Unavailable, err, "the database is busy")
 		}
-		return nil, Translate(err)
+		return nil, translateIn(ctx, err)
 	}
 	return conn, nil
 }
@@ -171,7 +171,7 @@ func (db *DB) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, err
 	rows, err := conn.Query(ctx, sql, args...)
 	if err != nil {
 		conn.Release()
-		return nil, Translate(err)
+		return nil, translateIn(ctx, err)
 	}
 	return &pooledRows{Rows: rows, conn: conn}, nil
 }
@@ -184,7 +184,7 @@ func (db *DB) Exec(ctx context.Context, sql string, args ...any) (pgconn.Command
 	}
 	defer conn.Release()
 	tag, err := conn.Exec(ctx, sql, args...)
-	return tag, Translate(err)
+	return tag, translateIn(ctx, err)
 }
 
 // pooledRows gives its connection back when the rows end.

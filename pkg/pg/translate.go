@@ -47,6 +47,15 @@ func Translate(err error) error {
 	return telemetry.WithStack(err)
 }
 
+// translateIn is Translate for what was done within ctx. After a network failure the driver may tell of a context that ended
+// which is not the caller's: then the caller did not go away, and the database did.
+func translateIn(ctx context.Context, err error) error {
+	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
+		return fault.Wrap(fault.Unavailable, err, "the database is not available")
+	}
+	return Translate(err)
+}
+
 func translateState(pgErr *pgconn.PgError, err error) error {
 	switch pgErr.Code {
 	case queryCanceled:

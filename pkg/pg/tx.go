@@ -32,7 +32,7 @@ func (db *DB) retryTx(ctx context.Context, fn func(ctx context.Context, tx pgx.T
 	for attempt := 1; ; attempt++ {
 		err := db.runTx(ctx, fn)
 		if err == nil || attempt == maxAttempts || !retryable(err) {
-			return Translate(err)
+			return translateIn(ctx, err)
 		}
 		pause := time.NewTimer(rand.N(time.Duration(attempt) * 10 * time.Millisecond)) //nolint:gosec // Jitter.
 		select {
