@@ -164,6 +164,9 @@ const NotifyChannel = "driftsentry_stream"
 type Hint struct {
 	AccountID uuid.UUID
 	Position  int64
+	// Traceparent is that of the newest events. It is no part of the hint's text: it goes beside it, where the way to the
+	// readers has a place for it.
+	Traceparent string
 }
 
 func (h Hint) String() string { return h.AccountID.String() + ":" + strconv.FormatInt(h.Position, 10) }
@@ -182,5 +185,5 @@ func ParseHint(s string) (Hint, error) {
 	if err != nil || n < 0 {
 		return Hint{}, fmt.Errorf("hint %q has a wrong position", s)
 	}
-	return Hint{account, n}, nil
+	return Hint{AccountID: account, Position: n}, nil
 }

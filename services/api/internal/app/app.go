@@ -15,6 +15,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/config"
 	"github.com/driftsentry/driftsentry/pkg/health"
+	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/pkg/lifecycle"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/pkg/rest"
@@ -133,7 +134,11 @@ func newIdentity(c *Config, db *pg.DB, tel *telemetry.Telemetry, hashing *argon2
 // newDrifts makes the domain, and the workers that go with it.
 func (a *App) newDrifts(c *Config, tel *telemetry.Telemetry) (*drift.Service, error) {
 	store := postgres.NewDriftStore(a.db)
-	hints, err := drift.NewHints(postgres.NewNotifier(a.db), tel)
+	notifier, err := a.newNotifier(c, tel)
+	if err != nil {
+		return nil, err
+	}
+	hints, err := drift.NewHints(notifier, tel)
 	if err != nil {
 		return nil, err
 	}
@@ -155,6 +160,19 @@ func (a *App) newDrifts(c *Config, tel *telemetry.Telemetry) (*drift.Service, er
 	a.group.Go("workspace monitor", monitor.Run)
 	a.group.Go("retention", old.Run)
 	return drifts, nil
+}
+
+// newNotifier chooses the way that hints go.
+func (a *App) newNotifier(c *Config, tel *telemetry.Telemetry) (drift.Notifier, error) {
+	if !c.NATS.Enabled() {
+		return postgres.NewNotifier(a.db), nil
+	}
+	conn, err := hint.Open(c.NATS, ServiceName, tel)
+	if err != nil {
+		return nil, err
+	}
+	a.group.OnClose("NATS", func(context.Context) error { conn.Close(); return nil })
+	return conn, nil
 }
 
 // Address is where the service listens.

@@ -29,7 +29,7 @@ type Hints struct {
 	count    metric.Int64Counter
 
 	mu      sync.Mutex
-	waiting map[uuid.UUID]int64
+	waiting map[uuid.UUID]event.Hint
 	wake    chan struct{}
 }
 
@@ -41,16 +41,16 @@ func NewHints(n Notifier, t Telemetry) (*Hints, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Hints{notifier: n, log: t.Logger(), count: count, waiting: make(map[uuid.UUID]int64), wake: make(chan struct{}, 1)}, nil
+	return &Hints{notifier: n, log: t.Logger(), count: count, waiting: make(map[uuid.UUID]event.Hint), wake: make(chan struct{}, 1)}, nil
 }
 
 // Announce leaves a hint to be sent. It never blocks.
 func (h *Hints) Announce(hint event.Hint) {
 	h.mu.Lock()
-	position, waits := h.waiting[hint.AccountID]
+	other, waits := h.waiting[hint.AccountID]
 	full := !waits && len(h.waiting) >= maxWaiting
-	if !full {
-		h.waiting[hint.AccountID] = max(position, hint.Position)
+	if !full && hint.Position >= other.Position {
+		h.waiting[hint.AccountID] = hint
 	}
 	h.mu.Unlock()
 	switch {
@@ -104,8 +104,8 @@ func (h *Hints) take() []event.Hint {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	hints := make([]event.Hint, 0, len(h.waiting))
-	for account, position := range h.waiting {
-		hints = append(hints, event.Hint{AccountID: account, Position: position})
+	for _, hint := range h.waiting {
+		hints = append(hints, hint)
 	}
 	clear(h.waiting)
 	return hints

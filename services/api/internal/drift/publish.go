@@ -27,8 +27,8 @@ type draft struct {
 const partEvents = 1000
 
 // publish appends the work's events to the account's stream. Its span is their context: the parent, in another service,
-// of the spans that deliver them.
-func (s *Service) publish(ctx context.Context, w *work) (position int64, err error) {
+// of the spans that deliver them. It returns what readers are to be told after the commit.
+func (s *Service) publish(ctx context.Context, w *work) (hint event.Hint, err error) {
 	ctx, span := s.tracer.Start(ctx, "publish", trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
 		semconv.MessagingSystemKey.String("driftsentry"),
 		semconv.MessagingOperationName("publish"),
@@ -40,19 +40,20 @@ func (s *Service) publish(ctx context.Context, w *work) (position int64, err err
 	))
 	defer span.End()
 	traceparent := telemetry.Traceparent(ctx)
+	var position int64
 	for part := range slices.Chunk(w.drafts, partEvents) {
 		events := make([]event.Event, len(part))
 		for i, d := range part {
 			if events[i], err = d.make(w, traceparent); err != nil {
-				return 0, err
+				return hint, err
 			}
 		}
 		if position, err = w.AppendEvents(ctx, w.account, events); err != nil {
-			return 0, err
+			return hint, err
 		}
 	}
 	span.SetAttributes(attribute.Int64("driftsentry.stream.position", position))
-	return position, nil
+	return event.Hint{AccountID: w.account, Position: position, Traceparent: traceparent}, nil
 }
 
 // types are the types of the work's events, each once.

@@ -39,9 +39,9 @@ const partRows = 1000
 // inTx runs a use case: fn in one transaction, with its audit rows and its events, and after the commit a hint.
 func (s *Service) inTx(ctx context.Context, p identity.Principal, name string, fn func(ctx context.Context, w *work) error) error {
 	var w *work
-	var position int64
+	var hint event.Hint
 	err := s.store.InTx(ctx, name, func(ctx context.Context, tx Tx) (err error) {
-		w, position = newWork(ctx, p, tx), 0
+		w, hint = newWork(ctx, p, tx), event.Hint{}
 		if err := fn(ctx, w); err != nil {
 			return err
 		}
@@ -51,15 +51,15 @@ func (s *Service) inTx(ctx context.Context, p identity.Principal, name string, f
 			}
 		}
 		if len(w.drafts) > 0 {
-			position, err = s.publish(ctx, w)
+			hint, err = s.publish(ctx, w)
 		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if position > 0 {
-		s.hints.Announce(event.Hint{AccountID: p.AccountID, Position: position})
+	if hint.Position > 0 {
+		s.hints.Announce(hint)
 	}
 	s.instruments.committed(ctx, w)
 	return nil

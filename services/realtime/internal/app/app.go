@@ -16,6 +16,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/config"
 	"github.com/driftsentry/driftsentry/pkg/health"
+	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/pkg/lifecycle"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/pkg/rest"
@@ -82,7 +83,11 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if app.hub, err = hub.New(o.Hub, store, ws.Encoder{}, tel); err != nil {
 		return nil, err
 	}
-	streams, err := feed.New(o.Feed, store, app.hub, tel)
+	hints, err := app.newHints(o, store)
+	if err != nil {
+		return nil, err
+	}
+	streams, err := feed.New(o.Feed, store, hints, app.hub, tel)
 	if err != nil {
 		return nil, err
 	}
@@ -112,6 +117,19 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	}
 	tel.Logger().LogAttrs(ctx, slog.LevelInfo, "configuration", config.Attrs(c)...)
 	return app, nil
+}
+
+// newHints chooses the way that hints come.
+func (a *App) newHints(o Options, store *postgres.Store) (feed.Hints, error) {
+	if !o.Config.NATS.Enabled() {
+		return store, nil
+	}
+	conn, err := hint.Open(o.Config.NATS, ServiceName, o.Telemetry)
+	if err != nil {
+		return nil, err
+	}
+	a.group.OnClose("NATS", func(context.Context) error { conn.Close(); return nil })
+	return conn, nil
 }
 
 func newSockets(o Options, store *postgres.Store, h *hub.Hub) (*ws.Server, error) {

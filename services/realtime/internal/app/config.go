@@ -3,9 +3,11 @@ package app
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/driftsentry/driftsentry/pkg/config"
+	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/pkg/lifecycle"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/pkg/service"
@@ -15,6 +17,7 @@ import (
 type Config struct {
 	Service   service.Config
 	Database  pg.Config
+	NATS      hint.Config
 	Lifecycle lifecycle.Config
 
 	Port            uint16 `env:"PORT"             envDefault:"3002"`
@@ -55,7 +58,7 @@ func LoadConfig(environ []string) (*Config, error) {
 
 // Validate implements config.Validator.
 func (c *Config) Validate() []error {
-	problems := append(c.Service.Validate(), c.Database.Validate()...)
+	problems := slices.Concat(c.Service.Validate(), c.Database.Validate(), c.NATS.Validate())
 	complain := func(variable string, err error) {
 		problems = append(problems, config.Problem{Variable: variable, Err: err})
 	}

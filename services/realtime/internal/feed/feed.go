@@ -1,8 +1,8 @@
 // Package feed keeps the streams of the connected accounts up to date.
 //
-//	NOTIFY ──hint──┐
-//	               ├──▶ the hub's queue of streams that are behind ──▶ readers: SELECT by position ──▶ publish
-//	heads, 2 s ────┘
+//	NOTIFY, NATS ──hint──┐
+//	                     ├──▶ the hub's queue of streams that are behind ──▶ readers: SELECT by position ──▶ publish
+//	heads, every 2 s ────┘
 //
 // A hint only wakes; what is read is decided by positions. A hint that is lost, late or doubled, and a listening
 // connection that breaks, cost two seconds at most: a look at the heads of all streams heals them.
@@ -31,7 +31,11 @@ type Store interface {
 	hub.Source
 	// Heads gives the windows of many accounts at once; those without a stream are absent.
 	Heads(ctx context.Context, accounts []uuid.UUID) (map[uuid.UUID]event.Window, error)
-	// Listen passes notifications on until its connection breaks, and calls ready when it listens.
+}
+
+// Hints is the way that hints come: Postgres's NOTIFY, or NATS.
+type Hints interface {
+	// Listen passes hints on until its connection breaks, and calls ready when it listens.
 	Listen(ctx context.Context, ready func(), receive func(payload string)) error
 }
 
@@ -65,6 +69,7 @@ func (c Config) withDefaults() Config {
 type Feed struct {
 	config    Config
 	store     Store
+	hints     Hints
 	hub       *hub.Hub
 	tel       Telemetry
 	meters    meters
@@ -74,8 +79,8 @@ type Feed struct {
 }
 
 // New makes a feed; Run runs it.
-func New(config Config, store Store, h *hub.Hub, tel Telemetry) (*Feed, error) {
-	f := &Feed{config: config.withDefaults(), store: store, hub: h, tel: tel, look: make(chan struct{}, 1)}
+func New(config Config, store Store, hints Hints, h *hub.Hub, tel Telemetry) (*Feed, error) {
+	f := &Feed{config: config.withDefaults(), store: store, hints: hints, hub: h, tel: tel, look: make(chan struct{}, 1)}
 	var err error
 	if f.meters, err = newMeters(tel.Meter(), f); err != nil {
 		return nil, err

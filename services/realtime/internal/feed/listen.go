@@ -14,7 +14,7 @@ func (f *Feed) listen(ctx context.Context) {
 	pause := f.config.FirstPause
 	for ctx.Err() == nil {
 		err := f.guard(func() error {
-			return f.store.Listen(ctx, func() {
+			return f.hints.Listen(ctx, func() {
 				pause = f.config.FirstPause
 				f.listening.Store(true)
 				f.lookNow() // Hints of the meantime are lost.
