@@ -8,7 +8,7 @@ TOOLS    := .run/tools
 GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch trace test test-long test-stack test-compose check-deploy up down lint fmt vuln build bench bench-load clean compiler $(LAUNCHER)
+.PHONY: help run watch trace test test-long test-stack test-compose test-faults faults-doc check-deploy up down lint fmt vuln build bench bench-load clean compiler $(LAUNCHER)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,12 @@ test-stack: ## follow every link between the signals through a real collector, T
 
 test-compose: ## bring the production stack up in containers, go through its edge, look at what each container may do
 	@cd test && go test -tags compose -count 1 -timeout 40m -v $(ARGS) ./compose/
+
+test-faults: $(LAUNCHER) ## break what the services stand on while clients use them, and check that nothing was lost
+	@exec $(LAUNCHER) with-postgres -- go test -count 1 -timeout 20m -v ./test/faults/ $(ARGS)
+
+faults-doc: ## do the same, and write docs/faults.md from it
+	@$(MAKE) test-faults ARGS='-args -update'
 
 check-deploy: ## check the shipped configuration with the programs' own checkers, where these are there
 	@deploy/check

@@ -4,8 +4,10 @@ package child
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"runtime"
 	"syscall"
@@ -23,7 +25,10 @@ type Process struct {
 // Start runs the program. Standard output and error go to out, which is closed when the program has ended.
 func Start(name string, cmd *exec.Cmd, out io.WriteCloser) (*Process, error) {
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setpgid = true
 	dieWithParent(cmd.SysProcAttr)
 	// A grandchild that keeps the pipe open does not keep us.
 	cmd.WaitDelay = 5 * time.Second
@@ -50,6 +55,17 @@ func Start(name string, cmd *exec.Cmd, out io.WriteCloser) (*Process, error) {
 
 // Name is the program's name, as given to Start.
 func (p *Process) Name() string { return p.name }
+
+// PID is the program's process ID.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Signal sends a signal. A program that has ended is no error.
+func (p *Process) Signal(s syscall.Signal) error {
+	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("signal %s: %w", p.name, err)
+	}
+	return nil
+}
 
 // Done is closed when the program has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }

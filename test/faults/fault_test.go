@@ -1,0 +1,215 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"syscall"
+
+	"github.com/driftsentry/driftsentry/test/internal/replica"
+)
+
+// fault is something that breaks, and what is promised of it. The texts are docs/faults.md.
+type fault struct {
+	name  string
+	done  string // what the run does
+	users string // what they may see
+	never string // what must not happen
+	// alert is what tells, and what the run waits for; empty with the reason why nothing must.
+	alert, silent string
+	// harmless is a fault that no request may notice.
+	harmless bool
+	// delivers says that while it lasts every write is done and its event comes through.
+	delivers bool
+	// part is what breaks. TestRandom breaks different parts together, and leaves out what has none.
+	part   string
+	inject func(context.Context, *run) (heal func(context.Context) error, err error)
+}
+
+const (
+	lossless   = "a loss, a double, a half-written change"
+	unnoticed  = "nothing"
+	sees503    = "503 with Retry-After, until it is back; sockets stay open and catch up"
+	otherServe = "requests to that replica fail or time out, the others' do not; its sockets go to another replica with their cursor"
+)
+
+var faults = []fault{
+	{
+		name: "Postgres restarts", done: "stopped, started again", users: sees503, never: lossless + ", a 500, a service that has to be restarted",
+		alert: "ServiceNotReady",
+		part:  "postgres",
+		inject: func(ctx context.Context, r *run) (func(context.Context) error, error) {
+			return r.cluster.Restart, r.cluster.Stop(ctx)
+		},
+	},
+	{
+		name: "Postgres crashes", done: "ended with SIGQUIT, recovers from its log", users: sees503, never: lossless + ", a 500",
+		alert: "ServiceNotReady",
+		part:  "postgres",
+		inject: func(ctx context.Context, r *run) (func(context.Context) error, error) {
+			return r.cluster.Restart, r.cluster.StopImmediate(ctx)
+		},
+	},
+	{
+		name: "Postgres is read-only, as in a failover", done: "default_transaction_read_only on", users: "reads go on; writes get 503", never: lossless + ", a 500",
+		alert: "ApiAvailabilityBurn",
+		part:  "postgres",
+		inject: func(ctx context.Context, r *run) (func(context.Context) error, error) {
+			return func(ctx context.Context) error { return r.readOnly(ctx, "reset") }, r.readOnly(ctx, "set")
+		},
+	},
+	{
+		name: "Postgres is slow", done: "250 ms more for each of its answers", users: "slow answers, 503 or 504 where the time is up", never: lossless + ", a request beyond REQUEST_TIMEOUT",
+		alert: "ApiLatencyBurn",
+		part:  "postgres",
+		inject: func(_ context.Context, r *run) (func(context.Context) error, error) {
+			return spoil(r.postgres, `{"name":"slow","type":"latency","stream":"downstream","attributes":{"latency":250,"jitter":50}}`)
+		},
+	},
+	{
+		name: "Postgres hangs", done: "connections stay open, nothing comes through", users: "503 or 504 within the timeouts; sockets stay open and catch up", never: lossless + ", a request that never ends",
+		alert: "ServiceNotReady",
+		part:  "postgres",
+		inject: func(_ context.Context, r *run) (func(context.Context) error, error) {
+			return spoil(r.postgres, `{"name":"hang","type":"timeout","stream":"downstream","attributes":{"timeout":0}}`)
+		},
+	},
+	{
+		name: "Connections are cut in the middle of a commit", done: "commits arrive, their answers do not, then the connection ends; again and again", users: "503 for a write that may have been done", never: lossless + "; a write that is repeated with its Idempotency-Key and done twice",
+		alert: "ApiAvailabilityBurn",
+		part:  "postgres",
+		inject: func(_ context.Context, r *run) (func(context.Context) error, error) {
+			return r.repeat(func() error {
+				heal, err := spoil(r.postgres, `{"name":"deaf","type":"timeout","stream":"downstream","attributes":{"timeout":50}}`)
+				if err != nil {
+					return err
+				}
+				return heal(context.Background())
+			}), nil
+		},
+	},
+	{
+		name: "DNS fails", done: "the database's name is gone from /etc/hosts, connections are cut", users: sees503, never: lossless + ", a 500",
+		alert: "ServiceNotReady",
+		part:  "postgres",
+		inject: func(_ context.Context, r *run) (func(context.Context) error, error) {
+			if r.hosts == nil {
+				return nil, errNotHere
+			}
+			if err := r.hosts.write("nothing.test"); err != nil {
+				return nil, err
+			}
+			// The resolver knows the name for some seconds more; each new connection asks it.
+			stop := r.repeat(func() error { return blink(r.postgres) })
+			return func(ctx context.Context) error { return errors.Join(stop(ctx), r.hosts.write(hostName)) }, nil
+		},
+	},
+	{
+		name: "NATS is down", done: "connections are cut, its port refuses", users: "events up to 2 s late", never: "a missing or reordered event; a failed request", harmless: true,
+		alert: "RealtimeNotListening", part: "nats", delivers: true,
+		inject: func(_ context.Context, r *run) (func(context.Context) error, error) {
+			return cut(r.nats), nil
+		},
+	},
+	{
+		name: "NATS is slow", done: "a second more for each hint", users: "events up to 1 s late", never: "a missing or reordered event; a failed request", harmless: true,
+		silent: "what is late by less than two seconds is within the objective, and RealtimeFreshnessBurn tells when it is not", part: "nats", delivers: true,
+		inject: func(_ context.Context, r *run) (func(context.Context) error, error) {
+			return spoil(r.nats, `{"name":"slow","type":"latency","stream":"downstream","attributes":{"latency":1000}}`)
+		},
+	},
+	{
+		name: "NATS hangs", done: "connections stay open, nothing comes through", users: "events up to 2 s late", never: "a missing or reordered event; a failed request", harmless: true,
+		alert: "RealtimeNotListening", part: "nats", delivers: true,
+		inject: func(_ context.Context, r *run) (func(context.Context) error, error) {
+			return spoil(r.nats, `{"name":"hang","type":"timeout","stream":"downstream","attributes":{"timeout":0}}`)
+		},
+	},
+	{
+		name: "The collector is down", done: "its port refuses", users: unnoticed, never: "a slower or failed request", harmless: true,
+		alert: "TelemetryDropped",
+		part:  "collector",
+		inject: func(_ context.Context, r *run) (func(context.Context) error, error) {
+			return cut(r.collector), nil
+		},
+	},
+	{
+		name: "The collector hangs", done: "it takes everything and answers nothing", users: unnoticed, never: "a slower or failed request", harmless: true,
+		alert: "TelemetryDropped",
+		part:  "collector",
+		inject: func(_ context.Context, r *run) (func(context.Context) error, error) {
+			return spoil(r.collector, `{"name":"hang","type":"timeout","stream":"downstream","attributes":{"timeout":0}}`)
+		},
+	},
+	{
+		name: "Sentry hangs", done: "it takes everything and answers nothing", users: unnoticed, never: "a slower or failed request", harmless: true,
+		silent: "nothing unexpected happens that would have to be sent; the same error is in the logs",
+		part:   "sentry",
+		inject: func(_ context.Context, r *run) (func(context.Context) error, error) {
+			return spoil(r.errors, `{"name":"hang","type":"timeout","stream":"downstream","attributes":{"timeout":0}}`)
+		},
+	},
+	{
+		name: "The disk is full for logs", done: "standard output of one api is /dev/full", users: unnoticed, never: "a failed request", harmless: true,
+		alert: "TelemetryDropped",
+		inject: func(ctx context.Context, r *run) (func(context.Context) error, error) {
+			return r.fullDisk(ctx, r.api[0])
+		},
+	},
+	{
+		name: "An api is killed", done: "SIGKILL, started again", users: otherServe, never: lossless,
+		alert: "ReplicaUnreachable",
+		part:  "api",
+		inject: func(_ context.Context, r *run) (func(context.Context) error, error) {
+			return again(r.api[0]), r.api[0].Kill()
+		},
+	},
+	{
+		name: "A realtime is killed", done: "SIGKILL, started again", users: otherServe, never: "a missing or reordered event",
+		alert: "ReplicaUnreachable",
+		part:  "realtime",
+		inject: func(_ context.Context, r *run) (func(context.Context) error, error) {
+			return again(r.realtime[0]), r.realtime[0].Kill()
+		},
+	},
+	{
+		name: "An api is frozen", done: "SIGSTOP, SIGCONT", users: otherServe, never: lossless + "; a lock that is held for longer than DATABASE_IDLE_IN_TX_TIMEOUT",
+		alert:  "ReplicaUnreachable",
+		part:   "api",
+		inject: func(_ context.Context, r *run) (func(context.Context) error, error) { return freeze(r.api[0]) },
+	},
+	{
+		name: "A realtime is frozen", done: "SIGSTOP, SIGCONT", users: "its sockets hear no heartbeat, and go to another replica with their cursor", never: "a missing or reordered event",
+		alert:  "ReplicaUnreachable",
+		part:   "realtime",
+		inject: func(_ context.Context, r *run) (func(context.Context) error, error) { return freeze(r.realtime[0]) },
+	},
+	{
+		name: "A replica reaches its memory limit", done: "the kernel gives one api no more; it dies and is started again, three times", users: otherServe, never: lossless,
+		alert: "ServiceRestarts",
+		inject: func(ctx context.Context, r *run) (func(context.Context) error, error) {
+			return r.outOfMemory(ctx, r.api[0])
+		},
+	},
+	{
+		name: "Hundreds of slow consumers", done: "300 sockets on one realtime that read nothing, and 3,000 events", users: "the slow ones are closed with 4408 after 10 s and may resume; nobody else notices", never: "memory without bound; an event that is late for others", harmless: true,
+		alert:  "SlowConsumers",
+		inject: func(ctx context.Context, r *run) (func(context.Context) error, error) { return r.slowConsumers(ctx) },
+	},
+	{
+		name: "A reconnect storm", done: "a realtime with 300 sockets is killed; all come to the other at once", users: "a pause of a second or so in the events", never: "a missing or reordered event; a socket that is refused", harmless: true,
+		silent: "the sockets are back before anybody could look; ReplicaUnreachable tells of the replica, if it stays away",
+		inject: func(ctx context.Context, r *run) (func(context.Context) error, error) { return r.storm(ctx) },
+	},
+}
+
+// errNotHere says that a fault can't be made on this machine.
+var errNotHere = errors.New("not on this machine")
+
+// again starts a replica that has ended. Whoever needs it ready waits for that: another fault may be in its way.
+func again(one *replica.Replica) func(context.Context) error {
+	return func(context.Context) error { return one.Start() }
+}
+
+func freeze(one *replica.Replica) (func(context.Context) error, error) {
+	return func(context.Context) error { return one.Signal(syscall.SIGCONT) }, one.Signal(syscall.SIGSTOP)
+}
