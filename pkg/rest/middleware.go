@@ -61,7 +61,8 @@ func Deadline(timeout time.Duration) func(http.Handler) http.Handler {
 	}
 }
 
-// NewServer makes a server whose every phase is bounded. writeTimeout must exceed the longest answer's time.
+// NewServer makes a server whose every phase is bounded, but for the reading of bodies, which Deadline bounds: a request
+// may take longer than its headers. writeTimeout must exceed the longest answer's time.
 func NewServer(handler http.Handler, writeTimeout time.Duration) *http.Server {
 	return &http.Server{
 		Handler:           handler,
@@ -69,5 +70,7 @@ func NewServer(handler http.Handler, writeTimeout time.Duration) *http.Server {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       75 * time.Second,
 		MaxHeaderBytes:    64 << 10,
+		// `OPTIONS *` too is for the handler, which knows what every answer has.
+		DisableGeneralOptionsHandler: true,
 	}
 }

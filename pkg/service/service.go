@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/driftsentry/driftsentry/pkg/config"
+	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 )
 
@@ -233,5 +234,10 @@ func (c *Config) MetricsOnPublicPort() bool { return c.EnableMetrics && c.Metric
 func MetricsServer(metrics http.Handler) *http.Server {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metrics)
-	return &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}
+	server := rest.NewServer(rest.SecurityHeaders(mux), scrapeTimeout)
+	server.ReadTimeout = scrapeTimeout // Nobody has a body to send.
+	return server
 }
+
+// scrapeTimeout is more than any scraper waits.
+const scrapeTimeout = 30 * time.Second

@@ -1,0 +1,94 @@
+package rest_test
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/driftsentry/driftsentry/pkg/rest"
+)
+
+// pipes is a listener whose connections live in memory, so that synctest's clock rules them.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error { close(p.closed); return nil }
+func (*pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (p *pipes) dial() net.Conn {
+	client, server := net.Pipe()
+	p.conns <- server
+	return client
+}
+
+// TestAttackSlowClients: who sends or reads slowly loses the connection when the time of that phase is over, and holds
+// nothing for longer. Mutations: without ReadHeaderTimeout, IdleTimeout or WriteTimeout in NewServer, or SetReadDeadline in
+// Deadline, the test of that phase never ends, which synctest tells as a deadlock.
+func TestAttackSlowClients(t *testing.T) {
+	const requestTimeout = 20 * time.Second
+	answer := strings.Repeat("x", 1<<20)
+	handler := rest.Deadline(requestTimeout)(rest.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		if _, err := rest.ReadBody(w, r, rest.MaxBody); err != nil {
+			return err
+		}
+		_, err := io.WriteString(w, answer)
+		return err
+	}))
+	for name, c := range map[string]struct {
+		send string
+		read bool
+		want time.Duration
+	}{
+		"a header that never ends":      {"GET / HTTP/1.1\r\nHost: x\r\nX-A: ", true, 10 * time.Second},
+		"not one byte":                  {"", true, 10 * time.Second},
+		"a body that never comes":       {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nfive.", true, requestTimeout},
+		"an answer that nobody reads":   {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", false, requestTimeout + 10*time.Second},
+		"a connection that stays there": {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", true, 75 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				listener := &pipes{make(chan net.Conn), make(chan struct{})}
+				ended := make(chan time.Time, 1)
+				server := rest.NewServer(handler, requestTimeout+10*time.Second)
+				server.ConnState = func(_ net.Conn, state http.ConnState) {
+					if state == http.StateClosed {
+						ended <- time.Now()
+					}
+				}
+				go func() { _ = server.Serve(listener) }()
+				conn, began := listener.dial(), time.Now()
+				_, err := io.WriteString(conn, c.send)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if c.read {
+					go func() { _, _ = io.Copy(io.Discard, conn) }()
+				}
+				// net/http lingers for half a second before it closes a connection with unread data.
+				if took := (<-ended).Sub(began); took < c.want || took > c.want+time.Second {
+					t.Errorf("closed after %v, want %v", took, c.want)
+				}
+				_ = conn.Close()
+				if err := server.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
