@@ -8,7 +8,7 @@ TOOLS    := .run/tools
 GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch trace test test-long test-stack test-compose test-faults faults-doc check-deploy up down lint fmt vuln build bench bench-load clean compiler $(LAUNCHER)
+.PHONY: help run watch trace test test-long test-security verify sbom test-stack test-compose test-faults faults-doc check-deploy up down lint fmt vuln build bench bench-load clean compiler $(LAUNCHER)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: compiler $(LAUNCHER) $(TOOLS)/gotestsum ## run every test under the race d
 
 test-long: compiler $(LAUNCHER) $(TOOLS)/gotestsum ## the same with the long tests, in random order and nothing cached
 	@exec $(LAUNCHER) with-postgres -- $(GOTEST) -race -tags long -shuffle on -count 1 -timeout 60m $(ARGS) $(PACKAGES)
+
+test-security: compiler $(LAUNCHER) $(TOOLS)/gotestsum verify ## run every attack, and the checks of the supply chain
+	@exec $(LAUNCHER) with-postgres -- $(GOTEST) -race -timeout 20m -run '^Test(Attack|Security)' $(ARGS) $(PACKAGES)
 
 test-stack: ## follow every link between the signals through a real collector, Tempo, Loki and Prometheus (STACK_DIR: their folder)
 	@cd test && go test -tags stack -count 1 -timeout 20m -v $(ARGS) ./stack/
@@ -70,6 +73,15 @@ fmt: $(TOOLS)/golangci-lint ## format the Go files
 vuln: $(TOOLS)/govulncheck ## look for known vulnerabilities in what we depend on
 	@for m in $(MODULES); do echo "vuln $$m"; (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/govulncheck" ./...) || exit 1; done
 
+verify: ## see that every module we depend on is what go.sum says
+	@for m in $(MODULES); do (cd $$m && GOWORK=off go mod verify) || exit 1; done
+
+sbom: $(TOOLS)/cyclonedx-gomod ## list what is in each image's program, as CycloneDX: bin/<service>.cdx.json
+	@mkdir -p bin
+	@for s in api realtime; do \
+		(cd services/$$s && GOWORK=off go build -buildvcs=false -trimpath -o "$(CURDIR)/bin/$$s" ./cmd/$$s) && \
+		$(TOOLS)/cyclonedx-gomod bin -json -std -licenses -output bin/$$s.cdx.json bin/$$s && echo "bin/$$s.cdx.json" || exit 1; done
+
 build: ## build the services into bin/, and each module alone, as whoever takes one of them would
 	go build -trimpath -o bin/ ./services/api/cmd/api ./services/realtime/cmd/realtime
 	@for m in $(MODULES); do echo "build $$m alone"; (cd $$m && GOWORK=off go build ./...) || exit 1; done
@@ -96,3 +108,8 @@ $(TOOLS)/%: tools/go.mod
 	@echo "Building $* …"
 	@mkdir -p $(TOOLS)
 	@cd tools && GOWORK=off go build -o "$(CURDIR)/$@" $($*)
+
+$(TOOLS)/cyclonedx-gomod: tools/sbom/go.mod
+	@echo "Building cyclonedx-gomod …"
+	@mkdir -p $(TOOLS)
+	@cd tools/sbom && GOWORK=off go build -o "$(CURDIR)/$@" github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod

@@ -103,8 +103,12 @@ func (c *client) try(ctx context.Context, method, url string, body []byte, heade
 	if a.body, err = io.ReadAll(resp.Body); err != nil {
 		return answer{}, err
 	}
+	return readAnswer(a), nil
+}
+
+func readAnswer(a answer) answer {
 	_ = json.Unmarshal(a.body, &a) // Health and metrics have no envelope.
-	return a, nil
+	return a
 }
 
 func (c *client) get(ctx context.Context, path string, headers ...string) answer {

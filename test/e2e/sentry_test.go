@@ -92,12 +92,13 @@ func TestAttackUnexpectedError(t *testing.T) {
 // sql changes the database behind the services' backs.
 func (p *pair) sql(statement string) {
 	p.t.Helper()
-	conn, err := pgx.Connect(p.t.Context(), p.dsn)
+	ctx := context.WithoutCancel(p.t.Context()) // A cleanup may need it.
+	conn, err := pgx.Connect(ctx, p.dsn)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	defer conn.Close(p.t.Context())
-	if _, err := conn.Exec(p.t.Context(), statement); err != nil {
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, statement); err != nil {
 		p.t.Fatal(err)
 	}
 }

@@ -153,10 +153,9 @@ func newSockets(o Options, store *postgres.Store, h *hub.Hub) (*ws.Server, error
 func (a *App) handler(o Options, report *health.Reporter) http.Handler {
 	c := o.Config
 	r := chi.NewRouter()
+	r.Use(middleware.ClientIPFromRemoteAddr)
 	if proxies := c.Service.Proxies(); len(proxies) > 0 {
 		r.Use(middleware.ClientIPFromXFF(proxies...))
-	} else {
-		r.Use(middleware.ClientIPFromRemoteAddr)
 	}
 	r.Use(
 		o.Telemetry.HTTP(telemetry.HTTPOptions{

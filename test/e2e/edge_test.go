@@ -1,0 +1,179 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/driftsentry/driftsentry/pkg/otlpsink"
+	"github.com/driftsentry/driftsentry/pkg/pgtest"
+)
+
+// TestAttackThroughEdge goes through the edge that is shipped, by TLS: what hides behind a request reaches no service, an
+// address that is made up is not believed, insiders' paths lead nowhere, browsers are told to come by TLS, and no
+// credential is in the edge's log. Mutations in the Caddyfile: the log without its filter of Sec-Websocket-Protocol,
+// Idempotency-Key or the query; `trusted_proxies static 0.0.0.0/0`; without the headers of @tls; without the block of
+// /metrics.
+func TestAttackThroughEdge(t *testing.T) {
+	program := stackProgram(t, "caddy")
+	p := startPair(t, pgtest.DSN(t), append(unlimited, "TRUSTED_PROXIES=127.0.0.0/8,::1/128")...)
+	edge := p.startEdge(program)
+	for name, rest := range ambiguous {
+		t.Run(name, func(t *testing.T) { expectRefused(t, edge.converse(t, hiding(name, rest), 3)) })
+	}
+	secrets := map[string]string{}
+	for _, name := range []string{"Authorization", "Cookie", "Idempotency-Key", "Sec-WebSocket-Protocol"} {
+		secrets[name] = "edge-canary-" + random()
+	}
+	secrets["query"] = "edge-canary-" + random()
+	for path, want := range map[string]int{"/api/v1/drifts": 401, "/health/live": 400, "/metrics": 404, "/grafana/metrics": 404, "/ws": 400, "/debug/pprof/": 404} {
+		answers := edge.converse(t, fmt.Sprintf("GET %s?token=%s&access_token=%s HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 198.51.100.66\r\nAuthorization: Bearer %s\r\n"+
+			"Cookie: s=%s\r\nIdempotency-Key: %s\r\nSec-WebSocket-Protocol: driftsentry.v1, bearer.%s\r\nConnection: close\r\n\r\n",
+			path, secrets["query"], secrets["query"], secrets["Authorization"], secrets["Cookie"], secrets["Idempotency-Key"], secrets["Sec-WebSocket-Protocol"]), 1)
+		if len(answers) != 1 {
+			t.Fatalf("%s: %d answers", path, len(answers))
+		}
+		h := answers[0].Header
+		if answers[0].StatusCode != want && path != "/health/live" {
+			t.Errorf("%s: %d, want %d", path, answers[0].StatusCode, want)
+		}
+		if h.Get("Strict-Transport-Security") != "max-age=31536000" || h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Server") != "" ||
+			h.Get("Set-Cookie") != "" || !traceIDs.MatchString(h.Get("X-Correlation-ID")) {
+			t.Errorf("%s: %v", path, h)
+		}
+	}
+	p.expectNothingSmuggled()
+	for _, span := range p.sink.Spans() {
+		if address := span.Attributes["client.address"]; span.Kind == otlpsink.KindServer && address != nil && address != "127.0.0.1" && address != "::1" {
+			t.Errorf("client.address is %v", address)
+		}
+	}
+	log := edge.stop(t)
+	if !strings.Contains(log, "/api/v1/drifts") {
+		t.Fatalf("the edge's log has no request in it:\n%s", log)
+	}
+	for name, secret := range secrets {
+		if i := strings.Index(log, secret); i >= 0 {
+			t.Errorf("%s is in the edge's log: …%s…", name, log[max(0, i-200):i])
+		}
+	}
+}
+
+// edge is Caddy with the configuration that is shipped.
+type edge struct {
+	address string
+	cmd     *exec.Cmd
+	mu      sync.Mutex
+	log     bytes.Buffer
+	ended   chan struct{}
+}
+
+// stackProgram finds a program of the stack on the PATH or in STACK_DIR; without it the test is skipped, and says so.
+func stackProgram(t *testing.T, name string) string {
+	t.Helper()
+	if path, err := exec.LookPath(name); err == nil {
+		return path
+	}
+	dir := os.Getenv("STACK_DIR")
+	if home, err := os.UserHomeDir(); dir == "" && err == nil {
+		dir = filepath.Join(home, ".cache", "stack")
+	}
+	path := filepath.Join(dir, "bin", name)
+	if _, err := os.Stat(path); err != nil {
+		message := fmt.Sprintf("NOT RUN: there is no %s on the PATH, nor in STACK_DIR", name)
+		fmt.Fprintln(os.Stderr, message)
+		t.Skip(message)
+	}
+	return path
+}
+
+// startEdge starts the edge before the pair, with a certificate of its own making.
+func (p *pair) startEdge(program string) *edge {
+	p.t.Helper()
+	text, err := os.ReadFile("../../deploy/caddy/Caddyfile")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	port := freePort(p.t)
+	config := strings.NewReplacer(
+		"api:3001", strings.TrimPrefix(p.apiURL, "http://"), "realtime:3002", strings.TrimPrefix(p.realtimeURL, "http://"),
+		":2020", ":"+freePort(p.t),
+		// No administration, no port 80, and nothing of it in this machine's certificates.
+		"\n{\n", "\n{\n\tadmin off\n\tskip_install_trust\n\tauto_https disable_redirects\n",
+	).Replace(string(text))
+	dir := p.t.TempDir()
+	file := filepath.Join(dir, "Caddyfile")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+	e := &edge{address: "localhost:" + port, ended: make(chan struct{})}
+	e.cmd = exec.Command(program, "run", "--config", file, "--adapter", "caddyfile")
+	e.cmd.Env = append(os.Environ(), "SITE_ADDRESS=https://"+e.address, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir, "HOME="+dir)
+	out := &lockedWriter{mu: &e.mu, w: &e.log}
+	e.cmd.Stdout, e.cmd.Stderr = out, out
+	if err := e.cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	go func() {
+		defer close(e.ended)
+		_ = e.cmd.Wait()
+	}()
+	p.t.Cleanup(func() {
+		_ = e.cmd.Process.Kill()
+		<-e.ended
+	})
+	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
+	defer cancel()
+	for {
+		conn, err := e.dial(ctx)
+		if err == nil {
+			_ = conn.Close()
+			return e
+		}
+		select {
+		case <-e.ended:
+			p.t.Fatalf("the edge ended:\n%s", e.log.String())
+		case <-ctx.Done():
+			p.t.Fatalf("the edge never listened: %v", err)
+		default:
+		}
+	}
+}
+
+func (e *edge) dial(ctx context.Context) (*tls.Conn, error) {
+	dialer := tls.Dialer{Config: &tls.Config{ServerName: "localhost", InsecureSkipVerify: true}} // Its certificate is of its own making.
+	conn, err := dialer.DialContext(ctx, "tcp", e.address)
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*tls.Conn), nil
+}
+
+func (e *edge) converse(t *testing.T, text string, most int) []*http.Response {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	conn, err := e.dial(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return converseOn(ctx, t, conn, text, most)
+}
+
+// stop ends the edge and gives what it has logged.
+func (e *edge) stop(t *testing.T) string {
+	t.Helper()
+	if err := e.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	<-e.ended
+	return e.log.String()
+}

@@ -1,0 +1,146 @@
+package security
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/driftsentry/driftsentry/pkg/doctable"
+)
+
+// unscoped are the statements that name no account, and why they need not.
+var unscoped = map[string]string{
+	// Who is it? What is asked by is what only that one has.
+	"(*IdentityStore).Key":          "by the id in an API key whose tag we made; its hash is compared afterwards",
+	"(*IdentityStore).TouchKey":     "the key that was just looked up",
+	"(*IdentityStore).Credentials":  "sign-in: the e-mail is what finds the account",
+	"(*IdentityStore).Session":      "by the id in a token that we signed; user and account are compared afterwards",
+	"(*IdentityStore).SetupToken":   "by the hash of 256 random bits",
+	"identityTx.LockRefreshToken":   "by the hash of 256 random bits",
+	"identityTx.SpendRefreshToken":  "by the hash of 256 random bits",
+	"identityTx.UseSetupToken":      "by the hash of 256 random bits",
+	"(*Store).Ended":                "by the sessions of open sockets",
+	"identityTx.InsertRefreshToken": "of the session that was just made or locked",
+	"identityTx.InsertSession":      "of the user who has just signed in",
+	"identityTx.InsertSetupToken":   "of the user who was just made or locked in the account",
+	"identityTx.ExtendSession":      "the session whose refresh token is locked",
+	"identityTx.RevokeSession":      "the session whose refresh token is locked",
+	"identityTx.RevokeSessions":     "of the user who was just locked in the account, or who has proven the password",
+	"identityTx.SaveUser":           "the user who was just locked in the account",
+	"identityTx.SetPassword":        "the user who has proven the password or the setup token",
+	"identityTx.NoteSignIn":         "the user who has just proven the password",
+	"identityTx.EnsureAccount":      "makes an account; for operators",
+	// The workspace was locked in the account.
+	"driftTx.SaveWorkspace": "the workspace that the transaction has locked in the account",
+	"driftTx.CheckAnswer":   "the workspace that the transaction has locked in the account",
+	// For all accounts, on purpose, and shown to nobody.
+	"(*RetentionStore).TrimEvents":            "retention",
+	"(*RetentionStore).RemoveChecks":          "retention",
+	"(*RetentionStore).RemoveIdempotencyKeys": "retention",
+	"(*DriftStore).WorkspaceCounts":           "a gauge without accounts",
+	"Notifier.Notify":                         "hints, which hold an account and a number",
+	"(*Store).Listen":                         "hints, which hold an account and a number",
+}
+
+var whereMade = regexp.MustCompile(`\w+Where\(account`)
+
+// TestAttackUnscopedQuery: every statement of both services names the account, in its text or by a function that makes its
+// condition, or is on the list with its reason. So a query that forgets it can't be added unseen. (TestAttackOtherAccount
+// runs them.) Mutation: `account_id = @account` left out of Timeline's or SeverityCounts' statement.
+func TestAttackUnscopedQuery(t *testing.T) {
+	seen := map[string]bool{}
+	statements := 0
+	for _, dir := range []string{"services/api/internal/postgres", "services/realtime/internal/postgres"} {
+		files, err := filepath.Glob(filepath.Join(doctable.Root(t), dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			source, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			set := token.NewFileSet()
+			parsed, err := parser.ParseFile(set, file, source, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, declaration := range parsed.Decls {
+				fn, ok := declaration.(*ast.FuncDecl)
+				if !ok {
+					continue
+				}
+				for _, call := range statementsOf(fn) {
+					statements++
+					text := string(source[set.Position(call.Pos()).Offset:set.Position(call.End()).Offset])
+					body := string(source[set.Position(fn.Pos()).Offset:set.Position(fn.End()).Offset])
+					conditionIsMade := strings.Contains(text, "+where") && whereMade.MatchString(body)
+					if strings.Contains(text, "account_id") && (strings.Contains(text, "@account") || strings.Contains(text, "$1")) || conditionIsMade {
+						continue
+					}
+					name := nameOf(fn)
+					if unscoped[name] == "" {
+						t.Errorf("%s: %s runs a statement that names no account:\n%s", filepath.Base(file), name, text)
+					}
+					seen[name] = true
+				}
+			}
+		}
+	}
+	if statements < 50 {
+		t.Errorf("only %d statements were found", statements)
+	}
+	for _, name := range slices.Sorted(maps.Keys(unscoped)) {
+		if !seen[name] {
+			t.Errorf("%s is on the list, and has no such statement", name)
+		}
+	}
+}
+
+// statementsOf are the calls that are given a statement: a text, or texts put together, that begins with its name.
+func statementsOf(fn *ast.FuncDecl) []*ast.CallExpr {
+	var calls []*ast.CallExpr
+	ast.Inspect(fn, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		for _, arg := range call.Args {
+			for {
+				sum, ok := arg.(*ast.BinaryExpr)
+				if !ok {
+					break
+				}
+				arg = sum.X
+			}
+			if text, ok := arg.(*ast.BasicLit); ok && text.Kind == token.STRING && strings.HasPrefix(text.Value[1:], "-- ") {
+				calls = append(calls, call)
+			}
+		}
+		return true
+	})
+	return calls
+}
+
+func nameOf(fn *ast.FuncDecl) string {
+	if fn.Recv == nil {
+		return fn.Name.Name
+	}
+	switch receiver := fn.Recv.List[0].Type.(type) {
+	case *ast.StarExpr:
+		return "(*" + receiver.X.(*ast.Ident).Name + ")." + fn.Name.Name
+	case *ast.Ident:
+		return receiver.Name + "." + fn.Name.Name
+	}
+	return fn.Name.Name
+}

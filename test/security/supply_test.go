@@ -1,0 +1,160 @@
+package security
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/licensecheck"
+
+	"github.com/driftsentry/driftsentry/pkg/doctable"
+)
+
+// programs are what we ship, as package within module.
+var programs = map[string]string{"services/api": "./cmd/api", "services/realtime": "./cmd/realtime"}
+
+// pkg is a package that is part of a program, as `go list` tells.
+type pkg struct {
+	ImportPath string
+	Standard   bool
+	Module     *struct {
+		Path, Version, Dir string
+		Main               bool
+	}
+}
+
+// packages are all that is linked into a program.
+func packages(t *testing.T, module string) []pkg {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=ImportPath,Standard,Module", programs[module])
+	cmd.Dir = filepath.Join(doctable.Root(t), module)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list in %s: %v", module, err)
+	}
+	var all []pkg
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+// allowed are the licences, by SPDX name, under which we may ship with Apache-2.0.
+var allowed = []string{"Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "0BSD", "Unlicense", "CC0-1.0"}
+
+// TestSecurityLicences reads the licence of each module that is linked into what we ship. Mutation: MIT taken off the list
+// names every module that has it; a module without a licence file is named, too.
+func TestSecurityLicences(t *testing.T) {
+	checked := map[string]bool{}
+	for module := range programs {
+		for _, p := range packages(t, module) {
+			m := p.Module
+			if m == nil || m.Main || strings.HasPrefix(m.Path, "github.com/driftsentry/") || checked[m.Path] {
+				continue
+			}
+			checked[m.Path] = true
+			if names := licences(t, m.Dir); len(names) == 0 || slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(allowed, n) }) {
+				t.Errorf("%s %s: its licences are %v", m.Path, m.Version, names)
+			}
+		}
+	}
+	if len(checked) < 20 {
+		t.Errorf("only %d modules were looked at", len(checked))
+	}
+}
+
+var licenceFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying|unlicense)([.-].*)?$`)
+
+// licences are those of the licence files in a folder.
+func licences(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() || !licenceFile.MatchString(e.Name()) {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := licensecheck.Scan(text)
+		if found.Percent < 70 {
+			names = append(names, "unknown: "+e.Name())
+		}
+		for _, match := range found.Match {
+			if !match.IsURL {
+				names = append(names, match.ID)
+			}
+		}
+	}
+	return names
+}
+
+var (
+	action   = regexp.MustCompile(`(?m)^\s*-?\s*uses:\s*(\S+)`)
+	pinned   = regexp.MustCompile(`^[\w.-]+/[\w./-]+@[0-9a-f]{40}$`)
+	image    = regexp.MustCompile(`(?m)^\s*(?:image:|FROM)\s+(\S+)`)
+	tagged   = regexp.MustCompile(`^[\w./-]+:(\$\{VERSION:-dev\}|[\w.-]*\d[\w.-]*|nonroot)$`)
+	goModule = regexp.MustCompile(`(?m)^\t?(?:require )?(\S+) (v\S+)`)
+)
+
+// TestSecurityPins: what we build with and run is of a named version: actions by commit, images by tag, modules with their
+// hashes. Mutations: an action at @v6, an image at :latest or without a tag, a folder without go.sum.
+func TestSecurityPins(t *testing.T) {
+	root := doctable.Root(t)
+	read := func(name string) string {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	workflows, err := filepath.Glob(filepath.Join(root, ".github/workflows/*"))
+	if err != nil || len(workflows) == 0 {
+		t.Fatalf("workflows: %v, %v", workflows, err)
+	}
+	for _, path := range workflows {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range action.FindAllSubmatch(text, -1) {
+			if !pinned.Match(match[1]) {
+				t.Errorf("%s: %s is not pinned by commit", filepath.Base(path), match[1])
+			}
+		}
+	}
+	for _, name := range []string{"docker-compose.prod.yml", "Dockerfile.api", "Dockerfile.realtime"} {
+		for _, match := range image.FindAllStringSubmatch(read(name), -1) {
+			if !tagged.MatchString(match[1]) {
+				t.Errorf("%s: the image %s has no version", name, match[1])
+			}
+		}
+	}
+	for _, module := range []string{"pkg", "services/api", "services/realtime", "test", "tools", "tools/sbom"} {
+		sums := read(module + "/go.sum")
+		for _, match := range goModule.FindAllStringSubmatch(read(module+"/go.mod"), -1) {
+			ours := strings.HasPrefix(match[1], "github.com/driftsentry/") // replaced by the folder
+			if !ours && !strings.Contains(sums, match[1]+" "+match[2]) {
+				t.Errorf("%s: go.sum has no hash of %s %s", module, match[1], match[2])
+			}
+		}
+	}
+}
