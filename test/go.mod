@@ -19,7 +19,7 @@ require (
 	google.golang.org/protobuf v1.36.12
 )
 
-require github.com/google/licensecheck v0.3.1 // indirect
+require github.com/google/licensecheck v0.3.1
 
 require (
 	github.com/antithesishq/antithesis-sdk-go v0.8.0-default-no-op // indirect

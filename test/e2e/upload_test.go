@@ -33,6 +33,7 @@ func bigPlan(size int) []byte {
 }
 
 // TestAttackUploads: large uploads wait for nobody and hold up nobody, and one that breaks off leaves nothing behind.
+// No mutation was tried yet.
 func TestAttackUploads(t *testing.T) {
 	p := startPair(t, pgtest.DSN(t), append(unlimited, "REQUEST_TIMEOUT=60s")...)
 	key := p.client(p.apiKey)
@@ -96,6 +97,7 @@ func TestAttackUploads(t *testing.T) {
 }
 
 // TestAttackSlowUpload: an upload that takes longer than a request may is ended, and leaves nothing behind.
+// No mutation was tried yet.
 func TestAttackSlowUpload(t *testing.T) {
 	p := startPair(t, pgtest.DSN(t), "REQUEST_TIMEOUT=1s")
 	u := p.beginUpload(t, "slow", 1<<20)

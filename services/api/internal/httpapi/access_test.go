@@ -62,8 +62,8 @@ func callers(api *apitest.API) []caller {
 // TestAttackAuthorization calls every route as everybody, and keeps the table in docs/security.md. A new route is a row
 // that is not there. The bodies are empty, so that who is let in gets no further than to a 400 or a 404; the other
 // account's admin names what exists, and it must not exist for them. Mutations: access.allows always nil, or AtLeast with
-// the comparison turned round, changes cells of 403; `open` without its check of Revoked, of IsActive, of ExpiresAt changes
-// one column each; LockDrift without account_id makes the other account's 404 a 400.
+// the comparison turned round, changes cells of 403; `open` without its check of Revoked changes the columns
+// «revoked» and «deactivated» (who is deactivated loses the sessions too, so IsActive alone is not seen here); LockDrift without account_id makes the other account's 404 a 400.
 func TestAttackAuthorization(t *testing.T) {
 	api := apitest.Start(t)
 	people := callers(api)
