@@ -171,7 +171,10 @@ func (r *run) during(ctx context.Context, f fault) error {
 		return err
 	}
 	if f.delivers {
-		if _, err := r.recovered(ctx); err != nil {
+		// Two seconds are promised; without the look at the heads they come with what else happens, after half a minute.
+		soon, cancel := context.WithTimeout(ctx, 20*time.Second)
+		defer cancel()
+		if _, err := r.recovered(soon); err != nil {
 			return fmt.Errorf("while it lasts, events don't come through: %w", err)
 		}
 	}

@@ -185,6 +185,23 @@ func (r *Replica) LogTail() string {
 	return text
 }
 
+// FindProgram looks for a program of the production stack, on the PATH and in STACK_DIR.
+func FindProgram(name string) (path string, ok bool) {
+	if path, err := exec.LookPath(name); err == nil {
+		return path, true
+	}
+	dir := os.Getenv("STACK_DIR")
+	if dir == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", false
+		}
+		dir = filepath.Join(home, ".cache", "stack")
+	}
+	path, err := exec.LookPath(filepath.Join(dir, "bin", name))
+	return path, err == nil
+}
+
 // CreateUser makes a user with the api program, as an operator does.
 func CreateUser(ctx context.Context, program string, environ []string, account, email, role, password string) error {
 	cmd := exec.CommandContext(ctx, program, "user", "create", "--account", account, "--email", email, "--name", role, "--role", role, "--password-stdin")

@@ -71,6 +71,26 @@ func (t *Tally) Count(status int) (n int) {
 // Any is every status.
 const Any = -1
 
+// Redirect sends what comes from now on to others.
+func (w *Workload) Redirect(apis, realtime []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.APIs, w.Realtime = apis, realtime
+}
+
+// api is the URL of the n-th, counted round and round.
+func (w *Workload) api(n int) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.APIs[n%len(w.APIs)]
+}
+
+func (w *Workload) realtime(n int) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.Realtime[n%len(w.Realtime)]
+}
+
 // client is one of them. Its choices come from the seed; what the others do meanwhile does not.
 type client struct {
 	*Workload
@@ -104,8 +124,10 @@ func (c *client) step(ctx context.Context) {
 	switch n := c.rand.IntN(10); {
 	case n < 3 || drift == "":
 		c.create(ctx)
+	case n < 5:
+		c.decide(ctx, drift, "approve")
 	case n < 6:
-		c.decide(ctx, drift)
+		c.duel(ctx, drift)
 	case n < 7:
 		c.ingest(ctx)
 	default:
@@ -144,11 +166,20 @@ func (c *client) create(ctx context.Context) {
 	c.Log.Add(call)
 }
 
-func (c *client) decide(ctx context.Context, drift string) {
+// duel has two people decide one drift at the same moment: the client, and another one with a number of its own.
+func (c *client) duel(ctx context.Context, drift string) {
+	const seconds = 1000
+	other := &client{Workload: c.Workload, number: c.number + seconds, rand: rand.New(rand.NewPCG(c.Seed, c.rand.Uint64())), http: c.http, calls: c.calls} //nolint:gosec // Replayable.
+	var both sync.WaitGroup
+	both.Go(func() { c.decide(ctx, drift, "approve") })
+	both.Go(func() { other.decide(ctx, drift, "reject") })
+	both.Wait()
+}
+
+func (c *client) decide(ctx context.Context, drift, verb string) {
 	call := history.Call{Client: c.number, Kind: history.Decide, Token: c.token(), ID: drift, Keyed: c.rand.IntN(2) == 0, Action: "approved"}
-	verb := "approve"
-	if c.rand.IntN(2) == 0 {
-		call.Action, verb = "rejected", "reject"
+	if verb == "reject" {
+		call.Action = "rejected"
 	}
 	c.write(ctx, &call, "/api/v1/drifts/"+drift+"/"+verb, map[string]any{"reason": call.Token})
 	c.Log.Add(call)
@@ -162,7 +193,7 @@ func (c *client) ingest(ctx context.Context) {
 
 func (c *client) read(ctx context.Context, drift string) {
 	call := history.Call{Client: c.number, Kind: history.Read, ID: drift}
-	c.attempt(ctx, &call, c.rand.IntN(len(c.APIs)), http.MethodGet, "/api/v1/drifts/"+drift, nil)
+	c.attempt(ctx, &call, c.rand.IntN(1<<16), http.MethodGet, "/api/v1/drifts/"+drift, nil)
 	c.Log.Add(call)
 }
 
@@ -176,9 +207,9 @@ func (c *client) write(ctx context.Context, call *history.Call, path string, bod
 	if err != nil {
 		panic(err) // Maps of strings and numbers.
 	}
-	first := c.rand.IntN(len(c.APIs))
+	first := c.rand.IntN(1 << 16)
 	for i := range attempts {
-		c.attempt(ctx, call, (first+i)%len(c.APIs), http.MethodPost, path, data)
+		c.attempt(ctx, call, first+i, http.MethodPost, path, data)
 		if last := call.Attempts[len(call.Attempts)-1]; !call.Keyed || (last != history.NoAnswer && last < 500) {
 			return
 		}
@@ -187,7 +218,7 @@ func (c *client) write(ctx context.Context, call *history.Call, path string, bod
 
 // attempt sends a request once and notes what the answer said.
 func (c *client) attempt(ctx context.Context, call *history.Call, api int, method, path string, body []byte) {
-	status, data := c.exchange(ctx, call, c.APIs[api]+path, method, body)
+	status, data := c.exchange(ctx, call, c.api(api)+path, method, body)
 	c.Seen.add(status)
 	call.Attempts = append(call.Attempts, status)
 	if status < 200 || status >= 300 {

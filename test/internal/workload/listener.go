@@ -100,7 +100,7 @@ func (l *Listener) connect(ctx context.Context) (after time.Duration, err error)
 		default:
 		}
 	}
-	url := strings.Replace(l.w.Realtime[l.next%len(l.w.Realtime)], "http", "ws", 1) + "/ws"
+	url := strings.Replace(l.w.realtime(l.next), "http", "ws", 1) + "/ws"
 	//nolint:bodyclose // After the upgrade it is the socket; a refusal's is closed by the library.
 	conn, _, err := websocket.Dial(dialCtx, url, &websocket.DialOptions{
 		Subprotocols: []string{"driftsentry.v1"}, HTTPHeader: http.Header{"Authorization": {"Bearer " + l.w.Token}},
