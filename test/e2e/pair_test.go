@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/driftsentry/driftsentry/pkg/otlpsink"
 	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/pkg/sentrytest"
@@ -46,6 +48,7 @@ func TestMain(m *testing.M) {
 type pair struct {
 	t             *testing.T
 	dsn           string
+	db            *pgx.Conn // of connect
 	sink          *otlpsink.Sink
 	sentry        *sentrytest.Receiver
 	api, realtime *process

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -11,16 +12,22 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/pkg/token"
 )
 
 // How often each race is run. A lock that is missing shows within the first dozen.
 const races = 200
 
-// TestRaces lets two act on the same thing at the same moment, over and over. Exactly one wins, with one audit row and
-// one event, positions have no gap, and no deadlock reaches anybody.
+// TestRaces lets two act on the same thing at the same moment, over and over, and where both may be anywhere, on two
+// replicas. Exactly one wins, with one audit row and one event, positions have no gap, and no deadlock reaches anybody.
+//
+// Mutations, each caught by the case named: no `for update` in LockDrift (two people decide), no lock of the workspace
+// (two uploads), the position read before it is written (all), no `for update` in LockRefreshToken (one refresh token).
 func TestRaces(t *testing.T) {
 	p := startPair(t, pgtest.DSN(t), unlimited...)
-	admin, engineer, key := p.signIn("admin"), p.signIn("engineer"), p.client(p.apiKey)
+	other := p.replica()
+	admin, key := p.signIn("admin"), p.client(p.apiKey)
+	engineer, otherKey := other.client(p.signIn("engineer").token), other.client(p.apiKey)
 
 	t.Run("two people decide one drift", func(t *testing.T) {
 		ingestGenerated(t, key, "decide", races, 0)
@@ -34,15 +41,15 @@ func TestRaces(t *testing.T) {
 			}
 		}
 		t.Logf("%d drifts, two deciders each", len(drifts))
-		p.expectCount(len(drifts), `select count(*) from audit a join drift d on d.id = a.drift_id where d.workspace = 'decide' and a.action in ('drift.approved', 'drift.rejected')`)
-		p.expectCount(len(drifts), `select count(*) from event where type in ('drift.approved', 'drift.rejected') and body->'data'->>'workspace' = 'decide'`)
+		p.expectDecisions(len(drifts), "decide")
 	})
 	t.Run("a plan arrives while somebody decides, and somebody marks all alerts read", func(t *testing.T) {
+		decided := 0
 		for round := range races {
-			ingestGenerated(t, key, "busy", 3, round)
+			ingestGenerated(t, key, "busy", 3, round*2)
 			open := p.openDrifts(admin, "busy")
 			statuses := together(
-				func() int { return ingestGenerated(t, key, "busy", 3, round+races) },
+				func() int { return ingestGenerated(t, otherKey, "busy", 3, round*2+1) },
 				func() int { return decide(t, engineer, open[round%len(open)], "approve") },
 				func() int { return decide(t, admin, open[(round+1)%len(open)], "resolve") },
 				func() int { return admin.post(t.Context(), "/api/v1/alerts/mark-all-read", struct{}{}).status })
@@ -51,74 +58,133 @@ func TestRaces(t *testing.T) {
 					t.Fatalf("round %d: %v", round, statuses)
 				}
 			}
+			for _, status := range statuses[1:3] {
+				if status == http.StatusOK {
+					decided++
+				}
+			}
 		}
-		t.Logf("%d rounds of four", races)
+		t.Logf("%d rounds of four; %d decisions won", races, decided)
+		p.expectDecisions(decided, "busy")
 	})
 	t.Run("two uploads of one workspace", func(t *testing.T) {
 		for round := range races {
 			statuses := together(
 				func() int { return ingestGenerated(t, key, "twice", 3, round) },
-				func() int { return ingestGenerated(t, key, "twice", 3, round) })
+				func() int { return ingestGenerated(t, otherKey, "twice", 3, round) })
 			if statuses[0] != http.StatusOK || statuses[1] != http.StatusOK {
 				t.Fatalf("round %d: %v", round, statuses)
 			}
 		}
+		t.Logf("%d rounds of two", races)
 		// The same body has one answer: the second upload is no check of its own.
 		p.expectCount(races, `select count(*) from workspace_check c join workspace w on w.id = c.workspace_id where w.name = 'twice'`)
-		p.expectCount(3, `select count(*) from drift where workspace = 'twice' and status <> 'resolved'`)
+		p.expectCount(races, `select count(*) from event where type = 'check.completed' and body->'data'->>'workspace' = 'twice'`)
+		p.expectCount(3, `select count(*) from drift where workspace = 'twice' and version = `+strconv.Itoa(races))
+	})
+	t.Run("two different uploads of one workspace", func(t *testing.T) {
+		for round := range races {
+			statuses := together(
+				func() int { return ingestGenerated(t, key, "either", 3, round*2) },
+				func() int { return ingestGenerated(t, otherKey, "either", 3, round*2+1) })
+			if statuses[0] != http.StatusOK || statuses[1] != http.StatusOK {
+				t.Fatalf("round %d: %v", round, statuses)
+			}
+		}
+		t.Logf("%d rounds of two", races)
+		p.expectCount(2*races, `select count(*) from workspace_check c join workspace w on w.id = c.workspace_id where w.name = 'either'`)
+		// Whichever came first, the later plan is what holds; the earlier one changed the drifts before, or is stale.
+		p.expectCount(3, fmt.Sprintf(`select count(*) from drift where workspace = 'either' and actual_state->>'size' = 'size-%d'`, 2*races-1))
+		p.expectCount(3, `select count(*) from drift where workspace = 'either' and version = (
+			select count(*) from workspace_check c join workspace w on w.id = c.workspace_id where w.name = 'either' and not c.stale)`)
 	})
 	t.Run("one refresh token, used twice at once", func(t *testing.T) {
 		for round := range races {
-			u := p.users["viewer"]
-			var tokens struct{ RefreshToken string }
-			p.client("").post(t.Context(), "/api/v1/auth/login", map[string]string{"email": u.email, "password": u.password}).decode(t, &tokens)
-			refresh := func() int {
-				return p.client("").post(t.Context(), "/api/v1/auth/refresh", map[string]string{"refreshToken": tokens.RefreshToken}).status
+			sent := p.newSession("viewer")
+			refresh := func(at *pair) func() int {
+				return func() int {
+					return at.client("").post(t.Context(), "/api/v1/auth/refresh", map[string]string{"refreshToken": sent}).status
+				}
 			}
-			if statuses := together(refresh, refresh); statuses[0]+statuses[1] != http.StatusOK+http.StatusUnauthorized {
+			if statuses := together(refresh(p), refresh(other)); statuses[0]+statuses[1] != http.StatusOK+http.StatusUnauthorized {
 				t.Fatalf("round %d: %v", round, statuses)
 			}
-			if round == 9 {
-				break // each sign-in costs a password hash; ten rounds of two show it as well as two hundred
-			}
 		}
+		t.Logf("%d tokens, used twice each", races)
+		// A token in two hands ends its session.
+		p.expectCount(races, `select count(*) from session where revoked_reason = 'token_reuse'`)
+		p.expectCount(races, `select count(*) from audit where action = 'session.revoked' and metadata->>'reason' = 'token_reuse'`)
 	})
 	t.Run("a role is taken away while it is used", func(t *testing.T) {
 		ingestGenerated(t, key, "demoted", races, 0)
-		drifts := p.openDrifts(admin, "demoted")
+		engineer := p.client(engineer.token)
 		var me struct{ User struct{ ID string } }
 		engineer.get(t.Context(), "/api/v1/users/me").decode(t, &me)
-		half := make(chan struct{})
-		var acknowledged int
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			for i, id := range drifts {
-				if i == len(drifts)/4 {
-					close(half)
-				}
-				switch status := decide(t, engineer, id, "approve"); status {
-				case http.StatusOK:
-					acknowledged++
-				case http.StatusForbidden:
-				default:
-					t.Errorf("drift %d: %d", i, status)
-				}
-			}
-		})
-		<-half
-		if a := admin.do(t.Context(), http.MethodPatch, p.apiURL+"/api/v1/users/"+me.User.ID, mustJSON(t, map[string]string{"role": "viewer"})); a.status != http.StatusOK {
-			t.Errorf("take the role away: %d %s", a.status, a.body)
+		role := func(role string) int {
+			return admin.do(t.Context(), http.MethodPatch, p.apiURL+"/api/v1/users/"+me.User.ID, mustJSON(t, map[string]string{"role": role})).status
 		}
-		wg.Wait()
-		p.expectCount(acknowledged, `select count(*) from drift where workspace = 'demoted' and status = 'approved'`)
-		p.eventually("the role is gone", func() bool { return decide(t, engineer, drifts[0], "approve") == http.StatusForbidden })
+		won := 0
+		for round, id := range p.openDrifts(admin, "demoted") {
+			statuses := together(
+				func() int { return decide(t, engineer, id, "approve") },
+				func() int { return role("viewer") })
+			switch statuses[0] {
+			case http.StatusOK:
+				won++
+			case http.StatusForbidden:
+			default:
+				t.Fatalf("round %d: %v", round, statuses)
+			}
+			if after := decide(t, engineer, id, "approve"); statuses[1] != http.StatusOK || after != http.StatusForbidden {
+				t.Fatalf("round %d: %v, and when the role was gone %d", round, statuses, after)
+			}
+			if status := role("engineer"); status != http.StatusOK {
+				t.Fatalf("round %d: giving it back: %d", round, status)
+			}
+		}
+		t.Logf("%d rounds; %d decisions won", races, won)
+		p.expectDecisions(won, "demoted")
+		p.expectCount(2*races, `select count(*) from audit where action = 'user.updated'`)
 	})
 
 	p.expectWholeStreams()
 	if events := p.sentry.Events(); len(events) > 0 {
 		t.Errorf("%d unexpected errors; the first: %s", len(events), events[0].Raw)
 	}
+	if code := other.api.stop(t); code != 0 {
+		t.Errorf("the second api ended with exit code %d", code)
+	}
 	p.stop()
+}
+
+// replica starts a second api on the same database, and gives the pair as one sees it who talks to that one.
+func (p *pair) replica() *pair {
+	p.t.Helper()
+	other := *p
+	other.startAPI()
+	return &other
+}
+
+// newSession signs a user in, without the price of a password, and gives the refresh token.
+func (p *pair) newSession(role string) string {
+	p.t.Helper()
+	refresh := token.NewOpaque(token.RefreshPrefix)
+	if _, err := p.connect().Exec(p.t.Context(), `with made as (
+			insert into session (id, user_id, expires_at) select gen_random_uuid(), id, now() + interval '1 day' from app_user where email = $1 returning id)
+		insert into refresh_token (hash, session_id, expires_at) select $2, id, now() + interval '1 day' from made`,
+		p.users[role].email, token.Hash(refresh)); err != nil {
+		p.t.Fatal(err)
+	}
+	return refresh
+}
+
+// expectDecisions: so many decisions about drifts of a workspace have an audit row and an event each.
+func (p *pair) expectDecisions(want int, workspace string) {
+	p.t.Helper()
+	p.expectCount(want, `select count(*) from audit a join drift d on d.id = a.drift_id
+		where d.workspace = '`+workspace+`' and a.action in ('drift.approved', 'drift.rejected', 'drift.resolved')`)
+	p.expectCount(want, `select count(*) from event where type in ('drift.approved', 'drift.rejected', 'drift.resolved')
+		and body->'data'->>'workspace' = '`+workspace+`'`)
 }
 
 // together starts all at the same moment and gives their results.
@@ -189,11 +255,15 @@ func (p *pair) openDrifts(c *client, workspace string) []string {
 
 func (p *pair) connect() *pgx.Conn {
 	p.t.Helper()
+	if p.db != nil {
+		return p.db
+	}
 	conn, err := pgx.Connect(p.t.Context(), p.dsn)
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	p.t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(p.t.Context())) })
+	p.db = conn
 	return conn
 }
 

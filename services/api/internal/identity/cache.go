@@ -21,6 +21,7 @@ const (
 type cache[V any] struct {
 	mu      sync.Mutex
 	entries map[uuid.UUID]cached[V]
+	forgot  int // how often something was forgotten
 
 	stat cachestat.Counter
 }
@@ -39,6 +40,7 @@ func (c *cache[V]) get(ctx context.Context, id uuid.UUID, load func(context.Cont
 	now := time.Now()
 	c.mu.Lock()
 	entry, ok := c.entries[id]
+	forgot := c.forgot
 	c.mu.Unlock()
 	if ok && now.Before(entry.until) {
 		c.stat.Hit(ctx)
@@ -51,6 +53,9 @@ func (c *cache[V]) get(ctx context.Context, id uuid.UUID, load func(context.Cont
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.forgot != forgot { // What was read may be just what had to be forgotten.
+		return value, nil
+	}
 	if len(c.entries) >= cacheSize {
 		c.makeRoom(now)
 	}
@@ -76,6 +81,7 @@ func (c *cache[V]) forget(id uuid.UUID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.entries, id)
+	c.forgot++
 }
 
 // forgetAll drops every entry: for changes that concern several, which are rare.
@@ -83,4 +89,5 @@ func (c *cache[V]) forgetAll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	clear(c.entries)
+	c.forgot++
 }

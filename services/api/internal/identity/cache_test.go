@@ -202,3 +202,31 @@ func TestCache_bounded(t *testing.T) {
 		t.Errorf("%d entries", len(c.entries))
 	}
 }
+
+// What a look-up reads just before it is forgotten must not be remembered after it. (Mutation: without the count of
+// what was forgotten.)
+func TestCache_forgets_what_is_being_read(t *testing.T) {
+	for name, forget := range map[string]func(*cache[int], uuid.UUID){
+		"one": func(c *cache[int], id uuid.UUID) { c.forget(id) },
+		"all": func(c *cache[int], _ uuid.UUID) { c.forgetAll() },
+	} {
+		stat, err := cachestat.New(noop.NewMeterProvider().Meter(""), "x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, id := newCache[int](stat), uuid.New()
+		read := 1
+		load := func(context.Context, uuid.UUID) (*int, error) {
+			value := read
+			if read++; value == 1 {
+				forget(c, id) // Somebody changes it now.
+			}
+			return &value, nil
+		}
+		for want := 1; want <= 2; want++ {
+			if got, err := c.get(t.Context(), id, load); err != nil || *got != want {
+				t.Errorf("%s: %d instead of %d (%v)", name, *got, want, err)
+			}
+		}
+	}
+}
