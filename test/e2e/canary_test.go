@@ -44,7 +44,7 @@ var mayBe = map[string]allowance{
 
 // TestAttackSecrets plants a secret of its own in every field that a caller controls and every place where configuration
 // can hold one, runs what the pair does with errors, slow requests and a database that complains, all at trace level, and
-// searches everything that came out. The list above is in docs/security.md. Mutations: config.Secret that prints; the
+// searches everything that came out. The list above is in docs/security.md. Mutations, not yet run: config.Secret that prints; the
 // redactor without its key terms; Idempotency-Key, Authorization or a query on the access line; PgError's Detail in the
 // error's text; plan.Read without masks.
 func TestAttackSecrets(t *testing.T) {

@@ -19,7 +19,7 @@ import (
 
 // TestAttackThroughEdge goes through the edge that is shipped, by TLS: what hides behind a request reaches no service, an
 // address that is made up is not believed, insiders' paths lead nowhere, browsers are told to come by TLS, and no
-// credential is in the edge's log. Mutations in the Caddyfile: the log without its filter of Sec-Websocket-Protocol,
+// credential is in the edge's log. Mutations in the Caddyfile, not yet run: the log without its filter of Sec-Websocket-Protocol,
 // Idempotency-Key or the query; `trusted_proxies static 0.0.0.0/0`; without the headers of @tls; without the block of
 // /metrics.
 func TestAttackThroughEdge(t *testing.T) {

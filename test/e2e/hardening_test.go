@@ -47,7 +47,7 @@ func freePort(t *testing.T) string {
 var traceIDs = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 // TestAttackOpenDoors: in production a public port serves the API and nothing for insiders, and each answer of it has the
-// headers that tell a browser to do nothing clever. Mutations: MetricsOnPublicPort always true; an import of
+// headers that tell a browser to do nothing clever. Mutations, not yet run: MetricsOnPublicPort always true; an import of
 // net/http/pprof served by DefaultServeMux; SecurityHeaders left out of a router; DisableGeneralOptionsHandler left out
 // (`OPTIONS *`); http.SetCookie anywhere.
 func TestAttackOpenDoors(t *testing.T) {
@@ -180,7 +180,7 @@ func converseOn(ctx context.Context, t *testing.T, conn net.Conn, text string, m
 	return answers
 }
 
-// TestAttackCORS: pages of exactly the origins on the list may call us. Mutations: AllowedOrigins with a `*` in it, an
+// TestAttackCORS: pages of exactly the origins on the list may call us. Mutations, not yet run: AllowedOrigins with a `*` in it, an
 // AllowOriginFunc that compares prefixes or suffixes, AllowCredentials.
 func TestAttackCORS(t *testing.T) {
 	p := startPair(t, pgtest.DSN(t), "CORS_ORIGIN=https://app.example,https://ops.example:8443")

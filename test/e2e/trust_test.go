@@ -38,7 +38,7 @@ var forged = map[string][]string{
 }
 
 // TestAttackForgedHeaders sends to both services, as a stranger and as a user, every header that says who, where from or
-// which trace. None may choose a label of a metric, become or hide a trace, or write a line that isn't ours. Mutations:
+// which trace. None may choose a label of a metric, become or hide a trace, or write a line that isn't ours. Mutations, not yet run:
 // Trusted always true continues the stranger's trace; a propagator with baggage keeps its words; without the View that
 // drops server.address each Host is a series; ClientIPFromXFF without trusted proxies believes the address; without
 // visible() in bounded, escapes of a path are in the log as they came.
@@ -208,7 +208,7 @@ func expectLine(t *testing.T, line string) {
 	}
 }
 
-// TestAttackForcedSampling: who samples nothing can't be made to. Mutation: ParentBased around the sampler records each.
+// TestAttackForcedSampling: who samples nothing can't be made to. Mutation, not yet run: ParentBased around the sampler records each.
 func TestAttackForcedSampling(t *testing.T) {
 	p := startPair(t, pgtest.DSN(t), "OTEL_TRACES_SAMPLER_ARG=0")
 	for _, token := range []string{"", p.signIn("viewer").token} {
