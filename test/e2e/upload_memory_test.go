@@ -25,7 +25,7 @@ const (
 // TestAttackMemory sends plans of 64 MiB that are made to take many times as much, each kind twice at the same moment,
 // to an api that may have no more than its container. It must answer them all, live, and have written nothing.
 //
-// Mutations, each caught by the case named: jsontext's own check for duplicate names (names of what is skipped), no
+// Meant to catch, in the case named, and not yet tried by mutation: jsontext's own check for duplicate names (names of what is skipped), no
 // maxPending (one text), no maxResources (a million resources), no maxSecrets (a million secrets), secrets kept whole
 // (long secrets), no maxChanges (every tiny one has drifted).
 func TestAttackMemory(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 )
 
 // TestAttackMasks: a mask that does not match the values hides too much, never too little; what is no mask is refused.
-// Mutations, each caught by the case named: elements without the comparison of lengths (shorter, longer), hides without
+// Meant to catch, in the case named, and not yet tried by mutation: elements without the comparison of lengths (shorter, longer), hides without
 // its comparison of kinds (an object over a list, a list over a text), isMask that takes texts (a text).
 func TestAttackMasks(t *testing.T) {
 	const before, after = `{"l":["pin-1","pin-2","pin-3"],"o":{"a":"pin-4"},"s":"pin-5","x":1}`, `{"l":["pin-1","pin-2","pin-3"],"o":{"a":"pin-4"},"s":"pin-5","x":2}`
@@ -54,7 +54,7 @@ func TestAttackMasks(t *testing.T) {
 // TestAttackPlan: what is made to take long, or much, or to mean two things is refused with an error that says so, and
 // what it repeats of the plan is nothing.
 //
-// Mutations, each caught by the case named: MaxDepth not passed on (deep), no errDuplicate (a name twice, in a value),
+// Meant to catch, in the case named, and not yet tried by mutation: MaxDepth not passed on (deep), no errDuplicate (a name twice, in a value),
 // no known names in object (a name twice, at the top), no maxPending (a long text, skipped).
 func TestAttackPlan(t *testing.T) {
 	const million = 1_000_000
