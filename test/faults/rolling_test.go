@@ -105,7 +105,7 @@ func startCaddy(t *testing.T, program string, s *system) (port int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(program, "run", "--adapter", "caddyfile", "--config", file) //nolint:noctx // Stop ends it.
+	cmd := exec.Command(program, "run", "--adapter", "caddyfile", "--config", file)
 	cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir)
 	p, err := child.Start("caddy", cmd, log)
 	if err != nil {

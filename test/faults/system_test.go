@@ -130,9 +130,9 @@ func (s *system) databaseURL() string {
 }
 
 // proxy makes a way to upstream that can be cut, slowed down and silenced.
-func (s *system) proxy(t *testing.T, server *toxiproxy.ApiServer, name, upstream string) *toxiproxy.Proxy {
+func (s *system) proxy(t *testing.T, proxies *toxiproxy.ApiServer, name, upstream string) *toxiproxy.Proxy {
 	t.Helper()
-	p := toxiproxy.NewProxy(server, name, "127.0.0.1:0", upstream)
+	p := toxiproxy.NewProxy(proxies, name, "127.0.0.1:0", upstream)
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
