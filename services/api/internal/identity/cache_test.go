@@ -218,7 +218,8 @@ func TestCache_forgets_what_is_being_read(t *testing.T) {
 		read := 1
 		load := func(context.Context, uuid.UUID) (*int, error) {
 			value := read
-			if read++; value == 1 {
+			read++
+			if value == 1 {
 				forget(c, id) // Somebody changes it now.
 			}
 			return &value, nil
