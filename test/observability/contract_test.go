@@ -2,11 +2,12 @@ package observability
 
 import (
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/driftsentry/driftsentry/test/internal/shipped"
 )
 
 // labelsByMetric is every metric that a query may use, with the labels that it may have.
@@ -17,7 +18,7 @@ func known(t *testing.T) labelsByMetric {
 	t.Helper()
 	all := maps.Clone(backends)
 	maps.Copy(all, services(t))
-	for _, g := range groups(t) {
+	for _, g := range shipped.Groups(t) {
 		for _, r := range g.Rules {
 			if r.Record != "" {
 				all[r.Record] = []string{"slo", "service"}
@@ -32,11 +33,7 @@ var backticked = regexp.MustCompile("`([^`]+)`")
 // services reads the metrics' tables of docs/telemetry.md.
 func services(t *testing.T) labelsByMetric {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/telemetry.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, section, found := strings.Cut(string(text), "\n## Metrics\n")
+	_, section, found := strings.Cut(shipped.Text(t, "../../docs/telemetry.md"), "\n## Metrics\n")
 	if !found {
 		t.Fatal("docs/telemetry.md has no section Metrics")
 	}

@@ -1,59 +1,18 @@
 package observability
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
+	"maps"
+	"slices"
 	"testing"
+
+	"github.com/driftsentry/driftsentry/test/internal/shipped"
 )
-
-type dashboard struct {
-	UID, Title    string
-	SchemaVersion int
-	Templating    struct{ List []struct{ Name string } }
-	Annotations   struct{ List []struct{ Name, Expr string } }
-	Panels        []struct {
-		Type, Title, Description string
-		FieldConfig              struct {
-			Defaults struct {
-				Unit, NoValue string
-				Thresholds    *struct{ Steps []any }
-			}
-		}
-		Targets []struct {
-			Datasource struct{ Type, UID string }
-			Expr       string
-		}
-	}
-}
-
-func dashboards(t *testing.T) []dashboard {
-	t.Helper()
-	var all []dashboard
-	for _, file := range files(t, "../../deploy/grafana/dashboards/*.json") {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var d dashboard
-		if err := json.Unmarshal(text, &d); err != nil {
-			t.Fatalf("%s: %v", filepath.Base(file), err)
-		}
-		all = append(all, d)
-	}
-	return all
-}
 
 // Each panel says what it shows, in which unit, what is good, and what it means when there is nothing.
 func TestDashboards(t *testing.T) {
-	var provisioned struct{ Datasources []struct{ UID, Type string } }
-	read(t, "../../deploy/grafana/provisioning/datasources/datasources.yaml", &provisioned)
-	sources := map[string]string{}
-	for _, s := range provisioned.Datasources {
-		sources[s.UID] = s.Type
-	}
+	sources := shipped.Datasources(t)
 	uids := map[string]string{}
-	for _, d := range dashboards(t) {
+	for _, d := range shipped.Dashboards(t) {
 		if other, taken := uids[d.UID]; taken || d.UID == "" {
 			t.Errorf("%s: uid %q is taken by %q", d.Title, d.UID, other)
 		}
@@ -80,10 +39,27 @@ func TestDashboards(t *testing.T) {
 				t.Errorf("%s, panel %q asks for nothing", d.Title, p.Title)
 			}
 			for _, target := range p.Targets {
-				if sources[target.Datasource.UID] != target.Datasource.Type {
+				if sources[target.Datasource.UID].Type != target.Datasource.Type {
 					t.Errorf("%s, panel %q: there is no data source %+v", d.Title, p.Title, target.Datasource)
 				}
 			}
+		}
+	}
+}
+
+// What docs/observability.md says of panels that may be empty is about panels that exist.
+func TestPanelsThatMayBeEmpty(t *testing.T) {
+	queries := map[string]bool{}
+	for _, d := range shipped.Dashboards(t) {
+		for _, p := range d.Panels {
+			for _, target := range p.Targets {
+				queries[d.Title+": "+p.Title+": "+target.RefID] = true
+			}
+		}
+	}
+	for _, listed := range slices.Sorted(maps.Keys(shipped.MayBeEmpty(t))) {
+		if !queries[listed] {
+			t.Errorf("docs/observability.md lists %q, which no dashboard has", listed)
 		}
 	}
 }

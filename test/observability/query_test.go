@@ -2,8 +2,6 @@ package observability
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +9,8 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/driftsentry/driftsentry/test/internal/shipped"
 )
 
 // Every query of the rules, the dashboards and the runbooks parses, and names only metrics and labels that exist. A name
@@ -24,12 +24,12 @@ func TestQueries(t *testing.T) {
 			t.Errorf("%s: %s\n\t%s", where, problem, query)
 		}
 	}
-	for _, g := range groups(t) {
+	for _, g := range shipped.Groups(t) {
 		for _, r := range g.Rules {
 			check("rule "+r.Record+r.Alert, r.Expr)
 		}
 	}
-	for _, d := range dashboards(t) {
+	for _, d := range shipped.Dashboards(t) {
 		for _, p := range d.Panels {
 			for _, target := range p.Targets {
 				if target.Datasource.Type == "prometheus" {
@@ -41,11 +41,9 @@ func TestQueries(t *testing.T) {
 			check(fmt.Sprintf("dashboard %s, annotation %s", d.Title, a.Name), interpolate(a.Expr))
 		}
 	}
-	for name, text := range runbooks(t) {
-		_, look, _ := strings.Cut(text, "Prometheus:\n\n")
-		look, _, _ = strings.Cut(look, "\n\n")
-		for query := range strings.Lines(look) {
-			check("runbook "+name, strings.TrimSpace(query))
+	for name, text := range shipped.Runbooks(t) {
+		for _, query := range shipped.Queries(text, "Prometheus:") {
+			check("runbook "+name, query)
 		}
 	}
 	t.Logf("%d queries", count)
@@ -146,24 +144,4 @@ func missing(word string, wanted []string, expr parser.Expr, metrics labelsByMet
 // interpolate does what Grafana does with variables.
 func interpolate(query string) string {
 	return strings.NewReplacer("$__rate_interval", "1m", "$__range", "1h", "$environment", ".*", "$service", ".*", "$instance", ".*").Replace(query)
-}
-
-// runbooks by the alert's name.
-func runbooks(t *testing.T) map[string]string {
-	t.Helper()
-	files, err := filepath.Glob("../../docs/runbooks/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	pages := map[string]string{}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if name := strings.TrimSuffix(filepath.Base(file), ".md"); name != "README" {
-			pages[name] = string(text)
-		}
-	}
-	return pages
 }

@@ -1,66 +1,24 @@
 package observability
 
 import (
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"go.yaml.in/yaml/v3"
+	"github.com/driftsentry/driftsentry/test/internal/shipped"
 )
-
-type group struct {
-	Name  string
-	Rules []struct {
-		Record, Alert, Expr string
-		Labels, Annotations map[string]string
-	}
-}
-
-// groups are those of all shipped rule files.
-func groups(t *testing.T) []group {
-	t.Helper()
-	var all []group
-	for _, file := range files(t, "../../deploy/prometheus/rules/*.yml") {
-		var content struct{ Groups []group }
-		read(t, file, &content)
-		all = append(all, content.Groups...)
-	}
-	return all
-}
-
-func files(t *testing.T, pattern string) []string {
-	t.Helper()
-	list, err := filepath.Glob(pattern)
-	if err != nil || len(list) == 0 {
-		t.Fatalf("%s: %d files, %v", pattern, len(list), err)
-	}
-	return list
-}
-
-func read(t *testing.T, file string, into any) {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := yaml.Unmarshal(text, into); err != nil {
-		t.Fatalf("%s: %v", file, err)
-	}
-}
 
 var dashboardLink = regexp.MustCompile(`^\{\{ \$externalURL \}\}/grafana/d/([a-z-]+)$`)
 
 // Whoever is woken finds what is wrong, where to look and what to do.
 func TestAlerts(t *testing.T) {
 	var uids []string
-	for _, d := range dashboards(t) {
+	for _, d := range shipped.Dashboards(t) {
 		uids = append(uids, d.UID)
 	}
-	pages, tested, names := runbooks(t), promtoolTests(t), map[string]bool{}
-	for _, g := range groups(t) {
+	pages, tested, names := shipped.Runbooks(t), promtoolTests(t), map[string]bool{}
+	for _, g := range shipped.Groups(t) {
 		for _, r := range g.Rules {
 			if r.Alert == "" {
 				continue
@@ -110,7 +68,7 @@ var firing = regexp.MustCompile(`ALERTS\{alertname="(\w+)", alertstate="firing",
 func promtoolTests(t *testing.T) map[string]tested {
 	t.Helper()
 	all := map[string]tested{}
-	for _, file := range files(t, "../../deploy/prometheus/tests/*.yml") {
+	for _, file := range shipped.Files(t, shipped.Deploy+"/prometheus/tests/*.yml") {
 		var content struct {
 			Tests []struct {
 				Checks []struct {
@@ -119,7 +77,7 @@ func promtoolTests(t *testing.T) map[string]tested {
 				} `yaml:"promql_expr_test"`
 			}
 		}
-		read(t, file, &content)
+		shipped.YAML(t, file, &content)
 		for _, test := range content.Tests {
 			for _, check := range test.Checks {
 				m := firing.FindStringSubmatch(check.Expr)

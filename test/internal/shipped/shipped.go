@@ -1,0 +1,211 @@
+// Package shipped reads the files that an SRE relies on: dashboards, rules, data sources, runbooks. Paths are those seen
+// from a package in test.
+package shipped
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Deploy is where the shipped configuration lies, docs where its documents do.
+const (
+	Deploy = "../../deploy"
+	docs   = "../../docs"
+)
+
+// Files are those that a pattern matches, of which there must be some.
+func Files(t *testing.T, pattern string) []string {
+	t.Helper()
+	list, err := filepath.Glob(pattern)
+	if err != nil || len(list) == 0 {
+		t.Fatalf("%s: %d files, %v", pattern, len(list), err)
+	}
+	return list
+}
+
+// Text is the content of a file.
+func Text(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// YAML reads a file.
+func YAML(t *testing.T, file string, into any) {
+	t.Helper()
+	if err := yaml.Unmarshal([]byte(Text(t, file)), into); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+}
+
+// Group is a group of Prometheus rules.
+type Group struct {
+	Name  string
+	Rules []struct {
+		Record, Alert, Expr string
+		Labels, Annotations map[string]string
+	}
+}
+
+// Groups are those of all rule files.
+func Groups(t *testing.T) []Group {
+	t.Helper()
+	var all []Group
+	for _, file := range Files(t, filepath.Join(Deploy, "prometheus/rules/*.yml")) {
+		var content struct{ Groups []Group }
+		YAML(t, file, &content)
+		all = append(all, content.Groups...)
+	}
+	return all
+}
+
+// Dashboard is what Grafana shows.
+type Dashboard struct {
+	UID, Title    string
+	SchemaVersion int
+	Templating    struct {
+		List []struct {
+			Name  string
+			Query struct{ Query string }
+		}
+	}
+	Annotations struct{ List []struct{ Name, Expr string } }
+	Panels      []Panel
+}
+
+// Panel is one picture of a dashboard; a row has no targets.
+type Panel struct {
+	Type, Title, Description string
+	FieldConfig              struct {
+		Defaults struct {
+			Unit, NoValue string
+			Thresholds    *struct{ Steps []any }
+		}
+	}
+	Targets []Target
+}
+
+// Target is a query of a panel: Expr for Prometheus and Loki, Query for Tempo.
+type Target struct {
+	RefID, Expr, Query, QueryType string
+	Instant                       bool
+	Datasource                    struct{ Type, UID string }
+}
+
+// Dashboards are all of them.
+func Dashboards(t *testing.T) []Dashboard {
+	t.Helper()
+	var all []Dashboard
+	for _, file := range Files(t, filepath.Join(Deploy, "grafana/dashboards/*.json")) {
+		var d Dashboard
+		if err := json.Unmarshal([]byte(Text(t, file)), &d); err != nil {
+			t.Fatalf("%s: %v", filepath.Base(file), err)
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+// Datasource is where Grafana gets data from, with the links to the other ones.
+type Datasource struct {
+	UID, Type string
+	JSONData  struct {
+		Exemplars []struct {
+			Name          string
+			DatasourceUID string `yaml:"datasourceUid"`
+		} `yaml:"exemplarTraceIdDestinations"`
+		TracesToLogs struct {
+			DatasourceUID string `yaml:"datasourceUid"`
+			Tags          []Tag
+			Query         string
+		} `yaml:"tracesToLogsV2"`
+		TracesToMetrics struct {
+			DatasourceUID string `yaml:"datasourceUid"`
+			Tags          []Tag
+			Queries       []struct{ Name, Query string }
+		} `yaml:"tracesToMetrics"`
+		ServiceMap struct {
+			DatasourceUID string `yaml:"datasourceUid"`
+		} `yaml:"serviceMap"`
+		DerivedFields []struct {
+			MatcherType   string `yaml:"matcherType"`
+			MatcherRegex  string `yaml:"matcherRegex"`
+			DatasourceUID string `yaml:"datasourceUid"`
+			URL           string
+		} `yaml:"derivedFields"`
+	} `yaml:"jsonData"`
+}
+
+// Tag says which attribute of a span is which label elsewhere.
+type Tag struct{ Key, Value string }
+
+// Datasources are those by UID.
+func Datasources(t *testing.T) map[string]Datasource {
+	t.Helper()
+	var file struct{ Datasources []Datasource }
+	YAML(t, filepath.Join(Deploy, "grafana/provisioning/datasources/datasources.yaml"), &file)
+	all := map[string]Datasource{}
+	for _, d := range file.Datasources {
+		all[d.UID] = d
+	}
+	return all
+}
+
+// Runbooks are the pages by the alert's name.
+func Runbooks(t *testing.T) map[string]string {
+	t.Helper()
+	pages := map[string]string{}
+	for _, file := range Files(t, filepath.Join(docs, "runbooks/*.md")) {
+		if name := strings.TrimSuffix(filepath.Base(file), ".md"); name != "README" {
+			pages[name] = Text(t, file)
+		}
+	}
+	return pages
+}
+
+// Queries are those of a runbook's first look below a heading: "Prometheus:", "TraceQL:" or "Loki:".
+func Queries(runbook, heading string) []string {
+	_, look, _ := strings.Cut(runbook, heading+"\n\n")
+	var all []string
+	for line := range strings.Lines(look) {
+		query, indented := strings.CutPrefix(line, "    ")
+		if !indented {
+			break
+		}
+		all = append(all, strings.TrimSpace(query))
+	}
+	return all
+}
+
+var emptyRow = regexp.MustCompile("(?m)^\\| ([^|]+): ([^|]+?)(?: \\(([A-Z, ]+)\\))? \\| [^|]+ \\|$")
+
+// MayBeEmpty are the queries of panels ("dashboard: panel: letter") that docs/observability.md lists as those that may be
+// empty, each with its reason.
+func MayBeEmpty(t *testing.T) map[string]bool {
+	t.Helper()
+	_, section, _ := strings.Cut(Text(t, filepath.Join(docs, "observability.md")), "\n| Panel | Empty when |\n|---|---|\n")
+	section, _, _ = strings.Cut(section, "\n\n")
+	all := map[string]bool{}
+	for _, row := range emptyRow.FindAllStringSubmatch(section, -1) {
+		letters := row[3]
+		if letters == "" {
+			letters = "A"
+		}
+		for letter := range strings.SplitSeq(letters, ", ") {
+			all["DriftSentry / "+row[1]+": "+row[2]+": "+letter] = true
+		}
+	}
+	if len(all) == 0 {
+		t.Fatal("docs/observability.md does not list the panels that may be empty")
+	}
+	return all
+}
