@@ -107,10 +107,9 @@ func (p *program) stop(t *testing.T) {
 	}
 }
 
-// restart stops the program and starts it again, with what it kept.
-func (p *program) restart(t *testing.T) {
+// again starts the program that has ended, with what it kept.
+func (p *program) again(t *testing.T) {
 	t.Helper()
-	p.stop(t)
 	p.start(t, p.Name())
 }
 
@@ -150,8 +149,8 @@ func eventually(t *testing.T, what string, try func(ctx context.Context) error) 
 	}
 }
 
-// ready waits for a URL to answer 200.
-func ready(t *testing.T, p *program, url string) {
+// answers waits for a URL of a program to answer 200.
+func answers(t *testing.T, p *program, url string) {
 	t.Helper()
 	eventually(t, p.Name()+" is ready", func(ctx context.Context) error {
 		select {

@@ -66,7 +66,7 @@ func (s *system) instant(ctx context.Context, expression string) ([]sample, erro
 		return nil, err
 	}
 	if len(data.Result) == 0 {
-		return nil, fmt.Errorf("%s is empty", expression)
+		return nil, fmt.Errorf("%s: %w", expression, errEmpty)
 	}
 	return data.Result, nil
 }
@@ -92,7 +92,7 @@ func (s *system) exemplars(ctx context.Context, selector string) ([]string, erro
 		}
 	}
 	if len(ids) == 0 {
-		return nil, fmt.Errorf("%s has no exemplar with a trace_id", selector)
+		return nil, fmt.Errorf("%s has no exemplar with a trace_id: %w", selector, errEmpty)
 	}
 	return ids, nil
 }
@@ -122,7 +122,7 @@ func (s *system) logs(ctx context.Context, logQL string) ([]logLine, error) {
 		}
 	}
 	if len(lines) == 0 {
-		return nil, fmt.Errorf("%s is empty", logQL)
+		return nil, fmt.Errorf("%s: %w", logQL, errEmpty)
 	}
 	return lines, nil
 }

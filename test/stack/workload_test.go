@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,14 +15,13 @@ import (
 	"testing"
 
 	"github.com/driftsentry/driftsentry/test/internal/apiclient"
-	"github.com/driftsentry/driftsentry/test/internal/watcher"
 )
 
 const (
 	admin    = "admin@acme.example"
 	engineer = "engineer@acme.example"
 	password = "the-password-of-the-stack-test"
-	planFile = "../../services/api/internal/plan/testdata/plans/refresh_only_tf1.11.4.json"
+	plans    = "../../services/api/internal/plan/testdata/plans/"
 )
 
 // caller is the trace context of somebody who calls: a CI job, a browser.
@@ -40,6 +40,7 @@ func randomHex(size int) string {
 // job is what DriftSentry is for, done once.
 type job struct {
 	api      apiclient.Client // as the engineer
+	pipeline apiclient.Client // as CI
 	ci       caller           // sent the plan
 	browser  caller           // approved a drift of it
 	drift    string
@@ -56,72 +57,30 @@ func (s *system) work(t *testing.T) job {
 	if err := s.signIn(ctx, t, admin, "admin").Post(ctx, "/api/v1/api-keys", map[string]string{"name": "CI", "scope": "ingest"}, &created); err != nil {
 		t.Fatal(err)
 	}
-	pipeline := apiclient.Client{Base: j.api.Base, Token: created.Key}
+	j.pipeline = apiclient.Client{Base: j.api.Base, Token: created.Key}
 
-	following, frames := make(chan struct{}, 1), make(chan string, 100)
-	w := watcher.Watcher{
-		API: apiclient.Client{Base: j.api.Base}, SocketURL: strings.Replace(s.url("realtime", 3002), "http", "ws", 1) + "/ws",
-		Email: engineer, Password: password, Topics: []string{"drifts", "alerts", "checks"},
-		Ready: func() { following <- struct{}{} },
-		Event: func(f watcher.Frame) {
-			var e struct{ Type string }
-			_ = json.Unmarshal(f.Event, &e)
-			frames <- e.Type
-		},
-	}
-	watch, leave := context.WithCancel(ctx)
-	watched := make(chan error, 1)
-	go func() { watched <- w.Run(watch) }()
-	defer func() {
-		leave()
-		if err := <-watched; err != nil {
-			t.Error(err)
-		}
-	}()
-	await := func(event string) {
-		t.Helper()
-		for {
-			select {
-			case e := <-frames:
-				if e == event {
-					return
-				}
-			case <-ctx.Done():
-				t.Fatalf("%s did not come to the socket", event)
-			}
-		}
-	}
-	select {
-	case <-following:
-	case <-ctx.Done():
-		t.Fatal("the socket did not open")
-	}
-
-	plan, err := os.ReadFile(planFile)
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := s.follow(t)
+	defer f.leave(t)
 	var ingested struct {
 		Drifts []struct{ ID, Severity string }
 	}
-	if err := pipeline.Post(ctx, "/api/v1/ingest/plan?workspace=production", plan, &ingested, "traceparent", j.ci.traceparent()); err != nil {
+	if err := j.pipeline.Post(ctx, "/api/v1/ingest/plan?workspace=production", plan(t, "refresh_only_tf1.11.4.json"), &ingested,
+		"traceparent", j.ci.traceparent()); err != nil {
 		t.Fatal(err)
 	}
-	await("check.completed")
+	f.await(t, "check.completed")
 	for _, d := range ingested.Drifts {
 		if d.Severity == "critical" {
 			j.drift = d.ID
 		}
 	}
 	// As a browser does, which also leaves the session in the api's cache.
-	if status, err := j.status(ctx, "/api/v1/drifts/"+j.drift, newCaller()); err != nil || status != http.StatusOK {
-		t.Fatalf("look at the drift: %d, %v", status, err)
-	}
+	j.look(t, newCaller())
 	if err := j.api.Post(ctx, "/api/v1/drifts/"+j.drift+"/approve", map[string]string{"reason": "agreed with the network team"}, nil,
 		"traceparent", j.browser.traceparent()); err != nil {
 		t.Fatal(err)
 	}
-	await("drift.approved")
+	f.await(t, "drift.approved")
 
 	body, err := get(ctx, j.api.Base+"/api/v1/drifts/"+j.drift+"/timeline", "Authorization", "Bearer "+j.api.Token)
 	if err != nil {
@@ -133,10 +92,19 @@ func (s *system) work(t *testing.T) job {
 	return j
 }
 
+func plan(t *testing.T, name string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(plans + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
 // signIn makes a user and a client of theirs.
 func (s *system) signIn(ctx context.Context, t *testing.T, email, role string) apiclient.Client {
 	t.Helper()
-	create := exec.CommandContext(ctx, s.apiProgram, "user", "create", "--account", "acme", "--email", email,
+	create := exec.CommandContext(ctx, s.program("api"), "user", "create", "--account", "acme", "--email", email,
 		"--name", role, "--role", role, "--password-stdin")
 	create.Env, create.Stdin = s.environ, strings.NewReader(password+"\n")
 	if out, err := create.CombinedOutput(); err != nil {
@@ -151,7 +119,15 @@ func (s *system) signIn(ctx context.Context, t *testing.T, email, role string) a
 	return c
 }
 
-// status sends a request and gives the answer's status.
+// look gets the drift, which must succeed.
+func (j job) look(t *testing.T, c caller) {
+	t.Helper()
+	if status, err := j.status(t.Context(), "/api/v1/drifts/"+j.drift, c); err != nil || status != http.StatusOK {
+		t.Fatalf("look at the drift: %d, %v", status, err)
+	}
+}
+
+// status sends a request as the engineer and gives the answer's status.
 func (j job) status(ctx context.Context, path string, c caller) (int, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, j.api.Base+path, http.NoBody)
 	if err != nil {
@@ -163,5 +139,6 @@ func (j job) status(ctx context.Context, path string, c caller) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	_, _ = io.Copy(io.Discard, res.Body) // So that the connection is used again.
 	return res.StatusCode, res.Body.Close()
 }

@@ -79,12 +79,17 @@ func (p *Process) Stop(ctx context.Context) error {
 	select {
 	case <-p.done:
 	case <-ctx.Done():
-		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
-		<-p.done
+		p.Kill()
 		return fmt.Errorf("%s did not stop in time and was killed: %w", p.name, context.Cause(ctx))
 	}
 	if p.err != nil {
 		return fmt.Errorf("%s: %w", p.name, p.err)
 	}
 	return nil
+}
+
+// Kill ends the program and all that it started as a crash would, and waits.
+func (p *Process) Kill() {
+	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // It fails only when the program has ended.
+	<-p.done
 }

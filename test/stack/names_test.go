@@ -1,0 +1,67 @@
+//go:build stack
+
+package stack
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/driftsentry/driftsentry/test/internal/shipped"
+)
+
+// onFault are metrics and labels that show once something has gone wrong. The faults' tests see those.
+var onFault = []string{"tempo_discarded_spans_total", "loki_discarded_samples_total", "error_type", "otel_metric_overflow"}
+
+// expectNames looks for every metric and label in the rules among those that are there.
+func (s *system) expectNames(t *testing.T) {
+	for _, g := range shipped.Groups(t) {
+		for _, r := range g.Rules {
+			for metric, labels := range named(t, r.Expr) {
+				if slices.Contains(onFault, metric) {
+					continue
+				}
+				var selector []string
+				for _, label := range labels {
+					if !slices.Contains(onFault, label) {
+						selector = append(selector, label+`!=""`)
+					}
+				}
+				eventually(t, r.Record+r.Alert, func(ctx context.Context) error {
+					_, err := s.instant(ctx, fmt.Sprintf("%s{%s}", metric, strings.Join(selector, ",")))
+					return err
+				})
+			}
+		}
+	}
+}
+
+// named are the metrics of an expression with the labels that their selectors match.
+func named(t *testing.T, expression string) map[string][]string {
+	t.Helper()
+	expr, err := parser.NewParser(parser.Options{}).ParseExpr(expression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string][]string{}
+	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
+		v, ok := node.(*parser.VectorSelector)
+		if !ok || v.Name == "" {
+			return nil
+		}
+		if all[v.Name] == nil {
+			all[v.Name] = []string{}
+		}
+		for _, m := range v.LabelMatchers {
+			if m.Name != "__name__" && !slices.Contains(all[v.Name], m.Name) {
+				all[v.Name] = append(all[v.Name], m.Name)
+			}
+		}
+		return nil
+	})
+	return all
+}

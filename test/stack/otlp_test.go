@@ -1,0 +1,46 @@
+//go:build stack
+
+package stack
+
+import (
+	"encoding/hex"
+	"testing"
+	"time"
+
+	collectorlogs "go.opentelemetry.io/proto/otlp/collector/logs/v1"
+	collectortrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	common "go.opentelemetry.io/proto/otlp/common/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+// otlp is a connection to who takes OTLP.
+type otlp struct {
+	traces collectortrace.TraceServiceClient
+	logs   collectorlogs.LogsServiceClient
+}
+
+func dial(t *testing.T, address string) otlp {
+	t.Helper()
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() }) // Nothing is under way any more.
+	return otlp{collectortrace.NewTraceServiceClient(conn), collectorlogs.NewLogsServiceClient(conn)}
+}
+
+func text(key, value string) *common.KeyValue {
+	return &common.KeyValue{Key: key, Value: &common.AnyValue{Value: &common.AnyValue_StringValue{StringValue: value}}}
+}
+
+func unhex(t *testing.T, id string) []byte {
+	t.Helper()
+	raw, err := hex.DecodeString(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func nanos(at time.Time) uint64 { return uint64(at.UnixNano()) } //nolint:gosec // after 1970

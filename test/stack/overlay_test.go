@@ -1,0 +1,139 @@
+//go:build stack
+
+package stack
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/driftsentry/driftsentry/test/internal/shipped"
+)
+
+// overlay makes the shipped files fit for one machine and a short test, by the rules below alone: hosts and ports become
+// free ports of 127.0.0.1, folders become folders of the test, and time runs faster. What no rule touches is as shipped.
+type overlay struct {
+	t     *testing.T
+	dir   string
+	ports map[string]int // by "name:port" as the compose file has them
+}
+
+var (
+	// tempo:4317, where one reaches another.
+	peerAddress = regexp.MustCompile(`\b(api|realtime|postgres|otel-collector|tempo|loki|prometheus|alertmanager|grafana|caddy):(\d{2,5})\b`)
+	// 0.0.0.0:4317, and http_listen_port: 3200, where one listens itself.
+	ownAddress = regexp.MustCompile(`\b0\.0\.0\.0:(\d{2,5})\b`)
+	ownPort    = regexp.MustCompile(`(?m)^(\s*(?:\w+_)?port: )(\d+)$`)
+	ownHost    = regexp.MustCompile(`(?m)^(\s*(?:host|\w+_listen_address): )0\.0\.0\.0$`)
+	folder     = regexp.MustCompile(`([\s"':])(/(?:var/tempo|loki|var/lib/otelcol|run/secrets))\b`)
+)
+
+// pace is how many times faster time runs in what is measured: a scrape every second, five minutes in 20 s. Rules that
+// compare an amount with one hold for the shorter window, so a fault has to be that much denser.
+const pace = 15
+
+var (
+	setting = regexp.MustCompile(`(?m)^(\s*(?:- )?(?:scrape_interval|evaluation_interval|collection_interval|metric_expiration|trace_idle_period|` +
+		`flush_check_period|wait|interval|for|group_wait|group_interval|repeat_interval): )(\d+[smhd])$`)
+	window = regexp.MustCompile(`(\[|\boffset )(\d+[smhd])\b`)
+	// A scrape gets its whole interval: a busy machine is no fault.
+	scrapeTimeout = regexp.MustCompile(`(?m)^(\s*scrape_timeout: )\d+s$`)
+	// slo.yml multiplies by the seconds of its groups' interval.
+	seconds = regexp.MustCompile(`(?m)(\) \* )(\d+)$`)
+)
+
+// mail is the receiver that needs a mail server with TLS, which the test has none of.
+var mail = regexp.MustCompile(`(?m)^    email_configs:\n(?:      .*\n)+`)
+
+// port is the free port that stands for a port of a service.
+func (o *overlay) port(name string, port int) int {
+	key := fmt.Sprintf("%s:%d", name, port)
+	if o.ports[key] == 0 {
+		o.ports[key] = freePort(o.t)
+	}
+	return o.ports[key]
+}
+
+func (o *overlay) address(name string, port int) string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(o.port(name, port)))
+}
+
+func (o *overlay) url(name string, port int) string { return "http://" + o.address(name, port) }
+
+// path is where a file or folder of the containers lies here.
+func (o *overlay) path(inContainer string) string { return filepath.Join(o.dir, inContainer) }
+
+// derive writes the file of a service for this test and gives its path.
+func (o *overlay) derive(service, file string) string {
+	o.t.Helper()
+	text := o.apply(service, shipped.Text(o.t, filepath.Join(shipped.Deploy, file)))
+	path := filepath.Join(o.dir, "etc", file)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		o.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		o.t.Fatal(err)
+	}
+	return path
+}
+
+func (o *overlay) apply(service, text string) string {
+	text = replace(peerAddress, text, func(m []string) string { return o.address(m[1], o.number(m[2])) })
+	text = replace(ownAddress, text, func(m []string) string { return o.address(service, o.number(m[1])) })
+	text = replace(ownPort, text, func(m []string) string { return m[1] + strconv.Itoa(o.port(service, o.number(m[2]))) })
+	text = ownHost.ReplaceAllString(text, "${1}127.0.0.1")
+	text = folder.ReplaceAllString(text, "${1}"+o.dir+"${2}")
+	text = mail.ReplaceAllString(text, "")
+	text = replace(setting, text, func(m []string) string { return m[1] + o.faster(m[2]) })
+	text = replace(window, text, func(m []string) string { return m[1] + o.faster(m[2]) })
+	text = scrapeTimeout.ReplaceAllString(text, "${1}1s")
+	return replace(seconds, text, func(m []string) string { return m[1] + strconv.Itoa(o.number(m[2])/pace) })
+}
+
+func replace(pattern *regexp.Regexp, text string, by func(match []string) string) string {
+	return pattern.ReplaceAllStringFunc(text, func(s string) string { return by(pattern.FindStringSubmatch(s)) })
+}
+
+// faster is a duration like 15s or 30d at the test's pace.
+func (o *overlay) faster(duration string) string {
+	o.t.Helper()
+	units := map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour}
+	last := len(duration) - 1
+	d := time.Duration(o.number(duration[:last])) * units[duration[last]] / pace
+	return fmt.Sprintf("%dms", d.Milliseconds())
+}
+
+func (o *overlay) number(s string) int {
+	o.t.Helper()
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return n
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// secret writes the file that stands for a secret of the containers.
+func (o *overlay) secret(name, value string) {
+	o.t.Helper()
+	if err := os.MkdirAll(o.path("run/secrets"), 0o755); err != nil {
+		o.t.Fatal(err)
+	}
+	if err := os.WriteFile(o.path("run/secrets/"+name), []byte(value+"\n"), 0o600); err != nil {
+		o.t.Fatal(err)
+	}
+}
