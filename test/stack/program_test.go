@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -21,7 +22,7 @@ import (
 
 const (
 	// patience bounds every wait; only a failing test gets near it.
-	patience = time.Minute
+	patience = 2 * time.Minute
 	// stopPatience is what a program gets to stop before it is killed. Tempo's stop can hang.
 	stopPatience = 20 * time.Second
 	pollInterval = 200 * time.Millisecond
@@ -64,19 +65,26 @@ type program struct {
 	*child.Process
 	log string
 	cmd func() *exec.Cmd
+	out io.WriteCloser // instead of log, unless nil
 }
 
 // run starts a program, which ends with the test if not before.
 func run(t *testing.T, dir, name string, environ []string, path string, args ...string) *program {
 	t.Helper()
-	p := &program{log: filepath.Join(dir, name+".log"), cmd: func() *exec.Cmd {
+	return runTo(t, nil, dir, name, environ, path, args...)
+}
+
+// runTo is run with what the program prints going to out.
+func runTo(t *testing.T, out io.WriteCloser, dir, name string, environ []string, path string, args ...string) *program {
+	t.Helper()
+	p := &program{out: out, log: filepath.Join(dir, name+".log"), cmd: func() *exec.Cmd {
 		cmd := exec.Command(path, args...)
 		cmd.Env, cmd.Dir = environ, dir
 		return cmd
 	}}
 	p.start(t, name)
 	t.Cleanup(func() {
-		p.stop(t)
+		p.Kill() // What it has kept goes, too, and Tempo's stop can hang.
 		if t.Failed() {
 			t.Logf("%s printed:\n%s", name, tail(p.log))
 		}
@@ -86,9 +94,12 @@ func run(t *testing.T, dir, name string, environ []string, path string, args ...
 
 func (p *program) start(t *testing.T, name string) {
 	t.Helper()
-	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		t.Fatal(err)
+	var err error
+	out := p.out
+	if out == nil {
+		if out, err = os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if p.Process, err = child.Start(name, p.cmd(), out); err != nil {
 		t.Fatal(err)

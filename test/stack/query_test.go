@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	collectortrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
@@ -97,32 +98,40 @@ func (s *system) exemplars(ctx context.Context, selector string) ([]string, erro
 	return ids, nil
 }
 
+// mostLines is how many Loki gives at once.
+const mostLines = 5000
+
 // logLine is a line that Loki has, with its labels and structured metadata.
 type logLine struct {
 	labels map[string]string
+	at     string // nanoseconds
 	text   string
 }
 
 // logs are the lines of a query, which must have some.
 func (s *system) logs(ctx context.Context, logQL string) ([]logLine, error) {
+	lines, err := s.logPage(ctx, url.Values{"query": {logQL}, "since": {"1h"}, "limit": {strconv.Itoa(mostLines)}})
+	if err == nil && len(lines) == 0 {
+		err = fmt.Errorf("%s: %w", logQL, errEmpty)
+	}
+	return lines, err
+}
+
+func (s *system) logPage(ctx context.Context, parameters url.Values) ([]logLine, error) {
 	var data struct {
 		Result []struct {
 			Stream map[string]string
 			Values [][2]string
 		}
 	}
-	err := query(ctx, s.url("loki", 3100)+"/loki/api/v1/query_range", url.Values{"query": {logQL}, "since": {"1h"}, "limit": {"5000"}}, &data)
-	if err != nil {
+	if err := query(ctx, s.url("loki", 3100)+"/loki/api/v1/query_range", parameters, &data); err != nil {
 		return nil, err
 	}
 	var lines []logLine
 	for _, stream := range data.Result {
 		for _, v := range stream.Values {
-			lines = append(lines, logLine{stream.Stream, v[1]})
+			lines = append(lines, logLine{stream.Stream, v[0], v[1]})
 		}
-	}
-	if len(lines) == 0 {
-		return nil, fmt.Errorf("%s: %w", logQL, errEmpty)
 	}
 	return lines, nil
 }

@@ -66,7 +66,7 @@ func TestStarvedCollector(t *testing.T) {
 			return err
 		}
 		for _, metric := range lost {
-			if !regexp.MustCompile(`(?m)^`+metric+`\{.*\} [1-9]`).Match(body) {
+			if !regexp.MustCompile(`(?m)^` + metric + `\{.*\} [1-9]`).Match(body) {
 				return fmt.Errorf("%s counts nothing in\n%s", metric, body)
 			}
 		}

@@ -32,6 +32,8 @@ type options struct {
 	alertmanagerFile string
 	// between gets the collector's address and gives the one that the services send to. Nil sends straight.
 	between func(collector string) (address string)
+	// secrets are files of the folder of secrets.
+	secrets map[string]string
 	// extra is added to the environment of the services.
 	extra []string
 }
@@ -52,6 +54,9 @@ func start(t *testing.T, opts options) *system {
 		t.Fatal(err)
 	}
 	s := &system{overlay: &overlay{t: t, dir: dir, ports: map[string]int{}}, options: opts, sentry: sentrytest.Start(t)}
+	for name, value := range opts.secrets {
+		s.secret(name, value)
+	}
 	s.startPostgres()
 
 	s.tempo = run(t, dir, "tempo", os.Environ(), found["tempo"], "-config.file="+s.derive("tempo", "tempo/tempo.yaml"),
