@@ -32,8 +32,8 @@ test-long: compiler $(LAUNCHER) $(TOOLS)/gotestsum ## the same with the long tes
 test-security: compiler $(LAUNCHER) $(TOOLS)/gotestsum verify ## run every attack, and the checks of the supply chain
 	@exec $(LAUNCHER) with-postgres -- $(GOTEST) -race -timeout 20m -run '^Test(Attack|Security)' $(ARGS) $(PACKAGES)
 
-test-stack: ## follow every link between the signals through a real collector, Tempo, Loki and Prometheus (STACK_DIR: their folder)
-	@cd test && go test -tags stack -count 1 -timeout 20m -v $(ARGS) ./stack/
+test-stack: $(TOOLS)/gotestsum ## links, panels, alerts, faults and restarts beside a real collector, Tempo, Loki, Prometheus and Alertmanager (STACK_DIR: their folder)
+	@cd test && ../$(TOOLS)/gotestsum --format testname -- -tags stack -count 1 -timeout 25m $(ARGS) ./stack/
 
 test-compose: ## bring the production stack up in containers, go through its edge, look at what each container may do
 	@cd test && go test -tags compose -count 1 -timeout 40m -v $(ARGS) ./compose/
@@ -64,8 +64,10 @@ bench-load: ## measure both services under load beside peers: make bench-load PE
 	@PEERS="$(PEERS)" test/bench/api.sh
 	@PEERS="$(PEERS)" test/bench/ws.sh
 
-lint: $(TOOLS)/golangci-lint ## vet and lint every module, and see that the files are formatted
+lint: $(TOOLS)/golangci-lint ## vet and lint every module, see that the files are formatted, and check what deploy has
 	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners ./...) || exit 1; done
+	@deploy/check
+	@cd test && go test -count 1 ./observability/
 
 fmt: $(TOOLS)/golangci-lint ## format the Go files
 	@for m in $(MODULES); do (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" fmt ./...) || exit 1; done

@@ -15,10 +15,12 @@ import (
 )
 
 // onFault are metrics and labels that show once something has gone wrong. The faults' tests see those.
-var onFault = []string{"tempo_discarded_spans_total", "loki_discarded_samples_total", "error_type", "otel_metric_overflow"}
+var onFault = []string{"otelcol_exporter_enqueue_failed_spans_total", "otelcol_exporter_enqueue_failed_log_records_total", "tempo_discarded_spans_total", "loki_discarded_samples_total", "error_type", "otel_metric_overflow"}
 
-// expectNames looks for every metric and label in the rules among those that are there.
-func (s *system) expectNames(t *testing.T) {
+// names looks for every metric and label in the rules among those that are there.
+func (s *system) names(t *testing.T) map[string]func(ctx context.Context) error {
+	t.Helper()
+	questions := map[string]func(ctx context.Context) error{}
 	for _, g := range shipped.Groups(t) {
 		for _, r := range g.Rules {
 			for metric, labels := range named(t, r.Expr) {
@@ -31,13 +33,15 @@ func (s *system) expectNames(t *testing.T) {
 						selector = append(selector, label+`!=""`)
 					}
 				}
-				eventually(t, r.Record+r.Alert, func(ctx context.Context) error {
-					_, err := s.instant(ctx, fmt.Sprintf("%s{%s}", metric, strings.Join(selector, ",")))
+				expression := fmt.Sprintf("%s{%s}", metric, strings.Join(selector, ","))
+				questions["rule "+r.Record+r.Alert+": "+expression] = func(ctx context.Context) error {
+					_, err := s.instant(ctx, expression)
 					return err
-				})
+				}
 			}
 		}
 	}
+	return questions
 }
 
 // named are the metrics of an expression with the labels that their selectors match.

@@ -26,29 +26,44 @@ func TestPanels(t *testing.T) {
 	j := s.work(t)
 	f := s.mishaps(t, j)
 	defer f.leave(t)
+	defer j.goOn(t)()
 
 	mayBeEmpty := shipped.MayBeEmpty(t)
+	open := map[string]func(ctx context.Context) error{}
 	for _, d := range shipped.Dashboards(t) {
-		t.Run(d.Title, func(t *testing.T) {
-			variables := s.variables(t, d)
-			for _, a := range d.Annotations.List {
-				s.parses(t, "prometheus", interpolate(a.Expr, variables))
-			}
-			for _, p := range d.Panels {
-				for _, target := range p.Targets {
-					name := d.Title + ": " + p.Title + ": " + target.RefID
-					eventually(t, name, func(ctx context.Context) error {
-						err := s.ask(ctx, target, variables)
-						if errors.Is(err, errEmpty) && mayBeEmpty[name] {
-							return nil
-						}
-						return err
-					})
+		variables := s.variables(t, d)
+		for _, a := range d.Annotations.List {
+			s.parses(t, "prometheus", interpolate(a.Expr, variables))
+		}
+		for _, p := range d.Panels {
+			for _, target := range p.Targets {
+				name := d.Title + ": " + p.Title + ": " + target.RefID
+				open[name] = func(ctx context.Context) error {
+					err := s.ask(ctx, target, variables)
+					if errors.Is(err, errEmpty) && mayBeEmpty[name] {
+						return nil
+					}
+					return err
 				}
 			}
-		})
+		}
 	}
-	t.Run("the rules' names exist", s.expectNames)
+	maps.Copy(open, s.names(t))
+	t.Run("every query of a panel and every name in a rule finds something", func(t *testing.T) {
+		asked := len(open)
+		eventually(t, "questions", func(ctx context.Context) error {
+			var unanswered []error
+			for _, name := range slices.Sorted(maps.Keys(open)) {
+				if err := open[name](ctx); err != nil {
+					unanswered = append(unanswered, fmt.Errorf("%s: %w", name, err))
+					continue
+				}
+				delete(open, name)
+			}
+			return errors.Join(unanswered...)
+		})
+		t.Logf("%d questions are answered", asked)
+	})
 	t.Run("the runbooks' queries are understood", func(t *testing.T) {
 		pages := shipped.Runbooks(t)
 		for _, alert := range slices.Sorted(maps.Keys(pages)) {
@@ -81,9 +96,40 @@ func (s *system) mishaps(t *testing.T, j job) *follower {
 		t.Fatal(err)
 	}
 	f := s.follow(t)
+	// A counter that begins at one has no rate yet.
+	s.expect(t, `driftsentry_realtime_handshakes_total{outcome="accepted"} > 0`)
 	f.leave(t)
 	f.open(t) // With its cursor.
 	return f
+}
+
+// goOn keeps users and pipelines busy until it is told to stop, so that every rate has something to count.
+func (j job) goOn(t *testing.T) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		pause := time.NewTicker(pollInterval)
+		defer pause.Stop()
+		for i := 0; ctx.Err() == nil; i++ {
+			_, err := j.status(ctx, "/api/v1/drifts/"+j.drift, newCaller())
+			_, missing := j.status(ctx, "/nowhere", newCaller())
+			ingest := j.pipeline.Post(ctx, fmt.Sprintf("/api/v1/ingest/plan?workspace=busy-%d", i), plan(t, "refresh_only_tf1.11.4.json"), nil)
+			if err := errors.Join(err, missing, ingest); err != nil && ctx.Err() == nil {
+				t.Errorf("the work that goes on: %v", err)
+				return
+			}
+			select {
+			case <-pause.C:
+			case <-ctx.Done():
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
 }
 
 var labelValues = regexp.MustCompile(`^label_values\((.+), (\w+)\)$`)
@@ -153,7 +199,9 @@ func (s *system) parses(t *testing.T, source, text string) {
 	t.Helper()
 	target := shipped.Target{Expr: text, Query: text, Instant: true}
 	target.Datasource.Type = source
-	if err := s.ask(t.Context(), target, nil); err != nil && !errors.Is(err, errEmpty) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience/8)
+	defer cancel()
+	if err := s.ask(ctx, target, nil); err != nil && !errors.Is(err, errEmpty) {
 		t.Errorf("%s: %v", text, err)
 	}
 }
