@@ -70,6 +70,7 @@ func TestAlerts(t *testing.T) {
 // stopped is a program that has ended.
 func (s *system) stopped(p *program, a alert) fault {
 	return fault{alert: a, provoke: func(t *testing.T) func() {
+		t.Helper()
 		p.stop(t)
 		return func() { p.again(t) }
 	}}
@@ -79,6 +80,7 @@ func (s *system) stopped(p *program, a alert) fault {
 func (s *system) tempoStopped() fault {
 	f := s.stopped(s.tempo, alert{"CollectorExportStalled", "otlp_grpc/tempo", ticket})
 	f.press = func(t *testing.T) {
+		t.Helper()
 		if _, err := get(t.Context(), s.url("api", 3001)+"/nowhere"); err == nil {
 			t.Error("/nowhere is there")
 		}
@@ -91,10 +93,12 @@ func (s *system) errorBurst(j job) fault {
 	return fault{
 		alert: alert{"ApiAvailabilityBurn", "the error budget burns fast", page},
 		provoke: func(t *testing.T) func() {
+			t.Helper()
 			s.administer(t, "revoke select on alert from driftsentry_app")
 			return func() { s.administer(t, "grant select on alert to driftsentry_app") }
 		},
 		press: func(t *testing.T) {
+			t.Helper()
 			if status, err := j.status(t.Context(), "/api/v1/alerts", newCaller()); err != nil || status != http.StatusInternalServerError {
 				t.Fatalf("status %d (%v), want 500", status, err)
 			}
@@ -105,6 +109,7 @@ func (s *system) errorBurst(j job) fault {
 // feedStalled is an open socket whose events can't be read.
 func (s *system) feedStalled(j job) fault {
 	return fault{alert: alert{"StreamLag", "Events don't reach the sockets", page}, provoke: func(t *testing.T) func() {
+		t.Helper()
 		f := s.follow(t)
 		s.administer(t, "revoke select on event from driftsentry_app")
 		if err := j.api.Post(t.Context(), "/api/v1/drifts", map[string]any{
@@ -128,6 +133,7 @@ func (s *system) signInsFail(j job) fault {
 		alert:   alert{"SignInFailureSurge", "Most attempts to sign in fail", ticket},
 		provoke: func(*testing.T) func() { return func() {} },
 		press: func(t *testing.T) {
+			t.Helper()
 			if guesses == 80 {
 				return // The limit by address is near; what was counted must do.
 			}
@@ -142,6 +148,7 @@ func (s *system) signInsFail(j job) fault {
 
 func (s *system) postgresStopped() fault {
 	return fault{alert: alert{"PostgresDown", "Postgres does not answer", page}, provoke: func(t *testing.T) func() {
+		t.Helper()
 		if err := s.cluster.Stop(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -66,10 +66,11 @@ func TestHarmless(t *testing.T) {
 		c := newCaller()
 		v.look(t, c)
 		eventually(t, "lines come again", func(context.Context) error {
-			if content, err := os.ReadFile(seen.Name()); err != nil || !bytes.Contains(content, []byte(c.traceID)) {
-				return fmt.Errorf("the line of %s is not on standard output (%v)", c.traceID, err)
+			content, err := os.ReadFile(seen.Name())
+			if err == nil && !bytes.Contains(content, []byte(c.traceID)) {
+				err = fmt.Errorf("the line of %s is not on standard output", c.traceID)
 			}
-			return nil
+			return err
 		})
 	})
 }

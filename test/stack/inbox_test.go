@@ -62,6 +62,7 @@ func (in *inbox) receive(w http.ResponseWriter, r *http.Request) {
 		m.title = strings.ToUpper(webhook.Status) + " " + webhook.GroupLabels["alertname"]
 		m.text, m.link = a["summary"]+"\n"+a["description"]+"\n"+a["runbook_url"], a["dashboard"]
 	}
+	_, _ = io.WriteString(w, "ok") // What Slack says; Alertmanager takes anything else from it for an error.
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.list = append(in.list, m)

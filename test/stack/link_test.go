@@ -82,7 +82,7 @@ func (l *link) set(c condition) {
 }
 
 func (l *link) carry(from net.Conn) {
-	to, err := net.Dial("tcp", l.target) //nolint:noctx // loopback
+	to, err := net.Dial("tcp", l.target)
 	if err != nil {
 		_ = from.Close()
 		return

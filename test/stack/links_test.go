@@ -62,6 +62,7 @@ func TestLinks(t *testing.T) {
 
 // followApproval goes from a metric to a trace, to its logs and back to it.
 func (s *system) followApproval(t *testing.T, j job) {
+	t.Helper()
 	sources := shipped.Datasources(t)
 	exemplar := sources["prometheus"].JSONData.Exemplars[0]
 	s.expectExemplar(t, `http_server_request_duration_seconds_bucket{job="driftsentry-api",http_route="`+approve+`"}`, j.browser.traceID)
@@ -101,6 +102,7 @@ func tags(list []shipped.Tag, service string) string {
 // followSpanMetrics asks what Grafana asks for a span, and goes back by an exemplar. Tempo sends each exemplar once, and
 // none in the first seconds after its start, so requests go on until one is there.
 func (s *system) followSpanMetrics(t *testing.T, j job) {
+	t.Helper()
 	link := shipped.Datasources(t)["tempo"].JSONData.TracesToMetrics
 	for _, service := range []string{"driftsentry-api", "driftsentry-realtime"} {
 		for _, q := range link.Queries {
@@ -123,6 +125,7 @@ func (s *system) followSpanMetrics(t *testing.T, j job) {
 
 // expectUnexpected breaks the database in a way that nobody classified.
 func (s *system) expectUnexpected(t *testing.T, j job) {
+	t.Helper()
 	s.administer(t, "alter table drift rename column occurrences to broken")
 	c := newCaller()
 	status, err := j.status(t.Context(), "/api/v1/drifts/"+j.drift, c)

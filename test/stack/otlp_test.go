@@ -43,4 +43,4 @@ func unhex(t *testing.T, id string) []byte {
 	return raw
 }
 
-func nanos(at time.Time) uint64 { return uint64(at.UnixNano()) } //nolint:gosec // after 1970
+func nanos(at time.Time) uint64 { return uint64(at.UnixNano()) }

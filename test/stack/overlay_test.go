@@ -48,7 +48,7 @@ var (
 )
 
 // mail is the receiver that needs a mail server with TLS, which the test has none of.
-var mail = regexp.MustCompile(`(?m)^    email_configs:\n(?:      .*\n)+`)
+var mail = regexp.MustCompile(`(?m)^ {4}email_configs:\n(?: {6}.*\n)+`)
 
 // port is the free port that stands for a port of a service.
 func (o *overlay) port(name string, port int) int {

@@ -21,8 +21,8 @@ import (
 )
 
 const (
-	// patience bounds every wait; only a failing test gets near it.
-	patience = 2 * time.Minute
+	// patience bounds every wait. The longest is for a burn of the error budget to leave its window of half an hour.
+	patience = 4 * time.Minute
 	// stopPatience is what a program gets to stop before it is killed. Tempo's stop can hang.
 	stopPatience = 20 * time.Second
 	pollInterval = 200 * time.Millisecond

@@ -21,7 +21,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/otlpsink"
 )
 
-// get is the body of an answer, which must be 200. Headers are name, value, name, value.
+// get is the body of an answer, which must be a success. Headers are name, value, name, value.
 func get(ctx context.Context, address string, headers ...string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
@@ -39,7 +39,7 @@ func get(ctx context.Context, address string, headers ...string) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	if res.StatusCode != http.StatusOK {
+	if res.StatusCode/100 != 2 {
 		return nil, fmt.Errorf("%s: %s: %.300s", address, res.Status, body)
 	}
 	return body, nil

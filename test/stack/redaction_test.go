@@ -20,6 +20,7 @@ import (
 // expectRedacted sends secrets straight to the collector, past the services' own masks: one by the name of its attribute,
 // others by their shape.
 func (s *system) expectRedacted(t *testing.T) {
+	t.Helper()
 	const secret, url = "correct-horse-battery-staple", "postgres://user:" + "hunter2-hunter2" + "@db/x"
 	token := strings.Join([]string{"eyJhbGciOiJIUzI1NiJ9", "eyJzdWIiOiIxMjM0NTY3ODkwIn0", "c2lnbmF0dXJlLXNpZ25hdHVyZQ"}, ".")
 	attributes := []*common.KeyValue{text("db.password", secret), text("note", "see "+url), text("header", token), text("kept", "harmless")}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -19,7 +20,6 @@ var buildServices = sync.OnceValue(func() (err error) {
 		return err
 	}
 	for _, name := range []string{"api", "realtime"} {
-		//nolint:noctx // No test's context: all of them use it.
 		build := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(servicesDir, name), "github.com/driftsentry/driftsentry/services/"+name+"/cmd/"+name)
 		if out, err := build.CombinedOutput(); err != nil {
 			return fmt.Errorf("build %s: %w\n%s", name, err, out)
@@ -72,5 +72,5 @@ func (s *system) startServices() {
 // serviceEnviron is the environment of an instance that Prometheus knows by this name.
 func (s *system) serviceEnviron(name string, port int, more ...string) []string {
 	own := []string{fmt.Sprintf("PORT=%d", s.port(name, port)), fmt.Sprintf("METRICS_PORT=%d", s.port(name, 9090))}
-	return append(append(s.environ[:len(s.environ):len(s.environ)], own...), more...)
+	return slices.Concat(s.environ, own, more)
 }

@@ -186,7 +186,7 @@ func Queries(runbook, heading string) []string {
 	return all
 }
 
-var emptyRow = regexp.MustCompile("(?m)^\\| ([^|]+): ([^|]+?)(?: \\(([A-Z, ]+)\\))? \\| [^|]+ \\|$")
+var emptyRow = regexp.MustCompile(`(?m)^\| ([^|]+): ([^|]+?)(?: \(([A-Z, ]+)\))? \| [^|]+ \|$`)
 
 // MayBeEmpty are the queries of panels ("dashboard: panel: letter") that docs/observability.md lists as those that may be
 // empty, each with its reason.
