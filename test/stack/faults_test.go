@@ -184,9 +184,9 @@ func (s *system) expectFlow(t *testing.T, v victim) {
 	})
 }
 
-// stored gives the spans and lines of a request half a minute to get to the stores.
+// stored gives the spans and lines of a request some seconds to get to the stores.
 func (s *system) stored(ctx context.Context, c caller) error {
-	ctx, cancel := context.WithTimeout(ctx, patience/4)
+	ctx, cancel := context.WithTimeout(ctx, patience/24)
 	defer cancel()
 	for {
 		_, err := s.trace(ctx, c.traceID)
