@@ -2,13 +2,16 @@ package rest
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/driftsentry/driftsentry/pkg/fault"
 )
@@ -16,9 +19,9 @@ import (
 // MaxBody is the most bytes of a JSON body, plan uploads aside.
 const MaxBody = 1 << 20
 
-// Decode reads the request's body, one JSON object of at most MaxBody bytes, into v. Unknown fields, wrong types,
-// a second value, invalid UTF-8 and NUL characters, which Postgres can't keep, are the caller's fault. The error names
-// the field.
+// Decode reads the request's body, one JSON object of at most MaxBody bytes, into v. Unknown fields (names are compared
+// letter by letter), fields that stand twice, wrong types, a second value, invalid UTF-8 and NUL characters, which
+// Postgres can't keep, are the caller's fault. The error names the field.
 func Decode(w http.ResponseWriter, r *http.Request, v any) error {
 	if err := RequireJSON(r); err != nil {
 		return err
@@ -80,36 +83,46 @@ func Unmarshal(body []byte, v any) error {
 	if bytes.Contains(body, []byte(`\u0000`)) {
 		return fault.New(fault.Invalid, "the body has a NUL character, which can't be stored")
 	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(v); err != nil {
+	dec := jsontext.NewDecoder(bytes.NewReader(body))
+	if err := json.UnmarshalDecode(dec, v, json.RejectUnknownMembers(true)); err != nil {
 		return jsonError(err)
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return fault.New(fault.Invalid, "the body has more than one JSON value")
 	}
 	return nil
 }
 
 func jsonError(err error) error {
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		if wrong.Field == "" {
-			return fault.Newf(fault.Invalid, "the body must be a JSON object, not %s", wrong.Value)
+	if wrong, ok := errors.AsType[*json.SemanticError](err); ok {
+		field := fieldName(wrong.JSONPointer)
+		switch {
+		case field == "":
+			return fault.New(fault.Invalid, "the body must be a JSON object")
+		case errors.Is(wrong.Err, json.ErrUnknownName):
+			return fault.InvalidField(field, "is not a field of this request")
+		case wrong.Err != nil: // from the field's own UnmarshalText, such as a UUID's
+			return fault.InvalidField(field, "has the wrong form: %s", safeDetail(wrong.Err))
 		}
-		return fault.InvalidField(wrong.Field, "has the wrong type: %s", wrong.Value)
+		return fault.InvalidField(field, "has the wrong type: %s", kindNames[wrong.JSONKind])
 	}
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return fault.Newf(fault.Invalid, "the body is not valid JSON, at byte %d", syntax.Offset)
-	}
-	if errors.Is(err, io.ErrUnexpectedEOF) {
+	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fault.New(fault.Invalid, "the body is not valid JSON: it breaks off")
+	case !ok:
+		return fault.Wrap(fault.Invalid, err, "the body can't be read: "+safeDetail(err))
+	case errors.Is(syntax.Err, jsontext.ErrDuplicateName):
+		return fault.InvalidField(fieldName(syntax.JSONPointer), "stands in the body twice")
 	}
-	// encoding/json has no type for this one.
-	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return fault.InvalidField(strings.Trim(name, `"`), "is not a field of this request")
-	}
-	// What is left comes from a field's own UnmarshalText, such as a UUID's.
-	return fault.Wrap(fault.Invalid, err, "the body has a value of the wrong form: "+safeDetail(err))
+	return fault.Newf(fault.Invalid, "the body is not valid JSON, at byte %d", syntax.ByteOffset)
+}
+
+// fieldName writes where a value stands as our errors do: `a.b`.
+func fieldName(at jsontext.Pointer) string { return strings.Join(slices.Collect(at.Tokens()), ".") }
+
+var kindNames = map[jsontext.Kind]string{
+	'n': "null", 'f': "bool", 't': "bool", '"': "string", '0': "number", '{': "object", '[': "array",
 }
 
 // safeDetail keeps a decoder's message short; it may repeat what the caller sent, never what we hold.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/pkg/rest"
@@ -140,8 +141,9 @@ func TestMethodNotAllowed(t *testing.T) {
 
 func TestDecode(t *testing.T) {
 	type input struct {
-		Reason string `json:"reason"`
-		Cost   *int   `json:"cost"`
+		Reason string    `json:"reason"`
+		Cost   *int      `json:"cost"`
+		ID     uuid.UUID `json:"id"`
 	}
 	for name, c := range map[string]struct {
 		body, contentType string
@@ -150,6 +152,9 @@ func TestDecode(t *testing.T) {
 	}{
 		"good":                 {`{"reason":"fine"}`, "application/json; charset=utf-8", 200, ""},
 		"unknown field":        {`{"reason":"x","why":1}`, "application/json", 400, "why: is not a field"},
+		"another spelling":     {`{"Reason":"x"}`, "application/json", 400, "Reason: is not a field"},
+		"a field twice":        {`{"reason":"x","reason":"y"}`, "application/json", 400, "reason: stands in the body twice"},
+		"wrong form":           {`{"id":"1"}`, "application/json", 400, "id: has the wrong form"},
 		"wrong type":           {`{"cost":"much"}`, "application/json", 400, "cost: has the wrong type"},
 		"no object":            {`[]`, "application/json", 400, "must be a JSON object"},
 		"broken":               {`{"reason":}`, "application/json", 400, "not valid JSON, at byte"},
