@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -62,14 +63,19 @@ func New(dir, name, program string, environ []string) (*Replica, error) {
 	return &Replica{Name: name, Program: program, Environ: slices.Clone(environ), Port: port, LogPath: filepath.Join(dir, name+".log")}, nil
 }
 
-// FreePort gives a loopback port that nobody listens on.
+// FreePort gives a loopback port that nobody listens on. It is below those that the system gives to outgoing connections
+// (from 32768 on Linux, 49152 on macOS): while a replica is down, none of these must take its port.
 func FreePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
+	var last error
+	for range 100 {
+		port := 20_000 + rand.N(12_000) //nolint:gosec // Any one will do.
+		l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
+		if err == nil {
+			return port, l.Close()
+		}
+		last = err
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return 0, fmt.Errorf("find a free port: %w", last)
 }
 
 // URL is where it serves HTTP.
