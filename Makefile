@@ -39,7 +39,7 @@ test-compose: ## bring the production stack up in containers, go through its edg
 	@cd test && go test -tags compose -count 1 -timeout 40m -v $(ARGS) ./compose/
 
 test-faults: $(LAUNCHER) ## break what the services stand on while clients use them, and check that nothing was lost
-	@exec $(LAUNCHER) with-postgres -- go test -count 1 -timeout 20m -v ./test/faults/ $(ARGS)
+	@exec $(LAUNCHER) with-postgres -- go test -tags faults -count 1 -timeout 20m -v ./test/faults/ $(ARGS)
 
 faults-doc: ## do the same, and write docs/faults.md from it
 	@$(MAKE) test-faults ARGS='-args -update'

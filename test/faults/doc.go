@@ -5,4 +5,6 @@
 //
 // TestMatrix does each fault once, waits for its alert, and writes docs/faults.md with `make faults-doc`. TestRandom does
 // a seeded, random sequence of them. Both end with the checker of package history.
+//
+// Its tests have the build tag faults: make test-faults.
 package faults
