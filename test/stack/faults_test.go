@@ -29,7 +29,7 @@ const (
 // fails, none takes longer than noise allows, memory stays bounded, what is dropped is counted, and once the fault is over
 // new telemetry flows.
 //
-// Checked by breaking it: with telemetry's writer made to wait instead of dropping, the last case fails.
+// Checked by breaking it: with the writer of log lines made to wait instead of dropping, the last case fails.
 func TestHarmless(t *testing.T) {
 	s := start(t, options{extra: []string{"RATE_LIMIT_REQUESTS=1000000"}})
 	j := s.work(t)

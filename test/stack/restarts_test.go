@@ -15,6 +15,8 @@ import (
 
 // TestRestarts restarts the stores and the collector while requests go on. Every span and log line that the collector had
 // acknowledged must be in the stores afterwards. Killed hard, Tempo may lose what it held in memory, and no more.
+//
+// Checked by breaking it: with the collector's queues in memory instead of on disk, spans are missing.
 func TestRestarts(t *testing.T) {
 	var r recorder
 	s := start(t, options{between: func(collector string) string { return record(t, &r, collector) }, extra: []string{"RATE_LIMIT_REQUESTS=1000000"}})
