@@ -47,6 +47,33 @@ func TestDashboards(t *testing.T) {
 	}
 }
 
+// Panels lie beside each other, each with an id of its own, on rows without holes: Grafana draws whatever it is told.
+func TestDashboards_layout(t *testing.T) {
+	const columns = 24
+	for _, d := range shipped.Dashboards(t) {
+		ids, taken, bottom, area := map[int]string{}, map[[2]int]string{}, 0, 0
+		for _, p := range d.Panels {
+			if other, used := ids[p.ID]; used || p.ID == 0 {
+				t.Errorf("%s: %q and %q have the id %d", d.Title, p.Title, other, p.ID)
+			}
+			ids[p.ID] = p.Title
+			at := p.GridPos
+			bottom, area = max(bottom, at.Y+at.H), area+at.W*at.H
+			for x := at.X; x < at.X+at.W; x++ {
+				for y := at.Y; y < at.Y+at.H; y++ {
+					if other, used := taken[[2]int{x, y}]; used || x >= columns {
+						t.Fatalf("%s: %q lies on %q, or beyond the page", d.Title, p.Title, other)
+					}
+					taken[[2]int{x, y}] = p.Title
+				}
+			}
+		}
+		if area != bottom*columns {
+			t.Errorf("%s has holes: its panels fill %d of %d cells", d.Title, area, bottom*columns)
+		}
+	}
+}
+
 // What docs/observability.md says of panels that may be empty is about panels that exist.
 func TestPanelsThatMayBeEmpty(t *testing.T) {
 	queries := map[string]bool{}

@@ -84,7 +84,9 @@ type Dashboard struct {
 
 // Panel is one picture of a dashboard; a row has no targets.
 type Panel struct {
+	ID                       int
 	Type, Title, Description string
+	GridPos                  struct{ X, Y, W, H int } // in the page of 24 columns
 	FieldConfig              struct {
 		Defaults struct {
 			Unit, NoValue string

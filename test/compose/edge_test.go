@@ -1,0 +1,148 @@
+//go:build compose
+
+package compose
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+func (s *installation) base() string { return fmt.Sprintf("http://127.0.0.1:%d", s.http) }
+
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	Error  struct{ Code, TraceID string }
+}
+
+func get(t *testing.T, client *http.Client, url string, headers ...string) answer {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	a := answer{status: res.StatusCode, header: res.Header}
+	if a.body, err = io.ReadAll(res.Body); err != nil {
+		t.Fatal(err)
+	}
+	_ = json.Unmarshal(a.body, &a) // Probes have no envelope.
+	return a
+}
+
+func (s *installation) get(t *testing.T, path string, headers ...string) answer {
+	t.Helper()
+	return get(t, http.DefaultClient, s.base()+path, headers...)
+}
+
+// expectEnvelope is for answers of the edge, which look like those of the api.
+func (a answer) expectEnvelope(t *testing.T, status int, code string) {
+	t.Helper()
+	if a.status != status || a.Error.Code != code {
+		t.Errorf("%d %s, want %d %s", a.status, a.body, status, code)
+	}
+	if id := a.Error.TraceID; len(id) != 32 || id != a.header.Get("X-Correlation-ID") {
+		t.Errorf("traceId %q, X-Correlation-ID %q", id, a.header.Get("X-Correlation-ID"))
+	}
+	if a.header.Get("X-Content-Type-Options") != "nosniff" || a.header.Get("Server") != "" {
+		t.Errorf("headers %v", a.header)
+	}
+}
+
+func (s *installation) edge(t *testing.T) {
+	for _, path := range []string{"/health/live", "/health/ready", "/health/detailed"} {
+		if a := s.get(t, path); a.status != http.StatusOK {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+	for _, path := range []string{"/metrics", "/metrics/", "/grafana/metrics", "/api/../metrics", "/"} {
+		s.get(t, path).expectEnvelope(t, http.StatusNotFound, "NOT_FOUND")
+	}
+	s.get(t, "/api/v1/drifts").expectEnvelope(t, http.StatusUnauthorized, "AUTH_ERROR")
+	// It is realtime that wants an upgrade.
+	s.get(t, "/ws").expectEnvelope(t, http.StatusBadRequest, "VALIDATION_ERROR")
+	if s.has("grafana") {
+		if a := s.get(t, "/grafana/api/search"); a.status != http.StatusUnauthorized {
+			t.Errorf("Grafana lets anybody in: %d %s", a.status, a.body)
+		}
+	}
+}
+
+func (s *installation) away(t *testing.T) {
+	s.run("stop", "api")
+	var api []struct{ State struct{ ExitCode int } }
+	inspect(t, &api, strings.Fields(string(s.run("ps", "--all", "--quiet", "api")))...)
+	if code := api[0].State.ExitCode; code != 0 {
+		t.Errorf("the api ended with %d", code)
+	}
+	a := s.get(t, "/api/v1/drifts")
+	a.expectEnvelope(t, http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE")
+	if a.header.Get("Retry-After") == "" {
+		t.Error("the edge's 503 has no Retry-After")
+	}
+	s.run("up", "-d", "--wait", "api")
+	if a := s.get(t, "/health/ready"); a.status != http.StatusOK {
+		t.Errorf("after its return: %d %s", a.status, a.body)
+	}
+}
+
+// tls gives the edge a name. Nobody certifies localhost, so Caddy does it itself; all else is as with a real name.
+func (s *installation) tls(t *testing.T) {
+	const name = "localhost"
+	own := *s
+	own.t, s = t, &own
+	s.environ = append(s.environ, "SITE_ADDRESS="+name)
+	s.run("up", "-d", "--wait", "--no-deps", "caddy")
+
+	var authority []byte
+	eventually(t, "Caddy's own authority", func() (err error) {
+		authority, err = s.command(t.Context(), "exec", "-T", "caddy", "cat", "/data/caddy/pki/authorities/local/root.crt").Output()
+		return err
+	})
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(authority) {
+		t.Fatalf("no certificate: %s", authority)
+	}
+	client := &http.Client{
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{
+			ForceAttemptHTTP2: true,
+			TLSClientConfig:   &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+				port := s.http
+				if strings.HasSuffix(address, ":443") {
+					port = s.https
+				}
+				return (&net.Dialer{}).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+			},
+		},
+	}
+	if a := get(t, client, "http://"+name+"/health/live"); a.status != http.StatusPermanentRedirect || a.header.Get("Location") != "https://"+name+"/health/live" {
+		t.Errorf("plain HTTP: %d, Location %q", a.status, a.header.Get("Location"))
+	}
+	a := get(t, client, "https://"+name+"/health/live")
+	if a.status != http.StatusOK || a.header.Get("Strict-Transport-Security") == "" {
+		t.Errorf("TLS: %d %v", a.status, a.header)
+	}
+	get(t, client, "https://"+name+"/metrics").expectEnvelope(t, http.StatusNotFound, "NOT_FOUND")
+}
