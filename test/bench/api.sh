@@ -14,6 +14,7 @@ trap 'stop; "$PEERS/pg.sh" stop 2>/dev/null || true' EXIT
 start() {
 	local name=$1 port=$2
 	shift 2
+	free "$port"
 	# Not by the function: the process that is measured must be the api itself.
 	env "${environment[@]}" PORT="$port" METRICS_PORT=$((port + 1000)) OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317 "$@" \
 		"$out/api" serve >"$BENCH_TMP/$name.log" 2>&1 &

@@ -37,6 +37,13 @@ prepare() {
 	psql -qAt -v ON_ERROR_STOP=1 "$ours_url" -f "$here/seed.sql" -f "$here/publish.sql" >/dev/null
 }
 
+# free PORT: ends the script where somebody listens already, who would be measured for ours.
+free() {
+	(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null || return 0
+	echo "port $1 is taken" >&2
+	exit 1
+}
+
 # wait_for PORT: until somebody listens there.
 wait_for() {
 	for _ in $(seq 200); do (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return; sleep .1; done

@@ -5,7 +5,10 @@
 . "$(dirname "$0")/lib.sh"
 trap 'kill "${api:-}" 2>/dev/null || true; "$PEERS/pg.sh" stop 2>/dev/null || true' EXIT
 prepare
-ours PORT=4131 METRICS_PORT=5131 "$out/api" serve >"$BENCH_TMP/ours.log" 2>&1 &
+free 4131
+free 4141
+# Not by the function: what ends the script must reach the api itself.
+env "${environment[@]}" PORT=4131 METRICS_PORT=5131 "$out/api" serve >"$BENCH_TMP/ours.log" 2>&1 &
 api=$!
 wait_for 4131
 token=$(sign_in 4131)

@@ -80,6 +80,7 @@ func TestService_accounts_are_isolated(t *testing.T) {
 	}
 }
 
+// Mutation: the look at the heads does nothing.
 func TestService_a_lost_hint_is_healed(t *testing.T) {
 	s := start(t, pgtest.DSN(t), nil, quickly)
 	account := s.db.account()

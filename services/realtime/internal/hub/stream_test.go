@@ -23,6 +23,7 @@ func TestStream_Publish(t *testing.T) {
 	defer sub.Leave()
 	subscribe(t, sub, "", "drifts")
 	stream := h.Streams()[0]
+	// Mutation: Publish takes whatever comes.
 	t.Run("a gap is refused", func(t *testing.T) {
 		if err := stream.Publish([]event.Event{{Position: 2}}); !errors.Is(err, hub.ErrGap) {
 			t.Errorf("err = %v", err)
@@ -82,6 +83,7 @@ func TestStream_Publish(t *testing.T) {
 	})
 }
 
+// Mutation: a subscriber doesn't look at the ring's generation.
 func TestStream_Reset(t *testing.T) {
 	s := newSource()
 	s.append(10, "drifts")

@@ -16,6 +16,7 @@ import (
 
 // Whatever the kernel takes, wherever it cuts, however far a client falls behind: it gets every event of its topics once,
 // whole and in order.
+// Mutation: an event that the ring has moved past is stepped over instead of read.
 func TestSubscriber_everything_arrives_once_and_in_order(t *testing.T) {
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -88,6 +89,8 @@ func TestSubscriber_everything_arrives_once_and_in_order(t *testing.T) {
 }
 
 // A client without progress for 10 s is given up; the others don't notice.
+// Mutations: a write in part doesn't switch to catching up; catching up waits with the lock held, which the others need; a
+// stall is not noticed.
 func TestSubscriber_no_progress(t *testing.T) {
 	s := newSource()
 	h, tel := newHub(t, s, hub.Config{RingEvents: 10})
@@ -266,6 +269,7 @@ func TestSubscriber_Subscribe(t *testing.T) {
 	})
 }
 
+// Mutations: the positions of a replay are not checked; the ring has no bound.
 func TestSubscriber_events_trimmed_while_it_catches_up(t *testing.T) {
 	s := newSource()
 	h, _ := newHub(t, s, hub.Config{RingEvents: 5, Batch: 5})
@@ -355,6 +359,7 @@ func TestSubscriber_Send(t *testing.T) {
 		sub.Leave()
 		h.Wait()
 	})
+	// Mutation: the queue of answers without its bound.
 	t.Run("who does not read its answers is refused more", func(t *testing.T) {
 		h, _ := newHub(t, newSource(), hub.Config{QueueBytes: 100})
 		p := newPeer(0)

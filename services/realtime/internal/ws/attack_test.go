@@ -15,7 +15,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/realtime/internal/ws"
 )
 
-// Attacks on the sockets. Each says which change of the source makes it fail: it was tried.
+// Attacks on the sockets. Each says which change of the source makes it fail: it was tried, where nothing else is said.
 
 // A page of another origin has the token of somebody who is signed in, and opens a socket in their name.
 // Mutation: originAllowed always true.
@@ -195,7 +195,7 @@ func TestAttackSubscribeStorm(t *testing.T) {
 }
 
 // What is no text: binary, as large as the header can say, and compressed without having been asked.
-// Mutations: the check of the opcode; of the length; of the reserved bits.
+// Mutations, not yet tried: the check of the opcode; of the length; of the reserved bits.
 func TestAttackFramesOfAnotherKind(t *testing.T) {
 	s := newServer(t, func(c *ws.Config) { c.MessageRate, c.MessageBurst = rate.Inf, 1 })
 	for name, e := range map[string]exchange{

@@ -99,6 +99,17 @@ func TestSocket_WriteSome(t *testing.T) {
 			t.Errorf("wrote %d, %v", n, err)
 		}
 	})
+	// Mutation: attemptWrite waits after EAGAIN, whoever asks.
+	t.Run("one that is full is not waited for", func(t *testing.T) {
+		s, _ := pipe(t)
+		fill(t, s)
+		if err := s.conn.SetWriteDeadline(time.Now().Add(5 * time.Second)); err != nil { // of who waits after all
+			t.Fatal(err)
+		}
+		if n, err := s.TryWrite([]byte("x")); n != 0 || err != nil {
+			t.Errorf("wrote %d, %v", n, err)
+		}
+	})
 	t.Run("what the kernel keeps for a client is bounded", func(t *testing.T) {
 		s, _ := pipe(t)
 		if total := fill(t, s); total > 4*sendBuffer+6<<20 {
