@@ -186,12 +186,17 @@ func (s *Stream) flush() int {
 
 func (s *Stream) flushShards(from, step int) (delivered int) {
 	for i := from; i < shards; i += step {
-		sh := &s.shards[i]
-		sh.mu.Lock()
-		for _, sub := range sh.subs {
-			delivered += sub.wake()
-		}
-		sh.mu.Unlock()
+		delivered += s.shards[i].wake()
+	}
+	return delivered
+}
+
+// wake lets each subscriber of the shard write. A panic of one must not leave the shard locked.
+func (sh *shard) wake() (delivered int) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	for _, sub := range sh.subs {
+		delivered += sub.wake()
 	}
 	return delivered
 }

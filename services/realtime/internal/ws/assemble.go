@@ -18,6 +18,7 @@ type assembler struct {
 	pending    []byte // of a frame that isn't complete
 	message    []byte // fragments so far
 	fragmented bool
+	closed     bool // a close frame came, and nothing may follow it
 }
 
 // receiver gets what the assembler finds. A payload is valid until the call returns.
@@ -30,6 +31,9 @@ type receiver interface {
 
 // feed takes what was read. p is overwritten.
 func (a *assembler) feed(p []byte, to receiver) error {
+	if a.closed {
+		return nil
+	}
 	kept := len(a.pending) > 0
 	if kept {
 		a.pending = append(a.pending, p...)
@@ -52,8 +56,12 @@ func (a *assembler) feed(p []byte, to receiver) error {
 		}
 		payload := p[size:end]
 		ws.Cipher(payload, header.Mask, 0)
-		if err := a.dispatch(header, payload, to); err != nil || header.OpCode == ws.OpClose {
-			return err // Nothing may follow a close frame.
+		if err := a.dispatch(header, payload, to); err != nil {
+			return err
+		}
+		if header.OpCode == ws.OpClose {
+			a.closed, a.pending = true, nil
+			return nil
 		}
 		p, kept = p[end:], false
 	}

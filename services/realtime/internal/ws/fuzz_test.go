@@ -33,6 +33,8 @@ func FuzzAssembler(f *testing.F) {
 	f.Add(masked(ws.OpText, true, `{"type":"ping"}`), uint64(1))
 	f.Add(append(masked(ws.OpText, false, "a"), append(masked(ws.OpPing, true, "p"), masked(ws.OpContinuation, true, "b")...)...), uint64(2))
 	f.Add(masked(ws.OpClose, true, "\x03\xe8bye"), uint64(3))
+	// What follows a close frame is not read, even if the frame came in pieces.
+	f.Add(append(masked(ws.OpClose, true, "\x03\xe8bye"), masked(ws.OpClose, true, "\x03\xe8again")...), uint64(3))
 	f.Add([]byte{0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}, uint64(4))
 	f.Add(masked(ws.OpText, true, "\xff"), uint64(5))
 	f.Fuzz(func(t *testing.T, data []byte, seed uint64) {
