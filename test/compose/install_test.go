@@ -7,13 +7,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/driftsentry/driftsentry/test/internal/loopback"
 )
 
 const (
@@ -40,7 +41,7 @@ func install(t *testing.T) *installation {
 	t.Helper()
 	engine(t)
 	dir := t.TempDir()
-	s := &installation{t: t, http: freePort(t), https: freePort(t), secrets: filepath.Join(dir, "secrets")}
+	s := &installation{t: t, http: loopback.Port(t), https: loopback.Port(t), secrets: filepath.Join(dir, "secrets")}
 	s.environ = append(os.Environ(),
 		"COMPOSE_PROJECT_NAME="+project,
 		"COMPOSE_FILE="+whole(t, "docker-compose.prod.yml")+string(os.PathListSeparator)+filepath.Join(dir, "override.yml"),
@@ -212,14 +213,4 @@ func whole(t *testing.T, elements ...string) string {
 		t.Fatal(err)
 	}
 	return path
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }

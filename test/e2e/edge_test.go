@@ -9,12 +9,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/driftsentry/driftsentry/pkg/otlpsink"
 	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/test/internal/installed"
+	"github.com/driftsentry/driftsentry/test/internal/loopback"
 )
 
 // TestAttackThroughEdge goes through the edge that is shipped, by TLS: what hides behind a request reaches no service, an
@@ -23,9 +26,9 @@ import (
 // Idempotency-Key or the query; `trusted_proxies static 0.0.0.0/0`; without the headers of @tls; without the block of
 // /metrics.
 func TestAttackThroughEdge(t *testing.T) {
-	program := stackProgram(t, "caddy")
+	caddy := installed.Programs(t, "caddy")["caddy"]
 	p := startPair(t, pgtest.DSN(t), append(unlimited, "TRUSTED_PROXIES=127.0.0.0/8,::1/128")...)
-	edge := p.startEdge(program)
+	edge := p.startEdge(caddy)
 	for name, rest := range ambiguous {
 		t.Run(name, func(t *testing.T) { expectRefused(t, edge.converse(t, hiding(name, rest), 3)) })
 	}
@@ -76,25 +79,6 @@ type edge struct {
 	ended   chan struct{}
 }
 
-// stackProgram finds a program of the stack on the PATH or in STACK_DIR; without it the test is skipped, and says so.
-func stackProgram(t *testing.T, name string) string {
-	t.Helper()
-	if path, err := exec.LookPath(name); err == nil {
-		return path
-	}
-	dir := os.Getenv("STACK_DIR")
-	if home, err := os.UserHomeDir(); dir == "" && err == nil {
-		dir = filepath.Join(home, ".cache", "stack")
-	}
-	path := filepath.Join(dir, "bin", name)
-	if _, err := os.Stat(path); err != nil {
-		message := fmt.Sprintf("NOT RUN: there is no %s on the PATH, nor in STACK_DIR", name)
-		fmt.Fprintln(os.Stderr, message)
-		t.Skip(message)
-	}
-	return path
-}
-
 // startEdge starts the edge before the pair, with a certificate of its own making.
 func (p *pair) startEdge(program string) *edge {
 	p.t.Helper()
@@ -102,10 +86,10 @@ func (p *pair) startEdge(program string) *edge {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	port := freePort(p.t)
+	port := strconv.Itoa(loopback.Port(p.t))
 	config := strings.NewReplacer(
 		"api:3001", strings.TrimPrefix(p.apiURL, "http://"), "realtime:3002", strings.TrimPrefix(p.realtimeURL, "http://"),
-		":2020", ":"+freePort(p.t),
+		":2020", ":"+strconv.Itoa(loopback.Port(p.t)),
 		// No administration, no port 80, and nothing of it in this machine's certificates.
 		"\n{\n", "\n{\n\tadmin off\n\tskip_install_trust\n\tauto_https disable_redirects\n",
 	).Replace(string(text))

@@ -15,6 +15,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/pkg/spec"
+	"github.com/driftsentry/driftsentry/test/internal/loopback"
 )
 
 // door is one port of the pair in production.
@@ -26,22 +27,12 @@ func startProduction(t *testing.T) (p *pair, public, metrics []door) {
 	p = startPair(t, pgtest.DSN(t), unlimited...)
 	p.stop()
 	for name, start := range map[string]func(){"api": p.startAPI, "realtime": p.startRealtime} {
-		port := freePort(t)
+		port := strconv.Itoa(loopback.Port(t))
 		p.environ = append(p.environ, "APP_ENV=production", "METRICS_PORT="+port)
 		start()
 		metrics = append(metrics, door{name, "127.0.0.1:" + port})
 	}
 	return p, []door{{"api", strings.TrimPrefix(p.apiURL, "http://")}, {"realtime", strings.TrimPrefix(p.realtimeURL, "http://")}}, metrics
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
 var traceIDs = regexp.MustCompile(`^[0-9a-f]{32}$`)

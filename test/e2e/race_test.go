@@ -7,12 +7,12 @@ import (
 	"strconv"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/pkg/token"
+	"github.com/driftsentry/driftsentry/test/internal/workload"
 )
 
 // How often each race is run. A lock that is missing shows within the first dozen.
@@ -215,20 +215,7 @@ func decide(t *testing.T, c *client, id, action string) int {
 // ingestGenerated sends a plan with n drifted resources whose values and timestamp depend on the round.
 func ingestGenerated(t *testing.T, c *client, workspace string, n, round int) int {
 	t.Helper()
-	type object = map[string]any
-	drift := make([]object, n)
-	for i := range drift {
-		drift[i] = object{
-			"address": fmt.Sprintf("aws_instance.n[%d]", i), "mode": "managed", "type": "aws_instance", "name": "n", "index": i,
-			"provider_name": "registry.terraform.io/hashicorp/aws",
-			"change": object{
-				"actions": []string{"update"}, "before": object{"size": "small", "n": i}, "after": object{"size": fmt.Sprintf("size-%d", round), "n": i},
-				"after_unknown": object{}, "before_sensitive": object{}, "after_sensitive": object{},
-			},
-		}
-	}
-	at := time.Date(2026, 1, 1, 0, 0, round, 0, time.UTC).Format(time.RFC3339)
-	body := mustJSON(t, object{"format_version": "1.2", "terraform_version": "1.11.4", "timestamp": at, "complete": true, "errored": false, "resource_drift": drift})
+	body := mustJSON(t, workload.Plan(n, round))
 	return c.do(t.Context(), http.MethodPost, c.p.apiURL+"/api/v1/ingest/plan?workspace="+workspace, body).status
 }
 

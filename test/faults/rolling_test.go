@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/driftsentry/driftsentry/test/internal/child"
+	"github.com/driftsentry/driftsentry/test/internal/installed"
+	"github.com/driftsentry/driftsentry/test/internal/loopback"
 	"github.com/driftsentry/driftsentry/test/internal/replica"
 )
 
@@ -50,10 +52,7 @@ http://127.0.0.1:%d {
 //
 // Mutation: Kill instead of Stop, and requests fail. Without the drain delay none did: see docs/faults.md.
 func TestRollingRestart(t *testing.T) {
-	caddy, ok := replica.FindProgram("caddy")
-	if !ok {
-		t.Skip("NOT RUN: the rolling restart: caddy is neither on the PATH nor in STACK_DIR (default ~/.cache/stack)")
-	}
+	caddy := installed.Programs(t, "caddy")["caddy"]
 	r := startRun(t, 3, "SHUTDOWN_DRAIN_DELAY=2s")
 	port := startCaddy(t, caddy, r.system)
 	url := fmt.Sprintf("http://127.0.0.1:%d", port)
@@ -94,10 +93,7 @@ func TestRollingRestart(t *testing.T) {
 
 func startCaddy(t *testing.T, program string, s *system) (port int) {
 	t.Helper()
-	port, err := replica.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
+	port = loopback.Port(t)
 	file := filepath.Join(s.dir, "Caddyfile")
 	text := fmt.Sprintf(edge, port, s.realtime[0].Address(), s.realtime[1].Address(), s.api[0].Address(), s.api[1].Address())
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/driftsentry/driftsentry/test/internal/loopback"
 	"github.com/driftsentry/driftsentry/test/internal/shipped"
 )
 
@@ -54,7 +55,7 @@ var mail = regexp.MustCompile(`(?m)^ {4}email_configs:\n(?: {6}.*\n)+`)
 func (o *overlay) port(name string, port int) int {
 	key := fmt.Sprintf("%s:%d", name, port)
 	if o.ports[key] == 0 {
-		o.ports[key] = freePort(o.t)
+		o.ports[key] = loopback.Port(o.t)
 	}
 	return o.ports[key]
 }
@@ -115,16 +116,6 @@ func (o *overlay) number(s string) int {
 		o.t.Fatal(err)
 	}
 	return n
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
 }
 
 // secret writes the file that stands for a secret of the containers.

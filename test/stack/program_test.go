@@ -6,13 +6,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -27,38 +25,6 @@ const (
 	stopPatience = 20 * time.Second
 	pollInterval = 200 * time.Millisecond
 )
-
-// programs finds each on the PATH or in STACK_DIR, and skips the test when one is missing.
-func programs(t *testing.T, names ...string) map[string]string {
-	t.Helper()
-	dir := os.Getenv("STACK_DIR")
-	if dir == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			t.Fatal(err)
-		}
-		dir = filepath.Join(home, ".cache", "stack")
-	}
-	found := map[string]string{}
-	var missing []string
-	for _, name := range names {
-		path, err := exec.LookPath(name)
-		if err != nil {
-			path, err = exec.LookPath(filepath.Join(dir, "bin", name))
-		}
-		if err != nil {
-			missing = append(missing, "no "+name)
-			continue
-		}
-		found[name] = path
-	}
-	if len(missing) > 0 {
-		message := "NOT RUN: " + strings.Join(missing, ", ") + " on the PATH or in " + filepath.Join(dir, "bin") + " (STACK_DIR)"
-		fmt.Fprintln(os.Stderr, message)
-		t.Skip(message)
-	}
-	return found
-}
 
 // program is one that runs, with what it printed in a file.
 type program struct {

@@ -15,6 +15,7 @@ import (
 	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
+	"github.com/driftsentry/driftsentry/test/internal/installed"
 	"github.com/driftsentry/driftsentry/test/internal/shipped"
 )
 
@@ -28,7 +29,7 @@ var lost = []string{
 // TestStarvedCollector runs the shipped collector with a queue of a few items, an end to its patience and no store, so that
 // it counts what it loses under the names that the alerts ask for.
 func TestStarvedCollector(t *testing.T) {
-	found := programs(t, "otelcol-contrib")
+	found := installed.Programs(t, "otelcol-contrib")
 	o := &overlay{t: t, dir: t.TempDir(), ports: map[string]int{}}
 	o.secret("database_monitor_password", "of nobody")
 	config := o.derive("otel-collector", "otel-collector/config.yaml")

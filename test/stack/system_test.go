@@ -11,6 +11,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/localpg"
 	"github.com/driftsentry/driftsentry/pkg/sentrytest"
+	"github.com/driftsentry/driftsentry/test/internal/installed"
 	"github.com/driftsentry/driftsentry/test/internal/shipped"
 )
 
@@ -40,7 +41,7 @@ type options struct {
 
 func start(t *testing.T, opts options) *system {
 	t.Helper()
-	found := programs(t, "otelcol-contrib", "tempo", "loki", "prometheus", "alertmanager")
+	found := installed.Programs(t, "otelcol-contrib", "tempo", "loki", "prometheus", "alertmanager")
 	dir, err := os.MkdirTemp("", "driftsentry-stack-")
 	if err != nil {
 		t.Fatal(err)

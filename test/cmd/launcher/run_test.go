@@ -4,16 +4,17 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/driftsentry/driftsentry/test/internal/loopback"
 	"github.com/driftsentry/driftsentry/test/internal/pair"
 )
 
@@ -27,7 +28,7 @@ func TestLauncher_run(t *testing.T) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	api, realtime := freePort(t), freePort(t)
+	api, realtime := strconv.Itoa(loopback.Port(t)), strconv.Itoa(loopback.Port(t))
 	env := []string{"RUN_DIR=" + dir, "API_PORT=" + api, "REALTIME_PORT=" + realtime, "DATABASE_URL="}
 
 	first := startRun(t, env)
@@ -176,18 +177,4 @@ func readCredentials(t *testing.T, dir string) (c pair.Credentials) {
 		t.Fatal(err)
 	}
 	return c
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
 }

@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,6 +18,7 @@ import (
 	"time"
 
 	"github.com/driftsentry/driftsentry/test/internal/child"
+	"github.com/driftsentry/driftsentry/test/internal/loopback"
 )
 
 // Programs are the paths of the built services.
@@ -56,26 +55,11 @@ type Replica struct {
 
 // New gives a replica a free port and a log in dir.
 func New(dir, name, program string, environ []string) (*Replica, error) {
-	port, err := FreePort()
+	port, err := loopback.FreePort()
 	if err != nil {
 		return nil, err
 	}
 	return &Replica{Name: name, Program: program, Environ: slices.Clone(environ), Port: port, LogPath: filepath.Join(dir, name+".log")}, nil
-}
-
-// FreePort gives a loopback port that nobody listens on. It is below those that the system gives to outgoing connections
-// (from 32768 on Linux, 49152 on macOS): while a replica is down, none of these must take its port.
-func FreePort() (int, error) {
-	var last error
-	for range 100 {
-		port := 20_000 + rand.N(12_000) //nolint:gosec // Any one will do.
-		l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
-		if err == nil {
-			return port, l.Close()
-		}
-		last = err
-	}
-	return 0, fmt.Errorf("find a free port: %w", last)
 }
 
 // URL is where it serves HTTP.
@@ -189,23 +173,6 @@ func (r *Replica) LogTail() string {
 		text = "…" + text[len(text)-most:]
 	}
 	return text
-}
-
-// FindProgram looks for a program of the production stack, on the PATH and in STACK_DIR.
-func FindProgram(name string) (path string, ok bool) {
-	if path, err := exec.LookPath(name); err == nil {
-		return path, true
-	}
-	dir := os.Getenv("STACK_DIR")
-	if dir == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return "", false
-		}
-		dir = filepath.Join(home, ".cache", "stack")
-	}
-	path, err := exec.LookPath(filepath.Join(dir, "bin", name))
-	return path, err == nil
 }
 
 // CreateUser makes a user with the api program, as an operator does.
