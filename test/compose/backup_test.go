@@ -18,13 +18,13 @@ import (
 func (s *installation) restored(t *testing.T) {
 	admin := s.signIn(t)
 	s.drift = s.undecided(t, admin)
-	file := strings.TrimSpace(string(s.script("backup", t.TempDir())))
+	file := strings.TrimSpace(string(s.script(t, "backup", t.TempDir())))
 	events, notes := s.watch(t)
 	s.approve(t, admin)
 	await(t, events, "drift.approved")
 	ahead := s.head(t, admin)
 
-	t.Logf("%s", s.script("restore", file))
+	t.Logf("%s", s.script(t, "restore", file))
 	await(t, notes, "our place in the stream is gone (epoch): going on from its head")
 	if a := s.get(t, "/api/v1/users/me", "Authorization", "Bearer "+admin.Token); a.status != http.StatusUnauthorized {
 		t.Errorf("a session from before is still open: %d %s", a.status, a.body)
@@ -45,7 +45,7 @@ func (s *installation) restored(t *testing.T) {
 
 func (s *installation) unrestorable(t *testing.T) {
 	folder := t.TempDir()
-	whole, err := os.ReadFile(strings.TrimSpace(string(s.script("backup", folder))))
+	whole, err := os.ReadFile(strings.TrimSpace(string(s.script(t, "backup", folder))))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func TestVariables(t *testing.T) {
 
 // quiet reads what the services have printed so far.
 func (s *installation) quiet(t *testing.T) {
-	for line := range strings.Lines(string(s.run("logs", "--no-log-prefix", "api", "realtime", "migrate"))) {
+	for line := range strings.Lines(string(s.run(t, "logs", "--no-log-prefix", "api", "realtime", "migrate"))) {
 		var entry struct{ Level string }
 		if json.Unmarshal([]byte(line), &entry) != nil || entry.Level == "error" || entry.Level == "fatal" {
 			t.Errorf("%s", line)

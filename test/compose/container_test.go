@@ -58,7 +58,7 @@ func (s *installation) images(t *testing.T) {
 		case config.Labels[label+"version"] != version || config.Labels[label+"revision"] != commit || config.Labels[label+"licenses"] != "Apache-2.0":
 			t.Errorf("%s: labels %v", name, config.Labels)
 		}
-		said := s.output(exec.CommandContext(t.Context(), "docker", "run", "--rm", "--network=none", tag, "version"))
+		said := output(t, exec.CommandContext(t.Context(), "docker", "run", "--rm", "--network=none", tag, "version"))
 		if want := fmt.Sprintf("%s %s (%s)\n", name, version, commit); string(said) != want {
 			t.Errorf("%s says it is %q, want %q", name, said, want)
 		}
@@ -81,7 +81,7 @@ func (s *installation) confined(t *testing.T) {
 			LogConfig                  struct{ Config map[string]string }
 		}
 	}
-	inspect(t, &containers, strings.Fields(string(s.run("ps", "--all", "--quiet")))...)
+	inspect(t, &containers, strings.Fields(string(s.run(t, "ps", "--all", "--quiet")))...)
 	if len(containers) < 8 {
 		t.Fatalf("%d containers", len(containers))
 	}
@@ -117,7 +117,7 @@ func (s *installation) confined(t *testing.T) {
 // modest adds up what the containers take, and logs it container by container.
 func (s *installation) modest(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "docker", append([]string{"stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}"},
-		strings.Fields(string(s.run("ps", "--quiet")))...)...).Output()
+		strings.Fields(string(s.run(t, "ps", "--quiet")))...)...).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,9 +89,9 @@ func (s *installation) edge(t *testing.T) {
 }
 
 func (s *installation) away(t *testing.T) {
-	s.run("stop", "api")
+	s.run(t, "stop", "api")
 	var api []struct{ State struct{ ExitCode int } }
-	inspect(t, &api, strings.Fields(string(s.run("ps", "--all", "--quiet", "api")))...)
+	inspect(t, &api, strings.Fields(string(s.run(t, "ps", "--all", "--quiet", "api")))...)
 	if code := api[0].State.ExitCode; code != 0 {
 		t.Errorf("the api ended with %d", code)
 	}
@@ -100,7 +100,7 @@ func (s *installation) away(t *testing.T) {
 	if a.header.Get("Retry-After") == "" {
 		t.Error("the edge's 503 has no Retry-After")
 	}
-	s.run("up", "-d", "--wait", "api")
+	s.run(t, "up", "-d", "--wait", "api")
 	if a := s.get(t, "/health/ready"); a.status != http.StatusOK {
 		t.Errorf("after its return: %d %s", a.status, a.body)
 	}
@@ -109,10 +109,8 @@ func (s *installation) away(t *testing.T) {
 // tls gives the edge a name. Nobody certifies localhost, so Caddy does it itself; all else is as with a real name.
 func (s *installation) tls(t *testing.T) {
 	const name = "localhost"
-	own := *s
-	own.t, s = t, &own
 	s.environ = append(s.environ, "SITE_ADDRESS="+name)
-	s.run("up", "-d", "--wait", "--no-deps", "caddy")
+	s.run(t, "up", "-d", "--wait", "--no-deps", "caddy")
 
 	var authority []byte
 	eventually(t, "Caddy's own authority", func() (err error) {

@@ -57,7 +57,7 @@ func install(t *testing.T) *installation {
 		}
 		s.down()
 	})
-	s.run("up", "-d", "--build", "--wait", "--wait-timeout", "600")
+	s.run(t, "up", "-d", "--build", "--wait", "--wait-timeout", "600")
 	return s
 }
 
@@ -118,7 +118,7 @@ func (s *installation) override(dir string) {
 			Build *struct{}
 		}
 	}
-	if err := json.Unmarshal(s.run("config", "--format", "json"), &config); err != nil {
+	if err := json.Unmarshal(s.run(s.t, "config", "--format", "json"), &config); err != nil {
 		s.t.Fatal(err)
 	}
 	text := "services:\n  {}\n"
@@ -168,26 +168,26 @@ func (s *installation) command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-func (s *installation) run(args ...string) []byte {
-	s.t.Helper()
-	return s.output(s.command(s.t.Context(), args...))
+func (s *installation) run(t *testing.T, args ...string) []byte {
+	t.Helper()
+	return output(t, s.command(t.Context(), args...))
 }
 
-func (s *installation) output(cmd *exec.Cmd) []byte {
-	s.t.Helper()
+func output(t *testing.T, cmd *exec.Cmd) []byte {
+	t.Helper()
 	var problems bytes.Buffer
 	cmd.Stderr = &problems
 	out, err := cmd.Output()
 	if err != nil {
-		s.t.Fatalf("%s: %v\n%s%s", strings.Join(cmd.Args, " "), err, out, problems.Bytes())
+		t.Fatalf("%s: %v\n%s%s", strings.Join(cmd.Args, " "), err, out, problems.Bytes())
 	}
 	return out
 }
 
 // script runs one of deploy against this installation.
-func (s *installation) script(name string, args ...string) []byte {
-	s.t.Helper()
-	return s.output(s.scriptCommand(name, args...))
+func (s *installation) script(t *testing.T, name string, args ...string) []byte {
+	t.Helper()
+	return output(t, s.scriptCommand(name, args...))
 }
 
 func (s *installation) scriptCommand(name string, args ...string) *exec.Cmd {
