@@ -13,8 +13,8 @@ import (
 	"github.com/driftsentry/driftsentry/test/internal/apiclient"
 )
 
-// restored decides after a backup and restores it. Meant to catch, and not yet tried by mutation: no new epoch (the
-// socket goes on as if nothing had been), sessions left open, the databases not exchanged.
+// restored decides after a backup and restores it. Mutations in deploy/restore that it catches: no new epoch (the socket
+// goes on as if nothing had been), sessions left open. Not yet tried: the databases not exchanged.
 func (s *installation) restored(t *testing.T) {
 	admin := s.signIn(t)
 	s.drift = s.undecided(t, admin)
