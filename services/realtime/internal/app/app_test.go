@@ -18,6 +18,11 @@ import (
 func TestService_health_and_metrics(t *testing.T) {
 	s := start(t, pgtest.DSN(t), nil)
 	s.dial(s.db.user(s.db.account()))
+	// A socket counts as open once it has its welcome, and not a moment before.
+	s.eventually("the socket is counted", func() bool {
+		var body struct{ Realtime struct{ Connections int } }
+		return json.NewDecoder(s.get("/health/detailed").Body).Decode(&body) == nil && body.Realtime.Connections == 1
+	})
 	for path, want := range map[string]string{"/health/live": "alive", "/health/ready": "ready", "/health/detailed": "healthy"} {
 		resp := s.get(path)
 		var body struct {
