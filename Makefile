@@ -8,7 +8,7 @@ TOOLS    := .run/tools
 GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch trace test test-long test-security verify sbom test-stack test-compose test-faults faults-doc check-deploy up down lint fmt vuln build bench bench-load clean compiler $(LAUNCHER)
+.PHONY: help run watch trace test test-long test-security verify sbom test-stack test-compose test-faults faults-doc check-deploy up down lint fmt vuln build bench bench-load load clean compiler $(LAUNCHER)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ bench-load: ## measure both services under load beside peers: make bench-load PE
 	@test -n "$(PEERS)" || { echo "PEERS is not set: the folder of the peers and their load generators" >&2; exit 1; }
 	@PEERS="$(PEERS)" test/bench/api.sh
 	@PEERS="$(PEERS)" test/bench/ws.sh
+
+load: ## load the pair of `make run`, or an installation of yours, and see whether anything is lost: make load ARGS=-h
+	@mkdir -p .run/bin && go build -buildvcs=false -o .run/bin/load ./test/cmd/load && exec .run/bin/load $(ARGS)
 
 lint: $(TOOLS)/golangci-lint ## vet and lint every module, see that the files are formatted, and check what deploy has
 	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners ./...) || exit 1; done

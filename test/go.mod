@@ -19,7 +19,10 @@ require (
 	google.golang.org/protobuf v1.36.12
 )
 
-require github.com/google/licensecheck v0.3.1
+require (
+	github.com/HdrHistogram/hdrhistogram-go v1.2.0
+	github.com/google/licensecheck v0.3.1
+)
 
 require (
 	github.com/antithesishq/antithesis-sdk-go v0.8.0-default-no-op // indirect

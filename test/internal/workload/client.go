@@ -270,11 +270,19 @@ var began = time.Now()
 
 // Plan is a plan with n drifted resources, whose values and time depend on the round.
 func Plan(n, round int) map[string]any {
+	at := began.Add(time.Duration(round) * time.Second).UTC().Format(time.RFC3339)
+	return map[string]any{
+		"format_version": "1.2", "terraform_version": "1.11.4", "timestamp": at, "complete": true, "errored": false, "resource_drift": Drifted(0, n, round),
+	}
+}
+
+// Drifted are n drifted resources of a plan, counted from first, whose values depend on the round.
+func Drifted(first, n, round int) []map[string]any {
 	type object = map[string]any
 	drift := make([]object, n)
 	for i := range drift {
 		drift[i] = object{
-			"address": fmt.Sprintf("aws_instance.n[%d]", i), "mode": "managed", "type": "aws_instance", "name": "n", "index": i,
+			"address": fmt.Sprintf("aws_instance.n[%d]", first+i), "mode": "managed", "type": "aws_instance", "name": "n", "index": first + i,
 			"provider_name": "registry.terraform.io/hashicorp/aws",
 			"change": object{
 				"actions": []string{"update"}, "before": object{"size": "small", "n": i}, "after": object{"size": fmt.Sprintf("size-%d", round), "n": i},
@@ -282,6 +290,5 @@ func Plan(n, round int) map[string]any {
 			},
 		}
 	}
-	at := began.Add(time.Duration(round) * time.Second).UTC().Format(time.RFC3339)
-	return object{"format_version": "1.2", "terraform_version": "1.11.4", "timestamp": at, "complete": true, "errored": false, "resource_drift": drift}
+	return drift
 }
