@@ -149,7 +149,7 @@ func (g *Group) drain(failed <-chan error) {
 	select {
 	case <-timer.C:
 	case err := <-failed:
-		g.log.Error("a part failed while draining", "error", err.Error())
+		g.log.Error("a part failed while draining", "error.message", err.Error())
 	}
 }
 

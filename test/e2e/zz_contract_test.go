@@ -2,8 +2,12 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -28,6 +32,36 @@ func TestTelemetryContract(t *testing.T) {
 	}
 	for _, r := range c.fields {
 		expectSeen(t, r, "field", r.name)
+	}
+}
+
+var fieldInCode = regexp.MustCompile(`slog\.[A-Z]\w+\("([^"]+)"|Context\(ctx, "[^"]+", "([^"]+)"`)
+
+// TestTelemetryContract_rare_fields looks into the source, since some lines are only written on a bad day.
+func TestTelemetryContract_rare_fields(t *testing.T) {
+	c := readContract(t)
+	found := 0
+	for _, root := range []string{"../../pkg", "../../services"} {
+		err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			content, err := os.ReadFile(path)
+			for _, m := range fieldInCode.FindAllSubmatch(content, -1) {
+				field := cmp.Or(string(m[1]), string(m[2]))
+				found++
+				if !slices.ContainsFunc(c.fields, func(r row) bool { return r.pattern.MatchString(field) }) {
+					t.Errorf("docs/telemetry.md does not have the log field %s of %s", field, path)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found < 40 {
+		t.Errorf("only %d fields are in the source: the pattern finds them no more", found)
 	}
 }
 

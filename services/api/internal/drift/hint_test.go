@@ -1,12 +1,16 @@
 package drift_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"testing"
 
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
+	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 )
 
 func TestHints(t *testing.T) {
@@ -61,4 +65,26 @@ func TestHints(t *testing.T) {
 			t.Errorf("%v hints were dropped", n)
 		}
 	})
+}
+
+type brokenNotifier struct{}
+
+func (brokenNotifier) Notify(context.Context, []event.Hint) error { return errors.New("broken") }
+
+func TestHints_not_sent(t *testing.T) {
+	tel := telemetrytest.Start(t)
+	hints, err := drift.NewHints(brokenNotifier{}, tel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hints.Announce(event.Hint{AccountID: uuid.New(), Position: 1})
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := hints.Run(ctx); err != nil {
+		t.Error(err)
+	}
+	line := tel.Log("hints were not sent; readers will find the events by themselves")
+	if line["hints"] != 1.0 || line["error.message"] != "broken" || line["level"] != "warn" {
+		t.Errorf("%v", line)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"testing"
 	"time"
 
@@ -109,6 +110,15 @@ func TestWorker_Sweep(t *testing.T) {
 				t.Errorf("%s: %d, want %d", sql, got, want)
 			}
 		}
+	}
+	removed := map[any]any{}
+	for _, line := range tel.Logs() {
+		if line["msg"] == "removed what has served its time" {
+			removed[line["kind"]] = line["rows"]
+		}
+	}
+	if want := map[any]any{"event": 11000.0, "session": 2.0, "check": 2.0, "idempotency": 1.0}; !maps.Equal(removed, want) {
+		t.Errorf("the log tells of %v", removed)
 	}
 }
 
