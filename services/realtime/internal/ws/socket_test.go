@@ -99,6 +99,13 @@ func TestSocket_WriteSome(t *testing.T) {
 			t.Errorf("wrote %d, %v", n, err)
 		}
 	})
+	// As when the service itself had to wait for a processor. Mutation: WriteSome without its last attempt.
+	t.Run("one that has room is not blamed for time that passed before the first attempt", func(t *testing.T) {
+		s, _ := pipe(t)
+		if n, err := s.WriteSome([]byte("x"), -time.Second); n != 1 || err != nil {
+			t.Errorf("wrote %d, %v", n, err)
+		}
+	})
 	// Mutation: attemptWrite waits after EAGAIN, whoever asks.
 	t.Run("one that is full is not waited for", func(t *testing.T) {
 		s, _ := pipe(t)
