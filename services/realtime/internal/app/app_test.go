@@ -63,11 +63,6 @@ func TestService_one_trace(t *testing.T) {
 	account := s.db.account()
 	c := s.listen(s.db.user(account), "", "drifts", "alerts")
 	parent := func(n int) string { return fmt.Sprintf("00-%032x-%016x-01", 0xa0+n, 0xb0+n) }
-	s.tel.Reset()
-	s.db.publish(account, hinted, published{traceparent: parent(1)}, published{traceparent: parent(1), topic: "alerts"}, published{traceparent: parent(2)})
-	if got := c.waitEvent(3).Event.Traceparent; got != parent(2) {
-		t.Errorf("the event's traceparent is %q", got)
-	}
 	named := func(name string) (found []tracetest.SpanStub) {
 		for _, span := range s.tel.Spans() {
 			if span.Name == name {
@@ -75,6 +70,14 @@ func TestService_one_trace(t *testing.T) {
 			}
 		}
 		return found
+	}
+	// The answer comes before the span ends.
+	received := func() bool { return len(named("receive subscribe")) == 1 }
+	s.eventually("the subscription's span", received)
+	s.tel.Reset()
+	s.db.publish(account, hinted, published{traceparent: parent(1)}, published{traceparent: parent(1), topic: "alerts"}, published{traceparent: parent(2)})
+	if got := c.waitEvent(3).Event.Traceparent; got != parent(2) {
+		t.Errorf("the event's traceparent is %q", got)
 	}
 	s.eventually("both spans", func() bool { return len(named("process")) == 2 && len(named("read events")) == 1 })
 	for i, span := range named("process") {
@@ -97,7 +100,7 @@ func TestService_one_trace(t *testing.T) {
 		epoch, _, _ := strings.Cut(c.cursor(), ":")
 		again := s.listen(s.db.user(account), epoch+":0", "drifts")
 		again.waitEvent(3)
-		s.eventually("its span", func() bool { return len(named("process")) == 1 })
+		s.eventually("its span, and the subscription's", func() bool { return len(named("process")) == 1 && received() })
 		if span := named("process")[0]; span.Parent.IsValid() || len(span.Links) != 2 {
 			t.Errorf("parent %v, links %v", span.Parent, span.Links)
 		}
