@@ -8,8 +8,9 @@ import (
 )
 
 // TestAttackMasks: a mask that does not match the values hides too much, never too little; what is no mask is refused.
-// Meant to catch, in the case named, and not yet tried by mutation: elements without the comparison of lengths (shorter, longer), hides without
-// its comparison of kinds (an object over a list, a list over a text), isMask that takes texts (a text).
+// Mutations, each caught in the case named: elements without the comparison of lengths (shorter, longer), hides without
+// its comparison of kinds (an object over a list, a list over a text), isMask that takes texts (a text) or numbers (a number),
+// one side's mask not read (that side).
 func TestAttackMasks(t *testing.T) {
 	const before, after = `{"l":["pin-1","pin-2","pin-3"],"o":{"a":"pin-4"},"s":"pin-5","x":1}`, `{"l":["pin-1","pin-2","pin-3"],"o":{"a":"pin-4"},"s":"pin-5","x":2}`
 	for _, tt := range []struct{ name, mask, hidden string }{
@@ -54,8 +55,9 @@ func TestAttackMasks(t *testing.T) {
 // TestAttackPlan: what is made to take long, or much, or to mean two things is refused with an error that says so, and
 // what it repeats of the plan is nothing.
 //
-// Meant to catch, in the case named, and not yet tried by mutation: MaxDepth not passed on (deep), no errDuplicate (a name twice, in a value),
-// no known names in object (a name twice, at the top), no maxPending (a long text, skipped).
+// Mutations, each caught in the case named: no errDuplicate (a name twice, in a value), no known names in object (a name
+// twice, at the top), no maxPending (a long text, skipped). Without MaxDepth the decoder's own bound refuses what is here;
+// TestRead_errors has a nesting between the two.
 func TestAttackPlan(t *testing.T) {
 	const million = 1_000_000
 	top := func(members string) string { return `{"format_version":"1.2","complete":true,` + members + `}` }

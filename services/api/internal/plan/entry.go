@@ -3,7 +3,6 @@ package plan
 import (
 	"errors"
 	"slices"
-	"strings"
 )
 
 // maxName is the length up to which an address or another name is taken. It keeps names within what an index can hold.
@@ -128,16 +127,26 @@ func valueError(path string, err error) error {
 }
 
 // differs reports whether the entry is of a kind that can be a change: a managed object on which something is done.
-// Reading is for data sources, and forgetting changes the record only.
+// Reading is for data sources, and forgetting alone changes the record only.
 func (e *entry) differs() bool {
 	quiet := func(action string) bool { return action == "no-op" || action == "read" || action == "forget" }
-	return e.mode == "managed" && !slices.ContainsFunc(e.actions, quiet)
+	return e.mode == "managed" && (e.planned() == replace || !slices.ContainsFunc(e.actions, quiet))
 }
 
-// planned is the actions as one word.
+// replace is how the actions are called that make an object anew. The old one is deleted, or forgotten where it may not be.
+const replace = "replace"
+
+// knownActions are those that the format has besides. One of a later version is not told, rather than told wrong.
+var knownActions = set("no-op", "create", "read", "update", "delete", "forget")
+
+// planned is the actions as one word, which is empty when there is none for them.
 func (e *entry) planned() string {
-	if slices.Contains(e.actions, "create") && slices.Contains(e.actions, "delete") {
-		return "replace"
+	does := func(action string) bool { return slices.Contains(e.actions, action) }
+	switch {
+	case does("create") && (does("delete") || does("forget")):
+		return replace
+	case len(e.actions) == 1 && knownActions[e.actions[0]]:
+		return e.actions[0]
 	}
-	return strings.Join(e.actions, ",")
+	return ""
 }

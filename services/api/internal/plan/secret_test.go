@@ -6,6 +6,7 @@ import (
 	"testing"
 )
 
+// Mutations: spared not looked at, when the index is made or when it is asked; white space kept.
 func TestIndex_masks(t *testing.T) {
 	s := newSecrets()
 	for _, text := range []string{"hunter2-secret", "hunter2-secret-longer", "zzzzzzzz", "exactly8", " \tpadded-secret\n", "short", "long é needle"} {
@@ -64,10 +65,29 @@ func TestIndex_masks_what_strings_Contains_finds(t *testing.T) {
 	}
 }
 
-// A secret that starts at every position and ends at none would cost its length at each of them.
+// A secret stands in other texts as their kind of text needs it. Mutations: without the JSON forms, or one of them; without
+// QueryEscape, or PathEscape.
+func TestSecrets_forms(t *testing.T) {
+	s := newSecrets()
+	s.add([]byte(`battery "<staple>" 1`))
+	x := newIndex(s, nil)
+	for form, text := range map[string]string{
+		"as it is":               `say battery "<staple>" 1`,
+		"JSON":                   `{"p":"battery \"<staple>\" 1"}`,
+		"JSON as Terraform's":    `{"p":"battery \"\u003cstaple\u003e\" 1"}`,
+		"a query":                `https://h.example/?p=battery+%22%3Cstaple%3E%22+1&x=2`,
+		"a path, or a user info": `https://h.example/battery%20%22%3Cstaple%3E%22%201/x`,
+	} {
+		if !x.masks([]byte(text)) {
+			t.Errorf("in %s it is not found", form)
+		}
+	}
+}
+
+// A secret that starts at every position and ends at none would cost its length at each of them. Mutation: no budget.
 func TestIndex_masks_gives_up_on_crafted_text(t *testing.T) {
 	s := newSecrets()
-	s.add([]byte(strings.Repeat("a", 100_000) + "b"))
+	s.add([]byte(strings.Repeat("a", secretPrefix-1) + "b"))
 	x := newIndex(s, nil)
 	if !x.masks([]byte(strings.Repeat("a", 1<<20))) {
 		t.Error("what is too costly to search is not masked")
