@@ -76,9 +76,21 @@ func (g *Group) Ready() bool { return g.state.Load() == ready }
 // Draining reports whether the service is about to stop.
 func (g *Group) Draining() bool { return g.state.Load() == draining }
 
-// Serve adds a server. While the group drains, its connections are no longer kept alive.
+// Serve adds a server. While the group drains, each answer is the last of its connection.
 func (g *Group) Serve(name string, s *http.Server, l net.Listener) {
+	s.Handler = g.farewell(s.Handler)
 	g.servers = append(g.servers, server{name, s, l})
+}
+
+// farewell tells whoever is answered while the group drains not to use the connection again. To close the idle ones at
+// once, as SetKeepAlivesEnabled(false) does, would meet requests that are on their way: a proxy answers 502 for a POST.
+func (g *Group) farewell(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if g.Draining() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // OnStop adds work that ends together with the servers, such as saying goodbye on hijacked connections.
@@ -106,8 +118,6 @@ func (g *Group) Run(ctx context.Context) error {
 			}
 		})
 	}
-	// Before the first request is served: it may ask.
-	g.state.Store(ready)
 	for _, s := range g.servers {
 		g.log.InfoContext(ctx, "listening", "server", s.name, "address", s.listener.Addr().String())
 		serving.Go(func() {
@@ -116,6 +126,7 @@ func (g *Group) Run(ctx context.Context) error {
 			}
 		})
 	}
+	g.state.Store(ready)
 	g.log.InfoContext(ctx, "ready")
 
 	var problems []error
@@ -142,9 +153,6 @@ func (g *Group) Run(ctx context.Context) error {
 func (g *Group) drain(failed <-chan error) {
 	g.state.Store(draining)
 	g.log.Info("draining", "delay", g.config.DrainDelay.String())
-	for _, s := range g.servers {
-		s.server.SetKeepAlivesEnabled(false)
-	}
 	timer := time.NewTimer(g.config.DrainDelay)
 	defer timer.Stop()
 	select {

@@ -1,6 +1,7 @@
 package lifecycle_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -159,6 +160,14 @@ func TestGroup_Run(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- g.Run(ctx) }()
+		idle, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer idle.Close()
+		if last, err := exchange(idle); err != nil || last {
+			t.Fatalf("%v, the last: %t", err, last)
+		}
 		stop()
 		for !g.Draining() {
 			status(t, l) // wait by doing: each round trip lets the group go on
@@ -166,11 +175,28 @@ func TestGroup_Run(t *testing.T) {
 		if got := status(t, l); got != http.StatusTeapot {
 			t.Errorf("status while draining = %d", got)
 		}
+		// A request on a connection that was idle when the drain began may have been on its way: it is answered, and told that
+		// it was the last. Mutation: SetKeepAlivesEnabled(false) in drain.
+		if last, err := exchange(idle); err != nil || !last {
+			t.Errorf("on the idle connection: %v, the last: %t", err, last)
+		}
 		close(fail) // a part that fails cuts the delay of an hour short
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
 	})
+}
+
+// exchange sends a request on the connection, and reads whether the answer is the last.
+func exchange(conn net.Conn) (last bool, err error) {
+	if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"); err != nil {
+		return false, err
+	}
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return false, err
+	}
+	return res.Close, res.Body.Close()
 }
 
 func status(t *testing.T, l net.Listener) int {
