@@ -8,7 +8,7 @@ TOOLS    := .run/tools
 GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch trace test test-long test-security verify sbom test-stack test-compose test-faults faults-doc check-deploy up down lint fmt vuln build bench bench-load load clean compiler $(LAUNCHER)
+.PHONY: help run watch trace test test-long test-security verify sbom test-stack test-compose test-faults soak faults-doc check-deploy up down lint fmt vuln build bench bench-load load clean compiler $(LAUNCHER)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test-compose: ## bring the production stack up in containers, go through its edg
 
 test-faults: $(LAUNCHER) ## break what the services stand on while clients use them, and check that nothing was lost
 	@exec $(LAUNCHER) with-postgres -- go test -tags faults -count 1 -timeout 20m -v ./test/faults/ $(ARGS)
+
+soak: $(LAUNCHER) ## let the services work for ten minutes, then hold 10,000 sockets, and see that nothing is lost and nothing grows
+	@exec $(LAUNCHER) with-postgres -- go test -tags soak -count 1 -timeout 40m -v ./test/soak/ $(ARGS)
 
 faults-doc: ## do the same, and write docs/faults.md from it
 	@$(MAKE) test-faults ARGS='-args -update'

@@ -98,7 +98,10 @@ func reason(err error) string {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return "silence"
 	}
-	return "broken"
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err // Without the addresses, of which each has its own.
+	}
+	return "broken: " + err.Error()
 }
 
 // connect follows one connection to its end.
@@ -160,14 +163,15 @@ func (s *socket) next() ([]byte, error) {
 			code, _ := ws.ParseCloseFrameData(s.payload)
 			return nil, closed(code)
 		case ws.OpPing:
-			if err := ws.WriteFrame(s.conn, ws.MaskFrameInPlace(ws.NewPongFrame(s.payload))); err != nil {
-				return nil, err
-			}
+			s.send(ws.NewPongFrame(s.payload))
 		default:
 			return s.payload, nil
 		}
 	}
 }
+
+// send writes a frame. Where that fails, what the server said last can still be read, and with it why.
+func (s *socket) send(f ws.Frame) { _ = ws.WriteFrame(s.conn, ws.MaskFrameInPlace(f)) }
 
 func (s *socket) handle(payload []byte) error {
 	if position, cursor, at, ok := parseEvent(payload); ok {
@@ -197,8 +201,7 @@ func (s *socket) handle(payload []byte) error {
 			}
 			s.cursor, s.place.has = f.Cursor, at.Position
 		}
-		frame := ws.NewTextFrame(fmt.Appendf(nil, subscribe, s.cursor))
-		return ws.WriteFrame(s.conn, ws.MaskFrameInPlace(frame))
+		s.send(ws.NewTextFrame(fmt.Appendf(nil, subscribe, s.cursor)))
 	case "ack":
 		select {
 		case <-s.joined:
