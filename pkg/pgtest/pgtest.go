@@ -87,6 +87,16 @@ func Empty(t testing.TB) string {
 // ends. A migrated database `driftsentry` is in it.
 func Cluster(t testing.TB) *localpg.Cluster {
 	t.Helper()
+	c := EmptyCluster(t)
+	if err := migrate(t.Context(), c.DSN("driftsentry")); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// EmptyCluster is Cluster with nothing in the database.
+func EmptyCluster(t testing.TB) *localpg.Cluster {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	dir, c, err := startCluster(ctx, t.Log)
@@ -99,9 +109,6 @@ func Cluster(t testing.TB) *localpg.Cluster {
 		}
 	})
 	if err := c.CreateDatabase(ctx, "driftsentry"); err != nil {
-		t.Fatal(err)
-	}
-	if err := migrate(ctx, c.DSN("driftsentry")); err != nil {
 		t.Fatal(err)
 	}
 	return c

@@ -4,128 +4,107 @@ package faults
 
 import (
 	"context"
-	"fmt"
-	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/driftsentry/driftsentry/test/internal/child"
+	"github.com/driftsentry/driftsentry/test/internal/history"
 	"github.com/driftsentry/driftsentry/test/internal/installed"
-	"github.com/driftsentry/driftsentry/test/internal/loopback"
 	"github.com/driftsentry/driftsentry/test/internal/replica"
+	"github.com/driftsentry/driftsentry/test/load"
 )
 
-// edge is what the shipped Caddyfile does for the two services, with two replicas of each. A replica that says that it is not
-// ready gets no new requests; one that is not there is passed over.
-const edge = `{
-	admin off
+// calm are the services' own timeouts instead of a test's: nothing is broken here, only busy.
+var calm = []string{
+	"SHUTDOWN_DRAIN_DELAY=2s", "GRACEFUL_SHUTDOWN_TIMEOUT=30s", "REQUEST_TIMEOUT=30s", "WEBSOCKET_HEARTBEAT=10s",
+	"DATABASE_ACQUIRE_TIMEOUT=10s", "DATABASE_CONNECT_TIMEOUT=10s", "DATABASE_STATEMENT_TIMEOUT=15s", "DATABASE_LOCK_TIMEOUT=10s",
 }
-(patience) {
-	lb_try_duration 5s
-	lb_try_interval 50ms
-	health_uri /health/ready
-	health_interval 100ms
-	health_timeout 2s
-	transport http {
-		dial_timeout 2s
-	}
-}
-http://127.0.0.1:%d {
-	handle /ws {
-		reverse_proxy %s %s {
-			import patience
-		}
-	}
-	handle {
-		reverse_proxy %s %s {
-			import patience
-		}
-	}
-}
-`
 
-// TestRollingRestart replaces every replica behind Caddy, one after the other, while clients work: no request fails, and no
-// event is lost.
+// rollingPatience bounds a roll of four replicas under load.
+const rollingPatience = 5 * time.Minute
+
+// TestRollingRestart replaces every replica behind Caddy, one after the other, under 200 requests a second and 2,000 sockets: no
+// request fails, no event is lost or out of order, and each socket is told to come back.
 //
-// Mutation: Kill instead of Stop, and requests fail. Without the drain delay none did: see docs/faults.md.
+// Mutations: Kill instead of Stop in roll, and requests fail at both edges; SHUTDOWN_DRAIN_DELAY=0s, and they fail at the one that
+// does not try again.
 func TestRollingRestart(t *testing.T) {
 	caddy := installed.Programs(t, "caddy")["caddy"]
-	r := startRun(t, 3, "SHUTDOWN_DRAIN_DELAY=2s")
-	port := startCaddy(t, caddy, r.system)
-	url := fmt.Sprintf("http://127.0.0.1:%d", port)
-	r.work.Redirect([]string{url}, []string{url})
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	for i := range 20 {
-		l := r.listen(fmt.Sprintf("browser %d", i+1), 0, false)
-		if err := l.Joined(ctx); err != nil {
-			t.Fatal(err)
-		}
+	for name, asShipped := range map[string]bool{"at the edge that is shipped": true, "at an edge that does not try again": false} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, calm...)
+			g := s.load(t, startEdge(t, caddy, s, asShipped))
+			g.during(func(ctx context.Context) { s.roll(ctx, t, programs) })
+		})
 	}
-	// What was sent to the replicas themselves is answered by now: a client has one call at a time.
-	if err := r.meetWith(ctx, http.StatusOK, enough); err != nil {
-		t.Fatal(err)
-	}
-	r.work.Seen.Take()
-	for _, one := range r.all() {
+}
+
+// roll replaces every replica, one after the other, by the programs of a version.
+func (s *system) roll(ctx context.Context, t *testing.T, version replica.Programs) {
+	t.Helper()
+	for i, one := range s.all() {
 		if err := one.Stop(ctx); err != nil {
 			t.Error(err)
+		}
+		one.Program = version.API
+		if i >= len(s.api) {
+			one.Program = version.Realtime
 		}
 		if err := one.Restart(ctx); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := r.meetWith(ctx, http.StatusCreated, enough); err != nil {
-		t.Fatal(err)
-	}
-	counts := r.work.Seen.Take()
-	for status, n := range counts {
-		if status != http.StatusOK && status != http.StatusCreated && status != http.StatusConflict {
-			t.Errorf("%d requests were answered with %d", n, status)
-		}
-	}
-	t.Logf("four replicas replaced; answers %s", answers(counts))
-	r.finish()
 }
 
-func startCaddy(t *testing.T, program string, s *system) (port int) {
+// loaded is a system under 200 requests a second, with 2,000 sockets.
+type loaded struct {
+	t *testing.T
+	s *system
+	g *load.Generator
+}
+
+func (s *system) load(t *testing.T, url string) loaded {
 	t.Helper()
-	port = loopback.Port(t)
-	file := filepath.Join(s.dir, "Caddyfile")
-	text := fmt.Sprintf(edge, port, s.realtime[0].Address(), s.realtime[1].Address(), s.api[0].Address(), s.api[1].Address())
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	log, err := os.Create(filepath.Join(s.dir, "caddy.log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(program, "run", "--adapter", "caddyfile", "--config", file)
-	cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir)
-	p, err := child.Start("caddy", cmd, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		_ = p.Stop(ctx) // Sockets that are open may keep it.
-	})
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), rollingPatience)
 	defer cancel()
-	front := &replica.Replica{Name: "caddy", Port: port}
-	for tick := time.NewTicker(20 * time.Millisecond); !front.Ready(ctx); {
-		select {
-		case <-tick.C:
-		case <-p.Done():
-			text, _ := os.ReadFile(log.Name())
-			t.Fatalf("caddy ended: %v\n%s", p.Err(), text)
-		case <-ctx.Done():
-			t.Fatal("caddy is not ready")
-		}
+	g, err := load.Start(ctx, load.Options{
+		API: []string{url}, Realtime: []string{url}, Email: "admin@acme.example", Password: s.password,
+		Duration: rollingPatience, Rates: load.Rates{load.List: 75, load.Get: 120, load.Approve: 3, load.Reject: 1.5, load.Ingest: 0.5},
+		Sockets: 2000, Connections: 64, PlanSize: 2, Seed: 1, Patience: rollingPatience, Note: t.Logf,
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return port
+	return loaded{t, s, g}
+}
+
+// during does something under the load, ends that, and checks that nobody has noticed.
+func (l loaded) during(do func(context.Context)) {
+	l.t.Helper()
+	ctx, cancel := context.WithTimeout(l.t.Context(), rollingPatience)
+	defer cancel()
+	driveCtx, stop := context.WithCancel(ctx)
+	driven := make(chan struct{})
+	go func() { defer close(driven); l.g.Drive(driveCtx) }()
+	defer func() { stop(); <-driven }()
+	do(ctx)
+	stop()
+	<-driven
+	r, err := l.g.Finish(ctx)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.t.Logf("\n%s", r.Table())
+	if r.Failed() > 0 || !r.Broken.Whole() {
+		l.t.Errorf("%d requests failed; %s", r.Failed(), r.Broken)
+	}
+	if r.Ends["closed with 1012"] == 0 {
+		l.t.Error("no socket was told to come back")
+	}
+	state, err := history.Load(ctx, l.s.cluster.DSN("driftsentry"), account)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, broken := range history.Check(nil, nil, state) {
+		l.t.Error(broken)
+	}
 }

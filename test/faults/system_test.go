@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -69,9 +70,15 @@ type system struct {
 // start brings everything up. environ is added to the services' environment.
 func start(t *testing.T, environ ...string) *system {
 	t.Helper()
+	return startVersion(t, programs, environ...)
+}
+
+// startVersion does it with other programs, on the schema of theirs.
+func startVersion(t *testing.T, programs replica.Programs, environ ...string) *system {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	s := &system{dir: t.TempDir(), cluster: pgtest.Cluster(t), sentry: sentrytest.Start(t), hosts: newHostsFile(t)}
+	s := &system{dir: t.TempDir(), cluster: pgtest.EmptyCluster(t), sentry: sentrytest.Start(t), hosts: newHostsFile(t)}
 	sink, err := otlpsink.Start(otlpsink.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -84,6 +91,7 @@ func start(t *testing.T, environ ...string) *system {
 	s.errors = s.proxy(t, proxies, "sentry", hostOf(t, s.sentry.DSN()))
 
 	environ = append(s.environ(sink.Endpoint()), environ...)
+	s.migrate(ctx, t, programs)
 	s.password = "faults-password-" + rand.Text()
 	if err := replica.CreateUser(ctx, programs.API, append(slices.Clone(environ), "DATABASE_URL="+s.cluster.DSN("driftsentry")), account, "admin@acme.example", "admin", s.password); err != nil {
 		t.Fatal(err)
@@ -167,6 +175,16 @@ func (s *system) replica(t *testing.T, name, program string, environ []string) *
 		}
 	})
 	return r
+}
+
+// migrate brings the schema to that of the programs, as an operator does. The first time the database is empty.
+func (s *system) migrate(ctx context.Context, t *testing.T, programs replica.Programs) {
+	t.Helper()
+	cmd := exec.CommandContext(ctx, programs.API, "migrate")
+	cmd.Env = append(os.Environ(), "APP_ENV=development", "DATABASE_URL="+s.cluster.DSN("driftsentry"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("migrate: %v\n%s", err, out)
+	}
 }
 
 func (s *system) all() []*replica.Replica { return append(slices.Clone(s.api), s.realtime...) }

@@ -26,10 +26,16 @@ type Programs struct{ API, Realtime string }
 
 // Build compiles both services into a folder. Flags are go build's.
 func Build(ctx context.Context, dir string, flags ...string) (Programs, error) {
+	return BuildFrom(ctx, "", dir, flags...)
+}
+
+// BuildFrom is Build of another checkout than this one.
+func BuildFrom(ctx context.Context, checkout, dir string, flags ...string) (Programs, error) {
 	p := Programs{API: filepath.Join(dir, "api"), Realtime: filepath.Join(dir, "realtime")}
 	for name, program := range map[string]string{"api": p.API, "realtime": p.Realtime} {
 		args := append([]string{"build", "-buildvcs=false", "-o", program}, flags...)
 		cmd := exec.CommandContext(ctx, "go", append(args, "github.com/driftsentry/driftsentry/services/"+name+"/cmd/"+name)...)
+		cmd.Dir = checkout
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return Programs{}, fmt.Errorf("build %s: %w\n%s", name, err, out)
 		}

@@ -71,25 +71,10 @@ func (t *Tally) Count(status int) (n int) {
 // Any is every status.
 const Any = -1
 
-// Redirect sends what comes from now on to others.
-func (w *Workload) Redirect(apis, realtime []string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.APIs, w.Realtime = apis, realtime
-}
-
 // api is the URL of the n-th, counted round and round.
-func (w *Workload) api(n int) string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.APIs[n%len(w.APIs)]
-}
+func (w *Workload) api(n int) string { return w.APIs[n%len(w.APIs)] }
 
-func (w *Workload) realtime(n int) string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.Realtime[n%len(w.Realtime)]
-}
+func (w *Workload) realtime(n int) string { return w.Realtime[n%len(w.Realtime)] }
 
 // client is one of them. Its choices come from the seed; what the others do meanwhile does not.
 type client struct {
