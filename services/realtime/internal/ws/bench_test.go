@@ -1,13 +1,20 @@
 package ws_test
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"runtime"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
+	gobwas "github.com/gobwas/ws"
+
 	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
+	"github.com/driftsentry/driftsentry/services/realtime/internal/ws"
 )
 
 // benchBody is about what an approval is.
@@ -47,6 +54,89 @@ func BenchmarkDelivery(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/sockets, "ns/delivery")
+}
+
+// BenchmarkStalled tells by how much ten clients that read nothing delay 990 others: how much later after its publishing the
+// last of the others has an event, compared with a server beside it that has no such clients. The two take turns.
+func BenchmarkStalled(b *testing.B) {
+	with, without := newAudience(b, 10), newAudience(b, 0)
+	var delays []float64
+	for b.Loop() {
+		delays = append(delays, (with.publish(b, 1)-without.publish(b, 1)).Seconds()*1000)
+	}
+	slices.Sort(delays)
+	b.ReportMetric(delays[len(delays)/2], "ms-delay-p50")
+	b.ReportMetric(delays[len(delays)*9/10], "ms-delay-p90")
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/1000/float64(2*b.N), "ms-an-event")
+}
+
+// audience is a thousand sockets that listen, some of which read nothing.
+type audience struct {
+	stream   *hub.Stream
+	readers  int
+	position int64
+	missing  sync.WaitGroup // what the readers don't have yet
+}
+
+func newAudience(b *testing.B, stalled int) *audience {
+	b.Helper()
+	const sockets = 1000
+	s := newServer(b, func(c *ws.Config) { c.Heartbeat = 24 * time.Hour })
+	me := newCaller()
+	a := &audience{readers: sockets - stalled}
+	for i := range sockets {
+		s.dialer.Control = nil
+		if i < stalled {
+			s.dialer.Control = ws.SmallBuffer
+		}
+		c := s.dialAs(me)
+		c.send(`{"type":"subscribe","id":"1","topics":["drifts"]}`)
+		c.message()
+		if err := c.conn.SetDeadline(time.Time{}); err != nil {
+			b.Fatal(err)
+		}
+		if i >= stalled {
+			go c.count(a.missing.Done)
+		}
+	}
+	a.stream = s.hub.Streams()[0]
+	a.position = a.stream.Head()
+	a.publish(b, 2000) // more than the kernel keeps for those who don't read
+	s.metric(fmt.Sprintf("driftsentry_realtime_catching_up %d.0", stalled))
+	return a
+}
+
+// publish gives the time until all readers have n events.
+func (a *audience) publish(b *testing.B, n int) time.Duration {
+	b.Helper()
+	events := make([]event.Event, n)
+	for i := range events {
+		a.position++
+		events[i] = event.Event{Position: a.position, Topics: []string{"drifts"}, Body: benchBody, CreatedAt: time.Now()}
+	}
+	a.missing.Add(n * a.readers)
+	start := time.Now()
+	if err := a.stream.Publish(events); err != nil {
+		b.Fatal(err)
+	}
+	a.missing.Wait()
+	return time.Since(start)
+}
+
+// count reads events until the connection ends, and tells of each.
+func (c *client) count(one func()) {
+	for {
+		h, err := gobwas.ReadHeader(c.in)
+		if err != nil {
+			return
+		}
+		if _, err := c.in.Discard(int(h.Length)); err != nil {
+			return
+		}
+		if h.OpCode == gobwas.OpText {
+			one()
+		}
+	}
 }
 
 // BenchmarkWrite is the floor of BenchmarkDelivery: one bare write for each socket, to the same clients.
