@@ -22,6 +22,18 @@ func SecurityHeaders(next http.Handler) http.Handler {
 	})
 }
 
+// EndAmbiguous makes a request the last of its connection that may have said in two ways where it ends, so that nothing is
+// read of what comes behind it. net/http goes by the chunks, under HTTP/1.0 by the length, and forgets that the other was
+// there; RFC 9112, sections 6.1 and 6.3, has the connection closed.
+func EndAmbiguous(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // CORS lets pages of these origins call us, and nobody else's. Credentials are bearer tokens: cookies are not used.
 func CORS(origins []string) func(http.Handler) http.Handler {
 	if len(origins) == 0 {

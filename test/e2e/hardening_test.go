@@ -227,14 +227,30 @@ var ambiguous = map[string]string{
 	"a NUL":                   "X-A: b\x00c\r\n\r\n",
 }
 
-// TestAttackSmuggling: a request of which it is not clear where it ends is refused with its connection, so that nothing
-// behind it is taken for a request; and headers have an end. Mutation: none of ours, it is net/http that refuses; a
-// server or an edge in its place has to pass this.
+// twofold are requests that say in two ways where they end, both of which net/http understands.
+var twofold = map[string]string{
+	"a length and chunks":        "HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+	"chunks and a length":        "HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+	"a length that is too short": "HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n",
+	"chunks under HTTP/1.0":      "HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+}
+
+// TestAttackSmuggling: a request of which it is not clear where it ends is refused, or is the last that is read of its
+// connection, so that nothing behind it is taken for a request; and headers have an end. Mutation: no EndAmbiguous
+// (twofold). It is net/http that refuses; a server or an edge in its place has to pass this.
 func TestAttackSmuggling(t *testing.T) {
 	p := startPair(t, pgtest.DSN(t), unlimited...)
 	for _, d := range []door{{"api", strings.TrimPrefix(p.apiURL, "http://")}, {"realtime", strings.TrimPrefix(p.realtimeURL, "http://")}} {
 		for name, rest := range ambiguous {
 			t.Run(d.name+"/"+name, func(t *testing.T) { expectRefused(t, converse(t, d.address, hiding(name, rest), 3)) })
+		}
+		for name, rest := range twofold {
+			t.Run(d.name+"/"+name, func(t *testing.T) {
+				request := "POST /health/live " + rest + "GET /smuggled/" + strings.ReplaceAll(name, " ", "-") + " HTTP/1.1\r\nHost: localhost\r\n\r\n"
+				if answers := converse(t, d.address, request, 3); len(answers) != 1 || answers[0].StatusCode != http.StatusMethodNotAllowed || !answers[0].Close {
+					t.Errorf("%d answers: %+v", len(answers), answers)
+				}
+			})
 		}
 		t.Run(d.name+"/headers without an end", func(t *testing.T) {
 			answers := converse(t, d.address, "GET /health/live HTTP/1.1\r\nHost: x\r\nX-A: "+strings.Repeat("a", 80<<10)+"\r\n\r\n", 2)

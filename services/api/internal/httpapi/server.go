@@ -87,6 +87,7 @@ func (s *Server) router() chi.Router {
 			ClientAddress: func(r *http.Request) string { return middleware.GetClientIP(r.Context()) },
 		}),
 		rest.SecurityHeaders,
+		rest.EndAmbiguous,
 		rest.CORS(s.options.CORSOrigins),
 		rest.Deadline(s.options.RequestTimeout),
 	)

@@ -163,6 +163,7 @@ func (a *App) handler(o Options, report *health.Reporter) http.Handler {
 			ClientAddress: func(r *http.Request) string { return middleware.GetClientIP(r.Context()) },
 		}),
 		rest.SecurityHeaders,
+		rest.EndAmbiguous,
 		rest.Deadline(c.Service.RequestTimeout),
 	)
 	r.NotFound(rest.NotFound)
