@@ -21,8 +21,9 @@ const races = 200
 // TestRaces lets two act on the same thing at the same moment, over and over, and where both may be anywhere, on two
 // replicas. Exactly one wins, with one audit row and one event, positions have no gap, and no deadlock reaches anybody.
 //
-// Meant to catch, in the case named, and not yet tried by mutation: no `for update` in LockDrift (two people decide), no lock of the workspace
-// (two uploads), the position read before it is written (all), no `for update` in LockRefreshToken (one refresh token).
+// Mutations, each caught in the case named: no `for update` in LockDrift (two people decide), no lock of the workspace (two
+// uploads), the position read before it is written (a plan arrives while), no `for update` in LockRefreshToken (one refresh
+// token).
 func TestRaces(t *testing.T) {
 	p := startPair(t, pgtest.DSN(t), unlimited...)
 	other := p.replica()

@@ -3,6 +3,7 @@ package drift_test
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -153,42 +154,49 @@ func TestService_Resolve(t *testing.T) {
 	}
 }
 
+// Mutation: LockDrift without `for update`.
 func TestService_two_people_decide_at_once(t *testing.T) {
 	w := newWorld(t)
-	d := w.report("contested")
-	const people = 8
-	var errs [people]error
-	var wg sync.WaitGroup
-	for i := range people {
-		wg.Go(func() {
-			decide := w.service.Approve
-			if i%2 == 1 {
-				decide = w.service.Reject
+	const rounds, people = 20, 8 // In the first rounds they still wait for connections, one after the other.
+	for round := range rounds {
+		d := w.report("contested-" + strconv.Itoa(round))
+		start := make(chan struct{})
+		var errs [people]error
+		var wg sync.WaitGroup
+		for i := range people {
+			wg.Go(func() {
+				decide := w.service.Approve
+				if i%2 == 1 {
+					decide = w.service.Reject
+				}
+				<-start
+				_, errs[i] = decide(context.Background(), w.engineer, d.ID, reason, 0)
+			})
+		}
+		close(start)
+		wg.Wait()
+		won := 0
+		for _, err := range errs {
+			switch {
+			case err == nil:
+				won++
+			case !fault.Is(err, fault.Conflict):
+				t.Errorf("the loser got %v", err)
 			}
-			_, errs[i] = decide(context.Background(), w.engineer, d.ID, reason, 0)
-		})
-	}
-	wg.Wait()
-	won := 0
-	for _, err := range errs {
-		switch {
-		case err == nil:
-			won++
-		case !fault.Is(err, fault.Conflict):
-			t.Errorf("the loser got %v", err)
+		}
+		if won != 1 {
+			t.Fatalf("%d decisions won, want 1", won)
+		}
+		if n := query[int](w, "select count(*)::int from audit where drift_id = $1 and action <> 'drift.created'", d.ID); n != 1 {
+			t.Errorf("%d audit rows, want 1", n)
 		}
 	}
-	if won != 1 {
-		t.Errorf("%d decisions won, want 1", won)
-	}
-	if n := query[int](w, "select count(*)::int from audit where drift_id = $1 and action <> 'drift.created'", d.ID); n != 1 {
-		t.Errorf("%d audit rows, want 1", n)
-	}
-	if events := w.events(); len(events) != 2 {
-		t.Errorf("events are %v, want one decision", events)
+	if events := w.events(); len(events) != 2*rounds {
+		t.Errorf("%d events, want one decision about each of %d drifts: %v", len(events), rounds, events)
 	}
 }
 
+// Mutation: AppendEvents reads the position before it writes it.
 func TestService_positions_have_no_gap(t *testing.T) {
 	w := newWorld(t)
 	const writers, each = 8, 6

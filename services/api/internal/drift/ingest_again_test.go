@@ -11,6 +11,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
+// Mutation: the answer that is there is not looked for.
 func TestService_Ingest_repeated(t *testing.T) {
 	w := newWorld(t)
 	web := resource{address: "aws_thing.web", want: "a", got: "b"}
@@ -57,6 +58,7 @@ func TestService_Ingest_future(t *testing.T) {
 	}
 }
 
+// Mutation: LockWorkspace that only reads.
 func TestService_Ingest_at_once(t *testing.T) {
 	w := newWorld(t)
 	const uploads = 6

@@ -23,6 +23,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
 )
 
+// Mutations: what is kept is always begun anew; the body not compared; one space of keys for all of an account.
 func TestIdempotencyKey(t *testing.T) {
 	api := apitest.Start(t)
 	create := func(c *apitest.Client, key, name string) *apitest.Answer {

@@ -85,8 +85,8 @@ func TestIngest(t *testing.T) {
 	api.Viewer.Post(ingestPath, plan).Want(403)
 }
 
-// TestAttackUpload: a body that is not what it says it is gets a refusal, and leaves nothing. Meant to catch, in
-// the case named, and not yet tried by mutation: no maxRatio (a bomb), no RequireJSON (text/plain), no check after the plan's end (more after it).
+// TestAttackUpload: a body that is not what it says it is gets a refusal, and leaves nothing. Mutations, each
+// caught in the case named: no maxRatio (a bomb), no RequireJSON (text/plain), no check after the plan's end (more after it).
 func TestAttackUpload(t *testing.T) {
 	api := apitest.Start(t)
 	plan := fixture(t, "clean_tf1.11.4.json")

@@ -195,7 +195,7 @@ func TestAttackSubscribeStorm(t *testing.T) {
 }
 
 // What is no text: binary, as large as the header can say, and compressed without having been asked.
-// Mutations, not yet tried: the check of the opcode; of the length; of the reserved bits.
+// Mutations: no check of the opcode; of the length; of the reserved bits.
 func TestAttackFramesOfAnotherKind(t *testing.T) {
 	s := newServer(t, func(c *ws.Config) { c.MessageRate, c.MessageBurst = rate.Inf, 1 })
 	for name, e := range map[string]exchange{
