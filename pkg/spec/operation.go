@@ -20,6 +20,7 @@ type Operation struct {
 	Services []string // where it is served
 	Roles    []string // who may call it, "api_key" among them; none: whoever wants to
 	Statuses []int    // what it may answer
+	Query    []string // its query parameters
 }
 
 // Operations gives all operations of openapi.yaml that are served by a service.
@@ -122,6 +123,9 @@ func readOperation(c compiler, root, item, n node) (*operation, error) {
 			return nil, err
 		}
 		op.parameters = append(op.parameters, read)
+		if read.in == "query" {
+			op.Query = append(op.Query, read.name)
+		}
 	}
 	if n.child("requestBody").exists() {
 		body, err := readContent(c, n.at("requestBody", "content"))
