@@ -27,7 +27,7 @@ const impatient = `{
 	lb_try_duration 0
 	health_uri /health/ready
 	health_interval 100ms
-	health_timeout 2s
+	health_timeout 10s
 }
 {$SITE_ADDRESS} {
 	handle /ws {
@@ -66,7 +66,18 @@ func startEdge(t *testing.T, program string, s *system, asShipped bool) (url str
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.Kill) // It would wait for sockets that are open.
+	t.Cleanup(func() {
+		p.Kill() // It would wait for sockets that are open.
+		if !t.Failed() {
+			return
+		}
+		text, _ := os.ReadFile(log.Name())
+		for line := range strings.Lines(string(text)) {
+			if strings.Contains(line, `"level":"error"`) && !strings.Contains(line, `"uri":"/ws"`) {
+				t.Logf("caddy: %s", line)
+			}
+		}
+	})
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for tick := time.NewTicker(20 * time.Millisecond); !front.Ready(ctx); {

@@ -4,6 +4,10 @@ package faults
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,34 +36,59 @@ func TestRollingRestart(t *testing.T) {
 	for name, asShipped := range map[string]bool{"at the edge that is shipped": true, "at an edge that does not try again": false} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, calm...)
-			g := s.load(t, startEdge(t, caddy, s, asShipped))
-			g.during(func(ctx context.Context) { s.roll(ctx, t, programs) })
+			l := s.load(t, startEdge(t, caddy, s, asShipped))
+			l.during(func(ctx context.Context) { l.roll(ctx, programs) })
 		})
 	}
 }
 
-// roll replaces every replica, one after the other, by the programs of a version.
-func (s *system) roll(ctx context.Context, t *testing.T, version replica.Programs) {
-	t.Helper()
-	for i, one := range s.all() {
+// loaded is a system under 200 requests a second, with 2,000 sockets, through an edge.
+type loaded struct {
+	t    *testing.T
+	s    *system
+	edge string
+	g    *load.Generator
+}
+
+// roll replaces every replica, one after the other, by the programs of a version. The next one's turn comes when the edge has
+// found the last.
+func (l loaded) roll(ctx context.Context, version replica.Programs) {
+	l.t.Helper()
+	for i, one := range l.s.all() {
 		if err := one.Stop(ctx); err != nil {
-			t.Error(err)
+			l.t.Error(err)
 		}
+		path := "/api/v1/users/me"
 		one.Program = version.API
-		if i >= len(s.api) {
-			one.Program = version.Realtime
+		if i >= len(l.s.api) {
+			one.Program, path = version.Realtime, "/ws"
 		}
 		if err := one.Restart(ctx); err != nil {
-			t.Fatal(err)
+			l.t.Fatal(err)
+		}
+		for counted := fmt.Sprintf(`path=%q`, path); !strings.Contains(l.body(ctx, one.URL()+"/metrics"), counted); {
+			l.body(ctx, l.edge+path)
 		}
 	}
 }
 
-// loaded is a system under 200 requests a second, with 2,000 sockets.
-type loaded struct {
-	t *testing.T
-	s *system
-	g *load.Generator
+// body is what is answered to a stranger.
+func (l loaded) body(ctx context.Context, url string) string {
+	l.t.Helper()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return string(text)
 }
 
 func (s *system) load(t *testing.T, url string) loaded {
@@ -74,7 +103,7 @@ func (s *system) load(t *testing.T, url string) loaded {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return loaded{t, s, g}
+	return loaded{t, s, url, g}
 }
 
 // during does something under the load, ends that, and checks that nobody has noticed.
