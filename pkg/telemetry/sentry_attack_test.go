@@ -68,6 +68,31 @@ func TestAttackWrongSentry(t *testing.T) {
 	}
 }
 
+// TestAttackPanicWithSecrets: what a panic says may hold what the caller sent or what we know. It goes to the log, the span
+// and Sentry with its secrets masked, and to the caller not at all. Mutations: no assignments in redactor.text, or no shapes.
+func TestAttackPanicWithSecrets(t *testing.T) {
+	s := startSentry(t)
+	const canary = "canary-d2f1e0c9b8a7"
+	w := serve(s.rec, telemetry.HTTPOptions{}, httptest.NewRequest("GET", "/", nil), get("/", func(http.ResponseWriter, *http.Request) {
+		panic(fmt.Errorf(`connect postgres://app:%[1]s@db/x: headers map[Authorization:[Bearer %[1]s]], body {"password":"%[1]s"}, token=%[1]s`, canary))
+	}))
+	raw := s.event().Raw
+	if err := s.rec.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for place, text := range map[string]string{
+		"the answer": w.Body.String(), "Sentry": string(raw), "the log": s.rec.Output(),
+		"the spans": fmt.Sprintf("%+v", s.rec.Spans()), "the records": fmt.Sprintf("%+v", s.rec.Records()), "the metrics": s.rec.Metrics(),
+	} {
+		if strings.Contains(text, canary) {
+			t.Errorf("%s has it: %s", place, text)
+		}
+	}
+	if !strings.Contains(s.rec.Output(), "connect postgres://app") || !strings.Contains(string(raw), "connect postgres://app") {
+		t.Errorf("the rest is gone too: %s %s", s.rec.Output(), raw)
+	}
+}
+
 // TestSentry_Grafana: an event leads to its trace and to its log lines.
 func TestSentry_Grafana(t *testing.T) {
 	s := startSentry(t, func(c *telemetry.Config) { c.Sentry.GrafanaURL = "https://ops.example/grafana/" })

@@ -11,12 +11,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/driftsentry/driftsentry/pkg/doctable"
 	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/pkg/spec"
+	"github.com/driftsentry/driftsentry/test/internal/loopback"
 )
 
 // allowance is the places where a canary may be, and must be, or the list is not true any more; and why.
@@ -44,9 +46,12 @@ var mayBe = map[string]allowance{
 
 // TestAttackSecrets plants a secret of its own in every field that a caller controls and every place where configuration
 // can hold one, runs what the pair does with errors, slow requests and a database that complains, all at trace level, and
-// searches everything that came out. The list above is in docs/security.md. Mutations, not yet run: config.Secret that prints; the
-// redactor without its key terms; Idempotency-Key, Authorization or a query on the access line; PgError's Detail in the
-// error's text; plan.Read without masks.
+// searches everything that came out. The list above is in docs/security.md. A panic can't be provoked in the programs:
+// TestAttackPanicWithSecrets of package telemetry has one.
+//
+// Mutations: config.Secret that prints; Idempotency-Key, Authorization or a query on the access line; PgError's Detail in the
+// error's text; plan.Read without masks. Without the redactor's key terms nothing gets out here, for nothing is logged under
+// such a key: they are the second line of defence.
 func TestAttackSecrets(t *testing.T) {
 	canaries := map[string]string{}
 	plant := func(name string) string {
@@ -66,6 +71,7 @@ func TestAttackSecrets(t *testing.T) {
 		"LOG_LEVEL=trace", "SLOW_REQUEST_THRESHOLD=1", "DATABASE_URL="+withPassword, "SENTRY_DSN="+sentry,
 		"JWT_SECRET="+plant("JWT_SECRET"), "JWT_SECRET_PREVIOUS="+plant("JWT_SECRET_PREVIOUS"), "DATA_KEY="+plant("DATA_KEY"),
 		"OTEL_EXPORTER_OTLP_HEADERS=authorization="+plant("OTEL_EXPORTER_OTLP_HEADERS"), "LOG_FILE="+log+"/api.log",
+		"NATS_URL=nats://"+plant("user of NATS_URL")+":"+plant("password of NATS_URL")+"@127.0.0.1:"+strconv.Itoa(loopback.Port(t)), // where nobody listens
 	)
 	p.startAPI()
 	p.environ = append(p.environ, "LOG_FILE="+log+"/realtime.log")

@@ -38,10 +38,11 @@ var forged = map[string][]string{
 }
 
 // TestAttackForgedHeaders sends to both services, as a stranger and as a user, every header that says who, where from or
-// which trace. None may choose a label of a metric, become or hide a trace, or write a line that isn't ours. Mutations, not yet run:
-// Trusted always true continues the stranger's trace; a propagator with baggage keeps its words; without the View that
-// drops server.address each Host is a series; ClientIPFromXFF without trusted proxies believes the address; without
-// visible() in bounded, escapes of a path are in the log as they came.
+// which trace. None may choose a label of a metric, become or hide a trace, or write a line that isn't ours. Mutations:
+// Trusted always true continues the stranger's trace; without the View that drops server.address each Host is a series;
+// methods as they come are labels; ClientIPFromXFF that trusts everybody believes the address; without visible() in bounded,
+// escapes of a path are in the log as they came, and without its length the long path is. A propagator that reads baggage
+// is not seen here, since nothing passes it on.
 func TestAttackForgedHeaders(t *testing.T) {
 	p := startPair(t, pgtest.DSN(t), unlimited...)
 	viewer := p.signIn("viewer").token
@@ -74,6 +75,7 @@ func TestAttackForgedHeaders(t *testing.T) {
 		slices.Sort(all)
 		return slices.Compact(all)
 	}
+	p.forge(p.apiURL+"/nothing/"+strings.Repeat("x", 16<<10), "", "Accept", "*/*")
 	round("wordone")
 	before := series()
 	round("wordtwo")
@@ -208,7 +210,7 @@ func expectLine(t *testing.T, line string) {
 	}
 }
 
-// TestAttackForcedSampling: who samples nothing can't be made to. Mutation, not yet run: ParentBased around the sampler records each.
+// TestAttackForcedSampling: who samples nothing can't be made to. Mutation: a remote parent's flag obeyed.
 func TestAttackForcedSampling(t *testing.T) {
 	p := startPair(t, pgtest.DSN(t), "OTEL_TRACES_SAMPLER_ARG=0")
 	for _, token := range []string{"", p.signIn("viewer").token} {
