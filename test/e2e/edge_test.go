@@ -22,9 +22,9 @@ import (
 
 // TestAttackThroughEdge goes through the edge that is shipped, by TLS: what hides behind a request reaches no service, an
 // address that is made up is not believed, insiders' paths lead nowhere, browsers are told to come by TLS, and no
-// credential is in the edge's log. Mutations in the Caddyfile, not yet run: the log without its filter of Sec-Websocket-Protocol,
-// Idempotency-Key or the query; `trusted_proxies static 0.0.0.0/0`; without the headers of @tls; without the block of
-// /metrics.
+// credential is in the edge's log. Mutations in the Caddyfile: the log without its filter of Sec-Websocket-Protocol,
+// Idempotency-Key or the query; `trusted_proxies static 0.0.0.0/0`; without the headers of @tls. /metrics is shut twice, by the edge
+// and by the services in production, so that one alone is not missed here.
 func TestAttackThroughEdge(t *testing.T) {
 	caddy := installed.Programs(t, "caddy")["caddy"]
 	p := startPair(t, pgtest.DSN(t), append(unlimited, "TRUSTED_PROXIES=127.0.0.0/8,::1/128")...)

@@ -38,9 +38,8 @@ func startProduction(t *testing.T) (p *pair, public, metrics []door) {
 var traceIDs = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 // TestAttackOpenDoors: in production a public port serves the API and nothing for insiders, and each answer of it has the
-// headers that tell a browser to do nothing clever. Mutations, not yet run: MetricsOnPublicPort always true; an import of
-// net/http/pprof served by DefaultServeMux; SecurityHeaders left out of a router; DisableGeneralOptionsHandler left out
-// (`OPTIONS *`); http.SetCookie anywhere.
+// headers that tell a browser to do nothing clever. Mutations: MetricsOnPublicPort always true; SecurityHeaders left out
+// of either router; DisableGeneralOptionsHandler left out (`OPTIONS *`); a cookie.
 func TestAttackOpenDoors(t *testing.T) {
 	p, public, metrics := startProduction(t)
 	token := p.signIn("viewer").token
@@ -171,8 +170,8 @@ func converseOn(ctx context.Context, t *testing.T, conn net.Conn, text string, m
 	return answers
 }
 
-// TestAttackCORS: pages of exactly the origins on the list may call us. Mutations, not yet run: AllowedOrigins with a `*` in it, an
-// AllowOriginFunc that compares prefixes or suffixes, AllowCredentials.
+// TestAttackCORS: pages of exactly the origins on the list may call us. Mutations: AllowedOrigins with a `*` in it, an
+// AllowOriginFunc that compares prefixes, AllowCredentials.
 func TestAttackCORS(t *testing.T) {
 	p := startPair(t, pgtest.DSN(t), "CORS_ORIGIN=https://app.example,https://ops.example:8443")
 	for origin, allowed := range map[string]bool{

@@ -12,7 +12,7 @@ import (
 )
 
 // Somebody who knows the id of another account's drift, and the cursor of its stream, asks for both.
-// Mutation, not yet tried: the hub finds a stream by another key than the account of the token.
+// Mutation: the hub finds a stream by another key than the account of the token.
 func TestAttackTopicsOfAnotherAccount(t *testing.T) {
 	s := start(t, pgtest.DSN(t), nil)
 	mine, theirs := s.db.account(), s.db.account()
@@ -37,7 +37,7 @@ func TestAttackTopicsOfAnotherAccount(t *testing.T) {
 }
 
 // A token is stolen, and its owner signs out.
-// Mutations, not yet tried: sessions not looked at again; Active always true; authenticate without it.
+// Mutations: sessions not looked at again; Active always true; authenticate without it.
 func TestAttackStolenTokenAfterLogout(t *testing.T) {
 	s := start(t, pgtest.DSN(t), nil, func(o *app.Options) { o.Timing.SessionCheck = 5 * time.Millisecond })
 	account := s.db.account()
@@ -61,7 +61,7 @@ func TestAttackStolenTokenAfterLogout(t *testing.T) {
 }
 
 // One address pretends to be many.
-// Mutation, not yet tried: ClientIPFromXFF without a list of proxies.
+// Mutation: ClientIPFromXFF that takes the peer for a proxy.
 func TestAttackForgedAddress(t *testing.T) {
 	s := start(t, pgtest.DSN(t), []string{"MAX_CONNECTIONS_PER_ADDRESS=1"})
 	account := s.db.account()
