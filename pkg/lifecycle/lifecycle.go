@@ -118,6 +118,8 @@ func (g *Group) Run(ctx context.Context) error {
 			}
 		})
 	}
+	// Before the first request is served: it may ask.
+	g.state.Store(ready)
 	for _, s := range g.servers {
 		g.log.InfoContext(ctx, "listening", "server", s.name, "address", s.listener.Addr().String())
 		serving.Go(func() {
@@ -126,7 +128,6 @@ func (g *Group) Run(ctx context.Context) error {
 			}
 		})
 	}
-	g.state.Store(ready)
 	g.log.InfoContext(ctx, "ready")
 
 	var problems []error
