@@ -3,8 +3,13 @@
 package soak
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"math"
 	"net/http"
 	"testing"
 	"time"
@@ -16,19 +21,19 @@ import (
 	"github.com/driftsentry/driftsentry/test/internal/replica"
 )
 
-// usage is what a service holds, by its own metrics.
+// usage is what a service holds, by its own account.
 type usage struct {
 	goroutines  float64
 	descriptors float64 // but for the pool's
 	pool        float64 // connections to Postgres
-	heap        float64 // bytes: what the garbage collector last found alive makes this its goal
+	heap        float64 // bytes: the lowest is what lives, the rest waits for the garbage collector
 	resident    float64 // bytes
 	cpu         float64 // seconds
 }
 
 func (u usage) String() string {
 	const mebi = 1 << 20
-	return fmt.Sprintf("%.0f goroutines, %.0f descriptors and %.0f connections to Postgres, heap goal %.1f MiB, resident %.1f MiB",
+	return fmt.Sprintf("%.0f goroutines, %.0f descriptors and %.0f connections to Postgres, heap %.1f MiB, resident %.1f MiB",
 		u.goroutines, u.descriptors, u.pool, u.heap/mebi, u.resident/mebi)
 }
 
@@ -49,30 +54,40 @@ func (u usage) gone(base usage) error {
 // not judged: the runtime returns it when it likes.
 func (u usage) within(base usage) error {
 	const mebi = 1 << 20
-	if u.heap > 1.25*base.heap+4*mebi {
-		return fmt.Errorf("memory: a heap goal of %.1f MiB after %.1f", u.heap/mebi, base.heap/mebi)
+	if err := u.gone(base); err != nil {
+		return err
 	}
-	return u.gone(base)
+	if u.heap > 1.25*base.heap+2*mebi {
+		return fmt.Errorf("memory: a heap of %.1f MiB after %.1f", u.heap/mebi, base.heap/mebi)
+	}
+	return nil
 }
 
 func usageOf(ctx context.Context, r *replica.Replica) (u usage, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL()+"/metrics", http.NoBody)
+	// The runtime's own metrics are up to 15 s old, this is not.
+	text, err := get(ctx, r.URL()+"/health/detailed")
 	if err != nil {
 		return u, err
 	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
+	var report struct {
+		Goroutines float64
+		Memory     struct{ HeapUsedMB float64 }
+	}
+	if err := json.Unmarshal(text, &report); err != nil {
 		return u, err
 	}
-	defer res.Body.Close()
+	u.goroutines, u.heap = report.Goroutines, report.Memory.HeapUsedMB*(1<<20)
+	if text, err = get(ctx, r.URL()+"/metrics"); err != nil {
+		return u, err
+	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(res.Body)
+	families, err := parser.TextToMetricFamilies(bytes.NewReader(text))
 	if err != nil {
 		return u, err
 	}
 	for name, to := range map[string]*float64{
-		"go_goroutine_count": &u.goroutines, "process_open_fds": &u.descriptors, "pgxpool_total_connections": &u.pool,
-		"go_memory_gc_goal_bytes": &u.heap, "process_resident_memory_bytes": &u.resident, "process_cpu_seconds_total": &u.cpu,
+		"process_open_fds": &u.descriptors, "pgxpool_total_connections": &u.pool,
+		"process_resident_memory_bytes": &u.resident, "process_cpu_seconds_total": &u.cpu,
 	} {
 		family := families[name]
 		if family == nil {
@@ -85,15 +100,30 @@ func usageOf(ctx context.Context, r *replica.Replica) (u usage, err error) {
 	return u, nil
 }
 
+func get(ctx context.Context, url string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	return io.ReadAll(res.Body)
+}
+
 // await asks a service for its usage until it is as wanted, and gives the last one. Each question makes the collector run
 // sooner.
 func await(ctx context.Context, r *replica.Replica, wanted func(usage) error) (u usage, err error) {
-	tick := time.NewTicker(100 * time.Millisecond)
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if u, err = usageOf(ctx, r); err != nil {
-			return u, err
+		now, failed := usageOf(ctx, r)
+		if failed != nil {
+			return u, errors.Join(err, failed)
 		}
+		u = now
 		if err = wanted(u); err == nil {
 			return u, nil
 		}
@@ -105,16 +135,17 @@ func await(ctx context.Context, r *replica.Replica, wanted func(usage) error) (u
 	}
 }
 
-// settled waits until a service, which nobody uses any more, holds no less than a while ago.
+// settled waits until a service, which nobody uses any more, holds no less than a while ago, and gives the least that it held.
 func settled(ctx context.Context, t *testing.T, r *replica.Replica) usage {
 	t.Helper()
-	lowest, same := usage{}, 0
+	lowest, same := usage{goroutines: math.Inf(1), descriptors: math.Inf(1), heap: math.Inf(1)}, 0
 	u, err := await(ctx, r, func(u usage) error {
-		if same == 0 || u.goroutines < lowest.goroutines || u.descriptors < lowest.descriptors || u.heap < lowest.heap {
-			lowest, same = u, 0
-		}
 		same++
-		if same < 50 {
+		if u.goroutines < lowest.goroutines || u.descriptors < lowest.descriptors || u.heap < lowest.heap {
+			same = 0
+		}
+		lowest.goroutines, lowest.descriptors, lowest.heap = min(lowest.goroutines, u.goroutines), min(lowest.descriptors, u.descriptors), min(lowest.heap, u.heap)
+		if same < 100 {
 			return fmt.Errorf("it still shrinks: %s", u)
 		}
 		return nil
@@ -122,6 +153,7 @@ func settled(ctx context.Context, t *testing.T, r *replica.Replica) usage {
 	if err != nil {
 		t.Fatal(err)
 	}
+	u.goroutines, u.descriptors, u.heap = lowest.goroutines, lowest.descriptors, lowest.heap
 	return u
 }
 
