@@ -16,6 +16,7 @@ import (
 // restored decides after a backup and restores it. Mutations in deploy/restore that it catches: no new epoch (the socket
 // goes on as if nothing had been), sessions left open. Not yet tried: the databases not exchanged.
 func (s *installation) restored(t *testing.T) {
+	s.worked(t)
 	admin := s.signIn(t)
 	s.drift = s.undecided(t, admin)
 	file := strings.TrimSpace(string(s.script(t, "backup", t.TempDir())))
@@ -44,6 +45,7 @@ func (s *installation) restored(t *testing.T) {
 }
 
 func (s *installation) unrestorable(t *testing.T) {
+	s.worked(t)
 	folder := t.TempDir()
 	whole, err := os.ReadFile(strings.TrimSpace(string(s.script(t, "backup", folder))))
 	if err != nil {

@@ -29,6 +29,12 @@ func inspect(t *testing.T, into any, names ...string) {
 	}
 }
 
+// containers are the IDs of those of some services, or of all, whether they run or not.
+func (s *installation) containers(t *testing.T, services ...string) []string {
+	t.Helper()
+	return strings.Fields(string(s.run(t, append([]string{"ps", "--all", "--quiet", "--no-trunc"}, services...)...)))
+}
+
 func (s *installation) images(t *testing.T) {
 	for _, name := range []string{"api", "realtime"} {
 		tag := "driftsentry-" + name + ":" + version
@@ -66,6 +72,7 @@ func (s *installation) images(t *testing.T) {
 }
 
 func (s *installation) confined(t *testing.T) {
+	t.Helper()
 	var containers []struct {
 		Config struct {
 			User   string
@@ -81,7 +88,7 @@ func (s *installation) confined(t *testing.T) {
 			LogConfig                  struct{ Config map[string]string }
 		}
 	}
-	inspect(t, &containers, strings.Fields(string(s.run(t, "ps", "--all", "--quiet")))...)
+	inspect(t, &containers, s.containers(t)...)
 	if len(containers) < 8 {
 		t.Fatalf("%d containers", len(containers))
 	}

@@ -28,26 +28,35 @@ type answer struct {
 
 func get(t *testing.T, client *http.Client, url string, headers ...string) answer {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	a, err := fetch(t.Context(), client, url, headers...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// fetch is get for other goroutines than the test's.
+func fetch(ctx context.Context, client *http.Client, url string, headers ...string) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
-		t.Fatal(err)
+		return answer{}, err
 	}
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		t.Fatal(err)
+		return answer{}, err
 	}
 	defer res.Body.Close()
 	a := answer{status: res.StatusCode, header: res.Header}
 	if a.body, err = io.ReadAll(res.Body); err != nil {
-		t.Fatal(err)
+		return answer{}, err
 	}
 	_ = json.Unmarshal(a.body, &a) // Probes have no envelope.
-	return a
+	return a, nil
 }
 
 func (s *installation) get(t *testing.T, path string, headers ...string) answer {
@@ -90,10 +99,12 @@ func (s *installation) edge(t *testing.T) {
 
 func (s *installation) away(t *testing.T) {
 	s.run(t, "stop", "api")
-	var api []struct{ State struct{ ExitCode int } }
-	inspect(t, &api, strings.Fields(string(s.run(t, "ps", "--all", "--quiet", "api")))...)
-	if code := api[0].State.ExitCode; code != 0 {
-		t.Errorf("the api ended with %d", code)
+	var replicas []struct{ State struct{ ExitCode int } }
+	inspect(t, &replicas, s.containers(t, "api")...)
+	for _, api := range replicas {
+		if code := api.State.ExitCode; code != 0 {
+			t.Errorf("an api ended with %d", code)
+		}
 	}
 	a := s.get(t, "/api/v1/drifts")
 	a.expectEnvelope(t, http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE")

@@ -28,6 +28,7 @@ func (s *installation) observed(t *testing.T) {
 	if !s.has("grafana") {
 		t.Skip("NOT RUN: no image of Grafana")
 	}
+	s.worked(t)
 	files, err := filepath.Glob(whole(t, "deploy", "grafana", "dashboards", "*.json"))
 	if err != nil {
 		t.Fatal(err)

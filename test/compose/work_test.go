@@ -20,8 +20,17 @@ const (
 	plan     = "services/api/internal/plan/testdata/plans/refresh_only_tf1.11.4.json"
 )
 
+// worked is for what needs a user and a decision: it makes them where no subtest before has.
+func (s *installation) worked(t *testing.T) {
+	t.Helper()
+	if s.drift == "" {
+		s.work(t)
+	}
+}
+
 // work is what DriftSentry is for, done once: CI sends a plan, somebody approves a drift, and a socket hears of both.
 func (s *installation) work(t *testing.T) {
+	t.Helper()
 	create := s.command(t.Context(), "exec", "-T", "api", "api", "user", "create", "--account", "acme", "--email", email,
 		"--name", "Admin", "--role", "admin", "--password-stdin")
 	create.Stdin = strings.NewReader(password)
@@ -76,7 +85,7 @@ func (s *installation) approve(t *testing.T, c apiclient.Client) {
 // watch follows the account's events through the edge until the test ends; notes are what happens to the connection.
 func (s *installation) watch(t *testing.T) (events, notes <-chan string) {
 	t.Helper()
-	follows, types, happened := make(chan struct{}, 100), make(chan string, 1000), make(chan string, 100)
+	follows, types, happened := make(chan struct{}, 100), make(chan string, 100_000), make(chan string, 100)
 	w := watcher.Watcher{
 		API: apiclient.Client{Base: s.base()}, SocketURL: strings.Replace(s.base(), "http", "ws", 1) + "/ws",
 		Email: email, Password: password, Topics: []string{"drifts", "alerts", "checks"},

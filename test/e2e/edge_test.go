@@ -79,6 +79,11 @@ type edge struct {
 	ended   chan struct{}
 }
 
+// replicas has the Caddyfile look for those of a name at the one address that there is.
+func replicas(url string) string {
+	return "replicas " + strings.Replace(strings.TrimPrefix(url, "http://"), ":", " ", 1)
+}
+
 // startEdge starts the edge before the pair, with a certificate of its own making.
 func (p *pair) startEdge(program string) *edge {
 	p.t.Helper()
@@ -88,7 +93,7 @@ func (p *pair) startEdge(program string) *edge {
 	}
 	port := strconv.Itoa(loopback.Port(p.t))
 	config := strings.NewReplacer(
-		"api:3001", strings.TrimPrefix(p.apiURL, "http://"), "realtime:3002", strings.TrimPrefix(p.realtimeURL, "http://"),
+		"replicas api 3001", replicas(p.apiURL), "replicas realtime 3002", replicas(p.realtimeURL),
 		":2020", ":"+strconv.Itoa(loopback.Port(p.t)),
 		// No administration, no port 80, and nothing of it in this machine's certificates.
 		"\n{\n", "\n{\n\tadmin off\n\tskip_install_trust\n\tauto_https disable_redirects\n",

@@ -29,9 +29,11 @@ var (
 	peerAddress = regexp.MustCompile(`\b(api|realtime|postgres|otel-collector|tempo|loki|prometheus|alertmanager|grafana|caddy):(\d{2,5})\b`)
 	// 0.0.0.0:4317, and http_listen_port: 3200, where one listens itself.
 	ownAddress = regexp.MustCompile(`\b0\.0\.0\.0:(\d{2,5})\b`)
-	ownPort    = regexp.MustCompile(`(?m)^(\s*(?:\w+_)?port: )(\d+)$`)
-	ownHost    = regexp.MustCompile(`(?m)^(\s*(?:host|\w+_listen_address): )0\.0\.0\.0$`)
-	folder     = regexp.MustCompile(`([\s"':])(/(?:var/tempo|loki|var/lib/otelcol|run/secrets))\b`)
+	// Replicas, which Prometheus finds by their name: here is one of each.
+	replicas = regexp.MustCompile(`dns_sd_configs:\n\s+- \{ names: \[(\w+)\], type: A, port: (\d+), .*\}`)
+	ownPort  = regexp.MustCompile(`(?m)^(\s*(?:\w+_)?port: )(\d+)$`)
+	ownHost  = regexp.MustCompile(`(?m)^(\s*(?:host|\w+_listen_address): )0\.0\.0\.0$`)
+	folder   = regexp.MustCompile(`([\s"':])(/(?:var/tempo|loki|var/lib/otelcol|run/secrets))\b`)
 )
 
 // pace is how many times faster time runs in what is measured: a scrape every second, five minutes in 20 s. Rules that
@@ -84,6 +86,7 @@ func (o *overlay) derive(service, file string) string {
 }
 
 func (o *overlay) apply(service, text string) string {
+	text = replicas.ReplaceAllString(text, `static_configs: [{ targets: ["$1:$2"] }]`)
 	text = replace(peerAddress, text, func(m []string) string { return o.address(m[1], o.number(m[2])) })
 	text = replace(ownAddress, text, func(m []string) string { return o.address(service, o.number(m[1])) })
 	text = replace(ownPort, text, func(m []string) string { return m[1] + strconv.Itoa(o.port(service, o.number(m[2]))) })
