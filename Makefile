@@ -8,7 +8,7 @@ TOOLS    := .run/tools
 GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch trace test test-long test-security verify sbom test-stack test-compose test-faults soak faults-doc check-deploy up down lint fmt vuln build bench bench-load load clean compiler $(LAUNCHER)
+.PHONY: help run watch trace test test-long test-security verify sbom test-stack test-compose test-faults soak faults-doc check-deploy up deploy down lint fmt vuln build bench bench-load load clean compiler $(LAUNCHER)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ COMPOSE := docker compose -f docker-compose.prod.yml
 up: ## start the production stack in containers, making .env and secrets when there are none
 	@deploy/prepare
 	@COMMIT="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" $(COMPOSE) up -d --build --wait
+
+deploy: ## bring the running stack to this version, one replica after the other (ARGS=--help tells more)
+	@COMMIT="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" deploy/rollout $(ARGS)
 
 down: ## stop the production stack; what it has stored stays
 	@$(COMPOSE) down

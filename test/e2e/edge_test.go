@@ -18,6 +18,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/test/internal/installed"
 	"github.com/driftsentry/driftsentry/test/internal/loopback"
+	"github.com/driftsentry/driftsentry/test/internal/shipped"
 )
 
 // TestAttackThroughEdge goes through the edge that is shipped, by TLS: what hides behind a request reaches no service, an
@@ -79,25 +80,12 @@ type edge struct {
 	ended   chan struct{}
 }
 
-// replicas has the Caddyfile look for those of a name at the one address that there is.
-func replicas(url string) string {
-	return "replicas " + strings.Replace(strings.TrimPrefix(url, "http://"), ":", " ", 1)
-}
-
 // startEdge starts the edge before the pair, with a certificate of its own making.
 func (p *pair) startEdge(program string) *edge {
 	p.t.Helper()
-	text, err := os.ReadFile("../../deploy/caddy/Caddyfile")
-	if err != nil {
-		p.t.Fatal(err)
-	}
 	port := strconv.Itoa(loopback.Port(p.t))
-	config := strings.NewReplacer(
-		"replicas api 3001", replicas(p.apiURL), "replicas realtime 3002", replicas(p.realtimeURL),
-		":2020", ":"+strconv.Itoa(loopback.Port(p.t)),
-		// No administration, no port 80, and nothing of it in this machine's certificates.
-		"\n{\n", "\n{\n\tadmin off\n\tskip_install_trust\n\tauto_https disable_redirects\n",
-	).Replace(string(text))
+	address := func(url string) []string { return []string{strings.TrimPrefix(url, "http://")} }
+	config := shipped.Edge(p.t, address(p.apiURL), address(p.realtimeURL))
 	dir := p.t.TempDir()
 	file := filepath.Join(dir, "Caddyfile")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
