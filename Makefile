@@ -1,6 +1,8 @@
 # DriftSentry. Go 1.26 and make are all that has to be there; `make help` lists what can be done.
 
 MODULES  := pkg services/api services/realtime test
+# Has the types of Kubernetes' API, so go.work does not know it.
+ALONE    := test/kubernetes
 PACKAGES := $(MODULES:%=./%/...)
 LAUNCHER := .run/bin/launcher
 TOOLS    := .run/tools
@@ -8,10 +10,10 @@ TOOLS    := .run/tools
 GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch trace test test-long test-security verify sbom test-stack test-compose test-faults soak faults-doc check-deploy up deploy down lint fmt vuln build bench bench-load load clean compiler $(LAUNCHER)
+.PHONY: help run watch trace test test-long test-security verify sbom test-stack test-compose test-kubernetes test-faults soak faults-doc check-deploy up deploy down lint fmt vuln build bench bench-load load clean compiler $(LAUNCHER)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # `exec` makes the launcher the process that Ctrl-C reaches, and the one that make waits for.
 run: $(LAUNCHER) ## run both services on a private PostgreSQL with a sample plan; Ctrl-C stops all (make run API_PORT=… REALTIME_PORT=…)
@@ -37,6 +39,9 @@ test-stack: $(TOOLS)/gotestsum ## links, panels, alerts, faults and restarts bes
 
 test-compose: ## bring the production stack up in containers, go through its edge, look at what each container may do
 	@cd test && go test -tags compose -count 1 -timeout 40m -v $(ARGS) ./compose/
+
+test-kubernetes: ## read the manifests of deploy/kubernetes strictly, and hold them against the services
+	@cd test/kubernetes && GOWORK=off go test -count 1 $(ARGS) ./...
 
 test-faults: $(LAUNCHER) ## break what the services stand on while clients use them, and check that nothing was lost
 	@exec $(LAUNCHER) with-postgres -- go test -tags faults -count 1 -timeout 20m -v ./test/faults/ $(ARGS)
@@ -74,18 +79,18 @@ load: ## load the pair of `make run`, or an installation of yours, and see wheth
 	@mkdir -p .run/bin && go build -buildvcs=false -o .run/bin/load ./test/cmd/load && exec .run/bin/load $(ARGS)
 
 lint: $(TOOLS)/golangci-lint ## vet and lint every module, see that the files are formatted, and check what deploy has
-	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners ./...) || exit 1; done
+	@for m in $(MODULES) $(ALONE); do echo "lint $$m"; (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners ./...) || exit 1; done
 	@deploy/check
 	@cd test && go test -count 1 ./observability/
 
 fmt: $(TOOLS)/golangci-lint ## format the Go files
-	@for m in $(MODULES); do (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" fmt ./...) || exit 1; done
+	@for m in $(MODULES) $(ALONE); do (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" fmt ./...) || exit 1; done
 
 vuln: $(TOOLS)/govulncheck ## look for known vulnerabilities in what we depend on
-	@for m in $(MODULES); do echo "vuln $$m"; (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/govulncheck" ./...) || exit 1; done
+	@for m in $(MODULES) $(ALONE); do echo "vuln $$m"; (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/govulncheck" ./...) || exit 1; done
 
 verify: ## see that every module we depend on is what go.sum says
-	@for m in $(MODULES); do (cd $$m && GOWORK=off go mod verify) || exit 1; done
+	@for m in $(MODULES) $(ALONE); do (cd $$m && GOWORK=off go mod verify) || exit 1; done
 
 sbom: $(TOOLS)/cyclonedx-gomod ## list what is in each image's program, as CycloneDX: bin/<service>.cdx.json
 	@mkdir -p bin
@@ -95,7 +100,7 @@ sbom: $(TOOLS)/cyclonedx-gomod ## list what is in each image's program, as Cyclo
 
 build: ## build the services into bin/, and each module alone, as whoever takes one of them would
 	go build -trimpath -o bin/ ./services/api/cmd/api ./services/realtime/cmd/realtime
-	@for m in $(MODULES); do echo "build $$m alone"; (cd $$m && GOWORK=off go build ./...) || exit 1; done
+	@for m in $(MODULES) $(ALONE); do echo "build $$m alone"; (cd $$m && GOWORK=off go build ./...) || exit 1; done
 
 clean: $(LAUNCHER) ## remove what was built and what `make run` has kept: its database, users, keys
 	@$(LAUNCHER) clean

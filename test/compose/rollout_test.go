@@ -139,7 +139,7 @@ type traffic struct {
 func (s *installation) traffic(t *testing.T) *traffic {
 	t.Helper()
 	admin := s.signIn(t)
-	var created struct{ Key, Prefix string }
+	var created struct{ Key string }
 	if err := admin.Post(t.Context(), "/api/v1/api-keys", map[string]string{"name": t.Name(), "scope": "ingest"}, &created); err != nil {
 		t.Fatal(err)
 	}
@@ -164,10 +164,10 @@ func (s *installation) traffic(t *testing.T) *traffic {
 		c.repeat(ctx, "monitor", 20*time.Millisecond, status("/health/live"))
 	}
 	c.repeat(ctx, "reader", 100*time.Millisecond, status("/api/v1/drifts", "Authorization", "Bearer "+admin.Token))
-	var workspace int // Another one each time, or the plan would be known already.
+	workspaces, workspace := time.Now().UnixNano(), 0 // Another one each time, or the plan would be known already.
 	c.repeat(ctx, "pipeline", 500*time.Millisecond, func() error {
 		workspace++
-		return pipeline.Post(t.Context(), fmt.Sprintf("/api/v1/ingest/plan?workspace=%s-%d", created.Prefix, workspace), text, nil)
+		return pipeline.Post(t.Context(), fmt.Sprintf("/api/v1/ingest/plan?workspace=w%d-%d", workspaces, workspace), text, nil)
 	})
 	return c
 }
