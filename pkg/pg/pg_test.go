@@ -61,13 +61,13 @@ func count(t *testing.T, db *pg.DB, sql string) int {
 func TestDB_InTx(t *testing.T) {
 	db, tel := open(t)
 	exec(t, db, "-- CREATE thing\ncreate table thing (id int primary key, n int not null default 0)")
-	insert := func(ctx context.Context, tx pgx.Tx, id int) error {
+	insert := func(ctx context.Context, tx *pg.Tx, id int) error {
 		_, err := tx.Exec(ctx, "-- INSERT thing\ninsert into thing (id) values ($1)", id)
 		return err
 	}
 
 	t.Run("commits", func(t *testing.T) {
-		if err := db.InTx(t.Context(), "add", func(ctx context.Context, tx pgx.Tx) error { return insert(ctx, tx, 1) }); err != nil {
+		if err := db.InTx(t.Context(), "add", func(ctx context.Context, tx *pg.Tx) error { return insert(ctx, tx, 1) }); err != nil {
 			t.Fatal(err)
 		}
 		if count(t, db, "select count(*)::int from thing where id = 1") != 1 {
@@ -76,7 +76,7 @@ func TestDB_InTx(t *testing.T) {
 	})
 	t.Run("an error rolls back and is kept", func(t *testing.T) {
 		mine := errors.New("no")
-		err := db.InTx(t.Context(), "add", func(ctx context.Context, tx pgx.Tx) error {
+		err := db.InTx(t.Context(), "add", func(ctx context.Context, tx *pg.Tx) error {
 			return errors.Join(insert(ctx, tx, 2), mine)
 		})
 		if !errors.Is(err, mine) || count(t, db, "select count(*)::int from thing where id = 2") != 0 {
@@ -87,7 +87,7 @@ func TestDB_InTx(t *testing.T) {
 		for range 10 { // more often than the pool has connections
 			func() {
 				defer func() { _ = recover() }()
-				_ = db.InTx(t.Context(), "add", func(ctx context.Context, tx pgx.Tx) error {
+				_ = db.InTx(t.Context(), "add", func(ctx context.Context, tx *pg.Tx) error {
 					_ = insert(ctx, tx, 3)
 					panic("boom")
 				})
@@ -99,7 +99,7 @@ func TestDB_InTx(t *testing.T) {
 	})
 	t.Run("a cancelled request rolls back all the same", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		err := db.InTx(ctx, "add", func(ctx context.Context, tx pgx.Tx) error {
+		err := db.InTx(ctx, "add", func(ctx context.Context, tx *pg.Tx) error {
 			defer cancel()
 			return insert(ctx, tx, 4)
 		})
@@ -117,7 +117,7 @@ func TestDB_InTx(t *testing.T) {
 		both := make(chan struct{})
 		lockThen := func(first, second int) error {
 			tried := false
-			return db.InTx(t.Context(), "swap", func(ctx context.Context, tx pgx.Tx) error {
+			return db.InTx(t.Context(), "swap", func(ctx context.Context, tx *pg.Tx) error {
 				if _, err := tx.Exec(ctx, "update thing set n = n + 1 where id = $1", first); err != nil {
 					return err
 				}
@@ -146,13 +146,13 @@ func TestDB_InTx(t *testing.T) {
 	t.Run("spans are named by statement and transaction, and have no values", func(t *testing.T) {
 		tel.Reset()
 		ctx, span := tel.Tracer().Start(t.Context(), "request")
-		_ = db.InTx(ctx, "add", func(ctx context.Context, tx pgx.Tx) error { return insert(ctx, tx, 1) }) // violates the key
+		_ = db.InTx(ctx, "add", func(ctx context.Context, tx *pg.Tx) error { return insert(ctx, tx, 1) }) // violates the key
 		span.End()
 		var names []string
 		for _, s := range tel.Spans() {
 			names = append(names, s.Name)
 		}
-		for _, want := range []string{"transaction add", "INSERT thing"} {
+		for _, want := range []string{"transaction add", "BEGIN; INSERT thing", "ROLLBACK"} {
 			if !slices.Contains(names, want) {
 				t.Errorf("no span %q in %q", want, names)
 			}
@@ -160,7 +160,7 @@ func TestDB_InTx(t *testing.T) {
 		if s := tel.Span("transaction add"); s.Status.Code != codes.Error {
 			t.Errorf("status = %v", s.Status)
 		}
-		if !strings.Contains(tel.Metrics(), `db_operation_name="INSERT thing"`) {
+		if !strings.Contains(tel.Metrics(), `db_operation_name="BEGIN; INSERT thing"`) {
 			t.Error("the duration metric does not tell the operation")
 		}
 	})
@@ -190,7 +190,7 @@ func TestTranslate(t *testing.T) {
 	t.Run("a lock that is not to be had is unavailable", func(t *testing.T) {
 		db, _ := open(t, func(c *pg.Config) { c.LockTimeout = 20 * time.Millisecond })
 		exec(t, db, "create table thing (id int)")
-		err := db.InTx(t.Context(), "hold", func(ctx context.Context, tx pgx.Tx) error {
+		err := db.InTx(t.Context(), "hold", func(ctx context.Context, tx *pg.Tx) error {
 			if _, err := tx.Exec(ctx, "lock table thing"); err != nil {
 				return err
 			}

@@ -8,12 +8,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// tracer passes only queries, batches and copies on to otelpgx. Connects and prepares happen when the pool sees fit,
-// which would give the same request a different trace each time; the pool's metrics tell of them.
+// tracer passes only queries and copies on to otelpgx, and a batch as one query. Connects and prepares happen when the
+// pool sees fit, which would give the same request a different trace each time; the pool's metrics tell of them.
 type tracer struct {
 	pgx.QueryTracer
-	pgx.BatchTracer
 	pgx.CopyFromTracer
+	batchTracer
 }
 
 func newTracer(tel Telemetry) tracer {
@@ -25,7 +25,7 @@ func newTracer(tel Telemetry) tracer {
 		otelpgx.WithDisableAcquireTracer(),
 		otelpgx.WithDisableConnectionDetailsInAttributes(),
 	)
-	return tracer{t, t, t}
+	return tracer{t, t, batchTracer{t}}
 }
 
 // operation is the statement's name: its first line's comment, else its first word.

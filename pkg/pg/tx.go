@@ -6,8 +6,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"go.opentelemetry.io/otel/codes"
 )
 
@@ -18,7 +16,7 @@ const maxAttempts = 4
 // InTx runs fn in a transaction with a span of its own, named "transaction <name>", and commits when fn gives no error.
 // On a deadlock or a serialisation failure everything is rolled back and fn runs again: it must have no effect
 // outside of the transaction.
-func (db *DB) InTx(ctx context.Context, name string, fn func(ctx context.Context, tx pgx.Tx) error) error {
+func (db *DB) InTx(ctx context.Context, name string, fn func(ctx context.Context, tx *Tx) error) error {
 	ctx, span := db.tracer.Start(ctx, "transaction "+name)
 	defer span.End()
 	err := db.retryTx(ctx, fn)
@@ -28,7 +26,7 @@ func (db *DB) InTx(ctx context.Context, name string, fn func(ctx context.Context
 	return err
 }
 
-func (db *DB) retryTx(ctx context.Context, fn func(ctx context.Context, tx pgx.Tx) error) error {
+func (db *DB) retryTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
 	for attempt := 1; ; attempt++ {
 		err := db.runTx(ctx, fn)
 		if err == nil || attempt == maxAttempts || !retryable(err) {
@@ -44,51 +42,24 @@ func (db *DB) retryTx(ctx context.Context, fn func(ctx context.Context, tx pgx.T
 	}
 }
 
-func (db *DB) runTx(ctx context.Context, fn func(ctx context.Context, tx pgx.Tx) error) error {
+func (db *DB) runTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
 	conn, err := db.Acquire(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Release()
-	tx, err := conn.Begin(ctx)
-	if err != nil {
-		return err
-	}
+	tx := newTx(conn.Conn())
 	// Rolls back after an error and after a panic; after a commit it does nothing. The request's context may have
 	// ended, and a transaction must end all the same.
 	defer func() {
 		rollback, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
-		_ = tx.Rollback(rollback)
+		tx.rollback(rollback)
 	}()
-	if err := fn(ctx, translated{tx}); err != nil {
+	if err := fn(ctx, tx); err != nil {
 		return err
 	}
-	if err := tx.Commit(ctx); err != nil {
-		if errors.Is(err, pgx.ErrTxCommitRollback) {
-			return errors.New("committed after a statement had failed")
-		}
-		return err
-	}
-	return nil
+	return tx.commit(ctx)
 }
 
-// translated is a transaction whose errors are translated where they happen.
-type translated struct{ pgx.Tx }
-
-func (t translated) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	rows, err := t.Tx.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, Translate(err)
-	}
-	return translatedRows{rows}, nil
-}
-
-func (t translated) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	tag, err := t.Tx.Exec(ctx, sql, args...)
-	return tag, Translate(err)
-}
-
-type translatedRows struct{ pgx.Rows }
-
-func (r translatedRows) Err() error { return Translate(r.Rows.Err()) }
+var errFailedBefore = errors.New("committed after a statement had failed")

@@ -73,7 +73,8 @@ func (s *Service) decide(ctx context.Context, p identity.Principal, id uuid.UUID
 	trace.SpanFromContext(ctx).SetAttributes(attribute.String("driftsentry.drift.id", id.String()))
 	var d *Drift
 	err := s.inTx(ctx, p, "drift."+string(what.action), func(ctx context.Context, w *work) (err error) {
-		if d, err = w.LockDrift(ctx, p.AccountID, id); err != nil {
+		var alerts int
+		if d, alerts, err = w.LockDrift(ctx, p.AccountID, id); err != nil {
 			return err
 		}
 		w.locked()
@@ -85,13 +86,12 @@ func (s *Service) decide(ctx context.Context, p identity.Principal, id uuid.UUID
 			return fault.Newf(fault.Conflict, "the drift has changed: its version is %d, not %d", d.Version, version)
 		}
 		what.apply(d, w)
-		settles := what.action != Triage // Taking note decides nothing: the alerts stay.
-		alerts, err := w.SaveDecision(ctx, d, settles, w.email)
-		if err != nil {
+		settles := alerts > 0 && what.action != Triage // Taking note decides nothing: the alerts stay.
+		if err := w.SaveDecision(ctx, d, settles, w.email); err != nil {
 			return err
 		}
 		w.record(transitions[what.action].event, d, what.reason, what.reason, map[string]any{"from": from, "to": d.Status})
-		if alerts > 0 {
+		if settles {
 			w.alertsRead(&d.ID, alerts)
 		}
 		return nil

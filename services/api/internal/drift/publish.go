@@ -27,9 +27,9 @@ type draft struct {
 const partEvents = 1000
 
 // publish appends the work's events to the account's stream. Its span is their context: the parent, in another service,
-// of the spans that deliver them. It returns what readers are to be told after the commit.
-func (s *Service) publish(ctx context.Context, w *work) (hint event.Hint, err error) {
-	ctx, span := s.tracer.Start(ctx, "publish", trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
+// of the spans that deliver them. It ends after the commit, by which the positions are known.
+func (s *Service) publish(ctx context.Context, w *work) error {
+	ctx, w.publishing = s.tracer.Start(ctx, "publish", trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes( //nolint:spancheck // By end.
 		semconv.MessagingSystemKey.String("driftsentry"),
 		semconv.MessagingOperationName("publish"),
 		semconv.MessagingOperationTypeSend,
@@ -38,22 +38,27 @@ func (s *Service) publish(ctx context.Context, w *work) (hint event.Hint, err er
 		attribute.String("driftsentry.account.id", w.account.String()),
 		attribute.StringSlice("driftsentry.event.types", w.types()),
 	))
-	defer span.End()
-	traceparent := telemetry.Traceparent(ctx)
-	var position int64
+	w.hint = event.Hint{AccountID: w.account, Traceparent: telemetry.Traceparent(ctx)}
 	for part := range slices.Chunk(w.drafts, partEvents) {
 		events := make([]event.Event, len(part))
 		for i, d := range part {
-			if events[i], err = d.make(w, traceparent); err != nil {
-				return hint, err
+			var err error
+			if events[i], err = d.make(w, w.hint.Traceparent); err != nil {
+				return err
 			}
 		}
-		if position, err = w.AppendEvents(ctx, w.account, events); err != nil {
-			return hint, err
+		if err := w.AppendEvents(ctx, w.account, events, &w.hint.Position); err != nil {
+			return err
 		}
 	}
-	span.SetAttributes(attribute.Int64("driftsentry.stream.position", position))
-	return event.Hint{AccountID: w.account, Position: position, Traceparent: traceparent}, nil
+	return nil
+}
+
+// end ends the span of publish, if there is one.
+func (w *work) end() {
+	if w != nil && w.publishing != nil {
+		w.publishing.End()
+	}
 }
 
 // types are the types of the work's events, each once.

@@ -66,8 +66,9 @@ type Tx interface {
 	// CheckAnswer is the answer of an earlier upload of the same body, nil when there was none.
 	CheckAnswer(ctx context.Context, workspace uuid.UUID, bodyHash []byte) ([]byte, error)
 
-	// LockDrift is one drift; fault.NotFound when there is none.
-	LockDrift(ctx context.Context, account, id uuid.UUID) (*Drift, error)
+	// LockDrift is one drift, and how many of its alerts nobody has read, which are locked too. fault.NotFound when there is
+	// none.
+	LockDrift(ctx context.Context, account, id uuid.UUID) (d *Drift, unread int, err error)
 	// LockOpenDrifts are a workspace's drifts that plans found and that are not resolved, without their states.
 	LockOpenDrifts(ctx context.Context, account uuid.UUID, workspace string) ([]*Drift, error)
 	// LastResolved gives the last resolved drift of each fingerprint that has one.
@@ -79,9 +80,8 @@ type Tx interface {
 	// SaveDrifts writes everything but what a plan says about the resource, which SaveStates writes.
 	SaveDrifts(ctx context.Context, drifts []*Drift) error
 	SaveStates(ctx context.Context, drifts []*Drift) error
-	// SaveDecision is SaveDrifts of one drift that somebody decided about. If that settles it, it also marks its unread
-	// alerts read, and counts them.
-	SaveDecision(ctx context.Context, d *Drift, settles bool, by *string) (alertsRead int, err error)
+	// SaveDecision is SaveDrifts of one drift that somebody decided about; readAlerts marks its unread alerts read.
+	SaveDecision(ctx context.Context, d *Drift, readAlerts bool, by *string) error
 	// SaveSightings counts that unchanged drifts were seen again.
 	SaveSightings(ctx context.Context, drifts []*Drift) error
 	// DriftsByID gives these drifts, the most severe first.
@@ -97,8 +97,9 @@ type Tx interface {
 	InsertCheck(ctx context.Context, c *Check) error
 	SaveWorkspace(ctx context.Context, w *WorkspaceState) error
 	InsertAudit(ctx context.Context, account uuid.UUID, rows []AuditRow) error
-	// AppendEvents gives the events the next positions of the account's stream, and returns the last one. It comes last.
-	AppendEvents(ctx context.Context, account uuid.UUID, events []event.Event) (int64, error)
+	// AppendEvents gives the events the next positions of the account's stream. It comes last: *last, the last position, is
+	// known when the transaction is committed.
+	AppendEvents(ctx context.Context, account uuid.UUID, events []event.Event, last *int64) error
 }
 
 // Filter says which drifts; what is empty does not matter.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
@@ -31,6 +33,9 @@ type work struct {
 	rows   []AuditRow
 	drafts []draft
 	raised []AlertType
+
+	publishing trace.Span // nil when there is nothing to publish
+	hint       event.Hint // for readers, after the commit
 }
 
 // partRows is how many rows one statement takes.
@@ -39,9 +44,9 @@ const partRows = 1000
 // inTx runs a use case: fn in one transaction, with its audit rows and its events, and after the commit a hint.
 func (s *Service) inTx(ctx context.Context, p identity.Principal, name string, fn func(ctx context.Context, w *work) error) error {
 	var w *work
-	var hint event.Hint
-	err := s.store.InTx(ctx, name, func(ctx context.Context, tx Tx) (err error) {
-		w, hint = newWork(ctx, p, tx), event.Hint{}
+	err := s.store.InTx(ctx, name, func(ctx context.Context, tx Tx) error {
+		w.end() // The attempt before this one was rolled back.
+		w = newWork(ctx, p, tx)
 		if err := fn(ctx, w); err != nil {
 			return err
 		}
@@ -51,15 +56,17 @@ func (s *Service) inTx(ctx context.Context, p identity.Principal, name string, f
 			}
 		}
 		if len(w.drafts) > 0 {
-			hint, err = s.publish(ctx, w)
+			return s.publish(ctx, w)
 		}
-		return err
+		return nil
 	})
+	defer w.end()
 	if err != nil {
 		return err
 	}
-	if hint.Position > 0 {
-		s.hints.Announce(hint)
+	if w.publishing != nil {
+		w.publishing.SetAttributes(attribute.Int64("driftsentry.stream.position", w.hint.Position))
+		s.hints.Announce(w.hint)
 	}
 	s.instruments.committed(ctx, w)
 	return nil

@@ -67,7 +67,7 @@ func (t driftTx) InsertAudit(ctx context.Context, account uuid.UUID, rows []drif
 		}
 		metadata[i] = encoded
 	}
-	_, err := t.tx.Exec(ctx, `-- INSERT audit
+	return t.tx.Later(ctx, `-- INSERT audit
 		insert into audit (id, account_id, created_at, action, actor_id, actor_email, actor_role, drift_id, subject, message,
 			trace_id, metadata)
 		select id, @account, created_at, action, actor_id, coalesce(actor_email, ''), actor_role, drift_id, subject, message,
@@ -88,6 +88,5 @@ func (t driftTx) InsertAudit(ctx context.Context, account uuid.UUID, rows []drif
 			"message":  column(rows, func(r drift.AuditRow) string { return r.Message }),
 			"trace":    column(rows, func(r drift.AuditRow) *string { return r.TraceID }),
 			"metadata": metadata,
-		})
-	return err
+		}, nil)
 }

@@ -112,17 +112,31 @@ func driftWhere(account uuid.UUID, f drift.Filter) (string, pg.Args) {
 }
 
 // LockDrift implements drift.Tx.
-func (t driftTx) LockDrift(ctx context.Context, account, id uuid.UUID) (*drift.Drift, error) {
-	return one[drift.Drift](ctx, t.tx, noDrift, `-- SELECT drift for update
-		select `+driftColumns+` from drift where account_id = @account and id = @id for update`,
-		pg.Args{"account": account, "id": id})
+func (t driftTx) LockDrift(ctx context.Context, account, id uuid.UUID) (d *drift.Drift, unread int, err error) {
+	args := pg.Args{"account": account, "id": id}
+	err = t.tx.Later(ctx, `-- SELECT drift for update
+		select `+driftColumns+` from drift where account_id = @account and id = @id for update`, args,
+		func(rows pgx.Rows) error {
+			d, err = collectOne[drift.Drift](rows, noDrift)
+			return err
+		})
+	if err != nil {
+		return nil, 0, err
+	}
+	// A statement of its own sees what was committed while the first one waited for the lock. From here on the drift's lock
+	// keeps new alerts away, by their foreign key.
+	unread, err = scalar[int](ctx, t.tx, `-- SELECT alert for update
+		select count(*) from (
+			select id from alert where account_id = @account and drift_id = @id and not is_read order by id for update
+		) unread`, args)
+	return d, unread, err
 }
 
 // LockOpenDrifts implements drift.Tx.
 func (t driftTx) LockOpenDrifts(ctx context.Context, account uuid.UUID, workspace string) ([]*drift.Drift, error) {
 	rows, err := t.tx.Query(ctx, `-- SELECT drift for update
 		select `+driftHead+` from drift
-		where account_id = @account and workspace = @workspace and status <> 'resolved' and origin <> 'manual'
+		where account_id = @account and workspace = @workspace and resolved_at is null and origin <> 'manual'
 		order by id for update`,
 		pg.Args{"account": account, "workspace": workspace})
 	if err != nil {
@@ -147,7 +161,7 @@ func (t driftTx) DriftsByID(ctx context.Context, account uuid.UUID, ids []uuid.U
 func (t driftTx) LastResolved(ctx context.Context, account uuid.UUID, fingerprints [][]byte) (map[string]uuid.UUID, error) {
 	rows, err := t.tx.Query(ctx, `-- SELECT drift
 		select distinct on (fingerprint) fingerprint, id from drift
-		where account_id = @account and fingerprint = any(@fingerprints) and status = 'resolved'
+		where account_id = @account and fingerprint = any(@fingerprints) and resolved_at is not null
 		order by fingerprint, resolved_at desc`,
 		pg.Args{"account": account, "fingerprints": fingerprints})
 	if err != nil {

@@ -22,11 +22,11 @@ var _ drift.Store = (*DriftStore)(nil)
 
 // InTx implements drift.Store.
 func (s *DriftStore) InTx(ctx context.Context, name string, fn func(ctx context.Context, tx drift.Tx) error) error {
-	return s.db.InTx(ctx, name, func(ctx context.Context, tx pgx.Tx) error { return fn(ctx, driftTx{tx}) })
+	return s.db.InTx(ctx, name, func(ctx context.Context, tx *pg.Tx) error { return fn(ctx, driftTx{tx}) })
 }
 
 // driftTx is a transaction of the store.
-type driftTx struct{ tx pgx.Tx }
+type driftTx struct{ tx *pg.Tx }
 
 var _ drift.Tx = driftTx{}
 
@@ -45,6 +45,11 @@ func one[T any](ctx context.Context, q pg.Querier, missing, sql string, args pg.
 	if err != nil {
 		return nil, err
 	}
+	return collectOne[T](rows, missing)
+}
+
+// collectOne reads the one row.
+func collectOne[T any](rows pgx.Rows, missing string) (*T, error) {
 	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToAddrOfStructByName[T])
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, fault.New(fault.NotFound, missing)

@@ -81,27 +81,26 @@ func (t driftTx) SaveDrifts(ctx context.Context, drifts []*drift.Drift) error {
 	return err
 }
 
-// SaveDecision implements drift.Tx. The drift is locked already, so its alerts come second.
-func (t driftTx) SaveDecision(ctx context.Context, d *drift.Drift, settles bool, by *string) (int, error) {
-	return scalar[int](ctx, t.tx, `-- UPDATE drift
-		with saved as (
-			update drift set version = @version, status = @status, updated_at = @at,
-				approved_at = @approved_at, approved_by = @approved_by, approval_reason = @approval_reason,
-				rejected_at = @rejected_at, rejected_by = @rejected_by, rejection_reason = @rejection_reason,
-				resolved_at = @resolved_at, resolved_how = @resolved_how
-			where account_id = @account and id = @id
-		), unread as (
-			select id from alert where @settles and account_id = @account and drift_id = @id and not is_read order by id for update
-		), marked as (
-			update alert set is_read = true, read_at = @at, read_by = @by from unread where alert.id = unread.id returning 1
-		)
-		select count(*) from marked`,
-		pg.Args{
-			"account": d.AccountID, "id": d.ID, "version": d.Version, "status": string(d.Status), "at": d.UpdatedAt,
-			"approved_at": d.ApprovedAt, "approved_by": d.ApprovedBy, "approval_reason": d.ApprovalReason,
-			"rejected_at": d.RejectedAt, "rejected_by": d.RejectedBy, "rejection_reason": d.RejectionReason,
-			"resolved_at": d.ResolvedAt, "resolved_how": (*string)(d.ResolvedHow), "settles": settles, "by": by,
-		})
+// SaveDecision implements drift.Tx. LockDrift has locked the drift and its alerts.
+func (t driftTx) SaveDecision(ctx context.Context, d *drift.Drift, readAlerts bool, by *string) error {
+	args := pg.Args{
+		"account": d.AccountID, "id": d.ID, "version": d.Version, "status": string(d.Status), "at": d.UpdatedAt,
+		"approved_at": d.ApprovedAt, "approved_by": d.ApprovedBy, "approval_reason": d.ApprovalReason,
+		"rejected_at": d.RejectedAt, "rejected_by": d.RejectedBy, "rejection_reason": d.RejectionReason,
+		"resolved_at": d.ResolvedAt, "resolved_how": (*string)(d.ResolvedHow), "by": by,
+	}
+	err := t.tx.Later(ctx, `-- UPDATE drift
+		update drift set version = @version, status = @status, updated_at = @at,
+			approved_at = @approved_at, approved_by = @approved_by, approval_reason = @approval_reason,
+			rejected_at = @rejected_at, rejected_by = @rejected_by, rejection_reason = @rejection_reason,
+			resolved_at = @resolved_at, resolved_how = @resolved_how
+		where account_id = @account and id = @id`, args, nil)
+	if err != nil || !readAlerts {
+		return err
+	}
+	return t.tx.Later(ctx, `-- UPDATE alert
+		update alert set is_read = true, read_at = @at, read_by = @by
+		where account_id = @account and drift_id = @id and not is_read`, args, nil)
 }
 
 // SaveStates implements drift.Tx.

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/pkg/pg"
@@ -22,7 +21,7 @@ func NewIdentityStore(db *pg.DB) *IdentityStore { return &IdentityStore{db} }
 
 // InTx implements identity.Store.
 func (s *IdentityStore) InTx(ctx context.Context, name string, fn func(ctx context.Context, tx identity.Tx) error) error {
-	return s.db.InTx(ctx, name, func(ctx context.Context, tx pgx.Tx) error { return fn(ctx, identityTx{tx}) })
+	return s.db.InTx(ctx, name, func(ctx context.Context, tx *pg.Tx) error { return fn(ctx, identityTx{tx}) })
 }
 
 // What a caller may read when something is not there.

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/retention"
@@ -46,7 +45,7 @@ func (s *RetentionStore) TrimEvents(ctx context.Context, before time.Time) (int,
 
 // trim removes a stream's events up to a position. The stream's row comes last: writers wait for it.
 func (s *RetentionStore) trim(ctx context.Context, account uuid.UUID, to int64) (removed int, err error) {
-	err = s.db.InTx(ctx, "retention.events", func(ctx context.Context, tx pgx.Tx) error {
+	err = s.db.InTx(ctx, "retention.events", func(ctx context.Context, tx *pg.Tx) error {
 		args := pg.Args{"account": account, "to": to}
 		tag, err := tx.Exec(ctx, "-- DELETE event\ndelete from event where account_id = @account and position <= @to", args)
 		if err != nil {

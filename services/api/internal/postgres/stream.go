@@ -13,9 +13,9 @@ import (
 )
 
 // AppendEvents implements drift.Tx. The counter's lock is held from here to the commit, so one statement takes the
-// positions and uses them.
-func (t driftTx) AppendEvents(ctx context.Context, account uuid.UUID, events []event.Event) (int64, error) {
-	position, err := scalar[int64](ctx, t.tx, `-- INSERT event
+// positions and uses them, and travels with the commit.
+func (t driftTx) AppendEvents(ctx context.Context, account uuid.UUID, events []event.Event, last *int64) error {
+	return t.tx.Later(ctx, `-- INSERT event
 		with head as (
 			update account_stream set position = position + @count where account_id = @account returning position
 		), appended as (
@@ -32,11 +32,13 @@ func (t driftTx) AppendEvents(ctx context.Context, account uuid.UUID, events []e
 			"topics":      column(events, func(e event.Event) string { return strings.Join(e.Topics, " ") }),
 			"body":        column(events, func(e event.Event) []byte { return e.Body }),
 			"traceparent": column(events, func(e event.Event) string { return e.Traceparent }),
+		}, func(rows pgx.Rows) (err error) {
+			*last, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[int64])
+			if err != nil {
+				return fmt.Errorf("append to the stream of account %s: %w", account, err)
+			}
+			return nil
 		})
-	if err != nil {
-		return 0, fmt.Errorf("append to the stream of account %s: %w", account, err)
-	}
-	return position, nil
 }
 
 // Events implements drift.Records.

@@ -20,7 +20,7 @@ func (s *DriftStore) Workspaces(ctx context.Context, account uuid.UUID, staleBef
 		select name, `+workspaceStatus+` as status, last_check_at, coalesce(open.drifts, 0) as open_drifts
 		from workspace left join (
 			select workspace, count(*) as drifts from drift
-			where account_id = @account and status <> 'resolved' group by workspace
+			where account_id = @account and resolved_at is null group by workspace
 		) open on open.workspace = workspace.name
 		where account_id = @account order by name`,
 		pg.Args{"account": account, "stale_before": staleBefore})
