@@ -14,17 +14,8 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
-// caller is who makes a request; the middleware before every route that is not open to everyone has put it there.
-func caller(r *http.Request) identity.Principal {
-	p, _ := identity.PrincipalFrom(r.Context())
-	return p
-}
-
-// dataStart is the success envelope up to the data, which some handlers encode themselves; dataEnd is the rest of it.
-const (
-	dataStart = `{"success":true,"data":`
-	dataEnd   = `}`
-)
+// caller is who makes a request, on every route that is not open to everyone.
+func caller(r *http.Request) identity.Principal { return callOf(r).principal }
 
 func (s *Server) listDrifts(w http.ResponseWriter, r *http.Request) error {
 	q := newQuery(r)
@@ -57,21 +48,22 @@ func writeDrifts(w http.ResponseWriter, drifts []*drift.Drift, total int, page d
 	if err != nil {
 		return err
 	}
-	const perDrift = 2048 // a guess that saves most of the growing
-	b := append(make([]byte, 0, perDrift*(len(drifts)+1)), dataStart+`{"items":[`...)
-	for i, d := range drifts {
-		if i > 0 {
-			b = append(b, ',')
+	writeData(w, http.StatusOK, func(b []byte) []byte {
+		b = append(b, `{"items":[`...)
+		for i, d := range drifts {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = d.AppendJSON(b)
 		}
-		b = d.AppendJSON(b)
-	}
-	b = append(append(b, `],"pagination":`...), pagination...)
-	rest.Raw(w, http.StatusOK, append(b, "}"+dataEnd...))
+		b = append(append(b, `],"pagination":`...), pagination...)
+		return append(b, '}')
+	})
 	return nil
 }
 
 func writeDrift(w http.ResponseWriter, status int, d *drift.Drift) {
-	rest.Raw(w, status, append(d.AppendJSON([]byte(dataStart)), dataEnd...))
+	writeData(w, status, d.AppendJSON)
 }
 
 func (s *Server) getDrift(w http.ResponseWriter, r *http.Request) error {
@@ -84,7 +76,7 @@ func (s *Server) getDrift(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	rest.Raw(w, http.StatusOK, append(d.AppendJSON([]byte(dataStart), p.Role.AtLeast(identity.Engineer)), dataEnd...))
+	writeData(w, http.StatusOK, func(b []byte) []byte { return d.AppendJSON(b, p.Role.AtLeast(identity.Engineer)) })
 	return nil
 }
 

@@ -136,5 +136,5 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, rt route, handler
 	if err := rt.access.allows(p); err != nil {
 		return err
 	}
-	return handler(w, r.WithContext(identity.WithPrincipal(r.Context(), p)))
+	return handler(w, r)
 }

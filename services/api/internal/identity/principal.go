@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"context"
 	"slices"
 
 	"github.com/google/uuid"
@@ -47,17 +46,4 @@ func (p Principal) ID() uuid.UUID {
 		return p.KeyID
 	}
 	return p.UserID
-}
-
-type principalKey struct{}
-
-// WithPrincipal keeps the principal of a request in its context.
-func WithPrincipal(ctx context.Context, p Principal) context.Context {
-	return context.WithValue(ctx, principalKey{}, p)
-}
-
-// PrincipalFrom gives the principal of a request; false on routes that are open to everyone.
-func PrincipalFrom(ctx context.Context) (Principal, bool) {
-	p, ok := ctx.Value(principalKey{}).(Principal)
-	return p, ok
 }
