@@ -16,7 +16,7 @@ type Tx struct {
 }
 
 // maxLater is how many statements may wait, for their parameters take memory.
-const maxLater = 4
+const maxLater = 8
 
 var _ Querier = (*Tx)(nil)
 
