@@ -73,7 +73,7 @@ func TestAttackHandshakeFlood(t *testing.T) {
 // Connections that begin a handshake and never end it, to take the descriptors.
 // Mutation: ConnState never closes.
 func TestAttackHalfOpen(t *testing.T) {
-	const allowed = 8
+	const allowed = 1000
 	s := newServer(t, func(c *ws.Config) { c.Limits.Pending = allowed })
 	open := s.dial()
 	half := make([]net.Conn, allowed)
@@ -83,7 +83,7 @@ func TestAttackHalfOpen(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.metric(`driftsentry_realtime_connections_pending 8.0`)
+	s.metric(`driftsentry_realtime_connections_pending 1000.0`)
 	for range 20 {
 		if _, err := s.tcp().Read(make([]byte, 1)); err == nil {
 			t.Error("one connection more was answered")
@@ -101,8 +101,9 @@ func TestAttackHalfOpen(t *testing.T) {
 // Sockets that are opened and never heard of again, some in the middle of a frame, to take all places.
 // Mutation: beat never cuts.
 func TestAttackIdleSockets(t *testing.T) {
-	const many = 300
-	s := newServer(t, func(c *ws.Config) { c.Heartbeat, c.Limits.Total = 25*time.Second, many+1 })
+	const many = 1500
+	const heartbeat = 4 * time.Minute // longer than it takes to open them; three are less than a token holds
+	s := newServer(t, func(c *ws.Config) { c.Heartbeat, c.Limits.Total = heartbeat, many+1 })
 	alive := s.dial()
 	for i := range many {
 		if c := s.dial(); i%2 == 0 {
@@ -114,7 +115,7 @@ func TestAttackIdleSockets(t *testing.T) {
 	}
 	s.metric(`driftsentry_realtime_limited_total{limit="total"} 1.0`)
 	for range 3 {
-		s.clock.forward(25 * time.Second)
+		s.clock.forward(heartbeat)
 		alive.ping()
 	}
 	s.eventually("only the one that answers is left", func() bool { return s.Connections() == 1 })
