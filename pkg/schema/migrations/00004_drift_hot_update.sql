@@ -4,12 +4,17 @@
 -- A decision changes a drift's status. As long as three indexes were partial by it, each decision wrote to all eleven; now
 -- it writes to none (a heap-only tuple), where there is room in the page. That a drift is resolved is told by resolved_at
 -- just as well, which only the last decision sets. Every step can be made again, for this runs outside of a transaction.
-alter table drift set (fillfactor = 85);
-
-update drift set resolved_at = updated_at where status = 'resolved' and resolved_at is null;
-update drift set resolved_at = null where status <> 'resolved' and resolved_at is not null;
-alter table drift drop constraint if exists drift_resolved_check;
-alter table drift add constraint drift_resolved_check check ((status = 'resolved') = (resolved_at is not null)) not valid;
+-- +goose StatementBegin
+do $$
+begin
+    perform set_config('lock_timeout', '5s', true);
+    alter table drift set (fillfactor = 85);
+    update drift set resolved_at = updated_at where status = 'resolved' and resolved_at is null;
+    update drift set resolved_at = null where status <> 'resolved' and resolved_at is not null;
+    alter table drift drop constraint if exists drift_resolved_check;
+    alter table drift add constraint drift_resolved_check check ((status = 'resolved') = (resolved_at is not null)) not valid;
+end $$;
+-- +goose StatementEnd
 alter table drift validate constraint drift_resolved_check;
 
 drop index concurrently if exists drift_open_new;
@@ -23,6 +28,7 @@ create index concurrently drift_workspace_new on drift (account_id, workspace) w
 -- +goose StatementBegin
 do $$
 begin
+    perform set_config('lock_timeout', '5s', true);
     drop index if exists drift_open_key, drift_resolved_idx, drift_workspace_idx;
     alter index drift_open_new rename to drift_open_key;
     alter index drift_resolved_new rename to drift_resolved_idx;
