@@ -11,6 +11,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/driftsentry/driftsentry/pkg/fault"
 )
 
 // Interval is how often a worker looks.
@@ -85,8 +87,12 @@ func (w *Worker) Sweep(ctx context.Context, now time.Time) {
 			w.removed.Add(ctx, int64(n), metric.WithAttributeSet(attribute.NewSet(attribute.String("kind", kind))))
 			w.log.LogAttrs(ctx, slog.LevelInfo, "removed what has served its time", slog.String("kind", kind), slog.Int("rows", n))
 		}
-		if err != nil && ctx.Err() == nil {
+		switch {
+		case err == nil, ctx.Err() != nil:
+		case fault.From(err).Kind == fault.Internal:
 			w.report(ctx, fmt.Errorf("remove old rows of %s: %w", kind, err), slog.String("kind", kind))
+		default: // The database is away or busy, of which others tell. The next sweep does it.
+			w.log.LogAttrs(ctx, slog.LevelWarn, "old rows were not removed", slog.String("kind", kind), slog.String("error.message", err.Error()))
 		}
 	}
 }
