@@ -18,7 +18,7 @@ import (
 // nothing in it has drifted, or everything. (Tried: with each change's states kept unpacked, as they once were, plans in
 // which everything drifts fail by 2 to 5 times.)
 func TestUploadMemory(t *testing.T) {
-	shipProgram(t)
+	ship(t, "api", &programs.api)
 	p := startPair(t, pgtest.DSN(t), append(unlimited, "REQUEST_TIMEOUT=300s")...)
 	const size = 64<<20 - 8<<10
 	for name, body := range map[string][]byte{
@@ -68,18 +68,18 @@ func driftingPlan(size, each int) []byte {
 	return []byte(b.String())
 }
 
-// shipProgram builds the api as it ships: the race detector multiplies memory.
-func shipProgram(t *testing.T) {
+// ship builds a program as it ships: the race detector multiplies memory and work.
+func ship(t *testing.T, name string, program *string) {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "api")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", program, "github.com/driftsentry/driftsentry/services/api/cmd/api")
+	shipped := filepath.Join(t.TempDir(), name)
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", shipped, "github.com/driftsentry/driftsentry/services/"+name+"/cmd/"+name)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	raced := programs.api
-	programs.api = program
-	t.Cleanup(func() { programs.api = raced })
+	raced := *program
+	*program = shipped
+	t.Cleanup(func() { *program = raced })
 }
 
 // memory reads a figure of the api process, in bytes.

@@ -25,9 +25,9 @@ const (
 // TestAttackMemory sends plans of 64 MiB that are made to take many times as much, each kind twice at the same moment,
 // to an api that may have no more than its container. It must answer them all, live, and have written nothing.
 //
-// Meant to catch, in the case named, and not yet tried by mutation: jsontext's own check for duplicate names (names of what is skipped), no
-// maxPending (one text), no maxResources (a million resources), no maxSecrets (a million secrets), secrets kept whole
-// (long secrets), no maxChanges (every tiny one has drifted).
+// Mutations, each caught in the case named: jsontext's own check for duplicate names (names of what is skipped), no
+// maxPending (one text). Not yet tried: no maxResources (a million resources), no maxSecrets (a million secrets), secrets
+// kept whole (long secrets), no maxChanges (every tiny one has drifted).
 func TestAttackMemory(t *testing.T) {
 	limitMemory(t)
 	p := startPair(t, pgtest.DSN(t), append(slices.Clone(unlimited), "REQUEST_TIMEOUT=300s", containerGo)...)
@@ -107,11 +107,11 @@ func TestAttackMemory(t *testing.T) {
 // space, of which a program in Go takes more than it uses, and in steps of 64 MiB.
 func limitMemory(t *testing.T) {
 	t.Helper()
-	shipProgram(t)
+	ship(t, "api", &programs.api)
 	script := filepath.Join(t.TempDir(), "limited")
 	text := fmt.Sprintf("#!/bin/sh\nulimit -d %d && exec '%s' \"$@\"\n", 2*containerMemory>>10, programs.api)
 	if err := os.WriteFile(script, []byte(text), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	programs.api = script // shipProgram's cleanup puts the right one back.
+	programs.api = script // ship's cleanup puts the right one back.
 }
