@@ -26,8 +26,8 @@ const (
 // to an api that may have no more than its container. It must answer them all, live, and have written nothing.
 //
 // Mutations, each caught in the case named: jsontext's own check for duplicate names (names of what is skipped), no
-// maxPending (one text). Not yet tried: no maxResources (a million resources), no maxSecrets (a million secrets), secrets
-// kept whole (long secrets), no maxChanges (every tiny one has drifted).
+// maxPending (one text), no maxResources (a million resources), secrets kept whole (long secrets). Without maxSecrets or
+// maxChanges another bound refuses what is here: TestAttackPlan of package plan has what only these two refuse.
 func TestAttackMemory(t *testing.T) {
 	limitMemory(t)
 	p := startPair(t, pgtest.DSN(t), append(slices.Clone(unlimited), "REQUEST_TIMEOUT=300s", containerGo)...)

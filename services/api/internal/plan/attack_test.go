@@ -56,7 +56,7 @@ func TestAttackMasks(t *testing.T) {
 // what it repeats of the plan is nothing.
 //
 // Mutations, each caught in the case named: no errDuplicate (a name twice, in a value), no known names in object (a name
-// twice, at the top), no maxPending (a long text, skipped). Without MaxDepth the decoder's own bound refuses what is here;
+// twice, at the top), no maxPending (a long text, skipped), no maxSecrets, no maxChanges (too many). Without MaxDepth the decoder's own bound refuses what is here;
 // TestRead_errors has a nesting between the two.
 func TestAttackPlan(t *testing.T) {
 	const million = 1_000_000
