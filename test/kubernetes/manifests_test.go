@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,7 +16,7 @@ import (
 // TestManifests checks what the API server does not: that what refers to something finds it. Mutations that were tried, each
 // caught: an unknown field, one in another case, one that a ServiceMonitor does not have, a budget that selects nothing, a port
 // that no container has, replicas beside an autoscaler, a writable root, a token, a pod that no policy holds for, another name
-// of the jobs, an ingress that leads to the metrics.
+// of the jobs, an ingress that leads to the metrics, a Job with the account of the services, or whose account has no label.
 func TestManifests(t *testing.T) {
 	for _, path := range []string{"base", "overlays/production"} {
 		t.Run(path, func(t *testing.T) {
@@ -26,6 +27,7 @@ func TestManifests(t *testing.T) {
 			}
 			m.expectSelected(t)
 			m.expectReferences(t)
+			m.expectFirst(t)
 			m.expectAutoscaled(t)
 			m.expectWatched(t)
 			for name, template := range m.templates() {
@@ -137,6 +139,29 @@ func (m *manifests) expectReferences(t *testing.T) {
 					t.Errorf("ingress: %s leads to %+v", path.Path, path.Backend.Service)
 				}
 			}
+		}
+	}
+}
+
+// expectFirst: on a cluster that has nothing of ours yet, what docs/operations.md applies first is the Job, with the
+// account that its pod can't be made without.
+func (m *manifests) expectFirst(t *testing.T) {
+	t.Helper()
+	match := regexp.MustCompile(`kubectl apply -k \S+ -l (\S+)\n`).FindStringSubmatch(read(t, "docs/operations.md"))
+	if match == nil {
+		t.Fatal("docs/operations.md applies nothing first")
+	}
+	first, err := labels.Parse(match[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, j := range m.jobs {
+		if !first.Matches(labels.Set(j.Labels)) {
+			t.Errorf("%s does not select the job %s", first, j.Name)
+		}
+		name := j.Spec.Template.Spec.ServiceAccountName
+		if account := m.serviceAccounts[name]; account == nil || !first.Matches(labels.Set(account.Labels)) {
+			t.Errorf("%s does not select %q, the account of the job %s", first, name, j.Name)
 		}
 	}
 }
