@@ -80,6 +80,7 @@ load: ## load the pair of `make run`, or an installation of yours, and see wheth
 
 lint: $(TOOLS)/golangci-lint ## vet and lint every module, see that the files are formatted, and check what deploy has
 	@for m in $(MODULES) $(ALONE); do echo "lint $$m"; (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners ./...) || exit 1; done
+	@echo "lint the tests that have a target of their own"; cd test && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners --build-tags stack,compose,faults,soak,long ./...
 	@deploy/check
 	@cd test && go test -count 1 ./observability/
 

@@ -52,6 +52,7 @@ func TestHostileInput(t *testing.T) {
 
 	var mu sync.Mutex
 	statuses, reached, through := map[int]int{}, map[string]int{}, map[string]int{}
+	busy := 0
 	var wg sync.WaitGroup
 	for worker := range hostileWorkers {
 		wg.Go(func() {
@@ -65,6 +66,12 @@ func TestHostileInput(t *testing.T) {
 					continue
 				}
 				mu.Lock()
+				// The one limit that stays on: so many hash a password at once, and the others wait for 2 s.
+				if a.status == http.StatusServiceUnavailable && strings.Contains(a.Error.Message, "too many people are signing in") {
+					busy++
+					mu.Unlock()
+					continue
+				}
 				statuses[a.status]++
 				if entered(op, a) {
 					reached[op.ID]++
@@ -78,6 +85,9 @@ func TestHostileInput(t *testing.T) {
 	}
 	wg.Wait()
 
+	if busy > hostileRequests/100 {
+		t.Errorf("%d requests waited too long to have a password hashed", busy)
+	}
 	t.Logf("seed %d, %d requests; answers by status:", seed, hostileRequests)
 	for _, status := range slices.Sorted(maps.Keys(statuses)) {
 		t.Logf("  %d: %5d", status, statuses[status])

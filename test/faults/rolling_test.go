@@ -66,9 +66,11 @@ func (l loaded) roll(ctx context.Context, version replica.Programs) {
 		if err := one.Restart(ctx); err != nil {
 			l.t.Fatal(err)
 		}
-		for counted := fmt.Sprintf(`path=%q`, path); !strings.Contains(l.body(ctx, one.URL()+"/metrics"), counted); {
+		tick := time.NewTicker(20 * time.Millisecond)
+		for counted := fmt.Sprintf(`path=%q`, path); !strings.Contains(l.body(ctx, one.URL()+"/metrics"), counted); <-tick.C {
 			l.body(ctx, l.edge+path)
 		}
+		tick.Stop()
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 )
 
 // patience bounds every wait. It is no measure of anything: only a failing test gets near it.
-const patience = 2 * time.Minute
+const patience = 5 * time.Minute
 
 var programs replica.Programs
 
@@ -45,6 +45,7 @@ func TestRun(t *testing.T) {
 	}),
 		"APP_ENV=development", "HOST=127.0.0.1", "LOG_FORMAT=json", "LOG_LEVEL=warn", "RATE_LIMIT_ENABLED=false", "SHUTDOWN_DRAIN_DELAY=0s",
 		"DATABASE_URL="+pgtest.DSN(t), "JWT_SECRET="+rand.Text()+rand.Text(), "DATA_KEY="+rand.Text()+rand.Text())
+	environ = append(environ, replica.Patient...)
 	password := rand.Text()
 	for _, role := range []string{"engineer", "viewer"} {
 		if err := replica.CreateUser(ctx, programs.API, environ, "acme", role+"@acme.example", role, password); err != nil {

@@ -63,6 +63,7 @@ func startPair(t *testing.T, accounts int) *pair {
 		"DATABASE_URL="+p.dsn, "JWT_SECRET="+rand.Text()+rand.Text(), "DATA_KEY="+rand.Text()+rand.Text(), "JWT_EXPIRY=2h",
 		"RATE_LIMIT_ENABLED=false", "MAX_CONNECTIONS_PER_USER=0", "MAX_CONNECTIONS_PER_ADDRESS=0", "SHUTDOWN_DRAIN_DELAY=0s",
 		"OTEL_EXPORTER_OTLP_ENDPOINT="+sink.Endpoint())
+	environ = append(environ, replica.Patient...)
 	for i := range accounts {
 		if err := replica.CreateUser(ctx, programs.API, environ, fmt.Sprintf("account-%d", i), email(i), "engineer", p.password); err != nil {
 			t.Fatal(err)

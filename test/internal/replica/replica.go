@@ -21,6 +21,12 @@ import (
 	"github.com/driftsentry/driftsentry/test/internal/loopback"
 )
 
+// Patient are settings under which a busy machine is no failure. They stay below a client's timeout of a minute.
+var Patient = []string{
+	"REQUEST_TIMEOUT=50s", "DATABASE_CONNECT_TIMEOUT=40s", "DATABASE_ACQUIRE_TIMEOUT=40s", "DATABASE_STATEMENT_TIMEOUT=40s",
+	"DATABASE_LOCK_TIMEOUT=40s",
+}
+
 // Programs are the paths of the built services.
 type Programs struct{ API, Realtime string }
 
