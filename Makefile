@@ -62,6 +62,7 @@ up: ## start the production stack in containers, making .env and secrets when th
 	@COMMIT="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" $(COMPOSE) up -d --build --wait
 
 deploy: ## bring the running stack to this version, one replica after the other (ARGS=--help tells more)
+	@deploy/prepare
 	@COMMIT="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" deploy/rollout $(ARGS)
 
 down: ## stop the production stack; what it has stored stays
