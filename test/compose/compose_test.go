@@ -30,9 +30,10 @@ func TestCompose(t *testing.T) {
 	t.Run("a backup takes what came after it back", s.restored)
 	t.Run("a backup that is broken changes nothing", s.unrestorable)
 	t.Run("the services log no error", s.quiet)
+	t.Run("no container, log or image shows a secret", s.discreet)
 	t.Run("a version that does not start is not rolled out, and nobody notices", s.unhealthy)
 	t.Run("a version, and NATS, are rolled out, and nobody notices", s.rolledOut)
-	t.Run("no container, log or image shows a secret", s.discreet)
+	t.Run("nor does what was rolled out show a secret", s.discreet)
 	t.Run("the api ends on SIGTERM, and the edge answers for it", s.away)
 	t.Run("the edge speaks TLS for a name", s.tls)
 }

@@ -74,6 +74,11 @@ func (s *installation) rolledOut(t *testing.T) {
 			}
 		}
 	}
+	var migrate []struct{ Config struct{ Image string } }
+	inspect(t, &migrate, s.containers(t, "migrate")...)
+	if len(migrate) != 1 || migrate[0].Config.Image != "driftsentry-api:"+nextVersion {
+		t.Errorf("who starts the services migrates with %+v", migrate)
+	}
 	// A second time there is nothing to do.
 	before := s.containers(t)
 	s.script(t, "rollout", "--no-build")
