@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -44,7 +45,11 @@ func TestServices(t *testing.T) {
 			environ := m.environ(t, c)
 			expectImage(t, c, spec, environ)
 			expectSecrets(t, spec, secrets)
-			public, metrics := freePort(t), freePort(t)
+			public := freePort(t)
+			metrics := freePort(t)
+			for metrics == public {
+				metrics = freePort(t)
+			}
 			logged := run(t, c.Name, environ, secrets, public, metrics)
 
 			for name := range environ {
@@ -74,7 +79,8 @@ func TestServices(t *testing.T) {
 			spec := j.Spec.Template.Spec
 			expectSecrets(t, spec, secrets)
 			// It takes what it is given, and then finds no database.
-			cmd := exec.Command(program(t, "api"), spec.Containers[0].Args...)
+			api := program(t, "api")
+			cmd := exec.CommandContext(patient(t), api, spec.Containers[0].Args...)
 			for name, value := range m.environ(t, spec.Containers[0]) {
 				cmd.Env = append(cmd.Env, name+"="+strings.ReplaceAll(value, mount, secrets+"/"))
 			}
@@ -166,7 +172,8 @@ func (m *manifests) environ(t *testing.T, c corev1.Container) map[string]string 
 // run starts a service on other ports until the test ends, and gives the configuration that it logs.
 func run(t *testing.T, name string, environ map[string]string, secrets string, public, metrics int) map[string]any {
 	t.Helper()
-	cmd := exec.Command(program(t, name))
+	file := program(t, name)
+	cmd := exec.CommandContext(patient(t), file)
 	for name, value := range environ {
 		switch name {
 		case "PORT":
@@ -185,10 +192,7 @@ func run(t *testing.T, name string, environ map[string]string, secrets string, p
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
+	t.Cleanup(func() { _ = cmd.Wait() }) // The test's context has ended it.
 	var configuration map[string]any
 	var said []string
 	for lines := bufio.NewScanner(out); lines.Scan(); {
@@ -208,6 +212,14 @@ func run(t *testing.T, name string, environ map[string]string, secrets string, p
 	}
 	t.Fatalf("it did not become ready:\n%s", strings.Join(said, "\n"))
 	return nil
+}
+
+// patient ends a program that never says what it is waited for, and every other one with the test.
+func patient(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx
 }
 
 // program builds a service.
