@@ -13,7 +13,8 @@ import (
 )
 
 // AppendEvents implements drift.Tx. The counter's lock is held from here to the commit, so one statement takes the
-// positions and uses them, and travels with the commit.
+// positions and uses them, and travels with the commit. Without a counter it must fail there, before the commit: then the
+// events have no position, which the table refuses.
 func (t driftTx) AppendEvents(ctx context.Context, account uuid.UUID, events []event.Event, last *int64) error {
 	return t.tx.Later(ctx, `-- INSERT event
 		with head as (
@@ -21,8 +22,8 @@ func (t driftTx) AppendEvents(ctx context.Context, account uuid.UUID, events []e
 		), appended as (
 			insert into event (account_id, position, id, type, topics, body, traceparent)
 			select @account, head.position - @count + e.number, e.id, e.type, string_to_array(e.topics, ' '), e.body, e.traceparent
-			from head, unnest(@id::uuid[], @type::text[], @topics::text[], @body::json[], @traceparent::text[])
-				with ordinality as e (id, type, topics, body, traceparent, number)
+			from unnest(@id::uuid[], @type::text[], @topics::text[], @body::json[], @traceparent::text[])
+				with ordinality as e (id, type, topics, body, traceparent, number) left join head on true
 		)
 		select position from head`,
 		pg.Args{
