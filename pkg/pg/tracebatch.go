@@ -17,32 +17,41 @@ type batchTracer struct{ query pgx.QueryTracer }
 
 var _ pgx.BatchTracer = batchTracer{}
 
-type rowsKey struct{}
+type batchKey struct{}
+
+// tracedBatch is a batch under way.
+type tracedBatch struct {
+	rows  int64
+	ended bool
+}
 
 // TraceBatchStart implements pgx.BatchTracer.
 func (t batchTracer) TraceBatchStart(ctx context.Context, conn *pgx.Conn, data pgx.TraceBatchStartData) context.Context {
 	text := batchName(data.Batch)
 	if trace.SpanFromContext(ctx).IsRecording() {
 		text += batchText(data.Batch)
-		ctx = context.WithValue(ctx, rowsKey{}, new(int64))
 	}
+	ctx = context.WithValue(ctx, batchKey{}, new(tracedBatch))
 	return t.query.TraceQueryStart(ctx, conn, pgx.TraceQueryStartData{SQL: text})
 }
 
 // TraceBatchQuery implements pgx.BatchTracer.
 func (batchTracer) TraceBatchQuery(ctx context.Context, _ *pgx.Conn, data pgx.TraceBatchQueryData) {
-	if rows, ok := ctx.Value(rowsKey{}).(*int64); ok {
-		*rows += data.CommandTag.RowsAffected()
+	if b, ok := ctx.Value(batchKey{}).(*tracedBatch); ok {
+		b.rows += data.CommandTag.RowsAffected()
 	}
 }
 
-// TraceBatchEnd implements pgx.BatchTracer.
+// TraceBatchEnd implements pgx.BatchTracer. Of a batch that fails before it is sent, pgx tells the end twice.
 func (t batchTracer) TraceBatchEnd(ctx context.Context, conn *pgx.Conn, data pgx.TraceBatchEndData) {
-	end := pgx.TraceQueryEndData{Err: data.Err}
-	if rows, ok := ctx.Value(rowsKey{}).(*int64); ok {
-		end.CommandTag = pgconn.NewCommandTag("BATCH " + strconv.FormatInt(*rows, 10))
+	b, ok := ctx.Value(batchKey{}).(*tracedBatch)
+	if !ok || b.ended {
+		return
 	}
-	t.query.TraceQueryEnd(ctx, conn, end)
+	b.ended = true
+	t.query.TraceQueryEnd(ctx, conn, pgx.TraceQueryEndData{
+		CommandTag: pgconn.NewCommandTag("BATCH " + strconv.FormatInt(b.rows, 10)), Err: data.Err,
+	})
 }
 
 // batchName is the line that names a batch, by the names of its statements.
