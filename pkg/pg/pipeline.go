@@ -8,11 +8,12 @@ import (
 )
 
 // Tx is a transaction that saves round trips: its BEGIN travels with its first statement, and what is to run Later with
-// the next one, or with the COMMIT. A lock that a late statement takes is held for no round trip at all, which is what
-// the decisions of an account wait for: they all take its stream's next position.
+// the next one, or with the COMMIT. A lock that the last statement takes is, in a decision, held for no round trip at all,
+// and the decisions of an account wait for that one: they all take its stream's next position.
 type Tx struct {
 	conn    *pgx.Conn
 	waiting *pgx.Batch // nil when nothing waits
+	unsent  bool       // the BEGIN waits too
 }
 
 // maxLater is how many statements may wait, for their parameters take memory.
@@ -21,13 +22,13 @@ const maxLater = 8
 var _ Querier = (*Tx)(nil)
 
 func newTx(conn *pgx.Conn) *Tx {
-	t := &Tx{conn: conn, waiting: new(pgx.Batch)}
+	t := &Tx{conn: conn, waiting: new(pgx.Batch), unsent: true}
 	t.waiting.Queue("begin")
 	return t
 }
 
 // Later runs a statement after those before it, with the next one or the commit, whose error its own error becomes. read,
-// unless nil, gets its rows; it must fail only with their error, for the commit may be done by then.
+// unless nil, gets its rows; with the commit it must fail only with their error, for the commit is done by then.
 func (t *Tx) Later(ctx context.Context, sql string, args Args, read func(pgx.Rows) error) error {
 	if t.waiting == nil {
 		t.waiting = new(pgx.Batch)
@@ -55,7 +56,7 @@ func (t *Tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, erro
 	if err == nil {
 		var rows pgx.Rows
 		if rows, err = results.Query(); err == nil {
-			return &txRows{rows, results}, nil
+			return &txRows{Rows: rows, results: results}, nil
 		}
 	}
 	_ = results.Close() // Its error is that of the statement.
@@ -99,7 +100,7 @@ func (t *Tx) sendWith(ctx context.Context, sql string, args []any) (pgx.BatchRes
 
 func (t *Tx) send(ctx context.Context) pgx.BatchResults {
 	batch := t.waiting
-	t.waiting = nil
+	t.waiting, t.unsent = nil, false
 	return t.conn.SendBatch(ctx, batch)
 }
 
@@ -108,7 +109,7 @@ func (t *Tx) commit(ctx context.Context) error {
 	switch {
 	case t.waiting == nil:
 		t.waiting = new(pgx.Batch)
-	case t.waiting.Len() == 1 && !t.begun():
+	case t.unsent && t.waiting.Len() == 1:
 		return nil
 	}
 	t.waiting.Queue("commit").Exec(func(tag pgconn.CommandTag) error {
@@ -122,18 +123,16 @@ func (t *Tx) commit(ctx context.Context) error {
 
 // rollback ends what the commit did not. A connection on which that fails is of no use, and the pool drops it.
 func (t *Tx) rollback(ctx context.Context) {
-	if t.begun() {
+	if !t.conn.IsClosed() && t.conn.PgConn().TxStatus() != 'I' {
 		_, _ = t.conn.Exec(ctx, "rollback")
 	}
 }
-
-// begun reports whether the server is within a transaction.
-func (t *Tx) begun() bool { return !t.conn.IsClosed() && t.conn.PgConn().TxStatus() != 'I' }
 
 // txRows ends the exchange that the rows are part of, if they are, and translates errors where they happen.
 type txRows struct {
 	pgx.Rows
 	results pgx.BatchResults
+	ended   error // how the exchange ended; the rows may be complete, and the connection gone right after them
 }
 
 func (r *txRows) Next() bool {
@@ -149,12 +148,17 @@ func (r *txRows) Close() {
 	r.end()
 }
 
-func (r *txRows) Err() error { return Translate(r.Rows.Err()) }
+func (r *txRows) Err() error {
+	if err := r.Rows.Err(); err != nil {
+		return Translate(err)
+	}
+	return Translate(r.ended)
+}
 
-// end frees the connection for the next statement. An error of it is the statement's, which the rows tell.
+// end frees the connection for the next statement.
 func (r *txRows) end() {
 	if r.results != nil {
-		_ = r.results.Close()
+		r.ended = r.results.Close()
 		r.results = nil
 	}
 }
