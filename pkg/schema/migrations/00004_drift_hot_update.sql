@@ -1,13 +1,14 @@
 -- +goose NO TRANSACTION
 -- +goose Up
 
--- A decision changes a drift's status. As long as three indexes were partial by it, each decision wrote to all eleven; now
--- it writes to none (a heap-only tuple), where there is room in the page. That a drift is resolved is told by resolved_at
--- just as well, which only the last decision sets. Every step can be made again, for this runs outside of a transaction.
+-- A decision changes a drift's status. As long as three indexes were partial by it, each decision wrote to every index that
+-- the drift is in; now only the last one does, which sets resolved_at, by which a drift is told to be resolved just as well.
+-- The others write to none (a heap-only tuple), where there is room in the page. Every step can be made again, for this runs
+-- outside of a transaction. A wait for a lock ends well before the services' statements would that queue up behind it.
 -- +goose StatementBegin
 do $$
 begin
-    perform set_config('lock_timeout', '5s', true);
+    perform set_config('lock_timeout', '2s', true);
     alter table drift set (fillfactor = 85);
     update drift set resolved_at = updated_at where status = 'resolved' and resolved_at is null;
     update drift set resolved_at = null where status <> 'resolved' and resolved_at is not null;
@@ -28,7 +29,7 @@ create index concurrently drift_workspace_new on drift (account_id, workspace) w
 -- +goose StatementBegin
 do $$
 begin
-    perform set_config('lock_timeout', '5s', true);
+    perform set_config('lock_timeout', '2s', true);
     drop index if exists drift_open_key, drift_resolved_idx, drift_workspace_idx;
     alter index drift_open_new rename to drift_open_key;
     alter index drift_resolved_new rename to drift_resolved_idx;
