@@ -72,7 +72,16 @@ func (s *server) open(req *http.Request) (*client, *http.Response) {
 // write sends bytes as they are.
 func (c *client) write(p []byte) {
 	c.t.Helper()
+	c.wait()
 	if _, err := c.conn.Write(p); err != nil && !errors.Is(err, net.ErrClosed) && !isReset(err) {
+		c.t.Fatal(err)
+	}
+}
+
+// wait gives what comes next all of the patience, however long ago the socket was opened.
+func (c *client) wait() {
+	c.t.Helper()
+	if err := c.conn.SetDeadline(time.Now().Add(patience)); err != nil && !errors.Is(err, net.ErrClosed) {
 		c.t.Fatal(err)
 	}
 }
@@ -97,6 +106,7 @@ func (c *client) send(message string) {
 // read gives the next frame.
 func (c *client) read() (gobwas.Header, []byte) {
 	c.t.Helper()
+	c.wait()
 	h, err := gobwas.ReadHeader(c.in)
 	if err != nil {
 		c.t.Fatalf("read a frame: %v", err)
