@@ -2,8 +2,10 @@ package drift_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/pkg/pg"
@@ -27,8 +29,10 @@ func TestService_Approve_alert_read_meanwhile(t *testing.T) {
 		}()
 		const waiting = `select count(*)::int from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
 		for query[int](w, waiting) == 0 {
-			if err := ctx.Err(); err != nil {
-				return err
+			select {
+			case err := <-approved:
+				return fmt.Errorf("it did not wait: %w", err)
+			case <-time.After(10 * time.Millisecond):
 			}
 		}
 		return nil
