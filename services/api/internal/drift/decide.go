@@ -86,7 +86,8 @@ func (s *Service) decide(ctx context.Context, p identity.Principal, id uuid.UUID
 			return fault.Newf(fault.Conflict, "the drift has changed: its version is %d, not %d", d.Version, version)
 		}
 		what.apply(d, w)
-		settles := alerts > 0 && what.action != Triage // Taking note decides nothing: the alerts stay.
+		// Taking note decides nothing: the alerts stay. That LockDrift has locked them, too, is the price of one way for all.
+		settles := alerts > 0 && what.action != Triage
 		if err := w.SaveDecision(ctx, d, settles, w.email); err != nil {
 			return err
 		}

@@ -44,6 +44,7 @@ const partRows = 1000
 // inTx runs a use case: fn in one transaction, with its audit rows and its events, and after the commit a hint.
 func (s *Service) inTx(ctx context.Context, p identity.Principal, name string, fn func(ctx context.Context, w *work) error) error {
 	var w *work
+	defer func() { w.end() }() // After a panic, too.
 	err := s.store.InTx(ctx, name, func(ctx context.Context, tx Tx) error {
 		w.end() // The attempt before this one was rolled back.
 		w = newWork(ctx, p, tx)
@@ -60,7 +61,6 @@ func (s *Service) inTx(ctx context.Context, p identity.Principal, name string, f
 		}
 		return nil
 	})
-	defer w.end()
 	if err != nil {
 		return err
 	}
