@@ -193,7 +193,7 @@ var faults = []fault{
 		},
 	},
 	{
-		name: "Hundreds of slow consumers", done: "300 sockets on one realtime that read nothing, and 3,000 events", users: "the slow ones are closed with 4408 after 10 s and may resume; nobody else notices", never: "memory without bound; an event that is late for others", harmless: true,
+		name: "Thousands of slow consumers", done: "2,000 sockets on one realtime that read nothing, and 3,000 events", users: "the slow ones are closed with 4408 after 10 s and may resume; nobody else notices", never: "memory without bound; an event that is late for others", harmless: true,
 		alert:  "SlowConsumers",
 		inject: func(ctx context.Context, r *run) (func(context.Context) error, error) { return r.slowConsumers(ctx) },
 	},

@@ -119,7 +119,11 @@ func (r *run) upload(ctx context.Context, url, workspace string, body []byte) {
 	}
 }
 
-const slow = 300
+// How many sockets read nothing in one fault, and come to the other replica at once in another.
+const (
+	slow  = 2000
+	crowd = 300
+)
 
 // slowConsumers opens sockets that read nothing, though they are alive, and sends more events than the kernel keeps.
 func (r *run) slowConsumers(ctx context.Context) (func(context.Context) error, error) {
@@ -170,11 +174,11 @@ func (r *run) slowConsumers(ctx context.Context) (func(context.Context) error, e
 
 // storm gives one realtime many listeners, and kills it.
 func (r *run) storm(ctx context.Context) (func(context.Context) error, error) {
-	var crowd []*workload.Listener
-	for i := range slow {
-		crowd = append(crowd, r.listen(fmt.Sprintf("storm %d", i+1), 0, false))
+	var all []*workload.Listener
+	for i := range crowd {
+		all = append(all, r.listen(fmt.Sprintf("storm %d", i+1), 0, false))
 	}
-	for _, l := range crowd {
+	for _, l := range all {
 		if err := l.Joined(ctx); err != nil {
 			return nil, err
 		}
