@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -39,18 +38,7 @@ const patience = time.Minute
 
 var programs replica.Programs
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	dir, err := os.MkdirTemp("", "driftsentry-faults-")
-	if err == nil {
-		programs, err = replica.Build(context.Background(), dir)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	pgtest.Main(m, func() error { return os.RemoveAll(dir) })
-}
+func TestMain(m *testing.M) { replica.Main(m, &programs) }
 
 const account = "acme"
 

@@ -3,8 +3,6 @@ package load
 import (
 	"context"
 	"crypto/rand"
-	"flag"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -20,18 +18,7 @@ const patience = 5 * time.Minute
 
 var programs replica.Programs
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	dir, err := os.MkdirTemp("", "driftsentry-load-")
-	if err == nil {
-		programs, err = replica.Build(context.Background(), dir)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	pgtest.Main(m, func() error { return os.RemoveAll(dir) })
-}
+func TestMain(m *testing.M) { replica.Main(m, &programs) }
 
 // TestRun loads a real pair, whose realtime is killed and started again meanwhile: no request fails, every socket comes
 // back, and all have everything. A user who may not decide is told so.

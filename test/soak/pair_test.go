@@ -5,7 +5,6 @@ package soak
 import (
 	"context"
 	"crypto/rand"
-	"flag"
 	"fmt"
 	"os"
 	"slices"
@@ -24,18 +23,7 @@ const patience = 5 * time.Minute
 
 var programs replica.Programs
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	dir, err := os.MkdirTemp("", "driftsentry-soak-")
-	if err == nil {
-		programs, err = replica.Build(context.Background(), dir)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	pgtest.Main(m, func() error { return os.RemoveAll(dir) })
-}
+func TestMain(m *testing.M) { replica.Main(m, &programs) }
 
 // pair is one api and one realtime with their usual settings, but for limits, and an account of each number.
 type pair struct {

@@ -1,0 +1,26 @@
+package replica
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/driftsentry/driftsentry/pkg/pgtest"
+)
+
+// Main is the TestMain of a package that runs replicas: it compiles both services for its tests, as pgtest.Main gives
+// them databases.
+func Main(m *testing.M, programs *Programs) {
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "driftsentry-services-")
+	if err == nil {
+		*programs, err = Build(context.Background(), dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	pgtest.Main(m, func() error { return os.RemoveAll(dir) })
+}
