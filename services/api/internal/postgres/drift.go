@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 )
@@ -25,6 +26,58 @@ const driftFields = `id, version, workspace, resource_id, resource_type, provide
 
 const noDrift = "there is no such drift"
 
+// readFields reads the columns of driftFields. before is the drift of the row before, with which it likely shares many
+// texts, and which are then the same.
+func readFields(row *pg.Row, d, before *drift.Drift) {
+	d.ID = row.UUID()
+	d.Version = row.Int()
+	d.Workspace = row.Text(before.Workspace)
+	d.ResourceID = row.Text("")
+	d.ResourceType = row.Text(before.ResourceType)
+	d.Provider = row.Text(before.Provider)
+	d.Region = row.Text(before.Region)
+	d.Origin = drift.Origin(row.Text(string(before.Origin)))
+	d.PlannedAction = row.OptionalText()
+	d.Severity = drift.Severity(row.Text(string(before.Severity)))
+	d.Status = drift.Status(row.Text(string(before.Status)))
+	d.CostImpactMonthly = row.Float()
+	d.DetectedBy = row.Text(before.DetectedBy)
+	d.DetectedAt = row.Time()
+	d.FirstSeenAt = row.Time()
+	d.LastSeenAt = row.Time()
+	d.Occurrences = row.Int()
+	d.ApprovedAt, d.ApprovedBy, d.ApprovalReason = row.OptionalTime(), row.OptionalText(), row.OptionalText()
+	d.RejectedAt, d.RejectedBy, d.RejectionReason = row.OptionalTime(), row.OptionalText(), row.OptionalText()
+	d.ResolvedAt, d.ResolvedHow = row.OptionalTime(), (*drift.ResolvedHow)(row.OptionalText())
+	d.PreviousID = row.OptionalUUID()
+	d.CreatedAt = row.Time()
+	d.UpdatedAt = row.Time()
+}
+
+// readKeys reads what driftHead has beyond driftFields.
+func readKeys(row *pg.Row, d *drift.Drift) {
+	d.AccountID, d.Fingerprint, d.DifferenceMAC = row.UUID(), row.Bytes(), row.Bytes()
+}
+
+func readStates(row *pg.Row, d *drift.Drift) {
+	d.ExpectedState, d.ActualState, d.Difference = row.JSON(), row.JSON(), row.JSON()
+}
+
+// readDrifts reads rows whose columns are driftHead or, with the states, driftColumns.
+func readDrifts(rows pgx.Rows, withStates bool) ([]*drift.Drift, error) {
+	drifts, before := []*drift.Drift{}, new(drift.Drift)
+	err := pg.ReadRows(rows, func(row *pg.Row) {
+		d := new(drift.Drift)
+		readFields(row, d, before)
+		readKeys(row, d)
+		if withStates {
+			readStates(row, d)
+		}
+		drifts, before = append(drifts, d), d
+	})
+	return drifts, err
+}
+
 // Drift implements drift.Drifts.
 func (s *DriftStore) Drift(ctx context.Context, account, id uuid.UUID) (*drift.Detail, error) {
 	rows, err := s.db.Query(ctx, `-- SELECT drift
@@ -34,7 +87,17 @@ func (s *DriftStore) Drift(ctx context.Context, account, id uuid.UUID) (*drift.D
 	if err != nil {
 		return nil, err
 	}
-	return collectOne(rows, noDrift, pgx.RowToAddrOfStructByNameLax[drift.Detail])
+	var d *drift.Detail
+	err = pg.ReadRows(rows, func(row *pg.Row) {
+		d = new(drift.Detail)
+		readFields(row, &d.Drift, &d.Drift)
+		readStates(row, &d.Drift)
+		d.AlertCount = int(row.BigInt())
+	})
+	if err == nil && d == nil {
+		err = fault.New(fault.NotFound, noDrift)
+	}
+	return d, err
 }
 
 // sortColumns are the columns that drifts may be sorted by. Severity sorts by weight, not by alphabet.
@@ -59,25 +122,21 @@ func (s *DriftStore) ListDrifts(
 	if o.Direction == drift.Ascending {
 		direction = "asc"
 	}
-	type row struct {
-		drift.Drift
-		Head drift.Head
-	}
 	found, err := s.db.Query(ctx, `-- SELECT drift
 		select `+driftShown+`, `+streamHead+` as head from drift `+where+`
 		order by `+sortColumns[o.By]+` `+direction+`, id `+direction+` limit @limit offset @offset`, args)
 	if err != nil {
 		return nil, "", err
 	}
-	rows, err := pgx.AppendRows(make([]row, 0, p.Size), found, pgx.RowToStructByNameLax[row])
-	if err != nil || len(rows) == 0 {
-		return nil, "", err
-	}
-	drifts := make([]*drift.Drift, len(rows))
-	for i := range rows {
-		drifts[i] = &rows[i].Drift
-	}
-	return drifts, rows[0].Head, nil
+	drifts, head, before := make([]*drift.Drift, 0, p.Size), "", new(drift.Drift)
+	err = pg.ReadRows(found, func(row *pg.Row) {
+		d := new(drift.Drift)
+		readFields(row, d, before)
+		readStates(row, d)
+		head = row.Text(head)
+		drifts, before = append(drifts, d), d
+	})
+	return drifts, drift.Head(head), err
 }
 
 // CountDrifts implements drift.Drifts.
@@ -125,7 +184,13 @@ func (t driftTx) LockDrift(ctx context.Context, account, id uuid.UUID) (d *drift
 	err = t.tx.Later(ctx, `-- SELECT drift for update
 		select `+driftColumns+` from drift where account_id = @account and id = @id for update`, args,
 		func(rows pgx.Rows) error {
-			d, err = collectOne(rows, noDrift, pgx.RowToAddrOfStructByName[drift.Drift])
+			found, err := readDrifts(rows, true)
+			if err == nil && len(found) == 0 {
+				err = fault.New(fault.NotFound, noDrift)
+			}
+			if err == nil {
+				d = found[0]
+			}
 			return err
 		})
 	if err != nil {
@@ -150,7 +215,7 @@ func (t driftTx) LockOpenDrifts(ctx context.Context, account uuid.UUID, workspac
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowToAddrOfStructByNameLax[drift.Drift])
+	return readDrifts(rows, false)
 }
 
 // DriftsByID implements drift.Tx.
@@ -162,7 +227,7 @@ func (t driftTx) DriftsByID(ctx context.Context, account uuid.UUID, ids []uuid.U
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowToAddrOfStructByName[drift.Drift])
+	return readDrifts(rows, true)
 }
 
 // LastResolved implements drift.Tx.
