@@ -137,12 +137,18 @@ type Counts struct {
 // Time prints as RFC 3339 in UTC with milliseconds, as everything that leaves the services does.
 type Time time.Time //nolint:recvcheck // Encoding takes the value and decoding the pointer, as time.Time itself does.
 
-const timeFormat = "2006-01-02T15:04:05.000Z07:00"
+// AppendTime appends what Time prints, with its quotation marks. For RFC 3339 without a fraction package time has a short
+// way, which takes a third of what any other format does.
+func AppendTime(b []byte, t time.Time) []byte {
+	t = t.UTC()
+	b = t.AppendFormat(append(b, '"'), time.RFC3339)
+	millis := t.Nanosecond() / int(time.Millisecond)
+	// In the place of the Z.
+	return append(b[:len(b)-1], '.', '0'+byte(millis/100), '0'+byte(millis/10%10), '0'+byte(millis%10), 'Z', '"')
+}
 
 // MarshalJSON implements json.Marshaler.
-func (t Time) MarshalJSON() ([]byte, error) {
-	return time.Time(t).UTC().AppendFormat(nil, `"`+timeFormat+`"`), nil
-}
+func (t Time) MarshalJSON() ([]byte, error) { return AppendTime(nil, time.Time(t)), nil }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (t *Time) UnmarshalJSON(data []byte) error { return (*time.Time)(t).UnmarshalJSON(data) }

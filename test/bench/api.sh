@@ -17,7 +17,7 @@ start() {
 	free "$port"
 	# Not by the function: the process that is measured must be the api itself.
 	env "${environment[@]}" PORT="$port" METRICS_PORT=$((port + 1000)) OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317 "$@" \
-		"$out/api" serve >"$BENCH_TMP/$name.log" 2>&1 &
+		"$out/api" serve >/dev/null 2>"$BENCH_TMP/$name.err" &
 	pids+=($!)
 	targets+=(-target "$name=127.0.0.1:$port@$!")
 	wait_for "$port"

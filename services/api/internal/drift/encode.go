@@ -1,10 +1,14 @@
 package drift
 
 import (
+	"encoding/hex"
 	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/pkg/event"
 )
 
 // AppendJSON appends the drift as clients see it. The states are copied as they are: decoding them to encode them again
@@ -23,7 +27,7 @@ func (d *Detail) AppendJSON(b []byte, mayDecide bool) []byte {
 }
 
 func (d *Drift) appendFields(b []byte) []byte {
-	b = appendText(b, `"id":`, d.ID.String())
+	b = appendID(append(b, `"id":`...), d.ID)
 	b = strconv.AppendInt(append(b, `,"version":`...), int64(d.Version), 10)
 	b = appendText(b, `,"workspace":`, d.Workspace)
 	b = appendText(b, `,"resourceId":`, d.ResourceID)
@@ -51,10 +55,10 @@ func (d *Drift) appendFields(b []byte) []byte {
 	b = appendOptional(b, `,"rejectionReason":`, d.RejectionReason)
 	b = appendTime(b, `,"resolvedAt":`, d.ResolvedAt)
 	b = appendOptional(b, `,"resolvedHow":`, d.ResolvedHow)
-	if d.PreviousID == nil {
-		b = append(b, `,"previousId":null`...)
+	if b = append(b, `,"previousId":`...); d.PreviousID == nil {
+		b = append(b, "null"...)
 	} else {
-		b = appendText(b, `,"previousId":`, d.PreviousID.String())
+		b = appendID(b, *d.PreviousID)
 	}
 	b = appendTime(b, `,"createdAt":`, &d.CreatedAt)
 	return appendTime(b, `,"updatedAt":`, &d.UpdatedAt)
@@ -73,10 +77,19 @@ func appendOptional[T ~string](b []byte, name string, value *T) []byte {
 	return appendText(b, name, *value)
 }
 
+func appendID(b []byte, id uuid.UUID) []byte {
+	b = append(b, '"')
+	b = append(hex.AppendEncode(b, id[:4]), '-')
+	b = append(hex.AppendEncode(b, id[4:6]), '-')
+	b = append(hex.AppendEncode(b, id[6:8]), '-')
+	b = append(hex.AppendEncode(b, id[8:10]), '-')
+	return append(hex.AppendEncode(b, id[10:]), '"')
+}
+
 func appendTime(b []byte, name string, t *time.Time) []byte {
 	b = append(b, name...)
 	if t == nil {
 		return append(b, "null"...)
 	}
-	return t.UTC().AppendFormat(b, `"2006-01-02T15:04:05.000Z"`)
+	return event.AppendTime(b, *t)
 }

@@ -16,6 +16,29 @@ import (
 // positions and uses them, and travels with the commit. Without a counter it must fail there, before the commit: then the
 // events have no position, which the table refuses.
 func (t driftTx) AppendEvents(ctx context.Context, account uuid.UUID, events []event.Event, last *int64) error {
+	read := func(rows pgx.Rows) (err error) {
+		*last, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[int64])
+		if err != nil {
+			return fmt.Errorf("append to the stream of account %s: %w", account, err)
+		}
+		return nil
+	}
+	if len(events) == 1 {
+		// What a decision does. To encode each value as an array of one takes three times as long.
+		e := events[0]
+		return t.tx.Later(ctx, `-- INSERT event
+			with head as (
+				update account_stream set position = position + 1 where account_id = @account returning position
+			), appended as (
+				insert into event (account_id, position, id, type, topics, body, traceparent)
+				values (@account, (select position from head), @id, @type, string_to_array(@topics, ' '), @body, @traceparent)
+			)
+			select position from head`,
+			pg.Args{
+				"account": account, "id": e.ID, "type": string(e.Type), "topics": strings.Join(e.Topics, " "),
+				"body": []byte(e.Body), "traceparent": e.Traceparent,
+			}, read)
+	}
 	return t.tx.Later(ctx, `-- INSERT event
 		with head as (
 			update account_stream set position = position + @count where account_id = @account returning position
@@ -33,13 +56,7 @@ func (t driftTx) AppendEvents(ctx context.Context, account uuid.UUID, events []e
 			"topics":      column(events, func(e event.Event) string { return strings.Join(e.Topics, " ") }),
 			"body":        column(events, func(e event.Event) []byte { return e.Body }),
 			"traceparent": column(events, func(e event.Event) string { return e.Traceparent }),
-		}, func(rows pgx.Rows) (err error) {
-			*last, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[int64])
-			if err != nil {
-				return fmt.Errorf("append to the stream of account %s: %w", account, err)
-			}
-			return nil
-		})
+		}, read)
 }
 
 // Events implements drift.Records.
