@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // Args are a statement's parameters, which are @name in its text. It is pgx.NamedArgs that reads each text once: reading
@@ -33,9 +35,30 @@ func (a Args) RewriteQuery(ctx context.Context, conn *pgx.Conn, sql string, _ []
 		if !ok {
 			return "", nil, fmt.Errorf("the statement has no value for @%s", name)
 		}
-		values[i] = value
+		values[i] = direct(value)
 	}
 	return s.sql, values, nil
+}
+
+// direct is the value in a form for which pgx has an encoder. For a pointer to an id it has none: it tries the id's text,
+// fails, formats an error, and starts anew.
+func direct(value any) any {
+	switch v := value.(type) {
+	case *uuid.UUID:
+		if v == nil {
+			return nil
+		}
+		return *v
+	case []*uuid.UUID:
+		ids := make([]pgtype.UUID, len(v))
+		for i, id := range v {
+			if id != nil {
+				ids[i] = pgtype.UUID{Bytes: *id, Valid: true}
+			}
+		}
+		return ids
+	}
+	return value
 }
 
 func (a Args) statement(ctx context.Context, conn *pgx.Conn, sql string) (*statement, error) {

@@ -1,11 +1,13 @@
 package pg_test
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/driftsentry/driftsentry/pkg/pg"
 )
@@ -29,8 +31,9 @@ func TestArgs(t *testing.T) {
 func TestDB_uuid(t *testing.T) {
 	db, _ := open(t)
 	id := uuid.New()
-	rows, err := db.Query(t.Context(), "select @id::uuid as id, @ids::uuid[] as ids, @none::uuid as none, @some::uuid as some",
-		pg.Args{"id": id, "ids": []uuid.UUID{id, uuid.Nil}, "none": (*uuid.UUID)(nil), "some": &id})
+	rows, err := db.Query(t.Context(), "select @id::uuid as id, @ids::uuid[] as ids, @none::uuid as none, @some::uuid as some, "+
+		"@list::uuid[] as list",
+		pg.Args{"list": []*uuid.UUID{&id, nil}, "id": id, "ids": []uuid.UUID{id, uuid.Nil}, "none": (*uuid.UUID)(nil), "some": &id})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,9 +41,21 @@ func TestDB_uuid(t *testing.T) {
 		ID         uuid.UUID
 		IDs        []uuid.UUID
 		None, Some *uuid.UUID
+		List       []*uuid.UUID
 	}])
-	if err != nil || got.ID != id || !slices.Equal(got.IDs, []uuid.UUID{id, uuid.Nil}) || got.None != nil || *got.Some != id {
+	if err != nil || got.ID != id || !slices.Equal(got.IDs, []uuid.UUID{id, uuid.Nil}) || got.None != nil || *got.Some != id ||
+		len(got.List) != 2 || *got.List[0] != id || got.List[1] != nil {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// TestArgs_pointers: what pgx has no encoder for, and would try another format with first, doesn't reach it.
+func TestArgs_pointers(t *testing.T) {
+	id := uuid.New()
+	_, values, err := pg.Args{"a": &id, "b": (*uuid.UUID)(nil), "c": []*uuid.UUID{nil, &id}}.RewriteQuery(t.Context(), nil, "select @a, @b, @c", nil)
+	want := []any{id, nil, []pgtype.UUID{{}, {Bytes: id, Valid: true}}}
+	if err != nil || !reflect.DeepEqual(values, want) {
+		t.Errorf("%v, %v", values, err)
 	}
 }
 

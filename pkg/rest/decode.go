@@ -72,6 +72,20 @@ func BodyError(err error) error {
 	return fault.Wrap(fault.Canceled, err, "the body broke off")
 }
 
+// decoding is how bodies are read. Strings are read past the library's cache of short ones: four kilobytes, which would be
+// made anew for each body, or keep what some had in them if decoders were kept.
+var decoding = json.JoinOptions(json.RejectUnknownMembers(true),
+	json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Decoder, s *string) error {
+		if dec.PeekKind() != '"' {
+			return errors.ErrUnsupported // The library says what is wrong.
+		}
+		token, err := dec.ReadToken()
+		if err == nil {
+			*s = token.String()
+		}
+		return err
+	})))
+
 // Unmarshal is the strict decoding behind Decode.
 func Unmarshal(body []byte, v any) error {
 	if !utf8.Valid(body) {
@@ -84,7 +98,7 @@ func Unmarshal(body []byte, v any) error {
 		return fault.New(fault.Invalid, "the body has a NUL character, which can't be stored")
 	}
 	dec := jsontext.NewDecoder(bytes.NewReader(body))
-	if err := json.UnmarshalDecode(dec, v, json.RejectUnknownMembers(true)); err != nil {
+	if err := json.UnmarshalDecode(dec, v, decoding); err != nil {
 		return jsonError(err)
 	}
 	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {

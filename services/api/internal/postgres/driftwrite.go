@@ -5,6 +5,8 @@ import (
 	"maps"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
@@ -35,7 +37,7 @@ func (t driftTx) InsertDrifts(ctx context.Context, drifts []*drift.Drift) error 
 			"cost":          column(drifts, func(d *drift.Drift) float64 { return d.CostImpactMonthly }),
 			"detected_by":   column(drifts, func(d *drift.Drift) string { return d.DetectedBy }),
 			"first_seen_at": column(drifts, func(d *drift.Drift) time.Time { return d.FirstSeenAt }),
-			"previous_id":   column(drifts, func(d *drift.Drift) any { return d.PreviousID }),
+			"previous_id":   column(drifts, func(d *drift.Drift) *uuid.UUID { return d.PreviousID }),
 			"created_at":    column(drifts, func(d *drift.Drift) time.Time { return d.CreatedAt }),
 		}))
 	if constraint, _ := pg.UniqueViolation(err); constraint == "drift_open_key" {
