@@ -3,7 +3,6 @@ package hub
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"time"
@@ -26,8 +25,10 @@ func (s *Subscriber) fallBehind() {
 	h.writers.Go(func() {
 		defer func() {
 			h.catchingMu.Lock()
-			delete(h.catching, s)
-			h.catchingMu.Unlock()
+			defer h.catchingMu.Unlock()
+			if delete(h.catching, s); len(h.catching) == 0 {
+				h.replays.forget()
+			}
 		}()
 		defer cut()
 		s.recovering(ctx)
@@ -72,9 +73,9 @@ func (s *Subscriber) catchUp(ctx context.Context) {
 
 // writeWaiting writes some of p. s.mu is not held while it waits.
 func (s *Subscriber) writeWaiting(p piece) {
-	s.mu.Unlock()
-	n, err := s.conn.WriteSome(p.bytes, s.stream.hub.config.Stall)
-	s.mu.Lock()
+	var n int
+	var err error
+	s.unlocked(func() { n, err = s.conn.WriteSome(p.bytes, s.stream.hub.config.Stall) })
 	if s.state == ended {
 		return
 	}
@@ -86,9 +87,7 @@ func (s *Subscriber) writeWaiting(p piece) {
 	case errors.Is(err, os.ErrDeadlineExceeded) && !s.closing:
 		// It gets as much time again to read how its last frame ends, and why it was closed.
 		s.queue = nil
-		s.mu.Unlock()
-		s.conn.TooSlow()
-		s.mu.Lock()
+		s.unlocked(s.conn.TooSlow)
 	default:
 		s.finish(err)
 	}
@@ -99,45 +98,29 @@ func (s *Subscriber) readSource(ctx context.Context) {
 	s.startReplay()
 	ctx = trace.ContextWithSpan(ctx, s.span)
 	position, generation := s.position.Load(), s.generation
-	s.mu.Unlock()
-	events, window, err := s.stream.hub.read(ctx, s.stream, position)
-	s.mu.Lock()
+	var blocks []*block
+	var window event.Window
+	var err error
+	s.unlocked(func() { blocks, window, err = s.stream.hub.replays.after(ctx, s.stream, generation, position) })
 	switch {
 	case s.state == ended || s.closing || s.generation != generation:
 	case err != nil:
 		s.stream.hub.tel.Logger().LogAttrs(ctx, slog.LevelDebug, "a connection could not read what it missed; it will try again",
 			slog.String("accountId", s.stream.account.String()), slog.String("error.message", err.Error()))
-		s.mu.Unlock()
-		wait(ctx, s.stream.hub.config.Retry)
-		s.mu.Lock()
-	case len(events) > 0:
-		s.replay = encode(s.stream.hub.encoder, s.stream.Epoch(), events)
+		s.unlocked(func() { wait(ctx, s.stream.hub.config.Retry) })
+	case len(blocks) > 0:
+		s.replay = blocks
 	default:
 		s.stream.hub.meters.resumed(ctx, ReasonTrimmed)
 		s.resync(ReasonTrimmed, window.HeadCursor())
 	}
 }
 
-// read gives the events that follow position. When they are gone it gives none, and the window that says so.
-func (h *Hub) read(ctx context.Context, s *Stream, position int64) ([]event.Event, event.Window, error) {
-	select {
-	case h.replays <- struct{}{}:
-		defer func() { <-h.replays }()
-	case <-ctx.Done():
-		return nil, event.Window{}, ctx.Err()
-	}
-	events, err := h.source.Events(ctx, s.account, position, h.config.Batch)
-	if err != nil {
-		return nil, event.Window{}, fmt.Errorf("read events: %w", err)
-	}
-	if follow(position, events) {
-		return events, event.Window{}, nil
-	}
-	w, err := h.source.Window(ctx, s.account)
-	if err != nil {
-		return nil, event.Window{}, fmt.Errorf("read the stream's window: %w", err)
-	}
-	return nil, w, nil
+// unlocked does something that waits, without s.mu. It has it again afterwards, after a panic too.
+func (s *Subscriber) unlocked(do func()) {
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	do()
 }
 
 func wait(ctx context.Context, d time.Duration) {

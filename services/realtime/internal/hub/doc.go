@@ -12,7 +12,7 @@
 //	                                 └──the last frame is written, or an error──▶ ended
 //
 // While live, it writes with single attempts that never wait. Catching up is a goroutine of its own, which may wait: it
-// reads the ring, and Postgres when the ring has moved past.
+// reads the ring, and Postgres when the ring has moved past: together with all others who miss the same.
 //
 // So a slow client delays nobody and costs no memory but the rest of one frame, and order and completeness need no
 // bookkeeping: a position only grows, and nothing is ever left out between two positions.

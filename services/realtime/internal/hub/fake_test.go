@@ -228,10 +228,15 @@ func (p *peer) wait(t *testing.T, yes func(text string) bool) {
 	}
 }
 
-func newHub(t *testing.T, s *source, config hub.Config) (*hub.Hub, *telemetrytest.Recorder) {
+func newHub(t *testing.T, s hub.Source, config hub.Config) (*hub.Hub, *telemetrytest.Recorder) {
+	t.Helper()
+	return newHubWith(t, s, config, lines{})
+}
+
+func newHubWith(t *testing.T, s hub.Source, config hub.Config, encoder hub.Encoder) (*hub.Hub, *telemetrytest.Recorder) {
 	t.Helper()
 	tel := telemetrytest.Start(t)
-	h, err := hub.New(config, s, lines{}, tel.Telemetry)
+	h, err := hub.New(config, s, encoder, tel.Telemetry)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,8 +56,10 @@ type Config struct {
 	RingEvents int // how many events an account's ring holds
 	RingBytes  int // how many bytes of frames
 	Batch      int // how many events are read at once
-	Replays    int // how many connections may read the source at a time
-	QueueBytes int // how many bytes of answers may wait for a connection
+	Replays    int // how many parts may be read from the source at a time, for connections that catch up
+	// ReplayBytes is how many bytes of frames are kept of what was read for them, until none catches up any more.
+	ReplayBytes int
+	QueueBytes  int // how many bytes of answers may wait for a connection
 	// Stall is how long a connection may make no progress.
 	Stall time.Duration
 	// Retry is how long a connection waits that could not read the source.
@@ -69,6 +71,7 @@ func (c Config) withDefaults() Config {
 	c.RingBytes = cmp.Or(c.RingBytes, 1<<20)
 	c.Batch = cmp.Or(c.Batch, 256)
 	c.Replays = cmp.Or(c.Replays, 4)
+	c.ReplayBytes = cmp.Or(c.ReplayBytes, 4<<20)
 	c.QueueBytes = cmp.Or(c.QueueBytes, 32<<10)
 	c.Stall = cmp.Or(c.Stall, 10*time.Second)
 	c.Retry = cmp.Or(c.Retry, time.Second)
@@ -83,7 +86,7 @@ type Hub struct {
 	tel     Telemetry
 	meters  meters
 	behind  queue
-	replays chan struct{}
+	replays *replays
 	writers sync.WaitGroup // goroutines of connections that catch up
 
 	mu      sync.Mutex
@@ -100,7 +103,7 @@ func New(config Config, source Source, encoder Encoder, tel Telemetry) (*Hub, er
 		streams: make(map[uuid.UUID]*Stream), catching: make(map[*Subscriber]struct{}),
 		behind: queue{ready: make(chan struct{}, 1)},
 	}
-	h.replays = make(chan struct{}, h.config.Replays)
+	h.replays = newReplays(h.config, source, encoder)
 	var err error
 	if h.meters, err = newMeters(tel.Meter(), h); err != nil {
 		return nil, err

@@ -44,7 +44,7 @@ type Subscriber struct {
 	queue []byte // answers that wait, whole frames
 	last  []byte // the frame to close with
 
-	replay []*block           // events read from the source for this connection alone
+	replay []*block           // events read from the source, which are no longer in the ring
 	span   trace.Span         // of a replay; nil without one
 	links  int                // of that span
 	linked string             // the last of them

@@ -1,0 +1,125 @@
+package hub_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
+)
+
+// counting is a source that counts how often events are read from it.
+type counting struct {
+	*source
+	reads atomic.Int64
+}
+
+func (c *counting) Events(ctx context.Context, account uuid.UUID, after int64, limit int) ([]event.Event, error) {
+	c.reads.Add(1)
+	return c.source.Events(ctx, account, after, limit)
+}
+
+// behind makes peers that have all to catch up from a position of their own before any of them can write.
+func behind(t *testing.T, h *hub.Hub, n int) []*peer {
+	t.Helper()
+	peers := make([]*peer, n)
+	for i := range peers {
+		peers[i] = newPeer(0)
+		subscribe(t, join(t, h, peers[i]), fmt.Sprintf("e1:%d", i), "drifts")
+	}
+	return peers
+}
+
+// Mutations: parts are not kept; a part begins where the connection is; the kept ones are forgotten by whoever has caught up first.
+func TestReplays_are_read_once_for_all(t *testing.T) {
+	const connections, events, batch = 20, 200, 10
+	s := &counting{source: newSource()}
+	s.append(events, "drifts")
+	h, _ := newHub(t, s, hub.Config{RingEvents: 5, Batch: batch})
+	peers := behind(t, h, connections)
+	for _, p := range peers {
+		p.read(-1)
+	}
+	for i, p := range peers {
+		p.wait(t, func(text string) bool { return strings.Contains(text, "event e1:200 ") })
+		if got := p.positions(t); len(got) != events-i || got[0] != int64(i+1) || !slices.IsSorted(got) {
+			t.Errorf("after %d: %v", i, got)
+		}
+	}
+	if n := s.reads.Load(); n != events/batch {
+		t.Errorf("the source was read %d times for %d connections, not %d", n, connections, events/batch)
+	}
+	h.Wait()
+	// Nothing is kept for nobody.
+	p := behind(t, h, 1)[0]
+	p.read(-1)
+	p.wait(t, func(text string) bool { return strings.Contains(text, "event e1:200 ") })
+	if n := s.reads.Load(); n != 2*events/batch {
+		t.Errorf("the source was read %d times in all, not %d", n, 2*events/batch)
+	}
+}
+
+// What is kept has a bound: whoever comes after it reads again.
+func TestReplays_keep_no_more_than_they_may(t *testing.T) {
+	s := &counting{source: newSource()}
+	s.append(200, "drifts")
+	h, _ := newHub(t, s, hub.Config{RingEvents: 5, Batch: 10, ReplayBytes: 700})
+	peers := behind(t, h, 2)
+	for i, p := range peers { // One after the other.
+		p.read(-1)
+		p.wait(t, func(text string) bool { return strings.Contains(text, "event e1:200 ") })
+		if got := p.positions(t); len(got) != 200-i || !slices.IsSorted(got) {
+			t.Errorf("after %d: %v", i, got)
+		}
+	}
+	if n := s.reads.Load(); n != 40 {
+		t.Errorf("the source was read %d times, not 40", n)
+	}
+}
+
+// The part that a position is in may begin before what is left of the stream, and end before its end.
+func TestReplays_of_a_trimmed_stream(t *testing.T) {
+	s := newSource()
+	s.append(34, "drifts")
+	s.trim(13)
+	h, _ := newHub(t, s, hub.Config{RingEvents: 5, Batch: 10})
+	p := newPeer(-1)
+	subscribe(t, join(t, h, p), "e1:15", "drifts")
+	p.wait(t, func(text string) bool { return strings.Contains(text, "event e1:34 ") })
+	if got := p.positions(t); len(got) != 19 || got[0] != 16 || strings.Contains(p.text(), "resync") {
+		t.Errorf("%v in %q", got, p.text())
+	}
+}
+
+// fragile can't encode one of the events.
+type fragile struct{ lines }
+
+func (f fragile) Event(to *bytes.Buffer, e event.Event, at event.Cursor) {
+	if e.Position == 15 {
+		panic(errors.New("event 15"))
+	}
+	f.lines.Event(to, e, at)
+}
+
+// A panic costs the connections that wanted the event, and nobody else.
+func TestReplays_panic(t *testing.T) {
+	s := newSource()
+	s.append(40, "drifts")
+	h, _ := newHubWith(t, s, hub.Config{RingEvents: 5, Batch: 10}, fragile{})
+	wanted, other := newPeer(-1), newPeer(-1)
+	subscribe(t, join(t, h, wanted), "e1:5", "drifts")
+	subscribe(t, join(t, h, other), "e1:20", "drifts")
+	<-wanted.done
+	if err := errors.Join(wanted.finished...); err == nil || !strings.Contains(err.Error(), "event 15") {
+		t.Errorf("finished with %v", err)
+	}
+	other.wait(t, func(text string) bool { return strings.Contains(text, "event e1:40 ") })
+}
