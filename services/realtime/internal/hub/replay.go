@@ -50,7 +50,7 @@ func (r *replays) after(ctx context.Context, s *Stream, generation uint32, posit
 	if err != nil || find(blocks, position) != nil {
 		return blocks, event.Window{}, err
 	}
-	// The part begins before what is kept of the stream, or was read before its end was there.
+	// The part begins before what is left of the stream, or was read before its end was there, or can't be encoded.
 	if blocks, err = r.read(ctx, part{s, generation, position}); err != nil || len(blocks) > 0 {
 		return blocks, event.Window{}, err
 	}
@@ -67,34 +67,26 @@ func (r *replays) shared(ctx context.Context, p part) ([]*block, error) {
 		return blocks, nil
 	}
 	result := r.reading.DoChan(fmt.Sprintf("%p %d %d", p.stream, p.generation, p.after), func() (any, error) {
-		if blocks := r.known(p); blocks != nil {
-			return outcome{blocks: blocks}, nil // Who was first has just finished.
+		blocks := r.known(p)
+		if blocks != nil {
+			return blocks, nil // Who was first has just finished.
 		}
-		var blocks []*block
 		var err, broken error
 		func() {
+			// Whoever wants what can't be encoded, meets the panic again when it reads alone.
 			defer telemetry.RecoverTo(&broken)
 			// It is for all of them: it doesn't end with the first.
 			blocks, err = r.read(context.WithoutCancel(ctx), p)
 		}()
-		return outcome{blocks, broken}, err
+		return blocks, err
 	})
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case got := <-result:
-		o, _ := got.Val.(outcome)
-		if o.broken != nil {
-			panic(o.broken) // In each connection that wanted it, as if it had read alone.
-		}
-		return o.blocks, got.Err
+		blocks, _ := got.Val.([]*block)
+		return blocks, got.Err
 	}
-}
-
-// outcome is what reading a part came to.
-type outcome struct {
-	blocks []*block
-	broken error // of a panic
 }
 
 func (r *replays) known(p part) []*block {

@@ -85,6 +85,26 @@ func TestReplays_keep_no_more_than_they_may(t *testing.T) {
 	}
 }
 
+// The newest part grows: as long as it isn't complete, it is not kept.
+func TestReplays_of_a_growing_stream(t *testing.T) {
+	s := &counting{source: newSource()}
+	s.append(204, "drifts")
+	h, _ := newHub(t, s, hub.Config{RingEvents: 5, Batch: 10})
+	for i, p := range behind(t, h, 3) {
+		p.read(-1)
+		p.wait(t, func(text string) bool {
+			return strings.Contains(text, fmt.Sprintf("event e1:%d ", h.Streams()[0].Head()))
+		})
+		if i == 0 {
+			publish(t, h, s.append(6, "drifts"))
+		}
+	}
+	// Twenty complete parts and the incomplete one for the first, which that one is for the other two when it is complete.
+	if n := s.reads.Load(); n != 22 {
+		t.Errorf("the source was read %d times, not 22", n)
+	}
+}
+
 // The part that a position is in may begin before what is left of the stream, and end before its end.
 func TestReplays_of_a_trimmed_stream(t *testing.T) {
 	s := newSource()
