@@ -142,9 +142,10 @@ type Time time.Time //nolint:recvcheck // Encoding takes the value and decoding 
 func AppendTime(b []byte, t time.Time) []byte {
 	t = t.UTC()
 	b = t.AppendFormat(append(b, '"'), time.RFC3339)
+	const digits = "0123456789"
 	millis := t.Nanosecond() / int(time.Millisecond)
 	// In the place of the Z.
-	return append(b[:len(b)-1], '.', '0'+byte(millis/100), '0'+byte(millis/10%10), '0'+byte(millis%10), 'Z', '"')
+	return append(b[:len(b)-1], '.', digits[millis/100], digits[millis/10%10], digits[millis%10], 'Z', '"')
 }
 
 // MarshalJSON implements json.Marshaler.

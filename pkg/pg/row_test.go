@@ -1,15 +1,15 @@
 package pg_test
 
 import (
+	"bytes"
 	"context"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/pkg/pgtest"
@@ -49,50 +49,59 @@ func readEveryType(row *pg.Row) (r read) {
 	return r
 }
 
+// query runs a statement of which a test needs the rows.
+func query(t *testing.T, q pg.Querier, sql string, args ...any) pgx.Rows {
+	t.Helper()
+	rows, err := q.Query(t.Context(), sql, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
 // What is read is what pgx's own scan reads, and stays when the connection reads on.
 func TestReadRows(t *testing.T) {
 	db, _ := open(t)
 	const n = 300 // More than one of the driver's buffers.
-	rows, err := db.Query(t.Context(), everyType, pg.Args{"rows": n})
-	require.NoError(t, err)
-	want, err := pgx.CollectRows(rows, pgx.RowToStructByPos[read])
-	require.NoError(t, err)
-	require.Len(t, want, n)
-
-	rows, err = db.Query(t.Context(), everyType, pg.Args{"rows": n})
-	require.NoError(t, err)
+	want, err := pgx.CollectRows(query(t, db, everyType, pg.Args{"rows": n}), pgx.RowToStructByPos[read])
+	if err != nil {
+		t.Fatal(err)
+	}
 	var got []read
-	require.NoError(t, pg.ReadRows(rows, func(row *pg.Row) { got = append(got, readEveryType(row)) }))
-	require.Equal(t, 1, count(t, db, "select 1"))
-	require.Len(t, got, n)
+	err = pg.ReadRows(query(t, db, everyType, pg.Args{"rows": n}), func(row *pg.Row) { got = append(got, readEveryType(row)) })
+	count(t, db, "select 1")
+	if err != nil || len(got) != n || len(want) != n {
+		t.Fatalf("%d rows and %d by pgx, %v", len(got), len(want), err)
+	}
 	for i := range got {
-		assert.Equal(t, time.UTC, got[i].Time.Location())
 		want[i].Time = want[i].Time.UTC()
 		*want[i].SomeTime = want[i].SomeTime.UTC()
-		require.Equal(t, want[i], got[i])
+		if !reflect.DeepEqual(got[i], want[i]) {
+			t.Fatalf("row %d:\n%+v\nby pgx:\n%+v", i, got[i], want[i])
+		}
 	}
 	// Rows share memory, and none may grow into the next one's.
-	grown := append(got[0].Bytes, "grown"...)
-	assert.NotEmpty(t, grown)
-	assert.JSONEq(t, string(want[0].JSON), string(got[0].JSON))
+	if got[0].Bytes = append(got[0].Bytes, "grown"...); !bytes.Equal(got[0].JSON, want[0].JSON) {
+		t.Errorf("JSON became %s", got[0].JSON)
+	}
 }
 
 // In a transaction the rows are part of an exchange with other statements.
 func TestReadRows_in_a_transaction(t *testing.T) {
 	db, _ := open(t)
 	var got []read
-	require.NoError(t, db.InTx(t.Context(), "test", func(ctx context.Context, tx *pg.Tx) error {
-		require.NoError(t, tx.Later(ctx, everyType, pg.Args{"rows": 2}, func(rows pgx.Rows) error {
-			return pg.ReadRows(rows, func(row *pg.Row) { got = append(got, readEveryType(row)) })
-		}))
-		rows, err := tx.Query(ctx, everyType, pg.Args{"rows": 3})
-		if err != nil {
+	readAll := func(rows pgx.Rows) error {
+		return pg.ReadRows(rows, func(row *pg.Row) { got = append(got, readEveryType(row)) })
+	}
+	err := db.InTx(t.Context(), "test", func(ctx context.Context, tx *pg.Tx) error {
+		if err := tx.Later(ctx, everyType, pg.Args{"rows": 2}, readAll); err != nil {
 			return err
 		}
-		return pg.ReadRows(rows, func(row *pg.Row) { got = append(got, readEveryType(row)) })
-	}))
-	require.Len(t, got, 5)
-	assert.Equal(t, got[0], got[4])
+		return readAll(query(t, tx, everyType, pg.Args{"rows": 3}))
+	})
+	if err != nil || len(got) != 5 || !reflect.DeepEqual(got[0], got[4]) {
+		t.Errorf("%+v, %v", got, err)
+	}
 }
 
 func TestReadRows_refuses(t *testing.T) {
@@ -124,25 +133,33 @@ func TestReadRows_refuses(t *testing.T) {
 		{"the first error counts", "select null::int as c, null::int as d", func(r *pg.Row) { r.Int(); r.Int() }, `column "c" is null`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			rows, err := db.Query(t.Context(), test.sql)
-			require.NoError(t, err)
-			require.ErrorContains(t, pg.ReadRows(rows, test.read), test.want)
-			assert.Equal(t, 1, count(t, db, "select 1"), "the connection is of use")
+			err := pg.ReadRows(query(t, db, test.sql), test.read)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v, want %s", err, test.want)
+			}
+			count(t, db, "select 1") // The connection is of use.
 		})
 	}
+	// As text, 1234 has as many bytes as an int4.
+	inText := query(t, db, "select 1234 as c", pgx.QueryResultFormats{pgx.TextFormatCode})
+	if err := pg.ReadRows(inText, func(r *pg.Row) { r.Int() }); err == nil || !strings.Contains(err.Error(), "in format 0") {
+		t.Errorf("an int as text: %v", err)
+	}
 	// Postgres's own error is the rows'.
-	rows, err := db.Query(t.Context(), "select 1 / (2 - n) from generate_series(1, 3) n")
-	require.NoError(t, err)
-	var n int
-	require.ErrorContains(t, pg.ReadRows(rows, func(r *pg.Row) { r.Int(); n++ }), "division by zero")
-	assert.Equal(t, 1, n)
+	n := 0
+	err := pg.ReadRows(query(t, db, "select 1 / (2 - n) from generate_series(1, 3) n"), func(r *pg.Row) { r.Int(); n++ })
+	if err == nil || !strings.Contains(err.Error(), "division by zero") || n != 1 {
+		t.Errorf("%v after %d rows", err, n)
+	}
 }
 
 // BenchmarkRow reads a page of twenty rows: by Row, by pgx's scan of positions, and by the names of a struct's fields.
 func BenchmarkRow(b *testing.B) {
 	conn, err := pgx.Connect(b.Context(), pgtest.DSN(b))
-	require.NoError(b, err)
-	defer conn.Close(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = conn.Close(b.Context()) }()
 	sql := strings.ReplaceAll(everyType, "@rows::int", "20")
 	for _, bench := range []struct {
 		name string
@@ -162,8 +179,12 @@ func BenchmarkRow(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				rows, err := conn.Query(b.Context(), sql)
-				require.NoError(b, err)
-				require.NoError(b, bench.read(rows))
+				if err == nil {
+					err = bench.read(rows)
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 	}

@@ -2,11 +2,11 @@ package drift_test
 
 import (
 	"encoding/json"
+	"reflect"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/stretchr/testify/require"
 
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 )
@@ -42,13 +42,24 @@ func TestDrift_AppendJSON(t *testing.T) {
 		PreviousID: &previous, CreatedAt: at(100_000_000), UpdatedAt: at(999_999_999),
 	}
 	quoted, err := json.Marshal(text)
-	require.NoError(t, err)
-	require.JSONEq(t, `{"id":"0af76519-16cd-43dd-8448-eb211c80319c","version":12,"workspace":"staging","resourceId":"a[\"b\"]",
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got, want any
+	if err := json.Unmarshal(d.AppendJSON(nil), &got); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(`{"id":"0af76519-16cd-43dd-8448-eb211c80319c","version":12,"workspace":"staging","resourceId":"a[\"b\"]",
 		"resourceType":"t","provider":"p","region":"r","origin":"drift","plannedAction":`+string(quoted)+`,"expectedState":{"a":1.50},
 		"actualState":null,"difference":{},"severity":"info","status":"detected","costImpactMonthly":1000000000000000000000,
 		"detectedBy":"plan","detectedAt":"2026-02-03T03:05:06.000Z","firstSeenAt":"2026-02-03T03:05:06.001Z",
 		"lastSeenAt":"2026-02-03T03:05:06.010Z","occurrences":3,"approvedAt":"2026-02-03T03:05:06.007Z","approvedBy":`+string(quoted)+`,
 		"approvalReason":`+string(quoted)+`,"rejectedAt":null,"rejectedBy":null,"rejectionReason":null,"resolvedAt":null,
 		"resolvedHow":"manual-fix","previousId":"00ff0a1b-0000-4000-8000-0123456789ab","createdAt":"2026-02-03T03:05:06.100Z",
-		"updatedAt":"2026-02-03T03:05:06.999Z"}`, string(d.AppendJSON(nil)))
+		"updatedAt":"2026-02-03T03:05:06.999Z"}`), &want); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%v\nwant\n%v", got, want)
+	}
 }

@@ -23,9 +23,6 @@ type draft struct {
 	data    any
 }
 
-// partEvents is how many events are written out, and sent to the database, at once.
-const partEvents = 1000
-
 // publish appends the work's events to the account's stream. Its span is their context: the parent, in another service,
 // of the spans that deliver them. It ends after the commit, by which the positions are known.
 func (s *Service) publish(ctx context.Context, w *work) error {
@@ -39,7 +36,7 @@ func (s *Service) publish(ctx context.Context, w *work) error {
 		attribute.StringSlice("driftsentry.event.types", w.types()),
 	))
 	w.hint = event.Hint{AccountID: w.account, Traceparent: telemetry.Traceparent(ctx)}
-	for part := range slices.Chunk(w.drafts, partEvents) {
+	for part := range slices.Chunk(w.drafts, partRows) {
 		events := make([]event.Event, len(part))
 		for i, d := range part {
 			var err error
@@ -94,21 +91,21 @@ func (w *work) drift(t event.Type, d *Drift, reason string) {
 	w.drafts = append(w.drafts, draft{t, d.ID, []string{event.TopicDrifts, event.DriftTopic(d.ID)}, event.DriftData{
 		ID: d.ID, Workspace: d.Workspace, ResourceID: d.ResourceID, ResourceType: d.ResourceType,
 		Status: string(d.Status), Severity: string(d.Severity), Version: d.Version,
-		CostImpactMonthly: d.CostImpactMonthly, Actor: w.actor(), Reason: reason,
+		CostImpactMonthly: d.CostImpactMonthly, Actor: w.actor, Reason: reason,
 	}})
 }
 
 func (w *work) alertCreated(a *Alert) {
 	w.drafts = append(w.drafts, draft{event.AlertCreated, a.ID, alertTopics(a.DriftID), event.AlertData{
 		ID: &a.ID, DriftID: a.DriftID, Type: string(a.Type), Severity: string(a.Severity), Title: a.Title,
-		Count: 1, Actor: w.actor(),
+		Count: 1, Actor: w.actor,
 	}})
 }
 
 func (w *work) alertRead(a *Alert) {
 	w.drafts = append(w.drafts, draft{event.AlertRead, a.ID, alertTopics(a.DriftID), event.AlertData{
 		ID: &a.ID, DriftID: a.DriftID, Type: string(a.Type), Severity: string(a.Severity), Title: a.Title,
-		IsRead: true, Count: 1, Actor: w.actor(),
+		IsRead: true, Count: 1, Actor: w.actor,
 	}})
 }
 
@@ -119,7 +116,7 @@ func (w *work) alertsRead(drift *uuid.UUID, count int) {
 		subject = *drift
 	}
 	w.drafts = append(w.drafts, draft{event.AlertRead, subject, alertTopics(drift), event.AlertData{
-		DriftID: drift, IsRead: true, Count: count, Actor: w.actor(),
+		DriftID: drift, IsRead: true, Count: count, Actor: w.actor,
 	}})
 }
 

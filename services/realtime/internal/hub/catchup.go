@@ -26,7 +26,8 @@ func (s *Subscriber) fallBehind() {
 		defer func() {
 			h.catchingMu.Lock()
 			defer h.catchingMu.Unlock()
-			if delete(h.catching, s); len(h.catching) == 0 {
+			delete(h.catching, s)
+			if len(h.catching) == 0 {
 				h.replays.forget()
 			}
 		}()
