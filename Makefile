@@ -6,8 +6,8 @@ ALONE    := test/kubernetes
 PACKAGES := $(MODULES:%=./%/...)
 LAUNCHER := .run/bin/launcher
 TOOLS    := .run/tools
-# It closes with how many tests ran, which failed and which were skipped, and why.
-GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --
+# It closes with how many tests ran, which failed and which were skipped, and why; and with what some of them tried how often.
+GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --jsonfile .run/tests.json --post-run-command test/tried --
 
 .DEFAULT_GOAL := help
 .PHONY: help run watch trace test test-long test-security verify sbom test-stack test-compose test-kubernetes test-faults soak faults-doc check-deploy up deploy down lint fmt vuln build bench bench-load load clean compiler $(LAUNCHER)
@@ -28,10 +28,11 @@ trace: $(LAUNCHER) ## print a trace as a tree: make trace ID=<trace id>; without
 test: compiler $(LAUNCHER) $(TOOLS)/gotestsum ## run every test under the race detector, on a real PostgreSQL
 	@exec $(LAUNCHER) with-postgres -- $(GOTEST) -race -timeout 20m $(ARGS) $(PACKAGES)
 
-# By name, so that nothing runs twice. The services are built as they ship in these, so the race detector would only slow the clients.
-LONG = $(shell grep -rl --include='*_test.go' '^//go:build long' test | xargs sed -n 's/^func \(Test[A-Za-z0-9_]*\).t \*testing.*/\1/p' | paste -sd '|' -)
-test-long: $(LAUNCHER) $(TOOLS)/gotestsum ## run the tests that are too heavy for `make test`, and print what each tried
-	@exec $(LAUNCHER) with-postgres -- $(TOOLS)/gotestsum --format standard-verbose -- -tags long -count 1 -timeout 30m -run '^($(LONG))$$' $(ARGS) ./test/e2e/
+# By name, so that nothing runs twice. All but the memory tests' realtime is as it ships: the race detector would slow the clients.
+LONG = $(shell sed -n 's/^func \(Test[A-Za-z0-9_]*\).t \*testing.*/\1/p' $$(grep -l '^//go:build long' test/e2e/*_test.go) | paste -sd '|' -)
+test-long: compiler $(LAUNCHER) $(TOOLS)/gotestsum ## run the tests that are too heavy for `make test`
+	@test -n '$(LONG)' || { echo "no long test was found in test/e2e" >&2; exit 1; }
+	@exec $(LAUNCHER) with-postgres -- $(GOTEST) -tags long -count 1 -timeout 30m -run '^($(LONG))$$' $(ARGS) ./test/e2e/
 
 test-security: compiler $(LAUNCHER) $(TOOLS)/gotestsum verify ## run every attack, and the checks of the supply chain
 	@exec $(LAUNCHER) with-postgres -- $(GOTEST) -race -timeout 20m -run '^Test(Attack|Security)' $(ARGS) $(PACKAGES)

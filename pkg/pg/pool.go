@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -41,15 +42,21 @@ type Config struct {
 // Validate checks what no single value can tell.
 func (c Config) Validate() []error {
 	var problems []error
-	if _, err := pgxpool.ParseConfig(c.URL.Reveal()); c.URL != "" && err != nil {
+	if pc, err := pgxpool.ParseConfig(c.URL.Reveal()); c.URL != "" && err != nil {
 		// The driver's own message repeats the URL, with its password.
 		problems = append(problems, config.Problem{Variable: "DATABASE_URL", Err: errors.New("is not a Postgres URL (postgres://user:password@host:port/name)")})
+	} else if err == nil && slices.Contains(textModes, pc.ConnConfig.DefaultQueryExecMode) {
+		problems = append(problems, config.Problem{Variable: "DATABASE_URL", Err: fmt.Errorf(
+			"has default_query_exec_mode=%s, in which Postgres sends text where we read its binary format", pc.ConnConfig.DefaultQueryExecMode)})
 	}
 	if c.MaxConns < 1 || c.MaxConns > 1000 {
 		problems = append(problems, config.Problem{Variable: "DATABASE_MAX_CONNS", Err: errors.New("must be from 1 to 1000")})
 	}
 	return problems
 }
+
+// textModes are those in which the driver doesn't know a column's type, and asks for text.
+var textModes = []pgx.QueryExecMode{pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol}
 
 // Querier is what runs a statement: a DB, or a transaction of it.
 type Querier interface {

@@ -20,7 +20,7 @@ type read struct {
 	Text, Empty string
 	NoText      *string
 	SomeText    *string
-	Bytes       []byte
+	Bytes, None []byte
 	JSON, JSONB []byte
 	ID          uuid.UUID
 	NoID        *uuid.UUID
@@ -34,7 +34,7 @@ type read struct {
 }
 
 const everyType = `select 'Grüße'::text as text, ''::text as empty, null::text as no_text, 'a'::text as some_text,
-	'\x00ff'::bytea as bytes, '{"b": 1,  "a": null}'::json as json, '{"b": 1, "a": [2, "3"]}'::jsonb as jsonb,
+	'\x00ff'::bytea as bytes, ''::bytea as none, '{"b": 1,  "a": null}'::json as json, '{"b": 1, "a": [2, "3"]}'::jsonb as jsonb,
 	'0af76519-16cd-43dd-8448-eb211c80319c'::uuid as id, null::uuid as no_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid as some_id,
 	-7 as int, -9007199254740993 as big_int, -1234.5::float8 as float,
 	'1815-12-10 12:34:56.789012+01'::timestamptz as time, null::timestamptz as no_time, '2038-01-19 03:14:08Z'::timestamptz as some_time
@@ -42,7 +42,7 @@ const everyType = `select 'Grüße'::text as text, ''::text as empty, null::text
 
 func readEveryType(row *pg.Row) (r read) {
 	r.Text, r.Empty, r.NoText, r.SomeText = row.Text("Grüße"), row.Text("another"), row.OptionalText(), row.OptionalText()
-	r.Bytes, r.JSON, r.JSONB = row.Bytes(), row.JSON(), row.JSON()
+	r.Bytes, r.None, r.JSON, r.JSONB = row.Bytes(), row.Bytes(), row.JSON(), row.JSON()
 	r.ID, r.NoID, r.SomeID = row.UUID(), row.OptionalUUID(), row.OptionalUUID()
 	r.Int, r.BigInt, r.Float = row.Int(), row.BigInt(), row.Float()
 	r.Time, r.NoTime, r.SomeTime = row.Time(), row.OptionalTime(), row.OptionalTime()

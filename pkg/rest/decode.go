@@ -72,7 +72,7 @@ func BodyError(err error) error {
 	return fault.Wrap(fault.Canceled, err, "the body broke off")
 }
 
-// decoding is how bodies are read. Strings are read past the library's cache of short ones: four kilobytes, which would be
+// decoding is how bodies are read. Strings (of no type of their own) are read past the library's cache of short ones: four kilobytes, which would be
 // made anew for each body, or keep what some had in them if decoders were kept.
 var decoding = json.JoinOptions(json.RejectUnknownMembers(true),
 	json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Decoder, s *string) error {

@@ -35,7 +35,7 @@ func TestUploadMemory(t *testing.T) {
 				t.Errorf("%d %.500s", a.status, a.body)
 			}
 			peak := p.memory(t, "VmHWM")
-			t.Logf("a plan of %d MiB: %d MiB before, %d MiB at most", len(body)>>20, idle>>20, peak>>20)
+			t.Logf("tried: a plan of %d MiB: %d MiB before, %d MiB at most", len(body)>>20, idle>>20, peak>>20)
 			if grown := peak - idle; grown > len(body)*3/2 {
 				t.Errorf("the process grew by %d MiB for a plan of %d MiB", grown>>20, len(body)>>20)
 			}

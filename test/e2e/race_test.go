@@ -41,7 +41,7 @@ func TestRaces(t *testing.T) {
 				t.Fatalf("round %d: %v", i, statuses)
 			}
 		}
-		t.Logf("%d drifts, two deciders each", len(drifts))
+		t.Logf("tried: %d drifts, two deciders each", len(drifts))
 		p.expectDecisions(len(drifts), "decide")
 	})
 	t.Run("a plan arrives while somebody decides, and somebody marks all alerts read", func(t *testing.T) {
@@ -65,7 +65,7 @@ func TestRaces(t *testing.T) {
 				}
 			}
 		}
-		t.Logf("%d rounds of four; %d decisions won", races, decided)
+		t.Logf("tried: %d rounds of four; %d decisions won", races, decided)
 		p.expectDecisions(decided, "busy")
 	})
 	t.Run("two uploads of one workspace", func(t *testing.T) {
@@ -77,7 +77,7 @@ func TestRaces(t *testing.T) {
 				t.Fatalf("round %d: %v", round, statuses)
 			}
 		}
-		t.Logf("%d rounds of two", races)
+		t.Logf("tried: %d rounds of two", races)
 		// The same body has one answer: the second upload is no check of its own.
 		p.expectCount(races, `select count(*) from workspace_check c join workspace w on w.id = c.workspace_id where w.name = 'twice'`)
 		p.expectCount(races, `select count(*) from event where type = 'check.completed' and body->'data'->>'workspace' = 'twice'`)
@@ -92,7 +92,7 @@ func TestRaces(t *testing.T) {
 				t.Fatalf("round %d: %v", round, statuses)
 			}
 		}
-		t.Logf("%d rounds of two", races)
+		t.Logf("tried: %d rounds of two", races)
 		p.expectCount(2*races, `select count(*) from workspace_check c join workspace w on w.id = c.workspace_id where w.name = 'either'`)
 		// Whichever came first, the later plan is what holds; the earlier one changed the drifts before, or is stale.
 		p.expectCount(3, fmt.Sprintf(`select count(*) from drift where workspace = 'either' and actual_state->>'size' = 'size-%d'`, 2*races-1))
@@ -111,7 +111,7 @@ func TestRaces(t *testing.T) {
 				t.Fatalf("round %d: %v", round, statuses)
 			}
 		}
-		t.Logf("%d tokens, used twice each", races)
+		t.Logf("tried: %d tokens, used twice each", races)
 		// A token in two hands ends its session.
 		p.expectCount(races, `select count(*) from session where revoked_reason = 'token_reuse'`)
 		p.expectCount(races, `select count(*) from audit where action = 'session.revoked' and metadata->>'reason' = 'token_reuse'`)
@@ -143,7 +143,7 @@ func TestRaces(t *testing.T) {
 				t.Fatalf("round %d: giving it back: %d", round, status)
 			}
 		}
-		t.Logf("%d rounds; %d decisions won", races, won)
+		t.Logf("tried: %d rounds; %d decisions won", races, won)
 		p.expectDecisions(won, "demoted")
 		p.expectCount(2*races, `select count(*) from audit where action = 'user.updated'`)
 	})

@@ -88,7 +88,7 @@ func TestAttackMemory(t *testing.T) {
 			}
 			wg.Wait()
 			peak := p.memory(t, "VmHWM")
-			t.Logf("%d MiB at most so far", peak>>20)
+			t.Logf("tried: two of %d MiB at once; %d MiB of memory at most so far", len(c.body)>>20, peak>>20)
 			if peak > containerMemory {
 				t.Errorf("the process took %d MiB", peak>>20)
 			}

@@ -107,7 +107,7 @@ func TestSocketsUnderWeight(t *testing.T) {
 	if closed["code"] != 4408.0 {
 		t.Errorf("the stalled socket is closed with %v (%v), want 4408", closed["code"], closed["reason"])
 	}
-	t.Logf("%d events to %d fast and %d slow sockets, one stalled; %d caught up at some time", heavyDrifts, len(fast), len(slow), behind)
+	t.Logf("tried: %d events to %d fast and %d slow sockets, one stalled; %d caught up at some time", heavyDrifts, len(fast), len(slow), behind)
 	p.stop()
 }
 

@@ -13,7 +13,8 @@ import (
 )
 
 // AppendEvents implements drift.Tx. The counter's lock is held from here to the commit, so one statement takes the
-// positions and uses them, and travels with the commit. Without a counter it must fail there, before the commit: then the
+// positions and uses them, and those of a decision travel with the commit; a plan of thousands of drifts has a statement for
+// each part, and holds the lock for a few round trips. Without a counter it must fail there, before the commit: then the
 // events have no position, which the table refuses.
 func (t driftTx) AppendEvents(ctx context.Context, account uuid.UUID, events []event.Event, last *int64) error {
 	read := func(rows pgx.Rows) (err error) {

@@ -20,15 +20,17 @@ func (s *Subscriber) fallBehind() {
 	s.cut = cut
 	h := s.stream.hub
 	h.catchingMu.Lock()
-	h.catching[s] = struct{}{}
+	h.catching[s]++ // The goroutine before this one may not be quite done.
 	h.catchingMu.Unlock()
 	h.writers.Go(func() {
 		defer func() {
 			h.catchingMu.Lock()
 			defer h.catchingMu.Unlock()
-			delete(h.catching, s)
+			if h.catching[s]--; h.catching[s] == 0 {
+				delete(h.catching, s)
+			}
 			if len(h.catching) == 0 {
-				h.replays.forget()
+				h.replays.forget(nil)
 			}
 		}()
 		defer cut()

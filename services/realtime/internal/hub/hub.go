@@ -57,7 +57,8 @@ type Config struct {
 	RingBytes  int // how many bytes of frames
 	Batch      int // how many events are read at once
 	Replays    int // how many parts may be read from the source at a time, for connections that catch up
-	// ReplayBytes is how many bytes of frames are kept of what was read for them, until none catches up any more.
+	// ReplayBytes is how many bytes of frames are kept of what was read for them, until none catches up any more. A part that
+	// one of them is writing counts no longer when it makes room for another.
 	ReplayBytes int
 	QueueBytes  int // how many bytes of answers may wait for a connection
 	// Stall is how long a connection may make no progress.
@@ -93,17 +94,17 @@ type Hub struct {
 	streams map[uuid.UUID]*Stream
 
 	catchingMu sync.Mutex
-	catching   map[*Subscriber]struct{}
+	catching   map[*Subscriber]int // by how many goroutines
 }
 
 // New makes an empty hub.
 func New(config Config, source Source, encoder Encoder, tel Telemetry) (*Hub, error) {
 	h := &Hub{
 		config: config.withDefaults(), source: source, encoder: encoder, tel: tel,
-		streams: make(map[uuid.UUID]*Stream), catching: make(map[*Subscriber]struct{}),
+		streams: make(map[uuid.UUID]*Stream), catching: make(map[*Subscriber]int),
 		behind: queue{ready: make(chan struct{}, 1)},
 	}
-	h.replays = newReplays(h.config, source, encoder)
+	h.replays = newReplays(h.config, source, encoder, tel)
 	var err error
 	if h.meters, err = newMeters(tel.Meter(), h); err != nil {
 		return nil, err
@@ -145,6 +146,7 @@ func (h *Hub) release(s *Stream) {
 	s.references--
 	if s.references == 0 {
 		delete(h.streams, s.account)
+		h.replays.forget(s)
 	}
 }
 
@@ -174,7 +176,10 @@ func (h *Hub) Hint(hint event.Hint) bool {
 func (h *Hub) Next(ctx context.Context) (*Stream, error) { return h.behind.pop(ctx) }
 
 // Wait blocks until no connection catches up any more; the connections must have been closed.
-func (h *Hub) Wait() { h.writers.Wait() }
+func (h *Hub) Wait() {
+	h.writers.Wait()
+	h.replays.readers.Wait()
+}
 
 // Status is what the health report tells.
 type Status struct {

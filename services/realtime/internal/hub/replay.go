@@ -3,9 +3,8 @@ package hub
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
-
-	"golang.org/x/sync/singleflight"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
@@ -13,19 +12,21 @@ import (
 
 // replays reads events that the ring no longer has, once for all who want them: after a burst larger than the ring, and
 // when clients come back by the thousand, that is every connection of an account. So that they want the same, events are
-// read in parts that begin at multiples of the batch; and parts are kept while anybody catches up.
+// read in parts that begin at multiples of the batch; and complete parts are kept while anybody catches up.
 type replays struct {
 	source   Source
 	encoder  Encoder
+	tel      Telemetry
 	batch    int
 	maxBytes int
 	slots    chan struct{} // how many may read at a time
-	reading  singleflight.Group
+	readers  sync.WaitGroup
 
-	mu    sync.Mutex
-	kept  map[part][]*block
-	order []part // of kept, the oldest first
-	size  int    // of the kept blocks' bytes
+	mu      sync.Mutex
+	flights map[part]*flight
+	kept    map[part][]*block
+	order   []part // of kept, the oldest first
+	size    int    // of the kept blocks' bytes
 }
 
 // part is a batch of a stream's events: those that follow a position.
@@ -35,74 +36,147 @@ type part struct {
 	after      int64
 }
 
-func newReplays(c Config, source Source, encoder Encoder) *replays {
+// flight is the reading of a part, for all who wait for it. It ends with the last of them.
+type flight struct {
+	waiting int
+	cancel  context.CancelFunc
+
+	done   chan struct{} // closed when the rest is set
+	blocks []*block
+	err    error
+}
+
+func newReplays(c Config, source Source, encoder Encoder, tel Telemetry) *replays {
 	return &replays{
-		source: source, encoder: encoder, batch: c.Batch, maxBytes: c.ReplayBytes,
-		slots: make(chan struct{}, c.Replays), kept: make(map[part][]*block),
+		source: source, encoder: encoder, tel: tel, batch: c.Batch, maxBytes: c.ReplayBytes,
+		slots: make(chan struct{}, c.Replays), flights: make(map[part]*flight), kept: make(map[part][]*block),
 	}
 }
 
 // after gives blocks of which one has the event after position. When that is gone it gives none, and the window that says
 // so.
 func (r *replays) after(ctx context.Context, s *Stream, generation uint32, position int64) ([]*block, event.Window, error) {
-	whole := part{s, generation, position - position%int64(r.batch)}
-	blocks, err := r.shared(ctx, whole)
+	p := part{s, generation, position - position%int64(r.batch)}
+	if s.Head() < p.after+int64(r.batch) {
+		// It isn't complete. Those who were up to date when they left all come back with the same position, and miss little.
+		p.after = position
+	}
+	blocks, err := r.shared(ctx, p)
 	if err != nil || find(blocks, position) != nil {
 		return blocks, event.Window{}, err
 	}
-	// The part begins before what is left of the stream, or was read before its end was there, or can't be encoded.
-	if blocks, err = r.read(ctx, part{s, generation, position}); err != nil || len(blocks) > 0 {
+	// The part begins before what is left of the stream, or has an event that can't be encoded.
+	return r.alone(ctx, part{s, generation, position})
+}
+
+// shared reads a part together with all who want it at the same time, or gives it from before.
+func (r *replays) shared(ctx context.Context, p part) ([]*block, error) {
+	f, blocks := r.join(ctx, p)
+	if f == nil {
+		return blocks, nil
+	}
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if f.waiting--; f.waiting == 0 {
+		f.cancel()
+		r.land(p, f) // Whoever comes now begins anew.
+	}
+	select {
+	case <-f.done:
+		return f.blocks, f.err
+	default:
+		return nil, ctx.Err()
+	}
+}
+
+// join gives the part, or the flight that will have it.
+func (r *replays) join(ctx context.Context, p part) (*flight, []*block) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if blocks, ok := r.kept[p]; ok {
+		return nil, blocks
+	}
+	f, ok := r.flights[p]
+	if !ok {
+		f = &flight{done: make(chan struct{})}
+		ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
+		r.flights[p] = f
+		r.readers.Go(func() { r.fly(ctx, p, f) })
+	}
+	f.waiting++
+	return f, nil
+}
+
+// fly reads for all who wait.
+func (r *replays) fly(ctx context.Context, p part, f *flight) {
+	var blocks []*block
+	var err, broken error
+	func() {
+		defer telemetry.RecoverTo(&broken)
+		blocks, err = r.inSlot(ctx, p)
+	}()
+	if broken != nil {
+		r.tel.Report(ctx, broken) // Whoever wants the event meets it again alone, and it costs that one its connection.
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f.blocks, f.err = blocks, err
+	close(f.done)
+	r.land(p, f)
+	if f.waiting > 0 && len(blocks) > 0 && blocks[len(blocks)-1].last() == p.after+int64(r.batch) {
+		r.keep(p, blocks)
+	}
+}
+
+// land takes a flight off the list. r.mu is held.
+func (r *replays) land(p part, f *flight) {
+	if r.flights[p] == f {
+		delete(r.flights, p)
+	}
+}
+
+func (r *replays) inSlot(ctx context.Context, p part) ([]*block, error) {
+	if err := r.takeSlot(ctx); err != nil {
+		return nil, err
+	}
+	defer r.giveSlot()
+	return r.read(ctx, p)
+}
+
+// alone reads a part for one connection, and when there is nothing left of it, the window.
+func (r *replays) alone(ctx context.Context, p part) ([]*block, event.Window, error) {
+	if err := r.takeSlot(ctx); err != nil {
+		return nil, event.Window{}, err
+	}
+	defer r.giveSlot()
+	blocks, err := r.read(ctx, p)
+	if err != nil || len(blocks) > 0 {
 		return blocks, event.Window{}, err
 	}
-	w, err := r.source.Window(ctx, s.account)
+	w, err := r.source.Window(ctx, p.stream.account)
 	if err != nil {
 		return nil, event.Window{}, fmt.Errorf("read the stream's window: %w", err)
 	}
 	return nil, w, nil
 }
 
-// shared is read, for everybody who asks at the same time or, when the part is complete, later.
-func (r *replays) shared(ctx context.Context, p part) ([]*block, error) {
-	if blocks := r.known(p); blocks != nil {
-		return blocks, nil
-	}
-	result := r.reading.DoChan(fmt.Sprintf("%p %d %d", p.stream, p.generation, p.after), func() (any, error) {
-		blocks := r.known(p)
-		if blocks != nil {
-			return blocks, nil // Who was first has just finished.
-		}
-		var err, broken error
-		func() {
-			// Whoever wants what can't be encoded, meets the panic again when it reads alone.
-			defer telemetry.RecoverTo(&broken)
-			// It is for all of them: it doesn't end with the first.
-			blocks, err = r.read(context.WithoutCancel(ctx), p)
-		}()
-		return blocks, err
-	})
+func (r *replays) takeSlot(ctx context.Context) error {
 	select {
+	case r.slots <- struct{}{}:
+		return nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
-	case got := <-result:
-		blocks, _ := got.Val.([]*block)
-		return blocks, got.Err
+		return ctx.Err()
 	}
 }
 
-func (r *replays) known(p part) []*block {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.kept[p]
-}
+func (r *replays) giveSlot() { <-r.slots }
 
 // read reads a part and encodes it. It gives nothing when events are missing.
 func (r *replays) read(ctx context.Context, p part) ([]*block, error) {
-	select {
-	case r.slots <- struct{}{}:
-		defer func() { <-r.slots }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 	events, err := r.source.Events(ctx, p.stream.account, p.after, r.batch)
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
@@ -110,35 +184,34 @@ func (r *replays) read(ctx context.Context, p part) ([]*block, error) {
 	if !follow(p.after, events) {
 		return nil, nil
 	}
-	blocks := encode(r.encoder, p.stream.Epoch(), events)
-	if len(events) == r.batch && p.after%int64(r.batch) == 0 {
-		r.keep(p, blocks)
-	}
-	return blocks, nil
+	return encode(r.encoder, p.stream.Epoch(), events), nil
 }
 
-// keep keeps a complete part, and lets go of the oldest ones that no longer fit.
+// keep keeps a complete part, and lets go of the oldest ones that no longer fit. r.mu is held.
 func (r *replays) keep(p part, blocks []*block) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if _, ok := r.kept[p]; ok {
-		return
-	}
 	r.kept[p] = blocks
 	r.order, r.size = append(r.order, p), r.size+size(blocks)
 	for r.size > r.maxBytes {
-		r.size -= size(r.kept[r.order[0]])
-		delete(r.kept, r.order[0])
-		r.order = r.order[1:]
+		r.letGo(r.order[0])
 	}
 }
 
-// forget lets go of everything.
-func (r *replays) forget() {
+// letGo takes a part off what is kept. r.mu is held.
+func (r *replays) letGo(p part) {
+	r.size -= size(r.kept[p])
+	delete(r.kept, p)
+	r.order = slices.DeleteFunc(r.order, func(other part) bool { return other == p })
+}
+
+// forget lets go of everything that is kept of a stream, or of all for nil.
+func (r *replays) forget(s *Stream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	clear(r.kept)
-	r.order, r.size = nil, 0
+	for _, p := range slices.Clone(r.order) {
+		if s == nil || p.stream == s {
+			r.letGo(p)
+		}
+	}
 }
 
 func size(blocks []*block) (n int) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/uuid"
 
@@ -20,10 +21,12 @@ import (
 type counting struct {
 	*source
 	reads atomic.Int64
+	after atomic.Int64 // of the last read
 }
 
 func (c *counting) Events(ctx context.Context, account uuid.UUID, after int64, limit int) ([]event.Event, error) {
 	c.reads.Add(1)
+	c.after.Store(after)
 	return c.source.Events(ctx, account, after, limit)
 }
 
@@ -105,6 +108,67 @@ func TestReplays_of_a_growing_stream(t *testing.T) {
 	}
 }
 
+// Whoever missed little of a part that isn't complete reads no more than that.
+func TestReplays_of_the_newest_part(t *testing.T) {
+	s := &counting{source: newSource()}
+	s.append(208, "drifts")
+	h, _ := newHub(t, s, hub.Config{RingEvents: 5, Batch: 10})
+	p := newPeer(-1)
+	subscribe(t, join(t, h, p), "e1:206", "drifts")
+	p.wait(t, func(text string) bool { return strings.Contains(text, "event e1:208 ") })
+	if n, after := s.reads.Load(), s.after.Load(); n != 1 || after != 206 {
+		t.Errorf("%d reads, the last after %d", n, after)
+	}
+}
+
+// hanging is a source whose events never come.
+type hanging struct {
+	*source
+	asked chan context.Context
+}
+
+func (s hanging) Events(ctx context.Context, _ uuid.UUID, _ int64, _ int) ([]event.Event, error) {
+	s.asked <- ctx
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// A read is for all who wait for it: it goes on when the first leaves, and ends with the last, and then nothing is left of it.
+// Mutations: it ends with the first; it doesn't end.
+func TestReplays_end_with_the_last(t *testing.T) {
+	s := hanging{newSource(), make(chan context.Context, 2)}
+	s.append(40, "drifts")
+	h, _ := newHub(t, s, hub.Config{RingEvents: 5, Batch: 10})
+	synctest.Test(t, func(t *testing.T) {
+		var reading context.Context
+		peers, subs := [2]*peer{}, [2]*hub.Subscriber{}
+		for i := range peers {
+			peers[i] = newPeer(-1)
+			subs[i] = join(t, h, peers[i])
+			subscribe(t, subs[i], fmt.Sprintf("e1:%d", i), "drifts")
+			if i == 0 {
+				reading = <-s.asked
+			}
+			synctest.Wait()
+		}
+		for i := range peers {
+			if err := reading.Err(); err != nil {
+				t.Errorf("the read has ended with %d left: %v", 2-i, err)
+			}
+			subs[i].Close(nil)
+			<-peers[i].done
+			synctest.Wait()
+		}
+		if reading.Err() == nil {
+			t.Error("the read goes on for nobody")
+		}
+		h.Wait()
+		if len(s.asked) > 0 {
+			t.Error("the two did not share a read")
+		}
+	})
+}
+
 // The part that a position is in may begin before what is left of the stream, and end before its end.
 func TestReplays_of_a_trimmed_stream(t *testing.T) {
 	s := newSource()
@@ -129,14 +193,14 @@ func (f fragile) Event(to *bytes.Buffer, e event.Event, at event.Cursor) {
 	f.lines.Event(to, e, at)
 }
 
-// A panic costs the connections that wanted the event, and nobody else.
+// A panic costs the connections that wanted the event, and nobody else, not even one that is past it in the same part.
 func TestReplays_panic(t *testing.T) {
 	s := newSource()
 	s.append(40, "drifts")
 	h, _ := newHubWith(t, s, hub.Config{RingEvents: 5, Batch: 10}, fragile{})
 	wanted, other := newPeer(-1), newPeer(-1)
 	subscribe(t, join(t, h, wanted), "e1:5", "drifts")
-	subscribe(t, join(t, h, other), "e1:20", "drifts")
+	subscribe(t, join(t, h, other), "e1:15", "drifts")
 	<-wanted.done
 	if err := errors.Join(wanted.finished...); err == nil || !strings.Contains(err.Error(), "event 15") {
 		t.Errorf("finished with %v", err)

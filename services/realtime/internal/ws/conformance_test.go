@@ -173,7 +173,7 @@ func TestConformance(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d exchanges", tried)
+	t.Logf("tried: %d exchanges", tried)
 }
 
 func (s *server) conforms(t *testing.T, e exchange, send func(*client, [][]byte)) {
