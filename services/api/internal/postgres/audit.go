@@ -68,7 +68,7 @@ func (t driftTx) InsertAudit(ctx context.Context, account uuid.UUID, rows []drif
 		metadata[i] = encoded
 	}
 	if len(rows) == 1 {
-		// What a decision does. To encode each value as an array of one takes three times as long.
+		// What a decision does. To encode each value as an array of one takes twice as long.
 		r := rows[0]
 		return t.tx.Later(ctx, `-- INSERT audit
 			insert into audit (id, account_id, created_at, action, actor_id, actor_email, actor_role, drift_id, subject, message,

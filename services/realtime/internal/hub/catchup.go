@@ -26,7 +26,8 @@ func (s *Subscriber) fallBehind() {
 		defer func() {
 			h.catchingMu.Lock()
 			defer h.catchingMu.Unlock()
-			if h.catching[s]--; h.catching[s] == 0 {
+			h.catching[s]--
+			if h.catching[s] == 0 {
 				delete(h.catching, s)
 			}
 			if len(h.catching) == 0 {

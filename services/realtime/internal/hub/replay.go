@@ -81,7 +81,8 @@ func (r *replays) shared(ctx context.Context, p part) ([]*block, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if f.waiting--; f.waiting == 0 {
+	f.waiting--
+	if f.waiting == 0 {
 		f.cancel()
 		r.land(p, f) // Whoever comes now begins anew.
 	}

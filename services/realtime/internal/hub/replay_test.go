@@ -140,17 +140,15 @@ func TestReplays_end_with_the_last(t *testing.T) {
 	s.append(40, "drifts")
 	h, _ := newHub(t, s, hub.Config{RingEvents: 5, Batch: 10})
 	synctest.Test(t, func(t *testing.T) {
-		var reading context.Context
-		peers, subs := [2]*peer{}, [2]*hub.Subscriber{}
-		for i := range peers {
-			peers[i] = newPeer(-1)
+		peers, subs := [2]*peer{newPeer(-1), newPeer(-1)}, [2]*hub.Subscriber{}
+		come := func(i int) {
 			subs[i] = join(t, h, peers[i])
 			subscribe(t, subs[i], fmt.Sprintf("e1:%d", i), "drifts")
-			if i == 0 {
-				reading = <-s.asked
-			}
-			synctest.Wait()
 		}
+		come(0)
+		reading := <-s.asked
+		come(1)
+		synctest.Wait()
 		for i := range peers {
 			if err := reading.Err(); err != nil {
 				t.Errorf("the read has ended with %d left: %v", 2-i, err)
