@@ -8,3 +8,15 @@ func (s *Service) OnCompare(fn func(hash string)) {
 		return compare(password, hash)
 	}
 }
+
+// Busy takes every turn to hash until free is called: whoever wants one meanwhile is told to come later.
+func (s *Service) Busy() (free func()) {
+	for range cap(s.passwords.turns) {
+		s.passwords.turns <- struct{}{}
+	}
+	return func() {
+		for range cap(s.passwords.turns) {
+			s.passwords.done()
+		}
+	}
+}
