@@ -51,7 +51,7 @@ func (s *Service) Bootstrap(ctx context.Context, account, email, name string, ro
 	return user, setup, err
 }
 
-// ResetPassword sets a user's password. All sessions of the user end.
+// ResetPassword sets a user's password. All sessions of the user end, and setup tokens, which would set another, are spent.
 func (s *Service) ResetPassword(ctx context.Context, email, password string) (User, error) {
 	var in input
 	in.email(email)
@@ -71,6 +71,9 @@ func (s *Service) ResetPassword(ctx context.Context, email, password string) (Us
 		return User{}, err
 	}
 	return known.User, s.store.InTx(ctx, "user.reset_password", func(ctx context.Context, tx Tx) error {
-		return s.changePassword(ctx, tx, known.User, system, uuid.Nil, "", hash)
+		if err := s.changePassword(ctx, tx, known.User, system, uuid.Nil, "", hash); err != nil {
+			return err
+		}
+		return tx.SpendSetupTokens(ctx, known.ID, s.now())
 	})
 }

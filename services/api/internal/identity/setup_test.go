@@ -156,6 +156,19 @@ func TestService_SetupPassword_spends(t *testing.T) {
 	api.SignIn(neighbour.email)
 }
 
+// A password that the operator set is not the first one any more: a setup token that somebody else may have been given no longer
+// sets another. (Tried: ResetPassword without SpendSetupTokens, and that without its user.)
+func TestService_ResetPassword_spends(t *testing.T) {
+	api := apitest.Start(t)
+	n, neighbour := newNewcomer(t, api), newNewcomer(t, api)
+	if _, err := api.Identity.ResetPassword(t.Context(), n.email, apitest.Password); err != nil {
+		t.Fatal(err)
+	}
+	setPassword(api.Nobody, n.token, "another password").Want(401)
+	api.SignIn(n.email)
+	setPassword(api.Nobody, neighbour.token, apitest.Password).Want(200)
+}
+
 // Of two who use a setup token at once, or two of a user, one wins, though both have been told that it holds. Mutations of
 // UseSetupToken: without used_at; for two tokens, the second statement left out.
 func TestService_SetupPassword_at_once(t *testing.T) {

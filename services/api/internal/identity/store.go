@@ -77,6 +77,8 @@ type TokenTx interface {
 	InsertSetupToken(ctx context.Context, hash []byte, user uuid.UUID, until time.Time) error
 	// UseSetupToken spends this token and every other of its user; fault.NotFound when it was used, or has expired.
 	UseSetupToken(ctx context.Context, hash []byte, at time.Time) error
+	// SpendSetupTokens spends every setup token of the user.
+	SpendSetupTokens(ctx context.Context, user uuid.UUID, at time.Time) error
 }
 
 // KeyTx changes API keys.

@@ -78,3 +78,10 @@ func (t identityTx) UseSetupToken(ctx context.Context, hash []byte, at time.Time
 		where user_id = (select user_id from setup_token where hash = @hash) and used_at is null`, args)
 	return err
 }
+
+// SpendSetupTokens implements identity.Tx.
+func (t identityTx) SpendSetupTokens(ctx context.Context, user uuid.UUID, at time.Time) error {
+	_, err := t.q.Exec(ctx, `-- UPDATE setup_token
+		update setup_token set used_at = @at where user_id = @user and used_at is null`, pg.Args{"user": user, "at": at})
+	return err
+}
