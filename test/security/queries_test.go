@@ -29,6 +29,7 @@ var unscoped = map[string]string{
 	"(*Store).Ended":                "by the sessions of open sockets",
 	"identityTx.InsertRefreshToken": "of the session that was just made or locked",
 	"identityTx.InsertSession":      "of the user who has just signed in",
+	"identityTx.SpendSetupTokens":   "of the user whose password an operator has just reset",
 	"identityTx.InsertSetupToken":   "of the user who was just made or locked in the account",
 	"identityTx.ExtendSession":      "the session whose refresh token is locked",
 	"identityTx.RevokeSession":      "the session whose refresh token is locked",
