@@ -47,15 +47,7 @@ func exec(t *testing.T, db *pg.DB, sql string) {
 
 func count(t *testing.T, db *pg.DB, sql string) int {
 	t.Helper()
-	rows, err := db.Query(t.Context(), sql)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[int])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
+	return pgtest.Value[int](t, db, sql)
 }
 
 func TestDB_InTx(t *testing.T) {

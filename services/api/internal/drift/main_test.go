@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
@@ -94,15 +93,7 @@ func (w *world) exec(sql string, args ...any) {
 // query gives the one value of a query.
 func query[T any](w *world, sql string, args ...any) T {
 	w.t.Helper()
-	rows, err := w.db.Query(w.t.Context(), sql, args...)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	value, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[T])
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return value
+	return pgtest.Value[T](w.t, w.db, sql, args...)
 }
 
 // report makes a drift of this resource.

@@ -9,10 +9,10 @@ import (
 
 	"github.com/alexedwards/argon2id"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"go.opentelemetry.io/otel/metric/noop"
 
 	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/api/internal/apitest"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
@@ -51,15 +51,7 @@ func exec(t *testing.T, api *apitest.API, sql string, args ...any) {
 
 func count(t *testing.T, api *apitest.API, sql string, args ...any) int {
 	t.Helper()
-	rows, err := api.DB.Query(t.Context(), "select count(*)::int "+sql, args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[int])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
+	return pgtest.Value[int](t, api.DB, "select count(*) "+sql, args...)
 }
 
 func setPassword(c *apitest.Client, setup, password string) *apitest.Answer {

@@ -45,12 +45,7 @@ func one[T any](ctx context.Context, q pg.Querier, missing, sql string, args pg.
 	if err != nil {
 		return nil, err
 	}
-	return collectOne(rows, missing, pgx.RowToAddrOfStructByName[T])
-}
-
-// collectOne reads the one row.
-func collectOne[T any](rows pgx.Rows, missing string, read pgx.RowToFunc[*T]) (*T, error) {
-	row, err := pgx.CollectExactlyOneRow(rows, read)
+	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToAddrOfStructByName[T])
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, fault.New(fault.NotFound, missing)
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/driftsentry/driftsentry/pkg/config"
 	"github.com/driftsentry/driftsentry/pkg/fault"
@@ -37,15 +36,7 @@ func open(t *testing.T, tel pg.Telemetry) *pg.DB {
 
 func number(t *testing.T, db *pg.DB, sql string, args ...any) int64 {
 	t.Helper()
-	rows, err := db.Query(t.Context(), sql, args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[int64])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
+	return pgtest.Value[int64](t, db, sql, args...)
 }
 
 func TestWorker_Sweep(t *testing.T) {

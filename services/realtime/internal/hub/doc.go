@@ -15,5 +15,6 @@
 // reads the ring, and Postgres when the ring has moved past: together with all others who miss the same.
 //
 // So a slow client delays nobody and costs no memory but the rest of one frame (while it catches up from Postgres, a part of
-// some hundred events, which those beside it share), and order and completeness need no bookkeeping: a position only grows, and nothing is ever left out between two positions.
+// some hundred events, which those beside it share), and order and completeness need no bookkeeping: a position only grows,
+// and nothing is ever left out between two positions.
 package hub

@@ -208,6 +208,12 @@ func (p *peer) positions(t *testing.T) []int64 {
 	return list
 }
 
+// upTo waits for the event at this position.
+func (p *peer) upTo(t *testing.T, position int64) {
+	t.Helper()
+	p.wait(t, func(text string) bool { return strings.Contains(text, fmt.Sprintf("event %s:%d ", epoch, position)) })
+}
+
 // wait blocks until yes is true of what was read.
 func (p *peer) wait(t *testing.T, yes func(text string) bool) {
 	t.Helper()

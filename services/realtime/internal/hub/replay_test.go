@@ -52,7 +52,7 @@ func TestReplays_are_read_once_for_all(t *testing.T) {
 		p.read(-1)
 	}
 	for i, p := range peers {
-		p.wait(t, func(text string) bool { return strings.Contains(text, "event e1:200 ") })
+		p.upTo(t, 200)
 		if got := p.positions(t); len(got) != events-i || got[0] != int64(i+1) || !slices.IsSorted(got) {
 			t.Errorf("after %d: %v", i, got)
 		}
@@ -64,7 +64,7 @@ func TestReplays_are_read_once_for_all(t *testing.T) {
 	// Nothing is kept for nobody.
 	p := behind(t, h, 1)[0]
 	p.read(-1)
-	p.wait(t, func(text string) bool { return strings.Contains(text, "event e1:200 ") })
+	p.upTo(t, 200)
 	if n := s.reads.Load(); n != 2*events/batch {
 		t.Errorf("the source was read %d times in all, not %d", n, 2*events/batch)
 	}
@@ -78,7 +78,7 @@ func TestReplays_keep_no_more_than_they_may(t *testing.T) {
 	peers := behind(t, h, 2)
 	for i, p := range peers { // One after the other.
 		p.read(-1)
-		p.wait(t, func(text string) bool { return strings.Contains(text, "event e1:200 ") })
+		p.upTo(t, 200)
 		if got := p.positions(t); len(got) != 200-i || !slices.IsSorted(got) {
 			t.Errorf("after %d: %v", i, got)
 		}
@@ -95,9 +95,7 @@ func TestReplays_of_a_growing_stream(t *testing.T) {
 	h, _ := newHub(t, s, hub.Config{RingEvents: 5, Batch: 10})
 	for i, p := range behind(t, h, 3) {
 		p.read(-1)
-		p.wait(t, func(text string) bool {
-			return strings.Contains(text, fmt.Sprintf("event e1:%d ", h.Streams()[0].Head()))
-		})
+		p.upTo(t, h.Streams()[0].Head())
 		if i == 0 {
 			publish(t, h, s.append(6, "drifts"))
 		}
@@ -115,7 +113,7 @@ func TestReplays_of_the_newest_part(t *testing.T) {
 	h, _ := newHub(t, s, hub.Config{RingEvents: 5, Batch: 10})
 	p := newPeer(-1)
 	subscribe(t, join(t, h, p), "e1:206", "drifts")
-	p.wait(t, func(text string) bool { return strings.Contains(text, "event e1:208 ") })
+	p.upTo(t, 208)
 	if n, after := s.reads.Load(), s.after.Load(); n != 1 || after != 206 {
 		t.Errorf("%d reads, the last after %d", n, after)
 	}
@@ -175,7 +173,7 @@ func TestReplays_of_a_trimmed_stream(t *testing.T) {
 	h, _ := newHub(t, s, hub.Config{RingEvents: 5, Batch: 10})
 	p := newPeer(-1)
 	subscribe(t, join(t, h, p), "e1:15", "drifts")
-	p.wait(t, func(text string) bool { return strings.Contains(text, "event e1:34 ") })
+	p.upTo(t, 34)
 	if got := p.positions(t); len(got) != 19 || got[0] != 16 || strings.Contains(p.text(), "resync") {
 		t.Errorf("%v in %q", got, p.text())
 	}
@@ -203,5 +201,5 @@ func TestReplays_panic(t *testing.T) {
 	if err := errors.Join(wanted.finished...); err == nil || !strings.Contains(err.Error(), "event 15") {
 		t.Errorf("finished with %v", err)
 	}
-	other.wait(t, func(text string) bool { return strings.Contains(text, "event e1:40 ") })
+	other.upTo(t, 40)
 }

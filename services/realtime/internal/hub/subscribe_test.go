@@ -72,7 +72,7 @@ func TestSubscriber_Subscribe(t *testing.T) {
 		unread := s.append(2, "drifts") // committed, and not yet read here
 		subscribe(t, sub, "e1:101", "drifts")
 		publish(t, h, unread)
-		p.wait(t, func(text string) bool { return strings.Contains(text, "event e1:102 ") })
+		p.upTo(t, 102)
 		if got := p.positions(t); !slices.Equal(got, []int64{102}) {
 			t.Errorf("events %v", got)
 		}
@@ -81,7 +81,7 @@ func TestSubscriber_Subscribe(t *testing.T) {
 		s, h, p, sub := start(t)
 		publish(t, h, s.append(3, "alerts"))
 		subscribe(t, sub, "", "alerts")
-		p.wait(t, func(text string) bool { return strings.Contains(text, "event e1:103 ") })
+		p.upTo(t, 103)
 		if got := p.positions(t); !slices.Equal(got, []int64{101, 102, 103}) {
 			t.Errorf("events %v", got)
 		}

@@ -169,7 +169,7 @@ func TestSubscriber_events_trimmed_while_it_catches_up(t *testing.T) {
 	p.read(-1)
 	p.wait(t, func(text string) bool { return strings.Contains(text, "resync trimmed e1:40\n") })
 	publish(t, h, s.append(1, "drifts"))
-	p.wait(t, func(text string) bool { return strings.Contains(text, "event e1:41 ") })
+	p.upTo(t, 41)
 	if got := p.positions(t); !slices.IsSorted(got) || slices.Contains(got, 40) {
 		t.Errorf("events %v", got)
 	}
@@ -203,7 +203,7 @@ func TestSubscriber_source_gone(t *testing.T) {
 				synctest.Wait()
 				if c.back {
 					stop()
-					p.wait(t, func(text string) bool { return strings.Contains(text, "event e1:30 ") })
+					p.upTo(t, 30)
 				}
 				began := time.Now()
 				sub.Close([]byte("bye\n"))
