@@ -2,201 +2,169 @@ package plan
 
 import (
 	"bytes"
-	"iter"
+	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// node is one JSON value. Its bytes alias the input where nothing had to be unescaped. A nil *node is a value that is not
-// there. The members of an object are sorted by name.
-type node struct {
-	kind  jsontext.Kind // n f t " 0 { [
-	every bool          // of a merged mask: its one element covers every element of a list
-	name  []byte        // of a member, unescaped
-	text  []byte        // of a string, unescaped; of a number, its literal
-	kids  []node
+// tree parses one value at a time. Its arena is used again by the next parse, which ends the life of the nodes before.
+//
+// It trusts its input but for duplicate names: a decoder that checks the rest has cut the value out of the plan before.
+// Parsing without checking again is what lets pass 1 look into every resource.
+type tree struct {
+	maxDepth int
+	raw      []byte
+	pos      int
+	arena    []node
+	stack    []node // children whose parent is not complete
+	texts    []byte // unescaped strings
 }
 
-// field is get for a name that the format knows.
-func (n *node) field(name string) *node {
-	if n == nil || n.kind != '{' {
+var (
+	errDeep      = errors.New("is nested too deeply")
+	errDuplicate = errors.New("has a duplicate name in an object")
+	errNUL       = errors.New("has a NUL character in a string, which cannot be stored")
+	errNumber    = errors.New("has a number that is too long or too large")
+	errValues    = fmt.Errorf("has more than %d values", maxValues)
+)
+
+// parse makes nodes of raw, which must be one valid JSON value.
+func (t *tree) parse(raw jsontext.Value) (*node, error) {
+	t.raw, t.pos = raw, 0
+	t.arena, t.stack, t.texts = t.arena[:0], t.stack[:0], t.texts[:0]
+	root, err := t.value(0)
+	if err != nil {
+		return nil, err
+	}
+	return &root, nil
+}
+
+// next moves to the next byte that is not between tokens, and returns it. Commas and colons are between tokens here.
+func (t *tree) next() byte {
+	for {
+		switch c := t.raw[t.pos]; c {
+		case ' ', '\t', '\r', '\n', ',', ':':
+			t.pos++
+		default:
+			return c
+		}
+	}
+}
+
+func (t *tree) value(depth int) (n node, err error) {
+	switch c := t.next(); c {
+	case '{', '[':
+		n.kind = jsontext.Kind(c)
+		err = t.container(&n, depth)
+	case '"':
+		n.kind = '"'
+		n.text, err = t.string()
+	case 't', 'n':
+		n.kind = jsontext.Kind(c)
+		t.pos += len("true")
+	case 'f':
+		n.kind = 'f'
+		t.pos += len("false")
+	default:
+		n.kind = '0'
+		start := t.pos
+		for t.pos < len(t.raw) && numeric[t.raw[t.pos]] {
+			t.pos++
+		}
+		n.text = t.raw[start:t.pos]
+		err = checkNumber(n.text)
+	}
+	return n, err
+}
+
+// numeric are the bytes that a number consists of.
+var numeric = [256]bool{'-': true, '+': true, '.': true, 'e': true, 'E': true,
+	'0': true, '1': true, '2': true, '3': true, '4': true, '5': true, '6': true, '7': true, '8': true, '9': true}
+
+func (t *tree) container(n *node, depth int) error {
+	if depth == t.maxDepth {
+		return errDeep
+	}
+	t.pos++
+	mark := len(t.stack)
+	sorted := true
+	for c := t.next(); c != '}' && c != ']'; c = t.next() {
+		var name []byte
+		var err error
+		if n.kind == '{' {
+			if name, err = t.string(); err != nil {
+				return err
+			}
+		}
+		kid, err := t.value(depth + 1)
+		if err != nil {
+			return err
+		}
+		kid.name = name
+		if last := len(t.stack) - 1; n.kind == '{' && last >= mark && bytes.Compare(t.stack[last].name, name) >= 0 {
+			sorted = false
+		}
+		if t.stack = append(t.stack, kid); len(t.stack)+len(t.arena) > maxValues {
+			return errValues
+		}
+	}
+	t.pos++
+	// A grown arena leaves the slices cut from the old one valid.
+	from := len(t.arena)
+	t.arena = append(t.arena, t.stack[mark:]...)
+	t.stack = t.stack[:mark]
+	n.kids = t.arena[from:len(t.arena):len(t.arena)]
+	if sorted { // as Terraform writes attributes
 		return nil
 	}
-	for i := range n.kids {
-		if string(n.kids[i].name) == name {
-			return &n.kids[i]
+	slices.SortFunc(n.kids, func(a, b node) int { return bytes.Compare(a.name, b.name) })
+	for i := 1; i < len(n.kids); i++ {
+		if bytes.Equal(n.kids[i-1].name, n.kids[i].name) {
+			return errDuplicate
 		}
 	}
 	return nil
 }
 
-// get is the member of an object with this name, or nil.
-func (n *node) get(name []byte) *node {
-	if n == nil || n.kind != '{' {
-		return nil
+// string reads the string at the current quote and unescapes it.
+func (t *tree) string() ([]byte, error) {
+	start := t.pos + 1
+	length := bytes.IndexByte(t.raw[start:], '"')
+	if plain := t.raw[start : start+length : start+length]; bytes.IndexByte(plain, '\\') < 0 {
+		t.pos = start + length + 1
+		return plain, nil
 	}
-	i, ok := slices.BinarySearchFunc(n.kids, name, func(m node, name []byte) int { return bytes.Compare(m.name, name) })
-	if !ok {
-		return nil
+	end := start
+	for ; t.raw[end] != '"'; end++ {
+		if t.raw[end] == '\\' {
+			end++
+		}
 	}
-	return &n.kids[i]
+	t.pos = end + 1
+	from := len(t.texts)
+	var err error
+	if t.texts, err = jsontext.AppendUnquote(t.texts, t.raw[start-1:t.pos]); err != nil {
+		return nil, err
+	}
+	text := t.texts[from:len(t.texts):len(t.texts)]
+	if bytes.IndexByte(text, 0) >= 0 {
+		return nil, errNUL
+	}
+	return text, nil
 }
 
-// at is the i-th element of a list, or nil.
-func (n *node) at(i int) *node {
-	if n.is('[') && n.every {
-		i = 0
+// checkNumber refuses what a numeric column cannot hold.
+func checkNumber(lit []byte) error {
+	if len(lit) > 1000 {
+		return errNumber
 	}
-	if !n.is('[') || i >= len(n.kids) {
-		return nil
-	}
-	return &n.kids[i]
-}
-
-func (n *node) is(kind jsontext.Kind) bool { return n != nil && n.kind == kind }
-
-// empty reports whether n is one of the values that all mean nothing: absent, null, "", [], {}, and an object of such.
-func (n *node) empty() bool {
-	if n == nil {
-		return true
-	}
-	switch n.kind {
-	case 'n':
-		return true
-	case '"':
-		return len(n.text) == 0
-	case '[':
-		return len(n.kids) == 0
-	case '{':
-		return !slices.ContainsFunc(n.kids, func(m node) bool { return !m.empty() })
-	default:
-		return false
-	}
-}
-
-// same reports whether two values mean the same; where unknown says true, nothing is known and nothing differs.
-func same(a, b, unknown *node) bool {
-	if unknown.is('t') {
-		return true
-	}
-	switch {
-	case (a.is('{') || b.is('{')) && (a.is('{') || a.empty()) && (b.is('{') || b.empty()):
-		for name, pair := range members(a, b) {
-			if !same(pair[0], pair[1], unknown.get(name)) {
-				return false
-			}
-		}
-		return true
-	case a.is('[') && b.is('['):
-		if len(a.kids) != len(b.kids) {
-			return false
-		}
-		for i := range a.kids {
-			if !same(&a.kids[i], &b.kids[i], unknown.at(i)) {
-				return false
-			}
-		}
-		return true
-	case a.empty() || b.empty():
-		return a.empty() && b.empty()
-	case a.kind != b.kind:
-		return false
-	case a.kind == '0':
-		return sameNumber(a.text, b.text)
-	}
-	return bytes.Equal(a.text, b.text)
-}
-
-// sameNumber also finds 1 and 1.0 equal, as long as a float64 holds both exactly enough to say so.
-func sameNumber(a, b []byte) bool {
-	if bytes.Equal(a, b) {
-		return true
-	}
-	const exact = 15 // decimal digits that a float64 keeps
-	if len(a) > exact || len(b) > exact {
-		return false
-	}
-	x, errX := strconv.ParseFloat(string(a), 64)
-	y, errY := strconv.ParseFloat(string(b), 64)
-	return errX == nil && errY == nil && x == y
-}
-
-// members yields the names that two objects have between them, in order, each with its two values.
-func members(a, b *node) iter.Seq2[[]byte, [2]*node] {
-	return func(yield func([]byte, [2]*node) bool) {
-		var x, y []node
-		if a.is('{') {
-			x = a.kids
-		}
-		if b.is('{') {
-			y = b.kids
-		}
-		for len(x) > 0 || len(y) > 0 {
-			order := len(y) - len(x) // when one is at its end, the other is next
-			if len(x) > 0 && len(y) > 0 {
-				order = bytes.Compare(x[0].name, y[0].name)
-			}
-			var name []byte
-			var pair [2]*node
-			if order <= 0 {
-				name, pair[0], x = x[0].name, &x[0], x[1:]
-			}
-			if order >= 0 {
-				name, pair[1], y = y[0].name, &y[0], y[1:]
-			}
-			if !yield(name, pair) {
-				return
-			}
+	if i := bytes.IndexAny(lit, "eE"); i >= 0 {
+		if e, err := strconv.Atoi(string(lit[i+1:])); err != nil || e > 1000 || e < -1000 {
+			return errNumber
 		}
 	}
-}
-
-// appendCanonical writes n so that equal values have equal bytes: sorted names, and nothing that is empty.
-func (n *node) appendCanonical(b []byte) []byte {
-	if n.empty() {
-		return append(b, "null"...)
-	}
-	switch n.kind {
-	case 't':
-		return append(b, "true"...)
-	case 'f':
-		return append(b, "false"...)
-	case '0':
-		return append(b, n.text...)
-	case '"':
-		return appendQuote(b, n.text)
-	case '[':
-		b = append(b, '[')
-		for i := range n.kids {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = n.kids[i].appendCanonical(b)
-		}
-		return append(b, ']')
-	default: // an object
-	}
-	b = append(b, '{')
-	first := true
-	for i := range n.kids {
-		m := &n.kids[i]
-		if m.empty() {
-			continue
-		}
-		if !first {
-			b = append(b, ',')
-		}
-		first = false
-		b = append(appendQuote(b, m.name), ':')
-		b = m.appendCanonical(b)
-	}
-	return append(b, '}')
-}
-
-// appendQuote writes text, which is valid UTF-8, as a JSON string.
-func appendQuote[Text ~[]byte | ~string](b []byte, text Text) []byte {
-	b, _ = jsontext.AppendQuote(b, text)
-	return b
+	return nil
 }

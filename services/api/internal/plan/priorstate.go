@@ -1,0 +1,103 @@
+package plan
+
+// What is here reads the parts of a plan that make no changes but know secrets and names. A secret that is marked only
+// there, such as the result of a random_password that did not drift, may stand in the open in what did.
+
+// state looks through prior_state: {"values":{…}}.
+func (s *scan) state(path string) error {
+	return s.object(path, func(name string) error {
+		if name == "values" {
+			return s.values(path + ".values")
+		}
+		return s.skip(path)
+	})
+}
+
+// values looks through the values of a state or of planned_values: {"outputs":{…},"root_module":{…}}.
+func (s *scan) values(path string) error {
+	return s.object(path, func(name string) error {
+		switch name {
+		case "outputs":
+			return s.object(path+".outputs", func(output string) error { return s.output(path+".outputs", output) })
+		case "root_module":
+			return s.module(path+".root_module", 0)
+		}
+		return s.skip(path)
+	})
+}
+
+// output looks through one output of a state.
+func (s *scan) output(path, name string) error {
+	n, err := s.value(path)
+	if err != nil {
+		return err
+	}
+	masks, ok := newCover(n.field("sensitive"))
+	if !ok {
+		return invalid(path, "must have a boolean in sensitive")
+	}
+	s.collect(n.field("value"), nil, masks, s.names.sensitive([]byte(name)))
+	return nil
+}
+
+func (s *scan) module(path string, depth int) error {
+	if depth > s.tree.maxDepth {
+		return invalid(path, "is nested too deeply")
+	}
+	return s.object(path, func(name string) error {
+		switch name {
+		case "resources":
+			return s.array(path+".resources", s.resource)
+		case "child_modules":
+			return s.array(path+".child_modules", func(path string) error { return s.module(path, depth+1) })
+		}
+		return s.skip(path)
+	})
+}
+
+// resource looks through one resource of a state.
+func (s *scan) resource(path string) error {
+	n, err := s.value(path)
+	if err != nil {
+		return err
+	}
+	masks, ok := newCover(n.field("sensitive_values"))
+	if !ok {
+		return invalid(path+".sensitive_values", "must consist of booleans, objects and lists")
+	}
+	if err := s.count(); err != nil {
+		return err
+	}
+	values := n.field("values")
+	s.collect(values, nil, masks, false)
+	for _, name := range [...]string{"address", "type"} {
+		if k := n.field(name); k.is('"') {
+			s.spare(string(k.text))
+		}
+	}
+	s.spare(region(values, masks))
+	return nil
+}
+
+// spare notes a region, type or address, which is never masked for what it contains.
+func (s *scan) spare(name string) {
+	if len(name) >= minSecret {
+		s.spared[name] = struct{}{}
+	}
+}
+
+// outputChange looks through one of output_changes.
+func (s *scan) outputChange(output string) error {
+	path := "output_changes"
+	n, err := s.value(path)
+	if err != nil {
+		return err
+	}
+	masks, err := readMasks(n, path)
+	if err != nil {
+		return err
+	}
+	s.collect(n.field("before"), n.field("after"), masks, s.names.sensitive([]byte(output)))
+	return nil
+}
+
