@@ -132,7 +132,7 @@ type answer struct {
 }
 
 func (w *world) tryIngest(workspace, body string, change ...func(*drift.Upload)) (answer, error) {
-	u := drift.Upload{Workspace: workspace, Body: strings.NewReader(body)}
+	u := drift.Upload{Workspace: workspace, Refreshed: true, Body: strings.NewReader(body)}
 	for _, f := range change {
 		f(&u)
 	}

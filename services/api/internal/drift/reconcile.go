@@ -41,7 +41,7 @@ type reconciliation struct {
 }
 
 // reconcile compares what a plan shows with the open drifts that plans found.
-func reconcile(account uuid.UUID, workspace string, open []*Drift, p *plan.Plan, scope plan.Scope, now time.Time) *reconciliation {
+func reconcile(account uuid.UUID, workspace string, open []*Drift, p *plan.Plan, now time.Time) *reconciliation {
 	r := &reconciliation{
 		account: account, workspace: workspace, now: now,
 		open: make(map[string]*Drift, len(open)), moved: make(map[*Drift]string), addresses: make(map[string]bool),
@@ -63,7 +63,7 @@ func reconcile(account uuid.UUID, workspace string, open []*Drift, p *plan.Plan,
 	// In the order in which they came from the database: a map's order would make every run another one.
 	for _, d := range open {
 		if !done[string(d.Fingerprint)] {
-			r.miss(d, p, scope)
+			r.miss(d, p)
 		}
 	}
 	return r
@@ -115,8 +115,8 @@ func (r *reconciliation) create(c *plan.Change, fingerprint []byte) *Drift {
 }
 
 // miss takes an open drift that the plan does not show. It is resolved if the plan would have shown it.
-func (r *reconciliation) miss(d *Drift, p *plan.Plan, scope plan.Scope) {
-	if !p.Resolves(d.Origin, scope) {
+func (r *reconciliation) miss(d *Drift, p *plan.Plan) {
+	if !p.Judge(d.Origin, d.ResourceID).Resolved {
 		r.reportMove(d)
 		return
 	}

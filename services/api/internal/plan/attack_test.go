@@ -44,7 +44,7 @@ func TestAttackMasks(t *testing.T) {
 		"twice in it": `{"s":true,"s":false}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, err := Read(strings.NewReader(drifted(update("a", before, after, `"before_sensitive":`+mask))), Options{Key: testKey})
+			p, err := Read(t.Context(), strings.NewReader(drifted(update("a", before, after, `"before_sensitive":`+mask))), Options{Key: testKey})
 			if _, ok := errors.AsType[*Error](err); !ok {
 				t.Errorf("%+v, %v", p, err)
 			}
@@ -92,7 +92,7 @@ func TestAttackPlan(t *testing.T) {
 			`{"address":"a.a","sensitive_values":true,"values":{"a":[#]}}`, "#", repeated(50_000, `"`+strings.Repeat("s", 200)+`-%d-@"`), 1)) + `]}}}`), "sensitive", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p, err := Read(strings.NewReader(tt.raw), Options{Key: testKey})
+			p, err := Read(t.Context(), strings.NewReader(tt.raw), Options{Key: testKey})
 			e, ok := errors.AsType[*Error](err)
 			if !ok || !strings.Contains(e.Message, tt.says) || errors.Is(err, ErrTooLarge) != tt.large || len(e.Error()) > 200 {
 				t.Errorf("%+v, %.300v", p, err)
@@ -100,7 +100,7 @@ func TestAttackPlan(t *testing.T) {
 		})
 	}
 	t.Run("just as much as is taken", func(t *testing.T) {
-		p, err := Read(strings.NewReader(drifted(repeated(maxChanges, `{"address":"a.a%d","type":"a","change":{"actions":["update"],"before":{"a":1},"after":{}}}`))), Options{Key: testKey})
+		p, err := Read(t.Context(), strings.NewReader(drifted(repeated(maxChanges, `{"address":"a.a%d","type":"a","change":{"actions":["update"],"before":{"a":1},"after":{}}}`))), Options{Key: testKey})
 		if err != nil || len(p.Changes) != maxChanges {
 			t.Fatal(err)
 		}

@@ -1,10 +1,17 @@
 package plan
 
-import "encoding/json"
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+)
 
 // driftEntry reads one element of resource_drift in pass 1.
 func (s *scan) driftEntry(path string) error {
-	_, err := s.entry(path, OriginDrift, true)
+	e, err := s.entry(path, OriginDrift, true)
+	if err == nil && e.mode == "managed" && e.planned() != "no-op" {
+		s.tally.drifts++
+	}
 	return err
 }
 
@@ -15,7 +22,15 @@ func (s *scan) changeEntry(path string) error {
 		return err
 	}
 	s.planned[e.id] = s.action(e.planned())
-	s.present[withoutKeys(e.address)] = true
+	if e.mode == "managed" && e.deposed == "" {
+		s.tally.planned++
+		switch action := e.planned(); {
+		case action == "delete" && !e.hasReason:
+			s.tally.deleted++
+		case action == "forget":
+			s.tally.kept++
+		}
+	}
 	return nil
 }
 
@@ -43,6 +58,8 @@ func (s *scan) entry(path string, origin Origin, keep bool) (*entry, error) {
 	}
 	if move := (Move{e.previous, e.address}); e.previous != "" && e.previous != e.address && !s.moved[move] {
 		s.moved[move] = true
+		s.out.previous[e.id] = resourceID(e.previous, e.deposed)
+		s.out.movedLate = s.out.movedLate || s.out.hasPriorState
 		s.out.Moves = append(s.out.Moves, move)
 	}
 	if keep && e.differs() {
@@ -92,19 +109,23 @@ func (s *scan) deferredEntry(path string) error {
 }
 
 // finish is pass 2: every mask is known, so the kept entries can become changes.
-func (s *scan) finish() (*Plan, error) {
+func (s *scan) finish(ctx context.Context) (*Plan, error) {
 	if err := s.variableValues(); err != nil {
 		return nil, err
 	}
-	s.out.Covered = s.covered()
+	s.out.Evidence = s.evidence()
+	s.judge()
 	c := &comparer{names: s.names, secrets: newIndex(s.secrets, s.spared)}
 	d := newDigest(s.opt.Key)
-	s.secrets, s.seen, s.present, s.configured = nil, nil, nil, nil
+	s.secrets, s.seen, s.configured = nil, nil, nil
 	drifted := map[string]bool{}
 	// Drift first, whatever the order of the two lists: the change that would undo it says nothing new.
 	for i, origin := range [...]Origin{OriginDrift, OriginChange} {
 		list := &s.kept[i]
 		for _, place := range list.slots {
+			if err := ctx.Err(); err != nil {
+				return nil, fmt.Errorf("read plan: %w", err)
+			}
 			e, err := readEntry(&s.tree, list.get(place), string(origin))
 			if err != nil { // There was none in pass 1.
 				return nil, err
@@ -132,20 +153,6 @@ func (s *scan) pack(c *Change) {
 	c.packed = s.out.states.put(c.Expected, c.Actual, c.Difference)
 	c.expectedSize, c.actualSize = len(c.Expected), len(c.Actual)
 	c.States = States{}
-}
-
-// covered reports whether resource_changes names every managed resource of the configuration, which a targeted plan does
-// not. A resource with no instances counts as not covered, to be safe.
-func (s *scan) covered() bool {
-	if len(s.present) == 0 || s.out.Slimmed {
-		return false
-	}
-	for resource := range s.configured {
-		if !s.present[resource] {
-			return false
-		}
-	}
-	return true
 }
 
 // change compares and redacts one entry; it is none when nothing differs. In resource_drift the recorded state comes

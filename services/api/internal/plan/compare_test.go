@@ -84,7 +84,7 @@ func TestRead_hash(t *testing.T) {
 			t.Errorf("%s: equal is %t", name, !tt.same)
 		}
 	}
-	p, err := Read(strings.NewReader(drifted(update("a", `{"p":"old-secret"}`, `{"p":"new-secret"}`))), Options{Key: []byte("another")})
+	p, err := Read(t.Context(), strings.NewReader(drifted(update("a", `{"p":"old-secret"}`, `{"p":"new-secret"}`))), Options{Key: []byte("another")})
 	if err != nil || len(base) != 32 || bytes.Equal(p.Changes[0].Hash, base) {
 		t.Errorf("the key has no part in the hash: %v", err)
 	}

@@ -1,6 +1,9 @@
 package plan
 
-import "strings"
+import (
+	"hash/maphash"
+	"strings"
+)
 
 // configuration looks through the configuration for sensitive variables and for the resources there are.
 func (s *scan) configuration(path string) error {
@@ -49,7 +52,13 @@ func (s *scan) configuredResource(path, prefix string) error {
 	}
 	typ, name := n.field("type"), n.field("name")
 	if typ.is('"') && name.is('"') {
-		s.configured[prefix+string(typ.text)+"."+string(name.text)] = true
+		var h maphash.Hash
+		h.SetSeed(s.seed)
+		h.WriteString(prefix)
+		h.Write(typ.text)
+		h.WriteByte('.')
+		h.Write(name.text)
+		s.configured[h.Sum64()] = true
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ type entry struct {
 	address, previous, deposed string
 	mode, typ, name, provider  string
 	actions                    []string
+	hasReason                  bool // action_reason
 	before, after, unknown     *node
 	masks                      cover
 }
@@ -45,7 +46,8 @@ func readEntry(t *tree, raw []byte, path string) (*entry, error) {
 	if e.typ == "" {
 		return nil, invalid(path+".type", "is required")
 	}
-	e.id = e.address + "\x00" + e.deposed
+	e.id = resourceID(e.address, e.deposed)
+	e.hasReason = root.field("action_reason").is('"')
 	change := root.field("change")
 	if !change.is('{') {
 		return nil, invalid(path+".change", "is required and must be an object")

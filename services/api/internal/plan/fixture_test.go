@@ -33,14 +33,14 @@ func TestRead_other_tools(t *testing.T) {
 			},
 		},
 		{
-			name: "opentofu_1.10.json", resolves: [2]bool{true, true},
+			name: "opentofu_1.10.json",
 			changes: []string{
 				"drift aws_security_group.web update (update) ingress[0].cidr_blocks",
 				"change aws_s3_bucket.imported update (update) force_destroy tags.owner",
 			},
 		},
 		{
-			name: "terraform_0.15.json", resolves: [2]bool{true, true},
+			name: "terraform_0.15.json",
 			changes: []string{"drift aws_route53_record.www update (update) records"},
 		},
 		{
@@ -83,7 +83,7 @@ func TestRead_other_tools(t *testing.T) {
 			if d := cmp.Diff(tt.moves, p.Moves); d != "" {
 				t.Error(d)
 			}
-			if resolves := [2]bool{p.Resolves(OriginDrift, ScopeUnstated), p.Resolves(OriginChange, ScopeUnstated)}; p.Slimmed != tt.slimmed || resolves != tt.resolves {
+			if resolves := [2]bool{p.Judge(OriginDrift, "a.b").Resolved, p.Judge(OriginChange, "a.b").Resolved}; p.Slimmed != tt.slimmed || resolves != tt.resolves {
 				t.Errorf("slimmed %t, resolves %v", p.Slimmed, resolves)
 			}
 		})

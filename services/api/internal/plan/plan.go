@@ -48,36 +48,25 @@ type Plan struct {
 	Complete         *bool      // nil when absent: OpenTofu, and Terraform before 1.8
 	Applyable        *bool
 	Slimmed          bool // the client or HCP left the configuration out
-	Covered          bool // every managed resource of the configuration has an entry in resource_changes
+
+	// Evidence is what the plan proves about drifts that it does not list.
+	Evidence Evidence
 
 	// Changes are what differs, redacted, in the plan's order.
 	Changes []Change
 	// Moves are the addresses that changed since the last run, whether or not the resource drifted.
 	Moves []Move
 
-	seesChanges bool
-	states      shelf // of the changes
+	seesChanges   bool
+	hasPriorState bool
+	previous      map[string]string // where a moved object was
+	movedLate     bool              // prior_state came before a move that it has to be read with
+	standings     map[Object]*standing
+	states        shelf // of the changes
 }
 
 // Move is one resource that has a new address.
 type Move struct{ From, To string }
-
-// Resolves reports whether an open record of this origin that the plan does not mention is really gone. Unknown is no:
-// `complete` tells about -target, and where it is absent only a normal plan that names every configured resource shows
-// that nothing was left out. A refresh-only plan without `complete` looks the same with and without -target, so there the
-// sender has to state ScopeFull.
-func (p *Plan) Resolves(origin Origin, scope Scope) bool {
-	if p.Errored || scope == ScopePartial {
-		return false
-	}
-	if origin != OriginDrift && (origin != OriginChange || !p.seesChanges) {
-		return false
-	}
-	if p.Complete != nil {
-		return *p.Complete
-	}
-	return scope == ScopeFull || p.Covered
-}
 
 // Change is one resource that differs from what it should be. All JSON is redacted, without spaces and with sorted names.
 type Change struct {
@@ -124,10 +113,14 @@ func (p *Plan) Unpack(c *Change) States {
 
 // ResourceID names the object within its workspace and origin: its address, with the deposed key when there is one.
 func (c *Change) ResourceID() string {
-	if c.Deposed == "" {
-		return c.Address
+	return resourceID(c.Address, c.Deposed)
+}
+
+func resourceID(address, deposed string) string {
+	if deposed == "" {
+		return address
 	}
-	return c.Address + " (deposed " + c.Deposed + ")"
+	return address + " (deposed " + deposed + ")"
 }
 
 // Limits of an input when Options does not say otherwise.
@@ -152,6 +145,12 @@ type Options struct {
 	Changes bool
 	// Key is DATA_KEY, which the hashes are made with. Required.
 	Key []byte
+	// Mode, Refreshed and Scope are what the sender says about the plan.
+	Mode      Mode
+	Refreshed bool
+	Scope     Scope
+	// Open are the open drifts that Judge will be asked about.
+	Open map[Object]Open
 	// MaxBytes limits the inflated size, MaxDepth the nesting of one resource's values. Zero means the default.
 	MaxBytes int64
 	MaxDepth int

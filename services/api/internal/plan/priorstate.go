@@ -3,24 +3,27 @@ package plan
 // What is here reads the parts of a plan that make no changes but know secrets and names. A secret that is marked only
 // there, such as the result of a random_password that did not drift, may stand in the open in what did.
 
-// state looks through prior_state: {"values":{…}}.
-func (s *scan) state(path string) error {
+// priorState looks through prior_state: {"values":{…}}.
+func (s *scan) priorState(path string) error {
 	return s.object(path, func(name string) error {
 		if name == "values" {
-			return s.values(path + ".values")
+			s.out.hasPriorState = true
+			return s.values(path+".values", s.priorResource)
 		}
 		return s.skip(path)
 	})
 }
 
 // values looks through the values of a state or of planned_values: {"outputs":{…},"root_module":{…}}.
-func (s *scan) values(path string) error {
+//
+// resource is what else to do with a resource; it may be nil.
+func (s *scan) values(path string, resource func(*node)) error {
 	return s.object(path, func(name string) error {
 		switch name {
 		case "outputs":
 			return s.object(path+".outputs", func(output string) error { return s.output(path+".outputs", output) })
 		case "root_module":
-			return s.module(path+".root_module", 0)
+			return s.module(path+".root_module", 0, resource)
 		}
 		return s.skip(path)
 	})
@@ -40,23 +43,23 @@ func (s *scan) output(path, name string) error {
 	return nil
 }
 
-func (s *scan) module(path string, depth int) error {
+func (s *scan) module(path string, depth int, resource func(*node)) error {
 	if depth > s.tree.maxDepth {
 		return invalid(path, "is nested too deeply")
 	}
 	return s.object(path, func(name string) error {
 		switch name {
 		case "resources":
-			return s.array(path+".resources", s.resource)
+			return s.array(path+".resources", func(path string) error { return s.resource(path, resource) })
 		case "child_modules":
-			return s.array(path+".child_modules", func(path string) error { return s.module(path, depth+1) })
+			return s.array(path+".child_modules", func(path string) error { return s.module(path, depth+1, resource) })
 		}
 		return s.skip(path)
 	})
 }
 
 // resource looks through one resource of a state.
-func (s *scan) resource(path string) error {
+func (s *scan) resource(path string, then func(*node)) error {
 	n, err := s.value(path)
 	if err != nil {
 		return err
@@ -76,7 +79,26 @@ func (s *scan) resource(path string) error {
 		}
 	}
 	s.spare(region(values, masks))
+	if then != nil {
+		then(n)
+	}
 	return nil
+}
+
+// priorResource takes what has to be known of a resource of prior_state, which is how it is recorded now.
+func (s *scan) priorResource(n *node) {
+	address, deposed, mode := n.field("address"), n.field("deposed_key"), n.field("mode")
+	if !address.is('"') || mode.is('"') && string(mode.text) != "managed" {
+		return
+	}
+	s.tally.prior++
+	id := string(address.text)
+	if deposed.is('"') {
+		id = resourceID(id, string(deposed.text))
+	}
+	for _, st := range s.watched(id) {
+		st.found = true
+	}
 }
 
 // spare notes a region, type or address, which is never masked for what it contains.
@@ -100,4 +122,3 @@ func (s *scan) outputChange(output string) error {
 	s.collect(n.field("before"), n.field("after"), masks, s.names.sensitive([]byte(output)))
 	return nil
 }
-

@@ -3,8 +3,10 @@ package plan
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"strconv"
 	"strings"
@@ -13,12 +15,13 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Read reads the JSON form of a plan. What is wrong with the input is an *Error; what r fails with is wrapped as it is.
-func Read(r io.Reader, opt Options) (*Plan, error) {
+// Read reads the JSON form of a plan. What is wrong with the input is an *Error; what r fails with is wrapped as it is, and
+// so is the end of ctx.
+func Read(ctx context.Context, r io.Reader, opt Options) (*Plan, error) {
 	if len(opt.Key) == 0 {
 		return nil, errors.New("plan: no key to hash with")
 	}
-	src := &source{r: r, limit: opt.MaxBytes, taken: func() int64 { return 0 }}
+	src := &source{ctx: ctx, r: r, limit: opt.MaxBytes, taken: func() int64 { return 0 }}
 	if src.limit <= 0 {
 		src.limit = DefaultMaxBytes
 	}
@@ -33,11 +36,12 @@ func Read(r io.Reader, opt Options) (*Plan, error) {
 	if err := s.plan(); err != nil {
 		return nil, src.explain(err)
 	}
-	return s.finish()
+	return s.finish(ctx)
 }
 
 // source counts what is read and remembers why reading failed, which a decoder reports as bad syntax.
 type source struct {
+	ctx   context.Context
 	r     io.Reader
 	n     int64
 	limit int64
@@ -49,6 +53,8 @@ func (s *source) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
 	s.n += int64(n)
 	switch {
+	case s.ctx.Err() != nil:
+		n, err = 0, s.ctx.Err()
 	case s.n > s.limit:
 		n, err = 0, tooLarge("is larger than %d bytes", s.limit)
 	case s.n-s.taken() > maxPending:
@@ -115,8 +121,9 @@ type scan struct {
 	hcp        bool            // the version is HCP's plan_format_version
 	planKeys   bool            // something that only a plan has was there
 	seen       map[string]bool // entry ids of the list that is being read, so that none comes twice
-	configured map[string]bool // managed resources of the configuration, without instance keys
-	present    map[string]bool // those that resource_changes names
+	seed       maphash.Seed
+	configured map[uint64]bool // hashes of the managed resources of the configuration, without instance keys
+	tally      tally
 }
 
 // keptEntries are the entries of one list that may be changes.
@@ -129,11 +136,16 @@ func newScan(dec *jsontext.Decoder, opt Options) *scan {
 	if opt.MaxDepth <= 0 {
 		opt.MaxDepth = DefaultMaxDepth
 	}
+	standings := make(map[Object]*standing, len(opt.Open))
+	for o := range opt.Open {
+		standings[o] = &standing{how: HowUnknown}
+	}
 	return &scan{
+		out:       Plan{previous: map[string]string{}, standings: standings},
 		collector: collector{names: names{}, secrets: newSecrets()},
 		dec:       dec, opt: opt, tree: tree{maxDepth: opt.MaxDepth},
 		spared: map[string]struct{}{}, planned: map[string]string{}, actions: map[string]string{}, moved: map[Move]bool{},
-		sensitiveVariables: map[string]bool{}, configured: map[string]bool{}, present: map[string]bool{},
+		sensitiveVariables: map[string]bool{}, seed: maphash.MakeSeed(), configured: map[uint64]bool{},
 	}
 }
 
@@ -155,7 +167,10 @@ func (s *scan) plan() error {
 	if _, err := s.dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return syntaxError("", s.dec.InputOffset(), err)
 	}
-	return s.checkVersion()
+	if err := s.checkVersion(); err != nil {
+		return err
+	}
+	return s.checkTool()
 }
 
 func (s *scan) field(name string) (err error) {
@@ -197,9 +212,9 @@ func (s *scan) field(name string) (err error) {
 	case "output_changes":
 		err = s.object(name, s.outputChange)
 	case "prior_state":
-		err = s.state(name)
+		err = s.priorState(name)
 	case "planned_values":
-		err = s.values(name)
+		err = s.values(name, nil)
 	case "configuration":
 		s.out.Slimmed = false
 		err = s.configuration(name)

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,7 +30,7 @@ func read(t *testing.T, raw string, changes ...bool) *Plan {
 
 // readUnpacked reads a plan and unpacks all its changes.
 func readUnpacked(r io.Reader, opt Options) (*Plan, error) {
-	p, err := Read(r, opt)
+	p, err := Read(context.Background(), r, opt)
 	for i := range p.changes() {
 		p.Changes[i].States = p.Unpack(&p.Changes[i])
 	}
@@ -127,7 +128,7 @@ func TestRead_fixtures(t *testing.T) {
 				if d := cmp.Diff(tt.moves, p.Moves); d != "" {
 					t.Error(d)
 				}
-				if p.Resolves(OriginDrift, ScopeUnstated) != tt.resolves || p.Errored != tt.errored || p.Slimmed || p.Timestamp == nil {
+				if p.Judge(OriginDrift, "a.b").Resolved != tt.resolves || p.Errored != tt.errored || p.Slimmed || p.Timestamp == nil {
 					t.Errorf("plan says %+v", p)
 				}
 			})
@@ -240,7 +241,7 @@ func TestRead_errors(t *testing.T) {
 		{"too large", drifted() + strings.Repeat(" ", 1<<20), "", "larger than"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p, err := Read(strings.NewReader(tt.raw), Options{Key: testKey, MaxBytes: 1 << 20})
+			p, err := Read(t.Context(), strings.NewReader(tt.raw), Options{Key: testKey, MaxBytes: 1 << 20})
 			e, ok := errors.AsType[*Error](err)
 			if !ok {
 				t.Fatalf("got %+v, %v", p, err)
@@ -259,12 +260,12 @@ func TestRead_errors(t *testing.T) {
 func TestRead_failing_reader_is_not_an_input_error(t *testing.T) {
 	broken := errors.New("broken pipe")
 	for _, start := range []string{"", drifted()[:60]} {
-		_, err := Read(io.MultiReader(strings.NewReader(start), iotest.ErrReader(broken)), Options{Key: testKey})
+		_, err := Read(t.Context(), io.MultiReader(strings.NewReader(start), iotest.ErrReader(broken)), Options{Key: testKey})
 		if _, ok := errors.AsType[*Error](err); ok || !errors.Is(err, broken) {
 			t.Errorf("after %d bytes: %v", len(start), err)
 		}
 	}
-	if _, err := Read(strings.NewReader(drifted()), Options{}); err == nil {
+	if _, err := Read(t.Context(), strings.NewReader(drifted()), Options{}); err == nil {
 		t.Error("a missing key is no error")
 	}
 }
