@@ -40,7 +40,7 @@ func TestRead_other_tools(t *testing.T) {
 			},
 		},
 		{
-			name: "terraform_0.15.json",
+			name:    "terraform_0.15.json",
 			changes: []string{"drift aws_route53_record.www update (update) records"},
 		},
 		{

@@ -56,7 +56,7 @@ const (
 // Judge says what became of an open drift that is in Options.Open and that the plan does not list. id is that of
 // Options.Open, or the one to which the plan moved it.
 func (p *Plan) Judge(origin Origin, id string) Verdict {
-	if !p.Evidence.Resolves() || origin != OriginDrift && (origin != OriginChange || !p.seesChanges) {
+	if !p.Evidence.Resolves() || origin != OriginDrift && (origin != OriginChange || !p.seesChanges || p.Evidence.Mode != ModeNormal) {
 		return Verdict{}
 	}
 	o := Object{origin, id}

@@ -47,6 +47,7 @@ type Plan struct {
 	Errored          bool       // the run failed
 	Complete         *bool      // nil when absent: OpenTofu, and Terraform before 1.8
 	Applyable        *bool
+	Wrapper          int  // lines around the plan that were skipped, such as those of a CI's wrapper
 	Slimmed          bool // the client or HCP left the configuration out
 
 	// Evidence is what the plan proves about drifts that it does not list.

@@ -26,16 +26,23 @@ func Read(ctx context.Context, r io.Reader, opt Options) (*Plan, error) {
 		src.limit = DefaultMaxBytes
 	}
 	buf := bufio.NewReader(src)
-	if err := checkStart(buf); err != nil {
+	lines, skipped, err := startOf(buf)
+	if err != nil {
 		return nil, src.explain(err)
 	}
 	// The decoder would remember every name of an object, a hundred bytes for each. What is read is checked here, in
 	// object and in tree; what is skipped says nothing.
 	s := newScan(jsontext.NewDecoder(buf, jsontext.AllowDuplicateNames(true)), opt)
-	src.taken = s.dec.InputOffset
+	src.taken = func() int64 { return skipped + s.dec.InputOffset() }
 	if err := s.plan(); err != nil {
 		return nil, src.explain(err)
 	}
+	src.taken = func() int64 { return src.n }
+	after, err := rest(io.MultiReader(bytes.NewReader(s.dec.UnreadBuffer()), buf))
+	if err != nil {
+		return nil, src.explain(err)
+	}
+	s.out.Wrapper = lines + after
 	return s.finish(ctx)
 }
 
@@ -56,7 +63,7 @@ func (s *source) Read(p []byte) (int, error) {
 	case s.ctx.Err() != nil:
 		n, err = 0, s.ctx.Err()
 	case s.n > s.limit:
-		n, err = 0, tooLarge("is larger than %d bytes", s.limit)
+		n, err = 0, tooLarge("is larger than %d bytes: %s", s.limit, howToSlim)
 	case s.n-s.taken() > maxPending:
 		n, err = 0, tooLarge("has a resource or a text of more than %d bytes", maxPending)
 	}
@@ -74,29 +81,6 @@ func (s *source) explain(err error) error {
 		return known
 	}
 	return fmt.Errorf("read plan: %w", s.err)
-}
-
-// checkStart knows by their first bytes what people send by mistake, and skips a byte order mark.
-func checkStart(buf *bufio.Reader) error {
-	head, err := buf.Peek(4)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	starts := func(magic string) bool { return bytes.HasPrefix(head, []byte(magic)) }
-	switch {
-	case len(head) == 0:
-		return invalid("", "is empty: send the output of `terraform show -json PLANFILE`")
-	case starts("PK\x03\x04"):
-		return invalid("", "is a binary plan file: send the output of `terraform show -json PLANFILE`")
-	case starts("\x1f\x8b"):
-		return invalid("", "is compressed: send it with Content-Encoding: gzip")
-	case starts("\xff\xfe"), starts("\xfe\xff"):
-		return invalid("", "is encoded as UTF-16, as PowerShell writes with >: send UTF-8")
-	case starts("\xef\xbb\xbf"):
-		_, err = buf.Discard(3)
-		return err
-	}
-	return nil
 }
 
 // scan is pass 1 over a plan: it notes what the plan says about itself, collects what has to be masked, and keeps the
@@ -155,17 +139,11 @@ func (s *scan) plan() error {
 		if _, err := s.dec.ReadToken(); err != nil {
 			return syntaxError("", s.dec.InputOffset(), err)
 		}
-		return invalid("", "must be a JSON object: the output of `terraform show -json PLANFILE`")
+		return invalid("", "must be a JSON object: %s", remedy)
 	}
 	s.out.Slimmed = true
 	if err := s.object("", s.field); err != nil {
 		return err
-	}
-	if s.dec.PeekKind() != 0 {
-		return invalid("", "has data after the plan, at byte %d", s.dec.InputOffset())
-	}
-	if _, err := s.dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return syntaxError("", s.dec.InputOffset(), err)
 	}
 	if err := s.checkVersion(); err != nil {
 		return err
@@ -174,8 +152,8 @@ func (s *scan) plan() error {
 }
 
 func (s *scan) field(name string) (err error) {
-	if strings.HasPrefix(name, "@") {
-		return invalid("", "is the log stream of `terraform plan -json`: send the output of `terraform show -json PLANFILE`")
+	if err := checkName(name); err != nil {
+		return err
 	}
 	s.planKeys = s.planKeys || planKeys[name]
 	switch name {
@@ -218,8 +196,6 @@ func (s *scan) field(name string) (err error) {
 	case "configuration":
 		s.out.Slimmed = false
 		err = s.configuration(name)
-	case "values":
-		return invalid(name, "is part of a state, not of a plan: send the output of `terraform show -json PLANFILE`")
 	default:
 		err = s.skip("")
 	}
@@ -237,14 +213,14 @@ func (s *scan) checkVersion() error {
 		path = "plan_format_version"
 	}
 	if s.out.FormatVersion == "" {
-		return invalid(path, "is required: send the output of `terraform show -json PLANFILE`")
+		return invalid(path, "is required: %s", remedy)
 	}
 	major, minor, _ := strings.Cut(s.out.FormatVersion, ".")
 	if _, err := strconv.ParseUint(minor, 10, 16); err != nil || major != "0" && major != "1" {
 		return invalid(path, "is not supported: versions 0.1 to 1.x are")
 	}
 	if !s.planKeys {
-		return invalid("", "has nothing of a plan in it: send the output of `terraform show -json PLANFILE`")
+		return invalid("", "has nothing of a plan in it: %s", remedy)
 	}
 	return nil
 }

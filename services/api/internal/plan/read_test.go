@@ -187,7 +187,7 @@ func TestRead_errors(t *testing.T) {
 		{"gzip", "\x1f\x8b\x08\x00", "", "Content-Encoding"},
 		{"UTF-16", "\xff\xfe{\x00", "", "UTF-16"},
 		{"the stream form", fixture(t, "plan_stream_tf1.11.4.jsonl"), "", "terraform show -json"},
-		{"a state", `{"format_version":"1.0","values":{}}`, "values", "a state"},
+		{"a state", `{"format_version":"1.0","values":{}}`, "", "a state"},
 		{"no state", `{"format_version":"1.0"}`, "", "nothing of a plan"},
 		{"no version", `{"resource_drift":[]}`, "format_version", "required"},
 		{"empty HCP version", `{"plan_format_version":"","resource_drift":[]}`, "plan_format_version", "required"},
@@ -236,8 +236,8 @@ func TestRead_errors(t *testing.T) {
 		{"a resource of very many values", entry(update("a", `{"a":[`+strings.Repeat("[],", maxValues)+`1]}`, `{}`)), "resource_drift[0]", "values"},
 		{"the same name twice", `{"format_version":"1.2","errored":true,"errored":false}`, "", "duplicate name"},
 		{"a second mask", entry(update("a", `{}`, `{}`, `"before_sensitive":true,"before_sensitive":false`)), "resource_drift[0]", "duplicate name"},
-		{"data after the plan", drifted() + `{"format_version":"1.2"}`, "", "data after the plan"},
-		{"rubbish after the plan", drifted() + `xyz`, "", "not valid JSON"},
+		{"data after the plan", drifted() + `{"format_version":"1.2"}`, "", "several JSON documents"},
+		{"rubbish after the plan", drifted() + `xyz`, "", "data after the plan"},
 		{"too large", drifted() + strings.Repeat(" ", 1<<20), "", "larger than"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
