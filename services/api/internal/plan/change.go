@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // driftEntry reads one element of resource_drift in pass 1.
@@ -21,7 +22,9 @@ func (s *scan) changeEntry(path string) error {
 	if err != nil {
 		return err
 	}
-	s.planned[e.id] = s.action(e.planned())
+	if !e.unnamed {
+		s.planned[e.id] = s.action(e.planned())
+	}
 	if e.mode == "managed" && e.deposed == "" {
 		s.tally.planned++
 		switch action := e.planned(); {
@@ -44,6 +47,14 @@ func (s *scan) entry(path string, origin Origin, keep bool) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	leaveOut := e.unstorable != nil && keep && e.differs()
+	if leaveOut {
+		s.leaveOut(e, path)
+	}
+	if e.unnamed {
+		s.collect(e.before, e.after, e.masks, false)
+		return e, s.count()
+	}
 	if s.seen[e.id] {
 		return nil, invalid(path+".address", "is in the list twice")
 	}
@@ -62,7 +73,7 @@ func (s *scan) entry(path string, origin Origin, keep bool) (*entry, error) {
 		s.out.movedLate = s.out.movedLate || s.out.hasPriorState
 		s.out.Moves = append(s.out.Moves, move)
 	}
-	if keep && e.differs() {
+	if keep && e.differs() && !leaveOut {
 		list := &s.kept[0]
 		if origin == OriginChange {
 			list = &s.kept[1]
@@ -70,6 +81,31 @@ func (s *scan) entry(path string, origin Origin, keep bool) (*entry, error) {
 		list.slots = append(list.slots, list.put(raw))
 	}
 	return e, nil
+}
+
+// leaveOut notes an entry that cannot be stored. It must not look as if it were gone.
+func (s *scan) leaveOut(e *entry, path string) {
+	s.out.LeftOut.Count++
+	if len(s.out.LeftOut.Entries) < maxLeftOut {
+		resource := withoutKeys(e.address)
+		if len(resource) > maxShownName || !dotted(resource) {
+			resource = ""
+		}
+		s.out.LeftOut.Entries = append(s.out.LeftOut.Entries, Omission{path, resource, e.unstorable.Error()})
+	}
+	for _, st := range s.watched(e.id) {
+		st.leftOut = true
+	}
+}
+
+// dotted reports whether text is identifiers joined by dots, in which no secret hides.
+func dotted(text string) bool {
+	for part := range strings.SplitSeq(text, ".") {
+		if !isIdentifier([]byte(part)) {
+			return false
+		}
+	}
+	return true
 }
 
 // count limits how much a plan makes us remember.

@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 )
 
@@ -17,6 +19,8 @@ type entry struct {
 	hasReason                  bool // action_reason
 	before, after, unknown     *node
 	masks                      cover
+	unstorable                 error // why this entry cannot be a change
+	unnamed                    bool  // its names cannot be taken
 }
 
 // readEntry makes an entry of raw; path says where it stands.
@@ -25,10 +29,11 @@ func readEntry(t *tree, raw []byte, path string) (*entry, error) {
 	if err != nil {
 		return nil, valueError(path, err)
 	}
+	unstorable := t.unstorable
 	if root.kind != '{' {
 		return nil, invalid(path, "must be an object")
 	}
-	e := entry{mode: "managed"}
+	e := entry{mode: "managed", unstorable: unstorable}
 	for _, f := range [...]struct {
 		name  string
 		field *string
@@ -36,7 +41,7 @@ func readEntry(t *tree, raw []byte, path string) (*entry, error) {
 		{"address", &e.address}, {"previous_address", &e.previous}, {"deposed", &e.deposed},
 		{"mode", &e.mode}, {"type", &e.typ}, {"name", &e.name}, {"provider_name", &e.provider},
 	} {
-		if err := readName(f.field, root.field(f.name), path, f.name); err != nil {
+		if err := e.readName(f.field, root.field(f.name), path, f.name); err != nil {
 			return nil, err
 		}
 	}
@@ -68,14 +73,16 @@ func readEntry(t *tree, raw []byte, path string) (*entry, error) {
 	return &e, nil
 }
 
-func readName(field *string, n *node, path, name string) error {
+func (e *entry) readName(field *string, n *node, path, name string) error {
 	switch {
 	case n == nil || n.kind == 'n':
 	case n.kind != '"':
 		return invalid(path+"."+name, "must be a string")
 	case len(n.text) > maxName:
-		return invalid(path+"."+name, "is longer than %d bytes", maxName)
+		e.unstorable = fmt.Errorf("has a text of more than %d bytes in %s", maxName, name)
+		*field, e.unnamed = string(n.text[:maxName]), true
 	default:
+		e.unnamed = e.unnamed || bytes.IndexByte(n.text, 0) >= 0
 		*field = string(n.text)
 	}
 	return nil

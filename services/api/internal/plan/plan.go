@@ -53,6 +53,9 @@ type Plan struct {
 	// Evidence is what the plan proves about drifts that it does not list.
 	Evidence Evidence
 
+	// LeftOut are the entries that could not be read as changes. Drifts at their addresses stay open.
+	LeftOut LeftOut
+
 	// Changes are what differs, redacted, in the plan's order.
 	Changes []Change
 	// Moves are the addresses that changed since the last run, whether or not the resource drifted.
@@ -65,6 +68,25 @@ type Plan struct {
 	standings     map[Object]*standing
 	states        shelf // of the changes
 }
+
+// LeftOut is how many entries were left out of a plan, and the first of them.
+type LeftOut struct {
+	Count   int
+	Entries []Omission
+}
+
+// Omission is one entry that was left out.
+type Omission struct {
+	Path     string // such as "resource_drift[3]"
+	Resource string // its address without instance keys; empty when that cannot be shown
+	Reason   string // such as "has a NUL character in a string, which cannot be stored"
+}
+
+// Bounds of what is told about entries that were left out.
+const (
+	maxLeftOut   = 20
+	maxShownName = 200
+)
 
 // Move is one resource that has a new address.
 type Move struct{ From, To string }

@@ -103,7 +103,7 @@ func (s *scan) priorResource(n *node) {
 
 // spare notes a region, type or address, which is never masked for what it contains.
 func (s *scan) spare(name string) {
-	if len(name) >= minSecret {
+	if len(name) >= minSecret && len(name) <= maxName {
 		s.spared[name] = struct{}{}
 	}
 }

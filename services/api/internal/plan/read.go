@@ -127,7 +127,7 @@ func newScan(dec *jsontext.Decoder, opt Options) *scan {
 	return &scan{
 		out:       Plan{previous: map[string]string{}, standings: standings},
 		collector: collector{names: names{}, secrets: newSecrets()},
-		dec:       dec, opt: opt, tree: tree{maxDepth: opt.MaxDepth},
+		dec:       dec, opt: opt, tree: tree{maxDepth: opt.MaxDepth, tolerant: true},
 		spared: map[string]struct{}{}, planned: map[string]string{}, actions: map[string]string{}, moved: map[Move]bool{},
 		sensitiveVariables: map[string]bool{}, seed: maphash.MakeSeed(), configured: map[uint64]bool{},
 	}
@@ -237,6 +237,9 @@ func (s *scan) text(path string) (string, error) {
 	n, err := s.tree.parse(v)
 	if err != nil {
 		return "", valueError(path, err)
+	}
+	if s.tree.unstorable != nil {
+		return "", invalid(path, "%s", s.tree.unstorable.Error())
 	}
 	if len(n.text) > 64 {
 		return "", invalid(path, "is longer than 64 bytes")

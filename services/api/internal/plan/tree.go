@@ -21,6 +21,11 @@ type tree struct {
 	arena    []node
 	stack    []node // children whose parent is not complete
 	texts    []byte // unescaped strings
+
+	// tolerant lets values through that can be read but not stored; unstorable says what was wrong with the last one.
+	// Their secrets have to be known, even if they are left out.
+	tolerant   bool
+	unstorable error
 }
 
 var (
@@ -35,6 +40,7 @@ var (
 func (t *tree) parse(raw jsontext.Value) (*node, error) {
 	t.raw, t.pos = raw, 0
 	t.arena, t.stack, t.texts = t.arena[:0], t.stack[:0], t.texts[:0]
+	t.unstorable = nil
 	root, err := t.value(0)
 	if err != nil {
 		return nil, err
@@ -75,7 +81,7 @@ func (t *tree) value(depth int) (n node, err error) {
 			t.pos++
 		}
 		n.text = t.raw[start:t.pos]
-		err = checkNumber(n.text)
+		err = t.refuse(checkNumber(n.text))
 	}
 	return n, err
 }
@@ -151,9 +157,17 @@ func (t *tree) string() ([]byte, error) {
 	}
 	text := t.texts[from:len(t.texts):len(t.texts)]
 	if bytes.IndexByte(text, 0) >= 0 {
-		return nil, errNUL
+		return text, t.refuse(errNUL)
 	}
 	return text, nil
+}
+
+// refuse is err, unless the tree is tolerant and notes it.
+func (t *tree) refuse(err error) error {
+	if t.tolerant && err != nil {
+		t.unstorable, err = err, nil
+	}
+	return err
 }
 
 // checkNumber refuses what a numeric column cannot hold.
