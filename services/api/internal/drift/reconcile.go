@@ -1,7 +1,6 @@
 package drift
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"time"
@@ -81,7 +80,7 @@ func (r *reconciliation) see(c *plan.Change, fingerprint []byte) {
 	r.seen, r.changes[d] = append(r.seen, d), c
 	d.LastSeenAt = r.now
 	d.Occurrences++
-	if bytes.Equal(d.DifferenceMAC, c.Hash) {
+	if c.Matches(d.DifferenceMAC) {
 		if !r.reportMove(d) {
 			r.unchanged = append(r.unchanged, d)
 		}

@@ -151,8 +151,7 @@ func (s *scan) finish(ctx context.Context) (*Plan, error) {
 	}
 	s.out.Evidence = s.evidence()
 	s.judge()
-	c := &comparer{names: s.names, secrets: newIndex(s.secrets, s.spared)}
-	d := newDigest(s.opt.Key)
+	c := newComparer(s.names, newIndex(s.secrets, s.spared), s.opt)
 	s.secrets, s.seen, s.configured = nil, nil, nil
 	drifted := map[string]bool{}
 	// Drift first, whatever the order of the two lists: the change that would undo it says nothing new.
@@ -169,7 +168,7 @@ func (s *scan) finish(ctx context.Context) (*Plan, error) {
 			if drifted[e.id] {
 				continue
 			}
-			if change, ok := c.change(e, origin, d); ok {
+			if change, ok := c.change(e, origin, s.opt.Open[Object{origin, e.id}].Hash); ok {
 				drifted[e.id] = origin == OriginDrift
 				change.PlannedAction = s.planned[e.id]
 				if s.out.Changes = append(s.out.Changes, change); len(s.out.Changes) > maxChanges {
@@ -186,22 +185,25 @@ func (s *scan) finish(ctx context.Context) (*Plan, error) {
 
 // pack puts the states of a change on the plan's shelf.
 func (s *scan) pack(c *Change) {
-	c.packed = s.out.states.put(c.Expected, c.Actual, c.Difference)
-	c.expectedSize, c.actualSize = len(c.Expected), len(c.Actual)
+	c.packed = s.out.states.put(c.Expected, c.Actual, c.Difference, c.Sides)
+	c.sizes = [...]int{len(c.Expected), len(c.Actual), len(c.Difference)}
 	c.States = States{}
 }
 
 // change compares and redacts one entry; it is none when nothing differs. In resource_drift the recorded state comes
 // before and reality after; in resource_changes reality comes before and what the configuration asks for after.
-func (c *comparer) change(e *entry, origin Origin, d *digest) (Change, bool) {
+//
+// stored is the hash of the open drift that this may be; for one that is not present the change also gets that of its kind.
+func (c *comparer) change(e *entry, origin Origin, stored []byte) (Change, bool) {
 	expected, actual := e.before, e.after
 	if origin == OriginChange {
 		expected, actual = e.after, e.before
 	}
-	c.compare(expected, actual, e.unknown, e.masks)
-	if len(c.differences) == 0 {
+	states := c.compare(expected, actual, e.unknown, e.masks)
+	if len(c.lines) == 0 {
 		return Change{}, false
 	}
+	states.Difference, states.Sides = c.json(), c.sides.bytes(c.hash)
 	where := region(actual, e.masks)
 	if where == "" {
 		where = region(expected, e.masks)
@@ -217,9 +219,10 @@ func (c *comparer) change(e *entry, origin Origin, d *digest) (Change, bool) {
 		Mode:            e.mode,
 		Region:          where,
 		Actions:         e.actions,
-		States:          States{Expected: state(c.expected), Actual: state(c.actual), Difference: c.json()},
+		States:          states,
 		Severity:        severity(e.typ, e.actions, c.attributes, expected, actual),
-		Hash:            d.sum(expected, actual, e.unknown),
+		Hash:            c.identity(),
+		older:           c.older(stored, expected, actual, e.unknown),
 	}, true
 }
 

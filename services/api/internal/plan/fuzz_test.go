@@ -44,7 +44,7 @@ func FuzzRead(f *testing.F) {
 					t.Fatalf("cannot be stored: %s", text)
 				}
 			}
-			if len(c.Hash) != 32 || c.Severity == "" || string(c.Difference) == "{}" || strings.ContainsRune(c.Address, 0) {
+			if len(c.Hash) != headSize+32 || c.Severity == "" || string(c.Difference) == "{}" || strings.ContainsRune(c.Address, 0) {
 				t.Fatalf("%+v", c)
 			}
 		}

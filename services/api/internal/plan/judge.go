@@ -13,10 +13,10 @@ type Object struct {
 
 // Open is what is kept of an open drift for the plans that come after it.
 type Open struct {
+	// Hash is that of its Change.
+	Hash []byte
 	// Sides is what the States of its Change had; empty for a drift of a version that did not keep it.
 	Sides []byte
-	// Version is that of its Hash.
-	Version int
 }
 
 // How is how a drift was resolved, as prior_state shows it.
@@ -44,6 +44,8 @@ type standing struct {
 	orphan  bool // no configuration has it any more
 	leftOut bool // its entry could not be read
 	how     How
+	sides   sides
+	hash    *hasher // that made the sides; nil when none did
 }
 
 // The reasons of a Verdict.

@@ -14,6 +14,8 @@ import (
 type node struct {
 	kind  jsontext.Kind // n f t " 0 { [
 	every bool          // of a merged mask: its one element covers every element of a list
+	level uint8         // in how many documents within strings it stands
+	id    uint32        // of what the comparison knows of it, from 1 on; 0 before
 	name  []byte        // of a member, unescaped
 	text  []byte        // of a string, unescaped; of a number, its literal
 	kids  []node

@@ -109,18 +109,22 @@ type Change struct {
 	States
 
 	Severity Severity
-	// Hash is an HMAC-SHA256 over the difference before redaction, so that a masked value that changes again is seen.
-	Hash []byte
+	// Hash is the identity of the difference before redaction, so that a masked value that changes again is seen. It says
+	// which version and key it was made with; Matches compares it.
+	Hash  []byte
+	older [][]byte // of what Options.Open has: by other versions, or with the previous key
 
-	packed                   slot
-	expectedSize, actualSize int
+	packed slot
+	sizes  [3]int // of the states, but for the last
 }
 
 // States are what a resource should be, what it is, and where these differ.
 type States struct {
 	Expected   json.RawMessage // null when it should not exist
 	Actual     json.RawMessage // null when it does not exist
-	Difference json.RawMessage // {path:{"expected","actual"}}
+	Difference json.RawMessage // {path:{"expected","actual"}}, and "order":true where only the order of a list differs
+	// Sides are keyed hashes of both values of each difference, for Options.Open of the plans that come after.
+	Sides []byte
 }
 
 // Size is how many bytes the states of a plan's change have, packed or not.
@@ -130,8 +134,11 @@ func (c *Change) Size() int { return c.packed.size() }
 // them together may be as large as the plan.
 func (p *Plan) Unpack(c *Change) States {
 	all := bytes.Clone(p.states.get(c.packed))
-	e, a := c.expectedSize, c.expectedSize+c.actualSize
-	return States{Expected: all[:e:e], Actual: all[e:a:a], Difference: all[a:]}
+	var parts [len(c.sizes)][]byte
+	for i, n := range c.sizes {
+		parts[i], all = all[:n:n], all[n:]
+	}
+	return States{Expected: parts[0], Actual: parts[1], Difference: parts[2], Sides: all}
 }
 
 // ResourceID names the object within its workspace and origin: its address, with the deposed key when there is one.
@@ -166,8 +173,9 @@ const (
 type Options struct {
 	// Changes also makes changes of what resource_changes would do (origin change).
 	Changes bool
-	// Key is DATA_KEY, which the hashes are made with. Required.
-	Key []byte
+	// Key is DATA_KEY, which the hashes are made with. Required. PreviousKey is the one that it replaced, if it did.
+	Key         []byte
+	PreviousKey []byte
 	// Mode, Refreshed and Scope are what the sender says about the plan.
 	Mode      Mode
 	Refreshed bool

@@ -98,6 +98,9 @@ func (s *scan) priorResource(n *node) {
 	}
 	for _, st := range s.watched(id) {
 		st.found = true
+		if st.hash != nil {
+			st.how = st.sides.how(s.meaning, st.hash, n.field("values"))
+		}
 	}
 }
 

@@ -108,6 +108,7 @@ type scan struct {
 	seed       maphash.Seed
 	configured map[uint64]bool // hashes of the managed resources of the configuration, without instance keys
 	tally      tally
+	meaning    *meaning // of the resources of prior_state
 }
 
 // keptEntries are the entries of one list that may be changes.
@@ -121,12 +122,23 @@ func newScan(dec *jsontext.Decoder, opt Options) *scan {
 		opt.MaxDepth = DefaultMaxDepth
 	}
 	standings := make(map[Object]*standing, len(opt.Open))
-	for o := range opt.Open {
-		standings[o] = &standing{how: HowUnknown}
+	hashers := []*hasher{newHasher(opt.Key)}
+	if len(opt.PreviousKey) > 0 {
+		hashers = append(hashers, newHasher(opt.PreviousKey))
+	}
+	for o, open := range opt.Open {
+		st := &standing{how: HowUnknown}
+		for _, h := range hashers {
+			if s, ok := readSides(open.Sides, h); ok {
+				st.sides, st.hash = s, h
+			}
+		}
+		standings[o] = st
 	}
 	return &scan{
 		out:       Plan{previous: map[string]string{}, standings: standings},
 		collector: collector{names: names{}, secrets: newSecrets()},
+		meaning:   newMeaning(opt.MaxDepth),
 		dec:       dec, opt: opt, tree: tree{maxDepth: opt.MaxDepth, tolerant: true},
 		spared: map[string]struct{}{}, planned: map[string]string{}, actions: map[string]string{}, moved: map[Move]bool{},
 		sensitiveVariables: map[string]bool{}, seed: maphash.MakeSeed(), configured: map[uint64]bool{},

@@ -91,7 +91,7 @@ func TestRead_fixtures(t *testing.T) {
 			{"aws_s3_bucket.logs", "delete", planned[2], Critical,
 				`{"id":{"expected":"e72bc25319c6f686","actual":null},"name":{"expected":"logs","actual":null}}`},
 			{`aws_security_group.db["blue"]`, "update", planned[3], Critical,
-				`{"cidr_blocks":{"expected":["10.0.0.0/8"],"actual":["10.0.0.0/8","0.0.0.0/0"]}}`},
+				`{"cidr_blocks[\"0.0.0.0/0\"]":{"expected":null,"actual":"0.0.0.0/0"}}`},
 		}
 	}
 	for _, tt := range []struct {

@@ -26,7 +26,7 @@ func TestSeverity(t *testing.T) {
 		{"something else of a role", "aws_iam_role", `["update"]`, `{"description":"a"}`, `{"description":"b"}`, Warning},
 		{"GCP IAM", "google_project_iam_member", `["update"]`, `{"member":"a"}`, `{"member":"b"}`, Critical},
 		{"Azure role", "azurerm_role_assignment", `["update"]`, `{"principal_id":"a"}`, `{"principal_id":"b"}`, Critical},
-		{"the policy document of a bucket", "aws_s3_bucket_policy", `["update"]`, `{"policy":"{\"Statement\":[]}"}`, `{"policy":"{}"}`, Critical},
+		{"the policy document of a bucket", "aws_s3_bucket_policy", `["update"]`, `{"policy":"{\"Statement\":[{\"Effect\":\"Deny\"}]}"}`, `{"policy":"{}"}`, Critical},
 		{"a policy of another kind", "aws_autoscaling_policy", `["update"]`, `{"policy_type":"a"}`, `{"policy_type":"b"}`, Warning},
 		{"no member of IAM", "aws_guardduty_member", `["update"]`, `{"email":"a"}`, `{"email":"b"}`, Warning},
 

@@ -24,6 +24,7 @@ type tree struct {
 
 	// tolerant lets values through that can be read but not stored; unstorable says what was wrong with the last one.
 	// Their secrets have to be known, even if they are left out.
+	level      uint8 // of the document that is being parsed
 	tolerant   bool
 	unstorable error
 }
@@ -48,6 +49,18 @@ func (t *tree) parse(raw jsontext.Value) (*node, error) {
 	return &root, nil
 }
 
+// more parses a document that stands in a string, and keeps the nodes before. It returns nil for what is no good value.
+func (t *tree) more(raw []byte, level uint8) *node {
+	t.raw, t.pos, t.level = raw, 0, level
+	stack, arena := len(t.stack), len(t.arena)
+	root, err := t.value(0)
+	if err != nil {
+		t.stack, t.arena = t.stack[:stack], t.arena[:arena]
+		return nil
+	}
+	return &root
+}
+
 // next moves to the next byte that is not between tokens, and returns it. Commas and colons are between tokens here.
 func (t *tree) next() byte {
 	for {
@@ -61,6 +74,7 @@ func (t *tree) next() byte {
 }
 
 func (t *tree) value(depth int) (n node, err error) {
+	n.level = t.level
 	switch c := t.next(); c {
 	case '{', '[':
 		n.kind = jsontext.Kind(c)
