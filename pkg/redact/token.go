@@ -131,10 +131,7 @@ func schemeValue(t string, i, end int) (from, to int, ok bool) {
 		plain, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(value[:min(len(value), 512)], "="))
 		return from, to, err == nil && strings.IndexByte(string(plain), ':') >= 0
 	}
-	if value = strings.TrimRight(value, "."); len(value) < 8 {
-		return 0, 0, false
-	}
-	return from, from + len(value), true
+	return from, to, len(value) >= 8
 }
 
 // dash reads a flag, or a PEM block that holds a private key.
