@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// unescape takes the escapes of JSON off, as far as it understands them.
-func unescape(s string) string {
+// Unescape takes the escapes of JSON off, as far as it understands them.
+func Unescape(s string) string {
 	i := strings.IndexByte(s, '\\')
 	if i < 0 {
 		return s

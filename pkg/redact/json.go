@@ -81,7 +81,7 @@ func (r *jsonReader) read(i int) (int, bool) {
 				return i, false
 			}
 			i++
-			f.member, f.valued = r.enter(r.names, unescape(t[from:to])), true
+			f.member, f.valued = r.enter(r.names, Unescape(t[from:to])), true
 			if !f.member.named {
 				r.leaf(from, to)
 			}
@@ -118,7 +118,7 @@ func (r *jsonReader) value(f *frame, from, to int) string {
 	}
 	r.leaf(from, to)
 	r.wait(from, to, false)
-	return unescape(r.text[from:to])
+	return Unescape(r.text[from:to])
 }
 
 // done ends a value, with its text when it was a string.

@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"iter"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -49,7 +50,7 @@ func NewNames(more ...string) *Names {
 	n := &Names{words: map[string]bool{}, join: 3}
 	add := func(name string) {
 		spelled, count := "", 0
-		for word := range eachWord(name) {
+		for word := range Words(name) {
 			spelled += word
 			count++
 		}
@@ -174,8 +175,8 @@ func appendLetters(b []byte, name string) []byte {
 	return b
 }
 
-// eachWord yields the words of a name in lower case.
-func eachWord(name string) func(func(string) bool) {
+// Words yields the words of a name in lower case.
+func Words(name string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for from, to := range wordSpans(name) {
 			if !yield(strings.ToLower(name[from:to])) {

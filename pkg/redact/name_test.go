@@ -35,7 +35,7 @@ func TestWords(t *testing.T) {
 		"snake_case": "snake case", "camelCase": "camel case", "kebab-case": "kebab case", "APIKeyID": "api key id",
 		"a1b2": "a b", "HTTPServer": "http server", "ÄpfelBaum": "äpfel baum", "__x__": "x", "": "", "a.b/c:d e": "a b c d e",
 	} {
-		if got := strings.Join(slices.Collect(eachWord(name)), " "); got != want {
+		if got := strings.Join(slices.Collect(Words(name)), " "); got != want {
 			t.Errorf("%q: got %q, want %q", name, got, want)
 		}
 	}

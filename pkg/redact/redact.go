@@ -148,7 +148,7 @@ func (s *scanner) add(from, to int) {
 		secret := s.text[from:to]
 		s.o.Found(secret)
 		if strings.IndexByte(secret, '\\') >= 0 {
-			s.o.Found(unescape(secret))
+			s.o.Found(Unescape(secret))
 		}
 	}
 }
@@ -174,7 +174,7 @@ func (s *scanner) leaf(from, to int) {
 	plain := s.text[from:to]
 	escaped := strings.IndexByte(plain, '\\') >= 0
 	if escaped {
-		plain = unescape(plain)
+		plain = Unescape(plain)
 	}
 	if s.o.Also != nil && s.o.Also(plain) {
 		s.add(from, to)

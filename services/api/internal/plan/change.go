@@ -47,6 +47,7 @@ func (s *scan) entry(path string, origin Origin, keep bool) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.id = s.out.key(e.id)
 	leaveOut := e.unstorable != nil && keep && e.differs()
 	if leaveOut {
 		s.leaveOut(e, path)
@@ -69,7 +70,7 @@ func (s *scan) entry(path string, origin Origin, keep bool) (*entry, error) {
 	}
 	if move := (Move{e.previous, e.address}); e.previous != "" && e.previous != e.address && !s.moved[move] {
 		s.moved[move] = true
-		s.out.previous[e.id] = resourceID(e.previous, e.deposed)
+		s.out.previous[e.id] = s.out.key(resourceID(e.previous, e.deposed))
 		s.out.movedLate = s.out.movedLate || s.out.hasPriorState
 		s.out.Moves = append(s.out.Moves, move)
 	}
@@ -153,6 +154,13 @@ func (s *scan) finish(ctx context.Context) (*Plan, error) {
 	s.judge()
 	c := newComparer(s.names, newIndex(s.secrets, s.spared), s.opt)
 	s.secrets, s.seen, s.configured = nil, nil, nil
+	for _, m := range s.out.Moves {
+		for _, address := range [...]string{m.From, m.To} {
+			if shown := c.address(address); shown != address {
+				s.out.shown[address] = shown
+			}
+		}
+	}
 	drifted := map[string]bool{}
 	// Drift first, whatever the order of the two lists: the change that would undo it says nothing new.
 	for i, origin := range [...]Origin{OriginDrift, OriginChange} {
@@ -165,6 +173,7 @@ func (s *scan) finish(ctx context.Context) (*Plan, error) {
 			if err != nil { // There was none in pass 1.
 				return nil, err
 			}
+			e.id = s.out.key(e.id)
 			if drifted[e.id] {
 				continue
 			}
@@ -208,10 +217,14 @@ func (c *comparer) change(e *entry, origin Origin, stored []byte) (Change, bool)
 	if where == "" {
 		where = region(expected, e.masks)
 	}
+	if where != "" && c.isSecret([]byte(where)) {
+		where = ""
+	}
 	return Change{
 		Origin:          origin,
-		Address:         e.address,
-		PreviousAddress: e.previous,
+		Address:         c.address(e.address),
+		PreviousAddress: c.address(e.previous),
+		identity:        resourceID(e.address, e.deposed),
 		Deposed:         e.deposed,
 		Type:            e.typ,
 		Name:            e.name,

@@ -56,7 +56,7 @@ func TestRead_masks(t *testing.T) {
 			`{"env":[{"name":"DB_PASSWORD","value":"[redacted]"},{"name":"PORT","value":"1"}]}`, `{"env":[{"name":"DB_PASSWORD","value":"[redacted]"},{"name":"PORT","value":"2"}]}`,
 			`{"env[\"DB_PASSWORD\"].value":{"expected":"[redacted]","actual":"[redacted]"},"env[\"PORT\"].value":{"expected":"1","actual":"2"}}`},
 		{"a credential in an innocent string", `{"note":"x"}`, `{"note":"key AKIAIOSFODNN7EXAMPLE."}`, ``,
-			`{"note":"x"}`, `{"note":"[redacted]"}`, `{"note":{"expected":"x","actual":"[redacted]"}}`},
+			`{"note":"x"}`, `{"note":"key [redacted]."}`, `{"note":{"expected":"x","actual":"key [redacted]."}}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var rest []string
@@ -182,11 +182,11 @@ func TestRead_not_a_secret_elsewhere(t *testing.T) {
 
 func TestRead_masked_names_stay_apart(t *testing.T) {
 	c := one(t, drifted(update("a", `{"password":"longsecret","m":{"longsecret1":1,"longsecret2":2,"[redacted]":3,"z":4}}`, `{}`)))
-	want := `{"m":{"[redacted 2]":1,"[redacted 3]":2,"[redacted]":3,"z":4},"password":"[redacted]"}`
+	want := `{"m":{"[redacted 7463e5bd6c3b]":1,"[redacted e3a88796c50b]":2,"[redacted]":3,"z":4},"password":"[redacted]"}`
 	if string(c.Expected) != want {
 		t.Errorf("got  %s\nwant %s", c.Expected, want)
 	}
-	if !strings.Contains(string(c.Difference), `"m[\"[redacted 2]\"]":{"expected":1,"actual":null}`) {
+	if !strings.Contains(string(c.Difference), `"m[\"[redacted 7463e5bd6c3b]\"]":{"expected":1,"actual":null}`) {
 		t.Error(string(c.Difference))
 	}
 }

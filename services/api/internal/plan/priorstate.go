@@ -1,5 +1,7 @@
 package plan
 
+import "strings"
+
 // What is here reads the parts of a plan that make no changes but know secrets and names. A secret that is marked only
 // there, such as the result of a random_password that did not drift, may stand in the open in what did.
 
@@ -72,6 +74,9 @@ func (s *scan) resource(path string, then func(*node)) error {
 		return err
 	}
 	values := n.field("values")
+	if typ := n.field("type"); typ.is('"') {
+		masks = masks.byKind(string(typ.text))
+	}
 	s.collect(values, nil, masks, false)
 	for _, name := range [...]string{"address", "type"} {
 		if k := n.field(name); k.is('"') {
@@ -105,8 +110,10 @@ func (s *scan) priorResource(n *node) {
 }
 
 // spare notes a region, type or address, which is never masked for what it contains.
+//
+// An address with a key in quotes is not: the key may be a secret.
 func (s *scan) spare(name string) {
-	if len(name) >= minSecret && len(name) <= maxName {
+	if len(name) >= minSecret && len(name) <= maxName && !strings.Contains(name, `["`) {
 		s.spared[name] = struct{}{}
 	}
 }

@@ -126,7 +126,16 @@ func newScan(dec *jsontext.Decoder, opt Options) *scan {
 	if len(opt.PreviousKey) > 0 {
 		hashers = append(hashers, newHasher(opt.PreviousKey))
 	}
+	out := Plan{previous: map[string]string{}, standings: standings, shown: map[string]string{}}
+	for o := range opt.Open {
+		if strings.Contains(o.ID, redactedOpen) {
+			out.canonical = hashers[0]
+		}
+	}
+	byKey := make(map[Object]Open, len(opt.Open))
 	for o, open := range opt.Open {
+		o.ID = out.key(o.ID)
+		byKey[o] = open
 		st := &standing{how: HowUnknown}
 		for _, h := range hashers {
 			if s, ok := readSides(open.Sides, h); ok {
@@ -135,8 +144,9 @@ func newScan(dec *jsontext.Decoder, opt Options) *scan {
 		}
 		standings[o] = st
 	}
+	opt.Open = byKey
 	return &scan{
-		out:       Plan{previous: map[string]string{}, standings: standings},
+		out:       out,
 		collector: collector{names: names{}, secrets: newSecrets()},
 		meaning:   newMeaning(opt.MaxDepth),
 		dec:       dec, opt: opt, tree: tree{maxDepth: opt.MaxDepth, tolerant: true},
