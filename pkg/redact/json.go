@@ -82,9 +82,7 @@ func (r *jsonReader) read(i int) (int, bool) {
 			}
 			i++
 			f.member, f.valued = r.enter(r.names, Unescape(t[from:to])), true
-			if !f.member.named {
-				r.leaf(from, to)
-			}
+			r.leaf(from, to)
 		default:
 			from := i
 			for i < len(t) && (classes[t[i]] == word || t[i] == '.' || t[i] == '+') {

@@ -65,9 +65,11 @@ func (s *scan) entry(path string, origin Origin, keep bool) (*entry, error) {
 	}
 
 	s.collect(e.before, e.after, e.masks, false)
-	for _, name := range [...]string{e.address, e.previous, e.typ, region(e.before, e.masks), region(e.after, e.masks)} {
+	for _, name := range [...]string{e.address, e.previous, e.typ} {
 		s.spare(name)
 	}
+	s.spareRegion(region(e.before, e.masks))
+	s.spareRegion(region(e.after, e.masks))
 	if move := (Move{e.previous, e.address}); e.previous != "" && e.previous != e.address && !s.moved[move] {
 		s.moved[move] = true
 		s.out.previous[e.id] = s.out.key(resourceID(e.previous, e.deposed))

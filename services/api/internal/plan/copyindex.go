@@ -25,7 +25,7 @@ type index struct {
 	sorted []string
 	bits   []uint64
 	shift  uint
-	spared map[string]struct{} // never masked for what they contain
+	spared map[string]bool // not looked for; where true, not masked for what they contain either
 
 	decoded []byte // scratch
 }
@@ -34,7 +34,7 @@ type index struct {
 const formsOf = 1 + 3*2 + 2
 
 // newIndex makes the index of all secrets but those that are also a region, type or address of the plan.
-func newIndex(s *secrets, spared map[string]struct{}) *index {
+func newIndex(s *secrets, spared map[string]bool) *index {
 	x := &index{spared: spared}
 	for _, secret := range slices.Sorted(maps.Keys(s.texts)) {
 		if _, ok := spared[secret]; ok {
@@ -102,8 +102,8 @@ func (x *index) masks(text []byte) bool {
 	if !x.contains(text, &budget) && !x.behindEscapes(text, &budget) {
 		return false
 	}
-	_, spared := x.spared[string(text)]
-	return !spared
+	whole, spared := x.spared[string(text)]
+	return !spared || !whole
 }
 
 // maxEscapes is how many escapings of one another are looked behind.
@@ -117,8 +117,11 @@ func (x *index) behindEscapes(text []byte, budget *int) bool {
 			text = []byte(redact.Unescape(view(text)))
 		case bytes.IndexByte(text, '%') >= 0:
 			plain := unescapeURL(make([]byte, 0, len(text)), text)
-			if bytes.IndexByte(text, '+') >= 0 && x.contains(bytes.ReplaceAll(plain, []byte{'+'}, []byte{' '}), budget) {
-				return true
+			if bytes.IndexByte(text, '+') >= 0 { // a space, in a query
+				spaced := bytes.ReplaceAll(text, []byte{'+'}, []byte{' '})
+				if x.contains(unescapeURL(make([]byte, 0, len(text)), spaced), budget) {
+					return true
+				}
 			}
 			if len(plain) == len(text) {
 				return false

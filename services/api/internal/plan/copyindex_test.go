@@ -16,12 +16,12 @@ func TestIndex_masks(t *testing.T) {
 	for _, text := range []string{"hunter2-secret", "hunter2-secret-longer", "zzzzzzzz", "exactly8", " \tpadded-secret\n", "short", "long é needle"} {
 		s.add([]byte(text))
 	}
-	x := newIndex(s, map[string]struct{}{"zzzzzzzz": {}, "spared exactly8 text": {}})
+	x := newIndex(s, map[string]bool{"zzzzzzzz": true, "spared exactly8 text": true, "looked at exactly8": false})
 	for text, want := range map[string]bool{
 		"hunter2-secret": true, "a hunter2-secret b": true, "hunter2-secret-longer": true, "hunter2-secre": false, "Hunter2-secret": false,
 		"exactly8": true, "xexactly8": true, "exactly8x": true, "exactly": false, "exactly 8": false,
 		"padded-secret": true, "short": false, "a short text with nothing in it": false,
-		"zzzzzzzz": false, "zzzzzzzzz": false, "spared exactly8 text": false, "unspared exactly8 text": true,
+		"zzzzzzzz": false, "zzzzzzzzz": false, "spared exactly8 text": false, "looked at exactly8": true, "unspared exactly8 text": true,
 		"the long é needle": true, "the long e needle": false, "": false,
 	} {
 		if got := x.masks([]byte(text)); got != want {

@@ -46,9 +46,11 @@ func ReadManual(m Manual, opt Options) (*Change, error) {
 	for _, label := range [...]string{m.ResourceID, m.ResourceType, m.Region} {
 		found.secrets.look([]byte(label))
 	}
-	spared := map[string]struct{}{m.ResourceID: {}, m.ResourceType: {}, m.Region: {}}
-	for _, n := range [...]*node{e.before, e.after} {
-		spared[region(n, nil)] = struct{}{}
+	spared := map[string]bool{m.ResourceID: true, m.ResourceType: true}
+	for _, where := range [...]string{m.Region, region(e.before, nil), region(e.after, nil)} {
+		if isPlace(where) {
+			spared[where] = false
+		}
 	}
 	opt.MaxDepth = depth
 	c := newComparer(found.names, newIndex(found.secrets, spared), opt)

@@ -83,7 +83,7 @@ func (s *scan) resource(path string, then func(*node)) error {
 			s.spare(string(k.text))
 		}
 	}
-	s.spare(region(values, masks))
+	s.spareRegion(region(values, masks))
 	if then != nil {
 		then(n)
 	}
@@ -109,12 +109,19 @@ func (s *scan) priorResource(n *node) {
 	}
 }
 
-// spare notes a region, type or address, which is never masked for what it contains.
+// spareRegion notes a region. A secret that has the same text is not looked for.
+func (s *scan) spareRegion(name string) {
+	if _, known := s.spared[name]; !known && len(name) >= minSecret && isPlace(name) {
+		s.spared[name] = false
+	}
+}
+
+// spare notes a type or an address, which is never masked for what it contains.
 //
 // An address with a key in quotes is not: the key may be a secret.
 func (s *scan) spare(name string) {
 	if len(name) >= minSecret && len(name) <= maxName && !strings.Contains(name, `["`) {
-		s.spared[name] = struct{}{}
+		s.spared[name] = true
 	}
 }
 

@@ -92,7 +92,7 @@ type scan struct {
 	tree tree
 	out  Plan
 
-	spared    map[string]struct{}
+	spared    map[string]bool
 	kept      [2]keptEntries // of resource_drift, and of resource_changes
 	resources int
 	planned   map[string]string // what resource_changes does, by entry id
@@ -150,7 +150,7 @@ func newScan(dec *jsontext.Decoder, opt Options) *scan {
 		collector: collector{names: names{}, secrets: newSecrets()},
 		meaning:   newMeaning(opt.MaxDepth),
 		dec:       dec, opt: opt, tree: tree{maxDepth: opt.MaxDepth, tolerant: true},
-		spared: map[string]struct{}{}, planned: map[string]string{}, actions: map[string]string{}, moved: map[Move]bool{},
+		spared: map[string]bool{}, planned: map[string]string{}, actions: map[string]string{}, moved: map[Move]bool{},
 		sensitiveVariables: map[string]bool{}, seed: maphash.MakeSeed(), configured: map[uint64]bool{},
 	}
 }
