@@ -143,7 +143,7 @@ func (a *App) newDrifts(c *Config, tel *telemetry.Telemetry) (*drift.Service, er
 		return nil, err
 	}
 	drifts, err := drift.New(drift.Config{
-		Store: store, Hints: hints, DataKey: []byte(c.DataKey.Reveal()), StaleAfter: c.WorkspaceStaleAfter, Telemetry: tel,
+		Store: store, Hints: hints, DataKey: []byte(c.DataKey.Reveal()), HideValues: c.Values == valuesHidden, StaleAfter: c.WorkspaceStaleAfter, Telemetry: tel,
 	})
 	if err != nil {
 		return nil, err
