@@ -176,16 +176,16 @@ func (s *scanner) leaf(from, to int) {
 	if escaped {
 		plain = Unescape(plain)
 	}
-	if s.o.Also != nil && s.o.Also(plain) {
+	var found []Finding
+	if start := hint(plain); start < len(plain) {
+		inner := scanner{o: s.o, names: s.names, level: s.level + 1}
+		found = inner.find(plain, start)
+	}
+	// What is secret for another reason may be no more than what was found in it.
+	if s.o.Also != nil && s.o.Also(plain) && (found == nil || s.o.Also(Apply(plain, found))) {
 		s.add(from, to)
 		return
 	}
-	start := hint(plain)
-	if start == len(plain) {
-		return
-	}
-	inner := scanner{o: s.o, names: s.names, level: s.level + 1}
-	found := inner.find(plain, start)
 	switch {
 	case len(found) == 0:
 	case escaped:

@@ -28,6 +28,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
 	"github.com/driftsentry/driftsentry/services/api/internal/retention"
+	"github.com/driftsentry/driftsentry/services/api/internal/scrub"
 )
 
 // ServiceName is the name of the service in every signal, unless OTEL_SERVICE_NAME gives another.
@@ -83,6 +84,8 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err != nil {
 		return nil, err
 	}
+
+	app.group.Go("redaction", scrub.New(postgres.NewScrubStore(app.db), answers, c.DataKey.Reveal(), tel).Run)
 
 	// The instance's name, as telemetry has it.
 	replica, err := os.Hostname()
