@@ -79,7 +79,11 @@ func (s *scanner) value(v, key int, query bool) (from, to int) {
 		return v, v
 	case query:
 	case s.connection(key, v, line):
-		return v, min(line, next(t, v, "\r\n;\"'"))
+		end := v
+		for end < line && t[end] != ';' && (t[end] != '"' && t[end] != '\'' || end+1 < line && strings.IndexByte(" \t,;:)}]>\\", t[end+1]) < 0) {
+			end++
+		}
+		return v, end
 	case (s.lines || !s.o.Prose) && s.startsLine(key) && !another(t[v:line]):
 		return v, v + len(strings.TrimRight(t[v:line], " \t\\"))
 	case t[v] == '[' || t[v] == '{' || t[v] == '(':

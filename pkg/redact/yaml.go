@@ -88,6 +88,22 @@ func (r *yamlReader) line(from, to int) {
 		r.textLine(from, to)
 		return
 	}
+	for more := 0; more < 4; more++ { // a message before it: do it: kind: Secret
+		inner, at := "", 0
+		if v < to {
+			inner, at = yamlKey(t, v, to)
+		}
+		if inner == "" || at == to || strings.IndexByte(inner, ' ') >= 0 {
+			break
+		}
+		key, v = inner, at
+	}
+	if value := t[v:to]; len(value) > 1 && value[len(value)-1] == ':' && strings.IndexByte(value, ' ') < 0 {
+		key, v = value[:len(value)-1], to // a message before it: do it: secrets:
+	}
+	if word := strings.LastIndexByte(key, ' '); word >= 0 && !r.names.Sensitive(key) {
+		key = key[word+1:] // a message before it: done, since kind: Secret
+	}
 	if n := len(r.frames); n == 0 || r.frames[n-1].indent < indent {
 		if len(r.frames) == maxDepth {
 			r.add(0, len(t))
@@ -111,9 +127,10 @@ func (r *yamlReader) line(from, to int) {
 		return
 	}
 	if from, to := unquoted(t, v, to); from < to {
+		quoted := from > v
 		switch {
 		case literal(t[from:to]) || t[from] == '*' || t[from] == '~' && to == from+1:
-		case f.member.named && !r.sentence(from, to) || r.secret >= 0:
+		case f.member.named && (quoted || !r.sentence(from, to)) || r.secret >= 0:
 			r.add(from, to)
 		default:
 			f.scalar(r.names, &f.member, t[from:to])

@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-// Case is one plan, and what may be found nowhere.
+// Case is one plan, or one text of it, and what may be found nowhere.
 type Case struct {
 	Name, Plan string
 	Canary     string
@@ -196,6 +196,20 @@ func Cases() (all []Case, tried string) {
 		}
 	}
 	return all, fmt.Sprintf("tried: %d plans: %d shapes and %d sources × %d places × %d encodings, with %d canaries", len(all), len(shapes), len(sources), len(places), len(encodings), len(canaries))
+}
+
+// Texts are texts that give their secret away, by the name of their shape, with that secret.
+func Texts() map[string]Case {
+	texts := map[string]Case{}
+	for _, secret := range canaries {
+		word := !strings.ContainsAny(secret, ` "`)
+		for _, s := range shapes {
+			if word || !s.word {
+				texts[fmt.Sprintf("%s/%t", s.name, word)] = Case{s.name, s.text(secret), secret}
+			}
+		}
+	}
+	return texts
 }
 
 // Traces are what a canary looks like in a text that may be encoded: parts that each encoding keeps.
