@@ -73,8 +73,8 @@ func decodeBase64(text string) string {
 func unescapeURL(b, text []byte) []byte {
 	for i := 0; i < len(text); i++ {
 		if text[i] == '%' && i+2 < len(text) {
-			if c := appendHex(nil, text[i+1:i+3], 1); len(c) == 1 {
-				b = append(b, c[0])
+			if plain := appendHex(b, text[i+1:i+3], len(b)+1); len(plain) > len(b) {
+				b = plain
 				i += 2
 				continue
 			}
