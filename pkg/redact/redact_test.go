@@ -77,6 +77,7 @@ var texts = map[string]struct{ in, want string }{
 	"YAML below, texts":       {"secrets:\n  a: |\n    one: two\n  b: x\nc: z\n", "secrets:\n  a: |\n    [redacted]\n  b: [redacted]\nc: z\n"},
 	"YAML in a message":       {"do it: secrets:\n  a:\n  - x1\nport: 1\n", "do it: secrets:\n  a:\n  - [redacted]\nport: 1\n"},
 	"YAML Secret in a reason": {"agreed, since kind: Secret \nstringData: \n  a: x1\n", "agreed, since kind: Secret \nstringData: \n  a: [redacted]\n"},
+	"YAML before a script":    {"tokens:\n- abc\nx: 1\nexport API_KEY=foo\n", "tokens:\n- [redacted]\nx: 1\nexport API_KEY=[redacted]\n"},
 	"YAML, two documents":     {"data:\n  a: x\n---\nkind: Secret\nstringData:\n  b: y\n", "data:\n  a: x\n---\nkind: Secret\nstringData:\n  b: [redacted]\n"},
 	"YAML flow":               {"db: {user: app, password: hunter2}\nb: 1", "db: {user: app, password: [redacted]}\nb: 1"},
 	"dotenv":                  {"PORT=1\nDB_PASSWORD=hun ter&2\nexport API_KEY=\"a b\"\nX=2\n", "PORT=1\nDB_PASSWORD=[redacted]\nexport API_KEY=\"[redacted]\"\nX=2\n"},
