@@ -58,10 +58,10 @@ func quoted(text string) string { return string(appendQuote(nil, text)) }
 // Mutations: merge that merges anew for each list; covers that looks at masks again; a path that repeats a long key; encodings of a
 // secret that are kept.
 func TestRead_worst_memory(t *testing.T) {
-	for name, make := range worstCases {
+	for name, plan := range worstCases {
 		t.Run(name, func(t *testing.T) {
 			taken := func(n int) (float64, int) {
-				raw := make(n)
+				raw := plan(n)
 				var before, after runtime.MemStats
 				runtime.ReadMemStats(&before)
 				if _, err := Read(t.Context(), strings.NewReader(raw), Options{Key: testKey}); err != nil {
@@ -82,10 +82,10 @@ func TestRead_worst_memory(t *testing.T) {
 }
 
 func BenchmarkRead_worst(b *testing.B) {
-	for name, make := range worstCases {
+	for name, plan := range worstCases {
 		for _, n := range []int{10_000, 40_000} {
 			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
-				raw := make(n)
+				raw := plan(n)
 				b.SetBytes(int64(len(raw)))
 				b.ReportAllocs()
 				for b.Loop() {

@@ -47,7 +47,7 @@ type Store interface {
 	// finished.
 	Claim(ctx context.Context, rules int, until time.Time, again bool) (*Progress, error)
 	// Step masks the next rows and stores the progress, in one transaction that also extends the claim.
-	Step(ctx context.Context, p *Progress, until time.Time, mask func(*Row) (changed bool, err error)) error
+	Step(ctx context.Context, p *Progress, until time.Time, mask func(*Row) (changed bool)) error
 }
 
 // Answers opens and seals kept responses.
@@ -153,10 +153,10 @@ func (w *Worker) work(ctx context.Context, again bool) (finished bool, err error
 }
 
 // mask masks the secrets of a row.
-func (w *Worker) mask(r *Row) (bool, error) {
+func (w *Worker) mask(r *Row) bool {
 	changed := plan.Again(w.key, r.Type, r.Texts, r.Documents)
 	if r.Kept == nil {
-		return changed, nil
+		return changed
 	}
 	k := r.Kept
 	rewritten := false
@@ -168,14 +168,12 @@ func (w *Worker) mask(r *Row) (bool, error) {
 		}
 		return documents[0]
 	})
-	if err != nil {
-		// It was sealed with another key, so that nobody can read it.
-		return changed, nil
-	}
-	if rewritten {
+	// One that was sealed with another key cannot be read by anybody.
+	if rewritten && err == nil {
 		k.Sealed = sealed
+		changed = true
 	}
-	return changed || rewritten, nil
+	return changed
 }
 
 // aboutDrifts tells the responses that hold drifts or what a check found.

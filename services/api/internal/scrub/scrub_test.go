@@ -159,6 +159,10 @@ func TestWorker_Again(t *testing.T) {
 	if body := w.kept("shown once"); !strings.Contains(body, "ds_fakekey") {
 		t.Errorf("what is shown once is masked: %s", body)
 	}
+	lines := w.tel.Logs()
+	if line := lines[len(lines)-1]; line["msg"] != "read again what is stored" || line["table"] != "idempotency" || line["rows"] == nil || line["changed"] == nil || line["finished"] != true {
+		t.Errorf("%v", line)
+	}
 	if n := pgtest.Value[int64](t, w.db, "select changed from redaction where finished_at is not null"); n != 0 {
 		t.Errorf("the second time %d rows changed", n)
 	}
@@ -172,8 +176,9 @@ type broken struct {
 
 var errBroken = errors.New("the power went")
 
-func (b *broken) Step(ctx context.Context, p *scrub.Progress, until time.Time, mask func(*scrub.Row) (bool, error)) error {
-	if b.left--; b.left < 0 {
+func (b *broken) Step(ctx context.Context, p *scrub.Progress, until time.Time, mask func(*scrub.Row) bool) error {
+	b.left--
+	if b.left < 0 {
 		return errBroken
 	}
 	return b.Store.Step(ctx, p, until, mask)
