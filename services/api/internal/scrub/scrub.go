@@ -182,6 +182,13 @@ func aboutDrifts(body []byte) bool {
 	if json.Unmarshal(body, &members) != nil {
 		return false
 	}
+	if data, ok := members["data"]; ok && members["success"] != nil { // the envelope
+		var list []json.RawMessage
+		if json.Unmarshal(data, &list) == nil {
+			return len(list) > 0 && aboutDrifts(list[0])
+		}
+		return aboutDrifts(data)
+	}
 	for _, name := range [...]string{"resourceId", "workspace", "drifts", "results", "items", "checkId"} {
 		if _, ok := members[name]; ok {
 			return true

@@ -101,7 +101,7 @@ func (w *world) old(n int) {
 		w.exec("insert into audit (id, account_id, action, message, metadata) values ($1, $2, 'a', 'DB_PASSWORD=fakepw-3-x', '{\"reason\":\"password=fakepw-3-y\"}')", uuid.Must(uuid.NewV7()), w.account)
 		w.exec("insert into workspace_check (id, account_id, workspace_id, status, body_hash, answer, actor) values ($1, $2, $3, 'ok', $4, $5, 'a')",
 			uuid.Must(uuid.NewV7()), w.account, workspace, []byte(address), `{"note":"postgres://u:fakepw-4-x@h/db"}`)
-		w.keep(fmt.Sprintf("k%d", i), `{"resourceId":"x","expectedState":{"note":"password=fakepw-5-x"}}`)
+		w.keep(fmt.Sprintf("k%d", i), `{"success":true,"data":{"resourceId":"x","expectedState":{"note":"password=fakepw-5-x"}}}`)
 	}
 }
 
@@ -131,7 +131,7 @@ func (w *world) kept(key string) string {
 func TestWorker_Again(t *testing.T) {
 	w := newWorld(t)
 	w.old(120)
-	w.keep("shown once", `{"apiKey":{"id":"x"},"key":"ds_fakekey"}`)
+	w.keep("shown once", `{"success":true,"data":{"id":"x","key":"ds_fakekey","setupToken":"ds_fakekey"}}`)
 	if dump := w.dump(); strings.Count(dump, "fakepw") < 120*10 {
 		t.Fatal("the secrets are not there")
 	}
