@@ -168,9 +168,8 @@ func (s *scan) finish(ctx context.Context) (*Plan, error) {
 			if drifted[e.id] {
 				continue
 			}
-			if change, ok := c.change(e, origin, s.opt.Open[Object{origin, e.id}].Hash); ok {
+			if change, ok := c.change(e, origin, s.planned[e.id], s.opt.Open[Object{origin, e.id}].Hash); ok {
 				drifted[e.id] = origin == OriginDrift
-				change.PlannedAction = s.planned[e.id]
 				if s.out.Changes = append(s.out.Changes, change); len(s.out.Changes) > maxChanges {
 					return nil, tooLarge("has more than %d resources that differ", maxChanges)
 				}
@@ -194,11 +193,12 @@ func (s *scan) pack(c *Change) {
 // before and reality after; in resource_changes reality comes before and what the configuration asks for after.
 //
 // stored is the hash of the open drift that this may be; for one that is not present the change also gets that of its kind.
-func (c *comparer) change(e *entry, origin Origin, stored []byte) (Change, bool) {
+func (c *comparer) change(e *entry, origin Origin, planned string, stored []byte) (Change, bool) {
 	expected, actual := e.before, e.after
 	if origin == OriginChange {
 		expected, actual = e.after, e.before
 	}
+	c.typ = e.typ
 	states := c.compare(expected, actual, e.unknown, e.masks)
 	if len(c.lines) == 0 {
 		return Change{}, false
@@ -220,7 +220,8 @@ func (c *comparer) change(e *entry, origin Origin, stored []byte) (Change, bool)
 		Region:          where,
 		Actions:         e.actions,
 		States:          states,
-		Severity:        severity(e.typ, e.actions, c.attributes, expected, actual),
+		PlannedAction:   planned,
+		Severity:        c.severity(e, planned, expected, actual),
 		Hash:            c.identity(),
 		older:           c.older(stored, expected, actual, e.unknown),
 	}, true

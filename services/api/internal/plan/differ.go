@@ -34,6 +34,7 @@ type differ struct {
 	sides       sides
 	more        int // differences that are not shown
 
+	typ          string   // of the resource
 	attributes   [][]byte // the top-level attributes that differ, each once
 	onlyTags     bool     // so far
 	onlyOrder    bool
@@ -155,8 +156,9 @@ func (c *comparer) leaf(e, a *node, policy, show bool) {
 func (c *comparer) line(l line, e, a *node) {
 	c.lines = append(c.lines, l)
 	c.onlyOrder = false
-	c.onlyDefaults = c.onlyDefaults && e.empty() && a != nil && a.kind != '{' && a.kind != '['
-	c.onlyTags = c.onlyTags && slices.ContainsFunc(c.steps, func(s step) bool { return !s.member && tagNames[string(s.name)] })
+	inList := slices.ContainsFunc(c.steps, func(s step) bool { return s.member })
+	c.onlyDefaults = c.onlyDefaults && !inList && e.empty() && a != nil && a.kind != '{' && a.kind != '['
+	c.onlyTags = c.onlyTags && slices.ContainsFunc(c.steps, func(s step) bool { return !s.member && isTag(c.typ, string(s.name)) })
 }
 
 // reordered notes a list of which the members have only changed places. Another order is no other difference.

@@ -109,7 +109,7 @@ func (c *comparer) older(stored []byte, expected, actual, unknown *node) [][]byt
 		present := c.hash
 		defer func() { c.hash = present }()
 		c.hash = previous
-		c.differ.reset()
+		c.lines = c.lines[:0]
 		c.differAt(expected, actual, unknown, false, false)
 		return [][]byte{c.identity()}
 	}

@@ -96,6 +96,7 @@ func (s *scan) priorResource(n *node) {
 	if deposed.is('"') {
 		id = resourceID(id, string(deposed.text))
 	}
+	s.meaning.reset()
 	for _, st := range s.watched(id) {
 		st.found = true
 		if st.hash != nil {

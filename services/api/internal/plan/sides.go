@@ -118,7 +118,7 @@ const (
 	matchBoth
 )
 
-// how compares the sides with a resource as it is recorded now.
+// how compares the sides with a resource as it is recorded now. m knows nothing but nodes of this resource.
 func (s *sides) how(m *meaning, h *hasher, values *node) How {
 	switch {
 	case s.flags&actualAbsent != 0: // It had been deleted, and is there again.
@@ -128,7 +128,6 @@ func (s *sides) how(m *meaning, h *hasher, values *node) How {
 	case len(s.kept) == 0 || s.flags&sidesCut != 0:
 		return HowUnknown
 	}
-	m.reset()
 	l := lookup{meaning: m, hash: h, wanted: make(map[short][]int, len(s.kept)), kept: s.kept, verdict: make([]match, len(s.kept))}
 	for i := range s.kept {
 		l.wanted[s.kept[i].at] = append(l.wanted[s.kept[i].at], i)
