@@ -67,6 +67,7 @@ type Plan struct {
 	movedLate     bool              // prior_state came before a move that it has to be read with
 	standings     map[Object]*standing
 	states        shelf // of the changes
+	root          root
 }
 
 // LeftOut is how many entries were left out of a plan, and the first of them.

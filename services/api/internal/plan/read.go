@@ -136,7 +136,7 @@ func newScan(dec *jsontext.Decoder, opt Options) *scan {
 		standings[o] = st
 	}
 	return &scan{
-		out:       Plan{previous: map[string]string{}, standings: standings},
+		out:       Plan{root: newRoot(hashers), previous: map[string]string{}, standings: standings},
 		collector: collector{names: names{}, secrets: newSecrets()},
 		meaning:   newMeaning(opt.MaxDepth),
 		dec:       dec, opt: opt, tree: tree{maxDepth: opt.MaxDepth, tolerant: true},
