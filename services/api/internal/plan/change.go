@@ -198,9 +198,9 @@ func (c *comparer) change(e *entry, origin Origin, planned string, stored []byte
 	if origin == OriginChange {
 		expected, actual = e.after, e.before
 	}
-	c.typ = e.typ
+	c.kind = labels(e.typ)
 	states := c.compare(expected, actual, e.unknown, e.masks)
-	if len(c.lines) == 0 {
+	if c.identity.count == 0 {
 		return Change{}, false
 	}
 	states.Difference, states.Sides = c.json(), c.sides.bytes(c.hash)
@@ -222,7 +222,7 @@ func (c *comparer) change(e *entry, origin Origin, planned string, stored []byte
 		States:          states,
 		PlannedAction:   planned,
 		Severity:        c.severity(e, planned, expected, actual),
-		Hash:            c.identity(),
+		Hash:            c.identity.hash(c.hash),
 		older:           c.older(stored, expected, actual, e.unknown),
 	}, true
 }

@@ -141,11 +141,17 @@ func keyOf(x, y []*node) string {
 }
 
 func distinct(list []*node, key string) bool {
-	seen := make(map[string]bool, len(list))
+	var seen map[string]bool
 	for _, n := range list {
-		k := n.field(key)
+		k := n.get([]byte(key))
 		if !k.is('"') && !k.is('0') || len(k.text) == 0 || seen[string(k.text)] {
 			return false
+		}
+		if len(list) == 1 {
+			return true
+		}
+		if seen == nil {
+			seen = make(map[string]bool, len(list))
 		}
 		seen[string(k.text)] = true
 	}
@@ -156,16 +162,16 @@ func distinct(list []*node, key string) bool {
 func (c *comparer) byKey(x, y []*node, leftE, leftA []int, key string, policy, show bool) {
 	other := make(map[string]*node, len(leftA))
 	for _, i := range leftA {
-		other[string(y[i].field(key).text)] = y[i]
+		other[string(y[i].get([]byte(key)).text)] = y[i]
 	}
 	for _, i := range leftE {
-		k := x[i].field(key)
+		k := x[i].get([]byte(key))
 		pair := other[string(k.text)]
 		delete(other, string(k.text))
 		c.pair(x[i], pair, nil, k, policy, show)
 	}
 	for _, i := range leftA {
-		k := y[i].field(key)
+		k := y[i].get([]byte(key))
 		if other[string(k.text)] != nil {
 			c.pair(nil, y[i], nil, k, policy, show)
 		}

@@ -37,7 +37,7 @@ func (r *root) add(address, before string) {
 }
 
 func (h *hasher) address(address string) uint64 {
-	sum := h.short([]byte{'a'}, []byte(address))
+	sum := h.named(ofAddress, []byte(address))
 	return binary.BigEndian.Uint64(sum[:])
 }
 

@@ -23,17 +23,28 @@ func (c *comparer) severity(e *entry, planned string, expected, actual *node) Se
 	return Warning
 }
 
-// isTag reports whether what stands under this name of a resource of this type only labels it.
-func isTag(typ, name string) bool {
-	switch name {
-	case "tag": // blocks of an autoscaling group; elsewhere it may be an image's
-		return strings.Contains(typ, "autoscaling")
-	case "annotations", "effective_annotations": // On a service or an ingress they are settings.
-		return strings.Contains(typ, "namespace") || strings.HasPrefix(typ, "google_")
-	case "resource_version", "generation": // of the metadata that the labels are in
-		return strings.HasPrefix(typ, "kubernetes_")
+// labelled says which names only label a resource of a type, besides those that do for all.
+type labelled struct{ autoscaling, annotated, kubernetes bool }
+
+func labels(typ string) labelled {
+	return labelled{
+		autoscaling: strings.Contains(typ, "autoscaling"),
+		annotated:   strings.Contains(typ, "namespace") || strings.HasPrefix(typ, "google_"),
+		kubernetes:  strings.HasPrefix(typ, "kubernetes_"),
 	}
-	return tagNames[name]
+}
+
+// isTag reports whether what stands under this name only labels the resource.
+func (l labelled) isTag(name []byte) bool {
+	switch string(name) {
+	case "tag": // blocks of an autoscaling group; elsewhere it may be an image's
+		return l.autoscaling
+	case "annotations", "effective_annotations": // On a service or an ingress they are settings.
+		return l.annotated
+	case "resource_version", "generation": // of the metadata that the labels are in
+		return l.kubernetes
+	}
+	return tagNames[string(name)]
 }
 
 var tagNames = set("tags", "tags_all", "labels", "effective_labels", "terraform_labels", "label_fingerprint", "user_labels",
