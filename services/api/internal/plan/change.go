@@ -178,6 +178,7 @@ func (s *scan) finish(ctx context.Context) (*Plan, error) {
 			list.clear(place.block)
 		}
 		*list = keptEntries{}
+		s.out.work = c.work + c.hash.work
 	}
 	return &s.out, nil
 }
@@ -204,6 +205,7 @@ func (c *comparer) change(e *entry, origin Origin, planned string, stored []byte
 		return Change{}, false
 	}
 	states.Difference, states.Sides = c.json(), c.sides.bytes(c.hash)
+	c.work += len(c.expected) + len(c.actual) + len(states.Difference)
 	where := region(actual, e.masks)
 	if where == "" {
 		where = region(expected, e.masks)

@@ -73,6 +73,7 @@ func (d *differ) reset() {
 
 // differAt compares one place. show is whether its path may be shown; policy is whether it stands in a policy's Statement.
 func (c *comparer) differAt(e, a, unknown *node, policy, show bool) {
+	c.work++
 	if unknown.is('t') || e == a {
 		return
 	}
@@ -263,6 +264,7 @@ func (d *differ) shownPath() string {
 		h := d.at()
 		path = fmt.Appendf(nil, "%s…#%s", cutText(path, maxPath-16), hex.EncodeToString(h[:4]))
 	}
+	d.work += len(path)
 	return string(path)
 }
 

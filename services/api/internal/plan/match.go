@@ -19,7 +19,7 @@ func (c *comparer) lists(e, a, unknown *node, policy, show bool) {
 		return
 	}
 	x, y := listed(e, policy), listed(a, policy)
-	if len(x) == 1 && len(y) == 1 && isContainer(x[0]) && isContainer(y[0]) && keyOf(x, y) == "" {
+	if len(x) == 1 && len(y) == 1 && isContainer(x[0]) && isContainer(y[0]) && c.keyOf(x, y) == "" {
 		c.only(x[0], y[0], unknown.at(0), policy, show)
 		return
 	}
@@ -42,7 +42,7 @@ func (c *comparer) lists(e, a, unknown *node, policy, show bool) {
 		c.leaf(e, a, policy, show)
 		return
 	}
-	if key := keyOf(x, y); key != "" {
+	if key := c.keyOf(x, y); key != "" {
 		c.byKey(x, y, leftE, leftA, key, policy, show)
 		return
 	}
@@ -68,7 +68,7 @@ func (c *comparer) equalLists(e, a *node, policy bool) bool {
 	if e == nil || a == nil {
 		return false
 	}
-	if !policy && e.kind == '[' && a.kind == '[' && !c.note(e).summed && identical(e, a) {
+	if !policy && e.kind == '[' && a.kind == '[' && !c.note(e).summed && c.identical(e, a) {
 		return true
 	}
 	wrapped := func(n *node) uint64 {
@@ -97,6 +97,7 @@ func listed(n *node, policy bool) []*node {
 
 // leftovers are the places of the members that have no equal on the other side.
 func (c *comparer) leftovers(x, y []*node, policy bool) (leftE, leftA []int) {
+	c.work += 2 * (len(x) + len(y))
 	count := make(map[uint64]int, len(x))
 	for _, n := range x {
 		count[c.sum(n, policy)]++
@@ -131,18 +132,19 @@ func anyEmpty(list []*node, places []int) bool {
 }
 
 // keyOf is the natural key of two lists, or empty.
-func keyOf(x, y []*node) string {
+func (m *meaning) keyOf(x, y []*node) string {
 	for _, key := range naturalKeys {
-		if distinct(x, key) && distinct(y, key) {
+		if m.distinct(x, key) && m.distinct(y, key) {
 			return key
 		}
 	}
 	return ""
 }
 
-func distinct(list []*node, key string) bool {
+func (m *meaning) distinct(list []*node, key string) bool {
 	var seen map[string]bool
 	for _, n := range list {
+		m.work++
 		k := n.get([]byte(key))
 		if !k.is('"') && !k.is('0') || len(k.text) == 0 || seen[string(k.text)] {
 			return false

@@ -68,6 +68,7 @@ type Plan struct {
 	standings     map[Object]*standing
 	states        shelf // of the changes
 	root          root
+	work          int // what comparing took: values and bytes looked at
 }
 
 // LeftOut is how many entries were left out of a plan, and the first of them.

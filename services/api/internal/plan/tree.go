@@ -2,6 +2,8 @@ package plan
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -21,6 +23,8 @@ type tree struct {
 	arena    []node
 	stack    []node // children whose parent is not complete
 	texts    []byte // unescaped strings
+	keys     []sortKey
+	moved    []node // while they are sorted
 
 	// tolerant lets values through that can be read but not stored; unstorable says what was wrong with the last one.
 	// Their secrets have to be known, even if they are left out.
@@ -140,13 +144,44 @@ func (t *tree) container(n *node, depth int) error {
 	if sorted { // as Terraform writes attributes
 		return nil
 	}
-	slices.SortFunc(n.kids, func(a, b node) int { return bytes.Compare(a.name, b.name) })
+	t.sort(n.kids)
 	for i := 1; i < len(n.kids); i++ {
 		if bytes.Equal(n.kids[i-1].name, n.kids[i].name) {
 			return errDuplicate
 		}
 	}
 	return nil
+}
+
+// sortKey is the start of a member's name, and where the member is.
+type sortKey struct {
+	start uint64
+	at    int
+}
+
+// sort orders members by name. It moves small keys around and each node once.
+func (t *tree) sort(kids []node) {
+	shared := len(kids[0].name)
+	for i := range kids {
+		for shared > 0 && (len(kids[i].name) < shared || !bytes.Equal(kids[i].name[:shared], kids[0].name[:shared])) {
+			shared /= 2
+		}
+	}
+	t.keys, t.moved = t.keys[:0], append(t.moved[:0], kids...)
+	for i := range kids {
+		var start [8]byte
+		copy(start[:], kids[i].name[shared:])
+		t.keys = append(t.keys, sortKey{binary.BigEndian.Uint64(start[:]), i})
+	}
+	slices.SortFunc(t.keys, func(a, b sortKey) int {
+		if a.start != b.start {
+			return cmp.Compare(a.start, b.start)
+		}
+		return bytes.Compare(kids[a.at].name, kids[b.at].name)
+	})
+	for i, k := range t.keys {
+		kids[i] = t.moved[k.at]
+	}
 }
 
 // string reads the string at the current quote and unescapes it.
