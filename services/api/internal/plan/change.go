@@ -152,7 +152,7 @@ func (s *scan) finish(ctx context.Context) (*Plan, error) {
 	s.out.Evidence = s.evidence()
 	s.judge()
 	c := newComparer(s.names, newIndex(s.secrets, s.spared), s.opt)
-	s.secrets, s.seen, s.configured = nil, nil, nil
+	s.secrets, s.seen, s.configured, s.dec = nil, nil, nil, nil
 	drifted := map[string]bool{}
 	// Drift first, whatever the order of the two lists: the change that would undo it says nothing new.
 	for i, origin := range [...]Origin{OriginDrift, OriginChange} {
@@ -200,12 +200,13 @@ func (c *comparer) change(e *entry, origin Origin, planned string, stored []byte
 		expected, actual = e.after, e.before
 	}
 	c.kind = labels(e.typ)
-	states := c.compare(expected, actual, e.unknown, e.masks)
+	expectedEnd, actualEnd := c.compare(expected, actual, e.unknown, e.masks)
 	if c.identity.count == 0 {
 		return Change{}, false
 	}
-	states.Difference, states.Sides = c.json(), c.sides.bytes(c.hash)
+	states := States{Difference: c.json(), Sides: c.sides.bytes(c.hash)}
 	c.work += len(c.expected) + len(c.actual) + len(states.Difference)
+	states.Expected, states.Actual = state(&c.expected, expectedEnd), state(&c.actual, actualEnd)
 	where := region(actual, e.masks)
 	if where == "" {
 		where = region(expected, e.masks)
@@ -229,5 +230,13 @@ func (c *comparer) change(e *entry, origin Origin, planned string, stored []byte
 	}, true
 }
 
-// state is a copy of what the comparer wrote, which is nothing for a resource that is not there.
-func state(b []byte) json.RawMessage { return appendOrNull(make([]byte, 0, max(len(b), 4)), b) }
+// state is what the comparer wrote up to end, which is nothing for a resource that is not there. A large state is given
+// away, a small one copied.
+func state(written *[]byte, end int) json.RawMessage {
+	b := (*written)[:end]
+	if end > blockSize {
+		*written = nil
+		return b
+	}
+	return appendOrNull(make([]byte, 0, max(end, 4)), b)
+}

@@ -200,7 +200,7 @@ func (c *comparer) spanOf(n *node) span {
 		return span{}
 	}
 	known := c.note(n)
-	return span{known.from, known.to}
+	return span{int(known.from), int(known.to)}
 }
 
 // push goes down to a member. shown is nil when the name may be shown.

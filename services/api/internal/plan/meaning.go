@@ -30,13 +30,13 @@ type meaning struct {
 type note struct {
 	sum      uint64
 	doc      *node // of a string that is a document
-	from, to int   // where the comparer wrote the node
+	from, to int32 // where the comparer wrote the node
 	summed   bool
 	parsed   bool
 }
 
 func newMeaning(maxDepth int) *meaning {
-	m := &meaning{seed: maphash.MakeSeed(), docs: tree{maxDepth: maxDepth}}
+	m := &meaning{seed: maphash.MakeSeed(), docs: tree{maxDepth: maxDepth, reserved: maxValues / 2}}
 	for i := range m.seeds {
 		m.seeds[i] = maphash.Bytes(m.seed, []byte{byte(i)}) | 1
 	}
@@ -46,7 +46,7 @@ func newMeaning(maxDepth int) *meaning {
 // reset forgets all nodes, whose memory is used again.
 func (m *meaning) reset() {
 	m.notes = m.notes[:0]
-	m.docs.arena, m.docs.stack, m.docs.texts = m.docs.arena[:0], m.docs.stack[:0], m.docs.texts[:0]
+	m.docs.forget()
 }
 
 func (m *meaning) note(n *node) *note {

@@ -1,15 +1,12 @@
 package plan
 
 import (
-	"bytes"
-	"fmt"
-	"os"
 	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 )
 
 // worst are inputs of about size bytes that are made to take long, or much memory.
@@ -72,37 +69,93 @@ func worst(size int) map[string]string {
 	}
 }
 
-func cpu() time.Duration {
-	var u syscall.Rusage
-	_ = syscall.Getrusage(0, &u)
-	return time.Duration(u.Utime.Nano())
+// TestRead_work: what comparing takes is linear in the input, whatever that is. It is counted in values and bytes looked
+// at, and in bytes allocated, not in time.
+func TestRead_work(t *testing.T) {
+	const size = 1 << 20
+	for name, raw := range worst(size) {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			p, err := Read(t.Context(), strings.NewReader(raw), Options{Key: testKey})
+			runtime.ReadMemStats(&after)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if perByte := float64(p.work) / float64(len(raw)); perByte > maxWork {
+				t.Errorf("%.1f values and bytes were looked at for each byte", perByte)
+			}
+			if perByte := float64(after.TotalAlloc-before.TotalAlloc) / float64(len(raw)+size); perByte > 64 {
+				t.Errorf("%.1f bytes were allocated for each byte", perByte)
+			}
+		})
+	}
 }
 
-func TestZZMeasure(t *testing.T) {
-	if os.Getenv("ZZ") == "" {
-		t.Skip()
+// maxWork is how much is looked at for each byte of an input. Half of it is known to be reached.
+const maxWork = 32
+
+// TestRead_memory: a single resource takes at most four times its size and 32 MiB. The samples may miss what is short.
+func TestRead_memory(t *testing.T) {
+	values := func(n int, value string) string { return `{"l":[` + repeated(n, value) + `]}` }
+	large := strings.Repeat("x", 7<<20)
+	for name, raw := range map[string]string{
+		"small":                            drifted(update("a", `{"a":1}`, `{"a":2}`)),
+		"many small values":                drifted(update("a", values(maxValues-100, "7"), `{}`)),
+		"many small values, on both sides": drifted(update("a", values(maxValues/2-100, "7"), values(maxValues/2-100, "8"))),
+		"many blocks":                      drifted(update("a", values(maxValues/6-100, `{"a":%d,"b":[]}`), values(maxValues/6-100, `{"b":[],"a":"%d"}`))),
+		"a long text":                      drifted(update("a", `{"a":"`+large+`"}`, `{"a":"`+large+`x"}`)),
+		"a large document":                 drifted(update("a", `{"a":`+quoted(values(maxValues/2-100, "%d"))+`}`, `{"a":`+quoted(values(maxValues/2-100, "1%d"))+`}`)),
+		"many long texts":                  drifted(update("a", values(7000, `"`+large[:1000]+`%d"`), values(7000, `"`+large[:1000]+`1%d"`))),
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer debug.SetGCPercent(debug.SetGCPercent(5))
+			runtime.GC()
+			start := heap()
+			done, peak := make(chan struct{}), make(chan uint64)
+			go func() {
+				most := uint64(0)
+				for {
+					select {
+					case <-done:
+						peak <- most
+						return
+					default:
+						most = max(most, heap())
+						runtime.Gosched()
+					}
+				}
+			}()
+			_, err := Read(t.Context(), strings.NewReader(raw), Options{Key: testKey})
+			close(done)
+			most := <-peak
+			if err != nil {
+				t.Fatal(err)
+			}
+			if used, limit := int64(most)-int64(start), int64(4*len(raw)+32<<20); used > limit {
+				t.Errorf("%d MiB for %d MiB", used>>20, len(raw)>>20)
+			} else {
+				t.Logf("%d MiB for %d MiB", used>>20, len(raw)>>20)
+			}
+		})
 	}
-	size := 8 << 20
-	cases := worst(size)
-	cases["ordinary"] = string(generate(size, 1))
-	cases["ordinary, 1 of 100"] = string(generate(size, 100))
-	for name, raw := range cases {
-		runtime.GC()
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		start := cpu()
-		p, err := Read(t.Context(), bytes.NewReader([]byte(raw)), Options{Key: testKey})
-		took := cpu() - start
-		runtime.ReadMemStats(&after)
-		work := 0
-		if p != nil {
-			work = p.work
-		}
-		msg := ""
-		if err != nil {
-			msg = err.Error()
-		}
-		fmt.Printf("%-30s %5.1f MB %6.0f ms/8MB  work/byte %5.1f  alloc/byte %5.1f mallocs/KB %.0f %s\n", name, float64(len(raw))/(1<<20), float64(took.Milliseconds())*8*(1<<20)/float64(len(raw)), float64(work)/float64(len(raw)),
-			float64(after.TotalAlloc-before.TotalAlloc)/float64(len(raw)), float64(after.Mallocs-before.Mallocs)*1024/float64(len(raw)), msg)
+}
+
+func heap() uint64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
+
+func BenchmarkRead_worst(b *testing.B) {
+	for name, raw := range worst(1 << 20) {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(raw)))
+			for b.Loop() {
+				if _, err := Read(b.Context(), strings.NewReader(raw), Options{Key: testKey}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
