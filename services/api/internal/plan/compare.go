@@ -34,7 +34,7 @@ func newComparer(names names, secrets *index, opt Options) *comparer {
 func (c *comparer) compare(expected, actual, unknown *node, masks cover) (expectedEnd, actualEnd int) {
 	c.expected, c.actual = c.expected[:0], c.actual[:0]
 	c.maskedNames = false
-	c.differ.reset()
+	c.reset()
 	if masks.hides(expected) || masks.hides(actual) {
 		masks = everyMember(expected, actual)
 	}
