@@ -155,7 +155,7 @@ func (s *scan) finish(ctx context.Context) (*Plan, error) {
 	s.out.Evidence = s.evidence()
 	s.judge()
 	c := newComparer(s.names, newIndex(s.secrets, s.spared), s.opt)
-	s.secrets, s.seen, s.configured = nil, nil, nil
+	s.secrets, s.seen, s.configured, s.dec = nil, nil, nil, nil
 	for _, m := range s.out.Moves {
 		for _, address := range [...]string{m.From, m.To} {
 			if shown := c.address(address); shown != address {
@@ -179,9 +179,8 @@ func (s *scan) finish(ctx context.Context) (*Plan, error) {
 			if drifted[e.id] {
 				continue
 			}
-			if change, ok := c.change(e, origin, s.opt.Open[Object{origin, e.id}].Hash); ok {
+			if change, ok := c.change(e, origin, s.planned[e.id], s.opt.Open[Object{origin, e.id}].Hash); ok {
 				drifted[e.id] = origin == OriginDrift
-				change.PlannedAction = s.planned[e.id]
 				if s.out.Changes = append(s.out.Changes, change); len(s.out.Changes) > maxChanges {
 					return nil, tooLarge("has more than %d resources that differ", maxChanges)
 				}
@@ -190,6 +189,7 @@ func (s *scan) finish(ctx context.Context) (*Plan, error) {
 			list.clear(place.block)
 		}
 		*list = keptEntries{}
+		s.out.work = c.work + c.hash.work
 	}
 	return &s.out, nil
 }
@@ -205,16 +205,19 @@ func (s *scan) pack(c *Change) {
 // before and reality after; in resource_changes reality comes before and what the configuration asks for after.
 //
 // stored is the hash of the open drift that this may be; for one that is not present the change also gets that of its kind.
-func (c *comparer) change(e *entry, origin Origin, stored []byte) (Change, bool) {
+func (c *comparer) change(e *entry, origin Origin, planned string, stored []byte) (Change, bool) {
 	expected, actual := e.before, e.after
 	if origin == OriginChange {
 		expected, actual = e.after, e.before
 	}
-	states := c.compare(expected, actual, e.unknown, e.masks)
-	if len(c.lines) == 0 {
+	c.kind = labels(e.typ)
+	expectedEnd, actualEnd := c.compare(expected, actual, e.unknown, e.masks)
+	if c.identity.count == 0 {
 		return Change{}, false
 	}
-	states.Difference, states.Sides = c.json(), c.sides.bytes(c.hash)
+	states := States{Difference: c.json(), Sides: c.sides.bytes(c.hash)}
+	c.work += len(c.expected) + len(c.actual) + len(states.Difference)
+	states.Expected, states.Actual = state(&c.expected, expectedEnd), state(&c.actual, actualEnd)
 	where := region(actual, e.masks)
 	if where == "" {
 		where = region(expected, e.masks)
@@ -235,11 +238,20 @@ func (c *comparer) change(e *entry, origin Origin, stored []byte) (Change, bool)
 		Region:          where,
 		Actions:         e.actions,
 		States:          states,
-		Severity:        severity(e.typ, e.actions, c.attributes, expected, actual),
-		Hash:            c.identity(),
+		PlannedAction:   planned,
+		Severity:        c.severity(e, planned, expected, actual),
+		Hash:            c.identity.hash(c.hash),
 		older:           c.older(stored, expected, actual, e.unknown),
 	}, true
 }
 
-// state is a copy of what the comparer wrote, which is nothing for a resource that is not there.
-func state(b []byte) json.RawMessage { return appendOrNull(make([]byte, 0, max(len(b), 4)), b) }
+// state is what the comparer wrote up to end, which is nothing for a resource that is not there. A large state is given
+// away, a small one copied.
+func state(written *[]byte, end int) json.RawMessage {
+	b := (*written)[:end]
+	if end > blockSize {
+		*written = nil
+		return b
+	}
+	return appendOrNull(make([]byte, 0, max(end, 4)), b)
+}

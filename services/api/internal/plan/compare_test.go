@@ -21,7 +21,7 @@ func TestRead_difference(t *testing.T) {
 		{"the order of keys", `{"b":1,"a":{"d":1,"c":2}}`, `{"a":{"c":2,"d":1},"b":1}`, ``, ``},
 		{"the order of a list", `{"l":["a","b"]}`, `{"l":["b","a"]}`, ``, `{"l":{"expected":["a","b"],"actual":["b","a"],"order":true}}`},
 		{"the only block needs no name", `{"l":[{"a":1,"b":2}]}`, `{"l":[{"a":1,"b":3}]}`, ``, `{"l.b":{"expected":2,"actual":3}}`},
-		{"an added block has the name of its content", `{"l":[{"a":1}]}`, `{"l":[{"a":2},{"a":1}]}`, ``, `{"l[\"#898cb339\"]":{"expected":null,"actual":{"a":2}}}`},
+		{"an added block has the name of its content", `{"l":[{"a":1}]}`, `{"l":[{"a":2},{"a":1}]}`, ``, `{"l[\"#3654c443\"]":{"expected":null,"actual":{"a":2}}}`},
 		{"another kind", `{"a":[1]}`, `{"a":{"b":1}}`, ``, `{"a":{"expected":[1],"actual":{"b":1}}}`},
 		{"a number is no string", `{"a":"1"}`, `{"a":1}`, ``, `{"a":{"expected":"1","actual":1}}`},
 		{"a number written in another way", `{"a":1,"b":100}`, `{"a":1.0,"b":1e2}`, ``, ``},

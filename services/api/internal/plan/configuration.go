@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"encoding/binary"
 	"hash/maphash"
+	"math/bits"
 	"strings"
 )
 
@@ -9,27 +11,28 @@ import (
 func (s *scan) configuration(path string) error {
 	return s.object(path, func(name string) error {
 		if name == "root_module" {
-			return s.configuredModule(path+".root_module", "", 0)
+			return s.configuredModule(path+".root_module", 0, 0)
 		}
 		return s.skip(path)
 	})
 }
 
-func (s *scan) configuredModule(path, prefix string, depth int) error {
+// module is the hash of the path of the module that is being read.
+func (s *scan) configuredModule(path string, module uint64, depth int) error {
 	if depth > s.tree.maxDepth {
 		return invalid(path, "is nested too deeply")
 	}
 	return s.object(path, func(name string) error {
 		switch {
 		case name == "resources":
-			return s.array(path+".resources", func(path string) error { return s.configuredResource(path, prefix) })
+			return s.array(path+".resources", func(path string) error { return s.configuredResource(path, module) })
 		case name == "module_calls":
 			return s.object(path+".module_calls", func(call string) error {
 				return s.object(path+".module_calls", func(name string) error {
 					if name != "module" {
 						return s.skip(path + ".module_calls")
 					}
-					return s.configuredModule(path+".module_calls.module", prefix+"module."+call+".", depth+1)
+					return s.configuredModule(path+".module_calls.module", s.hashStep(module, call), depth+1)
 				})
 			})
 		case name == "variables" && depth == 0:
@@ -39,7 +42,7 @@ func (s *scan) configuredModule(path, prefix string, depth int) error {
 	})
 }
 
-func (s *scan) configuredResource(path, prefix string) error {
+func (s *scan) configuredResource(path string, module uint64) error {
 	n, err := s.value(path)
 	if err != nil {
 		return err
@@ -52,15 +55,27 @@ func (s *scan) configuredResource(path, prefix string) error {
 	}
 	typ, name := n.field("type"), n.field("name")
 	if typ.is('"') && name.is('"') {
-		var h maphash.Hash
-		h.SetSeed(s.seed)
-		h.WriteString(prefix)
-		h.Write(typ.text)
-		h.WriteByte('.')
-		h.Write(name.text)
-		s.configured[h.Sum64()] = true
+		s.configured[s.hashStep(s.hashStep(module, string(typ.text)), string(name.text))] = true
 	}
 	return nil
+}
+
+// hashStep is the hash of a path of names that goes on from another one. Paths are never put together: one long name of a
+// module would be in those of all its resources.
+func (s *scan) hashStep(path uint64, name string) uint64 {
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], path)
+	return maphash.Bytes(s.seed, b[:]) ^ bits.RotateLeft64(maphash.String(s.seed, name), 1)
+}
+
+// hashAddress is the key in the set of configured resources of an object, whose instance keys do not count.
+func (s *scan) hashAddress(id string) uint64 {
+	address, _, _ := strings.Cut(withoutKeys(id), " (deposed ")
+	h := uint64(0)
+	for name := range strings.SplitSeq(strings.TrimPrefix(strings.ReplaceAll("."+address, ".module.", "."), "."), ".") {
+		h = s.hashStep(h, name)
+	}
+	return h
 }
 
 // withoutKeys takes the instance keys off an address: module.a["x.y"].aws_instance.web[0] becomes

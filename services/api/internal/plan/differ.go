@@ -30,10 +30,11 @@ type differ struct {
 
 	steps       []step
 	differences []difference
-	lines       []line
+	identity    identity
 	sides       sides
 	more        int // differences that are not shown
 
+	kind         labelled // of the resource
 	attributes   [][]byte // the top-level attributes that differ, each once
 	onlyTags     bool     // so far
 	onlyOrder    bool
@@ -47,6 +48,8 @@ type step struct {
 	name   []byte // as it is
 	shown  []byte // as it is shown; nil when that is the name
 	member bool   // of a list
+	list   bool   // this step, or one before it, is of a list's member
+	tags   bool   // this step, or one before it, is of tags
 	hash   short  // of the path so far
 	hashed bool
 }
@@ -62,7 +65,7 @@ type span struct{ from, to int }
 
 func (d *differ) reset() {
 	d.meaning.reset()
-	d.steps, d.differences, d.lines = d.steps[:0], d.differences[:0], d.lines[:0]
+	d.steps, d.differences, d.identity = d.steps[:0], d.differences[:0], identity{}
 	d.sides.reset()
 	d.attributes, d.more = d.attributes[:0], 0
 	d.onlyTags, d.onlyOrder, d.onlyDefaults = true, true, true
@@ -70,13 +73,14 @@ func (d *differ) reset() {
 
 // differAt compares one place. show is whether its path may be shown; policy is whether it stands in a policy's Statement.
 func (c *comparer) differAt(e, a, unknown *node, policy, show bool) {
+	c.work++
 	if unknown.is('t') || e == a {
 		return
 	}
 	if show && (c.masked(e, c.expected) || c.masked(a, c.actual)) {
-		known := len(c.lines)
+		known := c.identity.count
 		c.differAt(e, a, unknown, policy, false)
-		if len(c.lines) > known {
+		if c.identity.count > known {
 			c.show(e, a, false)
 		}
 		return
@@ -112,12 +116,12 @@ func (c *comparer) members(e, a, unknown *node, policy, show bool) {
 }
 
 func (c *comparer) member(name, shown []byte, e, a, unknown *node, policy, show bool) {
-	known := len(c.lines)
+	known := c.identity.count
 	policy = policy || e != nil && isStatement(e) || a != nil && isStatement(a)
 	c.push(name, shown, false)
 	c.differAt(e, a, unknown.get(name), policy, show)
 	c.pop()
-	if len(c.steps) == 0 && len(c.lines) > known {
+	if len(c.steps) == 0 && c.identity.count > known {
 		c.attributes = append(c.attributes, name)
 	}
 }
@@ -153,17 +157,21 @@ func (c *comparer) leaf(e, a *node, policy, show bool) {
 
 // line takes what a difference means for the drift as a whole.
 func (c *comparer) line(l line, e, a *node) {
-	c.lines = append(c.lines, l)
+	c.identity.add(c.hash, l)
 	c.onlyOrder = false
-	c.onlyDefaults = c.onlyDefaults && e.empty() && a != nil && a.kind != '{' && a.kind != '['
-	c.onlyTags = c.onlyTags && slices.ContainsFunc(c.steps, func(s step) bool { return !s.member && tagNames[string(s.name)] })
+	var in step
+	if len(c.steps) > 0 {
+		in = c.steps[len(c.steps)-1]
+	}
+	c.onlyDefaults = c.onlyDefaults && !in.list && e.empty() && a != nil && a.kind != '{' && a.kind != '['
+	c.onlyTags = c.onlyTags && in.tags
 }
 
 // reordered notes a list of which the members have only changed places. Another order is no other difference.
 func (c *comparer) reordered(e, a *node, show bool) {
 	at := c.at()
 	c.sides.leaf(c, line{at, c.hash.value(c.meaning, e, false), c.hash.value(c.meaning, a, false)})
-	c.lines = append(c.lines, line{path: at})
+	c.identity.add(c.hash, line{path: at})
 	if show {
 		c.show(e, a, true)
 	}
@@ -192,12 +200,17 @@ func (c *comparer) spanOf(n *node) span {
 		return span{}
 	}
 	known := c.note(n)
-	return span{known.from, known.to}
+	return span{int(known.from), int(known.to)}
 }
 
 // push goes down to a member. shown is nil when the name may be shown.
 func (d *differ) push(name, shown []byte, member bool) {
-	d.steps = append(d.steps, step{name: name, shown: shown, member: member})
+	s := step{name: name, shown: shown, member: member, list: member, tags: !member && d.kind.isTag(name)}
+	if n := len(d.steps); n > 0 {
+		s.list = s.list || d.steps[n-1].list
+		s.tags = s.tags || d.steps[n-1].tags
+	}
+	d.steps = append(d.steps, s)
 }
 
 func (d *differ) pop() { d.steps = d.steps[:len(d.steps)-1] }
@@ -233,9 +246,10 @@ func (d *differ) shownPath() string {
 		if s.shown != nil {
 			name = s.shown
 		}
-		if len(name) > maxStep {
-			h := d.hash.short([]byte{'n'}, name)
+		if len(name) > maxStep { // once, however much is below it
+			h := d.hash.named(ofText, name)
 			name = fmt.Appendf(nil, "%s…#%s", cutText(name, maxStep-16), hex.EncodeToString(h[:4]))
+			s.shown = name
 		}
 		if s.member && len(name) == 0 { // the only one
 			continue
@@ -250,6 +264,7 @@ func (d *differ) shownPath() string {
 		h := d.at()
 		path = fmt.Appendf(nil, "%s…#%s", cutText(path, maxPath-16), hex.EncodeToString(h[:4]))
 	}
+	d.work += len(path)
 	return string(path)
 }
 
@@ -296,7 +311,7 @@ func (c *comparer) appendSide(b, value []byte) []byte {
 	case len(value) == 0:
 		return append(b, "null"...)
 	case len(value) > maxDifferenceValue:
-		h := c.hash.short([]byte{'n'}, value)
+		h := c.hash.named(ofText, value)
 		return fmt.Appendf(b, `"[cut: %d bytes, #%s]"`, len(value), hex.EncodeToString(h[:4]))
 	}
 	return append(b, value...)

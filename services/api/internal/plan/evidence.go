@@ -169,7 +169,7 @@ func (s *scan) checkTool() error {
 	for i, part := range parts {
 		n, err := strconv.ParseUint(part, 10, 16)
 		if err != nil {
-			return nil
+			return nil //nolint:nilerr // A version of another form is not an old one.
 		}
 		v[i] = n
 	}

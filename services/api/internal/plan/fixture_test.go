@@ -58,7 +58,7 @@ func TestRead_other_tools(t *testing.T) {
 		{
 			name: "shapes_tf1.11.json", resolves: [2]bool{true, true},
 			changes: []string{
-				"drift aws_security_group.sets update () ingress[\"#b5dc9ee6\"] names[\"b\"]",
+				"drift aws_security_group.sets update () ingress[\"#cc800e88\"] names[\"b\"]",
 				"drift aws_iam_policy.deep update () document" + strings.Repeat(".statement", 16) + ".leaf",
 				`drift aws_eks_cluster.names update () labels["a \"quoted\" one"] labels["app.kubernetes.io/name"] labels["äö"]`,
 				"drift aws_cloudwatch_alarm.numbers update () big",

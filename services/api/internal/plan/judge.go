@@ -1,10 +1,5 @@
 package plan
 
-import (
-	"hash/maphash"
-	"strings"
-)
-
 // Object names an open drift that a plan may have to say something about.
 type Object struct {
 	Origin Origin
@@ -119,10 +114,4 @@ func (s *scan) judge() {
 		configured := s.out.Slimmed || s.configured[s.hashAddress(id)]
 		st.orphan = st.found && !configured || s.planned[id] == "forget"
 	}
-}
-
-// hashAddress is the key in the set of configured resources of an object, whose instance keys do not count.
-func (s *scan) hashAddress(id string) uint64 {
-	address, _, _ := strings.Cut(withoutKeys(id), " (deposed ")
-	return maphash.String(s.seed, address)
 }

@@ -32,17 +32,17 @@ func TestRead_masks(t *testing.T) {
 		{"false covers nothing", `{"p":"old"}`, `{"p":"new"}`, `"before_sensitive":false,"after_sensitive":{"p":false}`,
 			`{"p":"old"}`, `{"p":"new"}`, `{"p":{"expected":"old","actual":"new"}}`},
 		{"one element of a list", `{"l":["a","b"]}`, `{"l":["a","c"]}`, `"before_sensitive":{"l":[false,true]}`,
-			`{"l":["a","[redacted]"]}`, `{"l":["a","[redacted]"]}`, `{"l[\"#21da5540\"]":{"expected":"[redacted]","actual":"[redacted]"}}`},
+			`{"l":["a","[redacted]"]}`, `{"l":["a","[redacted]"]}`, `{"l[\"#6b742ce8\"]":{"expected":"[redacted]","actual":"[redacted]"}}`},
 		{"every element of lists that do not align", `{"l":[{"k":"pin"},{"n":1}]}`, `{"l":[{"n":1},{"k":"x"},{"k":"pin"}]}`, `"before_sensitive":{"l":[{"k":true},{}]}`,
 			`{"l":[{"k":"[redacted]"},{"n":1}]}`, `{"l":[{"n":1},{"k":"[redacted]"},{"k":"[redacted]"}]}`,
-			`{"l[\"#6caef727\"]":{"expected":null,"actual":{"k":"[redacted]"}}}`},
+			`{"l[\"#e6bcda52\"]":{"expected":null,"actual":{"k":"[redacted]"}}}`},
 		{"lists in lists that do not align", `{"l":[[1],[2,3]]}`, `{"l":[[4]]}`, `"before_sensitive":{"l":[[false],[false,true]]}`,
 			`{"l":[["[redacted]"],["[redacted]","[redacted]"]]}`, `{"l":[["[redacted]"]]}`,
-			`{"l[\"#783dc887\"]":{"expected":["[redacted]"],"actual":null},"l[\"#879a5740\"]":{"expected":["[redacted]","[redacted]"],"actual":null},"l[\"#c0f288c6\"]":{"expected":null,"actual":["[redacted]"]}}`},
+			`{"l[\"#00da6d9d\"]":{"expected":null,"actual":["[redacted]"]},"l[\"#8e7259fb\"]":{"expected":["[redacted]"],"actual":null},"l[\"#eae29fc2\"]":{"expected":["[redacted]","[redacted]"],"actual":null}}`},
 		{"masks of two shapes over lists that do not align cover everything", `{"l":[{"o":{"k":"pin","x":1}},{"o":["pin"]}]}`, `{"l":[]}`,
 			`"before_sensitive":{"l":[{"o":{"k":true}},{"o":[true]}]}`,
 			`{"l":[{"o":"[redacted]"},{"o":"[redacted]"}]}`, `{"l":[]}`,
-			`{"l[\"#cdd7718a\"]":{"expected":{"o":"[redacted]"},"actual":null},"l[\"#e392aa93\"]":{"expected":{"o":"[redacted]"},"actual":null}}`},
+			`{"l[\"#1cb73d63\"]":{"expected":{"o":"[redacted]"},"actual":null},"l[\"#7ec2deec\"]":{"expected":{"o":"[redacted]"},"actual":null}}`},
 		{"a mask of another shape covers everything", `{"p":"plain","q":[1]}`, `{"p":"other","q":[2]}`, `"before_sensitive":{"p":{"a":true},"q":{"a":true}}`,
 			`{"p":"[redacted]","q":"[redacted]"}`, `{"p":"[redacted]","q":"[redacted]"}`,
 			`{"p":{"expected":"[redacted]","actual":"[redacted]"},"q":{"expected":"[redacted]","actual":"[redacted]"}}`},
@@ -183,11 +183,11 @@ func TestRead_not_a_secret_elsewhere(t *testing.T) {
 
 func TestRead_masked_names_stay_apart(t *testing.T) {
 	c := one(t, drifted(update("a", `{"password":"longsecret","m":{"longsecret1":1,"longsecret2":2,"[redacted]":3,"z":4}}`, `{}`)))
-	want := `{"m":{"[redacted 7463e5bd6c3b]":1,"[redacted e3a88796c50b]":2,"[redacted]":3,"z":4},"password":"[redacted]"}`
+	want := `{"m":{"[redacted 2fba029d603f]":2,"[redacted bb670c6fae59]":1,"[redacted]":3,"z":4},"password":"[redacted]"}`
 	if string(c.Expected) != want {
 		t.Errorf("got  %s\nwant %s", c.Expected, want)
 	}
-	if !strings.Contains(string(c.Difference), `"m[\"[redacted 7463e5bd6c3b]\"]":{"expected":1,"actual":null}`) {
+	if !strings.Contains(string(c.Difference), `"m[\"[redacted bb670c6fae59]\"]":{"expected":1,"actual":null}`) {
 		t.Error(string(c.Difference))
 	}
 }

@@ -3,6 +3,7 @@ package plan
 import (
 	"bytes"
 	"encoding/hex"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -19,7 +20,7 @@ func (c *comparer) lists(e, a, unknown *node, policy, show bool) {
 		return
 	}
 	x, y := listed(e, policy), listed(a, policy)
-	if len(x) == 1 && len(y) == 1 && isContainer(x[0]) && isContainer(y[0]) && keyOf(x, y) == "" {
+	if len(x) == 1 && len(y) == 1 && isContainer(x[0]) && isContainer(y[0]) && c.keyOf(x, y) == "" {
 		c.only(x[0], y[0], unknown.at(0), policy, show)
 		return
 	}
@@ -42,7 +43,7 @@ func (c *comparer) lists(e, a, unknown *node, policy, show bool) {
 		c.leaf(e, a, policy, show)
 		return
 	}
-	if key := keyOf(x, y); key != "" {
+	if key := c.keyOf(x, y); key != "" {
 		c.byKey(x, y, leftE, leftA, key, policy, show)
 		return
 	}
@@ -68,7 +69,7 @@ func (c *comparer) equalLists(e, a *node, policy bool) bool {
 	if e == nil || a == nil {
 		return false
 	}
-	if !policy && e.kind == '[' && a.kind == '[' && !c.note(e).summed && identical(e, a) {
+	if !policy && e.kind == '[' && a.kind == '[' && !c.note(e).summed && c.identical(e, a) {
 		return true
 	}
 	wrapped := func(n *node) uint64 {
@@ -97,6 +98,10 @@ func listed(n *node, policy bool) []*node {
 
 // leftovers are the places of the members that have no equal on the other side.
 func (c *comparer) leftovers(x, y []*node, policy bool) (leftE, leftA []int) {
+	c.work += 2 * (len(x) + len(y))
+	if len(x) == 0 || len(y) == 0 {
+		return places(len(x)), places(len(y))
+	}
 	count := make(map[uint64]int, len(x))
 	for _, n := range x {
 		count[c.sum(n, policy)]++
@@ -109,16 +114,23 @@ func (c *comparer) leftovers(x, y []*node, policy bool) (leftE, leftA []int) {
 		}
 	}
 	// Of several equal members the last ones are left.
-	for i := len(x) - 1; i >= 0; i-- {
-		if sum := c.sum(x[i], policy); count[sum] > 0 {
+	for i, n := range slices.Backward(x) {
+		if sum := c.sum(n, policy); count[sum] > 0 {
 			count[sum]--
 			leftE = append(leftE, i)
 		}
 	}
-	for i, j := 0, len(leftE)-1; i < j; i, j = i+1, j-1 {
-		leftE[i], leftE[j] = leftE[j], leftE[i]
-	}
+	slices.Reverse(leftE)
 	return leftE, leftA
+}
+
+// places are all the places of a list of n.
+func places(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
 }
 
 func anyEmpty(list []*node, places []int) bool {
@@ -131,21 +143,28 @@ func anyEmpty(list []*node, places []int) bool {
 }
 
 // keyOf is the natural key of two lists, or empty.
-func keyOf(x, y []*node) string {
+func (m *meaning) keyOf(x, y []*node) string {
 	for _, key := range naturalKeys {
-		if distinct(x, key) && distinct(y, key) {
+		if m.distinct(x, key) && m.distinct(y, key) {
 			return key
 		}
 	}
 	return ""
 }
 
-func distinct(list []*node, key string) bool {
-	seen := make(map[string]bool, len(list))
+func (m *meaning) distinct(list []*node, key string) bool {
+	var seen map[string]bool
 	for _, n := range list {
-		k := n.field(key)
+		m.work++
+		k := n.get([]byte(key))
 		if !k.is('"') && !k.is('0') || len(k.text) == 0 || seen[string(k.text)] {
 			return false
+		}
+		if len(list) == 1 {
+			return true
+		}
+		if seen == nil {
+			seen = make(map[string]bool, len(list))
 		}
 		seen[string(k.text)] = true
 	}
@@ -156,16 +175,16 @@ func distinct(list []*node, key string) bool {
 func (c *comparer) byKey(x, y []*node, leftE, leftA []int, key string, policy, show bool) {
 	other := make(map[string]*node, len(leftA))
 	for _, i := range leftA {
-		other[string(y[i].field(key).text)] = y[i]
+		other[string(y[i].get([]byte(key)).text)] = y[i]
 	}
 	for _, i := range leftE {
-		k := x[i].field(key)
+		k := x[i].get([]byte(key))
 		pair := other[string(k.text)]
 		delete(other, string(k.text))
 		c.pair(x[i], pair, nil, k, policy, show)
 	}
 	for _, i := range leftA {
-		k := y[i].field(key)
+		k := y[i].get([]byte(key))
 		if other[string(k.text)] != nil {
 			c.pair(nil, y[i], nil, k, policy, show)
 		}

@@ -23,19 +23,20 @@ type meaning struct {
 	seeds [4]uint64
 	notes []note
 	docs  tree
+	work  int // values and bytes looked at
 }
 
 // note is what is known of a node; the node's id finds it.
 type note struct {
 	sum      uint64
 	doc      *node // of a string that is a document
-	from, to int   // where the comparer wrote the node
+	from, to int32 // where the comparer wrote the node
 	summed   bool
 	parsed   bool
 }
 
 func newMeaning(maxDepth int) *meaning {
-	m := &meaning{seed: maphash.MakeSeed(), docs: tree{maxDepth: maxDepth}}
+	m := &meaning{seed: maphash.MakeSeed(), docs: tree{maxDepth: maxDepth, reserved: maxValues / 2}}
 	for i := range m.seeds {
 		m.seeds[i] = maphash.Bytes(m.seed, []byte{byte(i)}) | 1
 	}
@@ -45,7 +46,7 @@ func newMeaning(maxDepth int) *meaning {
 // reset forgets all nodes, whose memory is used again.
 func (m *meaning) reset() {
 	m.notes = m.notes[:0]
-	m.docs.arena, m.docs.stack, m.docs.texts = m.docs.arena[:0], m.docs.stack[:0], m.docs.texts[:0]
+	m.docs.forget()
 }
 
 func (m *meaning) note(n *node) *note {
@@ -71,6 +72,7 @@ func (m *meaning) document(n *node) *node {
 	known := m.note(n)
 	if !known.parsed {
 		known.parsed = true
+		m.work += 2 * len(text)
 		if n.level < maxDocuments && jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true)) {
 			doc := m.docs.more(text, n.level+1)
 			m.note(n).doc = doc
@@ -101,6 +103,7 @@ func (m *meaning) sum(n *node, policy bool) uint64 {
 	if known := m.note(n); known.summed {
 		return known.sum
 	}
+	m.work += 1 + len(n.name) + len(n.text)
 	sum := m.sumOf(n, policy)
 	known := m.note(n)
 	known.sum, known.summed = sum, true
@@ -241,12 +244,15 @@ func (m *meaning) appendSet(b []byte, kids []node) []byte {
 }
 
 // identical reports whether two values have the same bytes, without a look into documents.
-func identical(a, b *node) bool {
+func (m *meaning) identical(a, b *node) bool {
+	m.work++
+
 	if a == nil || b == nil || a.kind != b.kind || len(a.kids) != len(b.kids) || !bytes.Equal(a.text, b.text) || !bytes.Equal(a.name, b.name) {
 		return false
 	}
+	m.work += len(a.text) + len(a.name)
 	for i := range a.kids {
-		if !identical(&a.kids[i], &b.kids[i]) {
+		if !m.identical(&a.kids[i], &b.kids[i]) {
 			return false
 		}
 	}

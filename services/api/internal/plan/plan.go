@@ -70,6 +70,8 @@ type Plan struct {
 	shown         map[string]string // how addresses are shown that have a secret in them
 	canonical     *hasher           // set when an open drift is stored with such an address
 	states        shelf             // of the changes
+	root          root
+	work          int // what comparing took: values and bytes looked at
 }
 
 // LeftOut is how many entries were left out of a plan, and the first of them.

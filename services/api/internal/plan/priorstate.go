@@ -1,6 +1,9 @@
 package plan
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // What is here reads the parts of a plan that make no changes but know secrets and names. A secret that is marked only
 // there, such as the result of a random_password that did not drift, may stand in the open in what did.
@@ -97,10 +100,14 @@ func (s *scan) priorResource(n *node) {
 		return
 	}
 	s.tally.prior++
+	if id := string(address.text); len(id) <= maxName {
+		s.out.root.add(id, cmp.Or(s.out.previous[id], id))
+	}
 	id := string(address.text)
 	if deposed.is('"') {
 		id = resourceID(id, string(deposed.text))
 	}
+	s.meaning.reset()
 	for _, st := range s.watched(id) {
 		st.found = true
 		if st.hash != nil {

@@ -126,7 +126,7 @@ func newScan(dec *jsontext.Decoder, opt Options) *scan {
 	if len(opt.PreviousKey) > 0 {
 		hashers = append(hashers, newHasher(opt.PreviousKey))
 	}
-	out := Plan{previous: map[string]string{}, standings: standings, shown: map[string]string{}}
+	out := Plan{root: newRoot(hashers), previous: map[string]string{}, standings: standings, shown: map[string]string{}}
 	for o := range opt.Open {
 		if strings.Contains(o.ID, redactedOpen) {
 			out.canonical = hashers[0]

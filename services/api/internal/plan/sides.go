@@ -56,7 +56,8 @@ func (s *sides) leaf(c *comparer, l line) {
 
 // enter takes the members of the outermost list that differ.
 func (s *sides) enter(c *comparer, e, a *node, policy bool) {
-	if s.within++; s.within > 1 || s.flags&^sidesCut != 0 {
+	s.within++
+	if s.within > 1 || s.flags&^sidesCut != 0 {
 		return
 	}
 	if len(s.kept) == maxSides {
@@ -86,7 +87,7 @@ func (s *sides) bytes(h *hasher) []byte {
 
 // readSides is what was stored, if this hasher made it.
 func readSides(stored []byte, h *hasher) (sides, bool) {
-	if !h.made(stored) || len(stored) < headSize+1 {
+	if !h.made(stored) || len(stored) <= headSize {
 		return sides{}, false
 	}
 	s := sides{flags: stored[headSize]}
@@ -118,7 +119,7 @@ const (
 	matchBoth
 )
 
-// how compares the sides with a resource as it is recorded now.
+// how compares the sides with a resource as it is recorded now. m knows nothing but nodes of this resource.
 func (s *sides) how(m *meaning, h *hasher, values *node) How {
 	switch {
 	case s.flags&actualAbsent != 0: // It had been deleted, and is there again.
@@ -128,7 +129,6 @@ func (s *sides) how(m *meaning, h *hasher, values *node) How {
 	case len(s.kept) == 0 || s.flags&sidesCut != 0:
 		return HowUnknown
 	}
-	m.reset()
 	l := lookup{meaning: m, hash: h, wanted: make(map[short][]int, len(s.kept)), kept: s.kept, verdict: make([]match, len(s.kept))}
 	for i := range s.kept {
 		l.wanted[s.kept[i].at] = append(l.wanted[s.kept[i].at], i)
@@ -146,8 +146,9 @@ func (s *sides) how(m *meaning, h *hasher, values *node) How {
 		return HowAccepted
 	case matchBoth:
 		return HowUnknown
+	default:
+		return HowSuperseded
 	}
-	return HowSuperseded
 }
 
 func (l *lookup) object(n *node, at short, policy bool) {

@@ -2,6 +2,8 @@ package plan
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,7 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// tree parses one value at a time. Its arena is used again by the next parse, which ends the life of the nodes before.
+// tree parses one value at a time. Its memory is used again by the next parse, which ends the life of the nodes before.
 //
 // It trusts its input but for duplicate names: a decoder that checks the rest has cut the value out of the plan before.
 // Parsing without checking again is what lets pass 1 look into every resource.
@@ -18,9 +20,13 @@ type tree struct {
 	maxDepth int
 	raw      []byte
 	pos      int
-	arena    []node
-	stack    []node // children whose parent is not complete
+	nodes    []node // from both ends: those that have their place, and, the last one first, those whose parent is not complete
+	done     int    // how many have their place
+	open     int    // where the others start
 	texts    []byte // unescaped strings
+	count    int    // values
+	reserved int    // how many fewer than maxValues it may have
+	keys     []sortKey
 
 	// tolerant lets values through that can be read but not stored; unstorable says what was wrong with the last one.
 	// Their secrets have to be known, even if they are left out.
@@ -40,8 +46,9 @@ var (
 // parse makes nodes of raw, which must be one valid JSON value.
 func (t *tree) parse(raw jsontext.Value) (*node, error) {
 	t.raw, t.pos = raw, 0
-	t.arena, t.stack, t.texts = t.arena[:0], t.stack[:0], t.texts[:0]
+	t.forget()
 	t.unstorable = nil
+	t.makeRoom(raw)
 	root, err := t.value(0)
 	if err != nil {
 		return nil, err
@@ -49,13 +56,58 @@ func (t *tree) parse(raw jsontext.Value) (*node, error) {
 	return &root, nil
 }
 
+func (t *tree) forget() { t.count, t.done, t.open, t.texts = 0, 0, len(t.nodes), t.texts[:0] }
+
+// makeRoom makes as much room for nodes as a large value may need, rather than twice that by and by.
+func (t *tree) makeRoom(raw []byte) {
+	const small = 1 << 14
+	if len(raw) < small {
+		return
+	}
+	most := 1
+	for _, c := range [...]byte{',', '[', '{'} {
+		most += bytes.Count(raw, []byte{c})
+	}
+	if most = min(most, maxValues+1); most > t.open-t.done {
+		t.grow(most)
+	}
+}
+
+// grow makes room for n more nodes. Those that have their place stay where they are.
+func (t *tree) grow(n int) {
+	waiting := t.nodes[t.open:]
+	larger := make([]node, len(waiting)+n)
+	t.done, t.open = 0, n
+	copy(larger[n:], waiting)
+	t.nodes = larger
+}
+
+// push adds a node whose parent is not complete.
+func (t *tree) push(n node) {
+	if t.open == t.done {
+		t.grow(max(64, len(t.nodes)))
+	}
+	t.open--
+	t.nodes[t.open] = n
+}
+
+// place gives the last n nodes their place, in the order in which they came.
+func (t *tree) place(n int) []node {
+	kids := t.nodes[t.open : t.open+n]
+	slices.Reverse(kids)
+	copy(t.nodes[t.done:], kids)
+	t.done, t.open = t.done+n, t.open+n
+	return t.nodes[t.done-n : t.done : t.done]
+}
+
 // more parses a document that stands in a string, and keeps the nodes before. It returns nil for what is no good value.
 func (t *tree) more(raw []byte, level uint8) *node {
 	t.raw, t.pos, t.level = raw, 0, level
-	stack, arena := len(t.stack), len(t.arena)
+	t.makeRoom(raw)
+	count, waiting := t.count, len(t.nodes)-t.open
 	root, err := t.value(0)
 	if err != nil {
-		t.stack, t.arena = t.stack[:stack], t.arena[:arena]
+		t.count, t.open = count, len(t.nodes)-waiting
 		return nil
 	}
 	return &root
@@ -109,8 +161,7 @@ func (t *tree) container(n *node, depth int) error {
 		return errDeep
 	}
 	t.pos++
-	mark := len(t.stack)
-	sorted := true
+	kids, sorted := 0, true
 	for c := t.next(); c != '}' && c != ']'; c = t.next() {
 		var name []byte
 		var err error
@@ -124,29 +175,68 @@ func (t *tree) container(n *node, depth int) error {
 			return err
 		}
 		kid.name = name
-		if last := len(t.stack) - 1; n.kind == '{' && last >= mark && bytes.Compare(t.stack[last].name, name) >= 0 {
+		if n.kind == '{' && kids > 0 && bytes.Compare(t.nodes[t.open].name, name) >= 0 {
 			sorted = false
 		}
-		if t.stack = append(t.stack, kid); len(t.stack)+len(t.arena) > maxValues {
+		t.push(kid)
+		kids++
+		t.count++
+		if t.count > maxValues-t.reserved {
 			return errValues
 		}
 	}
 	t.pos++
-	// A grown arena leaves the slices cut from the old one valid.
-	from := len(t.arena)
-	t.arena = append(t.arena, t.stack[mark:]...)
-	t.stack = t.stack[:mark]
-	n.kids = t.arena[from:len(t.arena):len(t.arena)]
+	n.kids = t.place(kids)
 	if sorted { // as Terraform writes attributes
 		return nil
 	}
-	slices.SortFunc(n.kids, func(a, b node) int { return bytes.Compare(a.name, b.name) })
+	t.sort(n.kids)
 	for i := 1; i < len(n.kids); i++ {
 		if bytes.Equal(n.kids[i-1].name, n.kids[i].name) {
 			return errDuplicate
 		}
 	}
 	return nil
+}
+
+// textBlock is how much room there is for unescaped strings at first.
+const textBlock = 16 << 10
+
+// sortKey is the start of a member's name, and where the member is.
+type sortKey struct {
+	start uint64
+	at    int
+}
+
+// sort orders members by name. It moves small keys around and each node once.
+func (t *tree) sort(kids []node) {
+	shared := len(kids[0].name)
+	for i := range kids {
+		for shared > 0 && (len(kids[i].name) < shared || !bytes.Equal(kids[i].name[:shared], kids[0].name[:shared])) {
+			shared /= 2
+		}
+	}
+	t.keys = t.keys[:0]
+	for i := range kids {
+		var start [8]byte
+		copy(start[:], kids[i].name[shared:])
+		t.keys = append(t.keys, sortKey{binary.BigEndian.Uint64(start[:]), i})
+	}
+	slices.SortFunc(t.keys, func(a, b sortKey) int {
+		if a.start != b.start {
+			return cmp.Compare(a.start, b.start)
+		}
+		return bytes.Compare(kids[a.at].name, kids[b.at].name)
+	})
+	// Each node goes to where it belongs, and the one that was there on to the next place of its round.
+	for i := range t.keys {
+		first, to := kids[i], i
+		for from := t.keys[to].at; from != i; from = t.keys[to].at {
+			kids[to] = kids[from]
+			t.keys[to].at, to = to, from
+		}
+		kids[to], t.keys[to].at = first, to
+	}
 }
 
 // string reads the string at the current quote and unescapes it.
@@ -164,6 +254,9 @@ func (t *tree) string() ([]byte, error) {
 		}
 	}
 	t.pos = end + 1
+	if length := t.pos - start; length > cap(t.texts)-len(t.texts) { // The texts before stay where they are.
+		t.texts = make([]byte, 0, max(length, textBlock))
+	}
 	from := len(t.texts)
 	var err error
 	if t.texts, err = jsontext.AppendUnquote(t.texts, t.raw[start-1:t.pos]); err != nil {

@@ -38,9 +38,9 @@ var worstCases = map[string]func(n int) string{
 	"documents in documents": func(n int) string {
 		doc := `{"password":"x"}`
 		for range 12 {
-			doc = `{"a":` + quoted(doc) + `}`
+			doc = `{"a":` + quotedText(doc) + `}`
 		}
-		return drifted(update("a", `{"l":[`+repeatedWith("@", 20, quoted(strings.Repeat(`{"a":"`, n/10)))+`,`+quoted(doc)+`]}`, `{}`))
+		return drifted(update("a", `{"l":[`+repeatedWith("@", 20, quotedText(strings.Repeat(`{"a":"`, n/10)))+`,`+quotedText(doc)+`]}`, `{}`))
 	},
 	"escapes": func(n int) string {
 		return drifted(update("m", `{"v":"masked-text"}`, `{}`, `"before_sensitive":{"v":true}`), update("a", `{"v":"`+strings.Repeat(`\\\"%25+`, n/2)+`"}`, `{}`))
@@ -50,7 +50,7 @@ var worstCases = map[string]func(n int) string{
 	},
 }
 
-func quoted(text string) string { return string(appendQuote(nil, text)) }
+func quotedText(text string) string { return string(appendQuote(nil, text)) }
 
 // TestRead_worst_memory: what one resource, or list, makes the reader take of memory grows with its size and no faster. What is
 // counted is all that was allocated, which bounds what was held, and the work of the parts that keep what they find.
@@ -81,7 +81,7 @@ func TestRead_worst_memory(t *testing.T) {
 	}
 }
 
-func BenchmarkRead_worst(b *testing.B) {
+func BenchmarkRead_worst_redaction(b *testing.B) {
 	for name, plan := range worstCases {
 		for _, n := range []int{10_000, 40_000} {
 			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
