@@ -1,6 +1,6 @@
 # DriftSentry. Go 1.26 and make are all that has to be there; `make help` lists what can be done.
 
-MODULES  := pkg services/api services/realtime test
+MODULES  := pkg services/api services/realtime test testkit
 # Has the types of Kubernetes' API, so go.work does not know it.
 ALONE    := test/kubernetes
 PACKAGES := $(MODULES:%=./%/...)

@@ -74,6 +74,7 @@ require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/dennwc/varint v1.0.0 // indirect
+	github.com/driftsentry/driftsentry/testkit v0.0.0
 	github.com/fergusstrange/embedded-postgres v1.34.0 // indirect
 	github.com/gobwas/httphead v0.1.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
@@ -104,3 +105,5 @@ require (
 )
 
 replace github.com/driftsentry/driftsentry/pkg => ../pkg
+
+replace github.com/driftsentry/driftsentry/testkit => ../testkit

@@ -23,7 +23,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/config"
 	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 const patience = 20 * time.Second

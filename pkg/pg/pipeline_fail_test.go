@@ -15,8 +15,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/config"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 )
 
@@ -37,12 +37,12 @@ func TestTx_lost(t *testing.T) {
 				return err
 			}
 			_, err = pgx.CollectRows(rows, pgx.RowTo[int])
-			if !fault.Is(err, fault.Unavailable) {
+			if !apierror.Is(err, apierror.Unavailable) {
 				t.Errorf("the rows' error is %v", err)
 			}
 			return err
 		})
-		if !fault.Is(err, fault.Unavailable) {
+		if !apierror.Is(err, apierror.Unavailable) {
 			t.Errorf("err = %v", err)
 		}
 	})
@@ -53,7 +53,7 @@ func TestTx_lost(t *testing.T) {
 			}
 			return tx.Later(ctx, insertThing, pg.Args{"id": 1}, nil)
 		})
-		if !fault.Is(err, fault.Unavailable) {
+		if !apierror.Is(err, apierror.Unavailable) {
 			t.Errorf("err = %v", err)
 		}
 		if n := count(t, db, "select count(*)::int from thing"); n != 0 {

@@ -1,5 +1,5 @@
 // Package pg is the door to Postgres: a pool with its timeouts, traces and metrics, transactions that are traced and
-// retried on deadlock, and the translation of what the driver says into faults.
+// retried on deadlock, and the translation of driver errors into application errors.
 //
 // A statement's first line may name it: `-- SELECT drift`. That name is the span's name and the operation of the
 // duration metric, so both stay low in cardinality and tell operation and table.
@@ -24,8 +24,8 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/config"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 )
 
 // Config is the pool's part of a service's configuration.
@@ -162,7 +162,7 @@ func (db *DB) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	conn, err := db.pool.Acquire(acquireCtx)
 	if err != nil {
 		if ctx.Err() == nil && acquireCtx.Err() != nil {
-			return nil, fault.Wrap(fault.Unavailable, err, "the database is busy")
+			return nil, apierror.Wrap(apierror.Unavailable, err, "the database is busy")
 		}
 		return nil, translateIn(ctx, err)
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 )
 
@@ -24,14 +24,14 @@ const (
 	uniqueViolation      = "23505"
 )
 
-// Translate turns what the driver says into a fault where it has a meaning for the caller: a database that is gone,
+// Translate turns what the driver says into an apierror.Error where it has a meaning for the caller: a database that is gone,
 // restarting, read-only or too busy is Unavailable, a statement over its time is Timeout. Everything else stays as it is,
 // with the stack that led here, since nobody else knows where it began.
 func Translate(err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := errors.AsType[*fault.Error](err); ok {
+	if _, ok := errors.AsType[*apierror.Error](err); ok {
 		return err
 	}
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
@@ -42,7 +42,7 @@ func Translate(err error) error {
 		return err
 	}
 	if isConnect(err) || isNetwork(err) {
-		return fault.Wrap(fault.Unavailable, err, "the database is not available")
+		return apierror.Wrap(apierror.Unavailable, err, "the database is not available")
 	}
 	return telemetry.WithStack(err)
 }
@@ -51,7 +51,7 @@ func Translate(err error) error {
 // which is not the caller's: then the caller did not go away, and the database did.
 func translateIn(ctx context.Context, err error) error {
 	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
-		return fault.Wrap(fault.Unavailable, err, "the database is not available")
+		return apierror.Wrap(apierror.Unavailable, err, "the database is not available")
 	}
 	return Translate(err)
 }
@@ -59,16 +59,16 @@ func translateIn(ctx context.Context, err error) error {
 func translateState(pgErr *pgconn.PgError, err error) error {
 	switch pgErr.Code {
 	case queryCanceled:
-		return fault.Wrap(fault.Timeout, err, "the database took too long")
+		return apierror.Wrap(apierror.Timeout, err, "the database took too long")
 	case deadlockDetected, serializationFailure, lockNotAvailable:
-		return fault.Wrap(fault.Unavailable, err, "the database is busy")
+		return apierror.Wrap(apierror.Unavailable, err, "the database is busy")
 	case readOnlyTransaction, idleInTxTimeout:
-		return fault.Wrap(fault.Unavailable, err, "the database is not available")
+		return apierror.Wrap(apierror.Unavailable, err, "the database is not available")
 	}
 	switch class, _ := splitState(pgErr.Code); class {
 	// Connection exceptions, insufficient resources, operator intervention (shutdown, crash, starting up), system errors.
 	case "08", "53", "57", "58":
-		return fault.Wrap(fault.Unavailable, err, "the database is not available")
+		return apierror.Wrap(apierror.Unavailable, err, "the database is not available")
 	}
 	return telemetry.WithStack(err)
 }

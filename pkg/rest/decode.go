@@ -13,7 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 )
 
 // MaxBody is the most bytes of a JSON body, plan uploads aside.
@@ -27,7 +27,7 @@ func Decode(w http.ResponseWriter, r *http.Request, v any) error {
 		return err
 	}
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
-		return fault.New(fault.UnsupportedMedia, "the body must not be compressed; only plan uploads may be")
+		return apierror.New(apierror.UnsupportedMedia, "the body must not be compressed; only plan uploads may be")
 	}
 	body, err := ReadBody(w, r, MaxBody)
 	if err != nil {
@@ -40,7 +40,7 @@ func Decode(w http.ResponseWriter, r *http.Request, v any) error {
 func RequireJSON(r *http.Request) error {
 	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || mediaType != "application/json" {
-		return fault.New(fault.UnsupportedMedia, "the Content-Type must be application/json")
+		return apierror.New(apierror.UnsupportedMedia, "the Content-Type must be application/json")
 	}
 	return nil
 }
@@ -57,19 +57,19 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 // BodyError says what a failed read of a request's body means.
 func BodyError(err error) error {
 	if tooLong, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return fault.Newf(fault.TooLarge, "the body is longer than %d bytes", tooLong.Limit)
+		return apierror.Newf(apierror.TooLarge, "the body is longer than %d bytes", tooLong.Limit)
 	}
-	if _, ok := errors.AsType[*fault.Error](err); ok {
+	if _, ok := errors.AsType[*apierror.Error](err); ok {
 		return err
 	}
 	if timeout, ok := errors.AsType[interface {
 		error
 		Timeout() bool
 	}](err); ok && timeout.Timeout() {
-		return fault.Wrap(fault.Timeout, err, "the body did not arrive in time")
+		return apierror.Wrap(apierror.Timeout, err, "the body did not arrive in time")
 	}
 	// What is left is a connection that broke: nobody reads this answer.
-	return fault.Wrap(fault.Canceled, err, "the body broke off")
+	return apierror.Wrap(apierror.Canceled, err, "the body broke off")
 }
 
 // decoding is how bodies are read. Strings (of no type of their own) are read past the library's cache of short ones: four kilobytes, which would be
@@ -89,20 +89,20 @@ var decoding = json.JoinOptions(json.RejectUnknownMembers(true),
 // Unmarshal is the strict decoding behind Decode.
 func Unmarshal(body []byte, v any) error {
 	if !utf8.Valid(body) {
-		return fault.New(fault.Invalid, "the body is not valid UTF-8")
+		return apierror.New(apierror.Invalid, "the body is not valid UTF-8")
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
-		return fault.New(fault.Invalid, "the body is empty; a JSON object is needed")
+		return apierror.New(apierror.Invalid, "the body is empty; a JSON object is needed")
 	}
 	if bytes.Contains(body, []byte(`\u0000`)) {
-		return fault.New(fault.Invalid, "the body has a NUL character, which can't be stored")
+		return apierror.New(apierror.Invalid, "the body has a NUL character, which can't be stored")
 	}
 	dec := jsontext.NewDecoder(bytes.NewReader(body))
 	if err := json.UnmarshalDecode(dec, v, decoding); err != nil {
 		return jsonError(err)
 	}
 	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return fault.New(fault.Invalid, "the body has more than one JSON value")
+		return apierror.New(apierror.Invalid, "the body has more than one JSON value")
 	}
 	return nil
 }
@@ -112,24 +112,24 @@ func jsonError(err error) error {
 		field := fieldName(wrong.JSONPointer)
 		switch {
 		case field == "":
-			return fault.New(fault.Invalid, "the body must be a JSON object")
+			return apierror.New(apierror.Invalid, "the body must be a JSON object")
 		case errors.Is(wrong.Err, json.ErrUnknownName):
-			return fault.InvalidField(field, "is not a field of this request")
+			return apierror.InvalidField(field, "is not a field of this request")
 		case wrong.Err != nil: // from the field's own UnmarshalText, such as a UUID's
-			return fault.InvalidField(field, "has the wrong form: %s", safeDetail(wrong.Err))
+			return apierror.InvalidField(field, "has the wrong form: %s", safeDetail(wrong.Err))
 		}
-		return fault.InvalidField(field, "has the wrong type: %s", kindNames[wrong.JSONKind])
+		return apierror.InvalidField(field, "has the wrong type: %s", kindNames[wrong.JSONKind])
 	}
 	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return fault.New(fault.Invalid, "the body is not valid JSON: it breaks off")
+		return apierror.New(apierror.Invalid, "the body is not valid JSON: it breaks off")
 	case !ok:
-		return fault.Wrap(fault.Invalid, err, "the body can't be read: "+safeDetail(err))
+		return apierror.Wrap(apierror.Invalid, err, "the body can't be read: "+safeDetail(err))
 	case errors.Is(syntax.Err, jsontext.ErrDuplicateName):
-		return fault.InvalidField(fieldName(syntax.JSONPointer), "stands in the body twice")
+		return apierror.InvalidField(fieldName(syntax.JSONPointer), "stands in the body twice")
 	}
-	return fault.Newf(fault.Invalid, "the body is not valid JSON, at byte %d", syntax.ByteOffset)
+	return apierror.Newf(apierror.Invalid, "the body is not valid JSON, at byte %d", syntax.ByteOffset)
 }
 
 // fieldName writes where a value stands as our errors do: `a.b`.

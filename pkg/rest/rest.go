@@ -1,4 +1,4 @@
-// Package rest is what both services' HTTP edges share: the envelope, the one table that makes a fault a status, strict
+// Package rest is what both services' HTTP edges share: the envelope, the one table that turns an error into a status, strict
 // decoding, and the middleware that every answer passes.
 package rest
 
@@ -12,8 +12,8 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 )
 
@@ -26,25 +26,25 @@ func TimePtr(t *time.Time) *Time { return (*Time)(t) }
 // StatusClientClosedRequest is the status, in logs and metrics only, of a request whose client went away.
 const StatusClientClosedRequest = 499
 
-// The one place where a fault becomes a status.
-var statuses = map[fault.Kind]int{
-	fault.Internal:         http.StatusInternalServerError,
-	fault.Invalid:          http.StatusBadRequest,
-	fault.Unauthenticated:  http.StatusUnauthorized,
-	fault.Forbidden:        http.StatusForbidden,
-	fault.NotFound:         http.StatusNotFound,
-	fault.MethodNotAllowed: http.StatusMethodNotAllowed,
-	fault.Conflict:         http.StatusConflict,
-	fault.TooLarge:         http.StatusRequestEntityTooLarge,
-	fault.UnsupportedMedia: http.StatusUnsupportedMediaType,
-	fault.RateLimited:      http.StatusTooManyRequests,
-	fault.Unavailable:      http.StatusServiceUnavailable,
-	fault.Timeout:          http.StatusGatewayTimeout,
-	fault.Canceled:         StatusClientClosedRequest,
+// The one place where an error becomes a status.
+var statuses = map[apierror.Kind]int{
+	apierror.Internal:         http.StatusInternalServerError,
+	apierror.Invalid:          http.StatusBadRequest,
+	apierror.Unauthenticated:  http.StatusUnauthorized,
+	apierror.Forbidden:        http.StatusForbidden,
+	apierror.NotFound:         http.StatusNotFound,
+	apierror.MethodNotAllowed: http.StatusMethodNotAllowed,
+	apierror.Conflict:         http.StatusConflict,
+	apierror.TooLarge:         http.StatusRequestEntityTooLarge,
+	apierror.UnsupportedMedia: http.StatusUnsupportedMediaType,
+	apierror.RateLimited:      http.StatusTooManyRequests,
+	apierror.Unavailable:      http.StatusServiceUnavailable,
+	apierror.Timeout:          http.StatusGatewayTimeout,
+	apierror.Canceled:         StatusClientClosedRequest,
 }
 
 // Status is the HTTP status of a kind.
-func Status(kind fault.Kind) int { return statuses[kind] }
+func Status(kind apierror.Kind) int { return statuses[kind] }
 
 type success struct {
 	Success bool `json:"success"`
@@ -65,7 +65,7 @@ type failureBody struct {
 }
 
 type details struct {
-	Errors []fault.Field `json:"errors"`
+	Errors []apierror.Field `json:"errors"`
 }
 
 // Page is the data of a list.
@@ -124,15 +124,15 @@ func Raw(w http.ResponseWriter, status int, body []byte) {
 	_, _ = w.Write(body) // An error here is the client's, which is gone.
 }
 
-// How long a client is asked to wait when the fault does not say.
+// How long a client is asked to wait when the error does not say.
 const defaultRetryAfter = 2 * time.Second
 
 // Fault is what err means for the request of this context. The server ended the context, not the client, when the
 // deadline passed; and a client that is gone explains every other failure of the same moment.
-func Fault(ctx context.Context, err error) *fault.Error {
-	f := fault.From(err)
-	if f.Kind == fault.Internal && ctx.Err() != nil {
-		return fault.From(ctx.Err())
+func Fault(ctx context.Context, err error) *apierror.Error {
+	f := apierror.From(err)
+	if f.Kind == apierror.Internal && ctx.Err() != nil {
+		return apierror.From(ctx.Err())
 	}
 	return f
 }
@@ -141,7 +141,7 @@ func Fault(ctx context.Context, err error) *fault.Error {
 // what is unexpected to Sentry.
 func Error(w http.ResponseWriter, r *http.Request, err error) {
 	f := Fault(r.Context(), err)
-	telemetry.SetError(r.Context(), f.Kind.Code(), err, f.Kind == fault.Internal)
+	telemetry.SetError(r.Context(), f.Kind.Code(), err, f.Kind == apierror.Internal)
 	if retry := retryAfter(f); retry > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int((retry+time.Second-1)/time.Second)))
 	}
@@ -159,8 +159,8 @@ func Error(w http.ResponseWriter, r *http.Request, err error) {
 	Raw(w, Status(f.Kind), encoded)
 }
 
-func retryAfter(f *fault.Error) time.Duration {
-	if f.RetryAfter == 0 && (f.Kind == fault.Unavailable || f.Kind == fault.RateLimited) {
+func retryAfter(f *apierror.Error) time.Duration {
+	if f.RetryAfter == 0 && (f.Kind == apierror.Unavailable || f.Kind == apierror.RateLimited) {
 		return defaultRetryAfter
 	}
 	return f.RetryAfter
@@ -168,7 +168,7 @@ func retryAfter(f *fault.Error) time.Duration {
 
 // NotFound answers for a path without a route.
 func NotFound(w http.ResponseWriter, r *http.Request) {
-	Error(w, r, fault.New(fault.NotFound, "there is nothing at this path"))
+	Error(w, r, apierror.New(apierror.NotFound, "there is nothing at this path"))
 }
 
 // MethodNotAllowed answers for a path that has other methods, and names them, as RFC 9110 asks. chi does so only in its
@@ -183,7 +183,7 @@ func MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
 		}
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
 	}
-	Error(w, r, fault.New(fault.MethodNotAllowed, "this path does not take this method"))
+	Error(w, r, apierror.New(apierror.MethodNotAllowed, "this path does not take this method"))
 }
 
 // Panic answers after a panic; it is the telemetry middleware's hook.

@@ -15,10 +15,10 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 type envelope struct {
@@ -26,7 +26,7 @@ type envelope struct {
 	Data    json.RawMessage
 	Error   struct {
 		Code, Message, TraceID, Timestamp string
-		Details                           *struct{ Errors []fault.Field }
+		Details                           *struct{ Errors []apierror.Field }
 	}
 }
 
@@ -65,17 +65,17 @@ func TestError(t *testing.T) {
 		code   string
 		retry  string
 	}{
-		"validation":  {fault.InvalidField("reason", "is too short"), 400, "VALIDATION_ERROR", ""},
-		"auth":        {fault.New(fault.Unauthenticated, "sign in"), 401, "AUTH_ERROR", ""},
-		"forbidden":   {fault.New(fault.Forbidden, "admins only"), 403, "FORBIDDEN", ""},
-		"not found":   {fault.New(fault.NotFound, "no such drift"), 404, "NOT_FOUND", ""},
-		"method":      {fault.New(fault.MethodNotAllowed, "no"), 405, "METHOD_NOT_ALLOWED", ""},
-		"conflict":    {fault.New(fault.Conflict, "decided"), 409, "CONFLICT", ""},
-		"too large":   {fault.New(fault.TooLarge, "long"), 413, "PAYLOAD_TOO_LARGE", ""},
-		"media type":  {fault.New(fault.UnsupportedMedia, "xml"), 415, "UNSUPPORTED_MEDIA_TYPE", ""},
-		"rate limit":  {&fault.Error{Kind: fault.RateLimited, Message: "slow down", RetryAfter: 1500 * time.Millisecond}, 429, "RATE_LIMIT_EXCEEDED", "2"},
+		"validation":  {apierror.InvalidField("reason", "is too short"), 400, "VALIDATION_ERROR", ""},
+		"auth":        {apierror.New(apierror.Unauthenticated, "sign in"), 401, "AUTH_ERROR", ""},
+		"forbidden":   {apierror.New(apierror.Forbidden, "admins only"), 403, "FORBIDDEN", ""},
+		"not found":   {apierror.New(apierror.NotFound, "no such drift"), 404, "NOT_FOUND", ""},
+		"method":      {apierror.New(apierror.MethodNotAllowed, "no"), 405, "METHOD_NOT_ALLOWED", ""},
+		"conflict":    {apierror.New(apierror.Conflict, "decided"), 409, "CONFLICT", ""},
+		"too large":   {apierror.New(apierror.TooLarge, "long"), 413, "PAYLOAD_TOO_LARGE", ""},
+		"media type":  {apierror.New(apierror.UnsupportedMedia, "xml"), 415, "UNSUPPORTED_MEDIA_TYPE", ""},
+		"rate limit":  {&apierror.Error{Kind: apierror.RateLimited, Message: "slow down", RetryAfter: 1500 * time.Millisecond}, 429, "RATE_LIMIT_EXCEEDED", "2"},
 		"internal":    {errors.New("password=hunter2 refused by 10.0.0.1"), 500, "INTERNAL_SERVER_ERROR", ""},
-		"unavailable": {fault.New(fault.Unavailable, "the database is not available"), 503, "SERVICE_UNAVAILABLE", "2"},
+		"unavailable": {apierror.New(apierror.Unavailable, "the database is not available"), 503, "SERVICE_UNAVAILABLE", "2"},
 		"timeout":     {context.DeadlineExceeded, 504, "TIMEOUT", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -98,13 +98,13 @@ func TestError(t *testing.T) {
 		})
 	}
 	t.Run("a field is named", func(t *testing.T) {
-		_, e, _ := serve(t, failing(fault.InvalidField("reason", "is too short")), get(t))
-		if e.Error.Details == nil || len(e.Error.Details.Errors) != 1 || e.Error.Details.Errors[0] != (fault.Field{Field: "reason", Message: "is too short"}) {
+		_, e, _ := serve(t, failing(apierror.InvalidField("reason", "is too short")), get(t))
+		if e.Error.Details == nil || len(e.Error.Details.Errors) != 1 || e.Error.Details.Errors[0] != (apierror.Field{Field: "reason", Message: "is too short"}) {
 			t.Errorf("details = %+v", e.Error.Details)
 		}
 	})
 	t.Run("details are null without fields", func(t *testing.T) {
-		if _, e, _ := serve(t, failing(fault.New(fault.NotFound, "no")), get(t)); e.Error.Details != nil {
+		if _, e, _ := serve(t, failing(apierror.New(apierror.NotFound, "no")), get(t)); e.Error.Details != nil {
 			t.Errorf("details = %+v", e.Error.Details)
 		}
 	})

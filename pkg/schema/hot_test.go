@@ -6,8 +6,8 @@ import (
 
 	"github.com/pressly/goose/v3"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/pkg/schema"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // TestMigrate_decisions_touch_no_index brings a database with drifts from version 3 to 4 and decides about one. It was seen

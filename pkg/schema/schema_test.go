@@ -13,8 +13,8 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/pkg/schema"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

@@ -14,8 +14,8 @@ import (
 	"github.com/go-chi/chi/v5"
 	"go.uber.org/goleak"
 
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
 )
 
 // patience is how long a shutdown may take that has somebody to export to.

@@ -15,7 +15,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 func TestHTTP_Panic(t *testing.T) {

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/sentrytest"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
+	"github.com/driftsentry/driftsentry/testkit/sentrytest"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 // TestAttackErrorStorm: whoever can make errors can't make a bill. The minute's events go out, the rest is counted, and

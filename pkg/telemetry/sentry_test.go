@@ -18,9 +18,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
-	"github.com/driftsentry/driftsentry/pkg/sentrytest"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
+	"github.com/driftsentry/driftsentry/testkit/sentrytest"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 // sentryFixture is a recorder that reports to a Sentry of its own.

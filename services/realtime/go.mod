@@ -22,6 +22,7 @@ require (
 	github.com/caarlos0/env/v11 v11.4.2 // indirect
 	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	github.com/driftsentry/driftsentry/testkit v0.0.0
 	github.com/exaring/otelpgx v0.13.0 // indirect
 	github.com/felixge/httpsnoop v1.1.0 // indirect
 	github.com/fergusstrange/embedded-postgres v1.34.0 // indirect
@@ -82,3 +83,5 @@ require (
 )
 
 replace github.com/driftsentry/driftsentry/pkg => ../../pkg
+
+replace github.com/driftsentry/driftsentry/testkit => ../../testkit

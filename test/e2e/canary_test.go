@@ -15,10 +15,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/doctable"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/spec"
 	"github.com/driftsentry/driftsentry/test/internal/loopback"
+	"github.com/driftsentry/driftsentry/testkit/doctable"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
 // allowance is the places where a canary may be, and must be, or the list is not true any more; and why.

@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/spec"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
 // client calls the api as one principal. Every exchange is checked against docs/api/openapi.yaml.

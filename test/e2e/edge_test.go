@@ -14,11 +14,11 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/test/internal/installed"
 	"github.com/driftsentry/driftsentry/test/internal/loopback"
 	"github.com/driftsentry/driftsentry/test/internal/shipped"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // TestAttackThroughEdge goes through the edge that is shipped, by TLS: what hides behind a request reaches no service, an

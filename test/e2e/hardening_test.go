@@ -13,9 +13,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/spec"
 	"github.com/driftsentry/driftsentry/test/internal/loopback"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
 // door is one port of the pair in production.

@@ -18,7 +18,7 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 const hostileFrames = 2000

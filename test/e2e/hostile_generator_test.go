@@ -15,7 +15,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/driftsentry/driftsentry/pkg/spec"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
 // generator makes one request.

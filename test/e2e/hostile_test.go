@@ -12,8 +12,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/spec"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
 const (

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/test/internal/spantree"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // TestMainJob is what DriftSentry is for: a plan goes in, a decision comes out live, and one trace shows it all.

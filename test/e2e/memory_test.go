@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // TestUploadMemory: a plan of 64 MiB makes the api's memory grow by no more than 1.5 times the plan's size, whether

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // TestPostgresStopped: while Postgres is down nothing crashes and everybody gets a clear answer; when it is back, all

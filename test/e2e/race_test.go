@@ -10,9 +10,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/test/internal/workload"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // How often each race is run. A lock that is missing shows within the first dozen.

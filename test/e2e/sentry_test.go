@@ -11,9 +11,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/sentrytest"
-	"github.com/driftsentry/driftsentry/pkg/spec"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/sentrytest"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
 // TestAttackUnexpectedError: what goes wrong inside is told to Sentry, once, with all that leads to its trace, and to the

@@ -8,8 +8,8 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // TestGracefulShutdown: SIGTERM with requests and sockets in flight drops none of them, and loses no span.

@@ -13,9 +13,9 @@ import (
 	"testing"
 	"unicode"
 
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/spec"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
 // What a stranger sends in the hope that we believe it. Each round puts another word at the place of WORD.

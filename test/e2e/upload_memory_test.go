@@ -13,7 +13,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // The memory of the api's container, and what its collector of garbage is told, as docker-compose.prod.yml has them.

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/spec"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
 // bigPlan writes a plan of at least size bytes: all of it is resources that do not drift, but for the last one. It says

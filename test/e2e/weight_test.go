@@ -23,7 +23,7 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 const (

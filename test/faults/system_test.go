@@ -25,12 +25,12 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/rs/zerolog"
 
-	"github.com/driftsentry/driftsentry/pkg/localpg"
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/sentrytest"
 	"github.com/driftsentry/driftsentry/test/internal/apiclient"
 	"github.com/driftsentry/driftsentry/test/internal/replica"
+	"github.com/driftsentry/driftsentry/testkit/localpg"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/sentrytest"
 )
 
 // patience bounds every wait. It is no measure of anything: only a failing test gets near it.

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/test/internal/replica"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // patience bounds every wait. It is no measure of anything: only a failing test gets near it.

@@ -9,8 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/driftsentry/driftsentry/pkg/doctable"
-	"github.com/driftsentry/driftsentry/pkg/localpg"
+	"github.com/driftsentry/driftsentry/testkit/doctable"
+	"github.com/driftsentry/driftsentry/testkit/localpg"
 )
 
 // TestSecurityDatabaseLog lets a database with the shipped rules for its log write down slow statements and failed ones. What

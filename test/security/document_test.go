@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/doctable"
+	"github.com/driftsentry/driftsentry/testkit/doctable"
 )
 
 // test is a test function of this repository.

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/doctable"
+	"github.com/driftsentry/driftsentry/testkit/doctable"
 )
 
 // unscoped are the statements that name no account, and why they need not.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/licensecheck"
 
-	"github.com/driftsentry/driftsentry/pkg/doctable"
+	"github.com/driftsentry/driftsentry/testkit/doctable"
 )
 
 // programs are what we ship, as package within module.
@@ -73,6 +73,23 @@ func TestSecurityLicences(t *testing.T) {
 	}
 	if len(checked) < 20 {
 		t.Errorf("only %d modules were looked at", len(checked))
+	}
+}
+
+// support are the modules whose packages tests use and programs must not.
+var support = []string{"github.com/driftsentry/driftsentry/testkit", "github.com/driftsentry/driftsentry/test", "github.com/fergusstrange/embedded-postgres", "github.com/nats-io/nats-server"}
+
+// TestSecurityNoTestSupport looks for packages of test support in what we ship. Mutation: an import of testkit/localpg in
+// services/api/cmd/api is named.
+func TestSecurityNoTestSupport(t *testing.T) {
+	for module := range programs {
+		for _, p := range packages(t, module) {
+			for _, prefix := range support {
+				if p.ImportPath == prefix || strings.HasPrefix(p.ImportPath, prefix+"/") {
+					t.Errorf("the program of %s links %s, which is for tests only", module, p.ImportPath)
+				}
+			}
+		}
 	}
 }
 

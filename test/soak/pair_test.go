@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/test/internal/replica"
 	"github.com/driftsentry/driftsentry/test/load"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // patience bounds every wait. It is no measure of anything: only a failing test gets near it.

@@ -12,8 +12,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/driftsentry/driftsentry/pkg/localpg"
 	"github.com/driftsentry/driftsentry/test/internal/shipped"
+	"github.com/driftsentry/driftsentry/testkit/localpg"
 )
 
 const (

@@ -12,9 +12,9 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
-	"github.com/driftsentry/driftsentry/pkg/sentrytest"
 	"github.com/driftsentry/driftsentry/test/internal/shipped"
 	"github.com/driftsentry/driftsentry/test/internal/spantree"
+	"github.com/driftsentry/driftsentry/testkit/sentrytest"
 )
 
 const approve = "/api/v1/drifts/{id}/approve"

@@ -18,7 +18,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
 )
 
 // get is the body of an answer, which must be a success. Headers are name, value, name, value.

@@ -11,7 +11,7 @@ import (
 	collectortrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"google.golang.org/grpc"
 
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
 )
 
 // recorder stands between the services and the collector and keeps what the collector has acknowledged: that, a restart of

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
 )
 
 // TestRestarts restarts the stores and the collector while requests go on. Every span and log line that the collector had

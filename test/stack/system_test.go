@@ -9,10 +9,10 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/localpg"
-	"github.com/driftsentry/driftsentry/pkg/sentrytest"
 	"github.com/driftsentry/driftsentry/test/internal/installed"
 	"github.com/driftsentry/driftsentry/test/internal/shipped"
+	"github.com/driftsentry/driftsentry/testkit/localpg"
+	"github.com/driftsentry/driftsentry/testkit/sentrytest"
 )
 
 // system is the whole of it: the five programs, Postgres with the roles of production, and both services.

@@ -7,8 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/driftsentry/driftsentry/pkg/localpg"
 	"github.com/driftsentry/driftsentry/test/internal/pair"
+	"github.com/driftsentry/driftsentry/testkit/localpg"
 )
 
 const cleanHelp = `Removes what runs have kept in .run, and the database, wherever that lies. It refuses while ` + "`make run`" + ` runs.`

@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
 	"github.com/driftsentry/driftsentry/test/internal/apiclient"
 	"github.com/driftsentry/driftsentry/test/internal/watcher"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
 )
 
 // samplePlan is what `terraform show -json` printed for a refresh-only plan with drift in it.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/services/api/internal/app"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
@@ -104,9 +104,9 @@ func readPassword(r io.Reader) (string, error) {
 	return password, nil
 }
 
-// plain tells a fault by its message and fields; what is behind it is shown too, since it is an operator who asks.
+// plain tells an error by its message and fields; what is behind it is shown too, since it is an operator who asks.
 func plain(err error) error {
-	f, ok := errors.AsType[*fault.Error](err)
+	f, ok := errors.AsType[*apierror.Error](err)
 	if !ok || len(f.Fields) < 2 {
 		return err
 	}

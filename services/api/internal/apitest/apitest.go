@@ -13,11 +13,11 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/pg"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/api/internal/app"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 // The secrets of the service under test, which protect nothing.

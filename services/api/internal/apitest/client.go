@@ -7,9 +7,9 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
-	"github.com/driftsentry/driftsentry/pkg/spec"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
 // Client calls the service as somebody. A failure to call at all fails the test.
@@ -47,7 +47,7 @@ type Answer struct {
 		Code    string
 		Message string
 		TraceID string
-		Details *struct{ Errors []fault.Field }
+		Details *struct{ Errors []apierror.Field }
 	} `json:"error"`
 }
 

@@ -18,8 +18,8 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/pkg/lifecycle"
 	"github.com/driftsentry/driftsentry/pkg/pg"
+	"github.com/driftsentry/driftsentry/pkg/process"
 	"github.com/driftsentry/driftsentry/pkg/rest"
-	"github.com/driftsentry/driftsentry/pkg/service"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
@@ -48,7 +48,7 @@ type Options struct {
 // App is the service. Make it with New, then call Run once.
 type App struct {
 	group     *lifecycle.Group
-	listeners service.Listeners
+	listeners process.Listeners
 	db        *pg.DB
 	identity  *identity.Service
 }
@@ -106,7 +106,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	})
 	app.group.Serve("public", rest.NewServer(edge.Handler(), c.Service.RequestTimeout+writeGrace), app.listeners.Public)
 	if app.listeners.Metrics != nil {
-		app.group.Serve("metrics", service.MetricsServer(tel.MetricsHandler()), app.listeners.Metrics)
+		app.group.Serve("metrics", process.MetricsServer(tel.MetricsHandler()), app.listeners.Metrics)
 	}
 
 	for _, warning := range c.Warnings {

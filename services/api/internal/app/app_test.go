@@ -9,10 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
 	"github.com/driftsentry/driftsentry/services/api/internal/app"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

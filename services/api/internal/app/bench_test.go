@@ -18,11 +18,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/services/api/internal/app"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // seeded is how many drifts there are: so many that decisions seldom run out of them.

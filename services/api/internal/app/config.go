@@ -10,13 +10,13 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/pkg/lifecycle"
 	"github.com/driftsentry/driftsentry/pkg/pg"
-	"github.com/driftsentry/driftsentry/pkg/service"
+	"github.com/driftsentry/driftsentry/pkg/process"
 	"github.com/driftsentry/driftsentry/services/api/internal/httpapi"
 )
 
 // Config is everything that can be set of the api service.
 type Config struct {
-	Service   service.Config
+	Service   process.Config
 	Database  pg.Config
 	NATS      hint.Config
 	Lifecycle lifecycle.Config
@@ -45,7 +45,7 @@ func LoadConfig(environ []string) (*Config, error) {
 	}
 	c.Warnings = c.Service.SetDefaults()
 	if c.DataKey == "" {
-		c.DataKey = service.ExampleSecret
+		c.DataKey = process.ExampleSecret
 		c.Warnings = append(c.Warnings, "DATA_KEY is not set: kept answers and masked values are sealed with a key that everybody knows")
 	}
 	return c, nil
@@ -58,7 +58,7 @@ func (c *Config) Validate() []error {
 		problems = append(problems, config.Problem{Variable: variable, Err: fmt.Errorf(format, args...)})
 	}
 	if c.Service.Environment != config.Development {
-		problems = append(problems, service.CheckSecret("DATA_KEY", c.DataKey)...)
+		problems = append(problems, process.CheckSecret("DATA_KEY", c.DataKey)...)
 	}
 	for _, d := range []struct {
 		variable string

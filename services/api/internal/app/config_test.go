@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/driftsentry/driftsentry/pkg/config"
-	"github.com/driftsentry/driftsentry/pkg/service"
+	"github.com/driftsentry/driftsentry/pkg/process"
 	"github.com/driftsentry/driftsentry/services/api/internal/app"
 )
 
@@ -51,7 +51,7 @@ func TestLoadConfig_production(t *testing.T) {
 
 	for name, bad := range map[string]string{
 		"a short JWT_SECRET":               "JWT_SECRET=short",
-		"the example's JWT_SECRET":         "JWT_SECRET=" + service.ExampleSecret,
+		"the example's JWT_SECRET":         "JWT_SECRET=" + process.ExampleSecret,
 		"no JWT_SECRET":                    "JWT_SECRET=",
 		"a short JWT_SECRET_PREVIOUS":      "JWT_SECRET_PREVIOUS=short",
 		"no DATA_KEY":                      "DATA_KEY=",

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
@@ -36,7 +36,7 @@ func (s *Service) Create(ctx context.Context, p identity.Principal, r Report) (*
 		Expected: r.ExpectedState, Actual: r.ActualState, Severity: r.Severity,
 	}, plan.Options{Key: s.dataKey})
 	if errors.Is(err, plan.ErrNoDrift) {
-		return nil, fault.InvalidField("actualState", "must differ from expectedState")
+		return nil, apierror.InvalidField("actualState", "must differ from expectedState")
 	}
 	if err != nil {
 		return nil, planFault(err)
@@ -80,8 +80,8 @@ const (
 
 // check finds everything that is wrong with a report's fields.
 func (r *Report) check() error {
-	var fields []fault.Field
-	refuse := func(name, message string) { fields = append(fields, fault.Field{Field: name, Message: message}) }
+	var fields []apierror.Field
+	refuse := func(name, message string) { fields = append(fields, apierror.Field{Field: name, Message: message}) }
 	for _, text := range []struct {
 		name, value string
 		most        int
@@ -111,7 +111,7 @@ func (r *Report) check() error {
 		refuse("workspace", problem)
 	}
 	if len(fields) > 0 {
-		return fault.InvalidFields(fields...)
+		return apierror.InvalidFields(fields...)
 	}
 	return nil
 }

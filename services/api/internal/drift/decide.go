@@ -12,7 +12,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
 
@@ -48,7 +48,7 @@ func (s *Service) Reject(ctx context.Context, p identity.Principal, id uuid.UUID
 // Resolve closes a drift.
 func (s *Service) Resolve(ctx context.Context, p identity.Principal, id uuid.UUID, how ResolvedHow, version int) (*Drift, error) {
 	if !slices.Contains(waysToResolve, how) {
-		return nil, fault.InvalidField("resolvedHow", "must be one of auto-remediate, manual-fix, acknowledged")
+		return nil, apierror.InvalidField("resolvedHow", "must be one of auto-remediate, manual-fix, acknowledged")
 	}
 	return s.decide(ctx, p, id, version, decision{action: Resolve, reason: string(how)})
 }
@@ -56,7 +56,7 @@ func (s *Service) Resolve(ctx context.Context, p identity.Principal, id uuid.UUI
 func checkReason(reason string) (string, error) {
 	reason = strings.TrimSpace(reason)
 	if n := utf8.RuneCountInString(reason); n < minReason || n > maxReason {
-		return "", fault.InvalidField("reason", "must have %d to %d characters", minReason, maxReason)
+		return "", apierror.InvalidField("reason", "must have %d to %d characters", minReason, maxReason)
 	}
 	return reason, nil
 }
@@ -83,7 +83,7 @@ func (s *Service) decide(ctx context.Context, p identity.Principal, id uuid.UUID
 			return err
 		}
 		if version != 0 && version != d.Version {
-			return fault.Newf(fault.Conflict, "the drift has changed: its version is %d, not %d", d.Version, version)
+			return apierror.Newf(apierror.Conflict, "the drift has changed: its version is %d, not %d", d.Version, version)
 		}
 		what.apply(d, w)
 		// Taking note decides nothing: the alerts stay. That LockDrift has locked them, too, is the price of one way for all.

@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
@@ -85,7 +85,7 @@ func TestService_Approve(t *testing.T) {
 			"triage":  func() (*drift.Drift, error) { return w.service.Triage(t.Context(), w.engineer, d.ID, 0) },
 		} {
 			_, err := decide()
-			if !fault.Is(err, fault.Conflict) {
+			if !apierror.Is(err, apierror.Conflict) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -100,7 +100,7 @@ func TestService_Approve(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := w.service.Approve(t.Context(), w.engineer, d.ID, reason, 1)
-		wantKind(t, err, fault.Conflict)
+		wantKind(t, err, apierror.Conflict)
 		if _, err := w.service.Approve(t.Context(), w.engineer, d.ID, reason, 2); err != nil {
 			t.Error(err)
 		}
@@ -110,7 +110,7 @@ func TestService_Approve(t *testing.T) {
 		d := w.report("reasoned")
 		for _, bad := range []string{"", "too short", "         x         ", strings.Repeat("é", 1001)} {
 			_, err := w.service.Approve(t.Context(), w.engineer, d.ID, bad, 0)
-			wantKind(t, err, fault.Invalid)
+			wantKind(t, err, apierror.Invalid)
 		}
 		if _, err := w.service.Approve(t.Context(), w.engineer, d.ID, strings.Repeat("é", 1000), 0); err != nil {
 			t.Error(err)
@@ -120,13 +120,13 @@ func TestService_Approve(t *testing.T) {
 	t.Run("another account's drift is not found", func(t *testing.T) {
 		d := w.report("ours")
 		_, err := w.service.Approve(t.Context(), w.stranger, d.ID, reason, 0)
-		wantKind(t, err, fault.NotFound)
+		wantKind(t, err, apierror.NotFound)
 		_, err = w.service.Get(t.Context(), w.stranger, d.ID)
-		wantKind(t, err, fault.NotFound)
+		wantKind(t, err, apierror.NotFound)
 		_, err = w.service.Timeline(t.Context(), w.stranger, d.ID)
-		wantKind(t, err, fault.NotFound)
+		wantKind(t, err, apierror.NotFound)
 		_, err = w.service.Approve(t.Context(), w.engineer, uuid.New(), reason, 0)
-		wantKind(t, err, fault.NotFound)
+		wantKind(t, err, apierror.NotFound)
 		if w.drifts()["ours"].Status != drift.Detected {
 			t.Error("a stranger changed it")
 		}
@@ -136,7 +136,7 @@ func TestService_Approve(t *testing.T) {
 func TestService_Resolve(t *testing.T) {
 	w := newWorld(t)
 	d := w.report("web")
-	if _, err := w.service.Resolve(t.Context(), w.engineer, d.ID, drift.Reverted, 0); !fault.Is(err, fault.Invalid) {
+	if _, err := w.service.Resolve(t.Context(), w.engineer, d.ID, drift.Reverted, 0); !apierror.Is(err, apierror.Invalid) {
 		t.Errorf("a person resolved it as a plan would: %v", err)
 	}
 	got, err := w.service.Resolve(t.Context(), w.engineer, d.ID, drift.ManualFix, 0)
@@ -147,7 +147,7 @@ func TestService_Resolve(t *testing.T) {
 		t.Errorf("resolved: %+v", got)
 	}
 	_, err = w.service.Resolve(t.Context(), w.engineer, d.ID, drift.ManualFix, 0)
-	wantKind(t, err, fault.Conflict)
+	wantKind(t, err, apierror.Conflict)
 
 	if again := w.report("web"); again.PreviousID == nil || *again.PreviousID != d.ID {
 		t.Errorf("the drift that came back does not name the resolved one: %+v", again)
@@ -180,7 +180,7 @@ func TestService_two_people_decide_at_once(t *testing.T) {
 			switch {
 			case err == nil:
 				won++
-			case !fault.Is(err, fault.Conflict):
+			case !apierror.Is(err, apierror.Conflict):
 				t.Errorf("the loser got %v", err)
 			}
 		}

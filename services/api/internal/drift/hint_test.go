@@ -9,8 +9,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 func TestHints(t *testing.T) {

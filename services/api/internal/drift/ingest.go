@@ -15,8 +15,8 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
@@ -32,7 +32,7 @@ type Upload struct {
 	Workspace      string
 	Scope          plan.Scope
 	IncludeChanges bool
-	Body           io.Reader // inflated; an error of it that is a fault is passed on
+	Body           io.Reader // inflated; an apierror.Error that it returns is passed on
 }
 
 // Ingest turns a plan into drifts: new ones, changed ones, those seen again, and those that are gone. It returns the
@@ -106,11 +106,11 @@ func planFault(err error) error {
 	case !ok:
 		return err
 	case errors.Is(err, plan.ErrTooLarge):
-		return fault.Wrap(fault.TooLarge, err, "the plan "+bad.Message)
+		return apierror.Wrap(apierror.TooLarge, err, "the plan "+bad.Message)
 	case bad.Path == "":
-		return fault.Wrap(fault.Invalid, err, "the plan "+bad.Message)
+		return apierror.Wrap(apierror.Invalid, err, "the plan "+bad.Message)
 	}
-	return fault.InvalidField(bad.Path, "%s", bad.Message)
+	return apierror.InvalidField(bad.Path, "%s", bad.Message)
 }
 
 func newCheck(w *work, p identity.Principal, u Upload, read *plan.Plan, workspace *WorkspaceState, bodyHash []byte) *Check {

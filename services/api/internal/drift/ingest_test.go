@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
@@ -102,7 +102,7 @@ func TestService_Ingest_fixtures(t *testing.T) {
 		t.Errorf("moved without a drift: %+v", a.Check)
 	}
 	_, err := w.tryIngest("prod", fixture(t, "plan_stream_tf1.11.4.jsonl"))
-	wantKind(t, err, fault.Invalid)
+	wantKind(t, err, apierror.Invalid)
 
 	t.Run("no secret is anywhere", func(t *testing.T) {
 		rows, err := w.db.Query(t.Context(), `select row_to_json(d)::text from drift d union all select row_to_json(e)::text from event e
@@ -365,7 +365,7 @@ func TestService_Ingest_bad_plans_leave_nothing(t *testing.T) {
 	w := newWorld(t)
 	for _, body := range []string{"", "{", "[]", `{"format_version":"9.0","complete":true}`, planOf(1, complete) + "x"} {
 		_, err := w.tryIngest("prod", body)
-		wantKind(t, err, fault.Invalid)
+		wantKind(t, err, apierror.Invalid)
 	}
 	if n := query[int](w, "select count(*)::int from workspace"); n != 0 {
 		t.Errorf("%d workspaces were made", n)

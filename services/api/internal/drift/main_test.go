@@ -16,15 +16,15 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/config"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/pkg/pg"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -188,9 +188,9 @@ func (w *world) events() []event.Type {
 	return types
 }
 
-func wantKind(t *testing.T, err error, kind fault.Kind) {
+func wantKind(t *testing.T, err error, kind apierror.Kind) {
 	t.Helper()
-	if !fault.Is(err, kind) {
+	if !apierror.Is(err, kind) {
 		t.Errorf("the error is %v, want %s", err, kind)
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
@@ -218,7 +218,7 @@ func TestService_Events(t *testing.T) {
 		"ahead": {Epoch: first.Head.Epoch, Position: 6}, "another epoch": {Epoch: "0", Position: 1},
 	} {
 		_, err := w.service.Events(t.Context(), w.engineer, &c, 100)
-		if !fault.Is(err, fault.Conflict) {
+		if !apierror.Is(err, apierror.Conflict) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -249,7 +249,7 @@ func TestService_alerts(t *testing.T) {
 		t.Errorf("read again it is another's: %+v, %v", again, err)
 	}
 	_, err = w.service.ReadAlert(t.Context(), w.stranger, alerts[0].ID)
-	wantKind(t, err, fault.NotFound)
+	wantKind(t, err, apierror.NotFound)
 	if n, err := w.service.ReadAllAlerts(t.Context(), w.stranger); err != nil || n != 0 {
 		t.Errorf("a stranger marked %d, %v", n, err)
 	}

@@ -22,7 +22,7 @@ type Store interface {
 
 // Drifts reads drifts.
 type Drifts interface {
-	// Drift is one drift with the count of its alerts. fault.NotFound when there is none.
+	// Drift is one drift with the count of its alerts. apierror.NotFound when there is none.
 	Drift(ctx context.Context, account, id uuid.UUID) (*Detail, error)
 	// ListDrifts is a page of the drifts that pass the filter, and the stream's head that it was read at; "" when the page
 	// is empty. CountDrifts counts all of them, and says at which head.
@@ -52,7 +52,7 @@ type Reports interface {
 type Records interface {
 	ListAudit(ctx context.Context, account uuid.UUID, f AuditFilter, p Page) ([]AuditRow, error)
 	CountAudit(ctx context.Context, account uuid.UUID, f AuditFilter) (int, error)
-	// Timeline is a drift's audit rows, oldest first. fault.NotFound when there is no such drift.
+	// Timeline is a drift's audit rows, oldest first. apierror.NotFound when there is no such drift.
 	Timeline(ctx context.Context, account, drift uuid.UUID) ([]AuditRow, error)
 	// Events are at most limit events after the position, in order; EventWindow is what can be read of the stream.
 	Events(ctx context.Context, account uuid.UUID, after int64, limit int) ([]event.Event, error)
@@ -66,14 +66,14 @@ type Tx interface {
 	// CheckAnswer is the answer of an earlier upload of the same body, nil when there was none.
 	CheckAnswer(ctx context.Context, workspace uuid.UUID, bodyHash []byte) ([]byte, error)
 
-	// LockDrift is one drift, and how many of its alerts nobody has read, which are locked too. fault.NotFound when there is
+	// LockDrift is one drift, and how many of its alerts nobody has read, which are locked too. apierror.NotFound when there is
 	// none.
 	LockDrift(ctx context.Context, account, id uuid.UUID) (d *Drift, unread int, err error)
 	// LockOpenDrifts are a workspace's drifts that plans found and that are not resolved, without their states.
 	LockOpenDrifts(ctx context.Context, account uuid.UUID, workspace string) ([]*Drift, error)
 	// LastResolved gives the last resolved drift of each fingerprint that has one.
 	LastResolved(ctx context.Context, account uuid.UUID, fingerprints [][]byte) (map[string]uuid.UUID, error)
-	// InsertDrifts fails with fault.Conflict when a resource has an open drift already.
+	// InsertDrifts fails with apierror.Conflict when a resource has an open drift already.
 	InsertDrifts(ctx context.Context, drifts []*Drift) error
 	// ParkDrifts frees the fingerprints of drifts that SaveDrifts is about to give others.
 	ParkDrifts(ctx context.Context, drifts []*Drift) error
@@ -87,7 +87,7 @@ type Tx interface {
 	// DriftsByID gives these drifts, the most severe first.
 	DriftsByID(ctx context.Context, account uuid.UUID, ids []uuid.UUID) ([]*Drift, error)
 
-	// LockAlert is one alert; fault.NotFound when there is none.
+	// LockAlert is one alert; apierror.NotFound when there is none.
 	LockAlert(ctx context.Context, account, id uuid.UUID) (*Alert, error)
 	InsertAlerts(ctx context.Context, account uuid.UUID, alerts []Alert) error
 	// ReadAlerts marks the unread alerts of these drifts, or of the whole account when drifts is nil, or one by its id, and

@@ -4,8 +4,8 @@ import (
 	"context"
 	"encoding/json"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
 
@@ -41,7 +41,7 @@ func (s *Service) Events(ctx context.Context, p identity.Principal, after *event
 		return Events{}, err
 	}
 	if after != nil && !window.Resumable(*after) {
-		return Events{}, fault.New(fault.Conflict,
+		return Events{}, apierror.New(apierror.Conflict,
 			"the cursor leads nowhere in this stream: reload what you show, and go on from the head of a request without after")
 	}
 	part := Events{Items: make([]StreamItem, 0, len(events)), Head: window.HeadCursor()}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
@@ -100,7 +100,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 	setup, current := body.Token.value, body.CurrentPassword.value
 	switch {
 	case (setup == nil) == (current == nil):
-		return fault.New(fault.Invalid, "either a setup token or the current password is needed")
+		return apierror.New(apierror.Invalid, "either a setup token or the current password is needed")
 	case setup != nil:
 		if err := s.limits.login(r, ""); err != nil {
 			return err
@@ -114,7 +114,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		if p.IsKey() {
-			return fault.New(fault.Forbidden, "an API key has no password")
+			return apierror.New(apierror.Forbidden, "an API key has no password")
 		}
 		if err := s.limits.login(r, p.Email); err != nil {
 			return err

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
@@ -129,7 +129,7 @@ func (s *Server) createDrift(w http.ResponseWriter, r *http.Request) error {
 	}
 	if body.Severity != nil {
 		if !slices.Contains(drift.Severities, *body.Severity) {
-			return fault.InvalidField("severity", "must be one of critical, warning, info")
+			return apierror.InvalidField("severity", "must be one of critical, warning, info")
 		}
 		report.Severity = *body.Severity
 	}

@@ -11,7 +11,7 @@ import (
 	"regexp"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/services/api/internal/idempotency"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
@@ -20,7 +20,7 @@ import (
 var (
 	idempotencyKey = regexp.MustCompile(`^[\x21-\x7e]{1,255}$`)
 
-	errOtherRequest = fault.New(fault.Conflict, "this Idempotency-Key was used for another request")
+	errOtherRequest = apierror.New(apierror.Conflict, "this Idempotency-Key was used for another request")
 )
 
 // once gives a repeated request the first answer. The request's hash is known when its body has been read, by the handler
@@ -32,7 +32,7 @@ func (s *Server) once(handler rest.Handler) rest.Handler {
 			return handler(w, r)
 		}
 		if len(sent) > 1 || !idempotencyKey.MatchString(sent[0]) {
-			return fault.InvalidField("Idempotency-Key", "must be one value of 1 to 255 printable ASCII characters without spaces")
+			return apierror.InvalidField("Idempotency-Key", "must be one value of 1 to 255 printable ASCII characters without spaces")
 		}
 		p := caller(r)
 		attempt, kept, err := s.options.Idempotency.Begin(r.Context(), idempotency.Key{Account: p.AccountID, Principal: p.ID(), Key: sent[0]})
@@ -113,8 +113,8 @@ func (s *Server) settle(r *http.Request, request *hashed, attempt *idempotency.A
 
 // keepable reports whether a refusal is the same when the same is asked again at once. What depends on headers, on the
 // time or on our state of health is not.
-func keepable(kind fault.Kind) bool {
-	return kind == fault.Invalid || kind == fault.NotFound || kind == fault.Conflict
+func keepable(kind apierror.Kind) bool {
+	return kind == apierror.Invalid || kind == apierror.NotFound || kind == apierror.Conflict
 }
 
 // hashed computes a request's hash while its body is read: of method, URL and body.
@@ -142,7 +142,7 @@ func (h *hashed) drain() error {
 		return rest.BodyError(err)
 	}
 	if n > plan.DefaultMaxBytes {
-		return fault.Newf(fault.TooLarge, "the body is longer than %d bytes", plan.DefaultMaxBytes)
+		return apierror.Newf(apierror.TooLarge, "the body is longer than %d bytes", plan.DefaultMaxBytes)
 	}
 	return nil
 }

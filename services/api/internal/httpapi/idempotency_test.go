@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/health"
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/services/api/internal/apitest"
@@ -179,9 +179,9 @@ func TestIdempotencyKey_failures(t *testing.T) {
 	for name, failure := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"an unexpected error": func(http.ResponseWriter, *http.Request) error { return errors.New("boom") },
 		"a panic":             func(http.ResponseWriter, *http.Request) error { panic("boom") },
-		"unavailable":         func(http.ResponseWriter, *http.Request) error { return fault.New(fault.Unavailable, "later") },
+		"unavailable":         func(http.ResponseWriter, *http.Request) error { return apierror.New(apierror.Unavailable, "later") },
 		"a timeout":           func(http.ResponseWriter, *http.Request) error { return context.DeadlineExceeded },
-		"a limit":             func(http.ResponseWriter, *http.Request) error { return fault.New(fault.RateLimited, "slow") },
+		"a limit":             func(http.ResponseWriter, *http.Request) error { return apierror.New(apierror.RateLimited, "slow") },
 	} {
 		outcome = failure
 		if status := send(); status < 429 {

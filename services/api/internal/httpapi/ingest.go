@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
@@ -97,7 +97,7 @@ func (u *uploads) open(w http.ResponseWriter, r *http.Request) (*uploadBody, err
 	case "gzip":
 		body = &inflating{compressed: body}
 	default:
-		return nil, fault.New(fault.UnsupportedMedia, "the Content-Encoding must be gzip, or none")
+		return nil, apierror.New(apierror.UnsupportedMedia, "the Content-Encoding must be gzip, or none")
 	}
 	return &uploadBody{from: u, r: body}, nil
 }
@@ -115,8 +115,8 @@ func (b *uploadBody) Read(p []byte) (int, error) {
 	b.n += int64(n)
 	if b.n > largeUpload && !b.large {
 		if b.large = b.from.begin(); !b.large {
-			return 0, &fault.Error{
-				Kind: fault.Unavailable, Message: "other large plans are being read; try again", RetryAfter: uploadRetry,
+			return 0, &apierror.Error{
+				Kind: apierror.Unavailable, Message: "other large plans are being read; try again", RetryAfter: uploadRetry,
 			}
 		}
 	}

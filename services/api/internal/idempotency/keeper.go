@@ -19,7 +19,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 )
 
 // Key names a request. Every principal has keys of its own.
@@ -33,7 +33,7 @@ type Key struct {
 type Answer struct {
 	Status  int
 	Body    []byte
-	Refusal *fault.Error
+	Refusal *apierror.Error
 }
 
 // Record is what is stored of a request.
@@ -99,7 +99,7 @@ type Kept struct {
 }
 
 // Begin gives an attempt for a key's first request, or the answer that was kept. While the first one is under way it is
-// fault.Conflict.
+// apierror.Conflict.
 func (k *Keeper) Begin(ctx context.Context, key Key) (*Attempt, *Kept, error) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	record, err := k.store.Begin(ctx, key, now, now.Add(-keepFor), now.Add(-k.patience))
@@ -110,8 +110,8 @@ func (k *Keeper) Begin(ctx context.Context, key Key) (*Attempt, *Kept, error) {
 		return &Attempt{k, key, now}, nil, nil
 	}
 	if record.Status == nil {
-		return nil, nil, &fault.Error{
-			Kind: fault.Conflict, Message: "the first request with this Idempotency-Key is still under way", RetryAfter: retryAfter,
+		return nil, nil, &apierror.Error{
+			Kind: apierror.Conflict, Message: "the first request with this Idempotency-Key is still under way", RetryAfter: retryAfter,
 		}
 	}
 	answer, err := k.open(key, *record)
@@ -139,11 +139,11 @@ func (a *Attempt) Abandon(ctx context.Context) error {
 	return a.keeper.store.Abandon(ctx, a.key, a.began)
 }
 
-// refusal is how a fault is kept. The kind's code is stable, its number is not.
+// refusal is how an error is stored. The kind's code is stable, its number is not.
 type refusal struct {
-	Code    string        `json:"code"`
-	Message string        `json:"message"`
-	Fields  []fault.Field `json:"fields,omitempty"`
+	Code    string           `json:"code"`
+	Message string           `json:"message"`
+	Fields  []apierror.Field `json:"fields,omitempty"`
 }
 
 func (k *Keeper) open(key Key, r Record) (Answer, error) {
@@ -159,9 +159,9 @@ func (k *Keeper) open(key Key, r Record) (Answer, error) {
 	if err := json.Unmarshal(plain, &why); err != nil {
 		return Answer{}, fmt.Errorf("decode a kept refusal: %w", err)
 	}
-	for kind := fault.Internal; kind <= fault.Canceled; kind++ {
+	for kind := apierror.Internal; kind <= apierror.Canceled; kind++ {
 		if kind.Code() == why.Code {
-			return Answer{Status: answer.Status, Refusal: &fault.Error{Kind: kind, Message: why.Message, Fields: why.Fields}}, nil
+			return Answer{Status: answer.Status, Refusal: &apierror.Error{Kind: kind, Message: why.Message, Fields: why.Fields}}, nil
 		}
 	}
 	return Answer{}, fmt.Errorf("a kept refusal has the unknown code %q", why.Code)

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/services/api/internal/idempotency"
 )
 
@@ -48,7 +48,7 @@ func TestKeeper(t *testing.T) {
 	key := idempotency.Key{Account: uuid.New(), Principal: uuid.New(), Key: "k"}
 	for name, answer := range map[string]idempotency.Answer{
 		"a success": {Status: 201, Body: []byte(`{"success":true,"data":{"key":"ds_secret"}}`)},
-		"a refusal": {Status: 400, Refusal: &fault.Error{Kind: fault.Invalid, Message: "not this one", Fields: []fault.Field{{Field: "f", Message: "m"}}}},
+		"a refusal": {Status: 400, Refusal: &apierror.Error{Kind: apierror.Invalid, Message: "not this one", Fields: []apierror.Field{{Field: "f", Message: "m"}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := &drawer{}
@@ -57,7 +57,7 @@ func TestKeeper(t *testing.T) {
 			if attempt == nil || kept != nil || err != nil {
 				t.Fatalf("%v %v %v", attempt, kept, err)
 			}
-			if _, _, err := keeper.Begin(t.Context(), key); !fault.Is(err, fault.Conflict) || fault.From(err).RetryAfter == 0 {
+			if _, _, err := keeper.Begin(t.Context(), key); !apierror.Is(err, apierror.Conflict) || apierror.From(err).RetryAfter == 0 {
 				t.Errorf("while it is under way: %v", err)
 			}
 			if err := attempt.Finish(t.Context(), []byte("hash"), answer); err != nil {

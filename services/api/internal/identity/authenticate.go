@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/token"
 )
 
@@ -22,10 +22,10 @@ type Credential struct {
 
 // Why a caller is refused. The texts tell no more than the caller knows.
 var (
-	errUnknownCredential = fault.New(fault.Unauthenticated, "the token is not one of ours")
-	errExpired           = fault.New(fault.Unauthenticated, "the access token has expired; refresh it")
-	errSessionOver       = fault.New(fault.Unauthenticated, "the session has ended; sign in again")
-	errKeyOver           = fault.New(fault.Unauthenticated, "the API key is no longer valid")
+	errUnknownCredential = apierror.New(apierror.Unauthenticated, "the token is not one of ours")
+	errExpired           = apierror.New(apierror.Unauthenticated, "the access token has expired; refresh it")
+	errSessionOver       = apierror.New(apierror.Unauthenticated, "the session has ended; sign in again")
+	errKeyOver           = apierror.New(apierror.Unauthenticated, "the API key is no longer valid")
 )
 
 // Recognise tells, without I/O, whether an access token or an API key is ours and in its time.
@@ -53,7 +53,7 @@ func (s *Service) Authenticate(ctx context.Context, c Credential) (Principal, er
 		return s.authenticateKey(ctx, c)
 	}
 	state, err := s.sessions.get(ctx, c.claims.SessionID, s.store.Session)
-	if fault.Is(err, fault.NotFound) {
+	if apierror.Is(err, apierror.NotFound) {
 		return Principal{}, errSessionOver
 	}
 	if err != nil {
@@ -76,7 +76,7 @@ const keyTouch = time.Minute
 
 func (s *Service) authenticateKey(ctx context.Context, c Credential) (Principal, error) {
 	key, err := s.keys.get(ctx, c.key, s.loadKey)
-	if fault.Is(err, fault.NotFound) {
+	if apierror.Is(err, apierror.NotFound) {
 		return Principal{}, errKeyOver
 	}
 	if err != nil {

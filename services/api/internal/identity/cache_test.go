@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/metric/noop"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/api/internal/cachestat"
 )
@@ -26,7 +26,7 @@ type directory struct {
 func (d *directory) Session(_ context.Context, id uuid.UUID) (*SessionState, error) {
 	d.asked++
 	if id != d.session.ID {
-		return nil, fault.New(fault.NotFound, "")
+		return nil, apierror.New(apierror.NotFound, "")
 	}
 	state := d.session
 	return &state, nil
@@ -93,7 +93,7 @@ func TestService_Authenticate(t *testing.T) {
 				d, s, credential := begin(t)
 				lose(d)
 				<-time.After(bound)
-				if _, err := s.Authenticate(t.Context(), credential); !fault.Is(err, fault.Unauthenticated) {
+				if _, err := s.Authenticate(t.Context(), credential); !apierror.Is(err, apierror.Unauthenticated) {
 					t.Errorf("err = %v", err)
 				}
 			})
@@ -132,7 +132,7 @@ func TestService_Authenticate(t *testing.T) {
 				t.Fatal(err)
 			}
 			<-time.After(time.Second)
-			if _, err := s.Authenticate(t.Context(), credential); !fault.Is(err, fault.Unauthenticated) {
+			if _, err := s.Authenticate(t.Context(), credential); !apierror.Is(err, apierror.Unauthenticated) {
 				t.Errorf("err = %v", err)
 			}
 		})
@@ -165,7 +165,7 @@ func TestService_Authenticate_key(t *testing.T) {
 				d, s, credential := begin(t)
 				lose(d)
 				<-time.After(bound)
-				if _, err := s.Authenticate(t.Context(), credential); !fault.Is(err, fault.Unauthenticated) {
+				if _, err := s.Authenticate(t.Context(), credential); !apierror.Is(err, apierror.Unauthenticated) {
 					t.Errorf("err = %v", err)
 				}
 			})

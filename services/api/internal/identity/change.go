@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/token"
 )
 
@@ -14,8 +14,8 @@ import (
 const setupExpiry = 72 * time.Hour
 
 var (
-	errSetup           = fault.New(fault.Unauthenticated, "the setup token is not valid; ask an admin for another")
-	errCurrentPassword = fault.New(fault.Unauthenticated, "the current password is wrong")
+	errSetup           = apierror.New(apierror.Unauthenticated, "the setup token is not valid; ask an admin for another")
+	errCurrentPassword = apierror.New(apierror.Unauthenticated, "the current password is wrong")
 )
 
 // SetupPassword sets a password with the one-time token that an admin passed on. All sessions of the user end.
@@ -28,7 +28,7 @@ func (s *Service) SetupPassword(ctx context.Context, setup, password string) err
 	}
 	// Before the hash is made, which is work that not everybody may ask for.
 	known, err := s.store.SetupToken(ctx, token.Hash(setup))
-	if fault.Is(err, fault.NotFound) {
+	if apierror.Is(err, apierror.NotFound) {
 		return errSetup
 	}
 	if err != nil {
@@ -48,7 +48,7 @@ func (s *Service) SetupPassword(ctx context.Context, setup, password string) err
 		return tx.UseSetupToken(ctx, token.Hash(setup), s.now())
 	})
 	s.sessions.forgetAll()
-	if fault.Is(err, fault.NotFound) {
+	if apierror.Is(err, apierror.NotFound) {
 		return errSetup
 	}
 	return err
@@ -80,7 +80,7 @@ func (s *Service) ChangePassword(ctx context.Context, p Principal, current, pass
 		return s.changePassword(ctx, tx, known.User, actorOf(p), p.SessionID, *known.PasswordHash, hash)
 	})
 	s.sessions.forgetAll()
-	if fault.Is(err, fault.NotFound) {
+	if apierror.Is(err, apierror.NotFound) {
 		return errCurrentPassword
 	}
 	return err

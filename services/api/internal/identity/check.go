@@ -7,7 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 )
 
 // Bounds of what people type, in characters.
@@ -20,17 +20,17 @@ const (
 )
 
 // input collects what is wrong with an input, so that the caller learns of everything at once.
-type input struct{ fields []fault.Field }
+type input struct{ fields []apierror.Field }
 
 func (in *input) refuse(field, format string, args ...any) {
-	in.fields = append(in.fields, fault.Field{Field: field, Message: fmt.Sprintf(format, args...)})
+	in.fields = append(in.fields, apierror.Field{Field: field, Message: fmt.Sprintf(format, args...)})
 }
 
 func (in *input) err() error {
 	if len(in.fields) == 0 {
 		return nil
 	}
-	return fault.InvalidFields(in.fields...)
+	return apierror.InvalidFields(in.fields...)
 }
 
 // text wants a character or more, and no control characters.

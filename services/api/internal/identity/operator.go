@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 )
 
 // What an operator does at the command line of the service, without signing in: the first admin has to come from
@@ -64,7 +64,7 @@ func (s *Service) ResetPassword(ctx context.Context, email, password string) (Us
 		return User{}, err
 	}
 	if !known.IsActive {
-		return User{}, fault.New(fault.Conflict, "the user is deactivated")
+		return User{}, apierror.New(apierror.Conflict, "the user is deactivated")
 	}
 	hash, err := s.passwords.hash(ctx, password)
 	if err != nil {

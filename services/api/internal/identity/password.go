@@ -8,7 +8,7 @@ import (
 
 	"github.com/alexedwards/argon2id"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 )
 
 // owasp is the second of the equivalent settings that OWASP's Password Storage Cheat Sheet recommends: 19 MiB, 2 rounds.
@@ -79,7 +79,7 @@ func (p *passwords) wait(ctx context.Context) error {
 	case p.turns <- struct{}{}:
 		return nil
 	case <-patience.C:
-		return fault.New(fault.Unavailable, "too many people are signing in at this moment")
+		return apierror.New(apierror.Unavailable, "too many people are signing in at this moment")
 	case <-ctx.Done():
 		return fmt.Errorf("wait to hash a password: %w", ctx.Err())
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/alexedwards/argon2id"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 )
 
 var cheap = &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 8, KeyLength: 16}
@@ -43,12 +43,12 @@ func TestPasswords(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if _, err := busy.hash(t.Context(), "x"); !fault.Is(err, fault.Unavailable) {
+			if _, err := busy.hash(t.Context(), "x"); !apierror.Is(err, apierror.Unavailable) {
 				t.Errorf("err = %v", err)
 			}
 			gone, cancel := context.WithCancel(t.Context())
 			cancel()
-			if _, err := busy.matches(gone, "x", nil); fault.From(err).Kind != fault.Canceled {
+			if _, err := busy.matches(gone, "x", nil); apierror.From(err).Kind != apierror.Canceled {
 				t.Errorf("err = %v", err)
 			}
 			busy.done()

@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/token"
 )
 
@@ -18,8 +18,8 @@ type Tokens struct {
 
 var (
 	// One answer for every reason, so that nobody learns which emails have an account.
-	errSignIn  = fault.New(fault.Unauthenticated, "the email or the password is wrong")
-	errRefresh = fault.New(fault.Unauthenticated, "the refresh token is not valid; sign in again")
+	errSignIn  = apierror.New(apierror.Unauthenticated, "the email or the password is wrong")
+	errRefresh = apierror.New(apierror.Unauthenticated, "the refresh token is not valid; sign in again")
 )
 
 // Login opens a session.
@@ -34,7 +34,7 @@ func (s *Service) Login(ctx context.Context, email, password string) (Tokens, Us
 	switch {
 	case err == nil:
 		s.logins.Add(ctx, 1, loginAccepted)
-	case fault.Is(err, fault.Unauthenticated):
+	case apierror.Is(err, apierror.Unauthenticated):
 		s.logins.Add(ctx, 1, loginRefused)
 	}
 	return tokens, user, err
@@ -42,7 +42,7 @@ func (s *Service) Login(ctx context.Context, email, password string) (Tokens, Us
 
 func (s *Service) login(ctx context.Context, email, password string) (Tokens, User, error) {
 	known, err := s.store.Credentials(ctx, email)
-	if err != nil && !fault.Is(err, fault.NotFound) {
+	if err != nil && !apierror.Is(err, apierror.NotFound) {
 		return Tokens{}, User{}, err
 	}
 	if known == nil {
@@ -78,7 +78,7 @@ func (s *Service) login(ctx context.Context, email, password string) (Tokens, Us
 		}
 		return s.record(ctx, tx, user.AccountID, actorIs(user), actionSignedIn, user.Email, "signed in", map[string]any{"session": session.ID})
 	})
-	if fault.Is(err, fault.NotFound) {
+	if apierror.Is(err, apierror.NotFound) {
 		return Tokens{}, User{}, errSignIn
 	}
 	return tokens, user, err
@@ -129,7 +129,7 @@ func (s *Service) Refresh(ctx context.Context, refresh string) (Tokens, error) {
 		tokens, err = s.issue(ctx, tx, old.User, old.ID)
 		return err
 	})
-	if fault.Is(err, fault.NotFound) {
+	if apierror.Is(err, apierror.NotFound) {
 		return Tokens{}, errRefresh
 	}
 	if err == nil {
@@ -166,7 +166,7 @@ func (s *Service) Logout(ctx context.Context, refresh string) error {
 		return s.end(ctx, tx, &t.SessionState, SignedOut, actorIs(t.User))
 	})
 	s.sessions.forget(session)
-	if fault.Is(err, fault.NotFound) {
+	if apierror.Is(err, apierror.NotFound) {
 		return nil
 	}
 	return err

@@ -11,12 +11,12 @@ import (
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/metric/noop"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/api/internal/apitest"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // newcomer is a user without a password.
@@ -123,10 +123,10 @@ func TestService_SetupPassword_refused(t *testing.T) {
 			service := newLate(t, api, func() { exec(t, api, end, n.id) })
 			err := service.SetupPassword(t.Context(), n.token, "a password")
 			nothingDone(t, n)
-			if !fault.Is(err, fault.Unauthenticated) {
+			if !apierror.Is(err, apierror.Unauthenticated) {
 				t.Fatalf("err = %v", err)
 			}
-			messages[fault.From(err).Message] = true
+			messages[apierror.From(err).Message] = true
 		})
 	}
 	if len(messages) != 1 {
@@ -187,7 +187,7 @@ func TestService_SetupPassword_at_once(t *testing.T) {
 			if errs[0] != nil {
 				won = 1
 			}
-			if errs[won] != nil || !fault.Is(errs[1-won], fault.Unauthenticated) {
+			if errs[won] != nil || !apierror.Is(errs[1-won], apierror.Unauthenticated) {
 				t.Fatalf("%v and %v, want one to win and one to be refused", errs[0], errs[1])
 			}
 			for i, status := range map[int]int{won: http.StatusOK, 1 - won: http.StatusUnauthorized} {

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/services/api/internal/apitest"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

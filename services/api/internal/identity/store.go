@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Store is the database. What is not there is fault.NotFound.
+// Store is the database. What is not there is apierror.NotFound.
 type Store interface {
 	// InTx runs fn in a transaction named for its span. On a deadlock fn runs again, so it must change nothing outside.
 	InTx(ctx context.Context, name string, fn func(ctx context.Context, tx Tx) error) error
@@ -45,20 +45,20 @@ type Tx interface {
 type UserTx interface {
 	// EnsureAccount gives the account of that name, and makes it and its stream when it is new.
 	EnsureAccount(ctx context.Context, name string, at time.Time) (Account, error)
-	// InsertUser fails with fault.Conflict when the email is taken.
+	// InsertUser fails with apierror.Conflict when the email is taken.
 	InsertUser(ctx context.Context, u User) error
 	// LockUsers gives the account's active admins and the user with this id, whoever that is.
 	LockUsers(ctx context.Context, account, id uuid.UUID) ([]User, error)
-	// SaveUser fails with fault.Conflict when the email is taken.
+	// SaveUser fails with apierror.Conflict when the email is taken.
 	SaveUser(ctx context.Context, u User, at time.Time) error
-	// SetPassword fails with fault.NotFound when the user is not active, or when the old hash, unless empty, is no longer
+	// SetPassword fails with apierror.NotFound when the user is not active, or when the old hash, unless empty, is no longer
 	// the user's.
 	SetPassword(ctx context.Context, user uuid.UUID, oldHash, newHash string, at time.Time) error
 }
 
 // SessionTx changes sessions.
 type SessionTx interface {
-	// NoteSignIn locks the user until the end; fault.NotFound when the user is not active or has another password now.
+	// NoteSignIn locks the user until the end; apierror.NotFound when the user is not active or has another password now.
 	NoteSignIn(ctx context.Context, user uuid.UUID, hash string, at time.Time) error
 	InsertSession(ctx context.Context, user uuid.UUID, s Session) error
 	ExtendSession(ctx context.Context, id uuid.UUID, until time.Time) error
@@ -75,7 +75,7 @@ type TokenTx interface {
 	LockRefreshToken(ctx context.Context, hash []byte) (*RefreshToken, error)
 	SpendRefreshToken(ctx context.Context, hash []byte, at time.Time) error
 	InsertSetupToken(ctx context.Context, hash []byte, user uuid.UUID, until time.Time) error
-	// UseSetupToken spends this token and every other of its user; fault.NotFound when it was used, or has expired.
+	// UseSetupToken spends this token and every other of its user; apierror.NotFound when it was used, or has expired.
 	UseSetupToken(ctx context.Context, hash []byte, at time.Time) error
 	// SpendSetupTokens spends every setup token of the user.
 	SpendSetupTokens(ctx context.Context, user uuid.UUID, at time.Time) error

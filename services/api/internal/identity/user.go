@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/token"
 )
 
@@ -68,8 +68,8 @@ type UserChange struct {
 }
 
 var (
-	errNoUser    = fault.New(fault.NotFound, "there is no such user")
-	errLastAdmin = fault.New(fault.Conflict, "the account needs an active admin, and this is the last one")
+	errNoUser    = apierror.New(apierror.NotFound, "there is no such user")
+	errLastAdmin = apierror.New(apierror.Conflict, "the account needs an active admin, and this is the last one")
 )
 
 // UpdateUser changes a user. One who is deactivated loses all sessions.
@@ -118,7 +118,7 @@ func (s *Service) UpdateUser(ctx context.Context, p Principal, id uuid.UUID, cha
 func (c UserChange) check() error {
 	var in input
 	if c == (UserChange{}) {
-		return fault.New(fault.Invalid, "the body names nothing to change")
+		return apierror.New(apierror.Invalid, "the body names nothing to change")
 	}
 	if c.Email != nil {
 		in.email(*c.Email)

@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 )
@@ -95,7 +95,7 @@ func (s *DriftStore) Drift(ctx context.Context, account, id uuid.UUID) (*drift.D
 		d.AlertCount = int(row.BigInt())
 	})
 	if err == nil && d == nil {
-		err = fault.New(fault.NotFound, noDrift)
+		err = apierror.New(apierror.NotFound, noDrift)
 	}
 	return d, err
 }
@@ -186,7 +186,7 @@ func (t driftTx) LockDrift(ctx context.Context, account, id uuid.UUID) (d *drift
 		func(rows pgx.Rows) error {
 			found, err := readDrifts(rows, true)
 			if err == nil && len(found) == 0 {
-				err = fault.New(fault.NotFound, noDrift)
+				err = apierror.New(apierror.NotFound, noDrift)
 			}
 			if err == nil {
 				d = found[0]

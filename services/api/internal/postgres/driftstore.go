@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 )
@@ -39,7 +39,7 @@ func collect[T any](ctx context.Context, q pg.Querier, sql string, args pg.Args)
 	return pgx.CollectRows(rows, pgx.RowToStructByName[T])
 }
 
-// one runs a query that gives one row. None is fault.NotFound with this message.
+// one runs a query that gives one row. None is apierror.NotFound with this message.
 func one[T any](ctx context.Context, q pg.Querier, missing, sql string, args pg.Args) (*T, error) {
 	rows, err := q.Query(ctx, sql, args)
 	if err != nil {
@@ -47,7 +47,7 @@ func one[T any](ctx context.Context, q pg.Querier, missing, sql string, args pg.
 	}
 	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToAddrOfStructByName[T])
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, fault.New(fault.NotFound, missing)
+		return nil, apierror.New(apierror.NotFound, missing)
 	}
 	return row, err
 }

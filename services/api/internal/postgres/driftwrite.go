@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 )
@@ -41,7 +41,7 @@ func (t driftTx) InsertDrifts(ctx context.Context, drifts []*drift.Drift) error 
 			"created_at":    column(drifts, func(d *drift.Drift) time.Time { return d.CreatedAt }),
 		}))
 	if constraint, _ := pg.UniqueViolation(err); constraint == "drift_open_key" {
-		return fault.Wrap(fault.Conflict, err, "the resource has an open drift already")
+		return apierror.Wrap(apierror.Conflict, err, "the resource has an open drift already")
 	}
 	return err
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/idempotency"
 )
@@ -41,7 +41,7 @@ func (s *IdempotencyStore) Begin(ctx context.Context, k idempotency.Key, at, for
 	record, err := pgx.CollectExactlyOneRow(rows, pgx.RowToAddrOfStructByName[idempotency.Record])
 	if errors.Is(err, pgx.ErrNoRows) {
 		// The first was abandoned between the two statements.
-		return nil, fault.Wrap(fault.Conflict, err, "the first request with this Idempotency-Key has just failed; try again")
+		return nil, apierror.Wrap(apierror.Conflict, err, "the first request with this Idempotency-Key has just failed; try again")
 	}
 	return record, err
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
@@ -37,11 +37,11 @@ const (
 // identityTx is a transaction of the store.
 type identityTx struct{ q pg.Querier }
 
-// change runs a statement that has to change a row. When it changed none, that is fault.NotFound with this message.
+// change runs a statement that has to change a row. When it changed none, that is apierror.NotFound with this message.
 func change(ctx context.Context, q pg.Querier, missing, sql string, args pg.Args) error {
 	tag, err := q.Exec(ctx, sql, args)
 	if err == nil && tag.RowsAffected() == 0 {
-		return fault.New(fault.NotFound, missing)
+		return apierror.New(apierror.NotFound, missing)
 	}
 	return err
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
@@ -77,7 +77,7 @@ func (t identityTx) NoteSignIn(ctx context.Context, user uuid.UUID, hash string,
 
 func emailTaken(err error) error {
 	if name, ok := pg.UniqueViolation(err); ok && name == "app_user_email_key" {
-		return fault.Wrap(fault.Conflict, err, "there is a user with this email already")
+		return apierror.Wrap(apierror.Conflict, err, "there is a user with this email already")
 	}
 	return err
 }

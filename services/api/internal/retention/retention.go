@@ -12,7 +12,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 )
 
 // Interval is how often a worker looks.
@@ -89,7 +89,7 @@ func (w *Worker) Sweep(ctx context.Context, now time.Time) {
 		}
 		switch {
 		case err == nil, ctx.Err() != nil:
-		case fault.From(err).Kind == fault.Internal:
+		case apierror.From(err).Kind == apierror.Internal:
 			w.report(ctx, fmt.Errorf("remove old rows of %s: %w", kind, err), slog.String("kind", kind))
 		default: // The database is away or busy, of which others tell. The next sweep does it.
 			w.log.LogAttrs(ctx, slog.LevelWarn, "old rows were not removed", slog.String("kind", kind), slog.String("error.message", err.Error()))

@@ -10,13 +10,13 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/config"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/pkg/pg"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
 	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
 	"github.com/driftsentry/driftsentry/services/api/internal/retention"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -140,7 +140,7 @@ func TestWorker_Sweep_goes_on_after_a_failure(t *testing.T) {
 		reported int
 	}{
 		"unexpected":           {errors.New("broken"), 4},
-		"the database is away": {fault.New(fault.Unavailable, "the database is not available"), 0},
+		"the database is away": {apierror.New(apierror.Unavailable, "the database is not available"), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &reports{Recorder: telemetrytest.Start(t)}

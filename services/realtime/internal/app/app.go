@@ -19,8 +19,8 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/pkg/lifecycle"
 	"github.com/driftsentry/driftsentry/pkg/pg"
+	"github.com/driftsentry/driftsentry/pkg/process"
 	"github.com/driftsentry/driftsentry/pkg/rest"
-	"github.com/driftsentry/driftsentry/pkg/service"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/feed"
@@ -49,7 +49,7 @@ type Options struct {
 // App is the service. Make it with New, then call Run once.
 type App struct {
 	group     *lifecycle.Group
-	listeners service.Listeners
+	listeners process.Listeners
 	db        *pg.DB
 	hub       *hub.Hub
 	sockets   *ws.Server
@@ -109,7 +109,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	public.ConnState = app.sockets.ConnState
 	app.group.Serve("public", public, app.listeners.Public)
 	if app.listeners.Metrics != nil {
-		app.group.Serve("metrics", service.MetricsServer(tel.MetricsHandler()), app.listeners.Metrics)
+		app.group.Serve("metrics", process.MetricsServer(tel.MetricsHandler()), app.listeners.Metrics)
 	}
 
 	for _, warning := range c.Warnings {

@@ -11,8 +11,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/app"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 func TestService_health_and_metrics(t *testing.T) {

@@ -10,12 +10,12 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/pkg/lifecycle"
 	"github.com/driftsentry/driftsentry/pkg/pg"
-	"github.com/driftsentry/driftsentry/pkg/service"
+	"github.com/driftsentry/driftsentry/pkg/process"
 )
 
 // Config is everything that can be set of the realtime service.
 type Config struct {
-	Service   service.Config
+	Service   process.Config
 	Database  pg.Config
 	NATS      hint.Config
 	Lifecycle lifecycle.Config

@@ -11,9 +11,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/app"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 func TestService_delivers_in_order_and_completely(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // TestService_a_hole_is_waited_out: a position that is counted and not there can't be, and must not make the service spin,

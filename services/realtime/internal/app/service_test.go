@@ -8,11 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/spec"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/app"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/spec"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

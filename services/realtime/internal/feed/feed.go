@@ -20,8 +20,8 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
 )
@@ -116,7 +116,7 @@ func (f *Feed) settle(ctx context.Context, err error) {
 			f.tel.Logger().LogAttrs(ctx, slog.LevelInfo, "the event streams can be read again")
 		}
 	case ctx.Err() != nil:
-	case fault.From(err).Kind == fault.Internal:
+	case apierror.From(err).Kind == apierror.Internal:
 		f.tel.Report(ctx, err)
 	case f.failing.CompareAndSwap(false, true):
 		f.tel.Logger().LogAttrs(ctx, slog.LevelWarn, "the event streams can't be read; sockets stay open and miss nothing",

@@ -9,8 +9,8 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 )
 
 // state is where a subscriber is in the picture of doc.go. Closing is a flag beside it, for what is under way is
@@ -128,7 +128,7 @@ func (s *Subscriber) Subscribe(ctx context.Context, topics []string, after *even
 	case err != nil:
 		return err
 	case after != nil && subscribed:
-		return fault.InvalidField("after", "may stand in the first subscribe of a connection only")
+		return apierror.InvalidField("after", "may stand in the first subscribe of a connection only")
 	}
 	var begin start
 	if !subscribed {

@@ -4,8 +4,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 )
 
 // MaxTopics bounds the topics of a connection.
@@ -74,7 +74,7 @@ func (in *interest) with(topics []string) (interest, error) {
 		sum.drifts[t] = struct{}{}
 	}
 	if sum.count() > MaxTopics {
-		return interest{}, fault.InvalidField("topics", "a connection may have %d topics", MaxTopics)
+		return interest{}, apierror.InvalidField("topics", "a connection may have %d topics", MaxTopics)
 	}
 	return sum, nil
 }

@@ -15,7 +15,7 @@ import (
 
 	gobwas "github.com/gobwas/ws"
 
-	"github.com/driftsentry/driftsentry/pkg/spec"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
 // client is a socket whose frames are written and read one by one.

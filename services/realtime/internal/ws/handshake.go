@@ -17,8 +17,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/time/rate"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/pkg/ratelimit"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/pkg/token"
@@ -51,12 +51,12 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !s.originAllowed(r.Header["Origin"]) {
-		return fault.New(fault.Forbidden, "pages of this origin may not open sockets")
+		return apierror.New(apierror.Forbidden, "pages of this origin may not open sockets")
 	}
 	claims, err := s.tokens.Verify(accessToken(r))
 	expired := errors.Is(err, token.ErrExpired)
 	if err != nil && !expired {
-		return fault.Wrap(fault.Unauthenticated, err, "an access token is required")
+		return apierror.Wrap(apierror.Unauthenticated, err, "an access token is required")
 	}
 	telemetry.SetUser(r.Context(), claims.UserID.String(), claims.AccountID.String(), "")
 	trace.SpanFromContext(r.Context()).SetAttributes(attrAccount.String(claims.AccountID.String()))
@@ -114,7 +114,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, key string, claim
 // afterSwitch is for errors when the answer has begun: nothing can be said to the client any more.
 func (s *Server) afterSwitch(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return fault.Wrap(fault.Canceled, err, "the client left")
+		return apierror.Wrap(apierror.Canceled, err, "the client left")
 	}
 	return fmt.Errorf("take over the connection: %w", err)
 }
@@ -125,7 +125,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, key string, p pl
 	if err != nil {
 		return s.afterSwitch(r.Context(), err)
 	}
-	telemetry.SetError(r.Context(), fault.Unauthenticated.Code(), end, false)
+	telemetry.SetError(r.Context(), apierror.Unauthenticated.Code(), end, false)
 	s.meters.handshake(r.Context(), outcome)
 	s.meters.closed(r.Context(), end.code)
 	go func() {

@@ -9,9 +9,9 @@ import (
 	gobwas "github.com/gobwas/ws"
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/spec"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/ws"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
 // do sends a handshake through the check against the documentation.

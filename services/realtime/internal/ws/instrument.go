@@ -9,7 +9,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 )
 
 const (
@@ -25,18 +25,18 @@ const (
 )
 
 func outcomeOf(err error) string {
-	switch fault.From(err).Kind {
-	case fault.Invalid:
+	switch apierror.From(err).Kind {
+	case apierror.Invalid:
 		return "invalid"
-	case fault.Forbidden:
+	case apierror.Forbidden:
 		return "origin"
-	case fault.Unauthenticated:
+	case apierror.Unauthenticated:
 		return "unauthorized"
-	case fault.RateLimited:
+	case apierror.RateLimited:
 		return "limited"
-	case fault.Unavailable, fault.Timeout:
+	case apierror.Unavailable, apierror.Timeout:
 		return "unavailable"
-	case fault.Canceled:
+	case apierror.Canceled:
 		return "canceled"
 	default:
 		return "failed"

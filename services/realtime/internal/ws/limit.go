@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/ratelimit"
 )
 
@@ -23,22 +23,22 @@ type Limits struct {
 // limit is one of them, as the error that says it was met.
 type limit struct {
 	name    string // as in the metrics
-	kind    fault.Kind
+	kind    apierror.Kind
 	message string
 }
 
 var (
-	limitTotal      = limit{"total", fault.Unavailable, "there are too many connections"}
-	limitUser       = limit{"user", fault.RateLimited, "this user has too many connections"}
-	limitAddress    = limit{"address", fault.RateLimited, "there are too many connections from this address"}
-	limitHandshakes = limit{"handshakes", fault.RateLimited, "there are too many attempts to connect from this address"}
+	limitTotal      = limit{"total", apierror.Unavailable, "there are too many connections"}
+	limitUser       = limit{"user", apierror.RateLimited, "this user has too many connections"}
+	limitAddress    = limit{"address", apierror.RateLimited, "there are too many connections from this address"}
+	limitHandshakes = limit{"handshakes", apierror.RateLimited, "there are too many attempts to connect from this address"}
 	limitPending    = limit{name: "pending"} // Nobody is told: the connection is closed.
 )
 
 func (l limit) Error() string { return "the limit " + l.name }
 
 func (l limit) met(retryAfter time.Duration) error {
-	return &fault.Error{Kind: l.kind, Message: l.message, RetryAfter: retryAfter, Err: l}
+	return &apierror.Error{Kind: l.kind, Message: l.message, RetryAfter: retryAfter, Err: l}
 }
 
 // How long a client is asked to wait that found no place.

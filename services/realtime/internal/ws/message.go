@@ -10,7 +10,7 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/pkg/token"
 )
@@ -41,14 +41,14 @@ func (c *conn) handle(data []byte) error {
 	}
 	level, attrs := slog.LevelDebug, append(c.logAttrs(), slog.String("type", r.Type))
 	if err != nil {
-		f := fault.From(err)
-		if f.Kind == fault.Internal {
+		f := apierror.From(err)
+		if f.Kind == apierror.Internal {
 			c.server.tel.Report(ctx, err, c.logAttrs()...)
 		}
 		level = slog.LevelWarn
 		attrs = append(attrs, slog.String("error.code", f.Kind.Code()), slog.String("error.message", f.Message))
 		span.SetAttributes(attribute.String("error.code", f.Kind.Code()))
-		if f.Kind == fault.Internal || f.Kind == fault.Unavailable {
+		if f.Kind == apierror.Internal || f.Kind == apierror.Unavailable {
 			span.SetStatus(codes.Error, f.Kind.Code())
 		}
 		err = c.refuse(ctx, f, r)
@@ -58,11 +58,11 @@ func (c *conn) handle(data []byte) error {
 }
 
 // refuse answers with an error; who sends too much that is invalid is shown the door.
-func (c *conn) refuse(ctx context.Context, f *fault.Error, r request) error {
+func (c *conn) refuse(ctx context.Context, f *apierror.Error, r request) error {
 	if err := c.answer(ctx, "error", errorFrame(f.Kind.Code(), f.Message, telemetry.TraceID(ctx), r.id())); err != nil {
 		return err
 	}
-	if f.Kind == fault.Invalid {
+	if f.Kind == apierror.Invalid {
 		c.invalid++
 		if c.invalid > maxInvalid {
 			return endPolicy
@@ -94,18 +94,18 @@ func (c *conn) authenticate(ctx context.Context, accessToken string) error {
 	claims, err := c.server.tokens.Verify(accessToken)
 	switch {
 	case errors.Is(err, token.ErrExpired):
-		return fault.Wrap(fault.Unauthenticated, err, "the access token has expired")
+		return apierror.Wrap(apierror.Unauthenticated, err, "the access token has expired")
 	case err != nil:
-		return fault.Wrap(fault.Unauthenticated, err, "the access token is invalid")
+		return apierror.Wrap(apierror.Unauthenticated, err, "the access token is invalid")
 	case claims.UserID != c.place.user || claims.AccountID != c.account:
-		return fault.New(fault.Forbidden, "the access token is another user's")
+		return apierror.New(apierror.Forbidden, "the access token is another user's")
 	}
 	active, err := c.server.sessions.Active(ctx, claims)
 	if err != nil {
 		return err
 	}
 	if !active {
-		return fault.New(fault.Unauthenticated, "the session has ended")
+		return apierror.New(apierror.Unauthenticated, "the session has ended")
 	}
 	c.renew(claims)
 	return nil

@@ -9,9 +9,9 @@ import (
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/driftsentry/driftsentry/pkg/spec"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/ws"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
 func TestServer_messages(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 )
 
 // registry is the open connections, and the places that are taken. A place is taken before a connection is opened.
@@ -42,7 +42,7 @@ func (r *registry) take(p place) error {
 	full := func(n, limit int) bool { return limit > 0 && n >= limit }
 	switch {
 	case r.closed:
-		return fault.New(fault.Unavailable, "the service restarts")
+		return apierror.New(apierror.Unavailable, "the service restarts")
 	case full(r.places, r.limits.Total):
 		return limitTotal.met(placeRetry)
 	case full(r.users[p.user], r.limits.PerUser):

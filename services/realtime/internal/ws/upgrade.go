@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 )
 
 const (
@@ -30,17 +30,17 @@ func checkUpgrade(w http.ResponseWriter, r *http.Request) (string, error) {
 	raw, err := base64.StdEncoding.DecodeString(key)
 	switch {
 	case !r.ProtoAtLeast(1, 1) || r.ProtoMajor != 1:
-		return "", fault.New(fault.Invalid, "a WebSocket needs HTTP/1.1")
+		return "", apierror.New(apierror.Invalid, "a WebSocket needs HTTP/1.1")
 	case !hasToken(r.Header, "Connection", "upgrade") || !hasToken(r.Header, "Upgrade", "websocket"):
 		w.Header().Set("Upgrade", "websocket")
-		return "", fault.New(fault.Invalid, "this is a WebSocket: ask for the upgrade")
+		return "", apierror.New(apierror.Invalid, "this is a WebSocket: ask for the upgrade")
 	case r.Header.Get(headerVersion) != supportedVersion:
 		w.Header().Set("Sec-WebSocket-Version", supportedVersion)
-		return "", fault.InvalidField("Sec-WebSocket-Version", "must be %s", supportedVersion)
+		return "", apierror.InvalidField("Sec-WebSocket-Version", "must be %s", supportedVersion)
 	case err != nil || len(raw) != keySize:
-		return "", fault.InvalidField("Sec-WebSocket-Key", "must be %d bytes in base64", keySize)
+		return "", apierror.InvalidField("Sec-WebSocket-Key", "must be %d bytes in base64", keySize)
 	case !slices.Contains(list(r.Header, headerProtocol), subprotocol):
-		return "", fault.InvalidField("Sec-WebSocket-Protocol", "must have %s", subprotocol)
+		return "", apierror.InvalidField("Sec-WebSocket-Protocol", "must have %s", subprotocol)
 	}
 	return key, nil
 }

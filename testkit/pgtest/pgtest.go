@@ -24,7 +24,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/driftsentry/driftsentry/pkg/localpg"
+	"github.com/driftsentry/driftsentry/testkit/localpg"
 )
 
 // patience bounds each step that a test waits for.

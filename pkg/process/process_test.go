@@ -1,4 +1,4 @@
-package service_test
+package process_test
 
 import (
 	"fmt"
@@ -7,13 +7,13 @@ import (
 	"testing"
 
 	"github.com/driftsentry/driftsentry/pkg/config"
-	"github.com/driftsentry/driftsentry/pkg/service"
+	"github.com/driftsentry/driftsentry/pkg/process"
 )
 
 const long = "0123456789abcdef0123456789abcdef"
 
-func load(environ ...string) (*service.Config, error) {
-	c := &service.Config{}
+func load(environ ...string) (*process.Config, error) {
+	c := &process.Config{}
 	return c, config.Load(c, environ)
 }
 
@@ -25,7 +25,7 @@ func TestConfig_SetDefaults(t *testing.T) {
 	if warnings := c.SetDefaults(); len(warnings) != 1 || !strings.Contains(warnings[0], "JWT_SECRET") {
 		t.Errorf("warnings = %q", warnings)
 	}
-	if c.Host != "127.0.0.1" || c.LogFormat != "pretty" || c.JWTSecret != service.ExampleSecret || !c.MetricsOnPublicPort() || len(c.CORSOrigins) != 1 {
+	if c.Host != "127.0.0.1" || c.LogFormat != "pretty" || c.JWTSecret != process.ExampleSecret || !c.MetricsOnPublicPort() || len(c.CORSOrigins) != 1 {
 		t.Errorf("development: %+v", c)
 	}
 	c, err = load("APP_ENV=staging", "JWT_SECRET="+long)
@@ -50,7 +50,7 @@ func TestConfig_SetDefaults(t *testing.T) {
 func TestConfig_Validate(t *testing.T) {
 	for variable, environ := range map[string][]string{
 		"JWT_SECRET":                   {"APP_ENV=production"},
-		"JWT_SECRET_PREVIOUS":          {"APP_ENV=staging", "JWT_SECRET=" + long, "JWT_SECRET_PREVIOUS=" + service.ExampleSecret},
+		"JWT_SECRET_PREVIOUS":          {"APP_ENV=staging", "JWT_SECRET=" + long, "JWT_SECRET_PREVIOUS=" + process.ExampleSecret},
 		"CORS_ORIGIN":                  {"CORS_ORIGIN=https://a.example,b.example"},
 		"LOG_LEVEL":                    {"LOG_LEVEL=verbose"},
 		"SLOW_REQUEST_THRESHOLD":       {"SLOW_REQUEST_THRESHOLD=0"},

@@ -1,7 +1,7 @@
-// Package fault is the one error type that crosses package boundaries with a meaning. Its zero kind is Internal, so
+// Package apierror is the one error type that crosses package boundaries with a meaning. Its zero kind is Internal, so
 // that what nobody classified can never leak: the edge shows a caller only an Error's Message and Fields, and only for
 // the other kinds.
-package fault
+package apierror
 
 import (
 	"context"
@@ -27,7 +27,7 @@ const (
 	RateLimited
 	Unavailable
 	Timeout
-	// Canceled: the caller went away before the answer. Nobody's fault, and outside the SLO.
+	// Canceled: the caller went away before the answer. Outside the SLO.
 	Canceled
 )
 

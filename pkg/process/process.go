@@ -1,6 +1,6 @@
-// Package service is what both services' programs have in common: the part of the configuration that means the same in
+// Package process is what both services' programs have in common: the part of the configuration that means the same in
 // each, its checks, and the set-up that follows from it.
-package service
+package process
 
 import (
 	"errors"

@@ -8,7 +8,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
-	"github.com/driftsentry/driftsentry/pkg/sentrytest"
+	"github.com/driftsentry/driftsentry/testkit/sentrytest"
 )
 
 func client(t *testing.T, r *sentrytest.Receiver) *sentry.Hub {
