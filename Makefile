@@ -10,7 +10,7 @@ TOOLS    := .run/tools
 GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --jsonfile .run/tests.json --post-run-command test/tried --
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch trace test test-long test-security verify sbom test-stack test-compose test-kubernetes test-faults soak faults-doc check-deploy up deploy down lint fmt vuln build bench bench-load load clean compiler $(LAUNCHER)
+.PHONY: help run watch trace test test-long test-security verify sbom test-stack test-compose test-kubernetes test-faults soak faults-doc check-deploy up deploy down lint fmt prose vuln build bench bench-load load clean compiler $(LAUNCHER)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,11 +82,16 @@ bench-load: ## measure both services under load beside peers: make bench-load PE
 load: ## load the pair of `make run`, or an installation of yours, and see whether anything is lost: make load ARGS=-h
 	@mkdir -p .run/bin && go build -buildvcs=false -o .run/bin/load ./test/cmd/load && exec .run/bin/load $(ARGS)
 
-lint: $(TOOLS)/golangci-lint ## vet and lint every module, see that the files are formatted, and check what deploy has
+lint: $(TOOLS)/golangci-lint $(TOOLS)/vale ## lint every module, the format of files, the English, commit subjects, and the shipped configuration
+	@tools/lint-commits
+	@tools/lint-prose
 	@for m in $(MODULES) $(ALONE); do echo "lint $$m"; (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners ./...) || exit 1; done
 	@echo "lint the tests that have a target of their own"; cd test && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners --build-tags stack,compose,faults,soak,long ./...
 	@deploy/check
 	@cd test && go test -count 1 ./observability/
+
+prose: $(TOOLS)/vale ## check the English of documents and comments, warnings included: make prose ARGS=README.md
+	@tools/lint-prose --minAlertLevel=warning $(ARGS)
 
 fmt: $(TOOLS)/golangci-lint ## format the Go files
 	@for m in $(MODULES) $(ALONE); do (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" fmt ./...) || exit 1; done
@@ -112,7 +117,7 @@ clean: $(LAUNCHER) ## remove what was built and what `make run` has kept: its da
 	rm -rf bin
 
 compiler:
-	@command -v "$$(go env CC)" >/dev/null || { echo "The race detector needs a C compiler: apt-get install gcc libc6-dev (macOS: xcode-select --install)"; exit 1; }
+	@command -v "$$(go env CC)" >/dev/null || { echo "The race detector and vale need a C compiler: apt-get install gcc libc6-dev (macOS: xcode-select --install)"; exit 1; }
 
 # Go knows better than make what is out of date. No version is stamped: git refuses a checkout of another user.
 $(LAUNCHER):
@@ -134,3 +139,8 @@ $(TOOLS)/cyclonedx-gomod: tools/sbom/go.mod
 	@echo "Building cyclonedx-gomod …"
 	@mkdir -p $(TOOLS)
 	@cd tools/sbom && GOWORK=off go build -o "$(CURDIR)/$@" github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+
+$(TOOLS)/vale: tools/vale/go.mod | compiler
+	@echo "Building vale …"
+	@mkdir -p $(TOOLS)
+	@cd tools/vale && GOWORK=off go build -o "$(CURDIR)/$@" github.com/vale-cli/vale/v3/cmd/vale
