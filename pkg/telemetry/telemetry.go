@@ -10,7 +10,6 @@ import (
 
 	"github.com/go-logr/logr"
 	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
@@ -85,10 +84,7 @@ func (t *Telemetry) start(ctx context.Context) error {
 		}
 	}
 	otel.SetMeterProvider(t.metrics.Provider)
-	if t.instruments, err = metrics.NewInstruments(t.Meter()); err != nil {
-		return err
-	}
-	if err := t.countDrops(); err != nil {
+	if t.instruments, err = metrics.NewInstruments(t.Meter(), t.outputs.Dropped); err != nil {
 		return err
 	}
 	diagnostics := newDiagnostics(t.redactor.Handler(outputs), t.instruments.ExportErrors)
@@ -109,22 +105,6 @@ func (t *Telemetry) start(ctx context.Context) error {
 	slog.SetDefault(t.logger)
 	if wrong != nil {
 		t.logger.WarnContext(ctx, "unexpected errors are logged, and not sent to Sentry", "error.message", wrong.Error())
-	}
-	return nil
-}
-
-// countDrops exports the outputs' counts of dropped lines.
-func (t *Telemetry) countDrops() error {
-	_, err := t.Meter().Int64ObservableCounter("telemetry.log.dropped",
-		metric.WithDescription("Log lines dropped because an output was stuck or too slow."), metric.WithUnit("{line}"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			t.outputs.Dropped(func(output string, lines int64) {
-				o.Observe(lines, metric.WithAttributes(attribute.String("output", output)))
-			})
-			return nil
-		}))
-	if err != nil {
-		return fmt.Errorf("make an instrument: %w", err)
 	}
 	return nil
 }
@@ -181,7 +161,7 @@ func (t *Telemetry) newLogger(outputs slog.Handler) *slog.Logger {
 		handlers = append(handlers, logging.Exporter(t.logs, t.cfg.ServiceName))
 	}
 	if t.sentry != nil {
-		handlers = append(handlers, request.LineHandler{})
+		handlers = append(handlers, request.KeepLines())
 	}
 	masked := t.redactor.Handler(logging.FanOut(handlers...))
 	return slog.New(logging.AtLeast(t.cfg.Log.Level, logging.WithContext(masked, request.Attrs)))

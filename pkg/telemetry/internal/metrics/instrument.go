@@ -1,12 +1,15 @@
 package metrics
 
 import (
-	"fmt"
+	"context"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 )
 
-// Instruments are what the package itself counts.
+// Instruments are what telemetry itself counts.
 type Instruments struct {
 	Requests     metric.Int64Counter // http_requests_total
 	Errors       metric.Int64Counter // errors_total
@@ -14,24 +17,20 @@ type Instruments struct {
 	SentryEvents metric.Int64Counter
 }
 
-// NewInstruments makes them.
-func NewInstruments(m metric.Meter) (Instruments, error) {
-	var (
-		i    Instruments
-		errs [4]error
-	)
-	i.Requests, errs[0] = m.Int64Counter("http.requests",
-		metric.WithDescription("Requests answered, by route."), metric.WithUnit("{request}"))
-	i.Errors, errs[1] = m.Int64Counter("errors",
-		metric.WithDescription("Errors answered, by code and route."), metric.WithUnit("{error}"))
-	i.ExportErrors, errs[2] = m.Int64Counter("telemetry.export.errors",
-		metric.WithDescription("Errors that the OpenTelemetry SDK reported."), metric.WithUnit("{error}"))
-	i.SentryEvents, errs[3] = m.Int64Counter("telemetry.sentry.events",
-		metric.WithDescription("Events for Sentry by outcome: sent, failed, limited."), metric.WithUnit("{event}"))
-	for _, err := range errs {
-		if err != nil {
-			return Instruments{}, fmt.Errorf("make an instrument: %w", err)
-		}
-	}
-	return i, nil
+// NewInstruments makes them. dropped tells how many lines each log output has
+// dropped.
+func NewInstruments(m metric.Meter, dropped func(tell func(output string, lines int64))) (Instruments, error) {
+	in := instrument.From(m)
+	in.ObservedCounter(TelemetryLogDropped, func(_ context.Context, o metric.Int64Observer) error {
+		dropped(func(output string, lines int64) {
+			o.Observe(lines, metric.WithAttributes(attribute.String("output", output)))
+		})
+		return nil
+	})
+	return Instruments{
+		Requests:     in.Counter(HTTPRequests),
+		Errors:       in.Counter(Errors),
+		ExportErrors: in.Counter(TelemetryExportErrors),
+		SentryEvents: in.Counter(TelemetrySentryEvents),
+	}, in.Err()
 }

@@ -9,20 +9,23 @@ import (
 // maxLines is how many of a request's last log lines go with its error.
 const maxLines = 30
 
-// LineHandler keeps the last lines of each request, for the report of its error.
-type LineHandler struct {
+type lineHandler struct {
 	attrs  []slog.Attr // of the logger
 	prefix string      // of the groups it is in
 }
 
-func (h LineHandler) Enabled(ctx context.Context, _ slog.Level) bool { return From(ctx) != nil }
+// KeepLines is the log handler that keeps the last lines of each request, for the
+// report of its error.
+func KeepLines() slog.Handler { return lineHandler{} }
 
-func (h LineHandler) Handle(ctx context.Context, r slog.Record) error {
+func (h lineHandler) Enabled(ctx context.Context, _ slog.Level) bool { return From(ctx) != nil }
+
+func (h lineHandler) Handle(ctx context.Context, r slog.Record) error {
 	From(ctx).addLine(Line{h, r.Clone()})
 	return nil
 }
 
-func (h LineHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+func (h lineHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	h.attrs = slices.Clip(h.attrs)
 	for _, a := range attrs {
 		h.attrs = append(h.attrs, slog.Attr{Key: h.prefix + a.Key, Value: a.Value})
@@ -30,14 +33,14 @@ func (h LineHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return h
 }
 
-func (h LineHandler) WithGroup(name string) slog.Handler {
+func (h lineHandler) WithGroup(name string) slog.Handler {
 	h.prefix += name + "."
 	return h
 }
 
 // Line is a log line of a request.
 type Line struct {
-	logger LineHandler
+	logger lineHandler
 	slog.Record
 }
 
@@ -48,7 +51,7 @@ func (l Line) Fields() map[string]any {
 	for _, a := range l.logger.attrs {
 		flatten(fields, "", a)
 	}
-	l.Record.Attrs(func(a slog.Attr) bool {
+	l.Attrs(func(a slog.Attr) bool {
 		flatten(fields, l.logger.prefix, a)
 		return true
 	})

@@ -3,10 +3,12 @@ package cachestat
 
 import (
 	"context"
-	"errors"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/driftsentry/driftsentry/pkg/driftconv"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 )
 
 // Counter counts the look-ups of one cache.
@@ -17,9 +19,11 @@ type Counter struct {
 
 // New makes the counter of the cache with this name, one of a few.
 func New(meter metric.Meter, name string) (Counter, error) {
-	hits, err := meter.Int64Counter("cache.hits", metric.WithDescription("Look-ups that a cache answered."))
-	misses, err2 := meter.Int64Counter("cache.misses", metric.WithDescription("Look-ups that had to ask the database."))
-	return Counter{hits, misses, metric.WithAttributeSet(attribute.NewSet(attribute.String("cache", name)))}, errors.Join(err, err2)
+	in := instrument.From(meter)
+	return Counter{
+		in.Counter(driftconv.CacheHits), in.Counter(driftconv.CacheMisses),
+		metric.WithAttributeSet(attribute.NewSet(attribute.String("cache", name))),
+	}, in.Err()
 }
 
 // Hit counts a look-up that the cache answered.

@@ -2,12 +2,14 @@ package drift
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/driftsentry/driftsentry/pkg/driftconv"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 )
 
 // censusInterval is how often the workspaces are counted, and censusTimeout how long that may take.
@@ -28,21 +30,16 @@ type Monitor struct {
 // NewMonitor makes the monitor; Run runs it.
 func NewMonitor(store Reports, staleAfter time.Duration, t Telemetry) (*Monitor, error) {
 	m := &Monitor{store: store, staleAfter: staleAfter, log: t.Logger()}
-	_, err := t.Meter().Int64ObservableGauge("driftsentry.workspaces",
-		metric.WithDescription("Workspaces of all accounts by status, as every replica sees them: take the maximum, not the sum."),
-		metric.WithUnit("{workspace}"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			if counts := m.counts.Load(); counts != nil {
-				for _, status := range workspaceStatuses {
-					o.Observe(int64((*counts)[status]), label("status", string(status)))
-				}
+	in := instrument.From(t.Meter())
+	in.Gauge(driftconv.Workspaces, func(_ context.Context, o metric.Int64Observer) error {
+		if counts := m.counts.Load(); counts != nil {
+			for _, status := range workspaceStatuses {
+				o.Observe(int64((*counts)[status]), label("status", string(status)))
 			}
-			return nil
-		}))
-	if err != nil {
-		return nil, fmt.Errorf("make the gauge of workspaces: %w", err)
-	}
-	return m, nil
+		}
+		return nil
+	})
+	return m, in.Err()
 }
 
 // Run counts now and then every half minute, until ctx ends.
