@@ -11,7 +11,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/sentry"
 )
 
-// Report tells of an unexpected error that no request will answer for: one log
+// Report tells of an unexpected error that belongs to no request: one log
 // line with the stack of its origin, the context's span set to error and one
 // event in Sentry. The same error is reported once.
 func (t *Telemetry) Report(ctx context.Context, err error, attrs ...slog.Attr) {

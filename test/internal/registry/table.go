@@ -12,7 +12,8 @@ import (
 func Table(t testing.TB, metrics []Metric) string {
 	t.Helper()
 	slices.SortFunc(metrics, func(a, b Metric) int { return strings.Compare(a.Exported(t), b.Exported(t)) })
-	table := doctable.Header("Metric", "Type", "Unit", "Labels", "Service", "Seen in", "Meaning")
+	var table strings.Builder
+	table.WriteString(doctable.Header("Metric", "Type", "Unit", "Labels", "Service", "Seen in", "Meaning"))
 	for _, m := range metrics {
 		kind, unit, service, labels := m.Instrument, m.Unit, "both", "–"
 		if kind == "updowncounter" {
@@ -27,9 +28,9 @@ func Table(t testing.TB, metrics []Metric) string {
 		if len(m.Attributes) > 0 {
 			labels = code(m.Labels()...)
 		}
-		table += doctable.Row(code(m.Exported(t)), kind, unit, labels, service, code(m.Annotations.SeenIn), m.Brief)
+		table.WriteString(doctable.Row(code(m.Exported(t)), kind, unit, labels, service, code(m.Annotations.SeenIn), m.Brief))
 	}
-	return table
+	return table.String()
 }
 
 func code(words ...string) string { return "`" + strings.Join(words, "` `") + "`" }

@@ -15,7 +15,7 @@ const maxPending = 1 << 20
 var newline = []byte{'\n'}
 
 // asyncWriter hands lines to a goroutine that writes them out, so that a pipe
-// nobody reads holds up nobody. Lines beyond maxPending are dropped and counted.
+// without a reader holds up no request. Lines beyond maxPending are dropped and counted.
 // While one batch is being written the next one gathers: under load the lines
 // of many requests leave in one system call.
 type asyncWriter struct {

@@ -38,8 +38,8 @@ type Reporter struct {
 }
 
 // New makes the reporter. With a DSN that is none it counts what
-// it can't send: errors have to be answered, and never by their own reporting.
-// The error is for whoever runs the service, not a reason to stop.
+// it can't send: a request that failed gets its response, whatever becomes of
+// the report. The error is for those who run the service, not a reason to stop.
 func New(cfg Config, res *sdkresource.Resource, r *redaction.Redactor, events metric.Int64Counter) (*Reporter, error) {
 	if cfg.DSN == "" {
 		return nil, nil

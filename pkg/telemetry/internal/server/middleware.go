@@ -125,7 +125,7 @@ func (m middleware) serve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Server-Timing", `traceparent;desc="`+tracing.Format(sc)+`"`)
 
 	if req.Span.IsRecording() {
-		// otelhttp believes X-Forwarded-For, which anybody can send.
+		// otelhttp believes X-Forwarded-For, which any client can send.
 		attrs := append(make([]attribute.KeyValue, 0, 2), semconv.ClientAddress(m.options.ClientAddress(r)))
 		if req.CorrelationID != "" {
 			attrs = append(attrs, attribute.String("correlation_id", req.CorrelationID))

@@ -31,7 +31,7 @@ func (w *response) WriteHeader(status int) {
 	}
 	if w.status == 0 {
 		if status >= http.StatusInternalServerError && status != http.StatusGatewayTimeout && w.clientGone() {
-			// It failed because the client left, and nobody will read this:
+			// It failed because the client left, and the client will not read this:
 			// otelhttp should not count it as the server's failure. A timeout is
 			// none of it: net/http also cancels the context when the body was not
 			// read in time, and then the client is still there.
