@@ -36,8 +36,8 @@ const maxBufferKept = 256 << 10
 // Encoded responds with the success envelope around data that appendData appends as JSON.
 func Encoded(w http.ResponseWriter, status int, appendData func([]byte) []byte) {
 	buffer, _ := buffers.Get().(*[]byte)
-	b := append((*buffer)[:0], successStart...)
-	b = append(appendData(b), successEnd...)
+	b := (*buffer)[:0]
+	b = append(appendData(append(b, successStart...)), successEnd...)
 	Raw(w, status, b)
 	if cap(b) <= maxBufferKept {
 		*buffer = b

@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/id"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
+	"github.com/driftsentry/driftsentry/pkg/uid"
 )
 
 // Roles of actors who are not users.
@@ -50,7 +50,7 @@ func New(ctx context.Context, account uuid.UUID, at time.Time, by Actor, action,
 		metadata = map[string]any{}
 	}
 	return Row{
-		ID: id.New(), AccountID: account, CreatedAt: at, Action: action,
+		ID: uid.New(), AccountID: account, CreatedAt: at, Action: action,
 		ActorID: by.ID, ActorEmail: by.Email, ActorRole: by.Role,
 		Subject: subject, Message: message, TraceID: telemetry.TraceID(ctx), Metadata: metadata,
 	}

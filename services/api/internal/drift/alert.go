@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/id"
+	"github.com/driftsentry/driftsentry/pkg/uid"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
@@ -80,7 +80,7 @@ const maxAlerts = 20
 func alertsFor(workspace string, critical []*Drift, now time.Time) []Alert {
 	if len(critical) > maxAlerts {
 		return []Alert{{
-			ID: id.New(), Type: DriftDetected, Severity: plan.Critical, CreatedAt: now,
+			ID: uid.New(), Type: DriftDetected, Severity: plan.Critical, CreatedAt: now,
 			Title:   fmt.Sprintf("%d critical drifts in %s", len(critical), workspace),
 			Message: "one check found them; filter the drifts by workspace and severity to see all",
 		}}
@@ -88,7 +88,7 @@ func alertsFor(workspace string, critical []*Drift, now time.Time) []Alert {
 	alerts := make([]Alert, 0, len(critical))
 	for _, d := range critical {
 		alerts = append(alerts, Alert{
-			ID: id.New(), DriftID: &d.ID, Type: DriftDetected, Severity: plan.Critical, CreatedAt: now,
+			ID: uid.New(), DriftID: &d.ID, Type: DriftDetected, Severity: plan.Critical, CreatedAt: now,
 			Title:   "critical drift of " + d.ResourceID,
 			Message: fmt.Sprintf("%s in %s, found by %s", d.ResourceType, workspace, foundBy(d)),
 		})
@@ -109,7 +109,7 @@ func foundBy(d *Drift) string {
 // failedCheckAlert is the alert of a plan that errored.
 func failedCheckAlert(workspace string, now time.Time) Alert {
 	return Alert{
-		ID: id.New(), Type: CheckFailed, Severity: plan.Warning, CreatedAt: now,
+		ID: uid.New(), Type: CheckFailed, Severity: plan.Warning, CreatedAt: now,
 		Title:   "the check of " + workspace + " failed",
 		Message: "the plan says that it errored, so it is unknown what drifted",
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/id"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
+	"github.com/driftsentry/driftsentry/pkg/uid"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
@@ -65,7 +65,7 @@ type CheckTx interface {
 // newCheck begins a check. Its status and its counts are decided when the plan has been compared with the open drifts.
 func newCheck(ctx context.Context, w *work, p identity.Principal, u Upload, read *plan.Plan, workspace *WorkspaceState, bodyHash []byte) *Check {
 	return &Check{
-		ID: id.New(), AccountID: w.account, WorkspaceID: workspace.ID, Workspace: u.Workspace,
+		ID: uid.New(), AccountID: w.account, WorkspaceID: workspace.ID, Workspace: u.Workspace,
 		Stale:         workspace.isAhead(read.Timestamp),
 		FormatVersion: read.FormatVersion, TerraformVersion: read.TerraformVersion, PlanTimestamp: read.Timestamp,
 		BodyHash: bodyHash, Actor: cmp.Or(p.Email, p.KeyName), TraceID: telemetry.TraceID(ctx), CreatedAt: w.now,

@@ -9,8 +9,8 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
 
-// DriftReader reads drifts.
-type DriftReader interface {
+// Reader reads drifts.
+type Reader interface {
 	// Drift is one drift with the count of its alerts. apierror.NotFound when there is none.
 	Drift(ctx context.Context, account, id uuid.UUID) (*Detail, error)
 	// ListDrifts is a page of the drifts that pass the filter, and the stream's head that it was read at; "" when the page

@@ -10,8 +10,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/id"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
+	"github.com/driftsentry/driftsentry/pkg/uid"
 )
 
 // StreamTx writes the account's stream.
@@ -38,7 +38,7 @@ func (s *Service) publish(ctx context.Context, w *work) error {
 		events := make([]event.Event, len(part))
 		for i, d := range part {
 			var err error
-			if events[i], err = d.Event(w.account, id.New(), w.now, w.hint.Traceparent); err != nil {
+			if events[i], err = d.Event(w.account, uid.New(), w.now, w.hint.Traceparent); err != nil {
 				return err
 			}
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/id"
+	"github.com/driftsentry/driftsentry/pkg/uid"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
@@ -258,7 +258,7 @@ func (r *reconciliation) shownUnchanged() []*Drift {
 // newDrift makes a drift of a change.
 func newDrift(account uuid.UUID, workspace string, fingerprint []byte, c *plan.Change, now time.Time) *Drift {
 	d := &Drift{
-		ID: id.New(), AccountID: account, Version: 1, Fingerprint: fingerprint, Workspace: workspace,
+		ID: uid.New(), AccountID: account, Version: 1, Fingerprint: fingerprint, Workspace: workspace,
 		ResourceID: c.ResourceID(), ResourceType: c.Type, Origin: c.Origin, Status: Detected,
 		DetectedAt: now, FirstSeenAt: now, LastSeenAt: now, Occurrences: 1, CreatedAt: now, UpdatedAt: now,
 	}

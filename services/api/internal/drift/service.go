@@ -31,7 +31,7 @@ type Store interface {
 	// InTx runs fn in a transaction named for its span. On a deadlock fn runs again, so it must change nothing outside.
 	InTx(ctx context.Context, name string, fn func(ctx context.Context, tx Tx) error) error
 
-	DriftReader
+	Reader
 	AlertReader
 	StreamReader
 }

@@ -6,8 +6,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/id"
 	"github.com/driftsentry/driftsentry/pkg/token"
+	"github.com/driftsentry/driftsentry/pkg/uid"
 )
 
 // ScopeIngest lets a key send plans and report drifts, and nothing else.
@@ -30,7 +30,7 @@ func (s *Service) CreateKey(ctx context.Context, p Principal, name, scope string
 	if err := in.err(); err != nil {
 		return APIKey{}, "", err
 	}
-	keyID := id.New()
+	keyID := uid.New()
 	key, prefix := s.apiKeys.New(keyID)
 	k := APIKey{ID: keyID, Name: name, Scope: scope, Prefix: prefix, CreatedAt: now, CreatedBy: p.Email, ExpiresAt: expiresAt}
 	err := s.store.InTx(ctx, "api_key.create", func(ctx context.Context, tx Tx) error {

@@ -10,8 +10,8 @@ import (
 	"go.opentelemetry.io/otel/metric/noop"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
-	"github.com/driftsentry/driftsentry/pkg/id"
 	"github.com/driftsentry/driftsentry/pkg/token"
+	"github.com/driftsentry/driftsentry/pkg/uid"
 )
 
 // directory is a store of one session and one key, as another replica would change them.
@@ -66,8 +66,8 @@ const bound = 10 * time.Second
 func TestService_Authenticate(t *testing.T) {
 	begin := func(t *testing.T) (*directory, *Service, Credential) {
 		t.Helper()
-		user := User{ID: id.New(), AccountID: id.New(), Role: Admin, IsActive: true}
-		d := &directory{session: SessionState{Session: Session{ID: id.New(), ExpiresAt: time.Now().Add(time.Hour)}, User: user}}
+		user := User{ID: uid.New(), AccountID: uid.New(), Role: Admin, IsActive: true}
+		d := &directory{session: SessionState{Session: Session{ID: uid.New(), ExpiresAt: time.Now().Add(time.Hour)}, User: user}}
 		s := newService(t, d)
 		signed, err := s.access.Sign(user.ID, user.AccountID, d.session.ID)
 		if err != nil {
@@ -85,8 +85,8 @@ func TestService_Authenticate(t *testing.T) {
 	for name, lose := range map[string]func(*directory){
 		"a revoked session":  func(d *directory) { d.session.Revoked = true },
 		"a deactivated user": func(d *directory) { d.session.User.IsActive = false },
-		"a removed session":  func(d *directory) { d.session.ID = id.New() },
-		"another account":    func(d *directory) { d.session.User.AccountID = id.New() },
+		"a removed session":  func(d *directory) { d.session.ID = uid.New() },
+		"another account":    func(d *directory) { d.session.User.AccountID = uid.New() },
 	} {
 		t.Run(name+" is out in time", func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -144,8 +144,8 @@ func TestService_Authenticate_key(t *testing.T) {
 		t.Helper()
 		d := &directory{}
 		s := newService(t, d)
-		key, _ := s.apiKeys.New(id.New())
-		d.key = KeyState{AccountID: id.New(), Hash: token.Hash(key)}
+		key, _ := s.apiKeys.New(uid.New())
+		d.key = KeyState{AccountID: uid.New(), Hash: token.Hash(key)}
 		credential, err := s.Recognise(key)
 		if err != nil {
 			t.Fatal(err)

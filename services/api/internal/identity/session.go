@@ -6,8 +6,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
-	"github.com/driftsentry/driftsentry/pkg/id"
 	"github.com/driftsentry/driftsentry/pkg/token"
+	"github.com/driftsentry/driftsentry/pkg/uid"
 	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 )
 
@@ -71,7 +71,7 @@ func (s *Service) login(ctx context.Context, email, password string) (Tokens, Us
 		if err := tx.NoteSignIn(ctx, user.ID, *hash, now); err != nil {
 			return err
 		}
-		session := Session{ID: id.New(), CreatedAt: now, ExpiresAt: now.Add(s.refreshExpiry)}
+		session := Session{ID: uid.New(), CreatedAt: now, ExpiresAt: now.Add(s.refreshExpiry)}
 		if err := tx.InsertSession(ctx, user.ID, session); err != nil {
 			return err
 		}

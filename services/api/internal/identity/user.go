@@ -7,8 +7,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
-	"github.com/driftsentry/driftsentry/pkg/id"
 	"github.com/driftsentry/driftsentry/pkg/token"
+	"github.com/driftsentry/driftsentry/pkg/uid"
 	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 )
 
@@ -49,7 +49,7 @@ func checkUser(email, name string, role Role) error {
 }
 
 func (s *Service) insertUser(ctx context.Context, tx Tx, account uuid.UUID, by audit.Actor, email, name string, role Role) (User, error) {
-	u := User{ID: id.New(), AccountID: account, Email: email, Name: name, Role: role, IsActive: true, CreatedAt: s.now()}
+	u := User{ID: uid.New(), AccountID: account, Email: email, Name: name, Role: role, IsActive: true, CreatedAt: s.now()}
 	if err := tx.InsertUser(ctx, u); err != nil {
 		return User{}, err
 	}

@@ -6,8 +6,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/driftsentry/driftsentry/pkg/id"
 	"github.com/driftsentry/driftsentry/pkg/pg"
+	"github.com/driftsentry/driftsentry/pkg/uid"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 )
 
@@ -17,7 +17,7 @@ func (t driftTx) LockWorkspace(ctx context.Context, account uuid.UUID, name stri
 		insert into workspace (id, account_id, name) values (@id, @account, @name)
 		on conflict (account_id, name) do update set name = excluded.name
 		returning id, last_plan_timestamp, last_check_id, last_check_at, last_check_status`,
-		pg.Args{"id": id.New(), "account": account, "name": name})
+		pg.Args{"id": uid.New(), "account": account, "name": name})
 }
 
 // SaveWorkspace implements drift.CheckTx.

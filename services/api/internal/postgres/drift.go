@@ -78,7 +78,7 @@ func readDrifts(rows pgx.Rows, withStates bool) ([]*drift.Drift, error) {
 	return drifts, err
 }
 
-// Drift implements drift.DriftReader.
+// Drift implements drift.Reader.
 func (s *DriftStore) Drift(ctx context.Context, account, id uuid.UUID) (*drift.Detail, error) {
 	rows, err := s.db.Query(ctx, `-- SELECT drift
 		select `+driftShown+`, (select count(*) from alert where drift_id = drift.id) as alert_count
@@ -112,7 +112,7 @@ var sortColumns = map[drift.SortKey]string{
 // streamHead is the head of the account's stream in the snapshot of the statement that it is part of.
 const streamHead = `(select epoch || ':' || position from account_stream, stream_epoch where account_id = @account)`
 
-// ListDrifts implements drift.DriftReader.
+// ListDrifts implements drift.Reader.
 func (s *DriftStore) ListDrifts(
 	ctx context.Context, account uuid.UUID, f drift.Filter, o drift.Order, p drift.Page,
 ) ([]*drift.Drift, drift.Head, error) {
@@ -139,7 +139,7 @@ func (s *DriftStore) ListDrifts(
 	return drifts, drift.Head(head), err
 }
 
-// CountDrifts implements drift.DriftReader.
+// CountDrifts implements drift.Reader.
 func (s *DriftStore) CountDrifts(ctx context.Context, account uuid.UUID, f drift.Filter) (int, drift.Head, error) {
 	where, args := driftWhere(account, f)
 	type row struct {

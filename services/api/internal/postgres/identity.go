@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/id"
 	"github.com/driftsentry/driftsentry/pkg/pg"
+	"github.com/driftsentry/driftsentry/pkg/uid"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
 
@@ -37,7 +37,7 @@ type identityTx struct{ auditTx }
 
 // EnsureAccount implements identity.Tx.
 func (t identityTx) EnsureAccount(ctx context.Context, name string, at time.Time) (identity.Account, error) {
-	args := pg.Args{"id": id.New(), "name": name, "at": at}
+	args := pg.Args{"id": uid.New(), "name": name, "at": at}
 	// It waits for whoever makes the same account at the same time; the look-up below then sees theirs.
 	if _, err := t.tx.Exec(ctx, `-- INSERT account
 		insert into account (id, name, created_at) values (@id, @name, @at) on conflict (name) do nothing`, args); err != nil {

@@ -1,5 +1,5 @@
-// Package id makes the ids of everything that the services store or name.
-package id
+// Package uid makes the ids of everything that the services store or name.
+package uid
 
 import "github.com/google/uuid"
 
