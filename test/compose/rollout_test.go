@@ -20,7 +20,7 @@ import (
 
 const nextVersion = "0.0.1-test"
 
-// unhealthy rolls out what exits at once. Mutation in deploy/rollout that it catches: the new one is not taken away.
+// unhealthy rolls out a version that exits immediately. Mutation in deploy/rollout that it catches: the new replica is not removed.
 func (s *installation) unhealthy(t *testing.T) {
 	s.worked(t)
 	before := s.containers(t, "api", "realtime")
@@ -28,7 +28,7 @@ func (s *installation) unhealthy(t *testing.T) {
 	cmd := s.scriptCommand("rollout", "--no-build")
 	cmd.Env = append(slices.Clone(cmd.Env), "DATABASE_MAX_CONNS=0")
 	out, err := cmd.CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "DATABASE_MAX_CONNS: must be") || !strings.Contains(string(out), "the old ones serve on") {
+	if err == nil || !strings.Contains(string(out), "DATABASE_MAX_CONNS: must be") || !strings.Contains(string(out), "the old replicas keep serving") {
 		t.Errorf("%v:\n%s", err, out)
 	}
 	if after := s.containers(t, "api", "realtime"); !slices.Equal(after, before) {

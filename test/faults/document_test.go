@@ -49,7 +49,7 @@ func document(t *testing.T, outcomes map[string]outcome) {
 	}
 	var b strings.Builder
 	b.WriteString(before + begin)
-	b.WriteString("| Fault | Users may see | Must never happen | The alert that tells | Answers in the run | Back after |\n|---|---|---|---|---|---|\n")
+	b.WriteString("| Fault | Users may see | Must never happen | Alert | Responses in the run | Recovered after |\n|---|---|---|---|---|---|\n")
 	for _, f := range faults {
 		o, ran := outcomes[f.name]
 		seen, back := "not run on that machine", "–"

@@ -28,15 +28,15 @@ type fault struct {
 }
 
 const (
-	lossless   = "a loss, a double, a half-written change"
+	lossless   = "a lost, duplicated or partial write"
 	unnoticed  = "nothing"
-	sees503    = "503 with Retry-After, until it is back; sockets stay open and catch up"
-	otherServe = "requests to that replica fail or time out, the others' do not; its sockets go to another replica with their cursor"
+	sees503    = "503 with Retry-After until Postgres is back; sockets stay open and catch up"
+	otherServe = "requests to that replica fail or time out, other requests do not; its sockets reconnect to another replica with their cursor"
 )
 
 var faults = []fault{
 	{
-		name: "Postgres restarts", done: "stopped, started again", users: sees503, never: lossless + ", a 500, a service that has to be restarted",
+		name: "Postgres restarts", done: "stopped, then started again", users: sees503, never: lossless + ", a 500, a service that must be restarted",
 		alert: "ServiceNotReady",
 		part:  "postgres",
 		inject: func(ctx context.Context, r *run) (func(context.Context) error, error) {
@@ -44,7 +44,7 @@ var faults = []fault{
 		},
 	},
 	{
-		name: "Postgres crashes", done: "ended with SIGQUIT, recovers from its log", users: sees503, never: lossless + ", a 500",
+		name: "Postgres crashes", done: "killed with SIGQUIT, recovers from its log", users: sees503, never: lossless + ", a 500",
 		alert: "ServiceNotReady",
 		part:  "postgres",
 		inject: func(ctx context.Context, r *run) (func(context.Context) error, error) {
@@ -52,7 +52,7 @@ var faults = []fault{
 		},
 	},
 	{
-		name: "Postgres is read-only, as in a failover", done: "default_transaction_read_only on", users: "reads go on; writes get 503", never: lossless + ", a 500",
+		name: "Postgres is read-only, as during a failover", done: "default_transaction_read_only on", users: "reads continue; writes get 503", never: lossless + ", a 500",
 		alert: "ApiAvailabilityBurn",
 		part:  "postgres",
 		inject: func(ctx context.Context, r *run) (func(context.Context) error, error) {
@@ -60,7 +60,7 @@ var faults = []fault{
 		},
 	},
 	{
-		name: "Postgres is slow", done: "250 ms more for each of its answers", users: "slow answers, 503 or 504 where the time is up", never: lossless + ", a request beyond REQUEST_TIMEOUT",
+		name: "Postgres is slow", done: "each response takes 250 ms longer", users: "slow responses; 503 or 504 after the timeout", never: lossless + ", a request that takes longer than REQUEST_TIMEOUT",
 		alert: "ApiLatencyBurn",
 		part:  "postgres",
 		inject: func(_ context.Context, r *run) (func(context.Context) error, error) {
@@ -68,7 +68,7 @@ var faults = []fault{
 		},
 	},
 	{
-		name: "Postgres hangs", done: "connections stay open, nothing comes through", users: "503 or 504 within the timeouts; sockets stay open and catch up", never: lossless + ", a request that never ends",
+		name: "Postgres hangs", done: "connections stay open, no data passes", users: "503 or 504 within the timeouts; sockets stay open and catch up", never: lossless + ", a request that never ends",
 		alert: "ServiceNotReady",
 		part:  "postgres",
 		inject: func(_ context.Context, r *run) (func(context.Context) error, error) {
@@ -76,7 +76,7 @@ var faults = []fault{
 		},
 	},
 	{
-		name: "Connections are cut in the middle of a commit", done: "commits arrive, their answers do not, then the connection ends; again and again", users: "503 for a write that may have been done", never: lossless + "; a write that is repeated with its Idempotency-Key and done twice",
+		name: "Connections are cut in the middle of a commit", done: "commits arrive, their responses do not, then the connection is closed, repeatedly", users: "503 for a write that may have been committed", never: lossless + "; a write that is done twice although it was repeated with its Idempotency-Key",
 		alert: "ApiAvailabilityBurn",
 		part:  "postgres",
 		inject: func(_ context.Context, r *run) (func(context.Context) error, error) {
@@ -90,7 +90,7 @@ var faults = []fault{
 		},
 	},
 	{
-		name: "DNS fails", done: "the database's name is gone from /etc/hosts, connections are cut", users: sees503, never: lossless + ", a 500",
+		name: "DNS fails", done: "the database's name is removed from /etc/hosts, connections are cut", users: sees503, never: lossless + ", a 500",
 		alert: "ServiceNotReady",
 		part:  "postgres",
 		inject: func(_ context.Context, r *run) (func(context.Context) error, error) {
@@ -106,21 +106,21 @@ var faults = []fault{
 		},
 	},
 	{
-		name: "NATS is down", done: "connections are cut, its port refuses", users: "events up to 2 s late", never: "a missing or reordered event; a failed request", harmless: true,
+		name: "NATS is down", done: "connections are cut, its port refuses new ones", users: "events up to 2 s late", never: "a missing or reordered event; a failed request", harmless: true,
 		alert: "RealtimeNotListening", part: "nats", delivers: true,
 		inject: func(_ context.Context, r *run) (func(context.Context) error, error) {
 			return cut(r.nats), nil
 		},
 	},
 	{
-		name: "NATS is slow", done: "a second more for each hint", users: "events up to 1 s late", never: "a missing or reordered event; a failed request", harmless: true,
-		silent: "events within a second are within the objective; were it more of them later, RealtimeFreshnessBurn would tell", part: "nats", delivers: true,
+		name: "NATS is slow", done: "each hint takes a second longer", users: "events up to 1 s late", never: "a missing or reordered event; a failed request", harmless: true,
+		silent: "events within a second meet the objective; RealtimeFreshnessBurn fires if more are late", part: "nats", delivers: true,
 		inject: func(_ context.Context, r *run) (func(context.Context) error, error) {
 			return spoil(r.nats, `{"name":"slow","type":"latency","stream":"downstream","attributes":{"latency":1000}}`)
 		},
 	},
 	{
-		name: "NATS hangs", done: "connections stay open, nothing comes through", users: "events up to 2 s late", never: "a missing or reordered event; a failed request", harmless: true,
+		name: "NATS hangs", done: "connections stay open, no data passes", users: "events up to 2 s late", never: "a missing or reordered event; a failed request", harmless: true,
 		alert: "RealtimeNotListening", part: "nats", delivers: true,
 		inject: func(_ context.Context, r *run) (func(context.Context) error, error) {
 			return spoil(r.nats, `{"name":"hang","type":"timeout","stream":"downstream","attributes":{"timeout":0}}`)
@@ -135,7 +135,7 @@ var faults = []fault{
 		},
 	},
 	{
-		name: "The collector hangs", done: "it takes everything and answers nothing", users: unnoticed, never: "a slower or failed request", harmless: true,
+		name: "The collector hangs", done: "it accepts everything and sends no response", users: unnoticed, never: "a slower or failed request", harmless: true,
 		alert: "TelemetryDropped",
 		part:  "collector",
 		inject: func(_ context.Context, r *run) (func(context.Context) error, error) {
@@ -143,8 +143,8 @@ var faults = []fault{
 		},
 	},
 	{
-		name: "Sentry hangs", done: "it takes everything and answers nothing", users: unnoticed, never: "a slower or failed request", harmless: true,
-		silent: "nothing unexpected happens that would have to be sent; the same error is in the logs",
+		name: "Sentry hangs", done: "it accepts everything and sends no response", users: unnoticed, never: "a slower or failed request", harmless: true,
+		silent: "there is no unexpected error to send; the same error is in the logs",
 		part:   "sentry",
 		inject: func(_ context.Context, r *run) (func(context.Context) error, error) {
 			return spoil(r.errors, `{"name":"hang","type":"timeout","stream":"downstream","attributes":{"timeout":0}}`)
@@ -158,7 +158,7 @@ var faults = []fault{
 		},
 	},
 	{
-		name: "An api is killed", done: "SIGKILL, started again", users: otherServe, never: lossless,
+		name: "An api is killed", done: "SIGKILL, then started again", users: otherServe, never: lossless,
 		alert: "ReplicaUnreachable",
 		part:  "api",
 		inject: func(_ context.Context, r *run) (func(context.Context) error, error) {
@@ -166,7 +166,7 @@ var faults = []fault{
 		},
 	},
 	{
-		name: "A realtime is killed", done: "SIGKILL, started again", users: otherServe, never: "a missing or reordered event",
+		name: "A realtime is killed", done: "SIGKILL, then started again", users: otherServe, never: "a missing or reordered event",
 		alert: "ReplicaUnreachable",
 		part:  "realtime",
 		inject: func(_ context.Context, r *run) (func(context.Context) error, error) {
@@ -174,32 +174,32 @@ var faults = []fault{
 		},
 	},
 	{
-		name: "An api is frozen", done: "SIGSTOP, SIGCONT", users: otherServe, never: lossless + "; a lock that is held for longer than DATABASE_IDLE_IN_TX_TIMEOUT",
+		name: "An api is frozen", done: "SIGSTOP, SIGCONT", users: otherServe, never: lossless + "; a lock held for longer than DATABASE_IDLE_IN_TX_TIMEOUT",
 		alert:  "ReplicaUnreachable",
 		part:   "api",
 		inject: func(_ context.Context, r *run) (func(context.Context) error, error) { return freeze(r.api[0]) },
 	},
 	{
-		name: "A realtime is frozen", done: "SIGSTOP, SIGCONT", users: "its sockets hear no heartbeat, and go to another replica with their cursor", never: "a missing or reordered event",
+		name: "A realtime is frozen", done: "SIGSTOP, SIGCONT", users: "its sockets get no heartbeat, and reconnect to another replica with their cursor", never: "a missing or reordered event",
 		alert:  "ReplicaUnreachable",
 		part:   "realtime",
 		inject: func(_ context.Context, r *run) (func(context.Context) error, error) { return freeze(r.realtime[0]) },
 	},
 	{
-		name: "A replica reaches its memory limit", done: "the kernel gives one api no more; it dies and is started again, three times", users: otherServe, never: lossless,
+		name: "A replica reaches its memory limit", done: "the kernel kills one api at its limit; it is started again, three times", users: otherServe, never: lossless,
 		alert: "ServiceRestarts",
 		inject: func(ctx context.Context, r *run) (func(context.Context) error, error) {
 			return r.outOfMemory(ctx, r.api[0])
 		},
 	},
 	{
-		name: "Thousands of slow consumers", done: "2,000 sockets on one realtime that read nothing, and 3,000 events", users: "the slow ones are closed with 4408 after 10 s and may resume; nobody else notices", never: "memory without bound; an event that is late for others", harmless: true,
+		name: "Thousands of slow consumers", done: "2,000 sockets on one realtime that read nothing, and 3,000 events", users: "slow sockets are closed with 4408 after 10 s and may resume; other clients notice nothing", never: "unbounded memory; an event that is late for other clients", harmless: true,
 		alert:  "SlowConsumers",
 		inject: func(ctx context.Context, r *run) (func(context.Context) error, error) { return r.slowConsumers(ctx) },
 	},
 	{
-		name: "A reconnect storm", done: "a realtime with 300 sockets is killed; all come to the other at once", users: "a pause of a second or so in the events", never: "a missing or reordered event; a socket that is refused", harmless: true,
-		silent: "the sockets are back before anybody could look; ReplicaUnreachable tells of the replica, if it stays away",
+		name: "A reconnect storm", done: "a realtime with 300 sockets is killed; all of them reconnect to the other at the same time", users: "events pause for about a second", never: "a missing or reordered event; a socket that is refused", harmless: true,
+		silent: "the sockets are back before an operator could react; ReplicaUnreachable fires if the replica stays down",
 		inject: func(ctx context.Context, r *run) (func(context.Context) error, error) { return r.storm(ctx) },
 	},
 }

@@ -147,7 +147,7 @@ func (s *system) signInsFail(j job) fault {
 }
 
 func (s *system) postgresStopped() fault {
-	return fault{alert: alert{"PostgresDown", "Postgres does not answer", page}, provoke: func(t *testing.T) func() {
+	return fault{alert: alert{"PostgresDown", "Postgres does not respond", page}, provoke: func(t *testing.T) func() {
 		t.Helper()
 		if err := s.cluster.Stop(t.Context()); err != nil {
 			t.Fatal(err)
