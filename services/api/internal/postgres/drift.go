@@ -224,7 +224,7 @@ func (t driftTx) ReadStates(ctx context.Context, account uuid.UUID, drifts []*dr
 	for _, d := range drifts {
 		byID[d.ID] = d
 	}
-	rows, err := t.tx.Query(ctx, `-- SELECT drift states
+	rows, err := t.tx.Query(ctx, `-- SELECT drift
 		select id, expected_state, actual_state, difference from drift where account_id = @account and id = any(@ids)`,
 		pg.Args{"account": account, "ids": column(drifts, driftID)})
 	if err != nil {
