@@ -22,10 +22,13 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/pkg/token"
+	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/httpapi"
 	"github.com/driftsentry/driftsentry/services/api/internal/idempotency"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/services/api/internal/insight"
+	"github.com/driftsentry/driftsentry/services/api/internal/monitor"
 	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
 	"github.com/driftsentry/driftsentry/services/api/internal/retention"
 )
@@ -78,8 +81,18 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	// A request ends within its timeout; what has no answer after twice that time was cut off by a crash.
-	answers, err := idempotency.NewKeeper(postgres.NewIdempotencyStore(app.db), c.DataKey.Reveal(), 2*c.Service.RequestTimeout)
+	workspaces, err := monitor.New(postgres.NewMonitorStore(app.db), c.WorkspaceStaleAfter, tel)
+	if err != nil {
+		return nil, err
+	}
+	app.group.Go("workspace monitor", workspaces.Run)
+	old, err := retention.New(postgres.NewRetentionStore(app.db), c.EventRetention, tel)
+	if err != nil {
+		return nil, err
+	}
+	app.group.Go("retention", old.Run)
+	// A request ends within its timeout; what has no response after twice that time was cut off by a crash.
+	responses, err := idempotency.NewKeeper(postgres.NewIdempotencyStore(app.db), c.DataKey.Reveal(), 2*c.Service.RequestTimeout)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +111,8 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return nil, err
 	}
 	edge := httpapi.New(httpapi.Options{
-		Identity: app.identity, Drifts: drifts, Idempotency: answers,
+		Identity: app.identity, Drifts: drifts, Idempotency: responses,
+		Audit: audit.NewTrail(postgres.NewAuditStore(app.db)), Insight: insight.New(postgres.NewInsightStore(app.db)), Monitor: workspaces,
 		Health:  report,
 		Metrics: metrics, Telemetry: tel, Replica: replica,
 		RequestTimeout: c.Service.RequestTimeout, CORSOrigins: c.Service.CORSOrigins, TrustedProxies: c.Service.Proxies(),
@@ -131,9 +145,8 @@ func newIdentity(c *Config, db *pg.DB, tel *telemetry.Telemetry, hashing *argon2
 	})
 }
 
-// newDrifts makes the domain, and the workers that go with it.
+// newDrifts makes the domain, and the worker that sends its hints.
 func (a *App) newDrifts(c *Config, tel *telemetry.Telemetry) (*drift.Service, error) {
-	store := postgres.NewDriftStore(a.db)
 	notifier, err := a.newNotifier(c, tel)
 	if err != nil {
 		return nil, err
@@ -143,22 +156,12 @@ func (a *App) newDrifts(c *Config, tel *telemetry.Telemetry) (*drift.Service, er
 		return nil, err
 	}
 	drifts, err := drift.New(drift.Config{
-		Store: store, Hints: hints, DataKey: []byte(c.DataKey.Reveal()), StaleAfter: c.WorkspaceStaleAfter, Telemetry: tel,
+		Store: postgres.NewDriftStore(a.db), Hints: hints, DataKey: []byte(c.DataKey.Reveal()), Telemetry: tel,
 	})
 	if err != nil {
 		return nil, err
 	}
-	monitor, err := drift.NewMonitor(store, c.WorkspaceStaleAfter, tel)
-	if err != nil {
-		return nil, err
-	}
-	old, err := retention.New(postgres.NewRetentionStore(a.db), c.EventRetention, tel)
-	if err != nil {
-		return nil, err
-	}
 	a.group.Go("hints", hints.Run)
-	a.group.Go("workspace monitor", monitor.Run)
-	a.group.Go("retention", old.Run)
 	return drifts, nil
 }
 

@@ -49,7 +49,7 @@ func (i *instruments) decision(ctx context.Context, to Status) {
 func (i *instruments) committed(ctx context.Context, w *work) {
 	types := make(map[event.Type]int64)
 	for _, d := range w.drafts {
-		types[d.event]++
+		types[d.Type]++
 	}
 	for t, n := range types {
 		i.published.Add(ctx, n, label("type", string(t)))

@@ -18,15 +18,21 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/health"
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
+	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/idempotency"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/services/api/internal/insight"
+	"github.com/driftsentry/driftsentry/services/api/internal/monitor"
 )
 
 // Options is what a server is made of.
 type Options struct {
 	Identity    *identity.Service
 	Drifts      *drift.Service
+	Audit       *audit.Trail
+	Insight     *insight.Service
+	Monitor     *monitor.Monitor
 	Idempotency *idempotency.Keeper
 
 	Health *health.Reporter

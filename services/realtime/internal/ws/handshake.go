@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5/middleware"
-	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/time/rate"
 
@@ -22,6 +21,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/ratelimit"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/pkg/token"
+	"github.com/driftsentry/driftsentry/pkg/uid"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
 )
 
@@ -189,7 +189,7 @@ func clientAddress(r *http.Request) netip.Addr {
 func (s *Server) newConn(ctx context.Context, claims token.Claims, p place) *conn {
 	now := s.config.Now()
 	c := &conn{
-		server: s, id: uuid.Must(uuid.NewV7()), account: claims.AccountID, place: p, opened: now,
+		server: s, id: uid.New(), account: claims.AccountID, place: p, opened: now,
 		session: claims.SessionID, handshake: trace.SpanContextFromContext(ctx),
 		limiter: rate.NewLimiter(s.config.MessageRate, s.config.MessageBurst),
 	}

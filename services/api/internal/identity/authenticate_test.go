@@ -11,7 +11,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/token"
-	"github.com/driftsentry/driftsentry/services/api/internal/cachestat"
+	"github.com/driftsentry/driftsentry/pkg/uid"
 )
 
 // directory is a store of one session and one key, as another replica would change them.
@@ -66,8 +66,8 @@ const bound = 10 * time.Second
 func TestService_Authenticate(t *testing.T) {
 	begin := func(t *testing.T) (*directory, *Service, Credential) {
 		t.Helper()
-		user := User{ID: newID(), AccountID: newID(), Role: Admin, IsActive: true}
-		d := &directory{session: SessionState{Session: Session{ID: newID(), ExpiresAt: time.Now().Add(time.Hour)}, User: user}}
+		user := User{ID: uid.New(), AccountID: uid.New(), Role: Admin, IsActive: true}
+		d := &directory{session: SessionState{Session: Session{ID: uid.New(), ExpiresAt: time.Now().Add(time.Hour)}, User: user}}
 		s := newService(t, d)
 		signed, err := s.access.Sign(user.ID, user.AccountID, d.session.ID)
 		if err != nil {
@@ -85,8 +85,8 @@ func TestService_Authenticate(t *testing.T) {
 	for name, lose := range map[string]func(*directory){
 		"a revoked session":  func(d *directory) { d.session.Revoked = true },
 		"a deactivated user": func(d *directory) { d.session.User.IsActive = false },
-		"a removed session":  func(d *directory) { d.session.ID = newID() },
-		"another account":    func(d *directory) { d.session.User.AccountID = newID() },
+		"a removed session":  func(d *directory) { d.session.ID = uid.New() },
+		"another account":    func(d *directory) { d.session.User.AccountID = uid.New() },
 	} {
 		t.Run(name+" is out in time", func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -144,8 +144,8 @@ func TestService_Authenticate_key(t *testing.T) {
 		t.Helper()
 		d := &directory{}
 		s := newService(t, d)
-		key, _ := s.apiKeys.New(newID())
-		d.key = KeyState{AccountID: newID(), Hash: token.Hash(key)}
+		key, _ := s.apiKeys.New(uid.New())
+		d.key = KeyState{AccountID: uid.New(), Hash: token.Hash(key)}
 		credential, err := s.Recognise(key)
 		if err != nil {
 			t.Fatal(err)
@@ -185,49 +185,4 @@ func TestService_Authenticate_key(t *testing.T) {
 			}
 		})
 	})
-}
-
-func TestCache_bounded(t *testing.T) {
-	stat, err := cachestat.New(noop.NewMeterProvider().Meter(""), "x")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := newCache[int](stat)
-	for range cacheSize + 10 {
-		if _, err := c.get(t.Context(), uuid.New(), func(context.Context, uuid.UUID) (*int, error) { return new(int), nil }); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if len(c.entries) > cacheSize {
-		t.Errorf("%d entries", len(c.entries))
-	}
-}
-
-// What a look-up reads just before it is forgotten must not be remembered after it. (Mutation: without the count of
-// what was forgotten.)
-func TestCache_forgets_what_is_being_read(t *testing.T) {
-	for name, forget := range map[string]func(*cache[int], uuid.UUID){
-		"one": func(c *cache[int], id uuid.UUID) { c.forget(id) },
-		"all": func(c *cache[int], _ uuid.UUID) { c.forgetAll() },
-	} {
-		stat, err := cachestat.New(noop.NewMeterProvider().Meter(""), "x")
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, id := newCache[int](stat), uuid.New()
-		read := 1
-		load := func(context.Context, uuid.UUID) (*int, error) {
-			value := read
-			read++
-			if value == 1 {
-				forget(c, id) // Somebody changes it now.
-			}
-			return &value, nil
-		}
-		for want := 1; want <= 2; want++ {
-			if got, err := c.get(t.Context(), id, load); err != nil || *got != want {
-				t.Errorf("%s: %d instead of %d (%v)", name, *got, want, err)
-			}
-		}
-	}
 }

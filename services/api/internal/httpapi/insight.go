@@ -12,11 +12,11 @@ func (s *Server) metricsSummary(w http.ResponseWriter, r *http.Request) error {
 	if err := q.err(); err != nil {
 		return err
 	}
-	summary, err := s.drifts.Summary(r.Context(), caller(r), days)
+	summary, err := s.options.Insight.Summary(r.Context(), caller(r).AccountID, days)
 	if err != nil {
 		return err
 	}
-	return rest.OK(w, summary)
+	return rest.OK(w, newSummaryBody(summary))
 }
 
 func (s *Server) costTrend(w http.ResponseWriter, r *http.Request) error {
@@ -25,25 +25,25 @@ func (s *Server) costTrend(w http.ResponseWriter, r *http.Request) error {
 	if err := q.err(); err != nil {
 		return err
 	}
-	trend, err := s.drifts.CostTrend(r.Context(), caller(r), days)
+	trend, err := s.options.Insight.CostTrend(r.Context(), caller(r).AccountID, days)
 	if err != nil {
 		return err
 	}
-	return rest.OK(w, trend)
+	return rest.OK(w, newCostTrendBody(trend))
 }
 
 func (s *Server) severityDistribution(w http.ResponseWriter, r *http.Request) error {
-	distribution, err := s.drifts.SeverityDistribution(r.Context(), caller(r))
+	distribution, err := s.options.Insight.BySeverity(r.Context(), caller(r).AccountID)
 	if err != nil {
 		return err
 	}
-	return rest.OK(w, distribution)
+	return rest.OK(w, newSeveritiesBody(distribution))
 }
 
 func (s *Server) statusDistribution(w http.ResponseWriter, r *http.Request) error {
-	distribution, err := s.drifts.StatusDistribution(r.Context(), caller(r))
+	distribution, err := s.options.Insight.ByStatus(r.Context(), caller(r).AccountID)
 	if err != nil {
 		return err
 	}
-	return rest.OK(w, distribution)
+	return rest.OK(w, newStatusesBody(distribution))
 }

@@ -1,7 +1,9 @@
-package drift
+package httpapi
 
 import (
 	"encoding/hex"
+	"encoding/json"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -9,24 +11,56 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/rest"
+	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 )
 
-// AppendJSON appends the drift as clients see it. The states are copied as they are: decoding them to encode them again
-// would cost more than everything else in a list.
-func (d *Drift) AppendJSON(b []byte) []byte {
-	return append(d.appendFields(append(b, '{')), '}')
+// appendDrift appends a drift. The states are copied as they are: decoding them to encode them again would cost more than
+// everything else in a list.
+func appendDrift(b []byte, d *drift.Drift) []byte {
+	return append(appendFields(append(b, '{'), d), '}')
 }
 
-// AppendJSON appends the detail: the drift's fields and its own, and what the caller may do with it.
-func (d *Detail) AppendJSON(b []byte, mayDecide bool) []byte {
-	b = d.appendFields(append(b, '{'))
+// appendDetail appends the detail: the drift's fields and its own, and what the caller may do with it.
+func appendDetail(b []byte, d *drift.Detail, mayDecide bool) []byte {
+	b = appendFields(append(b, '{'), &d.Drift)
 	b = strconv.AppendInt(append(b, `,"alertCount":`...), int64(d.AlertCount), 10)
-	b = strconv.AppendBool(append(b, `,"canApprove":`...), mayDecide && d.Can(Approve))
-	b = strconv.AppendBool(append(b, `,"canReject":`...), mayDecide && d.Can(Reject))
+	b = strconv.AppendBool(append(b, `,"canApprove":`...), mayDecide && d.Can(drift.Approve))
+	b = strconv.AppendBool(append(b, `,"canReject":`...), mayDecide && d.Can(drift.Reject))
 	return append(b, '}')
 }
 
-func (d *Drift) appendFields(b []byte) []byte {
+// appendDrifts appends a list of drifts.
+func appendDrifts(b []byte, drifts []*drift.Drift) []byte {
+	b = append(b, '[')
+	for i, d := range drifts {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendDrift(b, d)
+	}
+	return append(b, ']')
+}
+
+func writeDrift(w http.ResponseWriter, status int, d *drift.Drift) {
+	rest.Encoded(w, status, func(b []byte) []byte { return appendDrift(b, d) })
+}
+
+// writeDrifts writes a page of drifts.
+func writeDrifts(w http.ResponseWriter, drifts []*drift.Drift, total int, page drift.Page) error {
+	pagination, err := json.Marshal(rest.NewPage(drifts, total, page.Number, page.Size).Pagination)
+	if err != nil {
+		return err
+	}
+	rest.Encoded(w, http.StatusOK, func(b []byte) []byte {
+		b = appendDrifts(append(b, `{"items":`...), drifts)
+		b = append(append(b, `,"pagination":`...), pagination...)
+		return append(b, '}')
+	})
+	return nil
+}
+
+func appendFields(b []byte, d *drift.Drift) []byte {
 	b = appendID(append(b, `"id":`...), d.ID)
 	b = strconv.AppendInt(append(b, `,"version":`...), int64(d.Version), 10)
 	b = appendText(b, `,"workspace":`, d.Workspace)

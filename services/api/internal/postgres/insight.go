@@ -8,11 +8,20 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+	"github.com/driftsentry/driftsentry/services/api/internal/insight"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
-// Summary implements drift.Reports.
-func (s *DriftStore) Summary(ctx context.Context, account uuid.UUID, since time.Time) (drift.Summary, error) {
+// InsightStore is package insight's database.
+type InsightStore struct{ db *pg.DB }
+
+var _ insight.Store = (*InsightStore)(nil)
+
+// NewInsightStore makes the store on a pool.
+func NewInsightStore(db *pg.DB) *InsightStore { return &InsightStore{db} }
+
+// Summary implements insight.Store.
+func (s *InsightStore) Summary(ctx context.Context, account uuid.UUID, since time.Time) (insight.Summary, error) {
 	type drifts struct {
 		Total, Detected, Triaged, Approved, Rejected, Resolved int
 		Critical, Warning, Info                                int
@@ -36,32 +45,31 @@ func (s *DriftStore) Summary(ctx context.Context, account uuid.UUID, since time.
 			percentile_cont(0.9) within group (order by extract(epoch from resolved_at - detected_at)::float8) as p90
 		from drift where account_id = @account and detected_at >= @since`, args)
 	if err != nil {
-		return drift.Summary{}, err
+		return insight.Summary{}, err
 	}
 	type alerts struct{ Total, Unread int }
 	a, err := one[alerts](ctx, s.db, "", `-- SELECT alert summary
 		select count(*) as total, count(*) filter (where not is_read) as unread
 		from alert where account_id = @account and created_at >= @since`, args)
 	if err != nil {
-		return drift.Summary{}, err
+		return insight.Summary{}, err
 	}
-	var sum drift.Summary
-	sum.Drifts.Total = d.Total
-	sum.Drifts.ByStatus = map[drift.Status]int{
-		drift.Detected: d.Detected, drift.Triaged: d.Triaged, drift.Approved: d.Approved,
-		drift.Rejected: d.Rejected, drift.Resolved: d.Resolved,
-	}
-	sum.Drifts.BySeverity = map[drift.Severity]int{plan.Critical: d.Critical, plan.Warning: d.Warning, plan.Info: d.Info}
-	sum.Alerts.Total, sum.Alerts.Unread = a.Total, a.Unread
-	sum.Cost.TotalMonthlyImpact, sum.Cost.ProjectedSavings = d.Impact, d.Savings
-	sum.TimeToResolve.Median, sum.TimeToResolve.P90 = d.Median, d.P90
-	return sum, nil
+	return insight.Summary{
+		Drifts: d.Total,
+		ByStatus: map[drift.Status]int{
+			drift.Detected: d.Detected, drift.Triaged: d.Triaged, drift.Approved: d.Approved,
+			drift.Rejected: d.Rejected, drift.Resolved: d.Resolved,
+		},
+		BySeverity: map[drift.Severity]int{plan.Critical: d.Critical, plan.Warning: d.Warning, plan.Info: d.Info},
+		Alerts:     a.Total, UnreadAlerts: a.Unread,
+		MonthlyImpact: d.Impact, Savings: d.Savings, MedianSeconds: d.Median, P90Seconds: d.P90,
+	}, nil
 }
 
-// CostTrend implements drift.Reports. Each drift is a step up on the day it was first seen and a step down on the day it
+// CostTrend implements insight.Store. Each drift is a step up on the day it was first seen and a step down on the day it
 // was resolved; what is before the first day starts on it.
-func (s *DriftStore) CostTrend(ctx context.Context, account uuid.UUID, first, today time.Time) ([]drift.CostDay, error) {
-	return collect[drift.CostDay](ctx, s.db, `-- SELECT drift cost
+func (s *InsightStore) CostTrend(ctx context.Context, account uuid.UUID, first, today time.Time) ([]insight.CostDay, error) {
+	return collect[insight.CostDay](ctx, s.db, `-- SELECT drift cost
 		with day as (
 			select generate_series(@first::timestamp, @today::timestamp, interval '1 day')::date as day
 		), step as (
@@ -79,14 +87,14 @@ func (s *DriftStore) CostTrend(ctx context.Context, account uuid.UUID, first, to
 		pg.Args{"account": account, "first": first, "today": today})
 }
 
-// SeverityCounts implements drift.Reports.
-func (s *DriftStore) SeverityCounts(ctx context.Context, account uuid.UUID) (map[drift.Severity]int, error) {
-	return counts[drift.Severity](ctx, s.db, `-- SELECT drift count
+// SeverityCounts implements insight.Store.
+func (s *InsightStore) SeverityCounts(ctx context.Context, account uuid.UUID) (map[drift.Severity]int, error) {
+	return pairs[drift.Severity, int](ctx, s.db, `-- SELECT drift count
 		select severity, count(*) from drift where account_id = @account group by severity`, pg.Args{"account": account})
 }
 
-// StatusCounts implements drift.Reports.
-func (s *DriftStore) StatusCounts(ctx context.Context, account uuid.UUID) (map[drift.Status]int, error) {
-	return counts[drift.Status](ctx, s.db, `-- SELECT drift count
+// StatusCounts implements insight.Store.
+func (s *InsightStore) StatusCounts(ctx context.Context, account uuid.UUID) (map[drift.Status]int, error) {
+	return pairs[drift.Status, int](ctx, s.db, `-- SELECT drift count
 		select status, count(*) from drift where account_id = @account group by status`, pg.Args{"account": account})
 }
