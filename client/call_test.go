@@ -128,7 +128,7 @@ func TestClient_repeats(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			silent := func(r *http.Request) (*http.Response, error) { <-r.Context().Done(); return nil, r.Context().Err() }
 			s := &script{t: t, responses: []transport{silent, gives(200, aDrift)}}
-			if _, err := s.client(client.WithTimeout(5 * time.Second)).GetDrift(t.Context(), "d1"); err != nil {
+			if _, err := s.client(client.WithTimeout(5*time.Second)).GetDrift(t.Context(), "d1"); err != nil {
 				t.Error(err)
 			}
 			s = &script{t: t, responses: []transport{silent}}
@@ -225,15 +225,17 @@ func TestClient_sends(t *testing.T) {
 }
 
 func TestNew_refuses(t *testing.T) {
-	for name, make := range map[string]func() (*client.Client, error){
+	for name, build := range map[string]func() (*client.Client, error){
 		"an address without a scheme": func() (*client.Client, error) { return client.New("ds.example") },
 		"a socket's address":          func() (*client.Client, error) { return client.New("wss://ds.example") },
 		"an address with a password":  func() (*client.Client, error) { return client.New("https://a:b@ds.example") },
 		"a realtime address with a query": func() (*client.Client, error) {
 			return client.New("https://ds.example", client.WithRealtime("https://ds.example/?token=x"))
 		},
-		"an empty key":      func() (*client.Client, error) { return client.New("https://ds.example", client.WithAPIKey("")) },
-		"an empty password": func() (*client.Client, error) { return client.New("https://ds.example", client.WithPassword("a@b.c", "")) },
+		"an empty key": func() (*client.Client, error) { return client.New("https://ds.example", client.WithAPIKey("")) },
+		"an empty password": func() (*client.Client, error) {
+			return client.New("https://ds.example", client.WithPassword("a@b.c", ""))
+		},
 		"an empty session": func() (*client.Client, error) {
 			return client.New("https://ds.example", client.WithSession(client.Session{}))
 		},
@@ -242,7 +244,7 @@ func TestNew_refuses(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := make(); err == nil {
+			if _, err := build(); err == nil {
 				t.Error("no error")
 			}
 		})

@@ -68,8 +68,9 @@ func mayRecover(err error) bool {
 		case websocket.StatusProtocolError, websocket.StatusUnsupportedData, websocket.StatusInvalidFramePayloadData,
 			websocket.StatusPolicyViolation, websocket.StatusMessageTooBig:
 			return false // We are wrong, and would be again.
+		default:
+			return true
 		}
-		return true
 	}
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
@@ -80,8 +81,9 @@ func mayRecover(err error) bool {
 		return false
 	case CodeRateLimit, CodeInternal, CodeUnavailable, CodeTimeout, CodeAuth:
 		return true
+	default: // It was not DriftSentry that responded, or the address is wrong.
+		return e.Status == http.StatusUnauthorized || e.Status == http.StatusTooManyRequests || e.Status >= http.StatusInternalServerError
 	}
-	return e.Status == http.StatusUnauthorized || e.Status == http.StatusTooManyRequests || e.Status >= http.StatusInternalServerError
 }
 
 // renewable reports whether a token that was refused can be replaced. A sign-in that is itself refused cannot.

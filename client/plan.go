@@ -117,7 +117,7 @@ func (u *upload) grow() {
 	u.read += int64(n)
 	_, _ = u.zip.Write(u.raw[:n]) // A buffer takes everything.
 	switch {
-	case err == io.EOF: //nolint:errorlint // What io.Reader gives is not wrapped.
+	case err == io.EOF:
 		_ = u.zip.Close()
 		u.err = err
 	case err != nil:

@@ -42,8 +42,7 @@ func plan() string {
 func TestClient_SendPlan(t *testing.T) {
 	t.Run("sends all of a reader again after a broken attempt, compressed", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			half := func(r *http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }
-			s := &script{t: t, responses: []transport{half, gives(200, aCheck)}}
+			s := &script{t: t, responses: []transport{lost, gives(200, aCheck)}}
 			var last int64
 			result, err := s.client().SendPlan(t.Context(), "prod", iotest.OneByteReader(bytes.NewBufferString(plan()[:5000])), client.PlanOptions{
 				Scope: "full", IncludeChanges: true,

@@ -154,7 +154,7 @@ func (s *Stream) run(ctx context.Context, yield func(Event) bool) error {
 		}
 		s.state(State{Phase: Waiting, Err: err, Pause: pause})
 		if wait(ctx, pause) != nil {
-			return nil
+			return nil //nolint:nilerr // See above.
 		}
 	}
 }
