@@ -109,6 +109,10 @@ func (c *Client) SignIn(ctx context.Context) (Session, error) {
 	return c.signIn(ctx)
 }
 
+// AccessToken gives an access token that holds, for connections that the client does not make itself. It signs in or refreshes
+// where that is due. A client with an API key gives the key.
+func (c *Client) AccessToken(ctx context.Context) (string, error) { return c.token(ctx, "") }
+
 // SignOut ends the session on the server; its sockets end within ten seconds. A client with a password can be used again
 // afterwards: the next call signs in.
 func (c *Client) SignOut(ctx context.Context) error {

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/driftsentry/driftsentry/client"
 	"github.com/driftsentry/driftsentry/test/internal/alarm"
-	"github.com/driftsentry/driftsentry/test/internal/apiclient"
 	"github.com/driftsentry/driftsentry/test/internal/history"
 	"github.com/driftsentry/driftsentry/test/internal/replica"
 	"github.com/driftsentry/driftsentry/test/internal/workload"
@@ -113,15 +113,16 @@ func (r *run) listen(name string, at int, stay bool) *workload.Listener {
 // recovered waits until every api has done a write, and every realtime brought its event, and tells how long that took.
 func (r *run) recovered(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
-	for _, url := range r.work.APIs {
+	for _, one := range r.api {
+		c := r.client(r.t, one, r.token)
 		for {
 			r.number++
-			err := r.probe(ctx, url, fmt.Sprintf("probe-%d-%d", r.work.Seed, r.number))
+			err := r.probe(ctx, c, fmt.Sprintf("probe-%d-%d", r.work.Seed, r.number))
 			if err == nil {
 				break
 			}
 			if ctx.Err() != nil {
-				return 0, fmt.Errorf("%s does not recover: %w", url, err)
+				return 0, fmt.Errorf("%s does not recover: %w", one.Name, err)
 			}
 		}
 	}
@@ -138,13 +139,14 @@ func (r *run) recovered(ctx context.Context) (time.Duration, error) {
 }
 
 // probe is a write without a key that is no client's: it may be done although it fails.
-func (r *run) probe(ctx context.Context, url, resource string) error {
-	ctx, cancel := context.WithTimeout(ctx, r.work.Timeout)
+func (r *run) probe(ctx context.Context, c *client.Client, resource string) error {
+	ctx, cancel := context.WithTimeout(client.WithIdempotencyKey(ctx, ""), r.work.Timeout)
 	defer cancel()
-	return apiclient.Client{Base: url, Token: r.token}.Post(ctx, "/api/v1/drifts", map[string]any{
-		"resourceId": resource, "resourceType": "aws_instance", "region": "eu-west-1",
-		"expectedState": map[string]any{"size": "small"}, "actualState": map[string]any{"size": "large"},
-	}, nil)
+	_, err := c.ReportDrift(ctx, client.DriftReport{
+		ResourceID: resource, ResourceType: "aws_instance", Region: "eu-west-1",
+		ExpectedState: map[string]any{"size": "small"}, ActualState: map[string]any{"size": "large"},
+	})
+	return err
 }
 
 // enough is how many answers the clients shall get while a fault lasts.
