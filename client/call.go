@@ -80,7 +80,7 @@ func keyed(ctx context.Context, path string) request {
 	return request{method: http.MethodPost, path: path, idempotency: key, repeatable: key != ""}
 }
 
-// send sends a request, again where that may help, and reads the data of the response.
+// send sends a request, again where that may help, and reads the data of the response into data, a pointer or nil.
 func (c *Client) send(ctx context.Context, r request, data any) error {
 	pauses := c.retry.pauses()
 	refused := "" // the token that was not accepted
@@ -188,16 +188,10 @@ func (c *Client) attempt(ctx context.Context, r request, token string, data any)
 	case res.StatusCode < 200 || res.StatusCode >= 300:
 		return responseError(res, text)
 	}
-	var envelope struct {
-		Data json.RawMessage `json:"data"`
-	}
+	envelope := struct {
+		Data any `json:"data"`
+	}{data}
 	if err := json.Unmarshal(text, &envelope); err != nil {
-		return fmt.Errorf("%w (%w)", errNotOurs, err)
-	}
-	if data == nil || len(envelope.Data) == 0 {
-		return nil
-	}
-	if err := json.Unmarshal(envelope.Data, data); err != nil {
 		return fmt.Errorf("%w (%w)", errNotOurs, err)
 	}
 	return nil

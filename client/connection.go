@@ -20,8 +20,6 @@ const (
 	maxFrame = 1 << 20
 	// buffered is how many frames are read ahead of the loop over the events.
 	buffered = 64
-	// opening bounds the handshake and the wait for the welcome.
-	opening = 30 * time.Second
 	// writing bounds the sending of a frame.
 	writing = 10 * time.Second
 	// again is the pause after a token could not be renewed, while the old one holds.
@@ -73,6 +71,7 @@ type connection struct {
 
 // connect opens a socket and follows it to its end, which is always an error.
 func (s *Stream) connect(ctx context.Context, token string, yield func(Event) bool) error {
+	opening := s.client.timeout // of the handshake, and of the wait for the welcome
 	dialCtx, cancel := context.WithTimeout(ctx, opening)
 	defer cancel()
 	readCtx, cut := context.WithCancelCause(context.WithoutCancel(ctx)) // The end of ctx closes the socket, and does not cut it.

@@ -99,8 +99,8 @@ func WithUserAgent(name string) Option {
 	}
 }
 
-// WithTimeout bounds one attempt; a minute is the default. While the body of an upload goes out, the time starts anew with
-// each part of it. The context of a call bounds all of its attempts.
+// WithTimeout bounds one attempt, and the opening of a socket; a minute is the default. While the body of an upload goes out,
+// the time starts anew with each part of it. The context of a call bounds all of its attempts.
 func WithTimeout(d time.Duration) Option {
 	return func(c *Client) error {
 		if d <= 0 {

@@ -205,13 +205,13 @@ func (r *run) finish() {
 		if err := l.Reach(ctx, head); err != nil {
 			r.t.Error(err)
 		}
-		h, resyncs := l.History()
+		sent, got, resyncs := l.History()
 		if len(resyncs) > 0 {
-			r.t.Errorf("%s was told that its place is gone: %v", h.Name, resyncs)
+			r.t.Errorf("%s was told that its place is gone: %v", sent.Name, resyncs)
 		}
-		listeners = append(listeners, h)
-		connections += len(h.Connections)
-		for _, c := range h.Connections {
+		listeners = append(listeners, sent, got)
+		connections += len(sent.Connections)
+		for _, c := range sent.Connections {
 			events += len(c)
 		}
 	}
@@ -232,7 +232,7 @@ func (r *run) finish() {
 		r.t.Errorf("%d unexpected errors; the first: %s", len(sent), sent[0].Raw)
 	}
 	r.t.Logf("%s\nthe stream has %d events; %d listeners saw %d of them over %d connections; %d promises were broken",
-		summary(calls), head, len(listeners), events, connections, len(broken))
+		summary(calls), head, len(r.listeners), events, connections, len(broken))
 }
 
 // summary counts the calls by what became of them.
