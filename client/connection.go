@@ -110,7 +110,7 @@ func (s *Stream) connect(ctx context.Context, token string, yield func(Event) bo
 	return c.follow(ctx)
 }
 
-// handshake is the error for a handshake that was refused, or found nobody.
+// handshake is the error for a handshake that was refused, or that reached no server.
 func handshake(res *http.Response, err error) error {
 	if res != nil && res.StatusCode != http.StatusSwitchingProtocols {
 		text, _ := io.ReadAll(io.LimitReader(res.Body, maxFrame)) // What is there of it tells enough.
@@ -122,7 +122,7 @@ func handshake(res *http.Response, err error) error {
 	return fmt.Errorf("no connection: %w", err)
 }
 
-// heard is told of every sign of life.
+// heard is called for every frame and every heartbeat.
 func (c *connection) heard() { c.silence.Reset(c.patience) }
 
 // read takes frames off the socket until it ends. While the loop over the events is behind, it waits, and so does the

@@ -18,7 +18,7 @@
 //
 // A call that got no response, 429, 502, 503 or 504 is repeated up to four times, with pauses that grow and are random, or
 // after the time that Retry-After says. WithRetry changes this. It is safe: reads change nothing, and each POST carries an
-// Idempotency-Key of the client's making, the same in all attempts of one call, for which the server keeps the first
+// Idempotency-Key of the client's making, the same for every attempt of one call, for which the server keeps the first
 // response for a day. WithIdempotencyKey gives a key of your own, which also covers the next run of your program.
 // ChangePassword has no key on the server, so it is sent again only after 429. The context of a call bounds all of its
 // attempts; WithTimeout bounds one.

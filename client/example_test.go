@@ -31,7 +31,7 @@ func Example() {
 	// critical aws_security_group.web
 }
 
-// All critical drifts that nobody has looked at.
+// All critical drifts that are still undecided.
 func ExampleClient_Drifts() {
 	c, err := client.New(address, client.WithPassword("ada@example.com", "a long enough password"))
 	if err != nil {
@@ -50,7 +50,7 @@ func ExampleClient_Drifts() {
 	// Output: aws_security_group.web: ingress[0].cidr is "0.0.0.0/0", not "10.0.0.0/8"
 }
 
-// A decision names the version that was seen, so that nobody decides about what they have not read.
+// A decision names the version that was seen, so that a user decides only about what they have read.
 func ExampleClient_ApproveDrift() {
 	c, err := client.New(address, client.WithPassword("ada@example.com", "a long enough password"))
 	if err != nil {

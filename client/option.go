@@ -100,7 +100,7 @@ func WithUserAgent(name string) Option {
 }
 
 // WithTimeout bounds one attempt, and the opening of a socket; a minute is the default. While the body of an upload goes out,
-// the time starts anew with each part of it. The context of a call bounds all of its attempts.
+// the time starts again with each part of it. The context of a call bounds all of its attempts.
 func WithTimeout(d time.Duration) Option {
 	return func(c *Client) error {
 		if d <= 0 {
@@ -121,7 +121,7 @@ func WithRetry(r Retry) Option {
 
 // Retry says how calls are repeated. A zero field has the default in brackets.
 type Retry struct {
-	Tries int           // attempts in all [4]; 1 repeats nothing
+	Tries int           // number of attempts [4]; 1 repeats nothing
 	First time.Duration // the pause after the first attempt, on average [500 ms]; it doubles
 	Last  time.Duration // the longest pause, on average [30 s]
 	// LongestWait bounds a pause that the server asks for with Retry-After [1 min]. When it asks for more, the call fails at

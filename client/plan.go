@@ -52,7 +52,7 @@ type PlanResult struct {
 type PlanOptions struct {
 	Scope          string // full or partial; a partial plan resolves nothing
 	IncludeChanges bool   // also make drifts of what the plan would apply
-	// Progress is told how many bytes of the plan were read in all, while it is sent.
+	// Progress is called while the plan is sent, with the number of bytes read so far.
 	Progress func(read int64)
 }
 

@@ -23,7 +23,7 @@ type sessions struct {
 	valid    map[string]bool // access tokens
 	spent    map[string]bool // refresh tokens
 	over     bool            // refreshing is refused
-	down     bool            // refreshing and signing in find nobody
+	down     bool            // refreshing and signing in get no response
 	signIns  int
 	renewals int
 }

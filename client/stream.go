@@ -121,7 +121,7 @@ func (s *Stream) Events(ctx context.Context) iter.Seq2[Event, error] {
 // errLeft says that the loop over the events was left.
 var errLeft = errors.New("the loop was left")
 
-// steady is how long a connection must last before the pauses start anew from the shortest.
+// steady is how long a connection must last before the next pause is the shortest again.
 const steady = time.Minute
 
 // run connects again and again.

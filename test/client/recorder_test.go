@@ -82,7 +82,7 @@ func (r *recorder) expectWhole(t *testing.T, what string, made any) {
 	}
 }
 
-// lost names the properties of a response that are not in what was made of it. Empty ones may be left out.
+// lost names the properties of a response that the decoded value lacks. Empty ones may be left out.
 func lost(path string, response, made any) []string {
 	var names []string
 	switch response := response.(type) {

@@ -13,8 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/client"
+	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/test/internal/workload"
 )
 

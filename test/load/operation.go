@@ -36,7 +36,7 @@ type write struct {
 	subject   string
 }
 
-// NoAnswer is the status of a request whose answer never came.
+// NoAnswer is the status of a request without a response.
 const NoAnswer = 0
 
 var lists = [...]client.DriftQuery{
@@ -46,7 +46,7 @@ var lists = [...]client.DriftQuery{
 	{Severity: client.Critical},
 }
 
-// do sends the n-th request of its operation and gives the status of the answer.
+// do sends the n-th request of its operation and gives the status of the response.
 func (g *Generator) do(ctx context.Context, op Operation, n int) int {
 	switch op {
 	case List:
@@ -63,7 +63,7 @@ func (g *Generator) do(ctx context.Context, op Operation, n int) int {
 	}
 }
 
-// status is that of the answer that gave the error.
+// status is that of the response that the error is about.
 func status(err error) int {
 	if err == nil {
 		return http.StatusOK

@@ -42,7 +42,7 @@ func TestAlerts(t *testing.T) {
 
 	// Faults that stay out of each other's way come at once.
 	for _, round := range []map[string]fault{
-		{"Tempo stopped": s.tempoStopped(), "an error burst": s.errorBurst(j), "a stalled feed": s.feedStalled(j), "failed sign-ins": s.signInsFail(j)},
+		{"Tempo stopped": s.tempoStopped(), "an error burst": s.errorBurst(j), "a stalled feed": s.feedStalled(j), "failed sign-ins": s.signInsFail()},
 		{"api stopped": s.stopped(s.api, alert{"ServiceDown", "driftsentry-api is down", page}), "the collector stopped": s.stopped(s.collector, alert{"BackendDown", "otel-collector is down", ticket})},
 		{"Postgres stopped": s.postgresStopped()},
 	} {
@@ -126,7 +126,7 @@ func (s *system) feedStalled(j job) fault {
 }
 
 // signInsFail is somebody who guesses, below the limits of the api.
-func (s *system) signInsFail(j job) fault {
+func (s *system) signInsFail() fault {
 	guesses := 0
 	return fault{
 		alert:   alert{"SignInFailureSurge", "Most attempts to sign in fail", ticket},

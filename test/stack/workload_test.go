@@ -46,8 +46,8 @@ type job struct {
 	api      *client.Client // as the engineer
 	token    string         // the engineer's access token, for requests that no client would send
 	pipeline *client.Client // as CI
-	ci       caller           // sent the plan
-	browser  caller           // approved a drift of it
+	ci       caller         // sent the plan
+	browser  caller         // approved a drift of it
 	drift    string
 	timeline []client.TimelineEntry
 }

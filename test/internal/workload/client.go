@@ -148,7 +148,8 @@ func (c *person) create(ctx context.Context) {
 		ResourceID: call.Token, ResourceType: "aws_instance", Region: "eu-west-1",
 		ExpectedState: map[string]any{"size": "small"}, ActualState: map[string]any{"size": "large"},
 	})
-	if c.note(&call, d, err); err == nil {
+	c.note(&call, d, err)
+	if err == nil {
 		c.mu.Lock()
 		c.drifts = append(c.drifts, call.ID)
 		c.mu.Unlock()
@@ -222,7 +223,7 @@ type attempts struct {
 
 // RoundTrip makes one attempt.
 func (t *attempts) RoundTrip(r *http.Request) (*http.Response, error) {
-	a := r.Context().Value(attempts{}).(*attempt) //nolint:forcetypeassert,errcheck // Of context.
+	a := r.Context().Value(attempts{}).(*attempt)
 	to, err := url.Parse(t.w.api(a.next))
 	if err != nil {
 		return nil, err
