@@ -185,8 +185,12 @@ func (g *Generator) serve(ctx context.Context, i int, began time.Time) {
 	a := g.arrivals[i]
 	due := began.Add(a.due)
 	g.late.add(i, time.Since(due))
-	status := g.do(ctx, a.op, i)
-	g.latencies[a.op].add(i, time.Since(due))
+	var arrived time.Time
+	status := g.do(context.WithValue(ctx, clock{}, &arrived), a.op, i)
+	if arrived.IsZero() {
+		arrived = time.Now() // No response came.
+	}
+	g.latencies[a.op].add(i, arrived.Sub(due))
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.answers[a.op][status]++

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"time"
 
@@ -123,9 +124,9 @@ func (g *Generator) api(n int) *client.Client { return g.apis[n%len(g.apis)] }
 
 // connect makes a client of each api that sends every request once, over as many connections as may be in use.
 func (g *Generator) connect() error {
-	g.http = &http.Client{Transport: &http.Transport{
+	g.http = &http.Client{Transport: clock{&http.Transport{
 		MaxIdleConnsPerHost: g.o.Connections, MaxConnsPerHost: 2 * g.o.Connections, IdleConnTimeout: time.Minute,
-	}}
+	}}}
 	for _, url := range g.o.API {
 		c, err := client.New(url, client.WithPassword(g.o.Email, g.o.Password), client.WithHTTPClient(g.http), client.WithRetry(client.Retry{Tries: 1}))
 		if err != nil {
@@ -134,4 +135,26 @@ func (g *Generator) connect() error {
 		g.apis = append(g.apis, c)
 	}
 	return nil
+}
+
+// clock notes when a response has arrived, before the client decodes it: the service is what is measured. A caller that
+// wants to know puts a *time.Time into the request's context, with clock{} as its key.
+type clock struct{ *http.Transport }
+
+// RoundTrip gives a response that has arrived.
+func (c clock) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := c.Transport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, err
+	}
+	res.Body = io.NopCloser(bytes.NewReader(body))
+	if at, ok := r.Context().Value(clock{}).(*time.Time); ok {
+		*at = time.Now()
+	}
+	return res, nil
 }
