@@ -26,6 +26,8 @@ type request struct {
 	repeatable bool
 	// open says that the call needs no credentials, and must not wait for them.
 	open bool
+	// guarded says that a 401 may be about the body, so that another token would not help.
+	guarded bool
 }
 
 // body is what a request sends, as often as it takes.
@@ -85,9 +87,9 @@ func (c *Client) send(ctx context.Context, r request, data any) error {
 	pauses := c.retry.pauses()
 	refused := "" // the token that was not accepted
 	for try := 1; ; try++ {
-		err := c.authorized(ctx, r, &refused, data)
-		if err == nil {
-			return nil
+		settled, err := c.authorized(ctx, r, &refused, data)
+		if settled {
+			return err
 		}
 		if r.body != nil && r.body.failed() != nil {
 			return r.body.failed()
@@ -139,22 +141,19 @@ func (r request) worthRepeating(err error) bool {
 	return false
 }
 
-// authorized makes one attempt, and a second one at once when the session had ended and could be renewed.
-func (c *Client) authorized(ctx context.Context, r request, refused *string, data any) error {
+// authorized makes one attempt, and a second one at once when the token was refused and can be replaced. It is settled when
+// there is nothing to repeat: a success, or no token, for which enough was tried.
+func (c *Client) authorized(ctx context.Context, r request, refused *string, data any) (settled bool, err error) {
 	for {
 		token := ""
 		if !r.open {
-			var err error
 			if token, err = c.token(ctx, *refused); err != nil {
-				return err
+				return true, err
 			}
 		}
-		err := c.attempt(ctx, r, token, data)
-		if !refuses(err) || r.open || !c.session.enabled() || token == *refused {
-			return err
-		}
-		if *refused != "" {
-			return err // A fresh token is refused as well.
+		err = c.attempt(ctx, r, token, data)
+		if !refuses(err) || r.open || r.guarded || *refused != "" || !c.renewable(token) {
+			return err == nil, err
 		}
 		*refused = token
 	}

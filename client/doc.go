@@ -20,7 +20,7 @@
 // after the time that Retry-After says. WithRetry changes this. It is safe: reads change nothing, and each POST carries an
 // Idempotency-Key of the client's making, the same for every attempt of one call, for which the server keeps the first
 // response for a day. WithIdempotencyKey gives a key of your own, which also covers the next run of your program.
-// ChangePassword has no key on the server, so it is sent again only after 429. The context of a call bounds all of its
+// ChangePassword has no key on the server, so it is repeated only after 429. The context of a call bounds all of its
 // attempts; WithTimeout bounds one.
 //
 // # Errors

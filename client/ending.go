@@ -85,9 +85,3 @@ func mayRecover(err error) bool {
 		return e.Status == http.StatusUnauthorized || e.Status == http.StatusTooManyRequests || e.Status >= http.StatusInternalServerError
 	}
 }
-
-// renewable reports whether a token that was refused can be replaced. A sign-in that is itself refused cannot.
-func (c *Client) renewable(token string) bool {
-	current, _ := c.session.get()
-	return token != "" && c.apiKey == "" && (c.session.email != "" || current.RefreshToken != "" || current.AccessToken != token)
-}

@@ -91,10 +91,13 @@ func (c *Client) token(ctx context.Context, refused string) (string, error) {
 	if holds := current.AccessToken != "" && time.Now().Before(current.ExpiresAt); holds && !refuses(err) && current.AccessToken != refused {
 		return current.AccessToken, nil // It was only due, and the API cannot be reached.
 	}
-	if current.AccessToken == refused && current.RefreshToken == "" && s.email == "" {
-		return refused, nil // There is nothing to renew it with. The server's own words say it best.
-	}
 	return "", err
+}
+
+// renewable reports whether a token that was refused can be replaced. A sign-in that is itself refused cannot.
+func (c *Client) renewable(token string) bool {
+	current, _ := c.session.get()
+	return token != "" && c.apiKey == "" && (c.session.email != "" || current.RefreshToken != "" || current.AccessToken != token)
 }
 
 // SignIn opens a session with the client's email and password, and uses it from now on. Calling it is not needed: every

@@ -26,6 +26,9 @@ type sessions struct {
 	down     bool            // refreshing and signing in get no response
 	signIns  int
 	renewals int
+	// Attempts to change the password, and to sign in or refresh while it is down.
+	passwords, lost int
+	asked           int // other requests
 }
 
 func (s *sessions) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -40,6 +43,7 @@ func (s *sessions) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch r.URL.Path {
 	case "/api/v1/auth/login":
 		if s.down {
+			s.lost++
 			return lost(r)
 		}
 		s.signIns++
@@ -49,6 +53,7 @@ func (s *sessions) RoundTrip(r *http.Request) (*http.Response, error) {
 		return s.tokens()
 	case "/api/v1/auth/refresh":
 		if s.down {
+			s.lost++
 			return lost(r)
 		}
 		s.renewals++
@@ -58,9 +63,13 @@ func (s *sessions) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		s.spent[token] = true
 		return s.tokens()
+	case "/api/v1/auth/password":
+		s.passwords++
+		return respond(401, refused) // The current password is wrong.
 	case "/api/v1/auth/logout":
 		return respond(200, `{"success":true,"data":null}`)
 	}
+	s.asked++
 	if !s.valid[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")] {
 		return respond(401, refused)
 	}
@@ -169,8 +178,9 @@ func TestSession(t *testing.T) {
 		s.valid["a0"] = true
 		ask(t, c)
 		s.revoke("a0")
-		if _, err := c.GetDrift(t.Context(), "d1"); !client.HasCode(err, client.CodeAuth) {
-			t.Errorf("err = %v", err)
+		asked := s.asked
+		if _, err := c.GetDrift(t.Context(), "d1"); !client.HasCode(err, client.CodeAuth) || s.asked != asked+1 {
+			t.Errorf("%d requests, %v", s.asked-asked, err)
 		}
 		check(t, s, "0 sign-ins, 0 refreshes")
 	})
@@ -186,6 +196,23 @@ func TestSession(t *testing.T) {
 				t.Error("an expired token was used")
 			}
 		})
+	})
+	t.Run("is asked for no more often than calls are repeated", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s, c := newSessions(t, ada)
+			s.down = true
+			if _, err := c.GetDrift(t.Context(), "d1"); err == nil || s.lost != 4 {
+				t.Errorf("%d sign-ins, %v", s.lost, err)
+			}
+		})
+	})
+	t.Run("stays when the current password is wrong", func(t *testing.T) {
+		s, c := newSessions(t, ada)
+		if err := c.ChangePassword(t.Context(), "wrong", "next"); !client.HasCode(err, client.CodeAuth) || s.passwords != 1 {
+			t.Errorf("%d attempts, %v", s.passwords, err)
+		}
+		ask(t, c)
+		check(t, s, "1 sign-ins, 0 refreshes")
 	})
 	t.Run("is refreshed to the end even when the call that needs it is cancelled", func(t *testing.T) {
 		var renewals atomic.Int32

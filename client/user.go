@@ -107,5 +107,5 @@ func (c *Client) ChangePassword(ctx context.Context, current, next string) error
 	if err != nil {
 		return fmt.Errorf("encode the request: %w", err)
 	}
-	return c.send(ctx, request{method: http.MethodPost, path: "/api/v1/auth/password", body: jsonBody(raw)}, nil)
+	return c.send(ctx, request{method: http.MethodPost, path: "/api/v1/auth/password", body: jsonBody(raw), guarded: true}, nil)
 }
