@@ -28,10 +28,14 @@ type sessions struct {
 	renewals int
 	// Attempts to change the password, and to sign in or refresh while it is down.
 	passwords, lost int
-	asked           int // other requests
+	slow            time.Duration // how long a refresh takes
+	asked           int           // other requests
 }
 
 func (s *sessions) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Path == "/api/v1/auth/refresh" {
+		<-time.After(s.slow)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	body := make([]byte, 1000)
@@ -137,15 +141,18 @@ func TestSession(t *testing.T) {
 		})
 	})
 	t.Run("is refreshed once for callers that need it at once", func(t *testing.T) {
-		s, c := newSessions(t, ada)
-		ask(t, c)
-		s.revoke("a1")
-		var all sync.WaitGroup
-		for range 50 {
-			all.Go(func() { ask(t, c) })
-		}
-		all.Wait()
-		check(t, s, "1 sign-ins, 1 refreshes")
+		synctest.Test(t, func(t *testing.T) {
+			s, c := newSessions(t, ada)
+			ask(t, c)
+			s.revoke("a1")
+			s.slow = time.Second // All of them wait.
+			var all sync.WaitGroup
+			for range 50 {
+				all.Go(func() { ask(t, c) })
+			}
+			all.Wait()
+			check(t, s, "1 sign-ins, 1 refreshes")
+		})
 	})
 	t.Run("is opened again when it has ended", func(t *testing.T) {
 		s, c := newSessions(t, ada)
