@@ -22,6 +22,7 @@ require (
 require (
 	github.com/HdrHistogram/hdrhistogram-go v1.2.0
 	github.com/google/licensecheck v0.3.1
+	github.com/prometheus/otlptranslator v1.0.0
 )
 
 require (

@@ -4,12 +4,14 @@ package cache
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/driftsentry/driftsentry/pkg/driftconv"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 )
 
 // Forever is the lifetime of values that do not go out of date.
@@ -35,18 +37,12 @@ type entry[V any] struct {
 
 // New makes a cache of at most size values, each for its lifetime. The name is one of a few, for the metrics.
 func New[K comparable, V any](meter metric.Meter, name string, size int, lifetime time.Duration) (*Cache[K, V], error) {
-	hits, err := meter.Int64Counter("cache.hits", metric.WithDescription("Look-ups that a cache answered."))
-	if err != nil {
-		return nil, fmt.Errorf("make an instrument of the cache %s: %w", name, err)
-	}
-	misses, err := meter.Int64Counter("cache.misses", metric.WithDescription("Look-ups that had to ask the database."))
-	if err != nil {
-		return nil, fmt.Errorf("make an instrument of the cache %s: %w", name, err)
-	}
+	in := instrument.From(meter)
 	return &Cache[K, V]{
 		size: size, lifetime: lifetime, entries: make(map[K]entry[V]),
-		hits: hits, misses: misses, name: metric.WithAttributeSet(attribute.NewSet(attribute.String("cache", name))),
-	}, nil
+		hits: in.Counter(driftconv.CacheHits), misses: in.Counter(driftconv.CacheMisses),
+		name: metric.WithAttributeSet(attribute.NewSet(attribute.String("cache", name))),
+	}, in.Err()
 }
 
 // Get gives the remembered value, if there is one, and counts the look-up.

@@ -9,7 +9,9 @@ import (
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/driftsentry/driftsentry/pkg/driftconv"
 	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 )
 
 // Notifier sends hints to whoever listens.
@@ -35,13 +37,9 @@ type Hints struct {
 
 // NewHints makes the worker; Run runs it.
 func NewHints(n Notifier, t Telemetry) (*Hints, error) {
-	count, err := t.Meter().Int64Counter("driftsentry.hints",
-		metric.WithDescription("Hints to the readers of event streams, by outcome: sent, coalesced with a later one, dropped because too many waited, failed."),
-		metric.WithUnit("{hint}"))
-	if err != nil {
-		return nil, err
-	}
-	return &Hints{notifier: n, log: t.Logger(), count: count, waiting: make(map[uuid.UUID]event.Hint), wake: make(chan struct{}, 1)}, nil
+	in := instrument.From(t.Meter())
+	count := in.Counter(driftconv.Hints)
+	return &Hints{notifier: n, log: t.Logger(), count: count, waiting: make(map[uuid.UUID]event.Hint), wake: make(chan struct{}, 1)}, in.Err()
 }
 
 // Announce leaves a hint to be sent. It never blocks.

@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/alexedwards/argon2id"
@@ -9,6 +8,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/driftsentry/driftsentry/pkg/driftconv"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/api/internal/cache"
 )
@@ -59,10 +60,10 @@ func New(c Config) (*Service, error) {
 	if s.keys, err = cache.New[uuid.UUID, KeyState](c.Meter, "api_key", cacheSize, cacheFor); err != nil {
 		return nil, err
 	}
-	s.logins, err = c.Meter.Int64Counter("driftsentry.auth.logins",
-		metric.WithDescription("Attempts to sign in, by outcome."), metric.WithUnit("{attempt}"))
-	if err != nil {
-		return nil, fmt.Errorf("make an instrument: %w", err)
+	in := instrument.From(c.Meter)
+	s.logins = in.Counter(driftconv.AuthLogins)
+	if err := in.Err(); err != nil {
+		return nil, err
 	}
 	if s.passwords, err = newPasswords(c.Hashing); err != nil {
 		return nil, err

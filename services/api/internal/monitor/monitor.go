@@ -4,7 +4,6 @@ package monitor
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -12,6 +11,9 @@ import (
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/driftsentry/driftsentry/pkg/driftconv"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 )
 
 // Status is what the last check of a workspace said.
@@ -68,21 +70,16 @@ type Monitor struct {
 // unknown.
 func New(store Store, staleAfter time.Duration, t Telemetry) (*Monitor, error) {
 	m := &Monitor{store: store, staleAfter: staleAfter, log: t.Logger()}
-	_, err := t.Meter().Int64ObservableGauge("driftsentry.workspaces",
-		metric.WithDescription("Workspaces of all accounts by status, as every replica sees them: take the maximum, not the sum."),
-		metric.WithUnit("{workspace}"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			if counts := m.counts.Load(); counts != nil {
-				for _, status := range statuses {
-					o.Observe(int64((*counts)[status]), metric.WithAttributeSet(attribute.NewSet(attribute.String("status", string(status)))))
-				}
+	in := instrument.From(t.Meter())
+	in.Gauge(driftconv.Workspaces, func(_ context.Context, o metric.Int64Observer) error {
+		if counts := m.counts.Load(); counts != nil {
+			for _, status := range statuses {
+				o.Observe(int64((*counts)[status]), metric.WithAttributeSet(attribute.NewSet(attribute.String("status", string(status)))))
 			}
-			return nil
-		}))
-	if err != nil {
-		return nil, fmt.Errorf("make the gauge of workspaces: %w", err)
-	}
-	return m, nil
+		}
+		return nil
+	})
+	return m, in.Err()
 }
 
 // Workspaces are all of the account, by name.

@@ -67,22 +67,22 @@ func (c Config) withDefaults() Config {
 
 // Feed follows the streams of a hub.
 type Feed struct {
-	config    Config
-	store     Store
-	hints     Hints
-	hub       *hub.Hub
-	tel       Telemetry
-	meters    meters
-	look      chan struct{} // at the heads, now
-	listening atomic.Bool
-	failing   atomic.Bool // the database; said once
+	config      Config
+	store       Store
+	hints       Hints
+	hub         *hub.Hub
+	tel         Telemetry
+	instruments instruments
+	look        chan struct{} // at the heads, now
+	listening   atomic.Bool
+	failing     atomic.Bool // the database; said once
 }
 
 // New makes a feed; Run runs it.
 func New(config Config, store Store, hints Hints, h *hub.Hub, tel Telemetry) (*Feed, error) {
 	f := &Feed{config: config.withDefaults(), store: store, hints: hints, hub: h, tel: tel, look: make(chan struct{}, 1)}
 	var err error
-	if f.meters, err = newMeters(tel.Meter(), f); err != nil {
+	if f.instruments, err = newInstruments(tel.Meter(), f); err != nil {
 		return nil, err
 	}
 	return f, nil

@@ -60,7 +60,7 @@ func (f *Feed) checkHeads(ctx context.Context) error {
 		case w.Head < k.head:
 			k.stream.Reset(hub.ReasonAhead, w)
 		case k.stream.Want(w.Head):
-			f.meters.healed.Add(ctx, 1)
+			f.instruments.healed.Add(ctx, 1)
 		}
 	}
 	return nil

@@ -36,11 +36,11 @@ func (f *Feed) hint(ctx context.Context, payload string) {
 	h, err := event.ParseHint(payload)
 	switch {
 	case err != nil:
-		f.meters.hint(ctx, "invalid")
+		f.instruments.hint(ctx, "invalid")
 	case f.hub.Hint(h):
-		f.meters.hint(ctx, "news")
+		f.instruments.hint(ctx, "news")
 	default:
-		f.meters.hint(ctx, "ignored")
+		f.instruments.hint(ctx, "ignored")
 	}
 }
 
