@@ -130,7 +130,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	return app, nil
 }
 
-// writeGrace is how long after its timeout a request's answer may still be written.
+// writeGrace is how long after its timeout a request's response may still be written.
 const writeGrace = 10 * time.Second
 
 func newIdentity(c *Config, db *pg.DB, tel *telemetry.Telemetry, hashing *argon2id.Params) (*identity.Service, error) {

@@ -33,7 +33,7 @@ type Config struct {
 	EventRetention      time.Duration `env:"EVENT_RETENTION"       envDefault:"168h"`
 	WorkspaceStaleAfter time.Duration `env:"WORKSPACE_STALE_AFTER" envDefault:"36h"`
 
-	// Warnings are what whoever runs this should know.
+	// Warnings are what the operator should know.
 	Warnings []string
 }
 

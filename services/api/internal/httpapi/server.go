@@ -2,9 +2,9 @@
 // domain. Nothing here knows Postgres.
 //
 // A request passes, from the outside in: the client's address behind trusted proxies; who the caller is, as far as that
-// can be told without I/O; telemetry, which continues the trace of a known caller; the headers of every answer, CORS and
+// can be told without I/O; telemetry, which continues the trace of a known caller; the headers of every response, CORS and
 // the deadline; and then its route, which looks up whether the caller still holds, counts it against the limits, and
-// answers a repeated POST from memory.
+// gives a repeated POST the stored response.
 package httpapi
 
 import (
@@ -56,7 +56,7 @@ type Telemetry interface {
 	Logger() *slog.Logger
 }
 
-// Server answers the HTTP requests.
+// Server serves the HTTP requests.
 type Server struct {
 	options Options
 	log     *slog.Logger

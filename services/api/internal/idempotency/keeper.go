@@ -1,7 +1,7 @@
 // Package idempotency makes a repeated request harmless: a client that names a request with a key gets, within a day, the
 // first response for every repetition.
 //
-//	(unknown) ──Begin──▶ under way ──Finish──▶ answered ──a day──▶ (unknown)
+//	(unknown) ──Begin──▶ under way ──Finish──▶ finished ──a day──▶ (unknown)
 //	                        └──Abandon, or a crash──▶ (unknown)
 //
 // Some responses hold a secret that is shown once, so they are stored sealed.
@@ -46,7 +46,7 @@ type Record struct {
 // Store is the database.
 type Store interface {
 	// Begin stores that a request is under way. When there is one of this key already, it gives that one instead, unless
-	// it began before forget, or before abandoned and was never answered.
+	// it began before forget, or before abandoned and was never finished.
 	Begin(ctx context.Context, k Key, at, forget, abandoned time.Time) (*Record, error)
 	// Finish and Abandon do nothing when the request is no longer the one that began at this time.
 	Finish(ctx context.Context, k Key, began time.Time, r Record) error

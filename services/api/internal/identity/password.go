@@ -22,8 +22,8 @@ const hashPatience = 2 * time.Second
 type passwords struct {
 	params *argon2id.Params
 	turns  chan struct{}
-	// nobody is the hash that is compared when there is no user, so that an unknown email takes the same time.
-	nobody string
+	// decoy is the hash that is compared when there is no user, so that an unknown email takes the same time.
+	decoy string
 	// compare is argon2id's, unless a test counts.
 	compare func(password, hash string) (bool, error)
 }
@@ -32,12 +32,12 @@ func newPasswords(params *argon2id.Params) (*passwords, error) {
 	if params == nil {
 		params = &owasp
 	}
-	nobody, err := argon2id.CreateHash("the password of nobody", params)
+	decoy, err := argon2id.CreateHash("the password of no user", params)
 	if err != nil {
 		return nil, fmt.Errorf("hash a password: %w", err)
 	}
 	return &passwords{
-		params: params, nobody: nobody, turns: make(chan struct{}, max(2, runtime.GOMAXPROCS(0))),
+		params: params, decoy: decoy, turns: make(chan struct{}, max(2, runtime.GOMAXPROCS(0))),
 		compare: argon2id.ComparePasswordAndHash,
 	}, nil
 }
@@ -61,7 +61,7 @@ func (p *passwords) matches(ctx context.Context, password string, hash *string) 
 		return false, err
 	}
 	defer p.done()
-	compared := p.nobody
+	compared := p.decoy
 	if hash != nil {
 		compared = *hash
 	}

@@ -65,8 +65,8 @@ func TestPasswords_cost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(p.nobody, "$argon2id$v=19$m=19456,t=2,p=1$") {
-		t.Errorf("hashes look like %s", p.nobody)
+	if !strings.HasPrefix(p.decoy, "$argon2id$v=19$m=19456,t=2,p=1$") {
+		t.Errorf("hashes look like %s", p.decoy)
 	}
 }
 

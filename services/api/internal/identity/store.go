@@ -9,7 +9,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 )
 
-// Store is the database. What is not there is apierror.NotFound.
+// Store is the database. A missing row is apierror.NotFound.
 type Store interface {
 	// InTx runs fn in a transaction named for its span. On a deadlock fn runs again, so it must change nothing outside.
 	InTx(ctx context.Context, name string, fn func(ctx context.Context, tx Tx) error) error
@@ -49,7 +49,7 @@ type UserTx interface {
 	EnsureAccount(ctx context.Context, name string, at time.Time) (Account, error)
 	// InsertUser fails with apierror.Conflict when the email is taken.
 	InsertUser(ctx context.Context, u User) error
-	// LockUsers gives the account's active admins and the user with this id, whoever that is.
+	// LockUsers gives the account's active admins and the user with this id, in any role.
 	LockUsers(ctx context.Context, account, id uuid.UUID) ([]User, error)
 	// SaveUser fails with apierror.Conflict when the email is taken.
 	SaveUser(ctx context.Context, u User, at time.Time) error
@@ -73,7 +73,7 @@ type SessionTx interface {
 // TokenTx changes the tokens that are good for one use.
 type TokenTx interface {
 	InsertRefreshToken(ctx context.Context, hash []byte, session uuid.UUID, at, until time.Time) error
-	// LockRefreshToken keeps everybody else away from the token and its session.
+	// LockRefreshToken keeps other transactions away from the token and its session.
 	LockRefreshToken(ctx context.Context, hash []byte) (*RefreshToken, error)
 	SpendRefreshToken(ctx context.Context, hash []byte, at time.Time) error
 	InsertSetupToken(ctx context.Context, hash []byte, user uuid.UUID, until time.Time) error
