@@ -134,11 +134,12 @@ func newIdentity(c *Config, db *pg.DB, tel *telemetry.Telemetry, hashing *argon2
 // newDrifts makes the domain, and the workers that go with it.
 func (a *App) newDrifts(c *Config, tel *telemetry.Telemetry) (*drift.Service, error) {
 	store := postgres.NewDriftStore(a.db)
-	notifier, err := a.newNotifier(c, tel)
+	way, err := hint.Open(c.NATS, a.db, ServiceName, tel)
 	if err != nil {
 		return nil, err
 	}
-	hints, err := drift.NewHints(notifier, tel)
+	a.group.OnClose("hints", func(context.Context) error { way.Close(); return nil })
+	hints, err := hint.NewSender(way, tel)
 	if err != nil {
 		return nil, err
 	}
@@ -160,19 +161,6 @@ func (a *App) newDrifts(c *Config, tel *telemetry.Telemetry) (*drift.Service, er
 	a.group.Go("workspace monitor", monitor.Run)
 	a.group.Go("retention", old.Run)
 	return drifts, nil
-}
-
-// newNotifier chooses the way that hints go.
-func (a *App) newNotifier(c *Config, tel *telemetry.Telemetry) (drift.Notifier, error) {
-	if !c.NATS.Enabled() {
-		return postgres.NewNotifier(a.db), nil
-	}
-	conn, err := hint.Open(c.NATS, ServiceName, tel)
-	if err != nil {
-		return nil, err
-	}
-	a.group.OnClose("NATS", func(context.Context) error { conn.Close(); return nil })
-	return conn, nil
 }
 
 // Address is where the service listens.

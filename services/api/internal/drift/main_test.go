@@ -19,6 +19,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/config"
 	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
@@ -36,7 +37,7 @@ type world struct {
 	store   *postgres.DriftStore
 	db      *pg.DB
 	tel     *telemetrytest.Recorder
-	hints   *drift.Hints
+	hints   *hint.Sender
 
 	engineer, colleague, key, stranger identity.Principal
 }
@@ -53,7 +54,7 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(db.Close)
 	w := &world{t: t, db: db, tel: tel, store: postgres.NewDriftStore(db)}
-	if w.hints, err = drift.NewHints(postgres.NewNotifier(db), tel); err != nil {
+	if w.hints, err = hint.NewSender(hint.Postgres{DB: db}, tel); err != nil {
 		t.Fatal(err)
 	}
 	w.service, err = drift.New(drift.Config{

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/services/api/internal/cachestat"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
@@ -17,7 +18,7 @@ import (
 // Service is the use cases. Whoever calls them has checked that the principal's role allows it.
 type Service struct {
 	store       Store
-	hints       *Hints
+	hints       *hint.Sender
 	dataKey     []byte
 	staleAfter  time.Duration
 	log         *slog.Logger
@@ -36,7 +37,7 @@ type Telemetry interface {
 // Config is what a service is made of.
 type Config struct {
 	Store Store
-	Hints *Hints
+	Hints *hint.Sender
 	// DataKey makes the HMACs by which changes of masked values are found.
 	DataKey []byte
 	// StaleAfter is how old a workspace's last check may be before its status counts as unknown.

@@ -83,7 +83,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if app.hub, err = hub.New(o.Hub, store, ws.Encoder{}, tel); err != nil {
 		return nil, err
 	}
-	hints, err := app.newHints(o, store)
+	hints, err := app.newHints(o)
 	if err != nil {
 		return nil, err
 	}
@@ -119,17 +119,14 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	return app, nil
 }
 
-// newHints chooses the way that hints come.
-func (a *App) newHints(o Options, store *postgres.Store) (feed.Hints, error) {
-	if !o.Config.NATS.Enabled() {
-		return store, nil
-	}
-	conn, err := hint.Open(o.Config.NATS, ServiceName, o.Telemetry)
+// newHints makes the listener for hints.
+func (a *App) newHints(o Options) (*hint.Listener, error) {
+	way, err := hint.Open(o.Config.NATS, a.db, ServiceName, o.Telemetry)
 	if err != nil {
 		return nil, err
 	}
-	a.group.OnClose("NATS", func(context.Context) error { conn.Close(); return nil })
-	return conn, nil
+	a.group.OnClose("hints", func(context.Context) error { way.Close(); return nil })
+	return hint.NewListener(way, o.Telemetry)
 }
 
 func newSockets(o Options, store *postgres.Store, h *hub.Hub) (*ws.Server, error) {

@@ -22,7 +22,7 @@ func (f *Feed) readStreams(ctx context.Context) {
 		err = f.guard(func() error { return f.read(ctx, s) })
 		// After an error the next look at the heads tries again.
 		s.Done(err == nil)
-		f.settle(ctx, err)
+		f.tell(ctx, err)
 	}
 }
 
