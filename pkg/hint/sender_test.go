@@ -76,7 +76,7 @@ func TestSender(t *testing.T) {
 		}
 		wait(5)
 	})
-	t.Run("too many wait", func(t *testing.T) {
+	t.Run("too many wait", func(*testing.T) {
 		for range 10_001 {
 			sender.Announce(hint.Hint{AccountID: uuid.New(), Position: 1})
 		}

@@ -36,7 +36,7 @@ func (g *Group) work(ctx context.Context, w worker) error {
 		returned, err := guarded(ctx, w.run)
 		switch {
 		case returned && ctx.Err() != nil:
-			return struct{}{}, nil // as it was told to
+			return struct{}{}, nil //nolint:nilerr // It was told to end.
 		case returned:
 			err = fmt.Errorf("%s ended early: %w", w.name, orUnexpected(err))
 			g.report(ctx, err, slog.String("worker", w.name))
@@ -48,7 +48,7 @@ func (g *Group) work(ctx context.Context, w worker) error {
 	pauses := &backoff.ExponentialBackOff{InitialInterval: firstPause, MaxInterval: mostPause, Multiplier: 2}
 	_, err := backoff.Retry(ctx, run, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(0))
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // It was told to end.
 	}
 	return err
 }

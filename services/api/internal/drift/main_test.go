@@ -213,13 +213,6 @@ func hasAttribute(s spanStub, key, value string) bool {
 	})
 }
 
-func cancellable(t *testing.T) (context.Context, context.CancelFunc) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	t.Cleanup(cancel)
-	return ctx, cancel
-}
-
 // metric is the value of a series, as it is scraped.
 func (w *world) metric(series string) (float64, bool) {
 	w.t.Helper()
