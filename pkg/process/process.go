@@ -45,9 +45,8 @@ type Process struct {
 }
 
 // New opens the ports and makes the pool. Nothing is served yet.
-func New(ctx context.Context, o Options) (*Process, error) {
-	p := &Process{Group: lifecycle.New(o.Config.Lifecycle, o.Telemetry), config: o.Config, tel: o.Telemetry}
-	var err error
+func New(ctx context.Context, o Options) (p *Process, err error) {
+	p = &Process{Group: lifecycle.New(o.Config.Lifecycle, o.Telemetry), config: o.Config, tel: o.Telemetry}
 	// First: an operator should learn that a port is taken before anything else happens.
 	if p.listeners, err = o.Config.listen(); err != nil {
 		return nil, fmt.Errorf("open the ports: %w", err)
@@ -55,10 +54,11 @@ func New(ctx context.Context, o Options) (*Process, error) {
 	if p.DB, err = pg.Open(ctx, o.Config.Database, o.Name, o.Telemetry); err != nil {
 		return nil, errors.Join(err, p.listeners.close())
 	}
+	defer p.Undo(&err)
 	p.Group.OnClose("database pool", func(context.Context) error { p.DB.Close(); return nil })
 	p.Health = health.New(o.Build.Version, o.Build.Commit, p.Group.Ready, map[string]health.Check{"database": p.DB.Ping})
 	if err := p.Health.Instrument(o.Telemetry.Meter()); err != nil {
-		return nil, errors.Join(err, p.Close())
+		return nil, err
 	}
 	return p, nil
 }
@@ -87,8 +87,10 @@ func (p *Process) Address() net.Addr { return p.listeners.public.Addr() }
 // Run serves until ctx ends, or a part of the service fails.
 func (p *Process) Run(ctx context.Context) error { return p.Group.Run(ctx) }
 
-// Close undoes New for a service that can't be put together.
-func (p *Process) Close() error {
-	p.DB.Close()
-	return p.listeners.close()
+// Undo closes what New has opened when *err, the error of putting the service together, is not nil. It is for a defer.
+func (p *Process) Undo(err *error) {
+	if *err != nil {
+		p.DB.Close()
+		*err = errors.Join(*err, p.listeners.close())
+	}
 }

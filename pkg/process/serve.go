@@ -12,10 +12,23 @@ type Runner interface {
 	Run(ctx context.Context) error
 }
 
-// Serve runs the service that build makes until ctx ends. Telemetry starts first and stops last, since the last spans are
-// made while everything else stops.
-func Serve(ctx context.Context, c *Config, name string, b Build, build func(context.Context, *telemetry.Telemetry) (Runner, error)) error {
-	settings, err := c.Telemetry(name, b)
+// Settings is a service's whole configuration.
+type Settings interface {
+	// Common is the part that means the same in each service.
+	Common() *Config
+}
+
+// Serve runs the service that build makes from the configuration of environ, until ctx ends. Telemetry starts first and
+// stops last, since the last spans are made while everything else stops.
+func Serve[S Settings](
+	ctx context.Context, environ []string, name string, b Build,
+	load func(environ []string) (S, error), build func(context.Context, S, *telemetry.Telemetry) (Runner, error),
+) error {
+	c, err := load(environ)
+	if err != nil {
+		return err
+	}
+	settings, err := c.Common().Telemetry(name, b)
 	if err != nil {
 		return err
 	}
@@ -23,7 +36,7 @@ func Serve(ctx context.Context, c *Config, name string, b Build, build func(cont
 	if err != nil {
 		return err
 	}
-	service, err := build(ctx, tel)
+	service, err := build(ctx, c, tel)
 	if err == nil {
 		err = service.Run(ctx)
 	}

@@ -3,7 +3,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 
@@ -49,11 +48,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, app.Close())
-		}
-	}()
+	defer app.Undo(&err)
 
 	if app.identity, err = newIdentity(c, app.DB, tel, o.Hashing); err != nil {
 		return nil, err
@@ -126,3 +121,10 @@ func (a *App) newDrifts(c *Config, tel *telemetry.Telemetry) (*drift.Service, er
 
 // Identity makes the users of tests.
 func (a *App) Identity() *identity.Service { return a.identity }
+
+// Serve runs the service with the configuration of environ until ctx ends.
+func Serve(ctx context.Context, environ []string, b process.Build) error {
+	return process.Serve(ctx, environ, ServiceName, b, LoadConfig, func(ctx context.Context, c *Config, tel *telemetry.Telemetry) (process.Runner, error) {
+		return New(ctx, Options{Config: c, Build: b, Telemetry: tel})
+	})
+}

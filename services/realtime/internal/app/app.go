@@ -3,7 +3,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"golang.org/x/time/rate"
@@ -52,11 +51,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, app.Close())
-		}
-	}()
+	defer app.Undo(&err)
 
 	store := postgres.New(app.DB)
 	if app.hub, err = hub.New(o.Hub, store, ws.Encoder{}, tel); err != nil {
@@ -126,4 +121,11 @@ func (a *App) detail() map[string]any {
 	return map[string]any{"realtime": map[string]int64{
 		"connections": int64(a.sockets.Connections()), "accounts": int64(status.Accounts), "streamLagEvents": status.Lag,
 	}}
+}
+
+// Serve runs the service with the configuration of environ until ctx ends.
+func Serve(ctx context.Context, environ []string, b process.Build) error {
+	return process.Serve(ctx, environ, ServiceName, b, LoadConfig, func(ctx context.Context, c *Config, tel *telemetry.Telemetry) (process.Runner, error) {
+		return New(ctx, Options{Config: c, Build: b, Telemetry: tel})
+	})
 }

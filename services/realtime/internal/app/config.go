@@ -48,6 +48,9 @@ func LoadConfig(environ []string) (*Config, error) {
 	return c, nil
 }
 
+// Common implements process.Settings.
+func (c *Config) Common() *process.Config { return &c.Service }
+
 // Validate implements config.Validator.
 func (c *Config) Validate() []error {
 	problems := c.Service.Validate()

@@ -150,7 +150,7 @@ func TestHub_Next(t *testing.T) {
 		if again, err := h.Next(t.Context()); err != nil || again != stream {
 			t.Errorf("%v, %v", again, err)
 		}
-		stream.Settle(6, 0)
+		stream.Retract(6, 0)
 		stream.Done(true)
 	})
 	t.Run("nothing is handed out when nobody is behind", func(t *testing.T) {
