@@ -1,15 +1,13 @@
 // Package event is the contract between the two services: the envelope that api stores and realtime delivers, the
-// event types and their data, the topics, the cursor, and the hint that wakes a reader.
+// event types and their data, the topics and the cursor.
 //
 // An account's events form one stream. Each has the next position of that stream, given in the transaction that
-// commits it, so the stream has no gaps and is ordered by commit. A hint says only «account A is at position N»; it may
-// be lost, late or doubled, for positions decide and never the hint.
+// commits it, so the stream has no gaps and is ordered by commit.
 package event
 
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -162,35 +160,4 @@ func (t *Time) Scan(src any) error {
 	}
 	*t = Time(value)
 	return nil
-}
-
-// NotifyChannel is the Postgres channel of the hints.
-const NotifyChannel = "driftsentry_stream"
-
-// Hint says how far an account's stream reached.
-type Hint struct {
-	AccountID uuid.UUID
-	Position  int64
-	// Traceparent is that of the newest events. It is no part of the hint's text: it goes beside it, where the way to the
-	// readers has a place for it.
-	Traceparent string
-}
-
-func (h Hint) String() string { return h.AccountID.String() + ":" + strconv.FormatInt(h.Position, 10) }
-
-// ParseHint reads what String wrote.
-func ParseHint(s string) (Hint, error) {
-	id, position, ok := strings.Cut(s, ":")
-	if !ok {
-		return Hint{}, fmt.Errorf("hint %q has no position", s)
-	}
-	account, err := uuid.Parse(id)
-	if err != nil {
-		return Hint{}, fmt.Errorf("hint's account: %w", err)
-	}
-	n, err := strconv.ParseInt(position, 10, 64)
-	if err != nil || n < 0 {
-		return Hint{}, fmt.Errorf("hint %q has a wrong position", s)
-	}
-	return Hint{AccountID: account, Position: n}, nil
 }

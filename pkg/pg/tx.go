@@ -3,9 +3,9 @@ package pg
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"go.opentelemetry.io/otel/codes"
 )
 
@@ -27,19 +27,16 @@ func (db *DB) InTx(ctx context.Context, name string, fn func(ctx context.Context
 }
 
 func (db *DB) retryTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
-	for attempt := 1; ; attempt++ {
+	attempt := func() (struct{}, error) {
 		err := db.runTx(ctx, fn)
-		if err == nil || attempt == maxAttempts || !retryable(err) {
-			return translateIn(ctx, err)
+		if err != nil && !retryable(err) {
+			err = backoff.Permanent(err)
 		}
-		pause := time.NewTimer(rand.N(time.Duration(attempt) * 10 * time.Millisecond)) //nolint:gosec // Jitter.
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
-			return Translate(ctx.Err())
-		}
+		return struct{}{}, err
 	}
+	pauses := &backoff.ExponentialBackOff{InitialInterval: 5 * time.Millisecond, MaxInterval: 20 * time.Millisecond, Multiplier: 2, RandomizationFactor: 0.9}
+	_, err := backoff.Retry(ctx, attempt, backoff.WithBackOff(pauses), backoff.WithMaxTries(maxAttempts))
+	return translateIn(ctx, err)
 }
 
 func (db *DB) runTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {

@@ -86,7 +86,7 @@ func read(ctx context.Context, conn *websocket.Conn, frames chan<- Frame) error 
 func (w *Watcher) handle(ctx context.Context, conn *websocket.Conn, f Frame) error {
 	switch f.Type {
 	case "welcome":
-		w.pause = firstPause
+		w.pauses.Reset()
 		if w.cursor == "" {
 			w.cursor = f.Cursor
 		}

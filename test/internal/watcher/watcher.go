@@ -11,11 +11,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/coder/websocket"
 
 	"github.com/driftsentry/driftsentry/test/internal/apiclient"
@@ -51,7 +51,7 @@ type Watcher struct {
 	renewal time.Time // when the token is to be prolonged
 	cursor  string    // up to which we have everything
 	seen    int64     // the position of the last event
-	pause   time.Duration
+	pauses  backoff.ExponentialBackOff
 }
 
 // Frame is what the server sends, each kind with its own part of the fields.
@@ -90,7 +90,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 	if w.Ready == nil {
 		w.Ready = func() {}
 	}
-	w.pause = firstPause
+	w.pauses = backoff.ExponentialBackOff{InitialInterval: firstPause, MaxInterval: lastPause, Multiplier: 2, RandomizationFactor: 0.5}
 	for {
 		err := w.connect(ctx)
 		if ctx.Err() != nil {
@@ -121,9 +121,7 @@ func (w *Watcher) nextPause(err error) time.Duration {
 	if l, ok := errors.AsType[leaving](err); ok {
 		return max(time.Until(l.back), 0)
 	}
-	pause := w.pause
-	w.pause = min(2*w.pause, lastPause)
-	return pause/2 + rand.N(pause) //nolint:gosec // no secret; clients that were thrown out together do not come back together
+	return w.pauses.NextBackOff()
 }
 
 func unauthorized(err error) bool {

@@ -20,7 +20,7 @@ func (f *Feed) watchHeads(ctx context.Context) {
 		case <-tick.C:
 		case <-f.look:
 		}
-		f.settle(ctx, f.guard(func() error { return f.checkHeads(ctx) }))
+		f.tell(ctx, f.guard(func() error { return f.checkHeads(ctx) }))
 	}
 }
 
@@ -60,7 +60,7 @@ func (f *Feed) checkHeads(ctx context.Context) error {
 		case w.Head < k.head:
 			k.stream.Reset(hub.ReasonAhead, w)
 		case k.stream.Want(w.Head):
-			f.instruments.healed.Add(ctx, 1)
+			f.healed.Add(ctx, 1)
 		}
 	}
 	return nil

@@ -22,7 +22,7 @@ func (f *Feed) readStreams(ctx context.Context) {
 		err = f.guard(func() error { return f.read(ctx, s) })
 		// After an error the next look at the heads tries again.
 		s.Done(err == nil)
-		f.settle(ctx, err)
+		f.tell(ctx, err)
 	}
 }
 
@@ -67,7 +67,7 @@ func (f *Feed) explain(ctx context.Context, s *hub.Stream, wanted int64) error {
 		// Told of, and not to be read: that can't be, and reading again at once would go on for ever.
 		return fmt.Errorf("the stream has a hole after position %d", head)
 	default:
-		s.Settle(wanted, w.Head) // A hint said more than was true.
+		s.Retract(wanted, w.Head) // A hint said more than was true.
 	}
 	return nil
 }

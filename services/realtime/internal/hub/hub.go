@@ -164,11 +164,11 @@ func (h *Hub) Streams() []*Stream {
 }
 
 // Hint says how far an account's stream reached. It reports whether that is news to a stream that is followed here.
-func (h *Hub) Hint(hint event.Hint) bool {
+func (h *Hub) Hint(account uuid.UUID, position int64) bool {
 	h.mu.Lock()
-	s := h.streams[hint.AccountID]
+	s := h.streams[account]
 	h.mu.Unlock()
-	return s != nil && s.Want(hint.Position)
+	return s != nil && s.Want(position)
 }
 
 // Next blocks until a stream is behind, and hands it to the caller alone, who reads events, publishes them and says

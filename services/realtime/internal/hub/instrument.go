@@ -6,7 +6,7 @@ import (
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
-	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/driftsentry/driftsentry/pkg/driftconv"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"

@@ -163,8 +163,8 @@ func (s *Stream) Reset(reason Reason, w event.Window) {
 // Wanted is how far the stream is said to reach.
 func (s *Stream) Wanted() int64 { return s.wanted.Load() }
 
-// Settle takes back a claim that the stream reached further than head, unless another came since.
-func (s *Stream) Settle(claimed, head int64) { s.wanted.CompareAndSwap(claimed, head) }
+// Retract takes back a claim that the stream reached further than head, unless another came since.
+func (s *Stream) Retract(claimed, head int64) { s.wanted.CompareAndSwap(claimed, head) }
 
 // flush lets each subscriber write what it can at once, and counts the events that they wrote.
 func (s *Stream) flush() int {

@@ -22,11 +22,11 @@ func TestEnvironmentExample(t *testing.T) {
 		return string(raw)
 	}
 	read := map[string]string{}
-	for _, m := range composeVariable.FindAllStringSubmatch(text("../../docker-compose.prod.yml"), -1) {
+	for _, m := range composeVariable.FindAllStringSubmatch(text("../../../docker-compose.prod.yml"), -1) {
 		read[m[1]] = m[2]
 	}
 	listed := map[string]string{}
-	for _, m := range exampleVariable.FindAllStringSubmatch(text("../../deploy/env.example"), -1) {
+	for _, m := range exampleVariable.FindAllStringSubmatch(text("../../../deploy/env.example"), -1) {
 		if m[1] == "" { // Required: the compose file has no default.
 			m[3] = ""
 		}

@@ -74,7 +74,7 @@ func (s *system) expand(ctx context.Context, t *testing.T) {
 func checkedOut(t *testing.T, commit string) replica.Programs {
 	t.Helper()
 	tree := t.TempDir()
-	archive := exec.CommandContext(t.Context(), "git", "-C", "../..", "archive", commit)
+	archive := exec.CommandContext(t.Context(), "git", "-C", "../../..", "archive", commit)
 	text, err := archive.Output()
 	if err != nil {
 		t.Fatalf("git archive %s: %v", commit, err)

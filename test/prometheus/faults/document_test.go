@@ -3,20 +3,18 @@
 package faults
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/driftsentry/driftsentry/test/internal/alarm"
+	"github.com/driftsentry/driftsentry/test/prometheus/alarm"
+	"github.com/driftsentry/driftsentry/testkit/doctable"
 )
 
-var update = flag.Bool("update", false, "write docs/faults.md from this run")
-
 const (
-	page  = "../../docs/faults.md"
+	page  = "../../../docs/faults.md"
 	begin = "<!-- written by make faults-doc: begin -->\n"
 	end   = "<!-- written by make faults-doc: end -->\n"
 )
@@ -35,7 +33,7 @@ func (f fault) row() string {
 // document writes the table, when it is asked to.
 func document(t *testing.T, outcomes map[string]outcome) {
 	t.Helper()
-	if !*update {
+	if !doctable.Updating() {
 		return
 	}
 	text, err := os.ReadFile(page)
@@ -76,7 +74,7 @@ func TestDocument(t *testing.T) {
 	if rows := strings.Count(table, "\n") - 2; rows != len(faults) {
 		t.Errorf("%s has %d rows for %d faults; run make faults-doc", page, rows, len(faults))
 	}
-	watch, err := alarm.New("../../deploy/prometheus/rules/*.yml", time.Second, nil)
+	watch, err := alarm.New("../../../deploy/prometheus/rules/*.yml", time.Second, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

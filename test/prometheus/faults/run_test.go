@@ -12,11 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/driftsentry/driftsentry/test/internal/alarm"
 	"github.com/driftsentry/driftsentry/test/internal/apiclient"
 	"github.com/driftsentry/driftsentry/test/internal/history"
 	"github.com/driftsentry/driftsentry/test/internal/replica"
 	"github.com/driftsentry/driftsentry/test/internal/workload"
+	"github.com/driftsentry/driftsentry/test/prometheus/alarm"
 )
 
 // run is a system with clients that use it and a watch over its alerts.
@@ -57,7 +57,7 @@ func startRun(t *testing.T, seed uint64, environ ...string) *run {
 		}
 	}
 	var err error
-	if r.watch, err = alarm.New("../../deploy/prometheus/rules/*.yml", time.Second, targets); err != nil {
+	if r.watch, err = alarm.New("../../../deploy/prometheus/rules/*.yml", time.Second, targets); err != nil {
 		t.Fatal(err)
 	}
 	r.followCtx, r.leave = context.WithCancel(context.WithoutCancel(t.Context()))

@@ -14,7 +14,7 @@ import (
 )
 
 // TestRegistry compares what is made from docs/telemetry/registry with the registry: the tables of docs/telemetry.md, and the
-// descriptors that the code makes its instruments of. DOCTABLE=update writes them.
+// descriptors that the code makes its instruments of. -update writes them.
 func TestRegistry(t *testing.T) {
 	for _, file := range registry.Files {
 		t.Run("the_table_of_"+file, func(t *testing.T) {

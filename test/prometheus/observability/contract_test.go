@@ -33,7 +33,7 @@ var backticked = regexp.MustCompile("`([^`]+)`")
 // services reads the metrics' tables of docs/telemetry.md.
 func services(t *testing.T) labelsByMetric {
 	t.Helper()
-	_, section, found := strings.Cut(shipped.Text(t, "../../docs/telemetry.md"), "\n## Metrics\n")
+	_, section, found := strings.Cut(shipped.Text(t, "../../../docs/telemetry.md"), "\n## Metrics\n")
 	if !found {
 		t.Fatal("docs/telemetry.md has no section Metrics")
 	}

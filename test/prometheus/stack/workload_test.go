@@ -21,7 +21,7 @@ const (
 	admin    = "admin@acme.example"
 	engineer = "engineer@acme.example"
 	password = "the-password-of-the-stack-test"
-	plans    = "../../services/api/internal/plan/testdata/plans/"
+	plans    = "../../../services/api/internal/plan/testdata/plans/"
 )
 
 // caller is the trace context of somebody who calls: a CI job, a browser.

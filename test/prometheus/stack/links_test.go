@@ -177,7 +177,7 @@ func (s *system) expectExemplar(t *testing.T, selector string, traceIDs ...strin
 // expectTree waits for a trace to be what the end-to-end tests keep of it.
 func (s *system) expectTree(t *testing.T, name string, c caller) {
 	t.Helper()
-	want := shipped.Text(t, "../e2e/testdata/"+name+".tree")
+	want := shipped.Text(t, "../../e2e/testdata/"+name+".tree")
 	eventually(t, "Tempo", func(ctx context.Context) error {
 		trace, err := s.trace(ctx, c.traceID)
 		if err != nil {
