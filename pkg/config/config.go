@@ -134,7 +134,7 @@ func variables(problems []error) map[string]bool {
 }
 
 // fromFiles resolves NAME_FILE to NAME for each variable of the target; other programs have variables that end in _FILE
-// too. Both given is a mistake worth stopping for: nobody knows which one is meant.
+// too. Giving both is an error, because it is unclear which one is meant.
 func fromFiles(environ []string, target reflect.Type) (map[string]string, []error) {
 	vars := env.ToMap(environ)
 	var problems []error

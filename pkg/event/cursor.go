@@ -52,7 +52,7 @@ type Window struct {
 func (w Window) HeadCursor() Cursor { return Cursor{w.Epoch, w.Head} }
 
 // Resumable reports whether reading can go on after c without a gap: c is of this epoch, not ahead of the head and not
-// older than what is kept.
+// older than the stored events.
 func (w Window) Resumable(c Cursor) bool {
 	return c.Epoch == w.Epoch && c.Position <= w.Head && c.Position >= w.TrimmedTo
 }

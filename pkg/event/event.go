@@ -2,8 +2,8 @@
 // event types and their data, the topics, the cursor, and the hint that wakes a reader.
 //
 // An account's events form one stream. Each has the next position of that stream, given in the transaction that
-// commits it, so the stream has no gaps and is ordered by commit. A hint says only «account A is at position N»; it may
-// be lost, late or doubled, for positions decide and never the hint.
+// commits it, so the stream has no gaps and is ordered by commit. A hint says only "account A is at position N"; it may
+// be lost, late or duplicated, because positions decide, never the hint.
 package event
 
 import (

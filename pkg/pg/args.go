@@ -41,7 +41,7 @@ func (a Args) RewriteQuery(ctx context.Context, conn *pgx.Conn, sql string, _ []
 }
 
 // direct is the value in a form for which pgx has an encoder. For a pointer to an id it has none: it tries the id's text,
-// fails, formats an error, and starts anew.
+// fails, formats an error, and starts again.
 func direct(value any) any {
 	switch v := value.(type) {
 	case *uuid.UUID:

@@ -10,7 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// batchTracer shows the statements of one round trip as the one query that they are to whoever waits for them: a span, and
+// batchTracer shows the statements of one round trip as one query, which they are for the caller: a span, and
 // a duration, named "BEGIN; SELECT drift for update". otelpgx's own gives each statement of a batch a span without
 // a duration, and the batch a name that is the same for all.
 type batchTracer struct{ query pgx.QueryTracer }

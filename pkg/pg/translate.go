@@ -26,7 +26,7 @@ const (
 
 // Translate turns what the driver says into an apierror.Error where it has a meaning for the caller: a database that is gone,
 // restarting, read-only or too busy is Unavailable, a statement over its time is Timeout. Everything else stays as it is,
-// with the stack that led here, since nobody else knows where it began.
+// with the stack that led here, since only this function knows where it began.
 func Translate(err error) error {
 	if err == nil {
 		return nil
@@ -47,7 +47,7 @@ func Translate(err error) error {
 	return telemetry.WithStack(err)
 }
 
-// translateIn is Translate for what was done within ctx. After a network failure the driver may tell of a context that ended
+// translateIn is Translate for an operation within ctx. After a network failure the driver may report a context that ended
 // which is not the caller's: then the caller did not go away, and the database did.
 func translateIn(ctx context.Context, err error) error {
 	if errors.Is(err, context.Canceled) && ctx.Err() == nil {

@@ -50,7 +50,7 @@ func (db *DB) runTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) er
 	defer conn.Release()
 	tx := newTx(conn.Conn())
 	// Rolls back after an error and after a panic; after a commit it does nothing. The request's context may have
-	// ended, and a transaction must end all the same.
+	// ended, and a transaction must end anyway.
 	defer func() {
 		rollback, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()

@@ -60,7 +60,7 @@ func (b *Buckets) Take(key string) time.Duration {
 }
 
 // makeRoom forgets the buckets that are full, since a new one is the same. Were most in use, it forgets them all: limiting
-// nobody for a moment is better than refusing everybody.
+// no one for a moment is better than refusing everyone.
 func (b *Buckets) makeRoom(now time.Time) {
 	for key, bucket := range b.all {
 		if bucket.TokensAt(now) >= float64(b.size) {

@@ -68,12 +68,12 @@ func BodyError(err error) error {
 	}](err); ok && timeout.Timeout() {
 		return apierror.Wrap(apierror.Timeout, err, "the body did not arrive in time")
 	}
-	// What is left is a connection that broke: nobody reads this answer.
+	// The remaining case is a broken connection: no client reads this response.
 	return apierror.Wrap(apierror.Canceled, err, "the body broke off")
 }
 
 // decoding is how bodies are read. Strings (of no type of their own) are read past the library's cache of short ones: four kilobytes, which would be
-// made anew for each body, or keep what some had in them if decoders were kept.
+// made again for each body, or keep strings of earlier bodies if decoders were reused.
 var decoding = json.JoinOptions(json.RejectUnknownMembers(true),
 	json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Decoder, s *string) error {
 		if dec.PeekKind() != '"' {

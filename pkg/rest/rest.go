@@ -1,5 +1,5 @@
 // Package rest is what both services' HTTP edges share: the envelope, the one table that turns an error into a status, strict
-// decoding, and the middleware that every answer passes.
+// decoding, and the middleware of every response.
 package rest
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 )
 
-// Time prints as every time in our answers does: RFC 3339, UTC, milliseconds.
+// Time prints like every time in our responses: RFC 3339, UTC, milliseconds.
 type Time = event.Time
 
 // TimePtr is Time for a time that may be missing.
@@ -87,10 +87,10 @@ func NewPage[T any](items []T, total, page, size int) Page[T] {
 	return Page[T]{items, Pagination{Total: total, Page: page, PageSize: size, TotalPages: pages, HasMore: page < pages}}
 }
 
-// Handler answers a request or gives the error that says why not.
+// Handler responds to a request or returns an error.
 type Handler func(w http.ResponseWriter, r *http.Request) error
 
-// ServeHTTP makes a Handler an http.Handler whose errors become answers.
+// ServeHTTP makes a Handler an http.Handler whose errors become responses.
 func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := h(w, r); err != nil {
 		Error(w, r, err)
@@ -110,7 +110,7 @@ func Fault(ctx context.Context, err error) *apierror.Error {
 	return f
 }
 
-// Error answers with the error envelope, and tells telemetry, which writes the one log line of the request and sends
+// Error responds with the error envelope, and informs telemetry, which writes the one log line of the request and sends
 // what is unexpected to Sentry.
 func Error(w http.ResponseWriter, r *http.Request, err error) {
 	f := Fault(r.Context(), err)
@@ -139,12 +139,12 @@ func retryAfter(f *apierror.Error) time.Duration {
 	return f.RetryAfter
 }
 
-// NotFound answers for a path without a route.
+// NotFound responds to a path without a route.
 func NotFound(w http.ResponseWriter, r *http.Request) {
 	Error(w, r, apierror.New(apierror.NotFound, "there is nothing at this path"))
 }
 
-// MethodNotAllowed answers for a path that has other methods, and names them, as RFC 9110 asks. chi does so only in its
+// MethodNotAllowed responds to a path that has other methods, and names them, as RFC 9110 requires. chi does so only in its
 // own handler.
 func MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	if routes := chi.RouteContext(r.Context()).Routes; routes != nil {
@@ -159,5 +159,5 @@ func MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	Error(w, r, apierror.New(apierror.MethodNotAllowed, "this path does not take this method"))
 }
 
-// Panic answers after a panic; it is the telemetry middleware's hook.
+// Panic responds after a panic; it is the telemetry middleware's hook.
 func Panic(w http.ResponseWriter, r *http.Request, err error) { Error(w, r, err) }

@@ -30,7 +30,7 @@ type envelope struct {
 	}
 }
 
-// serve answers one request with the handler behind the telemetry middleware, as both services do.
+// serve handles one request behind the telemetry middleware, as both services do.
 func serve(t *testing.T, h http.Handler, r *http.Request) (*http.Response, envelope, *telemetrytest.Recorder) {
 	t.Helper()
 	recorder := telemetrytest.Start(t)

@@ -26,7 +26,7 @@ const (
 	APIKeyPrefix  = "ds_"
 )
 
-// Hash is what is stored of a token: SHA-256 without salt, since the token itself has 192 bits or more of entropy.
+// Hash is the stored form of a token: SHA-256 without salt, since the token itself has 192 bits or more of entropy.
 func Hash(tokenString string) []byte {
 	sum := sha256.Sum256([]byte(tokenString))
 	return sum[:]

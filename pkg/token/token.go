@@ -81,7 +81,7 @@ func (a *Access) Sign(user, account, session uuid.UUID) (string, error) {
 	return signed, nil
 }
 
-// Verify checks signature, method, issuer, audience and times. For ErrExpired the claims are valid all the same: the
+// Verify checks signature, method, issuer, audience and times. For ErrExpired the claims are valid anyway: the
 // caller is known, its time is over.
 func (a *Access) Verify(tokenString string) (Claims, error) {
 	if len(tokenString) > maxTokenLength {

@@ -38,7 +38,7 @@ func TestCompose(t *testing.T) {
 	t.Run("the edge speaks TLS for a name", s.tls)
 }
 
-// TestVariables: what is missing in .env is named, with what to set it to.
+// TestVariables: a variable missing in .env is named, with the value to set.
 func TestVariables(t *testing.T) {
 	engine(t)
 	all := map[string]string{"SITE_ADDRESS": ":80", "PUBLIC_URL": "http://localhost", "SECRETS_DIR": "./secrets"}

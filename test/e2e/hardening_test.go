@@ -37,7 +37,7 @@ func startProduction(t *testing.T) (p *pair, public, metrics []door) {
 
 var traceIDs = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// TestAttackOpenDoors: in production a public port serves the API and nothing for insiders, and each answer of it has the
+// TestAttackOpenDoors: in production a public port serves the API and nothing for insiders, and each response has the
 // headers that tell a browser to do nothing clever. Mutations: MetricsOnPublicPort always true; SecurityHeaders left out
 // of either router; net/http/pprof served by DefaultServeMux; DisableGeneralOptionsHandler left out (`OPTIONS *`); a cookie.
 func TestAttackOpenDoors(t *testing.T) {
@@ -119,7 +119,7 @@ func expectHeaders(t *testing.T, what string, h http.Header) {
 	}
 }
 
-// roundTrip sends a request as it is written, and gives the answer without its body.
+// roundTrip sends a request as it is written, and gives the response without its body.
 func roundTrip(t *testing.T, d door, method, target string, headers ...string) *http.Response {
 	t.Helper()
 	var text strings.Builder
@@ -134,7 +134,7 @@ func roundTrip(t *testing.T, d door, method, target string, headers ...string) *
 	return answers[0]
 }
 
-// converse sends bytes and gives the answers until the server hangs up, of which no more than most are read.
+// converse sends bytes and gives the responses until the server hangs up, of which at most most bytes are read.
 func converse(t *testing.T, address, text string, most int) []*http.Response {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

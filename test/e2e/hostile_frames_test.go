@@ -24,7 +24,7 @@ import (
 const hostileFrames = 2000
 
 // TestHostileFrames sends two thousand seeded frames that are wrong in every way a client can think of, over as many
-// sockets as they cost. The service answers, or closes with a code that asyncapi.yaml has; a well-behaved socket beside
+// sockets as they cost. The service responds, or closes with a code that asyncapi.yaml has; a well-behaved socket beside
 // them misses nothing.
 func TestHostileFrames(t *testing.T) {
 	p := startPair(t, pgtest.DSN(t), unlimited...)
@@ -151,7 +151,7 @@ func openRaw(ctx context.Context, url, token string) (*rawSocket, error) {
 	return s, conn.SetDeadline(time.Now().Add(patience))
 }
 
-// try sends the bytes and then a good ping, and tells how it ended: answered, or the code of the close frame.
+// try sends the bytes and then a good ping, and gives the result: a pong, or the code of the close frame.
 func (s *rawSocket) try(frame []byte) (end string, closed bool) {
 	var ping bytes.Buffer
 	_ = ws.WriteFrame(&ping, ws.MaskFrame(ws.NewTextFrame([]byte(`{"type":"ping","id":"after"}`))))

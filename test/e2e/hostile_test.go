@@ -108,10 +108,10 @@ func TestHostileInput(t *testing.T) {
 	p.expectNoSecret(p.places())
 }
 
-// entered reports whether an answer must have come from the operation's own handler. What may have come from before it
+// entered reports whether a response must have come from the operation's own handler. What may have come from before it
 // does not count: from the router, the look at who calls, the refusal of a query where there is none to be, and the
 // repetition of a request.
-func entered(op spec.Operation, a answer) bool {
+func entered(op spec.Operation, a reply) bool {
 	switch {
 	case a.header.Get("Idempotent-Replayed") != "":
 		return false

@@ -19,7 +19,7 @@ import (
 const races = 200
 
 // TestRaces lets two act on the same thing at the same moment, over and over, and where both may be anywhere, on two
-// replicas. Exactly one wins, with one audit row and one event, positions have no gap, and no deadlock reaches anybody.
+// replicas. Exactly one wins, with one audit row and one event, positions have no gap, and no deadlock reaches a client.
 //
 // Mutations, each caught in the case named: no `for update` in LockDrift (two people decide), no lock of the workspace (two
 // uploads), the position read before it is written (a plan arrives while), no `for update` in LockRefreshToken (one refresh
@@ -78,7 +78,7 @@ func TestRaces(t *testing.T) {
 			}
 		}
 		t.Logf("tried: %d rounds of two", races)
-		// The same body has one answer: the second upload is no check of its own.
+		// The same body has one response: the second upload is no check of its own.
 		p.expectCount(races, `select count(*) from workspace_check c join workspace w on w.id = c.workspace_id where w.name = 'twice'`)
 		p.expectCount(races, `select count(*) from event where type = 'check.completed' and body->'data'->>'workspace' = 'twice'`)
 		p.expectCount(3, `select count(*) from drift where workspace = 'twice' and version = `+strconv.Itoa(races))

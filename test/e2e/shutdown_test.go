@@ -37,7 +37,7 @@ func TestGracefulShutdown(t *testing.T) {
 		half, rest := body[:len(body)/2], body[len(body)/2:]
 		in, out := io.Pipe()
 		ci := newTraceparent()
-		result := make(chan answer, 1)
+		result := make(chan reply, 1)
 		failed := make(chan error, 1)
 		go func() {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
@@ -61,7 +61,7 @@ func TestGracefulShutdown(t *testing.T) {
 				failed <- err
 				return
 			}
-			result <- answer{status: resp.StatusCode, header: resp.Header, body: text}
+			result <- reply{status: resp.StatusCode, header: resp.Header, body: text}
 		}()
 		if _, err := io.Copy(out, bytes.NewReader(half)); err != nil {
 			t.Fatal(err)

@@ -23,7 +23,7 @@ const (
 )
 
 // TestAttackMemory sends plans of 64 MiB that are made to take many times as much, each kind twice at the same moment,
-// to an api that may have no more than its container. It must answer them all, live, and have written nothing.
+// to an api that may have no more than its container. It must respond to all of them, survive, and write nothing.
 //
 // Mutations, each caught in the case named: jsontext's own check for duplicate names (names of what is skipped), no
 // maxPending (one text), no maxResources (a million resources), secrets kept whole (long secrets). Without maxSecrets or

@@ -17,7 +17,7 @@ var (
 	steps = flag.Int("steps", 6, "how many times TestRandom breaks something")
 )
 
-// TestRandom breaks things at random, up to two at a time, and does not wait for anybody to recover. The seed says what is
+// TestRandom breaks things at random, up to two at a time, and does not wait for a recovery. The seed says what is
 // broken in which order and what each client does; how these meet is the machine's.
 func TestRandom(t *testing.T) {
 	r := startRun(t, *seed, "NATS_URL=") // Hints go by NOTIFY here, by NATS in TestMatrix.

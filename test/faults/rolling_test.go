@@ -74,7 +74,7 @@ func (l loaded) roll(ctx context.Context, version replica.Programs) {
 	}
 }
 
-// body is what is answered to a stranger.
+// body is the response to an unknown caller.
 func (l loaded) body(ctx context.Context, url string) string {
 	l.t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
@@ -108,7 +108,7 @@ func (s *system) load(t *testing.T, url string) loaded {
 	return loaded{t, s, url, g}
 }
 
-// during does something under the load, ends that, and checks that nobody has noticed.
+// during does something under load, ends the load, and checks that no client has noticed.
 func (l loaded) during(do func(context.Context)) {
 	l.t.Helper()
 	ctx, cancel := context.WithTimeout(l.t.Context(), rollingPatience)

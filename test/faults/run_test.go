@@ -147,13 +147,13 @@ func (r *run) probe(ctx context.Context, url, resource string) error {
 	}, nil)
 }
 
-// enough is how many answers the clients shall get while a fault lasts.
+// enough is how many responses the clients shall get while a fault lasts.
 const enough = 3 * writers
 
 // meet waits until the clients have met the fault.
 func (r *run) meet(ctx context.Context) error { return r.meetWith(ctx, workload.Any, enough) }
 
-// meetWith waits until the clients have got so many answers with the status.
+// meetWith waits until the clients have got this many responses with the status.
 func (r *run) meetWith(ctx context.Context, status, n int) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

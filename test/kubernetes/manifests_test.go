@@ -209,7 +209,7 @@ func (m *manifests) expectWatched(t *testing.T) {
 	}
 }
 
-// expectConfined is what Kubernetes' own standard «restricted» wants, and a root that can't be written to.
+// expectConfined is Kubernetes' own standard "restricted", and a read-only root filesystem.
 func expectConfined(t *testing.T, name string, spec corev1.PodSpec) {
 	t.Helper()
 	is := func(b *bool, want bool) bool { return b != nil && *b == want }

@@ -204,7 +204,7 @@ func run(t *testing.T, name string, environ map[string]string, secrets string, p
 		}
 		if entry["msg"] == "ready" {
 			go func() {
-				for lines.Scan() { // Nobody should have to wait for us.
+				for lines.Scan() { // Read on, so that the process never blocks.
 				}
 			}()
 			return configuration

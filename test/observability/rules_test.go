@@ -11,7 +11,7 @@ import (
 
 var dashboardLink = regexp.MustCompile(`^\{\{ \$externalURL \}\}/grafana/d/([a-z-]+)$`)
 
-// Whoever is woken finds what is wrong, where to look and what to do.
+// Each alert says what is wrong, where to look and what to do.
 func TestAlerts(t *testing.T) {
 	var uids []string
 	for _, d := range shipped.Dashboards(t) {

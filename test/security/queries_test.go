@@ -41,7 +41,7 @@ var unscoped = map[string]string{
 	// The workspace was locked in the account.
 	"driftTx.SaveWorkspace": "the workspace that the transaction has locked in the account",
 	"driftTx.CheckAnswer":   "the workspace that the transaction has locked in the account",
-	// For all accounts, on purpose, and shown to nobody.
+	// For all accounts, on purpose, and not shown to users.
 	"(*RetentionStore).TrimEvents":            "retention",
 	"(*RetentionStore).RemoveChecks":          "retention",
 	"(*RetentionStore).RemoveIdempotencyKeys": "retention",

@@ -20,7 +20,7 @@ import (
 const approve = "/api/v1/drifts/{id}/approve"
 
 // TestLinks does the main job and follows every link from one signal to another, as a person in Grafana would: with the
-// queries that deploy/grafana/provisioning has. An empty answer at any link fails.
+// queries that deploy/grafana/provisioning has. An empty response at any link fails.
 //
 // Checked by breaking it: another name in derivedFields or in a query of tracesToMetrics, and a collector without redaction
 // or transform/database, each fail their case.
@@ -126,7 +126,7 @@ func (s *system) followSpanMetrics(t *testing.T, j job) {
 	})
 }
 
-// expectUnexpected breaks the database in a way that nobody classified.
+// expectUnexpected breaks the database in an unclassified way.
 func (s *system) expectUnexpected(t *testing.T, j job) {
 	t.Helper()
 	s.administer(t, "alter table drift rename column occurrences to broken")

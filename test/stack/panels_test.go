@@ -20,7 +20,7 @@ import (
 )
 
 // TestPanels asks every query of every dashboard, rule and runbook after the main job and some mishaps, as Grafana would.
-// A panel's query that is answered with nothing fails, unless docs/observability.md lists it.
+// A panel's query without a result fails, unless docs/observability.md lists it.
 //
 // Checked by breaking it: a wrong name in a dashboard and a query with a fault in a runbook each fail.
 func TestPanels(t *testing.T) {
@@ -136,7 +136,7 @@ func (j job) goOn(t *testing.T) (stop func()) {
 
 var labelValues = regexp.MustCompile(`^label_values\((.+), (\w+)\)$`)
 
-// variables are those of a dashboard with «All» chosen, as Grafana fills them in. Each must have a value.
+// variables are those of a dashboard with "All" chosen, as Grafana fills them in. Each must have a value.
 func (s *system) variables(t *testing.T, d shipped.Dashboard) map[string]string {
 	t.Helper()
 	// Time runs faster here, and Grafana's window is four scrapes.

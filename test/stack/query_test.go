@@ -21,7 +21,7 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/otlpsink"
 )
 
-// get is the body of an answer, which must be a success. Headers are name, value, name, value.
+// get is the body of a response, which must be a success. Headers are name, value, name, value.
 func get(ctx context.Context, address string, headers ...string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {

@@ -86,7 +86,7 @@ func TestRestarts(t *testing.T) {
 	})
 }
 
-// during sends requests from two clients until do has ended, and gives their callers. wave waits until some more were answered.
+// during sends requests from two clients until do has ended, and gives their callers. wave waits for some more responses.
 func (s *system) during(t *testing.T, j job, do func(wave func())) []caller {
 	t.Helper()
 	const most = 2000
@@ -106,7 +106,7 @@ func (s *system) during(t *testing.T, j job, do func(wave func())) []caller {
 				callers = append(callers, c)
 				mu.Unlock()
 				select {
-				case answered <- struct{}{}: // Somebody waits for a wave.
+				case answered <- struct{}{}: // A caller waits for a wave.
 				case <-ctx.Done():
 					return
 				case <-time.After(pollInterval): // The pace of the others.
@@ -227,7 +227,7 @@ func (s *system) expectLogs(t *testing.T, logs []otlpsink.Log) {
 	})
 }
 
-// allLogs are the lines of a service, which must fit into one answer.
+// allLogs are the lines of a service, which must fit into one response.
 func (s *system) allLogs(ctx context.Context, service string) ([]logLine, error) {
 	lines, err := s.logs(ctx, fmt.Sprintf("{service_name=%q}", service))
 	if err == nil && len(lines) == mostLines {

@@ -43,7 +43,7 @@ func TestStarvedCollector(t *testing.T) {
 		t.Fatal(err)
 	}
 	collector := run(t, filepath.Dir(config), "otel-collector", os.Environ(), found["otelcol-contrib"], "--config="+config)
-	answers(t, collector, o.url("otel-collector", 13133))
+	awaitOK(t, collector, o.url("otel-collector", 13133))
 
 	out := dial(t, o.address("otel-collector", 4317))
 	eventually(t, "the metrics of loss", func(ctx context.Context) error {

@@ -3,7 +3,7 @@
 // package's tests when there is an operation that none of them used.
 //
 // A schema of OpenAPI 3.1 is a JSON Schema of draft 2020-12, so a JSON Schema validator reads the documents as they are.
-// An OpenAPI validator would bring a model, a router and a parameter parser of its own, to answer the same question with
+// An OpenAPI validator would bring a model, a router and a parameter parser of its own, to do the same with
 // more code between a wrong field and the test that it fails. AsyncAPI's schemas are of draft 7; ours keep to what both
 // drafts read alike.
 package spec

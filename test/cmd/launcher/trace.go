@@ -47,7 +47,7 @@ func (a app) trace(args []string) error {
 	return err
 }
 
-// desk is the launcher, which may wait for a trace before it answers.
+// desk is the launcher, which may wait for a trace before it responds.
 var desk = http.Client{Timeout: time.Minute}
 
 // ask gets a text from the running launcher.

@@ -82,7 +82,7 @@ func run(ctx context.Context, args []string, environ func(string) string, stdout
 	return fine
 }
 
-// drive does a run. A first Ctrl-C ends its sending; what was sent is still compared.
+// drive does a run. A first Ctrl-C ends sending; the requests already sent are still compared.
 func drive(ctx context.Context, o load.Options, screen *console.Console) (load.Result, error) {
 	g, err := load.Start(ctx, o)
 	if err != nil {

@@ -153,7 +153,7 @@ func (w *Watch) round(ctx context.Context) {
 	w.change = make(chan struct{})
 }
 
-// scrape gives nil for a target that does not answer.
+// scrape gives nil for a target that does not respond.
 func (w *Watch) scrape(ctx context.Context, t Target) model.Vector {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.URL, http.NoBody)
 	if err != nil {
@@ -218,7 +218,7 @@ func recorded(metric labels.Labels, r rule) labels.Labels {
 	return b.Labels()
 }
 
-// Fired are the alerts that have fired since the last Reset, but for the one that always does, and the one that misses
+// Fired are the alerts that have fired since the last Reset, except the one that always does, and the one that misses
 // what is not watched here.
 func (w *Watch) Fired() []string {
 	w.mu.Lock()

@@ -7,7 +7,7 @@ import (
 )
 
 // whole is a history in which every promise was kept: a drift made and approved by client 1, a second decision refused, an
-// answer that never came of a write that was not done, and a listener that was thrown out in the middle.
+// missing response to a write that was not done, and a listener that was disconnected in the middle.
 func whole() ([]Call, []Listener, State) {
 	calls := []Call{
 		{Client: 1, Kind: Create, Token: "r1", Attempts: []int{NoAnswer, 201}, Keyed: true, ID: "d1", Version: 1, Status: "detected"},

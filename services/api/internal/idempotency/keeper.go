@@ -36,7 +36,7 @@ type Response struct {
 	Refusal *apierror.Error
 }
 
-// Record is what is stored of a request.
+// Record is the stored form of a request.
 type Record struct {
 	RequestHash []byte
 	Status      *int // nil while it is under way
@@ -46,7 +46,7 @@ type Record struct {
 // Store is the database.
 type Store interface {
 	// Begin stores that a request is under way. When there is one of this key already, it gives that one instead, unless
-	// it began before forget, or before abandoned and was never answered.
+	// it began before forget, or before abandoned without a response.
 	Begin(ctx context.Context, k Key, at, forget, abandoned time.Time) (*Record, error)
 	// Finish and Abandon do nothing when the request is no longer the one that began at this time.
 	Finish(ctx context.Context, k Key, began time.Time, r Record) error
@@ -137,7 +137,7 @@ func (a *Attempt) Finish(ctx context.Context, requestHash []byte, response Respo
 	return a.keeper.store.Finish(ctx, a.key, a.began, Record{RequestHash: requestHash, Status: &response.Status, Response: sealed})
 }
 
-// Abandon lets the request be made anew.
+// Abandon allows the request to be made again.
 func (a *Attempt) Abandon(ctx context.Context) error {
 	return a.keeper.store.Abandon(ctx, a.key, a.began)
 }

@@ -18,12 +18,12 @@ var owasp = argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, Sa
 const hashPatience = 2 * time.Second
 
 // passwords hashes and compares, only so many at a time: each takes 19 MiB and a core, so that a burst of sign-ins could
-// otherwise take the memory and the time of everybody else.
+// otherwise take the memory and CPU of all other requests.
 type passwords struct {
 	params *argon2id.Params
 	turns  chan struct{}
-	// nobody is the hash that is compared when there is no user, so that an unknown email takes the same time.
-	nobody string
+	// unknown is the hash that is compared when there is no user, so that an unknown email takes the same time.
+	unknown string
 	// compare is argon2id's, unless a test counts.
 	compare func(password, hash string) (bool, error)
 }
@@ -32,12 +32,12 @@ func newPasswords(params *argon2id.Params) (*passwords, error) {
 	if params == nil {
 		params = &owasp
 	}
-	nobody, err := argon2id.CreateHash("the password of nobody", params)
+	unknown, err := argon2id.CreateHash("the password of no user", params)
 	if err != nil {
 		return nil, fmt.Errorf("hash a password: %w", err)
 	}
 	return &passwords{
-		params: params, nobody: nobody, turns: make(chan struct{}, max(2, runtime.GOMAXPROCS(0))),
+		params: params, unknown: unknown, turns: make(chan struct{}, max(2, runtime.GOMAXPROCS(0))),
 		compare: argon2id.ComparePasswordAndHash,
 	}, nil
 }
@@ -61,7 +61,7 @@ func (p *passwords) matches(ctx context.Context, password string, hash *string) 
 		return false, err
 	}
 	defer p.done()
-	compared := p.nobody
+	compared := p.unknown
 	if hash != nil {
 		compared = *hash
 	}

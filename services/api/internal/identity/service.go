@@ -21,7 +21,7 @@ const (
 	cacheSize = 10_000
 )
 
-// Service is the use cases. Whoever calls those of admins has checked that the principal is one.
+// Service has the use cases. The caller of an admin's use case has checked that the principal is an admin.
 type Service struct {
 	store         Store
 	access        *token.Access

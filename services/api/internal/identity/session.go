@@ -19,7 +19,7 @@ type Tokens struct {
 }
 
 var (
-	// One answer for every reason, so that nobody learns which emails have an account.
+	// One response for every reason, so that it does not reveal which emails have an account.
 	errSignIn  = apierror.New(apierror.Unauthenticated, "the email or the password is wrong")
 	errRefresh = apierror.New(apierror.Unauthenticated, "the refresh token is not valid; sign in again")
 )
@@ -54,7 +54,7 @@ func (s *Service) login(ctx context.Context, email, password string) (Tokens, Us
 	if !known.IsActive {
 		hash = nil
 	}
-	// The same work for nobody, for a wrong password and for a right one.
+	// The same work for an unknown user, a wrong password and a right one.
 	ok, err := s.passwords.matches(ctx, password, hash)
 	if err != nil {
 		return Tokens{}, User{}, err
@@ -67,7 +67,7 @@ func (s *Service) login(ctx context.Context, email, password string) (Tokens, Us
 	var tokens Tokens
 	err = s.store.InTx(ctx, "auth.login", func(ctx context.Context, tx Tx) error {
 		now := s.now()
-		// It also sees to it that nobody signs in with a password that is being changed, or while being deactivated.
+		// It also prevents a sign-in with a password that is being changed, or while the user is being deactivated.
 		if err := tx.NoteSignIn(ctx, user.ID, *hash, now); err != nil {
 			return err
 		}

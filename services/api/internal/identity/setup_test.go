@@ -109,7 +109,7 @@ func TestService_SetupPassword_refused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n := newNewcomer(t, api)
 			exec(t, api, end, n.id)
-			free := api.Identity.Busy() // Whoever hashes now gets another error.
+			free := api.Identity.Busy() // A hash at this time gives another error.
 			a := setPassword(api.Nobody, n.token, "a password")
 			free()
 			if a.Status != http.StatusUnauthorized {
@@ -148,7 +148,7 @@ func TestService_SetupPassword_spends(t *testing.T) {
 	api.SignIn(neighbour.email)
 }
 
-// A password that the operator set is not the first one any more: a setup token that somebody else may have been given no longer
+// A password that the operator set is no longer the first one: a setup token that another person may have no longer
 // sets another. (Tried: ResetPassword without SpendSetupTokens, and that without its user.)
 func TestService_ResetPassword_spends(t *testing.T) {
 	api := apitest.Start(t)

@@ -14,8 +14,8 @@ import (
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // TestAttackUserEnumeration: an email without a user costs the work of a wrong password, one hash of the same parameters,
-// and gets the same answer. Counted, since a time measured on a busy machine proves nothing. Mutations: matches that
-// returns at once for a nil hash, and login that returns when Credentials finds nobody, count no hash.
+// and gets the same response. It counts hashes, since a time measured on a busy machine proves nothing. Mutations: matches that
+// returns immediately for a nil hash, and login that returns when Credentials finds no user, count no hash.
 func TestAttackUserEnumeration(t *testing.T) {
 	api := apitest.Start(t)
 	gone := api.NewUser("acme", identity.Viewer)

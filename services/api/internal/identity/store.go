@@ -49,7 +49,7 @@ type UserTx interface {
 	EnsureAccount(ctx context.Context, name string, at time.Time) (Account, error)
 	// InsertUser fails with apierror.Conflict when the email is taken.
 	InsertUser(ctx context.Context, u User) error
-	// LockUsers gives the account's active admins and the user with this id, whoever that is.
+	// LockUsers gives the account's active admins and the user with this id, whatever the role.
 	LockUsers(ctx context.Context, account, id uuid.UUID) ([]User, error)
 	// SaveUser fails with apierror.Conflict when the email is taken.
 	SaveUser(ctx context.Context, u User, at time.Time) error
@@ -73,7 +73,7 @@ type SessionTx interface {
 // TokenTx changes the tokens that are good for one use.
 type TokenTx interface {
 	InsertRefreshToken(ctx context.Context, hash []byte, session uuid.UUID, at, until time.Time) error
-	// LockRefreshToken keeps everybody else away from the token and its session.
+	// LockRefreshToken locks the token and its session.
 	LockRefreshToken(ctx context.Context, hash []byte) (*RefreshToken, error)
 	SpendRefreshToken(ctx context.Context, hash []byte, at time.Time) error
 	InsertSetupToken(ctx context.Context, hash []byte, user uuid.UUID, until time.Time) error
@@ -142,7 +142,7 @@ type SetupToken struct {
 	Used      bool
 }
 
-// APIKey is an API key but for the key itself.
+// APIKey is an API key without the key itself.
 type APIKey struct {
 	ID         uuid.UUID
 	Name       string

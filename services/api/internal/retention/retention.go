@@ -1,5 +1,5 @@
-// Package retention removes what has served its time: old events, the checks that no upload can repeat any more, answers
-// kept for idempotency keys, and sessions and tokens that have expired. Every replica does it; whoever comes second finds
+// Package retention removes expired rows: old events, the checks that no upload can repeat any more, responses
+// stored for idempotency keys, and expired sessions and tokens. Every replica does it; the second one finds
 // nothing.
 package retention
 
@@ -20,7 +20,7 @@ import (
 // Interval is how often a worker looks.
 const Interval = 10 * time.Minute
 
-// idempotencyLife is how long a first answer is given again.
+// idempotencyLife is how long a first response is repeated.
 const idempotencyLife = 24 * time.Hour
 
 // Store removes rows in small transactions, and says how many.

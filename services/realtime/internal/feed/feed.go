@@ -4,7 +4,7 @@
 //	                     ├──▶ the hub's queue of streams that are behind ──▶ readers: SELECT by position ──▶ publish
 //	heads, every 2 s ────┘
 //
-// A hint only wakes; what is read is decided by positions. A hint that is lost, late or doubled, and a listening
+// A hint only wakes; positions decide what to read. A hint that is lost, late or duplicated, and a listening
 // connection that breaks, cost two seconds at most: a look at the heads of all streams heals them.
 package feed
 
@@ -108,7 +108,7 @@ func (f *Feed) guard(step func() error) (err error) {
 	return step()
 }
 
-// settle tells that the database is gone, or back, once each; and every error that nobody expects.
+// settle logs once when the database is gone, once when it is back, and every unexpected error.
 func (f *Feed) settle(ctx context.Context, err error) {
 	switch {
 	case err == nil:

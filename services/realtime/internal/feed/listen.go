@@ -31,7 +31,7 @@ func (f *Feed) listen(ctx context.Context) {
 	}
 }
 
-// hint takes what a notification says. Anybody who may NOTIFY can say anything, and it does no harm.
+// hint reads a notification. A role that may NOTIFY can send anything, and it does no harm.
 func (f *Feed) hint(ctx context.Context, payload string) {
 	h, err := event.ParseHint(payload)
 	switch {

@@ -64,7 +64,7 @@ func (f *Feed) explain(ctx context.Context, s *hub.Stream, wanted int64) error {
 	case w.Head < head:
 		s.Reset(hub.ReasonAhead, w)
 	case w.Head >= wanted && wanted > head:
-		// Told of, and not to be read: that can't be, and reading again at once would go on for ever.
+		// Announced, but not readable: this can't happen, and reading again immediately would never end.
 		return fmt.Errorf("the stream has a hole after position %d", head)
 	default:
 		s.Settle(wanted, w.Head) // A hint said more than was true.

@@ -14,7 +14,7 @@
 // While live, it writes with single attempts that never wait. Catching up is a goroutine of its own, which may wait: it
 // reads the ring, and Postgres when the ring has moved past: together with all others who miss the same.
 //
-// So a slow client delays nobody and costs no memory but the rest of one frame (while it catches up from Postgres, a part of
+// So a slow client delays no other and costs no memory except the rest of one frame (while it catches up from Postgres, a part of
 // some hundred events, which those beside it share), and order and completeness need no bookkeeping: a position only grows,
 // and nothing is ever left out between two positions.
 package hub

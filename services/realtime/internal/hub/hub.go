@@ -60,7 +60,7 @@ type Config struct {
 	// ReplayBytes is how many bytes of frames are kept of what was read for them, until none catches up any more. A part that
 	// one of them is writing counts no longer when it makes room for another.
 	ReplayBytes int
-	QueueBytes  int // how many bytes of answers may wait for a connection
+	QueueBytes  int // how many bytes of responses may wait for a connection
 	// Stall is how long a connection may make no progress.
 	Stall time.Duration
 	// Retry is how long a connection waits that could not read the source.

@@ -12,7 +12,7 @@ import (
 
 // replays reads events that the ring no longer has, once for all who want them: after a burst larger than the ring, and
 // when clients come back by the thousand, that is every connection of an account. So that they want the same, events are
-// read in parts that begin at multiples of the batch; and complete parts are kept while anybody catches up.
+// read in parts that begin at multiples of the batch; complete parts are cached while any connection is catching up.
 type replays struct {
 	source   Source
 	encoder  Encoder
@@ -65,7 +65,7 @@ func (r *replays) after(ctx context.Context, s *Stream, generation uint32, posit
 	if err != nil || find(blocks, position) != nil {
 		return blocks, event.Window{}, err
 	}
-	// The part begins before what is left of the stream, or has an event that can't be encoded.
+	// The part begins before the oldest stored event, or has an event that can't be encoded.
 	return r.alone(ctx, part{s, generation, position})
 }
 
@@ -84,7 +84,7 @@ func (r *replays) shared(ctx context.Context, p part) ([]*block, error) {
 	f.waiting--
 	if f.waiting == 0 {
 		f.cancel()
-		r.land(p, f) // Whoever comes now begins anew.
+		r.land(p, f) // A later connection starts a new read.
 	}
 	select {
 	case <-f.done:
@@ -121,7 +121,7 @@ func (r *replays) fly(ctx context.Context, p part, f *flight) {
 		blocks, err = r.inSlot(ctx, p)
 	}()
 	if broken != nil {
-		r.tel.Report(ctx, broken) // Whoever wants the event meets it again alone, and it costs that one its connection.
+		r.tel.Report(ctx, broken) // A connection that needs the event hits the panic again alone, and only it is closed.
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -197,7 +197,7 @@ func (r *replays) keep(p part, blocks []*block) {
 	}
 }
 
-// letGo takes a part off what is kept. r.mu is held.
+// letGo removes a part from the cache. r.mu is held.
 func (r *replays) letGo(p part) {
 	r.size -= size(r.kept[p])
 	delete(r.kept, p)

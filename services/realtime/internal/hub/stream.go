@@ -43,7 +43,7 @@ type shard struct {
 	subs []*Subscriber
 }
 
-// open reads where the stream is; whoever comes first does.
+// open reads the stream's head; the first subscriber calls it.
 func (s *Stream) open(ctx context.Context) error {
 	s.opening.Lock()
 	defer s.opening.Unlock()

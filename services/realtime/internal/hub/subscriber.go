@@ -41,7 +41,7 @@ type Subscriber struct {
 	interest   interest
 
 	rest  []byte // of what was written in part; it goes first
-	queue []byte // answers that wait, whole frames
+	queue []byte // responses that wait, whole frames
 	last  []byte // the frame to close with
 
 	replay []*block           // events read from the source, which are no longer in the ring
@@ -51,20 +51,20 @@ type Subscriber struct {
 	cut    context.CancelFunc // ends the reading of the source
 }
 
-// ErrOverflow says that the client asks, and doesn't read the answers.
+// ErrOverflow says that the client sends requests but does not read the responses.
 var ErrOverflow = errors.New("too many answers wait for the client")
 
-// Send writes an answer, now or when those before it are written.
+// Send writes a response, now or after the ones before it.
 func (s *Subscriber) Send(frame []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.answer(frame)
+	return s.send(frame)
 }
 
-// answer is Send with s.mu held.
-func (s *Subscriber) answer(frame []byte) error {
+// send is Send with s.mu held.
+func (s *Subscriber) send(frame []byte) error {
 	if s.closing || s.state == ended {
-		return nil // Nobody reads it any more.
+		return nil // It is not read any more.
 	}
 	if len(s.queue)+len(frame) > s.stream.hub.config.QueueBytes {
 		return ErrOverflow
@@ -77,7 +77,7 @@ func (s *Subscriber) answer(frame []byte) error {
 }
 
 // Beat sends a heartbeat, and tells a client that subscribed to something how far it has everything. One that catches up
-// and has answers waiting is spared.
+// and has responses waiting is not closed.
 func (s *Subscriber) Beat(heartbeat []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,10 +89,10 @@ func (s *Subscriber) Beat(heartbeat []byte) {
 		at := event.Cursor{Epoch: r.epoch, Position: s.position.Load()}
 		heartbeat = slices.Concat(heartbeat, s.stream.hub.encoder.Position(at))
 	}
-	_ = s.answer(heartbeat) // The queue was empty.
+	_ = s.send(heartbeat) // The queue was empty.
 }
 
-// Close writes what is under way, the answers that wait, and then last, and finishes. The first call counts.
+// Close writes the frame in progress, the waiting responses, and then last, and finishes. The first call counts.
 func (s *Subscriber) Close(last []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,8 +118,8 @@ func (s *Subscriber) Leave() {
 }
 
 // Subscribe adds topics. In a connection's first subscription after may say where to begin, instead of where the stream
-// was when the connection was opened. answer makes the frame that says it is done.
-func (s *Subscriber) Subscribe(ctx context.Context, topics []string, after *event.Cursor, answer func(topics []string) []byte) error {
+// was when the connection was opened. ack makes the frame that confirms it.
+func (s *Subscriber) Subscribe(ctx context.Context, topics []string, after *event.Cursor, ack func(topics []string) []byte) error {
 	s.mu.Lock()
 	interest, err := s.interest.with(topics)
 	subscribed := s.subscribed
@@ -156,11 +156,11 @@ func (s *Subscriber) Subscribe(ctx context.Context, topics []string, after *even
 	}
 	s.stream.hub.instruments.subscribed(s.interest, interest)
 	s.interest = interest
-	return s.answer(answer(interest.topics()))
+	return s.send(ack(interest.topics()))
 }
 
 // Unsubscribe removes topics.
-func (s *Subscriber) Unsubscribe(topics []string, answer func(topics []string) []byte) error {
+func (s *Subscriber) Unsubscribe(topics []string, ack func(topics []string) []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing || s.state == ended {
@@ -169,7 +169,7 @@ func (s *Subscriber) Unsubscribe(topics []string, answer func(topics []string) [
 	interest := s.interest.without(topics)
 	s.stream.hub.instruments.subscribed(s.interest, interest)
 	s.interest = interest
-	return s.answer(answer(interest.topics()))
+	return s.send(ack(interest.topics()))
 }
 
 // Behind reports whether the connection is catching up.

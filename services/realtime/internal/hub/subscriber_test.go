@@ -246,7 +246,7 @@ func TestSubscriber_Send(t *testing.T) {
 		sub.Leave()
 		h.Wait()
 	})
-	// Mutation: the queue of answers without its bound.
+	// Mutation: the queue of responses without its bound.
 	t.Run("who does not read its answers is refused more", func(t *testing.T) {
 		h, _ := newHub(t, newSource(), hub.Config{QueueBytes: 100})
 		p := newPeer(0)
@@ -257,7 +257,7 @@ func TestSubscriber_Send(t *testing.T) {
 				refused++
 			}
 		}
-		// One answer is being written, ten wait.
+		// One response is being written, ten wait.
 		if refused == 0 || refused < 8 {
 			t.Errorf("%d of 20 were refused", refused)
 		}

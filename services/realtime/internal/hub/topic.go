@@ -11,7 +11,7 @@ import (
 // MaxTopics bounds the topics of a connection.
 const MaxTopics = 200
 
-// kind is a set of the topics that everybody may have.
+// kind is a set of the topics that every user may have.
 type kind uint8
 
 const (
@@ -117,7 +117,7 @@ type Reason string
 const (
 	ReasonEpoch   Reason = "epoch"   // the database was restored since
 	ReasonAhead   Reason = "ahead"   // beyond the head
-	ReasonTrimmed Reason = "trimmed" // older than what is kept
+	ReasonTrimmed Reason = "trimmed" // older than the stored events
 )
 
 // check gives the reason for which reading can't go on after c; "" when it can.

@@ -13,7 +13,7 @@ func (s *Subscriber) wake() int {
 	return s.flush()
 }
 
-// flush writes what can be written at once, and counts the events. What is left is for a goroutine that may wait.
+// flush writes as much as the kernel takes immediately, and counts the events. A goroutine that may wait writes the rest.
 func (s *Subscriber) flush() (delivered int) {
 	if s.state != live {
 		return 0
@@ -45,7 +45,7 @@ func (s *Subscriber) flush() (delivered int) {
 	}
 }
 
-// piece is what is written next: bytes that nobody else has a claim on, or frames of a block.
+// piece is the next data to write: bytes of this connection, or frames of a shared block.
 type piece struct {
 	bytes    []byte
 	block    *block // nil when bytes are s.rest

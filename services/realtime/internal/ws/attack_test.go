@@ -17,7 +17,7 @@ import (
 
 // Attacks on the sockets. Each says which change of the source makes it fail: it was tried, where nothing else is said.
 
-// A page of another origin has the token of somebody who is signed in, and opens a socket in their name.
+// A page of another origin has the token of a signed-in user, and opens a socket in their name.
 // Mutation: originAllowed always true.
 func TestAttackCrossSiteOrigin(t *testing.T) {
 	s := newServer(t)
@@ -124,7 +124,7 @@ func TestAttackIdleSockets(t *testing.T) {
 }
 
 // A client that asks and never reads: pings with all the payload that they may have.
-// Mutation: the queue of answers without its bound.
+// Mutation: the queue of responses without its bound.
 func TestAttackPingFloodUnread(t *testing.T) {
 	s := newServer(t)
 	beside := s.dial()

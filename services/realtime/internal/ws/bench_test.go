@@ -39,7 +39,7 @@ func (c *client) stay() {
 	}
 }
 
-// BenchmarkDelivery is the whole way of one event to 1,000 sockets, but for the database and the clients' reading.
+// BenchmarkDelivery is the whole way of one event to 1,000 sockets, except the database and the clients' reading.
 func BenchmarkDelivery(b *testing.B) {
 	const sockets = 1000
 	s := newServer(b)
@@ -127,7 +127,7 @@ func (a *audience) publish(b *testing.B, n int) time.Duration {
 	return time.Since(start)
 }
 
-// count reads events until the connection ends, and tells of each.
+// count reads events until the connection ends, and reports each.
 func (c *client) count(one func()) {
 	for {
 		h, err := gobwas.ReadHeader(c.in)

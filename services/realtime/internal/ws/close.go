@@ -37,7 +37,7 @@ var (
 
 const reasonByClient = "closed by the client"
 
-// readClose checks the payload of a client's close frame. The answer repeats its code; without one it is empty.
+// readClose checks the payload of a client's close frame. The reply repeats its code; without one it is empty.
 func readClose(payload []byte) (end closing, answer []byte, err error) {
 	if len(payload) == 0 {
 		return endNoReason, ws.CompiledClose, nil

@@ -13,9 +13,9 @@ import (
 
 // The cases of the Autobahn test suite, by their numbers and names, as far as they fit a server that takes text messages
 // up to 16 KiB, and no extension (so not 12 and 13, which are permessage-deflate, nor 9, whose messages are megabytes).
-// Where Autobahn expects an echo, a JSON ping must be answered. Names without a number are cases that it does not have.
+// Where Autobahn expects an echo, a JSON ping must get its pong. Names without a number are cases that it does not have.
 //
-// What is sent comes three times: in one packet, frame by frame, and in pieces; Autobahn has these as cases of their own.
+// Every case is sent three times: in one packet, frame by frame, and in pieces; Autobahn has these as cases of their own.
 
 const (
 	closeProtocol = 1002
@@ -41,8 +41,8 @@ func sends(frames ...[]byte) [][]byte          { return frames }
 func gets(wanted ...expectation) []expectation { return wanted }
 
 var (
-	// answered: the JSON ping has its answer.
-	answered = expectation{check: func(c *client) {
+	// jsonPonged: the JSON ping has its pong.
+	jsonPonged = expectation{check: func(c *client) {
 		c.t.Helper()
 		if m := c.message(); m.Type != "pong" {
 			c.t.Errorf("the answer is %+v", m)
@@ -57,7 +57,7 @@ var (
 	}}
 )
 
-func answeredID(id string) expectation {
+func jsonPongedID(id string) expectation {
 	return expectation{check: func(c *client) {
 		c.t.Helper()
 		if m := c.message(); m.ID == nil || *m.ID != id {
@@ -205,7 +205,7 @@ func TestConformance_half_close(t *testing.T) {
 		c.t = t
 		c.send(jsonPing)
 		closeWrite(c)
-		answered.check(c)
+		jsonPonged.check(c)
 		c.expectEnd(t)
 	})
 	t.Run("in the middle of a frame", func(t *testing.T) {
@@ -242,10 +242,10 @@ func (c *client) expectEnd(t *testing.T) {
 func TestConformance_frames_that_come_with_the_handshake(t *testing.T) {
 	s := newServer(t)
 	for name, e := range map[string]exchange{
-		"whole":                  {sends(textFrame(jsonPing), ping("early")), gets(answered, ponged("early"))},
+		"whole":                  {sends(textFrame(jsonPing), ping("early")), gets(jsonPonged, ponged("early"))},
 		"a broken one":           {sends(raw(0xc1, jsonPing)), gets(closes(closeProtocol))},
 		"a close":                {sends(closeFrame(closePayload(1000, ""))), gets(closes(1000))},
-		"more than a buffer has": {repeated(200, textFrame(jsonPing)), repeated(200, answered)},
+		"more than a buffer has": {repeated(200, textFrame(jsonPing)), repeated(200, jsonPonged)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := s.dialWith(bytes.Join(e.sends, nil))
@@ -260,6 +260,6 @@ func TestConformance_frames_that_come_with_the_handshake(t *testing.T) {
 		c := s.dialWith(f[:5])
 		c.t = t
 		c.write(f[5:])
-		answered.check(c)
+		jsonPonged.check(c)
 	})
 }

@@ -54,7 +54,7 @@ func (c *conn) serve(early []byte) {
 	go c.wait()
 }
 
-// wait takes what the client sends next. Then a new goroutine waits, for the stack of this one has grown by what was sent,
+// wait reads the next data from the client. Then a new goroutine waits, since this one has a large stack after reading,
 // and it may be long until more comes: of ten thousand connections this is most of the memory.
 func (c *conn) wait() {
 	if err := c.read(c.received); err != nil {
@@ -110,7 +110,7 @@ func (c *conn) control(op ws.OpCode, payload []byte) error {
 	case c.closing() && op != ws.OpClose:
 	case op == ws.OpPing:
 		c.server.instruments.received(ctx, "ws_ping")
-		return c.answer(ctx, "ws_pong", ws.MustCompileFrame(ws.NewPongFrame(payload)))
+		return c.reply(ctx, "ws_pong", ws.MustCompileFrame(ws.NewPongFrame(payload)))
 	case op == ws.OpPong:
 		c.server.instruments.received(ctx, "ws_pong")
 	default:
@@ -119,7 +119,7 @@ func (c *conn) control(op ws.OpCode, payload []byte) error {
 	return nil
 }
 
-// closedByClient answers a close frame, or takes it as the answer to ours.
+// closedByClient replies to a close frame, or takes it as the reply to ours.
 func (c *conn) closedByClient(payload []byte) error {
 	end, answer, err := readClose(payload)
 	if err != nil {
@@ -142,8 +142,8 @@ func (c *conn) text(message []byte) error {
 	return c.handle(message)
 }
 
-// answer sends a frame to the client.
-func (c *conn) answer(ctx context.Context, kind string, frame []byte) error {
+// reply sends a frame to the client.
+func (c *conn) reply(ctx context.Context, kind string, frame []byte) error {
 	c.server.instruments.sent(ctx, kind)
 	return c.delivered(c.sub.Send(frame))
 }
@@ -183,7 +183,7 @@ func (c *conn) cut(end closing) {
 // TooSlow implements hub.Conn.
 func (c *conn) TooSlow() { c.shut(endTooSlow) }
 
-// Finish implements hub.Conn. After our close frame the client gets time to read up to it, and to answer.
+// Finish implements hub.Conn. After our close frame the client gets time to read up to it, and to reply.
 func (c *conn) Finish(err error) {
 	c.finished.Store(true)
 	if err != nil || c.answered.Load() {

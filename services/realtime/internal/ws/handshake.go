@@ -28,7 +28,7 @@ import (
 // tokenSubprotocol is where a browser puts the token, which can't set headers.
 const tokenSubprotocol = "bearer."
 
-// Handshake answers GET /ws. It returns when the connection is open, so that the request's span, its access line and its
+// Handshake handles GET /ws. It returns when the connection is open, so that the request's span, its access line and its
 // metrics are those of the handshake, with its own status, 101. What follows has nothing of the request any more.
 func (s *Server) Handshake(w http.ResponseWriter, r *http.Request) error {
 	err := s.handshake(w, r)
@@ -103,7 +103,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, key string, claim
 	}
 	s.instruments.handshake(r.Context(), outcomeAccepted)
 	s.instruments.sent(r.Context(), "welcome")
-	_ = c.sub.Send(welcomeFrame(c.id, head, s.config.Heartbeat)) // The first answer finds the queue empty.
+	_ = c.sub.Send(welcomeFrame(c.id, head, s.config.Heartbeat)) // The queue is empty at the first response.
 	if !s.registry.add(c) {
 		c.goodbye(minComeback)
 	}
@@ -111,7 +111,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, key string, claim
 	return nil
 }
 
-// afterSwitch is for errors when the answer has begun: nothing can be said to the client any more.
+// afterSwitch is for errors after the response has begun: the client can't get an error response any more.
 func (s *Server) afterSwitch(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return apierror.Wrap(apierror.Canceled, err, "the client left")
@@ -171,7 +171,7 @@ func accessToken(r *http.Request) string {
 
 func (s *Server) originAllowed(origins []string) bool {
 	if len(origins) == 0 {
-		return true // Not a browser, which can be told to send any: a token is required all the same.
+		return true // Not a browser, so the header proves nothing: a token is required anyway.
 	}
 	return len(origins) == 1 && slices.ContainsFunc(s.config.Origins, func(o string) bool { return o == "*" || strings.EqualFold(o, origins[0]) })
 }

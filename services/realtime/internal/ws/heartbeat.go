@@ -46,14 +46,14 @@ func (c *conn) beat(now time.Time) {
 	}
 }
 
-// busy reports whether the client is reading what was written before the heartbeats that it should answer. It is slow
+// busy reports whether the client is reading data that was written before the heartbeats that it must reply to. It is slow
 // then, and not silent.
 func (c *conn) busy(now time.Time) bool {
 	acknowledged, waiting := c.progress()
 	reading := acknowledged != c.acknowledged && (waiting > 0 || c.sub.Behind())
 	c.acknowledged = acknowledged
 	if reading {
-		c.heard.Store(now.UnixNano()) // From here on it has time to answer.
+		c.heard.Store(now.UnixNano()) // From here on it has time to reply.
 	}
 	return reading
 }

@@ -32,7 +32,7 @@ var (
 	limitUser       = limit{"user", apierror.RateLimited, "this user has too many connections"}
 	limitAddress    = limit{"address", apierror.RateLimited, "there are too many connections from this address"}
 	limitHandshakes = limit{"handshakes", apierror.RateLimited, "there are too many attempts to connect from this address"}
-	limitPending    = limit{name: "pending"} // Nobody is told: the connection is closed.
+	limitPending    = limit{name: "pending"} // Without a response: the connection is closed.
 )
 
 func (l limit) Error() string { return "the limit " + l.name }

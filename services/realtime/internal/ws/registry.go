@@ -89,7 +89,7 @@ func (r *registry) remove(c *conn) {
 	delete(r.conns, c)
 }
 
-// close lets nobody in any more.
+// close refuses new connections.
 func (r *registry) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

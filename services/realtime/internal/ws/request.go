@@ -33,7 +33,7 @@ type request struct {
 	hasID bool
 }
 
-// id is what an answer repeats.
+// id is repeated in the response.
 func (r *request) id() *string {
 	if !r.hasID {
 		return nil
@@ -57,7 +57,7 @@ const (
 	maxCursorLength = 64
 )
 
-// parse reads a message. What could be read of one that is wrong is in the request all the same.
+// parse reads a message. The valid fields of a wrong one are in the request too.
 func parse(data []byte) (request, error) {
 	r := request{Type: typeInvalid}
 	m, err := decode(data)

@@ -63,7 +63,7 @@ type Config struct {
 type Timing struct {
 	Tick         time.Duration // how often timers are looked at
 	SessionCheck time.Duration // how often sessions are looked up: a revoked one ends within twice that
-	Linger       time.Duration // how long a client may take to answer a close frame
+	Linger       time.Duration // how long a client may take to reply to a close frame
 	Now          func() time.Time
 }
 

@@ -17,7 +17,7 @@ const (
 // goodbye asks the client to come back within spread, and closes.
 func (c *conn) goodbye(spread time.Duration) {
 	// A client that has no room for it is gone anyway.
-	_ = c.answer(c.context(), "reconnect", reconnectFrame(rand.N(spread))) //nolint:gosec // Jitter.
+	_ = c.reply(c.context(), "reconnect", reconnectFrame(rand.N(spread))) //nolint:gosec // Jitter.
 	c.shut(endRestart)
 }
 

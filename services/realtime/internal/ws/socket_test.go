@@ -106,7 +106,7 @@ func TestSocket_WriteSome(t *testing.T) {
 			t.Errorf("wrote %d, %v", n, err)
 		}
 	})
-	// Mutation: attemptWrite waits after EAGAIN, whoever asks.
+	// Mutation: attemptWrite waits after EAGAIN, for every caller.
 	t.Run("one that is full is not waited for", func(t *testing.T) {
 		s, _ := pipe(t)
 		fill(t, s)

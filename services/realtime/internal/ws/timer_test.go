@@ -143,7 +143,7 @@ func TestServer_heartbeat_of_a_slow_reader(t *testing.T) {
 		want := fmt.Sprintf(`driftsentry_realtime_frames_total{direction="sent",type="ws_ping"} %d.0`, beats)
 		s.eventually(want, func() bool { return strings.Contains(s.tel.Metrics(), want) })
 	}
-	// Now it stops. What waits for it does not make up for an answer.
+	// Now it stops. Data that waits for it does not replace a reply.
 	s.eventually("it is given up", func() bool {
 		s.clock.forward(26 * time.Second)
 		return s.Connections() == 0
@@ -156,7 +156,7 @@ func TestServer_Stop(t *testing.T) {
 	for i := range clients {
 		clients[i] = s.dial()
 	}
-	deaf := s.dial() // it never answers the close frame
+	deaf := s.dial() // it never replies to the close frame
 	stopped := make(chan error, 1)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

@@ -45,7 +45,7 @@ func checkUpgrade(w http.ResponseWriter, r *http.Request) (string, error) {
 	return key, nil
 }
 
-// upgrade answers 101 and takes the connection over, with what the client has sent already. The status goes through the
+// upgrade responds with 101 and takes the connection over, with the data that the client has already sent. The status goes through the
 // response writer, so that telemetry sees it.
 func upgrade(w http.ResponseWriter, key string) (conn net.Conn, early []byte, err error) {
 	sum := sha1.Sum([]byte(key + acceptMagic)) //nolint:gosec // As above.
