@@ -42,7 +42,7 @@ func (batchTracer) TraceBatchQuery(ctx context.Context, _ *pgx.Conn, data pgx.Tr
 	}
 }
 
-// TraceBatchEnd implements pgx.BatchTracer. Of a batch that fails before it is sent, pgx tells the end twice.
+// TraceBatchEnd implements pgx.BatchTracer. Of a batch that fails before it is sent, pgx reports the end twice.
 func (t batchTracer) TraceBatchEnd(ctx context.Context, conn *pgx.Conn, data pgx.TraceBatchEndData) {
 	b, ok := ctx.Value(batchKey{}).(*tracedBatch)
 	if !ok || b.ended {

@@ -9,8 +9,8 @@ import (
 	"go.opentelemetry.io/otel/codes"
 )
 
-// How often a transaction is tried that Postgres chose as a deadlock's victim. Locks are taken in one order, so a
-// second attempt is rare and a third nearly unheard of.
+// How often a transaction is tried that loses a deadlock. Locks are taken in one order, so a
+// second attempt is rare and a third very rare.
 const maxAttempts = 4
 
 // InTx runs fn in a transaction with a span of its own, named "transaction <name>", and commits when fn gives no error.

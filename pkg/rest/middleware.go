@@ -22,8 +22,8 @@ func SecurityHeaders(next http.Handler) http.Handler {
 	})
 }
 
-// EndAmbiguous makes a request the last of its connection that may have said in two ways where it ends, so that nothing is
-// read of the data behind it. net/http uses the chunks, under HTTP/1.0 the length, and forgets that the other was
+// EndAmbiguous closes the connection after a request that states its length in two ways, so that no
+// data behind it is read. net/http uses the chunks, under HTTP/1.0 the length, and forgets that the other was
 // there; RFC 9112, sections 6.1 and 6.3, has the connection closed.
 func EndAmbiguous(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,5 +1,5 @@
-// Package rest is what both services' HTTP edges share: the envelope, the one table that turns an error into a status, strict
-// decoding, and the middleware of every response.
+// Package rest is the shared part of both services' HTTP edges: the envelope, the one table that turns an error into a
+// status, strict decoding, and the middleware of every response.
 package rest
 
 import (
@@ -23,7 +23,7 @@ type Time = event.Time
 // TimePtr is Time for a time that may be missing.
 func TimePtr(t *time.Time) *Time { return (*Time)(t) }
 
-// StatusClientClosedRequest is the status, in logs and metrics only, of a request whose client went away.
+// StatusClientClosedRequest is the status, in logs and metrics only, of a request whose client disconnected.
 const StatusClientClosedRequest = 499
 
 // The one place where an error becomes a status.
@@ -69,7 +69,7 @@ type Page[T any] struct {
 	Pagination Pagination `json:"pagination"`
 }
 
-// Pagination tells where in a list its page is.
+// Pagination is the place of a page in its list.
 type Pagination struct {
 	Total      int  `json:"total"`
 	Page       int  `json:"page"`
@@ -100,8 +100,8 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // How long a client is asked to wait when the error does not say.
 const defaultRetryAfter = 2 * time.Second
 
-// Fault is what err means for the request of this context. The server ended the context, not the client, when the
-// deadline passed; and a client that is gone explains every other failure of the same moment.
+// Fault is the meaning of err for the request of this context. If the deadline passed, the server ended the context,
+// not the client. A disconnected client explains every other failure at that time.
 func Fault(ctx context.Context, err error) *apierror.Error {
 	f := apierror.From(err)
 	if f.Kind == apierror.Internal && ctx.Err() != nil {
@@ -111,7 +111,7 @@ func Fault(ctx context.Context, err error) *apierror.Error {
 }
 
 // Error responds with the error envelope, and informs telemetry, which writes the one log line of the request and sends
-// what is unexpected to Sentry.
+// unexpected errors to Sentry.
 func Error(w http.ResponseWriter, r *http.Request, err error) {
 	f := Fault(r.Context(), err)
 	telemetry.SetError(r.Context(), f.Kind.Code(), err, f.Kind == apierror.Internal)
@@ -141,11 +141,11 @@ func retryAfter(f *apierror.Error) time.Duration {
 
 // NotFound responds to a path without a route.
 func NotFound(w http.ResponseWriter, r *http.Request) {
-	Error(w, r, apierror.New(apierror.NotFound, "there is nothing at this path"))
+	Error(w, r, apierror.New(apierror.NotFound, "this path does not exist"))
 }
 
-// MethodNotAllowed responds to a path that has other methods, and names them, as RFC 9110 requires. chi does so only in its
-// own handler.
+// MethodNotAllowed responds to a path that has other methods, and names them, as RFC 9110 requires. chi does so only in
+// its own handler.
 func MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	if routes := chi.RouteContext(r.Context()).Routes; routes != nil {
 		var allowed []string
@@ -156,7 +156,7 @@ func MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
 		}
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
 	}
-	Error(w, r, apierror.New(apierror.MethodNotAllowed, "this path does not take this method"))
+	Error(w, r, apierror.New(apierror.MethodNotAllowed, "this path does not support this method"))
 }
 
 // Panic responds after a panic; it is the telemetry middleware's hook.
