@@ -22,7 +22,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 )
 
-// Key names a request. Every principal has keys of its own.
+// Key names a request. Every principal has its own keys.
 type Key struct {
 	Account   uuid.UUID
 	Principal uuid.UUID
@@ -45,8 +45,8 @@ type Record struct {
 
 // Store is the database.
 type Store interface {
-	// Begin stores that a request is under way. When there is one of this key already, it gives that one instead, unless
-	// it began before forget, or before abandoned without a response.
+	// Begin stores that a request is running. If there is one with this key already, it returns that one instead,
+	// unless it began before forget, or before abandoned without a response.
 	Begin(ctx context.Context, k Key, at, forget, abandoned time.Time) (*Record, error)
 	// Finish and Abandon do nothing when the request is no longer the one that began at this time.
 	Finish(ctx context.Context, k Key, began time.Time, r Record) error

@@ -32,7 +32,7 @@ func TestPasswords(t *testing.T) {
 			t.Errorf("%v, %v", ok, err)
 		}
 	})
-	t.Run("whoever waits too long for a turn is told to come later", func(t *testing.T) {
+	t.Run("a caller that waits too long for a turn is told to try again", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			busy, err := newPasswords(cheap)
 			if err != nil {

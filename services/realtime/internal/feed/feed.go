@@ -5,7 +5,7 @@
 //	heads, every 2 s ────┘
 //
 // A hint only wakes; positions decide what to read. A hint that is lost, late or duplicated, and a listening
-// connection that breaks, cost two seconds at most: a look at the heads of all streams heals them.
+// connection that breaks, cost two seconds at most: a check of the heads of all streams makes up for them.
 package feed
 
 import (
@@ -29,17 +29,17 @@ import (
 // Store is the database.
 type Store interface {
 	hub.Source
-	// Heads gives the windows of many accounts at once; those without a stream are absent.
+	// Heads gives the windows of many accounts; those without a stream are absent.
 	Heads(ctx context.Context, accounts []uuid.UUID) (map[uuid.UUID]event.Window, error)
 }
 
-// Hints is the way that hints come: Postgres's NOTIFY, or NATS.
+// Hints is the transport of hints: Postgres's NOTIFY, or NATS.
 type Hints interface {
 	// Listen passes hints on until its connection breaks, and calls ready when it listens.
 	Listen(ctx context.Context, ready func(), receive func(payload string)) error
 }
 
-// Telemetry is what the feed reports to.
+// Telemetry receives the feed's reports.
 type Telemetry interface {
 	Tracer() trace.Tracer
 	Meter() metric.Meter
@@ -49,7 +49,7 @@ type Telemetry interface {
 
 // Config fits the feed. Zero values get defaults.
 type Config struct {
-	HeadCheck  time.Duration // how often the heads are looked at
+	HeadCheck  time.Duration // how often the heads are checked
 	Readers    int           // how many streams are read at a time
 	Batch      int           // how many events are read at once
 	FirstPause time.Duration // before listening again; it doubles up to LastPause
@@ -73,7 +73,7 @@ type Feed struct {
 	hub         *hub.Hub
 	tel         Telemetry
 	instruments instruments
-	look        chan struct{} // at the heads, now
+	look        chan struct{} // starts a check of the heads
 	listening   atomic.Bool
 	failing     atomic.Bool // the database; said once
 }

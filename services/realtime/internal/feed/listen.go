@@ -9,7 +9,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/event"
 )
 
-// listen receives hints until ctx ends. Whenever a connection breaks it takes another.
+// listen receives hints until ctx ends. Whenever a connection breaks it opens another.
 func (f *Feed) listen(ctx context.Context) {
 	pause := f.config.FirstPause
 	for ctx.Err() == nil {
@@ -17,7 +17,7 @@ func (f *Feed) listen(ctx context.Context) {
 			return f.hints.Listen(ctx, func() {
 				pause = f.config.FirstPause
 				f.listening.Store(true)
-				f.lookNow() // Hints of the meantime are lost.
+				f.lookNow() // Hints during this time are lost.
 			}, func(payload string) { f.hint(ctx, payload) })
 		})
 		f.listening.Store(false)

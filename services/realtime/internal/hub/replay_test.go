@@ -41,7 +41,8 @@ func behind(t *testing.T, h *hub.Hub, n int) []*peer {
 	return peers
 }
 
-// Mutations: parts are not kept; a part begins where the connection is; the cache is emptied when the first connection has caught up.
+// Mutations: parts are not kept; a part begins where the connection is; the cache is emptied when the first connection
+// has caught up.
 func TestReplays_are_read_once_for_all(t *testing.T) {
 	const connections, events, batch = 20, 200, 10
 	s := &counting{source: newSource()}
@@ -100,7 +101,8 @@ func TestReplays_of_a_growing_stream(t *testing.T) {
 			publish(t, h, s.append(6, "drifts"))
 		}
 	}
-	// Twenty complete parts and the incomplete one for the first, which that one is for the other two when it is complete.
+	// Twenty complete parts and the incomplete one for the first, which that one is for the other two when it is
+	// complete.
 	if n := s.reads.Load(); n != 22 {
 		t.Errorf("the source was read %d times, not 22", n)
 	}
@@ -131,8 +133,8 @@ func (s hanging) Events(ctx context.Context, _ uuid.UUID, _ int64, _ int) ([]eve
 	return nil, ctx.Err()
 }
 
-// A read is for all who wait for it: it goes on when the first leaves, and ends with the last, and then nothing is left of it.
-// Mutations: it ends with the first; it doesn't end.
+// A read is for all who wait for it: it goes on when the first leaves, and ends with the last, and then nothing is left
+// of it. Mutations: it ends with the first; it doesn't end.
 func TestReplays_end_with_the_last(t *testing.T) {
 	s := hanging{newSource(), make(chan context.Context, 2)}
 	s.append(40, "drifts")
@@ -156,7 +158,7 @@ func TestReplays_end_with_the_last(t *testing.T) {
 			synctest.Wait()
 		}
 		if reading.Err() == nil {
-			t.Error("the read goes on for nobody")
+			t.Error("the read goes on without a waiting connection")
 		}
 		h.Wait()
 		if len(s.asked) > 0 {

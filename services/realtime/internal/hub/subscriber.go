@@ -13,7 +13,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/event"
 )
 
-// state is where a subscriber is in the picture of doc.go. Closing is a flag beside it, for what is under way is
+// state is the subscriber's state in the diagram of doc.go. Closing is a separate flag, because a write in progress is
 // finished first.
 type state uint8
 
@@ -29,7 +29,7 @@ type Subscriber struct {
 	conn         Conn
 	shard, index int // guarded by the shard's lock
 
-	// position is that of the last event that was written or stepped over. Before the first subscription it stays where
+	// position is that of the last event that was written or skipped. Before the first subscription it stays where
 	// it was when the connection was opened.
 	position atomic.Int64
 
@@ -40,7 +40,7 @@ type Subscriber struct {
 	closing    bool
 	interest   interest
 
-	rest  []byte // of what was written in part; it goes first
+	rest  []byte // the rest of a partly written frame; it is written first
 	queue []byte // responses that wait, whole frames
 	last  []byte // the frame to close with
 
@@ -52,7 +52,7 @@ type Subscriber struct {
 }
 
 // ErrOverflow says that the client sends requests but does not read the responses.
-var ErrOverflow = errors.New("too many answers wait for the client")
+var ErrOverflow = errors.New("too many responses wait for the client")
 
 // Send writes a response, now or after the ones before it.
 func (s *Subscriber) Send(frame []byte) error {
@@ -76,7 +76,7 @@ func (s *Subscriber) send(frame []byte) error {
 	return nil
 }
 
-// Beat sends a heartbeat, and tells a client that subscribed to something how far it has everything. One that catches up
+// Beat sends a heartbeat, with the position up to which a subscribed client has every event. A client that catches up
 // and has responses waiting is not closed.
 func (s *Subscriber) Beat(heartbeat []byte) {
 	s.mu.Lock()
@@ -92,7 +92,8 @@ func (s *Subscriber) Beat(heartbeat []byte) {
 	_ = s.send(heartbeat) // The queue was empty.
 }
 
-// Close writes the frame in progress, the waiting responses, and then last, and finishes. The first call counts.
+// Close writes the frame in progress, the waiting responses, and then last, and finishes. Only the first call has an
+// effect.
 func (s *Subscriber) Close(last []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,7 +107,7 @@ func (s *Subscriber) Close(last []byte) {
 	s.flush()
 }
 
-// Leave takes the connection out of its stream. The connection must be closed.
+// Leave removes the connection from its stream. The connection must be closed.
 func (s *Subscriber) Leave() {
 	s.mu.Lock()
 	s.end()
@@ -128,7 +129,7 @@ func (s *Subscriber) Subscribe(ctx context.Context, topics []string, after *even
 	case err != nil:
 		return err
 	case after != nil && subscribed:
-		return apierror.InvalidField("after", "may stand in the first subscribe of a connection only")
+		return apierror.InvalidField("after", "is allowed only in the first subscribe of a connection")
 	}
 	var begin start
 	if !subscribed {
@@ -191,11 +192,11 @@ type start struct {
 	cursor     bool // position and generation are the client's choice
 	generation uint32
 	position   int64
-	reason     Reason // when the cursor leads nowhere
+	reason     Reason // when the cursor is invalid
 	head       event.Cursor
 }
 
-// begin finds out whether reading can go on after the cursor. Without one, it goes on where the connection was opened.
+// begin checks whether reading can continue after the cursor. Without one, it continues from where the connection was opened.
 func (s *Subscriber) begin(ctx context.Context, after *event.Cursor) (start, error) {
 	if after == nil {
 		return start{position: s.position.Load()}, nil
@@ -206,7 +207,7 @@ func (s *Subscriber) begin(ctx context.Context, after *event.Cursor) (start, err
 		s.stream.hub.instruments.resumed(ctx, "")
 		return b, nil
 	}
-	// It may be ahead of us only, and kept though it is not in the ring.
+	// It may be ahead of this replica, or older than the ring but still stored.
 	w, err := s.stream.hub.source.Window(ctx, s.stream.account)
 	if err != nil {
 		return start{}, err
@@ -218,7 +219,7 @@ func (s *Subscriber) begin(ctx context.Context, after *event.Cursor) (start, err
 	return b, nil
 }
 
-// resync tells the client that its cursor leads nowhere, and goes on from head.
+// resync tells the client that its cursor is invalid, and continues from head.
 func (s *Subscriber) resync(reason Reason, head event.Cursor) {
 	s.queue = append(s.queue, s.stream.hub.encoder.Resync(reason, head)...)
 	s.position.Store(head.Position)

@@ -86,7 +86,7 @@ func TestAttackHalfOpen(t *testing.T) {
 	s.metric(`driftsentry_realtime_connections_pending 1000.0`)
 	for range 20 {
 		if _, err := s.tcp().Read(make([]byte, 1)); err == nil {
-			t.Error("one connection more was answered")
+			t.Error("one connection too many was accepted")
 		}
 	}
 	s.metric(`driftsentry_realtime_limited_total{limit="pending"} 20.0`)
@@ -118,7 +118,7 @@ func TestAttackIdleSockets(t *testing.T) {
 		s.clock.forward(heartbeat)
 		alive.ping()
 	}
-	s.eventually("only the one that answers is left", func() bool { return s.Connections() == 1 })
+	s.eventually("only the one that responds is left", func() bool { return s.Connections() == 1 })
 	alive.ping()
 	s.dial().ping()
 }

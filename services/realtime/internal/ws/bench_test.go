@@ -62,8 +62,9 @@ func BenchmarkDelivery(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/sockets, "ns/delivery")
 }
 
-// BenchmarkStalled tells by how much ten clients that read nothing delay 990 others: how much later after its publishing the
-// last of the others has an event, compared with a server beside it that has no such clients. The two take turns.
+// BenchmarkStalled tells by how much ten clients that read nothing delay 990 others: how much later after its
+// publishing the last of the others has an event, compared with a server beside it that has no such clients. The two
+// take turns.
 func BenchmarkStalled(b *testing.B) {
 	with, without := newAudience(b, 10), newAudience(b, 0)
 	var delays []float64

@@ -195,7 +195,7 @@ func (c *client) ping() {
 		m = c.message()
 	}
 	if m.Type != "pong" || m.ID == nil || *m.ID != "p" {
-		c.t.Errorf("the answer to ping is %+v", m)
+		c.t.Errorf("the reply to ping is %+v", m)
 	}
 }
 

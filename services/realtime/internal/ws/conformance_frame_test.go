@@ -40,17 +40,17 @@ func framingCases() map[string]exchange {
 func pingCases() map[string]exchange {
 	longest := strings.Repeat("\xfe", 125)
 	return map[string]exchange{
-		"2.1 a ping without payload":            {sends(ping("")), gets(ponged(""))},
-		"2.2 a ping with text":                  {sends(ping("Hello, world!")), gets(ponged("Hello, world!"))},
-		"2.3 a ping with binary":                {sends(ping("\x00\xff\xfe\xfd\xfc\xfb\x00\xff")), gets(ponged("\x00\xff\xfe\xfd\xfc\xfb\x00\xff"))},
-		"2.4 a ping of 125 bytes":               {sends(ping(longest)), gets(ponged(longest))},
-		"2.5 a ping of 126 bytes":               {sends(ping(longest + "\xfe")), gets(closes(closeProtocol))},
-		"2.7 a pong without payload":            {sends(pong("")), nil},
-		"2.8 a pong with payload":               {sends(pong("unsolicited pong payload")), nil},
-		"2.9 a pong, then a ping":               {sends(pong("unsolicited pong payload"), ping("ping payload")), gets(ponged("ping payload"))},
-		"2.10 ten pings":                        {repeated(10, ping("payload")), repeated(10, ponged("payload"))},
-		"a pong of 126 bytes":                   {sends(pong(longest + "\xfe")), gets(closes(closeProtocol))},
-		"pings and texts are answered in order": {sends(ping("1"), textFrame(jsonPing), ping("2"), textFrame(jsonPing)), gets(ponged("1"), jsonPonged, ponged("2"), jsonPonged)},
+		"2.1 a ping without payload":           {sends(ping("")), gets(ponged(""))},
+		"2.2 a ping with text":                 {sends(ping("Hello, world!")), gets(ponged("Hello, world!"))},
+		"2.3 a ping with binary":               {sends(ping("\x00\xff\xfe\xfd\xfc\xfb\x00\xff")), gets(ponged("\x00\xff\xfe\xfd\xfc\xfb\x00\xff"))},
+		"2.4 a ping of 125 bytes":              {sends(ping(longest)), gets(ponged(longest))},
+		"2.5 a ping of 126 bytes":              {sends(ping(longest + "\xfe")), gets(closes(closeProtocol))},
+		"2.7 a pong without payload":           {sends(pong("")), nil},
+		"2.8 a pong with payload":              {sends(pong("unsolicited pong payload")), nil},
+		"2.9 a pong, then a ping":              {sends(pong("unsolicited pong payload"), ping("ping payload")), gets(ponged("ping payload"))},
+		"2.10 ten pings":                       {repeated(10, ping("payload")), repeated(10, ponged("payload"))},
+		"a pong of 126 bytes":                  {sends(pong(longest + "\xfe")), gets(closes(closeProtocol))},
+		"pings and texts get replies in order": {sends(ping("1"), textFrame(jsonPing), ping("2"), textFrame(jsonPing)), gets(ponged("1"), jsonPonged, ponged("2"), jsonPonged)},
 	}
 }
 

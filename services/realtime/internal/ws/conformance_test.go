@@ -11,11 +11,13 @@ import (
 	gobwas "github.com/gobwas/ws"
 )
 
-// The cases of the Autobahn test suite, by their numbers and names, as far as they fit a server that takes text messages
-// up to 16 KiB, and no extension (so not 12 and 13, which are permessage-deflate, nor 9, whose messages are megabytes).
-// Where Autobahn expects an echo, a JSON ping must get its pong. Names without a number are cases that it does not have.
+// The cases of the Autobahn test suite, by their numbers and names, as far as they fit a server that takes text
+// messages up to 16 KiB, and no extension (so not 12 and 13, which are permessage-deflate, nor 9, whose messages are
+// megabytes). Where Autobahn expects an echo, a JSON ping must get its pong. Names without a number are cases that it
+// does not have.
 //
-// Every case is sent three times: in one packet, frame by frame, and in pieces; Autobahn has these as cases of their own.
+// Every case is sent three times: in one packet, frame by frame, and in pieces; Autobahn has these as cases of their
+// own.
 
 const (
 	closeProtocol = 1002
@@ -45,14 +47,14 @@ var (
 	jsonPonged = expectation{check: func(c *client) {
 		c.t.Helper()
 		if m := c.message(); m.Type != "pong" {
-			c.t.Errorf("the answer is %+v", m)
+			c.t.Errorf("the reply is %+v", m)
 		}
 	}}
 	// refused: it was a text, and no message of ours.
 	refused = expectation{check: func(c *client) {
 		c.t.Helper()
 		if m := c.message(); m.Type != "error" || m.Code != "VALIDATION_ERROR" {
-			c.t.Errorf("the answer is %+v", m)
+			c.t.Errorf("the reply is %+v", m)
 		}
 	}}
 )
@@ -61,7 +63,7 @@ func jsonPongedID(id string) expectation {
 	return expectation{check: func(c *client) {
 		c.t.Helper()
 		if m := c.message(); m.ID == nil || *m.ID != id {
-			c.t.Errorf("the answer is %+v, want the id %q", m, id)
+			c.t.Errorf("the reply is %+v, want the id %q", m, id)
 		}
 	}}
 }
@@ -200,7 +202,7 @@ func TestConformance_half_close(t *testing.T) {
 		closeWrite(c)
 		c.expectEnd(t)
 	})
-	t.Run("what was asked before is answered", func(t *testing.T) {
+	t.Run("earlier messages get their replies", func(t *testing.T) {
 		c := s.dial()
 		c.t = t
 		c.send(jsonPing)
@@ -221,7 +223,7 @@ func TestConformance_half_close(t *testing.T) {
 		closeWrite(c)
 		c.expectClose(1000)
 	})
-	t.Run("instead of an answer to ours", func(t *testing.T) {
+	t.Run("instead of a reply to ours", func(t *testing.T) {
 		c := s.dial()
 		c.t = t
 		c.write(raw(0x83, ""))

@@ -98,7 +98,7 @@ func TestServer_heartbeat(t *testing.T) {
 		c.write(frame(gobwas.OpPong, true, ""))
 		c.ping()
 	})
-	t.Run("who answers nothing for two intervals is dropped", func(*testing.T) {
+	t.Run("a client that sends nothing for two intervals is disconnected", func(*testing.T) {
 		silent := s.dial()
 		for range 3 {
 			s.clock.forward(25 * time.Second)
@@ -180,7 +180,7 @@ func TestServer_Stop(t *testing.T) {
 		t.Errorf("%d connections are left", n)
 	}
 	_ = deaf
-	t.Run("nobody is let in any more", func(t *testing.T) {
+	t.Run("no client is accepted any more", func(t *testing.T) {
 		if resp := s.do(t, s.request(s.sign(newCaller()), nil)); resp.StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("%s", resp.Status)
 		}
