@@ -44,14 +44,14 @@ var mayBe = map[string]allowance{
 	"key of SENTRY_DSN":    {[]string{"Sentry's receiver"}, "Sentry's own key, on each envelope to that Sentry"},
 }
 
-// TestAttackSecrets plants a secret of its own in every field that a caller controls and every place where configuration
-// can hold one, runs what the pair does with errors, slow requests and a database that complains, all at trace level, and
-// searches everything that came out. The list above is in docs/security.md. A panic can't be provoked in the programs:
-// TestAttackPanicWithSecrets of package telemetry has one.
+// TestAttackSecrets plants a secret of its own in every field that a caller controls and every place where
+// configuration can hold one, runs what the pair does with errors, slow requests and a database that complains, all at
+// trace level, and searches everything that came out. The list above is in docs/security.md. A panic can't be provoked
+// in the programs: TestAttackPanicWithSecrets of package telemetry has one.
 //
-// Mutations: config.Secret that prints; Idempotency-Key, Authorization or a query on the access line; PgError's Detail in the
-// error's text; plan.Read without masks. Without the redactor's key terms nothing gets out here, for nothing is logged under
-// such a key: they are the second line of defence.
+// Mutations: config.Secret that prints; Idempotency-Key, Authorization or a query on the access line; PgError's Detail
+// in the error's text; plan.Read without masks. Without the redactor's key terms nothing gets out here, for nothing is
+// logged under such a key: they are the second line of defence.
 func TestAttackSecrets(t *testing.T) {
 	canaries := map[string]string{}
 	plant := func(name string) string {

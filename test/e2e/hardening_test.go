@@ -38,8 +38,9 @@ func startProduction(t *testing.T) (p *pair, public, metrics []door) {
 var traceIDs = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 // TestAttackOpenDoors: in production a public port serves the API and nothing for insiders, and each response has the
-// headers that tell a browser to do nothing clever. Mutations: MetricsOnPublicPort always true; SecurityHeaders left out
-// of either router; net/http/pprof served by DefaultServeMux; DisableGeneralOptionsHandler left out (`OPTIONS *`); a cookie.
+// headers that tell a browser to do nothing clever. Mutations: MetricsOnPublicPort always true; SecurityHeaders left
+// out of either router; net/http/pprof served by DefaultServeMux; DisableGeneralOptionsHandler left out (`OPTIONS *`);
+// a cookie.
 func TestAttackOpenDoors(t *testing.T) {
 	p, public, metrics := startProduction(t)
 	token := p.signIn("viewer").token
@@ -62,7 +63,7 @@ func TestAttackOpenDoors(t *testing.T) {
 			}
 		}
 	})
-	t.Run("every answer has the headers, and no cookie", func(t *testing.T) {
+	t.Run("every response has the headers, and no cookie", func(t *testing.T) {
 		upgrade := []string{
 			"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==",
 			"Sec-WebSocket-Protocol", "driftsentry.v1", "Authorization", "Bearer " + token,
@@ -129,7 +130,7 @@ func roundTrip(t *testing.T, d door, method, target string, headers ...string) *
 	}
 	answers := converse(t, d.address, text.String()+"\r\n", 1)
 	if len(answers) == 0 {
-		t.Fatalf("%s %s %s: no answer", d.name, method, target)
+		t.Fatalf("%s %s %s: no response", d.name, method, target)
 	}
 	return answers[0]
 }
@@ -247,14 +248,14 @@ func TestAttackSmuggling(t *testing.T) {
 			t.Run(d.name+"/"+name, func(t *testing.T) {
 				request := "POST /health/live " + rest + "GET /smuggled/" + strings.ReplaceAll(name, " ", "-") + " HTTP/1.1\r\nHost: localhost\r\n\r\n"
 				if answers := converse(t, d.address, request, 2); len(answers) != 1 || answers[0].StatusCode != http.StatusMethodNotAllowed || !answers[0].Close {
-					t.Errorf("%d answers: %+v", len(answers), answers)
+					t.Errorf("%d responses: %+v", len(answers), answers)
 				}
 			})
 		}
 		t.Run(d.name+"/headers without an end", func(t *testing.T) {
 			answers := converse(t, d.address, "GET /health/live HTTP/1.1\r\nHost: x\r\nX-A: "+strings.Repeat("a", 80<<10)+"\r\n\r\n", 2)
 			if len(answers) != 1 || answers[0].StatusCode != http.StatusRequestHeaderFieldsTooLarge {
-				t.Errorf("%d answers: %+v", len(answers), answers)
+				t.Errorf("%d responses: %+v", len(answers), answers)
 			}
 		})
 	}
@@ -274,7 +275,7 @@ func expectRefused(t *testing.T, answers []*http.Response) {
 		for _, a := range answers {
 			statuses = append(statuses, a.StatusCode)
 		}
-		t.Errorf("answers %v, want one that refuses", statuses)
+		t.Errorf("responses %v, want one refusal", statuses)
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 )
 
 // TestUploadMemory: a plan of 64 MiB makes the api's memory grow by no more than 1.5 times the plan's size, whether
-// nothing in it has drifted, or everything. (Tried: with each change's states kept unpacked, as they once were, plans in
-// which everything drifts fail by 2 to 5 times.)
+// nothing in it has drifted, or everything. (Tried: with each change's states kept unpacked, as they once were, plans
+// in which everything drifts fail by 2 to 5 times.)
 func TestUploadMemory(t *testing.T) {
 	ship(t, "api", &programs.api)
 	p := startPair(t, pgtest.DSN(t), append(unlimited, "REQUEST_TIMEOUT=300s")...)

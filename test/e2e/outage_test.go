@@ -10,8 +10,8 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
-// TestPostgresStopped: while Postgres is down nothing crashes and every caller gets a clear response; when it is back, all
-// recovers without a restart and no socket misses an event.
+// TestPostgresStopped: while Postgres is down nothing crashes and every caller gets a clear response; when it is back,
+// all recovers without a restart and no socket misses an event.
 func TestPostgresStopped(t *testing.T) {
 	cluster := pgtest.Cluster(t)
 	const timeout = 10 * time.Second

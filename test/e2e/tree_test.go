@@ -10,7 +10,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write the golden trees anew")
+var update = flag.Bool("update", false, "write the golden trees")
 
 // golden compares a tree with the one that is kept in testdata.
 func golden(t *testing.T, name, got string) {

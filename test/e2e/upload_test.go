@@ -32,9 +32,9 @@ func bigPlan(size int) []byte {
 	return b.Bytes()
 }
 
-// TestAttackUploads: large uploads do not block each other, and one that breaks off leaves nothing behind.
-// Mutations: no bound of large ones; their slot not given back; the workspace made before the plan is read; the limit of
-// 64 MiB twice.
+// TestAttackUploads: large uploads do not block each other, and one that breaks off leaves nothing behind. Mutations:
+// no bound of large ones; their slot not given back; the workspace made before the plan is read; the limit of 64 MiB
+// twice.
 func TestAttackUploads(t *testing.T) {
 	p := startPair(t, pgtest.DSN(t), append(unlimited, "REQUEST_TIMEOUT=60s")...)
 	key := p.client(p.apiKey)

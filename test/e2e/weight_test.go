@@ -33,9 +33,10 @@ const (
 	readBuffer   = 16 << 10
 )
 
-// TestSocketsUnderWeight: a plan with 5,000 new drifts comes while 1,000 sockets listen, of which nine read half as fast as
-// a fast one and one does not read at all. No other client misses or reorders an event; that one is closed with 4408.
-// The services are release builds: with the race detector they would be too slow for this load, which is not the subject.
+// TestSocketsUnderWeight: a plan with 5,000 new drifts comes while 1,000 sockets listen, of which nine read half as
+// fast as a fast one and one does not read at all. No other client misses or reorders an event; that one is closed with
+// 4408. The services are release builds: with the race detector they would be too slow for this load, which is not the
+// subject.
 func TestSocketsUnderWeight(t *testing.T) {
 	ship(t, "api", &programs.api)
 	ship(t, "realtime", &programs.realtime)
@@ -190,9 +191,9 @@ func listen(t *testing.T, url, token string, control func(network, address strin
 	}
 }
 
-// packets makes a client as on a real network, with packets of 1,400 bytes. By its window a client says when it has read a
-// packet's worth; those of the loopback are as large as a client's whole buffer, and so one who reads seems to stand still
-// until it has read all of that. It has to be set before the connection is made.
+// packets makes a client as on a real network, with packets of 1,400 bytes. By its window a client says when it has
+// read a packet's worth; those of the loopback are as large as a client's whole buffer, and so one who reads seems to
+// stand still until it has read all of that. It has to be set before the connection is made.
 func packets(_, _ string, c syscall.RawConn) error {
 	return setSocket(c, syscall.IPPROTO_TCP, syscall.TCP_MAXSEG, 1400)
 }
@@ -209,7 +210,8 @@ func setSocket(c syscall.RawConn, level, option, value int) error {
 }
 
 // fair lets the others read after each piece. A goroutine that always finds more would otherwise keep its processor for
-// 10 ms, and the last of a thousand would wait for seconds, on a busy machine for as long as the service waits for a client.
+// 10 ms, and the last of a thousand would wait for seconds, on a busy machine for as long as the service waits for a
+// client.
 type fair struct{ net.Conn }
 
 func (f fair) Read(p []byte) (int, error) {

@@ -61,7 +61,7 @@ func (r *run) breakSome(ctx context.Context, random *rand.Rand) {
 		if err := r.meet(ctx); err != nil {
 			r.t.Fatalf("%s: %v", f.name, err)
 		}
-		r.t.Logf("%s: answers %s", f.name, answers(r.work.Seen.Take()))
+		r.t.Logf("%s: responses %s", f.name, answers(r.work.Seen.Take()))
 	}
 	if random.IntN(2) == 0 {
 		slices.Reverse(heals)

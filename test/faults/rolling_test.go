@@ -26,11 +26,11 @@ var calm = []string{
 // rollingPatience bounds a roll of four replicas under load.
 const rollingPatience = 5 * time.Minute
 
-// TestRollingRestart replaces every replica behind Caddy, one after the other, under 200 requests a second and 2,000 sockets: no
-// request fails, no event is lost or out of order, and each socket is told to come back.
+// TestRollingRestart replaces every replica behind Caddy, one after the other, under 200 requests a second and 2,000
+// sockets: no request fails, no event is lost or out of order, and each socket is told to come back.
 //
-// Mutations: Kill instead of Stop in roll, and requests fail at both edges; SHUTDOWN_DRAIN_DELAY=0s, and they fail at the one that
-// does not try again.
+// Mutations: Kill instead of Stop in roll, and requests fail at both edges; SHUTDOWN_DRAIN_DELAY=0s, and they fail at
+// the one that does not try again.
 func TestRollingRestart(t *testing.T) {
 	caddy := installed.Programs(t, "caddy")["caddy"]
 	for name, asShipped := range map[string]bool{"at the edge that is shipped": true, "at an edge that does not try again": false} {
@@ -50,8 +50,8 @@ type loaded struct {
 	g    *load.Generator
 }
 
-// roll replaces every replica, one after the other, by the programs of a version. The next one's turn comes when the edge has
-// found the last.
+// roll replaces every replica, one after the other, by the programs of a version. The next one's turn comes when the
+// edge has found the last.
 func (l loaded) roll(ctx context.Context, version replica.Programs) {
 	l.t.Helper()
 	for i, one := range l.s.all() {

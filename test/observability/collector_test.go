@@ -8,8 +8,8 @@ import (
 	"github.com/driftsentry/driftsentry/test/internal/shipped"
 )
 
-// Whatever comes in is limited before work is done for it; what a service says about itself is redacted once more, is exported
-// through a queue on disk, and is never given up.
+// Whatever comes in is limited before work is done for it; what a service says about itself is redacted once more, is
+// exported through a queue on disk, and is never given up.
 func TestCollector(t *testing.T) {
 	type exporter struct {
 		Queue struct {

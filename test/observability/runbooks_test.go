@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/testkit/doctable"
 	"github.com/driftsentry/driftsentry/test/internal/shipped"
+	"github.com/driftsentry/driftsentry/testkit/doctable"
 )
 
 var (
@@ -16,8 +16,8 @@ var (
 	value = regexp.MustCompile(`\{\{ \$value[^}]*\}\}`)
 )
 
-// TestRunbookTable compares the table of runbooks with the alerts. A value that Prometheus fills in is shown as `<job>`, a
-// number as `<n>`. DOCTABLE=update writes the table.
+// TestRunbookTable compares the table of runbooks with the alerts. A value that Prometheus fills in is shown as
+// `<job>`, a number as `<n>`. DOCTABLE=update writes the table.
 func TestRunbookTable(t *testing.T) {
 	var rows []string
 	for _, g := range shipped.Groups(t) {

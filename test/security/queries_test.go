@@ -52,9 +52,10 @@ var unscoped = map[string]string{
 
 var whereMade = regexp.MustCompile(`\w+Where\(account`)
 
-// TestAttackUnscopedQuery: every statement of both services names the account, in its text or by a function that makes its
-// condition, or is on the list with its reason. So a query that forgets it can't be added unseen. (TestAttackOtherAccount
-// runs them.) Mutation: `account_id = @account` left out of Timeline's or SeverityCounts' statement.
+// TestAttackUnscopedQuery: every statement of both services names the account, in its text or by a function that makes
+// its condition, or is on the list with its reason. So a query that forgets it can't be added unseen.
+// (TestAttackOtherAccount runs them.) Mutation: `account_id = @account` left out of Timeline's or SeverityCounts'
+// statement.
 func TestAttackUnscopedQuery(t *testing.T) {
 	seen := map[string]bool{}
 	statements := 0

@@ -50,8 +50,8 @@ func (u usage) gone(base usage) error {
 	return nil
 }
 
-// within is gone, with memory. It holds after the same work, for what has grown to its size stays so. Resident memory is told but
-// not judged: the runtime returns it when it likes.
+// within is gone, with memory. It holds after the same work, for what has grown to its size stays so. Resident memory
+// is told but not judged: the runtime returns it when it likes.
 func (u usage) within(base usage) error {
 	const mebi = 1 << 20
 	if err := u.gone(base); err != nil {
@@ -113,8 +113,8 @@ func get(ctx context.Context, url string) ([]byte, error) {
 	return io.ReadAll(res.Body)
 }
 
-// await asks a service for its usage until it is as wanted, and gives the last one. Each question makes the collector run
-// sooner.
+// await asks a service for its usage until it is as wanted, and gives the last one. Each question makes the collector
+// run sooner.
 func await(ctx context.Context, r *replica.Replica, wanted func(usage) error) (u usage, err error) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

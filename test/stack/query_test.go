@@ -162,7 +162,7 @@ func (s *system) trace(ctx context.Context, id string) (otlpsink.Trace, error) {
 	}
 	trace, ok := sink.Trace(id)
 	if !ok {
-		return otlpsink.Trace{}, fmt.Errorf("Tempo's answer for %s holds no span of it", id)
+		return otlpsink.Trace{}, fmt.Errorf("Tempo's response for %s has no span of it", id)
 	}
 	return trace, nil
 }

@@ -47,7 +47,8 @@ type job struct {
 	timeline []struct{ Action, TraceID string }
 }
 
-// work sends a plan and approves a drift while an engineer's socket listens, and returns when both have come through it.
+// work sends a plan and approves a drift while an engineer's socket listens, and returns when both have come through
+// it.
 func (s *system) work(t *testing.T) job {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -200,7 +200,7 @@ func (c *Cluster) awaitAnswer(ctx context.Context, s *server, logPath string) er
 		case <-s.done:
 			return ended(logPath)
 		case <-ctx.Done():
-			return fmt.Errorf("PostgreSQL does not answer: %w", errors.Join(context.Cause(ctx), err))
+			return fmt.Errorf("PostgreSQL does not respond: %w", errors.Join(context.Cause(ctx), err))
 		case <-time.After(pollInterval):
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files")
 
 // sample is a trace with everything that a tree can show.
 func sample() Trace {
@@ -67,7 +67,7 @@ func TestTrace_Render(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(string(want), out.String()); diff != "" {
-				t.Errorf("-want +got (go test -update writes it anew)\n%s", diff)
+				t.Errorf("-want +got (go test -update writes it)\n%s", diff)
 			}
 			columns := opts.Width
 			if columns == 0 {

@@ -204,7 +204,7 @@ func TestTransport_Requests(t *testing.T) {
 			fake.expect(t, "")
 		})
 	}
-	t.Run("the answer to a wrong request is checked", func(t *testing.T) {
+	t.Run("the response to a wrong request is checked", func(t *testing.T) {
 		fake, _ := do(t, Invalid(t.Context()), reply{400, nil, "{}"}, http.MethodGet, "/api/v1/drifts?limit=0", "", nil)
 		fake.expect(t, "response body")
 	})
@@ -261,7 +261,7 @@ func TestCovered(t *testing.T) {
 	}
 	do(t, t.Context(), reply{200, nil, success("null")}, http.MethodGet, "/api/v1/workspaces", "", nil)
 	if got := Covered("listWorkspaces"); len(got) > 0 {
-		t.Errorf("a wrong answer counted: %v", got)
+		t.Errorf("a wrong response counted: %v", got)
 	}
 	do(t, t.Context(), reply{200, nil, success("[]")}, http.MethodGet, "/api/v1/workspaces", "", nil)
 	do(t, t.Context(), reply{401, nil, failure("AUTH_ERROR")}, http.MethodGet, "/api/v1/workspaces", "", nil)

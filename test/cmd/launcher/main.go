@@ -144,7 +144,7 @@ func (a app) usage() {
 	for _, c := range commands() {
 		fmt.Fprintf(a.stdout, "  %-32s %s\n", c.name+" "+c.arguments, c.summary)
 	}
-	fmt.Fprint(a.stdout, "\nlauncher SUBCOMMAND -h tells more. `make help` lists the usual ways to call it.\n")
+	fmt.Fprint(a.stdout, "\nlauncher SUBCOMMAND -h shows its options. `make help` lists the usual ways to call it.\n")
 }
 
 // checkout is the folder with go.work, here or above.

@@ -64,7 +64,7 @@ func (a app) ask(info pair.Info, path string) ([]byte, error) {
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
 	if err != nil {
-		return nil, fmt.Errorf("read the launcher's answer: %w", err)
+		return nil, fmt.Errorf("read the launcher's response: %w", err)
 	}
 	if res.StatusCode != http.StatusOK {
 		return nil, errors.New(strings.TrimSpace(string(text)))

@@ -1,5 +1,5 @@
-// Command load sends DriftSentry as many requests a second as it is told to while sockets listen, and tells how long each
-// took and whether anything was lost: `make load`.
+// Command load sends DriftSentry as many requests a second as it is told to while sockets listen, and tells how long
+// each took and whether anything was lost: `make load`.
 package main
 
 import (
@@ -72,13 +72,13 @@ func run(ctx context.Context, args []string, environ func(string) string, stdout
 	screen.Block("\n" + result.Table() + "\n")
 	switch {
 	case !result.Broken.Whole():
-		screen.Block(screen.Paint(console.Red, "✗ Something was lost, doubled or out of order.") + "\n")
+		screen.Block(screen.Paint(console.Red, "✗ An event was lost, duplicated or out of order.") + "\n")
 		return broken
 	case result.Failed() > 0:
-		screen.Block(screen.Paint(console.Red, fmt.Sprintf("✗ %d requests failed.", result.Failed())) + " No event was lost, doubled or out of order.\n")
+		screen.Block(screen.Paint(console.Red, fmt.Sprintf("✗ %d requests failed.", result.Failed())) + " No event was lost, duplicated or out of order.\n")
 		return broken
 	}
-	screen.Block(screen.Paint(console.Green, "✓ No request failed, and nothing was lost, doubled or out of order.") + "\n")
+	screen.Block(screen.Paint(console.Green, "✓ No request failed, and no event was lost, duplicated or out of order.") + "\n")
 	return fine
 }
 
@@ -169,7 +169,7 @@ func complete(o *load.Options, dir, api, realtime, allow string) error {
 			return err
 		}
 		if !found {
-			return errors.New("whom to sign in as? Set LOAD_EMAIL and LOAD_PASSWORD, or start `make run` first")
+			return errors.New("no user to sign in as: set LOAD_EMAIL and LOAD_PASSWORD, or start `make run` first")
 		}
 		o.Email, o.Password = credentials.Engineer.Email, credentials.Engineer.Password
 	}

@@ -1,6 +1,6 @@
-// Package alarm tells which of the shipped alerts would fire, in seconds instead of minutes: it scrapes real services every
-// fraction of a second, and has Prometheus's own query engine evaluate the shipped rules as if half a minute lay between
-// two scrapes. So `for: 5m` is ten scrapes. Rates come out smaller by the same factor, ratios as they are.
+// Package alarm tells which of the shipped alerts would fire, in seconds instead of minutes: it scrapes real services
+// every fraction of a second, and has Prometheus's own query engine evaluate the shipped rules as if half a minute lay
+// between two scrapes. So `for: 5m` is ten scrapes. Rates come out smaller by the same factor, ratios as they are.
 package alarm
 
 import (

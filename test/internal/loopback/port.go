@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// The ports are below those that the system gives to outgoing connections (from 32768 on Linux, 49152 on macOS): while a
-// program is down and comes again, none of these must take its port.
+// The ports are below those that the system gives to outgoing connections (from 32768 on Linux, 49152 on macOS): while
+// a program is down and comes again, none of these must take its port.
 const (
 	first = 20_000
 	ports = 12_000
