@@ -13,7 +13,7 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/doctable"
 )
 
-// TestRegistry compares what is made from docs/telemetry/registry with the registry: the tables of docs/telemetry.md, and the
+// TestRegistry compares the files generated from docs/telemetry/registry with the registry: the tables of docs/telemetry.md, and the
 // descriptors that the code makes its instruments of. DOCTABLE=update writes them.
 func TestRegistry(t *testing.T) {
 	for _, file := range registry.Files {
