@@ -13,12 +13,12 @@ import (
 	"github.com/driftsentry/driftsentry/test/internal/pair"
 )
 
-const traceHelp = `Asks the running launcher for a trace and prints it as a tree, with durations and log lines. ID is what X-Correlation-ID
-and every log line show; a UUID or a whole traceparent will do. Without ID it lists the newest traces.`
+const traceHelp = `Asks the running launcher for a trace and prints it as a tree, with durations and log lines. ID is the value of X-Correlation-ID
+and of trace_id in log lines; a UUID or a whole traceparent also works. Without ID it lists the newest traces.`
 
 func (a app) trace(args []string) error {
 	if len(args) > 1 {
-		return fmt.Errorf("one trace at a time, please: %d IDs were given", len(args))
+		return fmt.Errorf("give one trace ID; got %d", len(args))
 	}
 	path := "/traces"
 	if len(args) == 1 && args[0] != "" {
