@@ -50,7 +50,7 @@ func TestReplicas(t *testing.T) {
 		for status(t, one, "/api/v1/users/me") != http.StatusTooManyRequests { // It ends, or the test's time does.
 		}
 		if got := status(t, two, "/api/v1/users/me"); got != http.StatusOK {
-			t.Errorf("the other replica answers %d", got)
+			t.Errorf("the other replica returns %d", got)
 		}
 	})
 	t.Run("a revoked session ends everywhere", func(t *testing.T) {

@@ -147,13 +147,13 @@ func (r *run) probe(ctx context.Context, url, resource string) error {
 	}, nil)
 }
 
-// enough is how many answers the clients shall get while a fault lasts.
+// enough is how many responses the clients shall get while a fault lasts.
 const enough = 3 * writers
 
 // meet waits until the clients have met the fault.
 func (r *run) meet(ctx context.Context) error { return r.meetWith(ctx, workload.Any, enough) }
 
-// meetWith waits until the clients have got so many answers with the status.
+// meetWith waits until the clients have got this many responses with the status.
 func (r *run) meetWith(ctx context.Context, status, n int) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -161,7 +161,7 @@ func (r *run) meetWith(ctx context.Context, status, n int) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("the clients got %d answers: %w", r.work.Seen.Count(status), context.Cause(ctx))
+			return fmt.Errorf("the clients got %d responses: %w", r.work.Seen.Count(status), context.Cause(ctx))
 		}
 	}
 	return nil
@@ -173,7 +173,8 @@ func (r *run) during(ctx context.Context, f fault) error {
 		return err
 	}
 	if f.delivers {
-		// Two seconds are promised; without the look at the heads they come with what else happens, after half a minute.
+		// Two seconds are promised; without the look at the heads they come with what else happens, after half a
+		// minute.
 		soon, cancel := context.WithTimeout(ctx, 20*time.Second)
 		defer cancel()
 		if _, err := r.recovered(soon); err != nil {

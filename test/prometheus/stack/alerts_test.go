@@ -31,7 +31,7 @@ type fault struct {
 }
 
 // TestAlerts breaks each thing that runbooks are about most, waits for the alert to arrive at Slack and the webhook as
-// alertmanager.notify.yml has them, mends it, and waits for the alert to be resolved. promtool's tests see to all others.
+// alertmanager.notify.yml has them, heals it, and waits for the alert to be resolved. promtool tests all others.
 func TestAlerts(t *testing.T) {
 	in := startInbox(t)
 	s := start(t, options{
@@ -88,7 +88,7 @@ func (s *system) tempoStopped() fault {
 	return f
 }
 
-// errorBurst is a database that answers what nobody expected.
+// errorBurst is a database that returns unexpected errors.
 func (s *system) errorBurst(j job) fault {
 	return fault{
 		alert: alert{"ApiAvailabilityBurn", "the error budget burns fast", page},
@@ -126,7 +126,7 @@ func (s *system) feedStalled(j job) fault {
 	}}
 }
 
-// signInsFail is somebody who guesses, below the limits of the api.
+// signInsFail is an attacker who guesses passwords, below the limits of the api.
 func (s *system) signInsFail(j job) fault {
 	guesses := 0
 	return fault{

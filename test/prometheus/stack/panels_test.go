@@ -19,8 +19,8 @@ import (
 	"github.com/driftsentry/driftsentry/test/internal/shipped"
 )
 
-// TestPanels asks every query of every dashboard, rule and runbook after the main job and some mishaps, as Grafana would.
-// A panel's query that is answered with nothing fails, unless docs/observability.md lists it.
+// TestPanels asks every query of every dashboard, rule and runbook after the main job and some mishaps, as Grafana
+// would. A panel's query without a result fails, unless docs/observability.md lists it.
 //
 // Checked by breaking it: a wrong name in a dashboard and a query with a fault in a runbook each fail.
 func TestPanels(t *testing.T) {
@@ -64,7 +64,7 @@ func TestPanels(t *testing.T) {
 			}
 			return errors.Join(unanswered...)
 		})
-		t.Logf("%d questions are answered", asked)
+		t.Logf("%d queries have results", asked)
 	})
 	t.Run("the runbooks' queries are understood", func(t *testing.T) {
 		pages := shipped.Runbooks(t)
@@ -136,7 +136,7 @@ func (j job) goOn(t *testing.T) (stop func()) {
 
 var labelValues = regexp.MustCompile(`^label_values\((.+), (\w+)\)$`)
 
-// variables are those of a dashboard with «All» chosen, as Grafana fills them in. Each must have a value.
+// variables are those of a dashboard with "All" chosen, as Grafana fills them in. Each must have a value.
 func (s *system) variables(t *testing.T, d shipped.Dashboard) map[string]string {
 	t.Helper()
 	// Time runs faster here, and Grafana's window is four scrapes.
@@ -174,7 +174,7 @@ func interpolate(text string, values map[string]string) string {
 	})
 }
 
-var errEmpty = errors.New("the answer is empty")
+var errEmpty = errors.New("the result is empty")
 
 // ask asks a panel's query.
 func (s *system) ask(ctx context.Context, target shipped.Target, variables map[string]string) error {

@@ -24,7 +24,7 @@ const (
 	plans    = "../../../services/api/internal/plan/testdata/plans/"
 )
 
-// caller is the trace context of somebody who calls: a CI job, a browser.
+// caller is the trace context of a caller: a CI job, a browser.
 type caller struct{ traceID, spanID string }
 
 func newCaller() caller { return caller{randomHex(16), randomHex(8)} }
@@ -47,7 +47,8 @@ type job struct {
 	timeline []struct{ Action, TraceID string }
 }
 
-// work sends a plan and approves a drift while an engineer's socket listens, and returns when both have come through it.
+// work sends a plan and approves a drift while an engineer's socket listens, and returns when both have come through
+// it.
 func (s *system) work(t *testing.T) job {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -127,7 +128,7 @@ func (j job) look(t *testing.T, c caller) {
 	}
 }
 
-// status sends a request as the engineer and gives the answer's status.
+// status sends a request as the engineer and gives the response's status.
 func (j job) status(ctx context.Context, path string, c caller) (int, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, j.api.Base+path, http.NoBody)
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 )
 
-// Key names a request. Every principal has keys of its own.
+// Key names a request. Every principal has its own keys.
 type Key struct {
 	Account   uuid.UUID
 	Principal uuid.UUID
@@ -36,7 +36,7 @@ type Response struct {
 	Refusal *apierror.Error
 }
 
-// Record is what is stored of a request.
+// Record is the stored form of a request.
 type Record struct {
 	RequestHash []byte
 	Status      *int // nil while it is under way
@@ -137,7 +137,7 @@ func (a *Attempt) Finish(ctx context.Context, requestHash []byte, response Respo
 	return a.keeper.store.Finish(ctx, a.key, a.began, Record{RequestHash: requestHash, Status: &response.Status, Response: sealed})
 }
 
-// Abandon lets the request be made anew.
+// Abandon allows the request to be made again.
 func (a *Attempt) Abandon(ctx context.Context) error {
 	return a.keeper.store.Abandon(ctx, a.key, a.began)
 }

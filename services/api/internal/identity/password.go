@@ -11,14 +11,15 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 )
 
-// owasp is the second of the equivalent settings that OWASP's Password Storage Cheat Sheet recommends: 19 MiB, 2 rounds.
+// owasp is the second of the equivalent settings that OWASP's Password Storage Cheat Sheet recommends: 19 MiB, 2
+// rounds.
 var owasp = argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
 // How long a request may wait for its turn to hash.
 const hashPatience = 2 * time.Second
 
-// passwords hashes and compares, only so many at a time: each takes 19 MiB and a core, so that a burst of sign-ins could
-// otherwise take the memory and the time of everybody else.
+// passwords hashes and compares, a few at a time: each takes 19 MiB and a core, so that a burst of sign-ins could
+// otherwise take the memory and CPU of all other requests.
 type passwords struct {
 	params *argon2id.Params
 	turns  chan struct{}
@@ -42,7 +43,7 @@ func newPasswords(params *argon2id.Params) (*passwords, error) {
 	}, nil
 }
 
-// hash makes the hash that is stored of a password.
+// hash makes the stored hash of a password.
 func (p *passwords) hash(ctx context.Context, password string) (string, error) {
 	if err := p.wait(ctx); err != nil {
 		return "", err
@@ -79,7 +80,7 @@ func (p *passwords) wait(ctx context.Context) error {
 	case p.turns <- struct{}{}:
 		return nil
 	case <-patience.C:
-		return apierror.New(apierror.Unavailable, "too many people are signing in at this moment")
+		return apierror.New(apierror.Unavailable, "too many users are signing in; try again later")
 	case <-ctx.Done():
 		return fmt.Errorf("wait to hash a password: %w", ctx.Err())
 	}

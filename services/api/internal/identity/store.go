@@ -18,7 +18,7 @@ type Store interface {
 	Lists
 }
 
-// Lookups find one thing by what a caller has of it.
+// Lookups find one row by a value that the caller has.
 type Lookups interface {
 	Session(ctx context.Context, id uuid.UUID) (*SessionState, error)
 	Key(ctx context.Context, id uuid.UUID) (*KeyState, error)
@@ -53,14 +53,15 @@ type UserTx interface {
 	LockUsers(ctx context.Context, account, id uuid.UUID) ([]User, error)
 	// SaveUser fails with apierror.Conflict when the email is taken.
 	SaveUser(ctx context.Context, u User, at time.Time) error
-	// SetPassword fails with apierror.NotFound when the user is not active, or when the old hash, unless empty, is no longer
-	// the user's.
+	// SetPassword fails with apierror.NotFound when the user is not active, or when the old hash, unless empty, is no
+	// longer the user's.
 	SetPassword(ctx context.Context, user uuid.UUID, oldHash, newHash string, at time.Time) error
 }
 
 // SessionTx changes sessions.
 type SessionTx interface {
-	// NoteSignIn locks the user until the end; apierror.NotFound when the user is not active or has another password now.
+	// NoteSignIn locks the user until the end; apierror.NotFound when the user is not active or has another password
+	// now.
 	NoteSignIn(ctx context.Context, user uuid.UUID, hash string, at time.Time) error
 	InsertSession(ctx context.Context, user uuid.UUID, s Session) error
 	ExtendSession(ctx context.Context, id uuid.UUID, until time.Time) error
@@ -77,9 +78,10 @@ type TokenTx interface {
 	LockRefreshToken(ctx context.Context, hash []byte) (*RefreshToken, error)
 	SpendRefreshToken(ctx context.Context, hash []byte, at time.Time) error
 	InsertSetupToken(ctx context.Context, hash []byte, user uuid.UUID, until time.Time) error
-	// UseSetupToken spends this token and every other of its user; apierror.NotFound when it was used, or has expired.
+	// UseSetupToken invalidates this token and every other of its user; apierror.NotFound when it was used, or has
+	// expired.
 	UseSetupToken(ctx context.Context, hash []byte, at time.Time) error
-	// SpendSetupTokens spends every setup token of the user.
+	// SpendSetupTokens invalidates every setup token of the user.
 	SpendSetupTokens(ctx context.Context, user uuid.UUID, at time.Time) error
 }
 
@@ -89,7 +91,7 @@ type KeyTx interface {
 	RevokeKey(ctx context.Context, account, id uuid.UUID, at time.Time) (*APIKey, error)
 }
 
-// Account is a tenant. Nothing of one is seen by another.
+// Account is a tenant. No account sees the data of another.
 type Account struct {
 	ID   uuid.UUID
 	Name string
@@ -120,7 +122,7 @@ type Session struct {
 	ExpiresAt time.Time
 }
 
-// SessionState is a session and whose it is.
+// SessionState is a session and its user.
 type SessionState struct {
 	Session
 	Revoked bool
@@ -142,7 +144,7 @@ type SetupToken struct {
 	Used      bool
 }
 
-// APIKey is an API key but for the key itself.
+// APIKey is an API key without the key itself.
 type APIKey struct {
 	ID         uuid.UUID
 	Name       string
