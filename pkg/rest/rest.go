@@ -97,7 +97,7 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// How long a client is asked to wait when the error does not say.
+// How long a client is asked to wait if the error does not say so.
 const defaultRetryAfter = 2 * time.Second
 
 // Fault is the meaning of err for the request of this context. If the deadline passed, the server ended the context,

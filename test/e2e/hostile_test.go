@@ -62,7 +62,7 @@ func TestHostileInput(t *testing.T) {
 				}
 				mu.Lock()
 				// The one limit that stays on: so many hash a password at once, and the others wait for 2 s.
-				if a.status == http.StatusServiceUnavailable && strings.Contains(a.Error.Message, "too many people are signing in") {
+				if a.status == http.StatusServiceUnavailable && strings.Contains(a.Error.Message, "too many users are signing in") {
 					busy++
 					mu.Unlock()
 					continue
