@@ -45,7 +45,7 @@ var unscoped = map[string]string{
 	"(*RetentionStore).TrimEvents":            "retention",
 	"(*RetentionStore).RemoveChecks":          "retention",
 	"(*RetentionStore).RemoveIdempotencyKeys": "retention",
-	"(*DriftStore).WorkspaceCounts":           "a gauge without accounts",
+	"(*MonitorStore).WorkspaceCounts":         "a gauge without accounts",
 	"Postgres.Notify":                         "hints, which hold an account and a number",
 	"Postgres.Listen":                         "hints, which hold an account and a number",
 }
