@@ -38,7 +38,8 @@ type Lists interface {
 type Tx interface {
 	UserTx
 	SessionTx
-	TokenTx
+	RefreshTokenTx
+	SetupTokenTx
 	KeyTx
 	audit.Writer
 }
@@ -71,12 +72,16 @@ type SessionTx interface {
 	RevokeSessions(ctx context.Context, user, except uuid.UUID, why Reason, at time.Time) (int, error)
 }
 
-// TokenTx changes the tokens that are good for one use.
-type TokenTx interface {
+// RefreshTokenTx changes refresh tokens, each of which is good for one use.
+type RefreshTokenTx interface {
 	InsertRefreshToken(ctx context.Context, hash []byte, session uuid.UUID, at, until time.Time) error
 	// LockRefreshToken keeps other transactions away from the token and its session.
 	LockRefreshToken(ctx context.Context, hash []byte) (*RefreshToken, error)
 	SpendRefreshToken(ctx context.Context, hash []byte, at time.Time) error
+}
+
+// SetupTokenTx changes setup tokens, each of which is good for one use.
+type SetupTokenTx interface {
 	InsertSetupToken(ctx context.Context, hash []byte, user uuid.UUID, until time.Time) error
 	// UseSetupToken invalidates this token and every other of its user; apierror.NotFound when it was used, or has
 	// expired.
