@@ -54,7 +54,7 @@ soak: $(LAUNCHER) ## run the services under load for ten minutes, then hold 10,0
 
 TABLES := ./services/api/internal/httpapi/ ./services/realtime/internal/app/ ./test/prometheus/observability/
 tables: $(LAUNCHER) ## write the tables of documents that tests keep (a single test: go test -run NAME ./its/folder -update)
-	@exec $(LAUNCHER) with-postgres -- go test -count 1 -run '^Test(AttackAuthorization|RunbookTable)' $(TABLES) -update
+	@exec $(LAUNCHER) with-postgres -- go test -count 1 -run '^Test(AttackAuthorization|RunbookTable|Registry)' $(TABLES) -update
 
 faults-doc: ## run make test-faults and write docs/faults.md from the result
 	@$(MAKE) test-faults ARGS='-update'

@@ -20,6 +20,7 @@ require (
 	github.com/HdrHistogram/hdrhistogram-go v1.2.0
 	github.com/cenkalti/backoff/v5 v5.0.3
 	github.com/google/licensecheck v0.3.1
+	github.com/prometheus/otlptranslator v1.0.0
 )
 
 require github.com/golang-jwt/jwt/v5 v5.3.1 // indirect

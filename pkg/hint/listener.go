@@ -3,7 +3,6 @@ package hint
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -12,7 +11,9 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/driftsentry/driftsentry/pkg/driftconv"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 )
 
 // The pauses before a connection is tried again double from the first to the last.
@@ -37,24 +38,15 @@ type Listener struct {
 // NewListener makes a listener; Run runs it.
 func NewListener(way Way, tel Telemetry) (*Listener, error) {
 	l := &Listener{way: way, log: tel.Logger()}
-	var errs [2]error
-	l.count, errs[0] = tel.Meter().Int64Counter("driftsentry.realtime.hints",
-		metric.WithDescription("Hints received, by outcome: news, ignored (known already, or of an account without connections here), invalid."),
-		metric.WithUnit("{hint}"))
-	_, errs[1] = tel.Meter().Int64ObservableGauge("driftsentry.realtime.listening",
-		metric.WithDescription("Connections that listen for hints: 1, or 0 while none does."), metric.WithUnit("{connection}"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			var n int64
-			if l.listening.Load() {
-				n = 1
-			}
-			o.Observe(n)
-			return nil
-		}))
-	if err := errors.Join(errs[:]...); err != nil {
-		return nil, fmt.Errorf("make an instrument: %w", err)
-	}
-	return l, nil
+	in := instrument.From(tel.Meter())
+	l.count = in.Counter(driftconv.RealtimeHints)
+	in.Value(driftconv.RealtimeListening, func() int64 {
+		if l.listening.Load() {
+			return 1
+		}
+		return 0
+	})
+	return l, in.Err()
 }
 
 // Run passes hints on until ctx ends. It calls ready each time that it begins to listen: hints of the meantime are lost.

@@ -9,6 +9,9 @@ import (
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/driftsentry/driftsentry/pkg/driftconv"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 )
 
 // maxWaiting is for how many accounts a hint may wait. Beyond it hints are dropped: the readers' own look at the stream
@@ -29,13 +32,9 @@ type Sender struct {
 
 // NewSender makes a sender; Run runs it.
 func NewSender(way Way, tel Telemetry) (*Sender, error) {
-	count, err := tel.Meter().Int64Counter("driftsentry.hints",
-		metric.WithDescription("Hints to the readers of event streams, by outcome: sent, coalesced with a later one, dropped because too many waited, failed."),
-		metric.WithUnit("{hint}"))
-	if err != nil {
-		return nil, err
-	}
-	return &Sender{way: way, log: tel.Logger(), count: count, waiting: make(map[uuid.UUID]Hint), wake: make(chan struct{}, 1)}, nil
+	in := instrument.From(tel.Meter())
+	count := in.Counter(driftconv.Hints)
+	return &Sender{way: way, log: tel.Logger(), count: count, waiting: make(map[uuid.UUID]Hint), wake: make(chan struct{}, 1)}, in.Err()
 }
 
 // Announce leaves a hint to be sent. It never blocks.

@@ -26,6 +26,8 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/config"
+	"github.com/driftsentry/driftsentry/pkg/driftconv"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 )
 
 // Config is the pool's part of a service's configuration.
@@ -128,17 +130,14 @@ func recordStats(pool *pgxpool.Pool, tel Telemetry) error {
 	if err != nil {
 		return err
 	}
-	_, err = tel.MeterProvider().Meter("github.com/driftsentry/driftsentry/pkg/pg").Int64ObservableGauge(
-		"database.connection.pool.size",
-		metric.WithDescription("Connections of the pool by state."),
-		metric.WithUnit("{connection}"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			s := pool.Stat()
-			o.Observe(int64(s.IdleConns()), metric.WithAttributeSet(stateIdle))
-			o.Observe(int64(s.AcquiredConns()), metric.WithAttributeSet(stateUsed))
-			return nil
-		}))
-	return err
+	in := instrument.From(tel.MeterProvider().Meter("github.com/driftsentry/driftsentry/pkg/pg"))
+	in.Gauge(driftconv.DatabaseConnectionPoolSize, func(_ context.Context, o metric.Int64Observer) error {
+		s := pool.Stat()
+		o.Observe(int64(s.IdleConns()), metric.WithAttributeSet(stateIdle))
+		o.Observe(int64(s.AcquiredConns()), metric.WithAttributeSet(stateUsed))
+		return nil
+	})
+	return in.Err()
 }
 
 var (

@@ -46,11 +46,6 @@ var statuses = map[apierror.Kind]int{
 // Status is the HTTP status of a kind.
 func Status(kind apierror.Kind) int { return statuses[kind] }
 
-type success struct {
-	Success bool `json:"success"`
-	Data    any  `json:"data"`
-}
-
 type failure struct {
 	Success bool        `json:"success"`
 	Error   failureBody `json:"error"`
@@ -100,28 +95,6 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := h(w, r); err != nil {
 		Error(w, r, err)
 	}
-}
-
-// Data answers with the success envelope.
-func Data(w http.ResponseWriter, status int, data any) error {
-	body, err := json.Marshal(success{true, data})
-	if err != nil {
-		return err
-	}
-	Raw(w, status, body)
-	return nil
-}
-
-// OK is Data with status 200.
-func OK(w http.ResponseWriter, data any) error { return Data(w, http.StatusOK, data) }
-
-// Raw answers with a JSON body that is encoded already.
-func Raw(w http.ResponseWriter, status int, body []byte) {
-	h := w.Header()
-	h.Set("Content-Type", "application/json; charset=utf-8")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // An error here is the client's, which is gone.
 }
 
 // How long a client is asked to wait when the error does not say.

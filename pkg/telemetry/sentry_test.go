@@ -248,7 +248,7 @@ func TestSentry_Hangs(t *testing.T) {
 		w := httptest.NewRecorder()
 		router.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 		if w.Code != 500 {
-			t.Fatalf("answer %d", w.Code)
+			t.Fatalf("response %d", w.Code)
 		}
 	}
 	if err := tel.Shutdown(t.Context()); err == nil || !strings.Contains(err.Error(), "flush Sentry") {

@@ -40,12 +40,12 @@ var unscoped = map[string]string{
 	"identityTx.EnsureAccount":      "makes an account; for operators",
 	// The workspace was locked in the account.
 	"driftTx.SaveWorkspace": "the workspace that the transaction has locked in the account",
-	"driftTx.CheckAnswer":   "the workspace that the transaction has locked in the account",
+	"driftTx.FirstResponse": "the workspace that the transaction has locked in the account",
 	// For all accounts, on purpose, and shown to nobody.
 	"(*RetentionStore).TrimEvents":            "retention",
 	"(*RetentionStore).RemoveChecks":          "retention",
 	"(*RetentionStore).RemoveIdempotencyKeys": "retention",
-	"(*DriftStore).WorkspaceCounts":           "a gauge without accounts",
+	"(*MonitorStore).WorkspaceCounts":         "a gauge without accounts",
 	"Postgres.Notify":                         "hints, which hold an account and a number",
 	"Postgres.Listen":                         "hints, which hold an account and a number",
 }

@@ -69,6 +69,22 @@ func Check(t testing.TB, document, name, table string) {
 	}
 }
 
+// File compares a whole file, a path from the checkout's root, with what it should be.
+func File(t testing.TB, file, want string) {
+	t.Helper()
+	path := filepath.Join(Root(t), file)
+	if written, err := os.ReadFile(path); err == nil && string(written) == want {
+		return
+	}
+	if !Updating() {
+		t.Errorf("%s is not what it should be; -update writes it", file)
+		return
+	}
+	if err := os.WriteFile(path, []byte(want), 0o644); err != nil { //nolint:gosec // A source file.
+		t.Fatal(err)
+	}
+}
+
 // Block gives what stands in the document between the two lines.
 func Block(t testing.TB, document, name string) string {
 	t.Helper()

@@ -13,10 +13,13 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/process"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/pkg/token"
+	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/httpapi"
 	"github.com/driftsentry/driftsentry/services/api/internal/idempotency"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/services/api/internal/insight"
+	"github.com/driftsentry/driftsentry/services/api/internal/monitor"
 	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
 	"github.com/driftsentry/driftsentry/services/api/internal/retention"
 )
@@ -57,8 +60,18 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err != nil {
 		return nil, err
 	}
+	workspaces, err := monitor.New(postgres.NewMonitorStore(app.DB), c.WorkspaceStaleAfter, tel)
+	if err != nil {
+		return nil, err
+	}
+	app.Group.Go("workspace monitor", workspaces.Run)
+	old, err := retention.New(postgres.NewRetentionStore(app.DB), c.EventRetention, tel)
+	if err != nil {
+		return nil, err
+	}
+	app.Group.Go("retention", old.Run)
 	// A request ends within its timeout; what has no response after twice that time was cut off by a crash.
-	answers, err := idempotency.NewKeeper(postgres.NewIdempotencyStore(app.DB), c.DataKey.Reveal(), 2*c.Service.RequestTimeout)
+	responses, err := idempotency.NewKeeper(postgres.NewIdempotencyStore(app.DB), c.DataKey.Reveal(), 2*c.Service.RequestTimeout)
 	if err != nil {
 		return nil, err
 	}
@@ -68,8 +81,9 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return nil, fmt.Errorf("name this replica: %w", err)
 	}
 	server := httpapi.New(httpapi.Options{
-		Edge: app.Edge(), Identity: app.identity, Drifts: drifts, Idempotency: answers, Logger: tel.Logger(), Replica: replica,
-		CORSOrigins: c.Service.CORSOrigins, Limits: c.Limits,
+		Edge: app.Edge(), Identity: app.identity, Drifts: drifts, Idempotency: responses,
+		Audit: audit.NewTrail(postgres.NewAuditStore(app.DB)), Insight: insight.New(postgres.NewInsightStore(app.DB)), Monitor: workspaces,
+		Logger: tel.Logger(), Replica: replica, CORSOrigins: c.Service.CORSOrigins, Limits: c.Limits,
 	})
 	app.Serve(ctx, server.Handler(), c)
 	return app, nil
@@ -87,9 +101,8 @@ func newIdentity(c *Config, db *pg.DB, tel *telemetry.Telemetry, hashing *argon2
 	})
 }
 
-// newDrifts makes the domain, and the workers that go with it.
+// newDrifts makes the domain, and the worker that sends its hints.
 func (a *App) newDrifts(c *Config, tel *telemetry.Telemetry) (*drift.Service, error) {
-	store := postgres.NewDriftStore(a.DB)
 	way, err := hint.Open(c.Service.NATS, a.DB, ServiceName, tel)
 	if err != nil {
 		return nil, err
@@ -100,22 +113,12 @@ func (a *App) newDrifts(c *Config, tel *telemetry.Telemetry) (*drift.Service, er
 		return nil, err
 	}
 	drifts, err := drift.New(drift.Config{
-		Store: store, Hints: hints, DataKey: []byte(c.DataKey.Reveal()), StaleAfter: c.WorkspaceStaleAfter, Telemetry: tel,
+		Store: postgres.NewDriftStore(a.DB), Hints: hints, DataKey: []byte(c.DataKey.Reveal()), Telemetry: tel,
 	})
 	if err != nil {
 		return nil, err
 	}
-	monitor, err := drift.NewMonitor(store, c.WorkspaceStaleAfter, tel)
-	if err != nil {
-		return nil, err
-	}
-	old, err := retention.New(postgres.NewRetentionStore(a.DB), c.EventRetention, tel)
-	if err != nil {
-		return nil, err
-	}
 	a.Group.Go("hints", hints.Run)
-	a.Group.Go("workspace monitor", monitor.Run)
-	a.Group.Go("retention", old.Run)
 	return drifts, nil
 }
 

@@ -2,7 +2,6 @@ package drift
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"math"
 	"slices"
@@ -19,8 +18,8 @@ type Report struct {
 	ResourceID        string
 	ResourceType      string
 	Region            string
-	ExpectedState     json.RawMessage // an object, or null; nil when the caller left it out
-	ActualState       json.RawMessage
+	ExpectedState     []byte // a JSON object, or null; nil when the caller left it out
+	ActualState       []byte
 	Severity          Severity // empty: decided as for a plan
 	CostImpactMonthly float64
 	Workspace         string
@@ -39,7 +38,7 @@ func (s *Service) Create(ctx context.Context, p identity.Principal, r Report) (*
 		return nil, apierror.InvalidField("actualState", "must differ from expectedState")
 	}
 	if err != nil {
-		return nil, planFault(err)
+		return nil, planError(err)
 	}
 	var d *Drift
 	err = s.inTx(ctx, p, "drift.create", func(ctx context.Context, w *work) error {
@@ -49,7 +48,7 @@ func (s *Service) Create(ctx context.Context, p identity.Principal, r Report) (*
 		}
 		w.locked()
 		d = newDrift(p.AccountID, r.Workspace, Fingerprint(p.AccountID, r.Workspace, plan.OriginManual, r.ResourceID), change, w.now)
-		d.CostImpactMonthly, d.DetectedBy = cents(r.CostImpactMonthly), DetectedByPerson
+		d.CostImpactMonthly, d.DetectedBy = Cents(r.CostImpactMonthly), DetectedByPerson
 		if p.IsKey() {
 			d.DetectedBy = DetectedByAPI
 		}
@@ -59,7 +58,7 @@ func (s *Service) Create(ctx context.Context, p identity.Principal, r Report) (*
 		if err := w.InsertDrifts(ctx, []*Drift{d}); err != nil {
 			return err
 		}
-		w.record(event.DriftCreated, d, "reported by "+foundBy(d), "", nil)
+		w.record(ctx, event.DriftCreated, d, "reported by "+foundBy(d), "", nil)
 		if d.Severity != plan.Critical {
 			return nil
 		}

@@ -2,7 +2,6 @@ package drift_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"testing"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
@@ -26,12 +25,7 @@ func TestService_Create(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var a, b any
-	_ = json.Unmarshal(d.AppendJSON(nil), &a)
-	_ = json.Unmarshal(stored.Drift.AppendJSON(nil), &b)
-	if fmt.Sprint(a) != fmt.Sprint(b) {
-		t.Errorf("stored is %v, want what was answered: %v", b, a)
-	}
+	wantSame(t, &stored.Drift, d)
 
 	try := func(change func(*drift.Report)) error {
 		r := drift.Report{

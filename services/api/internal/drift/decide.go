@@ -61,6 +61,15 @@ func checkReason(reason string) (string, error) {
 	return reason, nil
 }
 
+// DecisionTx changes one drift.
+type DecisionTx interface {
+	// LockDrift is one drift, and how many of its alerts are unread, which are locked too. apierror.NotFound when there is
+	// none.
+	LockDrift(ctx context.Context, account, id uuid.UUID) (d *Drift, unread int, err error)
+	// SaveDecision writes what the decision changed; markAlerts marks the drift's unread alerts read.
+	SaveDecision(ctx context.Context, d *Drift, markAlerts bool, by *string) error
+}
+
 // decision is what somebody decided. The reason is in their words, or says how a drift was resolved.
 type decision struct {
 	action Action
@@ -87,12 +96,12 @@ func (s *Service) decide(ctx context.Context, p identity.Principal, id uuid.UUID
 		}
 		what.apply(d, w)
 		// Taking note decides nothing: the alerts stay. That LockDrift has locked them, too, is the price of one way for all.
-		settles := alerts > 0 && what.action != Triage
-		if err := w.SaveDecision(ctx, d, settles, w.email); err != nil {
+		markAlerts := alerts > 0 && what.action != Triage
+		if err := w.SaveDecision(ctx, d, markAlerts, w.email); err != nil {
 			return err
 		}
-		w.record(transitions[what.action].event, d, what.reason, what.reason, map[string]any{"from": from, "to": d.Status})
-		if settles {
+		w.record(ctx, transitions[what.action].event, d, what.reason, what.reason, map[string]any{"from": from, "to": d.Status})
+		if markAlerts {
 			w.alertsRead(&d.ID, alerts)
 		}
 		return nil

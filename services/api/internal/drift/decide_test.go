@@ -37,19 +37,17 @@ func TestService_Approve(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a, b := string(got.AppendJSON(nil)), string(stored.Drift.AppendJSON(nil)); a != b {
-			t.Errorf("stored is\n%s\nwant what was answered:\n%s", b, a)
-		}
+		wantSame(t, &stored.Drift, got)
 		if stored.AlertCount != 1 || query[int](w, "select count(*)::int from alert where drift_id = $1 and is_read and read_by = $2", d.ID, w.engineer.Email) != 1 {
 			t.Errorf("the alert was not marked read: %+v", stored)
 		}
-		timeline, err := w.service.Timeline(t.Context(), w.engineer, d.ID)
+		timeline, err := w.trail.Timeline(t.Context(), w.engineer.AccountID, d.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
 		last := timeline[len(timeline)-1]
-		if len(timeline) != 2 || last.Action != "drift.approved" || *last.ActorEmail != w.engineer.Email || last.Message != reason ||
-			*last.TraceID != span.SpanContext().TraceID().String() || last.Metadata["from"] != "detected" {
+		if len(timeline) != 2 || last.Action != "drift.approved" || last.ActorEmail != w.engineer.Email || last.Message != reason ||
+			last.TraceID != span.SpanContext().TraceID().String() || last.Metadata["from"] != "detected" {
 			t.Errorf("timeline: %+v", timeline)
 		}
 		want := []event.Type{event.DriftCreated, event.AlertCreated, event.DriftApproved, event.AlertRead}
@@ -123,7 +121,7 @@ func TestService_Approve(t *testing.T) {
 		wantKind(t, err, apierror.NotFound)
 		_, err = w.service.Get(t.Context(), w.stranger, d.ID)
 		wantKind(t, err, apierror.NotFound)
-		_, err = w.service.Timeline(t.Context(), w.stranger, d.ID)
+		_, err = w.trail.Timeline(t.Context(), w.stranger.AccountID, d.ID)
 		wantKind(t, err, apierror.NotFound)
 		_, err = w.service.Approve(t.Context(), w.engineer, uuid.New(), reason, 0)
 		wantKind(t, err, apierror.NotFound)

@@ -23,7 +23,7 @@ var (
 	errOtherRequest = apierror.New(apierror.Conflict, "this Idempotency-Key was used for another request")
 )
 
-// once gives a repeated request the first answer. The request's hash is known when its body has been read, by the handler
+// once gives a repeated request the first response. The request's hash is known when its body has been read, by the handler
 // or to compare, so a body is never kept in memory for it.
 func (s *Server) once(handler rest.Handler) rest.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
@@ -47,7 +47,7 @@ func (s *Server) once(handler rest.Handler) rest.Handler {
 	}
 }
 
-// replay answers as the first time.
+// replay responds as the first time.
 func replay(w http.ResponseWriter, request *hashed, kept *idempotency.Kept) error {
 	if err := request.drain(); err != nil {
 		return err
@@ -56,53 +56,53 @@ func replay(w http.ResponseWriter, request *hashed, kept *idempotency.Kept) erro
 		return errOtherRequest
 	}
 	w.Header().Set("Idempotent-Replayed", "true")
-	if kept.Answer.Refusal != nil {
-		return kept.Answer.Refusal
+	if kept.Response.Refusal != nil {
+		return kept.Response.Refusal
 	}
-	rest.Raw(w, kept.Answer.Status, kept.Answer.Body)
+	rest.Raw(w, kept.Response.Status, kept.Response.Body)
 	return nil
 }
 
-// How long an answer may take to be kept.
+// How long a response may take to be kept.
 const keepTimeout = 5 * time.Second
 
-// attempt runs the handler, keeps its answer when it is final, and only then gives it: whoever has it can repeat the
-// request.
+// attempt runs the handler, keeps its response when it is final, and only then gives it: a client that has it can repeat
+// the request.
 func (s *Server) attempt(w http.ResponseWriter, r *http.Request, request *hashed, attempt *idempotency.Attempt, handler rest.Handler) error {
-	settled := false
+	kept := false
 	defer func() {
-		if !settled { // the handler panicked
-			s.settle(r, request, attempt, nil)
+		if !kept { // the handler panicked
+			s.keep(r, request, attempt, nil)
 		}
 	}()
 	buffered := &recorder{ResponseWriter: w, status: http.StatusOK}
 	err := handler(buffered, r)
-	settled = true
+	kept = true
 	if err != nil {
-		var answer *idempotency.Answer
+		var response *idempotency.Response
 		if f := rest.Fault(r.Context(), err); keepable(f.Kind) {
-			answer = &idempotency.Answer{Status: rest.Status(f.Kind), Refusal: f}
+			response = &idempotency.Response{Status: rest.Status(f.Kind), Refusal: f}
 		}
-		s.settle(r, request, attempt, answer)
+		s.keep(r, request, attempt, response)
 		return err
 	}
-	s.settle(r, request, attempt, &idempotency.Answer{Status: buffered.status, Body: buffered.body.Bytes()})
+	s.keep(r, request, attempt, &idempotency.Response{Status: buffered.status, Body: buffered.body.Bytes()})
 	rest.Raw(w, buffered.status, buffered.body.Bytes())
 	return nil
 }
 
-// settle keeps the answer, or forgets the request when there is none to be kept. What was done is done: a failure to keep
-// its answer does not change it.
-func (s *Server) settle(r *http.Request, request *hashed, attempt *idempotency.Attempt, answer *idempotency.Answer) {
-	if answer != nil && request.drain() != nil {
-		answer = nil // Without its body, the request can't be told from another.
+// keep keeps the response, or forgets the request when there is none to be kept. What was done is done: a failure to keep
+// its response does not change it.
+func (s *Server) keep(r *http.Request, request *hashed, attempt *idempotency.Attempt, response *idempotency.Response) {
+	if response != nil && request.drain() != nil {
+		response = nil // Without its body, the request can't be told from another.
 	}
 	// Also for a client that went away.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), keepTimeout)
 	defer cancel()
 	var err error
-	if answer != nil {
-		err = attempt.Finish(ctx, request.Sum(nil), *answer)
+	if response != nil {
+		err = attempt.Finish(ctx, request.Sum(nil), *response)
 	} else {
 		err = attempt.Abandon(ctx)
 	}
@@ -147,7 +147,7 @@ func (h *hashed) drain() error {
 	return nil
 }
 
-// recorder holds a handler's answer back.
+// recorder holds a handler's response back.
 type recorder struct {
 	http.ResponseWriter
 	status int

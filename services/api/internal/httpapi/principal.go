@@ -69,11 +69,7 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) (identity.
 		return p, err
 	}
 	c.principal = p
-	role := string(p.Role)
-	if p.IsKey() {
-		role = "api_key"
-	}
-	telemetry.SetUser(r.Context(), p.ID().String(), p.AccountID.String(), role)
+	telemetry.SetUser(r.Context(), p.ID().String(), p.AccountID.String(), p.Actor().Role)
 	trace.SpanFromContext(r.Context()).SetAttributes(attribute.String("driftsentry.account.id", p.AccountID.String()))
 	return p, nil
 }

@@ -12,9 +12,12 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/driftsentry/driftsentry/pkg/process"
+	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/idempotency"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/services/api/internal/insight"
+	"github.com/driftsentry/driftsentry/services/api/internal/monitor"
 )
 
 // Options is what a server is made of.
@@ -23,6 +26,9 @@ type Options struct {
 
 	Identity    *identity.Service
 	Drifts      *drift.Service
+	Audit       *audit.Trail
+	Insight     *insight.Service
+	Monitor     *monitor.Monitor
 	Idempotency *idempotency.Keeper
 
 	Logger *slog.Logger

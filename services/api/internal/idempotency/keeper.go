@@ -1,10 +1,10 @@
-// Package idempotency makes a request that is sent again harmless: whoever names a request with a key gets, within a day,
-// the first answer for every repetition.
+// Package idempotency makes a repeated request harmless: a client that names a request with a key gets, within a day, the
+// first response for every repetition.
 //
 //	(unknown) ──Begin──▶ under way ──Finish──▶ answered ──a day──▶ (unknown)
-//	                        └──Abandon, or nobody came back──▶ (unknown)
+//	                        └──Abandon, or a crash──▶ (unknown)
 //
-// Some answers hold a secret that is shown once, so they are stored sealed.
+// Some responses hold a secret that is shown once, so they are stored sealed.
 package idempotency
 
 import (
@@ -29,8 +29,8 @@ type Key struct {
 	Key       string
 }
 
-// Answer is how a request ended: a success with its body, or a refusal.
-type Answer struct {
+// Response is how a request ended: a success with its body, or a refusal.
+type Response struct {
 	Status  int
 	Body    []byte
 	Refusal *apierror.Error
@@ -40,7 +40,7 @@ type Answer struct {
 type Record struct {
 	RequestHash []byte
 	Status      *int // nil while it is under way
-	Answer      []byte
+	Response    []byte
 }
 
 // Store is the database.
@@ -55,31 +55,34 @@ type Store interface {
 
 const (
 	keepFor = 24 * time.Hour
-	// retryAfter is how long to wait for an answer that somebody else is waiting for already.
+	// retryAfter is how long to wait for a response that another request is waiting for already.
 	retryAfter = 2 * time.Second
 )
 
-// Keeper keeps answers.
+// Keeper keeps responses.
 type Keeper struct {
 	store Store
 	seal  cipher.AEAD
-	// patience is after what time a request without an answer was cut off, by a crash.
+	// patience is after what time a request without a response was cut off, by a crash.
 	patience time.Duration
 }
 
+// keyInfo tells this key from others that are derived of DATA_KEY. It must not change: what is stored would not open.
+const keyInfo = "driftsentry idempotency answers"
+
 // NewKeeper seals with a key derived from dataKey. No request may take longer than patience.
 func NewKeeper(store Store, dataKey string, patience time.Duration) (*Keeper, error) {
-	key, err := hkdf.Key(sha256.New, []byte(dataKey), nil, "driftsentry idempotency answers", 32)
+	key, err := hkdf.Key(sha256.New, []byte(dataKey), nil, keyInfo, 32)
 	if err != nil {
-		return nil, fmt.Errorf("derive the key of kept answers: %w", err)
+		return nil, fmt.Errorf("derive the key of kept responses: %w", err)
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, fmt.Errorf("make the cipher of kept answers: %w", err)
+		return nil, fmt.Errorf("make the cipher of kept responses: %w", err)
 	}
 	seal, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
-		return nil, fmt.Errorf("make the cipher of kept answers: %w", err)
+		return nil, fmt.Errorf("make the cipher of kept responses: %w", err)
 	}
 	return &Keeper{store, seal, patience}, nil
 }
@@ -91,14 +94,14 @@ type Attempt struct {
 	began  time.Time
 }
 
-// Kept is the answer to the first request of a key.
+// Kept is the response to the first request of a key.
 type Kept struct {
-	// RequestHash tells the request that got the answer. Another one must not get it.
+	// RequestHash tells the request that got the response. Another one must not get it.
 	RequestHash []byte
-	Answer      Answer
+	Response    Response
 }
 
-// Begin gives an attempt for a key's first request, or the answer that was kept. While the first one is under way it is
+// Begin gives an attempt for a key's first request, or the response that was kept. While the first one is under way it is
 // apierror.Conflict.
 func (k *Keeper) Begin(ctx context.Context, key Key) (*Attempt, *Kept, error) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
@@ -114,24 +117,24 @@ func (k *Keeper) Begin(ctx context.Context, key Key) (*Attempt, *Kept, error) {
 			Kind: apierror.Conflict, Message: "the first request with this Idempotency-Key is still under way", RetryAfter: retryAfter,
 		}
 	}
-	answer, err := k.open(key, *record)
+	response, err := k.open(key, *record)
 	if err != nil {
 		return nil, nil, err
 	}
-	return nil, &Kept{record.RequestHash, answer}, nil
+	return nil, &Kept{record.RequestHash, response}, nil
 }
 
-// Finish keeps the answer for every repetition of the request.
-func (a *Attempt) Finish(ctx context.Context, requestHash []byte, answer Answer) error {
-	plain := answer.Body
-	if answer.Refusal != nil {
+// Finish keeps the response for every repetition of the request.
+func (a *Attempt) Finish(ctx context.Context, requestHash []byte, response Response) error {
+	plain := response.Body
+	if response.Refusal != nil {
 		var err error
-		if plain, err = json.Marshal(refusal{answer.Refusal.Kind.Code(), answer.Refusal.Message, answer.Refusal.Fields}); err != nil {
+		if plain, err = json.Marshal(refusal{response.Refusal.Kind.Code(), response.Refusal.Message, response.Refusal.Fields}); err != nil {
 			return fmt.Errorf("encode a refusal: %w", err)
 		}
 	}
 	sealed := a.keeper.seal.Seal(nil, nil, plain, a.key.bytes()) //nolint:gosec // The cipher draws the nonce itself.
-	return a.keeper.store.Finish(ctx, a.key, a.began, Record{RequestHash: requestHash, Status: &answer.Status, Answer: sealed})
+	return a.keeper.store.Finish(ctx, a.key, a.began, Record{RequestHash: requestHash, Status: &response.Status, Response: sealed})
 }
 
 // Abandon lets the request be made anew.
@@ -146,26 +149,26 @@ type refusal struct {
 	Fields  []apierror.Field `json:"fields,omitempty"`
 }
 
-func (k *Keeper) open(key Key, r Record) (Answer, error) {
-	plain, err := k.seal.Open(nil, nil, r.Answer, key.bytes())
+func (k *Keeper) open(key Key, r Record) (Response, error) {
+	plain, err := k.seal.Open(nil, nil, r.Response, key.bytes())
 	if err != nil {
-		return Answer{}, fmt.Errorf("open a kept answer, was DATA_KEY changed?: %w", err)
+		return Response{}, fmt.Errorf("open a kept response, was DATA_KEY changed?: %w", err)
 	}
-	answer := Answer{Status: *r.Status, Body: plain}
-	if answer.Status < 400 {
-		return answer, nil
+	response := Response{Status: *r.Status, Body: plain}
+	if response.Status < 400 {
+		return response, nil
 	}
 	var why refusal
 	if err := json.Unmarshal(plain, &why); err != nil {
-		return Answer{}, fmt.Errorf("decode a kept refusal: %w", err)
+		return Response{}, fmt.Errorf("decode a kept refusal: %w", err)
 	}
 	for kind := apierror.Internal; kind <= apierror.Canceled; kind++ {
 		if kind.Code() == why.Code {
-			return Answer{Status: answer.Status, Refusal: &apierror.Error{Kind: kind, Message: why.Message, Fields: why.Fields}}, nil
+			return Response{Status: response.Status, Refusal: &apierror.Error{Kind: kind, Message: why.Message, Fields: why.Fields}}, nil
 		}
 	}
-	return Answer{}, fmt.Errorf("a kept refusal has the unknown code %q", why.Code)
+	return Response{}, fmt.Errorf("a kept refusal has the unknown code %q", why.Code)
 }
 
-// bytes binds a sealed answer to its key, so that it opens in no other place.
+// bytes binds a sealed response to its key, so that it opens in no other place.
 func (k Key) bytes() []byte { return []byte(k.Account.String() + k.Principal.String() + k.Key) }

@@ -52,7 +52,7 @@ func (s *Service) Authenticate(ctx context.Context, c Credential) (Principal, er
 	if c.key != uuid.Nil {
 		return s.authenticateKey(ctx, c)
 	}
-	state, err := s.sessions.get(ctx, c.claims.SessionID, s.store.Session)
+	state, err := s.sessions.Load(ctx, c.claims.SessionID, s.store.Session)
 	if apierror.Is(err, apierror.NotFound) {
 		return Principal{}, errSessionOver
 	}
@@ -75,7 +75,7 @@ func (s *SessionState) open(now time.Time) bool {
 const keyTouch = time.Minute
 
 func (s *Service) authenticateKey(ctx context.Context, c Credential) (Principal, error) {
-	key, err := s.keys.get(ctx, c.key, s.loadKey)
+	key, err := s.keys.Load(ctx, c.key, s.loadKey)
 	if apierror.Is(err, apierror.NotFound) {
 		return Principal{}, errKeyOver
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/token"
+	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 )
 
 // setupExpiry is how long a new user has to set the first password: over a weekend.
@@ -42,12 +43,12 @@ func (s *Service) SetupPassword(ctx context.Context, setup, password string) err
 		return err
 	}
 	err = s.store.InTx(ctx, "auth.password", func(ctx context.Context, tx Tx) error {
-		if err := s.changePassword(ctx, tx, known.User, actorIs(known.User), uuid.Nil, "", hash); err != nil {
+		if err := s.changePassword(ctx, tx, known.User, known.User.actor(), uuid.Nil, "", hash); err != nil {
 			return err
 		}
 		return tx.UseSetupToken(ctx, token.Hash(setup), s.now())
 	})
-	s.sessions.forgetAll()
+	s.sessions.Clear()
 	if apierror.Is(err, apierror.NotFound) {
 		return errSetup
 	}
@@ -77,9 +78,9 @@ func (s *Service) ChangePassword(ctx context.Context, p Principal, current, pass
 		return err
 	}
 	err = s.store.InTx(ctx, "auth.password", func(ctx context.Context, tx Tx) error {
-		return s.changePassword(ctx, tx, known.User, actorOf(p), p.SessionID, *known.PasswordHash, hash)
+		return s.changePassword(ctx, tx, known.User, p.Actor(), p.SessionID, *known.PasswordHash, hash)
 	})
-	s.sessions.forgetAll()
+	s.sessions.Clear()
 	if apierror.Is(err, apierror.NotFound) {
 		return errCurrentPassword
 	}
@@ -87,7 +88,7 @@ func (s *Service) ChangePassword(ctx context.Context, p Principal, current, pass
 }
 
 // changePassword sets the hash, ends the user's sessions but one, and says so in the audit trail.
-func (s *Service) changePassword(ctx context.Context, tx Tx, u User, by actor, keep uuid.UUID, oldHash, newHash string) error {
+func (s *Service) changePassword(ctx context.Context, tx Tx, u User, by audit.Actor, keep uuid.UUID, oldHash, newHash string) error {
 	now := s.now()
 	if err := tx.SetPassword(ctx, u.ID, oldHash, newHash, now); err != nil {
 		return err

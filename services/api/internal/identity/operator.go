@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
+	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 )
 
 // What an operator does at the command line of the service, without signing in: the first admin has to come from
@@ -38,7 +39,7 @@ func (s *Service) Bootstrap(ctx context.Context, account, email, name string, ro
 		if err != nil {
 			return err
 		}
-		if user, err = s.insertUser(ctx, tx, a.ID, system, email, name, role); err != nil {
+		if user, err = s.insertUser(ctx, tx, a.ID, audit.System, email, name, role); err != nil {
 			return err
 		}
 		if hash != "" {
@@ -71,7 +72,7 @@ func (s *Service) ResetPassword(ctx context.Context, email, password string) (Us
 		return User{}, err
 	}
 	return known.User, s.store.InTx(ctx, "user.reset_password", func(ctx context.Context, tx Tx) error {
-		if err := s.changePassword(ctx, tx, known.User, system, uuid.Nil, "", hash); err != nil {
+		if err := s.changePassword(ctx, tx, known.User, audit.System, uuid.Nil, "", hash); err != nil {
 			return err
 		}
 		return tx.SpendSetupTokens(ctx, known.ID, s.now())

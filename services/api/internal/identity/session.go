@@ -7,6 +7,8 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/token"
+	"github.com/driftsentry/driftsentry/pkg/uid"
+	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 )
 
 // Tokens are what a session lives by.
@@ -69,14 +71,14 @@ func (s *Service) login(ctx context.Context, email, password string) (Tokens, Us
 		if err := tx.NoteSignIn(ctx, user.ID, *hash, now); err != nil {
 			return err
 		}
-		session := Session{ID: newID(), CreatedAt: now, ExpiresAt: now.Add(s.refreshExpiry)}
+		session := Session{ID: uid.New(), CreatedAt: now, ExpiresAt: now.Add(s.refreshExpiry)}
 		if err := tx.InsertSession(ctx, user.ID, session); err != nil {
 			return err
 		}
 		if tokens, err = s.issue(ctx, tx, user, session.ID); err != nil {
 			return err
 		}
-		return s.record(ctx, tx, user.AccountID, actorIs(user), actionSignedIn, user.Email, "signed in", map[string]any{"session": session.ID})
+		return s.record(ctx, tx, user.AccountID, user.actor(), actionSignedIn, user.Email, "signed in", map[string]any{"session": session.ID})
 	})
 	if apierror.Is(err, apierror.NotFound) {
 		return Tokens{}, User{}, errSignIn
@@ -118,7 +120,7 @@ func (s *Service) Refresh(ctx context.Context, refresh string) (Tokens, error) {
 		}
 		if old.Spent {
 			refused, reused = errRefresh, old.ID
-			return s.end(ctx, tx, &old.SessionState, TokenReuse, system)
+			return s.end(ctx, tx, &old.SessionState, TokenReuse, audit.System)
 		}
 		if err := tx.SpendRefreshToken(ctx, hash, now); err != nil {
 			return err
@@ -133,14 +135,14 @@ func (s *Service) Refresh(ctx context.Context, refresh string) (Tokens, error) {
 		return Tokens{}, errRefresh
 	}
 	if err == nil {
-		s.sessions.forget(reused)
+		s.sessions.Forget(reused)
 		err = refused
 	}
 	return tokens, err
 }
 
 // end revokes a session, and says so in the audit trail.
-func (s *Service) end(ctx context.Context, tx Tx, session *SessionState, why Reason, by actor) error {
+func (s *Service) end(ctx context.Context, tx Tx, session *SessionState, why Reason, by audit.Actor) error {
 	open, err := tx.RevokeSession(ctx, session.ID, why, s.now())
 	if err != nil || !open {
 		return err
@@ -163,9 +165,9 @@ func (s *Service) Logout(ctx context.Context, refresh string) error {
 			return err
 		}
 		session = t.ID
-		return s.end(ctx, tx, &t.SessionState, SignedOut, actorIs(t.User))
+		return s.end(ctx, tx, &t.SessionState, SignedOut, t.User.actor())
 	})
-	s.sessions.forget(session)
+	s.sessions.Forget(session)
 	if apierror.Is(err, apierror.NotFound) {
 		return nil
 	}

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 )
 
 // Store is the database. What is not there is apierror.NotFound.
@@ -38,7 +40,7 @@ type Tx interface {
 	SessionTx
 	TokenTx
 	KeyTx
-	InsertAudit(ctx context.Context, row Audit) error
+	audit.Writer
 }
 
 // UserTx changes accounts and users.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/token"
+	"github.com/driftsentry/driftsentry/pkg/uid"
+	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 )
 
 // Setup is a one-time token that sets a first password.
@@ -29,7 +31,7 @@ func (s *Service) CreateUser(ctx context.Context, p Principal, email, name strin
 	var user User
 	var setup Setup
 	err := s.store.InTx(ctx, "user.create", func(ctx context.Context, tx Tx) (err error) {
-		if user, err = s.insertUser(ctx, tx, p.AccountID, actorOf(p), email, name, role); err != nil {
+		if user, err = s.insertUser(ctx, tx, p.AccountID, p.Actor(), email, name, role); err != nil {
 			return err
 		}
 		setup, err = s.issueSetup(ctx, tx, user)
@@ -46,8 +48,8 @@ func checkUser(email, name string, role Role) error {
 	return in.err()
 }
 
-func (s *Service) insertUser(ctx context.Context, tx Tx, account uuid.UUID, by actor, email, name string, role Role) (User, error) {
-	u := User{ID: newID(), AccountID: account, Email: email, Name: name, Role: role, IsActive: true, CreatedAt: s.now()}
+func (s *Service) insertUser(ctx context.Context, tx Tx, account uuid.UUID, by audit.Actor, email, name string, role Role) (User, error) {
+	u := User{ID: uid.New(), AccountID: account, Email: email, Name: name, Role: role, IsActive: true, CreatedAt: s.now()}
 	if err := tx.InsertUser(ctx, u); err != nil {
 		return User{}, err
 	}
@@ -109,9 +111,9 @@ func (s *Service) UpdateUser(ctx context.Context, p Principal, id uuid.UUID, cha
 			}
 			metadata["sessionsEnded"] = ended
 		}
-		return s.record(ctx, tx, p.AccountID, actorOf(p), actionUserUpdated, user.Email, "the user was changed", metadata)
+		return s.record(ctx, tx, p.AccountID, p.Actor(), actionUserUpdated, user.Email, "the user was changed", metadata)
 	})
-	s.sessions.forgetAll()
+	s.sessions.Clear()
 	return user, err
 }
 

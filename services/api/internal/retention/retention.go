@@ -13,6 +13,8 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
+	"github.com/driftsentry/driftsentry/pkg/driftconv"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 )
 
 // Interval is how often a worker looks.
@@ -50,12 +52,9 @@ type Telemetry interface {
 
 // New makes a worker that keeps events, and the checks that go with them, for so long.
 func New(store Store, events time.Duration, t Telemetry) (*Worker, error) {
-	removed, err := t.Meter().Int64Counter("driftsentry.retention.removed",
-		metric.WithDescription("Rows removed because they had served their time, by kind."), metric.WithUnit("{row}"))
-	if err != nil {
-		return nil, fmt.Errorf("make the instruments of retention: %w", err)
-	}
-	return &Worker{store, events, t.Logger(), removed, t.Report}, nil
+	in := instrument.From(t.Meter())
+	removed := in.Counter(driftconv.RetentionRemoved)
+	return &Worker{store, events, t.Logger(), removed, t.Report}, in.Err()
 }
 
 // Run removes old rows now and then every Interval, until ctx ends.

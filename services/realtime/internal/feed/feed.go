@@ -11,7 +11,6 @@ package feed
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -22,9 +21,11 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
+	"github.com/driftsentry/driftsentry/pkg/driftconv"
 	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
 )
 
@@ -78,11 +79,10 @@ type Feed struct {
 // New makes a feed; Run runs it.
 func New(config Config, store Store, hints Hints, h *hub.Hub, tel Telemetry) (*Feed, error) {
 	f := &Feed{config: config.withDefaults(), store: store, hints: hints, hub: h, tel: tel, look: make(chan struct{}, 1)}
-	var err error
-	f.healed, err = tel.Meter().Int64Counter("driftsentry.realtime.healed",
-		metric.WithDescription("Times that a look at the heads found events which no hint had announced."), metric.WithUnit("{stream}"))
-	if err != nil {
-		return nil, fmt.Errorf("make an instrument: %w", err)
+	in := instrument.From(tel.Meter())
+	f.healed = in.Counter(driftconv.RealtimeHealed)
+	if err := in.Err(); err != nil {
+		return nil, err
 	}
 	return f, nil
 }

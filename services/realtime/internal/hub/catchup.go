@@ -84,7 +84,7 @@ func (s *Subscriber) writeWaiting(p piece) {
 		return
 	}
 	if delivered := s.wrote(p, n); delivered > 0 {
-		s.stream.hub.meters.delivered(context.Background(), modeReplay, delivered)
+		s.stream.hub.instruments.delivered(context.Background(), modeReplay, delivered)
 	}
 	switch {
 	case err == nil:
@@ -115,7 +115,7 @@ func (s *Subscriber) readSource(ctx context.Context) {
 	case len(blocks) > 0:
 		s.replay = blocks
 	default:
-		s.stream.hub.meters.resumed(ctx, ReasonTrimmed)
+		s.stream.hub.instruments.resumed(ctx, ReasonTrimmed)
 		s.resync(ReasonTrimmed, window.HeadCursor())
 	}
 }

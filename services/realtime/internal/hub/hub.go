@@ -81,14 +81,14 @@ func (c Config) withDefaults() Config {
 
 // Hub is the streams of the accounts that are connected here.
 type Hub struct {
-	config  Config
-	source  Source
-	encoder Encoder
-	tel     Telemetry
-	meters  meters
-	behind  queue
-	replays *replays
-	writers sync.WaitGroup // goroutines of connections that catch up
+	config      Config
+	source      Source
+	encoder     Encoder
+	tel         Telemetry
+	instruments instruments
+	behind      queue
+	replays     *replays
+	writers     sync.WaitGroup // goroutines of connections that catch up
 
 	mu      sync.Mutex
 	streams map[uuid.UUID]*Stream
@@ -106,7 +106,7 @@ func New(config Config, source Source, encoder Encoder, tel Telemetry) (*Hub, er
 	}
 	h.replays = newReplays(h.config, source, encoder, tel)
 	var err error
-	if h.meters, err = newMeters(tel.Meter(), h); err != nil {
+	if h.instruments, err = newInstruments(tel.Meter(), h); err != nil {
 		return nil, err
 	}
 	return h, nil

@@ -144,8 +144,8 @@ func (s *Stream) deliver(b *block) {
 	span.SetAttributes(attrDeliveries.Int(delivered))
 	if delivered > 0 {
 		// The database's clock and ours are not quite the same.
-		s.hub.meters.latency.Record(ctx, max(time.Since(b.createdAt), 0).Seconds())
-		s.hub.meters.delivered(ctx, modeLive, delivered)
+		s.hub.instruments.latency.Record(ctx, max(time.Since(b.createdAt), 0).Seconds())
+		s.hub.instruments.delivered(ctx, modeLive, delivered)
 	}
 }
 

@@ -71,7 +71,7 @@ func (s *Subscriber) answer(frame []byte) error {
 	}
 	s.queue = append(s.queue, frame...)
 	if n := s.flush(); n > 0 {
-		s.stream.hub.meters.delivered(context.Background(), modeReplay, n)
+		s.stream.hub.instruments.delivered(context.Background(), modeReplay, n)
 	}
 	return nil
 }
@@ -110,7 +110,7 @@ func (s *Subscriber) Close(last []byte) {
 func (s *Subscriber) Leave() {
 	s.mu.Lock()
 	s.end()
-	s.stream.hub.meters.unsubscribed(s.interest)
+	s.stream.hub.instruments.unsubscribed(s.interest)
 	s.interest = interest{}
 	s.mu.Unlock()
 	s.stream.remove(s)
@@ -154,7 +154,7 @@ func (s *Subscriber) Subscribe(ctx context.Context, topics []string, after *even
 			s.startReplay()
 		}
 	}
-	s.stream.hub.meters.subscribed(s.interest, interest)
+	s.stream.hub.instruments.subscribed(s.interest, interest)
 	s.interest = interest
 	return s.answer(answer(interest.topics()))
 }
@@ -167,7 +167,7 @@ func (s *Subscriber) Unsubscribe(topics []string, answer func(topics []string) [
 		return nil
 	}
 	interest := s.interest.without(topics)
-	s.stream.hub.meters.subscribed(s.interest, interest)
+	s.stream.hub.instruments.subscribed(s.interest, interest)
 	s.interest = interest
 	return s.answer(answer(interest.topics()))
 }
@@ -203,7 +203,7 @@ func (s *Subscriber) begin(ctx context.Context, after *event.Cursor) (start, err
 	r := s.stream.ring.Load()
 	b := start{cursor: true, generation: r.generation, position: after.Position}
 	if after.Epoch == r.epoch && after.Position >= r.base && after.Position <= r.head {
-		s.stream.hub.meters.resumed(ctx, "")
+		s.stream.hub.instruments.resumed(ctx, "")
 		return b, nil
 	}
 	// It may be ahead of us only, and kept though it is not in the ring.
@@ -214,7 +214,7 @@ func (s *Subscriber) begin(ctx context.Context, after *event.Cursor) (start, err
 	if b.reason = check(w, *after); b.reason != "" {
 		b.head, b.position = w.HeadCursor(), w.Head
 	}
-	s.stream.hub.meters.resumed(ctx, b.reason)
+	s.stream.hub.instruments.resumed(ctx, b.reason)
 	return b, nil
 }
 

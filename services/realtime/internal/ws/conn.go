@@ -109,10 +109,10 @@ func (c *conn) control(op ws.OpCode, payload []byte) error {
 	switch {
 	case c.closing() && op != ws.OpClose:
 	case op == ws.OpPing:
-		c.server.meters.received(ctx, "ws_ping")
+		c.server.instruments.received(ctx, "ws_ping")
 		return c.answer(ctx, "ws_pong", ws.MustCompileFrame(ws.NewPongFrame(payload)))
 	case op == ws.OpPong:
-		c.server.meters.received(ctx, "ws_pong")
+		c.server.instruments.received(ctx, "ws_pong")
 	default:
 		return c.closedByClient(payload)
 	}
@@ -144,7 +144,7 @@ func (c *conn) text(message []byte) error {
 
 // answer sends a frame to the client.
 func (c *conn) answer(ctx context.Context, kind string, frame []byte) error {
-	c.server.meters.sent(ctx, kind)
+	c.server.instruments.sent(ctx, kind)
 	return c.delivered(c.sub.Send(frame))
 }
 
@@ -169,7 +169,7 @@ func (c *conn) shutWith(end closing, frame []byte) {
 func (c *conn) decide(end closing) bool {
 	first := c.end.CompareAndSwap(nil, &end)
 	if first {
-		c.server.meters.closed(c.context(), end.code)
+		c.server.instruments.closed(c.context(), end.code)
 	}
 	return first
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5/middleware"
-	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/time/rate"
 
@@ -22,6 +21,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/ratelimit"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/pkg/token"
+	"github.com/driftsentry/driftsentry/pkg/uid"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
 )
 
@@ -33,9 +33,9 @@ const tokenSubprotocol = "bearer."
 func (s *Server) Handshake(w http.ResponseWriter, r *http.Request) error {
 	err := s.handshake(w, r)
 	if err != nil {
-		s.meters.handshake(r.Context(), outcomeOf(err))
+		s.instruments.handshake(r.Context(), outcomeOf(err))
 		if l, ok := errors.AsType[limit](err); ok {
-			s.meters.limited(l)
+			s.instruments.limited(l)
 		}
 	}
 	return err
@@ -101,8 +101,8 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, key string, claim
 		}
 		return s.afterSwitch(r.Context(), err)
 	}
-	s.meters.handshake(r.Context(), outcomeAccepted)
-	s.meters.sent(r.Context(), "welcome")
+	s.instruments.handshake(r.Context(), outcomeAccepted)
+	s.instruments.sent(r.Context(), "welcome")
 	_ = c.sub.Send(welcomeFrame(c.id, head, s.config.Heartbeat)) // The first answer finds the queue empty.
 	if !s.registry.add(c) {
 		c.goodbye(minComeback)
@@ -126,8 +126,8 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, key string, p pl
 		return s.afterSwitch(r.Context(), err)
 	}
 	telemetry.SetError(r.Context(), apierror.Unauthenticated.Code(), end, false)
-	s.meters.handshake(r.Context(), outcome)
-	s.meters.closed(r.Context(), end.code)
+	s.instruments.handshake(r.Context(), outcome)
+	s.instruments.closed(r.Context(), end.code)
 	go func() {
 		defer s.registry.give(p)
 		defer tcp.Close()
@@ -189,7 +189,7 @@ func clientAddress(r *http.Request) netip.Addr {
 func (s *Server) newConn(ctx context.Context, claims token.Claims, p place) *conn {
 	now := s.config.Now()
 	c := &conn{
-		server: s, id: uuid.Must(uuid.NewV7()), account: claims.AccountID, place: p, opened: now,
+		server: s, id: uid.New(), account: claims.AccountID, place: p, opened: now,
 		session: claims.SessionID, handshake: trace.SpanContextFromContext(ctx),
 		limiter: rate.NewLimiter(s.config.MessageRate, s.config.MessageBurst),
 	}

@@ -42,7 +42,7 @@ func (c *conn) beat(now time.Time) {
 	default:
 		c.schedule(now, heartbeat)
 		c.sub.Beat(ws.CompiledPing)
-		c.server.meters.sent(context.Background(), "ws_ping")
+		c.server.instruments.sent(context.Background(), "ws_ping")
 	}
 }
 

@@ -74,7 +74,7 @@ func (s *Server) ConnState(c net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		if n := s.pending.n.Add(1); s.config.Limits.Pending > 0 && n > int64(s.config.Limits.Pending) {
-			s.meters.limited(limitPending)
+			s.instruments.limited(limitPending)
 			_ = c.Close() // The server finds it closed, and says so here.
 		}
 	case http.StateHijacked, http.StateClosed:

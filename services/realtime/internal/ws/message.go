@@ -23,7 +23,7 @@ const maxInvalid = 20
 func (c *conn) handle(data []byte) error {
 	r, err := parse(data)
 	if err == nil && r.Type == typePing {
-		c.server.meters.received(c.context(), typePing)
+		c.server.instruments.received(c.context(), typePing)
 		return c.answer(c.context(), "pong", pongFrame(r.id()))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), c.server.config.RequestTimeout)
@@ -32,7 +32,7 @@ func (c *conn) handle(data []byte) error {
 		trace.WithLinks(trace.Link{SpanContext: c.handshake}), trace.WithAttributes(
 			attrConnection.String(c.id.String()), attrAccount.String(c.account.String()), semconv.UserID(c.place.user.String())))
 	defer span.End()
-	c.server.meters.received(ctx, r.Type)
+	c.server.instruments.received(ctx, r.Type)
 	if err == nil {
 		err = c.dispatch(ctx, r)
 	}
@@ -73,7 +73,7 @@ func (c *conn) refuse(ctx context.Context, f *apierror.Error, r request) error {
 
 func (c *conn) dispatch(ctx context.Context, r request) error {
 	answer := func(topics []string) []byte {
-		c.server.meters.sent(ctx, "ack")
+		c.server.instruments.sent(ctx, "ack")
 		return ackFrame(r.ID, topics)
 	}
 	switch r.Type {

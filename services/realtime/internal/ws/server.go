@@ -84,13 +84,13 @@ func (c Config) withDefaults() Config {
 
 // Server is the sockets of this replica.
 type Server struct {
-	config   Config
-	tokens   Verifier
-	sessions Sessions
-	hub      Hub
-	tel      Telemetry
-	meters   meters
-	registry *registry
+	config      Config
+	tokens      Verifier
+	sessions    Sessions
+	hub         Hub
+	tel         Telemetry
+	instruments instruments
+	registry    *registry
 
 	handshakes *ratelimit.Buckets // of each network; nil without a limit
 	pending    pending
@@ -103,7 +103,7 @@ func New(config Config, tokens Verifier, sessions Sessions, h Hub, tel Telemetry
 		registry: newRegistry(config.Limits), handshakes: newHandshakes(config.Limits),
 	}
 	var err error
-	if s.meters, err = newMeters(tel.Meter(), s); err != nil {
+	if s.instruments, err = newInstruments(tel.Meter(), s); err != nil {
 		return nil, err
 	}
 	return s, nil
