@@ -46,10 +46,7 @@ func NewListener(way Way, tel Telemetry) (*Listener, error) {
 		}
 		return 0
 	})
-	if err := in.Err(); err != nil {
-		return nil, err
-	}
-	return l, nil
+	return l, in.Err()
 }
 
 // Run passes hints on until ctx ends. It calls ready each time that it begins to listen: hints of the meantime are lost.
