@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/driftconv"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
