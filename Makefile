@@ -1,6 +1,6 @@
 # DriftSentry. You need only Go 1.26 and make; `make help` lists the targets.
 
-MODULES  := client pkg services/api services/realtime test testkit
+MODULES  := client pkg services/api services/realtime test test/prometheus testkit
 # Not in go.work, because it depends on the types of the Kubernetes API.
 ALONE    := test/kubernetes
 PACKAGES := $(MODULES:%=./%/...)
@@ -10,7 +10,7 @@ TOOLS    := .run/tools
 GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --jsonfile .run/tests.json --post-run-command test/tried --
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch trace test test-long test-security verify sbom test-stack test-compose test-kubernetes test-faults soak faults-doc check-deploy up deploy down lint fmt prose vuln build bench bench-load load clean compiler $(LAUNCHER)
+.PHONY: help run watch trace test test-long test-security verify sbom test-stack test-compose test-kubernetes test-faults soak tables faults-doc check-deploy up deploy down lint fmt prose vuln build bench bench-load load clean compiler $(LAUNCHER)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,7 +38,7 @@ test-security: compiler $(LAUNCHER) $(TOOLS)/gotestsum verify ## run every attac
 	@exec $(LAUNCHER) with-postgres -- $(GOTEST) -race -timeout 20m -run '^Test(Attack|Security)' $(ARGS) $(PACKAGES)
 
 test-stack: $(TOOLS)/gotestsum ## test links, panels, alerts, faults and restarts with a real collector, Tempo, Loki, Prometheus and Alertmanager (in STACK_DIR)
-	@cd test && ../$(TOOLS)/gotestsum --format testname -- -tags stack -count 1 -timeout 25m $(ARGS) ./stack/
+	@cd test/prometheus && ../../$(TOOLS)/gotestsum --format testname -- -tags stack -count 1 -timeout 25m $(ARGS) ./stack/
 
 test-compose: ## start the production stack in containers, test it through its edge, check the rights of each container
 	@cd test && go test -tags compose -count 1 -timeout 40m -v $(ARGS) ./compose/
@@ -47,13 +47,17 @@ test-kubernetes: ## parse the manifests of deploy/kubernetes strictly, and compa
 	@cd test/kubernetes && GOWORK=off go test -count 1 $(ARGS) ./...
 
 test-faults: $(LAUNCHER) ## break Postgres, the network and replicas while clients use the services, and check that no data was lost
-	@exec $(LAUNCHER) with-postgres -- go test -tags faults -count 1 -timeout 20m -v ./test/faults/ $(ARGS)
+	@exec $(LAUNCHER) with-postgres -- go test -tags faults -count 1 -timeout 20m -v ./test/prometheus/faults/ $(ARGS)
 
 soak: $(LAUNCHER) ## run the services under load for ten minutes, then hold 10,000 sockets, and check for losses and leaks
 	@exec $(LAUNCHER) with-postgres -- go test -tags soak -count 1 -timeout 40m -v ./test/soak/ $(ARGS)
 
+TABLES := ./services/api/internal/httpapi/ ./services/realtime/internal/app/ ./test/prometheus/observability/
+tables: $(LAUNCHER) ## write the tables of documents that tests keep (a single test: go test -run NAME ./its/folder -update)
+	@exec $(LAUNCHER) with-postgres -- go test -count 1 -run '^Test(AttackAuthorization|RunbookTable|Registry)' $(TABLES) -update
+
 faults-doc: ## run make test-faults and write docs/faults.md from the result
-	@$(MAKE) test-faults ARGS='-args -update'
+	@$(MAKE) test-faults ARGS='-update'
 
 check-deploy: ## check the shipped configuration with the programs' own checkers, if these are installed
 	@deploy/check
@@ -86,9 +90,11 @@ lint: $(TOOLS)/golangci-lint $(TOOLS)/vale ## lint every module, the format of f
 	@tools/lint-commits
 	@tools/lint-prose
 	@for m in $(MODULES) $(ALONE); do echo "lint $$m"; (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners ./...) || exit 1; done
-	@echo "lint the tests that have a target of their own"; cd test && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners --build-tags stack,compose,faults,soak,long ./...
+	@echo "lint the tests that have a target of their own"
+	@cd test && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners --build-tags compose,soak,long ./...
+	@cd test/prometheus && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners --build-tags stack,faults ./...
 	@deploy/check
-	@cd test && go test -count 1 ./observability/
+	@cd test/prometheus && go test -count 1 ./observability/
 
 prose: $(TOOLS)/vale ## check the English of documents and comments, warnings included: make prose ARGS=README.md
 	@tools/lint-prose --minAlertLevel=warning $(ARGS)

@@ -1,127 +1,72 @@
 package process_test
 
 import (
-	"fmt"
+	"context"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/config"
 	"github.com/driftsentry/driftsentry/pkg/process"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
-const long = "0123456789abcdef0123456789abcdef"
-
-func load(environ ...string) (*process.Config, error) {
-	c := &process.Config{}
-	return c, config.Load(c, environ)
-}
-
-func TestConfig_SetDefaults(t *testing.T) {
-	c, err := load()
+func TestNew_a_port_that_is_taken(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if warnings := c.SetDefaults(); len(warnings) != 1 || !strings.Contains(warnings[0], "JWT_SECRET") {
-		t.Errorf("warnings = %q", warnings)
-	}
-	if c.Host != "127.0.0.1" || c.LogFormat != "pretty" || c.JWTSecret != process.ExampleSecret || !c.MetricsOnPublicPort() || len(c.CORSOrigins) != 1 {
-		t.Errorf("development: %+v", c)
-	}
-	c, err = load("APP_ENV=staging", "JWT_SECRET="+long)
+	defer taken.Close()
+	_, port, err := net.SplitHostPort(taken.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if warnings := c.SetDefaults(); len(warnings) != 0 {
-		t.Errorf("warnings = %q", warnings)
-	}
-	if c.Host != "" || c.LogFormat != "json" || c.MetricsPort != 9090 || c.MetricsOnPublicPort() || len(c.CORSOrigins) != 0 {
-		t.Errorf("staging: %+v", c)
-	}
-	c, err = load("HOST=::1", "LOG_FORMAT=json", "JWT_SECRET=mine", "METRICS_PORT=9464", "CORS_ORIGIN=*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if warnings := c.SetDefaults(); len(warnings) != 0 || c.Host != "::1" || c.LogFormat != "json" || c.JWTSecret != "mine" || c.MetricsPort != 9464 {
-		t.Errorf("what is set stays: %+v", c)
-	}
-}
-
-func TestConfig_Validate(t *testing.T) {
-	for variable, environ := range map[string][]string{
-		"JWT_SECRET":                   {"APP_ENV=production"},
-		"JWT_SECRET_PREVIOUS":          {"APP_ENV=staging", "JWT_SECRET=" + long, "JWT_SECRET_PREVIOUS=" + process.ExampleSecret},
-		"CORS_ORIGIN":                  {"CORS_ORIGIN=https://a.example,b.example"},
-		"LOG_LEVEL":                    {"LOG_LEVEL=verbose"},
-		"SLOW_REQUEST_THRESHOLD":       {"SLOW_REQUEST_THRESHOLD=0"},
-		"GRAFANA_URL":                  {"GRAFANA_URL=https://admin:secret@grafana.example"},
-		"SENTRY_MAX_EVENTS_PER_MINUTE": {"SENTRY_MAX_EVENTS_PER_MINUTE=-1"},
-		"OTEL_TRACES_SAMPLER_ARG":      nil,
+	tel := telemetrytest.Start(t)
+	for name, c := range map[string]struct{ environ []string }{
+		"PORT":         {[]string{"PORT=" + port}},
+		"METRICS_PORT": {[]string{"PORT=0", "METRICS_PORT=" + port}},
 	} {
-		t.Run(variable, func(t *testing.T) {
-			if environ == nil {
-				t.Setenv(variable, "often") // telemetry reads it itself
+		t.Run(name+" is named", func(t *testing.T) {
+			config, err := load(c.environ...)
+			if err != nil {
+				t.Fatal(err)
 			}
-			_, err := load(environ...)
-			if err == nil || !strings.Contains(err.Error(), variable+": ") || strings.Count(err.Error(), "\n") != 1 {
+			config.SetDefaults()
+			_, err = process.New(t.Context(), process.Options{Name: "test", Config: config, Telemetry: tel.Telemetry})
+			if err == nil || !strings.Contains(err.Error(), "ports: "+name+": ") {
 				t.Errorf("err = %v", err)
 			}
 		})
 	}
 }
 
-func TestConfig_Telemetry(t *testing.T) {
-	c, err := load("LOG_LEVEL=trace", "SENTRY_DSN=https://key@sentry.example/1", "SENTRY_ENVIRONMENT=blue", "OTEL_SDK_DISABLED=true")
+func TestProcess_metrics_on_the_public_port(t *testing.T) {
+	config, err := load("PORT=0", "SHUTDOWN_DRAIN_DELAY=0s")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.SetDefaults()
-	settings, err := c.Telemetry("driftsentry-test", "1.2.3", "abc")
+	config.SetDefaults()
+	tel := telemetrytest.Start(t)
+	p, err := process.New(t.Context(), process.Options{Name: "test", Config: config, Telemetry: tel.Telemetry})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if settings.Log.Level != -8 || settings.Sentry.DSN == "" || settings.Sentry.Environment != "blue" || !settings.Disabled ||
-		settings.Environment != "development" || settings.SampleRatio != 1 || !settings.Metrics {
-		t.Errorf("%+v", settings)
-	}
-	if strings.Contains(fmt.Sprint(config.Attrs(c)), "key@sentry") {
-		t.Error("the DSN would be logged")
-	}
-}
-
-func TestConfig_Listen(t *testing.T) {
-	c, err := load("METRICS_PORT=1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.SetDefaults()
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer taken.Close()
-	port := uint16(taken.Addr().(*net.TCPAddr).Port)
-
-	t.Run("a port that is taken is named by its variable", func(t *testing.T) {
-		if _, err := c.Listen(port); err == nil || !strings.Contains(err.Error(), "PORT: ") {
-			t.Errorf("err = %v", err)
-		}
-		c.MetricsPort = port
-		if _, err := c.Listen(0); err == nil || !strings.Contains(err.Error(), "METRICS_PORT: ") {
-			t.Errorf("err = %v", err)
-		}
-	})
-	t.Run("one port when the metrics are on it", func(t *testing.T) {
-		c.MetricsPort = 0
-		l, err := c.Listen(0)
+	p.Serve(t.Context(), p.Edge().Router(process.Caller{}), config)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	for path, want := range map[string]int{"/metrics": 200, "/health/live": 200, "/health/ready": 503, "/nothing": 404} {
+		resp, err := http.Get("http://" + p.Address().String() + path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if l.Metrics != nil || l.Public == nil {
-			t.Errorf("%+v", l)
+		resp.Body.Close()
+		if resp.StatusCode != want || resp.Header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %d %v", path, resp.StatusCode, resp.Header)
 		}
-		if err := l.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 }

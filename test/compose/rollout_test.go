@@ -21,7 +21,8 @@ import (
 
 const nextVersion = "0.0.1-test"
 
-// unhealthy rolls out a version that exits immediately. Mutation in deploy/rollout that it catches: the new replica is not removed.
+// unhealthy rolls out a version that exits immediately. Mutation in deploy/rollout that it catches: the new replica is
+// not removed.
 func (s *installation) unhealthy(t *testing.T) {
 	s.worked(t)
 	before := s.containers(t, "api", "realtime")
@@ -38,9 +39,10 @@ func (s *installation) unhealthy(t *testing.T) {
 	clients.end(t)
 }
 
-// rolledOut replaces every replica by a new version that takes its hints from NATS, while clients work. Tried by hand under 150
-// requests a second: this failed none of 14,000; docker kill instead of stop 2 of 9,000, which is why the exit status is
-// looked at; no lb_try_duration in the Caddyfile 15 of 13,000; compose's own up --force-recreate 24 of 2,000.
+// rolledOut replaces every replica by a new version that takes its hints from NATS, while clients work. Tried by hand
+// under 150 requests a second: this failed none of 14,000; docker kill instead of stop 2 of 9,000, which is why the
+// exit status is looked at; no lb_try_duration in the Caddyfile 15 of 13,000; compose's own up --force-recreate 24 of
+// 2,000.
 func (s *installation) rolledOut(t *testing.T) {
 	s.worked(t)
 	s.environ = append(s.environ, "VERSION="+nextVersion)

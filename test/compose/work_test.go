@@ -27,7 +27,7 @@ func (s *installation) worked(t *testing.T) {
 	}
 }
 
-// work is what DriftSentry is for, done once: CI sends a plan, somebody approves a drift, and a socket hears of both.
+// work is DriftSentry's main scenario, once: CI sends a plan, a user approves a drift, and a socket gets both events.
 func (s *installation) work(t *testing.T) {
 	t.Helper()
 	create := s.command(t.Context(), "exec", "-T", "api", "api", "user", "create", "--account", "acme", "--email", email,

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"strings"
 	"sync"
@@ -15,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/gobwas/ws"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
@@ -55,7 +55,7 @@ const (
 
 // run follows until ctx ends.
 func (s *socket) run(ctx context.Context) {
-	pause := firstPause
+	pauses := &backoff.ExponentialBackOff{InitialInterval: firstPause, MaxInterval: lastPause, Multiplier: 2, RandomizationFactor: 1}
 	for ctx.Err() == nil {
 		s.after, s.welcomed = 0, false
 		err := s.connect(ctx)
@@ -64,10 +64,9 @@ func (s *socket) run(ctx context.Context) {
 		}
 		s.g.ends.add(reason(err))
 		if s.welcomed {
-			pause = firstPause
+			pauses.Reset()
 		}
-		timer := time.NewTimer(s.after + rand.N(pause)) //nolint:gosec // Not all at once.
-		pause = min(2*pause, lastPause)
+		timer := time.NewTimer(s.after + pauses.NextBackOff())
 		select {
 		case <-timer.C:
 		case <-ctx.Done():

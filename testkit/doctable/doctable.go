@@ -1,14 +1,20 @@
 // Package doctable keeps the tables of a document true: a test makes the table from what it saw, and fails when the
-// document has another. DOCTABLE=update writes them instead.
+// document has another. With -update it writes them instead; so do tests of golden files.
 package doctable
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
+
+var update = flag.Bool("update", false, "write the tables of documents and the golden files anew")
+
+// Updating reports whether the test was run with -update.
+func Updating() bool { return *update }
 
 // Root is the root of the checkout: the workspace above the working directory.
 func Root(t testing.TB) string {
@@ -36,8 +42,8 @@ func Header(cells ...string) string {
 	return Row(cells...) + "|" + strings.Repeat("---|", len(cells)) + "\n"
 }
 
-// Check compares what stands in the document, a path from the checkout's root, between the lines `<!-- begin NAME -->` and
-// `<!-- end NAME -->`.
+// Check compares what stands in the document, a path from the checkout's root, between the lines `<!-- begin NAME -->`
+// and `<!-- end NAME -->`.
 func Check(t testing.TB, document, name, table string) {
 	t.Helper()
 	path := filepath.Join(Root(t), document)
@@ -54,8 +60,8 @@ func Check(t testing.TB, document, name, table string) {
 	if written == table {
 		return
 	}
-	if os.Getenv("DOCTABLE") != "update" {
-		t.Errorf("the table %s of %s is not what the test saw; DOCTABLE=update writes it. It should be:\n%s", name, document, table)
+	if !Updating() {
+		t.Errorf("the table %s of %s is not what the test saw; -update writes it. It should be:\n%s", name, document, table)
 		return
 	}
 	if err := os.WriteFile(path, []byte(before+begin+table+end+after), 0o644); err != nil { //nolint:gosec // A document.
@@ -70,8 +76,8 @@ func File(t testing.TB, file, want string) {
 	if written, err := os.ReadFile(path); err == nil && string(written) == want {
 		return
 	}
-	if os.Getenv("DOCTABLE") != "update" {
-		t.Errorf("%s is not what it should be; DOCTABLE=update writes it", file)
+	if !Updating() {
+		t.Errorf("%s is not what it should be; -update writes it", file)
 		return
 	}
 	if err := os.WriteFile(path, []byte(want), 0o644); err != nil { //nolint:gosec // A source file.

@@ -1,7 +1,6 @@
 package otlpsink
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,9 +8,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-)
 
-var update = flag.Bool("update", false, "write the golden files anew")
+	"github.com/driftsentry/driftsentry/testkit/doctable"
+)
 
 // sample is a trace with everything that a tree can show.
 func sample() Trace {
@@ -57,7 +56,7 @@ func TestTrace_Render(t *testing.T) {
 				t.Fatal(err)
 			}
 			golden := filepath.Join("testdata", "trace_"+name+".txt")
-			if *update {
+			if doctable.Updating() {
 				if err := os.WriteFile(golden, []byte(out.String()), 0o644); err != nil {
 					t.Fatal(err)
 				}
@@ -67,7 +66,7 @@ func TestTrace_Render(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(string(want), out.String()); diff != "" {
-				t.Errorf("-want +got (go test -update writes it anew)\n%s", diff)
+				t.Errorf("-want +got (go test -update writes it)\n%s", diff)
 			}
 			columns := opts.Width
 			if columns == 0 {

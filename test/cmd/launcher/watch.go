@@ -11,8 +11,8 @@ import (
 	"github.com/driftsentry/driftsentry/test/internal/pair"
 )
 
-const watchHelp = `Signs in as the viewer of .run/credentials.json, opens the WebSocket, and prints the account's events. It goes on where it
-was whenever the connection ends, until Ctrl-C.`
+const watchHelp = `Signs in as the viewer of .run/credentials.json, opens the WebSocket, and prints the account's events. After a lost connection
+it resumes where it was, until Ctrl-C.`
 
 func (a app) watch(_ []string) error {
 	credentials, found, err := pair.LoadCredentials(filepath.Join(a.dir, "credentials.json"))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/config"
 	"github.com/driftsentry/driftsentry/pkg/pg"
+	"github.com/driftsentry/driftsentry/pkg/process"
 	"github.com/driftsentry/driftsentry/pkg/schema"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
@@ -23,7 +24,7 @@ type operatorConfig struct {
 func (c *operatorConfig) Validate() []error { return c.Database.Validate() }
 
 // asOperator runs fn with the database's configuration and with signals that leave nowhere but to out.
-func asOperator(ctx context.Context, environ []string, b Build, out io.Writer, fn func(*operatorConfig, *telemetry.Telemetry) error) error {
+func asOperator(ctx context.Context, environ []string, b process.Build, out io.Writer, fn func(*operatorConfig, *telemetry.Telemetry) error) error {
 	var c operatorConfig
 	if err := config.Load(&c, environ); err != nil {
 		return err
@@ -39,14 +40,14 @@ func asOperator(ctx context.Context, environ []string, b Build, out io.Writer, f
 }
 
 // Migrate brings the database to the newest schema.
-func Migrate(ctx context.Context, environ []string, b Build, out io.Writer) error {
+func Migrate(ctx context.Context, environ []string, b process.Build, out io.Writer) error {
 	return asOperator(ctx, environ, b, out, func(c *operatorConfig, tel *telemetry.Telemetry) error {
 		return schema.Migrate(ctx, c.Database.URL.Reveal(), tel.Logger())
 	})
 }
 
 // WithIdentity runs fn with the users of the database.
-func WithIdentity(ctx context.Context, environ []string, b Build, out io.Writer, fn func(*identity.Service) error) error {
+func WithIdentity(ctx context.Context, environ []string, b process.Build, out io.Writer, fn func(*identity.Service) error) error {
 	return asOperator(ctx, environ, b, out, func(c *operatorConfig, tel *telemetry.Telemetry) error {
 		db, err := pg.Open(ctx, c.Database, ServiceName+"-user", tel)
 		if err != nil {

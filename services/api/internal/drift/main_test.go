@@ -20,6 +20,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/config"
 	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
@@ -38,7 +39,7 @@ type world struct {
 	store   *postgres.DriftStore
 	db      *pg.DB
 	tel     *telemetrytest.Recorder
-	hints   *drift.Hints
+	hints   *hint.Sender
 	trail   *audit.Trail
 
 	engineer, colleague, key, stranger identity.Principal
@@ -56,7 +57,7 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(db.Close)
 	w := &world{t: t, db: db, tel: tel, store: postgres.NewDriftStore(db), trail: audit.NewTrail(postgres.NewAuditStore(db))}
-	if w.hints, err = drift.NewHints(postgres.NewNotifier(db), tel); err != nil {
+	if w.hints, err = hint.NewSender(hint.Postgres{DB: db}, tel); err != nil {
 		t.Fatal(err)
 	}
 	w.service, err = drift.New(drift.Config{
@@ -216,13 +217,6 @@ func hasAttribute(s spanStub, key, value string) bool {
 	return slices.ContainsFunc(s.Attributes, func(a attribute.KeyValue) bool {
 		return string(a.Key) == key && a.Value.String() == value
 	})
-}
-
-func cancellable(t *testing.T) (context.Context, context.CancelFunc) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	t.Cleanup(cancel)
-	return ctx, cancel
 }
 
 // metric is the value of a series, as it is scraped.

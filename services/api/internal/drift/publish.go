@@ -6,10 +6,11 @@ import (
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/attribute"
-	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/pkg/uid"
 )
@@ -33,7 +34,7 @@ func (s *Service) publish(ctx context.Context, w *work) error {
 		attribute.String("driftsentry.account.id", w.account.String()),
 		attribute.StringSlice("driftsentry.event.types", w.types()),
 	))
-	w.hint = event.Hint{AccountID: w.account, Traceparent: telemetry.Traceparent(ctx)}
+	w.hint = hint.Hint{AccountID: w.account, Traceparent: telemetry.Traceparent(ctx)}
 	for part := range slices.Chunk(w.drafts, partRows) {
 		events := make([]event.Event, len(part))
 		for i, d := range part {

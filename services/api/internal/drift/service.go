@@ -10,7 +10,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 	"github.com/driftsentry/driftsentry/services/api/internal/cache"
 )
@@ -49,7 +49,7 @@ type Tx interface {
 
 // Announcer tells the readers of an account's stream, after the commit, how far the stream has reached. It never blocks.
 type Announcer interface {
-	Announce(hint event.Hint)
+	Announce(h hint.Hint)
 }
 
 // Telemetry is what the service reports to.

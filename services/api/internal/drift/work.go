@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
@@ -31,7 +32,7 @@ type work struct {
 	raised []AlertType
 
 	publishing trace.Span // nil when there is nothing to publish
-	hint       event.Hint // for readers, after the commit
+	hint       hint.Hint  // for readers, after the commit
 }
 
 // partRows is how many rows one statement takes. Several statements wait before they are sent, with their parameters: at a

@@ -16,6 +16,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/health"
+	"github.com/driftsentry/driftsentry/pkg/process"
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/services/api/internal/apitest"
 	"github.com/driftsentry/driftsentry/services/api/internal/httpapi"
@@ -155,9 +156,10 @@ func TestIdempotencyKey_failures(t *testing.T) {
 	}
 	outcome := func(http.ResponseWriter, *http.Request) error { return nil }
 	server := httpapi.New(httpapi.Options{
-		Identity: api.Identity, Idempotency: keeper, Telemetry: api.Telemetry, Replica: "r",
-		Health:         health.New("", "", func() bool { return true }, nil),
-		RequestTimeout: time.Minute,
+		Identity: api.Identity, Idempotency: keeper, Logger: api.Telemetry.Logger(), Replica: "r",
+		Edge: process.Edge{
+			Telemetry: api.Telemetry, Health: health.New("", "", func() bool { return true }, nil), Timeout: time.Minute,
+		},
 	})
 	edge := httptest.NewServer(httpapi.With(server, http.MethodPost, "/thing", func(w http.ResponseWriter, r *http.Request) error { return outcome(w, r) }))
 	t.Cleanup(edge.Close)

@@ -85,17 +85,3 @@ func (s *DriftStore) EventWindow(ctx context.Context, account uuid.UUID) (event.
 	}
 	return *w, nil
 }
-
-// Notifier sends hints with Postgres's NOTIFY.
-type Notifier struct{ db *pg.DB }
-
-// NewNotifier makes the notifier on a pool.
-func NewNotifier(db *pg.DB) Notifier { return Notifier{db} }
-
-// Notify implements drift.Notifier: all hints in one statement, outside of every transaction that made them.
-func (n Notifier) Notify(ctx context.Context, hints []event.Hint) error {
-	_, err := n.db.Exec(ctx, `-- NOTIFY
-		select pg_notify(@channel, hint) from unnest(@hints::text[]) as hint`,
-		pg.Args{"channel": event.NotifyChannel, "hints": column(hints, event.Hint.String)})
-	return err
-}
