@@ -13,7 +13,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
@@ -101,7 +101,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 		switch {
 		case err == nil, ctx.Err() != nil:
-		case fault.From(err).Kind == fault.Internal:
+		case apierror.From(err).Kind == apierror.Internal:
 			w.telemetry.Report(ctx, fmt.Errorf("read again what is stored: %w", err))
 		default: // The database is away or busy, of which others tell.
 			w.telemetry.Logger().LogAttrs(ctx, slog.LevelWarn, "what is stored was not read again", slog.String("error.message", err.Error()))

@@ -13,11 +13,11 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/config"
 	"github.com/driftsentry/driftsentry/pkg/pg"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
 	"github.com/driftsentry/driftsentry/services/api/internal/idempotency"
 	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
 	"github.com/driftsentry/driftsentry/services/api/internal/scrub"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -110,7 +110,7 @@ func (w *world) keep(key, body string) {
 	w.Helper()
 	attempt, _, err := w.keeper.Begin(w.Context(), idempotency.Key{Account: w.account, Principal: w.account, Key: key})
 	if err == nil {
-		err = attempt.Finish(w.Context(), []byte("hash"), idempotency.Answer{Status: 201, Body: []byte(body)})
+		err = attempt.Finish(w.Context(), []byte("hash"), idempotency.Response{Status: 201, Body: []byte(body)})
 	}
 	if err != nil {
 		w.Fatal(err)
@@ -123,7 +123,7 @@ func (w *world) kept(key string) string {
 	if err != nil || kept == nil {
 		w.Fatal(err)
 	}
-	return string(kept.Answer.Body)
+	return string(kept.Response.Body)
 }
 
 // TestWorker_Again: nothing of what is secret by the present rules stays, and the rest does. Mutations: each stage left out; the
