@@ -204,14 +204,11 @@ func (c *comparer) appendScalar(b []byte, n *node, named bool) []byte {
 }
 
 // hides reports whether a value is one that is shown as a hash when no values are kept.
-func (c *comparer) hides(n *node, named bool) bool {
-	switch n.kind {
-	case 'n', '{', '[':
-		return false
-	case '"':
+func (*comparer) hides(n *node, named bool) bool {
+	if n.kind == '"' {
 		return len(n.text) > 0 && !named
 	}
-	return true
+	return n.kind == '0' || n.kind == 't' || n.kind == 'f'
 }
 
 // appendHidden writes what a mask covers. That there is nothing is no secret; what there is, is one, its shape included.
