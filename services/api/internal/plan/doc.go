@@ -5,6 +5,7 @@
 // reading takes two passes:
 //
 //	bytes ─▶ pass 1: stream through the plan ──▶ secrets: every masked string of 8 characters or more
+//	              │                         │    and what is inside: parts, documents, base64
 //	              │                         └──▶ spared: regions, types and addresses of this plan
 //	              └─ keep the bytes of entries that may be drift, compressed
 //	                      │
