@@ -21,6 +21,7 @@ const usage = `api takes plans and decisions, and keeps the record of them.
 
   api [serve]              serve until SIGINT or SIGTERM; a second signal forces
   api migrate              bring the database to the newest schema
+  api redact               mask in what is stored what the present rules call secret
   api healthcheck          exit with 0 when the service of this machine is ready
   api user create          make a user, and the account when it is new
   api user set-password    give a user another password
@@ -65,6 +66,8 @@ func run(ctx context.Context, args []string) error {
 		return serve(ctx, args)
 	case "migrate":
 		return migrate(ctx, args)
+	case "redact":
+		return redact(ctx, args)
 	case "healthcheck":
 		return healthcheck(ctx, args)
 	case "user":
@@ -94,6 +97,13 @@ func migrate(ctx context.Context, args []string) error {
 		return err
 	}
 	return app.Migrate(ctx, os.Environ(), build(), os.Stdout)
+}
+
+func redact(ctx context.Context, args []string) error {
+	if err := flags("redact", "Reads all that is stored again with the present rules of redaction, from the beginning or where it was stopped. A service does this once by itself after an upgrade. It wants the service's DATABASE_URL and DATA_KEY.").parse(args); err != nil {
+		return err
+	}
+	return app.Redact(ctx, os.Environ(), build(), os.Stdout)
 }
 
 // build is what this program was built from.

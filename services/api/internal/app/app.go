@@ -28,6 +28,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
 	"github.com/driftsentry/driftsentry/services/api/internal/retention"
+	"github.com/driftsentry/driftsentry/services/api/internal/scrub"
 )
 
 // ServiceName is the name of the service in every signal, unless OTEL_SERVICE_NAME gives another.
@@ -83,6 +84,8 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err != nil {
 		return nil, err
 	}
+
+	app.group.Go("redaction", scrub.New(postgres.NewScrubStore(app.db), answers, c.DataKey.Reveal(), tel).Run)
 
 	// The instance's name, as telemetry has it.
 	replica, err := os.Hostname()
@@ -143,7 +146,7 @@ func (a *App) newDrifts(c *Config, tel *telemetry.Telemetry) (*drift.Service, er
 		return nil, err
 	}
 	drifts, err := drift.New(drift.Config{
-		Store: store, Hints: hints, DataKey: []byte(c.DataKey.Reveal()), StaleAfter: c.WorkspaceStaleAfter, Telemetry: tel,
+		Store: store, Hints: hints, DataKey: []byte(c.DataKey.Reveal()), HideValues: c.Values == valuesHidden, StaleAfter: c.WorkspaceStaleAfter, Telemetry: tel,
 	})
 	if err != nil {
 		return nil, err

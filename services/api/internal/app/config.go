@@ -26,6 +26,8 @@ type Config struct {
 
 	// DataKey seals and fingerprints what is stored. It must be kept as long as the data is.
 	DataKey config.Secret `env:"DATA_KEY"`
+	// Values says whether values of resources are stored: shown, or hidden.
+	Values string `env:"VALUES" envDefault:"shown"`
 	// JWTExpiry is how long an access token holds, RefreshExpiry how long a session does without being refreshed.
 	JWTExpiry     time.Duration `env:"JWT_EXPIRY"     envDefault:"15m"`
 	RefreshExpiry time.Duration `env:"REFRESH_EXPIRY" envDefault:"168h"`
@@ -36,6 +38,12 @@ type Config struct {
 	// Warnings are what whoever runs this should know.
 	Warnings []string
 }
+
+// The values of VALUES.
+const (
+	valuesShown  = "shown"
+	valuesHidden = "hidden"
+)
 
 // LoadConfig reads the configuration from environment variables. The error names every problem.
 func LoadConfig(environ []string) (*Config, error) {
@@ -59,6 +67,9 @@ func (c *Config) Validate() []error {
 	}
 	if c.Service.Environment != config.Development {
 		problems = append(problems, service.CheckSecret("DATA_KEY", c.DataKey)...)
+	}
+	if c.Values != valuesShown && c.Values != valuesHidden {
+		complain("VALUES", "must be shown or hidden")
 	}
 	for _, d := range []struct {
 		variable string

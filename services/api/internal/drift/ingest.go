@@ -83,7 +83,7 @@ func (s *Service) readPlan(ctx context.Context, u Upload) (*plan.Plan, []byte, e
 	}
 	body := &counter{r: io.TeeReader(u.Body, digest)}
 	read, err := plan.Read(ctx, body, plan.Options{
-		Changes: u.IncludeChanges, Key: s.dataKey, Scope: u.Scope, Mode: u.Mode, Refreshed: u.Refreshed,
+		Changes: u.IncludeChanges, Key: s.dataKey, HideValues: s.hideValues, Scope: u.Scope, Mode: u.Mode, Refreshed: u.Refreshed,
 	})
 	span.SetAttributes(attribute.Int64("driftsentry.plan.size", body.n))
 	if err != nil {

@@ -49,11 +49,11 @@ func reconcile(account uuid.UUID, workspace string, open []*Drift, p *plan.Plan,
 	for _, d := range open {
 		r.open[string(d.Fingerprint)] = d
 	}
-	r.move(p.Moves)
+	r.move(p)
 	done := make(map[string]bool, len(p.Changes))
 	for i := range p.Changes {
 		c := &p.Changes[i]
-		fingerprint := Fingerprint(account, workspace, c.Origin, c.ResourceID())
+		fingerprint := Fingerprint(account, workspace, c.Origin, c.Identity())
 		if key := string(fingerprint); !done[key] {
 			done[key] = true
 			r.see(c, fingerprint)
@@ -146,7 +146,7 @@ func (r *reconciliation) reportMove(d *Drift) bool {
 
 // move gives drifts the new addresses of their resources. One whose new address has an open drift already stays where
 // it is, and so does, in turn, what would have moved to its place.
-func (r *reconciliation) move(moves []plan.Move) {
+func (r *reconciliation) move(p *plan.Plan) {
 	type mover struct {
 		drift        *Drift
 		from, to     string // fingerprints
@@ -154,14 +154,14 @@ func (r *reconciliation) move(moves []plan.Move) {
 	}
 	var movers []mover
 	taken := make(map[string]bool)
-	for _, m := range moves {
+	for _, m := range p.Moves {
 		for _, origin := range []Origin{plan.OriginDrift, plan.OriginChange} {
 			from := string(Fingerprint(r.account, r.workspace, origin, m.From))
 			to := string(Fingerprint(r.account, r.workspace, origin, m.To))
 			if d := r.open[from]; d != nil && !taken[to] {
 				taken[to] = true
 				delete(r.open, from)
-				movers = append(movers, mover{d, from, to, m.From, m.To})
+				movers = append(movers, mover{d, from, to, p.Shown(m.From), p.Shown(m.To)})
 			}
 		}
 	}

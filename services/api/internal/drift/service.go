@@ -19,6 +19,7 @@ type Service struct {
 	store       Store
 	hints       *Hints
 	dataKey     []byte
+	hideValues  bool
 	staleAfter  time.Duration
 	log         *slog.Logger
 	tracer      trace.Tracer
@@ -39,6 +40,8 @@ type Config struct {
 	Hints *Hints
 	// DataKey makes the HMACs by which changes of masked values are found.
 	DataKey []byte
+	// HideValues stores keyed hashes in the place of values.
+	HideValues bool
 	// StaleAfter is how old a workspace's last check may be before its status counts as unknown.
 	StaleAfter time.Duration
 	Telemetry  Telemetry
@@ -55,7 +58,7 @@ func New(c Config) (*Service, error) {
 		return nil, fmt.Errorf("make the instruments of the counts: %w", err)
 	}
 	return &Service{
-		store: c.Store, hints: c.Hints, dataKey: c.DataKey, staleAfter: c.StaleAfter,
+		store: c.Store, hints: c.Hints, dataKey: c.DataKey, hideValues: c.HideValues, staleAfter: c.StaleAfter,
 		log: c.Telemetry.Logger(), tracer: c.Telemetry.Tracer(), instruments: instruments, counts: newCounts(stat),
 	}, nil
 }

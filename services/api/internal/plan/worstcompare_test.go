@@ -147,7 +147,7 @@ func heap() uint64 {
 	return sample[0].Value.Uint64()
 }
 
-func BenchmarkRead_worst(b *testing.B) {
+func BenchmarkRead_worst_comparison(b *testing.B) {
 	for name, raw := range worst(1 << 20) {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(raw)))
