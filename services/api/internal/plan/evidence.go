@@ -103,7 +103,7 @@ func (t *tally) mode(slimmed bool) Mode {
 	return ModeUnknown
 }
 
-// evidence applies the two tables of docs/decisions/0008.
+// evidence applies the two tables of docs/decisions/0010.
 func (s *scan) evidence() Evidence {
 	e := Evidence{Mode: s.tally.mode(s.out.Slimmed)}
 	say := func(reason string) { e.Reasons = append(e.Reasons, reason) }

@@ -100,7 +100,7 @@ func listed(n *node, policy bool) []*node {
 func (c *comparer) leftovers(x, y []*node, policy bool) (leftE, leftA []int) {
 	c.work += 2 * (len(x) + len(y))
 	if len(x) == 0 || len(y) == 0 {
-		return places(len(x)), places(len(y))
+		return everyPlace(len(x)), everyPlace(len(y))
 	}
 	count := make(map[uint64]int, len(x))
 	for _, n := range x {
@@ -124,8 +124,8 @@ func (c *comparer) leftovers(x, y []*node, policy bool) (leftE, leftA []int) {
 	return leftE, leftA
 }
 
-// places are all the places of a list of n.
-func places(n int) []int {
+// everyPlace is all the places of a list of n.
+func everyPlace(n int) []int {
 	all := make([]int, n)
 	for i := range all {
 		all[i] = i

@@ -50,7 +50,7 @@ func (c *comparer) maskLines(text string) string {
 
 // hashOf is a keyed hash that stands for a secret name or key, so that two never look the same.
 func (c *comparer) hashOf(kind byte, text []byte) string {
-	h := c.hash.short(append([]byte{kind}, text...))
+	h := c.hash.named(kind, text)
 	return hex.EncodeToString(h[:6])
 }
 
