@@ -23,6 +23,8 @@ import (
 type Upload struct {
 	Workspace      string
 	Scope          plan.Scope
+	Mode           plan.Mode
+	Refreshed      bool // stated by the sender
 	IncludeChanges bool
 	Body           io.Reader // inflated; an apierror.Error that it returns is passed on
 	// Encode makes the response of the result. It is stored with the check, since a repeated upload gets the same response
@@ -71,8 +73,13 @@ func (s *Service) readPlan(ctx context.Context, u Upload) (*plan.Plan, []byte, e
 	defer span.End()
 	digest := sha256.New()
 	fmt.Fprintf(digest, "%s\n%t\n", u.Scope, u.IncludeChanges)
+	if u.Mode != plan.ModeUnknown || u.Refreshed { // else the hash is that of earlier versions
+		fmt.Fprintf(digest, "%s\n%t\n", u.Mode, u.Refreshed)
+	}
 	body := &counter{r: io.TeeReader(u.Body, digest)}
-	read, err := plan.Read(body, plan.Options{Changes: u.IncludeChanges, Key: s.dataKey})
+	read, err := plan.Read(ctx, body, plan.Options{
+		Changes: u.IncludeChanges, Key: s.dataKey, Scope: u.Scope, Mode: u.Mode, Refreshed: u.Refreshed,
+	})
 	span.SetAttributes(attribute.Int64("driftsentry.plan.size", body.n))
 	if err != nil {
 		span.SetStatus(codes.Error, "not a plan that can be read")
@@ -128,7 +135,7 @@ func (w *work) ingest(ctx context.Context, p identity.Principal, u Upload, read 
 		if err != nil {
 			return nil, err
 		}
-		r = reconcile(w.account, u.Workspace, open, read, u.Scope, w.now)
+		r = reconcile(w.account, u.Workspace, open, read, w.now)
 	}
 	check.conclude(read, r)
 	if !check.Stale {

@@ -127,7 +127,7 @@ func encode(i *drift.Ingested) ([]byte, error) {
 }
 
 func (w *world) tryIngest(workspace, body string, change ...func(*drift.Upload)) (*drift.Ingested, error) {
-	u := drift.Upload{Workspace: workspace, Body: strings.NewReader(body), Encode: encode}
+	u := drift.Upload{Workspace: workspace, Refreshed: true, Body: strings.NewReader(body), Encode: encode}
 	for _, f := range change {
 		f(&u)
 	}

@@ -48,7 +48,7 @@ type reconciliation struct {
 }
 
 // reconcile compares what a plan shows with the open drifts that plans found.
-func reconcile(account uuid.UUID, workspace string, open []*Drift, p *plan.Plan, scope plan.Scope, now time.Time) *reconciliation {
+func reconcile(account uuid.UUID, workspace string, open []*Drift, p *plan.Plan, now time.Time) *reconciliation {
 	r := &reconciliation{
 		account: account, workspace: workspace, now: now,
 		open: make(map[string]*Drift, len(open)), moved: make(map[*Drift]string), addresses: make(map[string]bool),
@@ -70,7 +70,7 @@ func reconcile(account uuid.UUID, workspace string, open []*Drift, p *plan.Plan,
 	// In the order in which they came from the database: a map's order would make every run another one.
 	for _, d := range open {
 		if !done[string(d.Fingerprint)] {
-			r.miss(d, p, scope)
+			r.miss(d, p)
 		}
 	}
 	r.show()
@@ -89,7 +89,7 @@ func (r *reconciliation) see(c *plan.Change, fingerprint []byte) {
 	r.seen, r.changes[d] = append(r.seen, d), c
 	d.LastSeenAt = r.now
 	d.Occurrences++
-	if bytes.Equal(d.DifferenceMAC, c.Hash) {
+	if c.Matches(d.DifferenceMAC) {
 		r.same[d] = true
 		if !r.reportMove(d) {
 			r.unchanged = append(r.unchanged, d)
@@ -124,8 +124,8 @@ func (r *reconciliation) create(c *plan.Change, fingerprint []byte) *Drift {
 }
 
 // miss takes an open drift that the plan does not show. It is resolved if the plan would have shown it.
-func (r *reconciliation) miss(d *Drift, p *plan.Plan, scope plan.Scope) {
-	if !p.Resolves(d.Origin, scope) {
+func (r *reconciliation) miss(d *Drift, p *plan.Plan) {
+	if !p.Judge(d.Origin, d.ResourceID).Resolved {
 		r.reportMove(d)
 		return
 	}

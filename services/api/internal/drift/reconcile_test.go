@@ -33,7 +33,7 @@ func TestReconcile_moves(t *testing.T) {
 					Fingerprint: Fingerprint(account, "w", plan.OriginDrift, address),
 				})
 			}
-			r := reconcile(account, "w", open, &plan.Plan{Moves: tt.moves}, plan.ScopeUnstated, time.Now())
+			r := reconcile(account, "w", open, &plan.Plan{Moves: tt.moves}, time.Now())
 			moved := 0
 			for i, was := range tt.open {
 				d := open[i]

@@ -47,8 +47,9 @@ func ReadManual(m Manual, opt Options) (*Change, error) {
 	for _, n := range [...]*node{e.before, e.after} {
 		spared[region(n, nil)] = struct{}{}
 	}
-	c := comparer{names: found.names, secrets: newIndex(found.secrets, spared)}
-	change, ok := c.change(&e, OriginManual, newDigest(opt.Key))
+	opt.MaxDepth = depth
+	c := newComparer(found.names, newIndex(found.secrets, spared), opt)
+	change, ok := c.change(&e, OriginManual, "", nil)
 	if !ok {
 		return nil, ErrNoDrift
 	}
