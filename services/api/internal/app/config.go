@@ -21,6 +21,8 @@ type Config struct {
 	DataKey config.Secret `env:"DATA_KEY"`
 	// Values says whether values of resources are stored: shown, or hidden.
 	Values string `env:"VALUES" envDefault:"shown"`
+	// DataKeyPrevious is the one that DataKey replaced, as long as something that was made with it is still needed.
+	DataKeyPrevious config.Secret `env:"DATA_KEY_PREVIOUS"`
 	// JWTExpiry is how long an access token holds, RefreshExpiry how long a session does without being refreshed.
 	JWTExpiry     time.Duration `env:"JWT_EXPIRY"     envDefault:"15m"`
 	RefreshExpiry time.Duration `env:"REFRESH_EXPIRY" envDefault:"168h"`
@@ -60,6 +62,9 @@ func (c *Config) Validate() []error {
 	}
 	if c.Service.Environment != config.Development {
 		problems = append(problems, process.CheckSecret("DATA_KEY", c.DataKey)...)
+		if c.DataKeyPrevious != "" {
+			problems = append(problems, process.CheckSecret("DATA_KEY_PREVIOUS", c.DataKeyPrevious)...)
+		}
 	}
 	if c.Values != valuesShown && c.Values != valuesHidden {
 		complain("VALUES", "must be shown or hidden")

@@ -52,7 +52,8 @@ func Migrate(ctx context.Context, environ []string, b process.Build, out io.Writ
 // Redact reads what is stored again with the present rules of redaction.
 func Redact(ctx context.Context, environ []string, b process.Build, out io.Writer) error {
 	var key struct {
-		DataKey config.Secret `env:"DATA_KEY"`
+		DataKey         config.Secret `env:"DATA_KEY"`
+		DataKeyPrevious config.Secret `env:"DATA_KEY_PREVIOUS"`
 	}
 	if err := config.Load(&key, environ); err != nil {
 		return err
@@ -66,7 +67,7 @@ func Redact(ctx context.Context, environ []string, b process.Build, out io.Write
 			return err
 		}
 		defer db.Close()
-		answers, err := idempotency.NewKeeper(postgres.NewIdempotencyStore(db), key.DataKey.Reveal(), time.Minute)
+		answers, err := idempotency.NewKeeper(postgres.NewIdempotencyStore(db), key.DataKey.Reveal(), key.DataKeyPrevious.Reveal(), time.Minute)
 		if err != nil {
 			return err
 		}

@@ -50,9 +50,12 @@ var scrubStages = []scrubStage{
 		from audit where id > @first::uuid order by id limit @limit`, `-- SELECT redact_audit
 		select redact_audit(@first::uuid, (@texts::text[])[1], (@texts::text[])[2], (@documents::text[])[1]::jsonb)`},
 	{"workspace_check", `-- SELECT workspace_check
-		select id::text as last, '' as type, '{}'::text[] as texts, array[answer::text] as documents, null::bytea as sealed
+		select id::text as last, '' as type, array[failure_reason, run_url, triggered_by, ref] as texts,
+			array[answer::text] as documents, null::bytea as sealed
 		from workspace_check where id > @first::uuid order by id limit @limit for update`, `-- UPDATE workspace_check
-		update workspace_check set answer = (@documents::text[])[1]::json where id = @first::uuid`},
+		update workspace_check set failure_reason = (@texts::text[])[1], run_url = (@texts::text[])[2],
+			triggered_by = (@texts::text[])[3], ref = (@texts::text[])[4], answer = (@documents::text[])[1]::json
+		where id = @first::uuid`},
 	{"idempotency", `-- SELECT idempotency
 		select account_id || '|' || principal || '|' || key as last, '' as type, '{}'::text[] as texts, '{}'::text[] as documents, answer as sealed
 		from idempotency where (account_id, principal, key) > (@first::uuid, @second, @third)

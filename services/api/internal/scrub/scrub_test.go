@@ -45,7 +45,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.db.Close)
-	if w.keeper, err = idempotency.NewKeeper(postgres.NewIdempotencyStore(w.db), dataKey, time.Minute); err != nil {
+	if w.keeper, err = idempotency.NewKeeper(postgres.NewIdempotencyStore(w.db), dataKey, "", time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	w.exec("insert into account (id, name) values ($1, 'acme')", w.account)
