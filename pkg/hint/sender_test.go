@@ -85,10 +85,10 @@ func TestSender(t *testing.T) {
 	})
 }
 
-func database(t *testing.T, dsn string, tel *telemetrytest.Recorder) *pg.DB {
+func database(t *testing.T, dsn string, tel *telemetrytest.Recorder, environ ...string) *pg.DB {
 	t.Helper()
 	var c pg.Config
-	if err := config.Load(&c, []string{"DATABASE_URL=" + dsn}); err != nil {
+	if err := config.Load(&c, append([]string{"DATABASE_URL=" + dsn}, environ...)); err != nil {
 		t.Fatal(err)
 	}
 	db, err := pg.Open(t.Context(), c, "test", tel)

@@ -49,7 +49,12 @@ func Translate(err error) error {
 
 // translateIn is Translate for what was done within ctx. After a network failure the driver may tell of a context that ended
 // which is not the caller's: then the caller did not go away, and the database did.
+//
+// A statement that was taken back when its request ended has Postgres's error for that, and is no error of the database.
 func translateIn(ctx context.Context, err error) error {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == queryCanceled && ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
 		return apierror.Wrap(apierror.Unavailable, err, "the database is not available")
 	}

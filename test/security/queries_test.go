@@ -47,6 +47,7 @@ var unscoped = map[string]string{
 	"(*RetentionStore).RemoveIdempotencyKeys": "retention",
 	"(*MonitorStore).WorkspaceCounts":         "a gauge without accounts",
 	"Postgres.Notify":                         "hints, which hold an account and a number",
+	"Postgres.prove":                          "a listener's own notification, without content",
 	"Postgres.Listen":                         "hints, which hold an account and a number",
 }
 
