@@ -44,7 +44,13 @@ func TestPostgres_Listen_behind_a_pooler(t *testing.T) {
 		<-ended
 	}
 	t.Run("transaction mode is deaf, and says so", func(t *testing.T) {
-		err := hint.Postgres{DB: database(t, transaction, tel)}.Listen(t.Context(), func() { t.Error("it said that it listens") }, func(string) {})
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		ready := func() {
+			t.Error("it said that it listens")
+			stop()
+		}
+		err := hint.Postgres{DB: database(t, transaction, tel)}.Listen(ctx, ready, func(string) {})
 		if !errors.Is(err, hint.ErrDeaf) {
 			t.Errorf("err = %v", err)
 		}
@@ -56,7 +62,9 @@ func TestPostgres_Listen_behind_a_pooler(t *testing.T) {
 		hears(t, hint.Postgres{DB: database(t, pooler.Start(t, dsn, pooler.Session), tel)})
 	})
 	t.Run("the address of the pool has moved", func(t *testing.T) {
-		err := hint.Postgres{DB: database(t, pgtest.Empty(t), tel, "DATABASE_DIRECT_URL="+dsn)}.Listen(t.Context(), func() {}, func(string) {})
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		err := hint.Postgres{DB: database(t, pgtest.Empty(t), tel, "DATABASE_DIRECT_URL="+dsn)}.Listen(ctx, stop, func(string) {})
 		if !errors.Is(err, hint.ErrDeaf) {
 			t.Errorf("err = %v", err)
 		}
