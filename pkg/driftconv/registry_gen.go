@@ -36,6 +36,6 @@ var (
 	RealtimeStreamLag          = instrument.Gauge{Name: "driftsentry.realtime.stream.lag", Unit: "{event}", Description: "The largest known backlog of a stream, in events that this replica has not read yet."}
 	RealtimeStreams            = instrument.Gauge{Name: "driftsentry.realtime.streams", Unit: "{stream}", Description: "Accounts whose streams are followed here."}
 	RealtimeSubscriptions      = instrument.UpDownCounter{Name: "driftsentry.realtime.subscriptions", Unit: "{subscription}", Description: "Subscriptions of connections, by topic; `drift` stands for all topics of single drifts."}
-	RetentionRemoved           = instrument.Counter{Name: "driftsentry.retention.removed", Unit: "{row}", Description: "Rows removed because they had served their time, by kind."}
+	RetentionRemoved           = instrument.Counter{Name: "driftsentry.retention.removed", Unit: "{row}", Description: "Expired rows that were removed, by kind."}
 	Workspaces                 = instrument.Gauge{Name: "driftsentry.workspaces", Unit: "{workspace}", Description: "Workspaces of all accounts by status. Every replica counts all of them: use the maximum, not the sum."}
 )

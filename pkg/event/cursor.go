@@ -73,7 +73,7 @@ func (c Cursor) String() string { return c.Epoch + ":" + c.Mark.String() }
 // MarshalText makes a cursor a JSON string.
 func (c Cursor) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-// ErrCursor is the error for what no cursor of ours looks like.
+// ErrCursor is the error for text that is not a cursor.
 var ErrCursor = errors.New("not a cursor")
 
 const maxEpoch = 32
@@ -96,7 +96,7 @@ func ParseCursor(s string) (Cursor, error) {
 	return Cursor{epoch, mark}, nil
 }
 
-// Window is what of a stream can be read: the positions after TrimmedTo, up to the head.
+// Window is the readable part of a stream: the positions after TrimmedTo, up to the head.
 type Window struct {
 	Epoch     string
 	Head      int64
@@ -113,7 +113,7 @@ func (w Window) HeadMark() Mark { return Mark{w.Head, w.HeadTag} }
 func (w Window) HeadCursor() Cursor { return Cursor{w.Epoch, w.HeadMark()} }
 
 // Resumable reports whether reading can go on after c without a gap: c is of this epoch, not ahead of the head, not older
-// than what is kept, and the event that stands there is the one that c saw. The window must be one that was asked for at c.
+// than the stored events, and the event at its position is the one that c saw. The window must have been read for c.
 func (w Window) Resumable(c Cursor) bool {
 	return c.Epoch == w.Epoch && c.Position <= w.Head && c.Position >= w.TrimmedTo && (c.Tag == 0 || c.Tag == w.At)
 }

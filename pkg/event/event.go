@@ -31,7 +31,7 @@ const (
 	CheckCompleted Type = "check.completed"
 )
 
-// The topics that every client may subscribe to; a single drift has the topic DriftTopic(id) besides.
+// The topics that every client may subscribe to; a single drift also has the topic DriftTopic(id).
 const (
 	TopicDrifts = "drifts"
 	TopicAlerts = "alerts"
@@ -60,7 +60,7 @@ type Event struct {
 	ID          uuid.UUID
 	Type        Type
 	Topics      []string
-	Body        json.RawMessage // the CloudEvents object, written through as it is
+	Body        json.RawMessage // the CloudEvents object, sent unchanged
 	Traceparent string          // context of the PRODUCER span "publish"
 	CreatedAt   time.Time       // just before the commit
 }
@@ -84,7 +84,7 @@ type CloudEvent struct {
 // Source is the CloudEvents source of everything that api publishes.
 const Source = "/driftsentry/api"
 
-// Actor is who did what an event tells; nil when the system did.
+// Actor is the user or key that caused an event; nil for the system.
 type Actor struct {
 	ID    string `json:"id"`
 	Email string `json:"email,omitempty"`
@@ -105,7 +105,7 @@ type DriftData struct {
 	Reason            string    `json:"reason,omitempty"`
 }
 
-// AlertData is the data of alert.created and alert.read. For alert.read, a nil ID means Count alerts at once:
+// AlertData is the data of alert.created and alert.read. For alert.read, a nil ID means Count alerts together:
 // all of a drift's when DriftID is set, else all of the account's.
 type AlertData struct {
 	ID       *uuid.UUID `json:"id"`
@@ -127,7 +127,7 @@ type CheckData struct {
 	Counts    Counts    `json:"counts"`
 }
 
-// Counts is what one check of a workspace found.
+// Counts is the result of one check of a workspace.
 type Counts struct {
 	New       int `json:"new"`
 	Changed   int `json:"changed"`
@@ -135,17 +135,17 @@ type Counts struct {
 	Resolved  int `json:"resolved"`
 }
 
-// Time prints as RFC 3339 in UTC with milliseconds, as everything that leaves the services does.
+// Time prints as RFC 3339 in UTC with milliseconds, like all times in responses and events.
 type Time time.Time //nolint:recvcheck // Encoding takes the value and decoding the pointer, as time.Time itself does.
 
-// AppendTime appends what Time prints, with its quotation marks. For RFC 3339 without a fraction package time has a short
-// way, which takes a third of what any other format does.
+// AppendTime appends what Time prints, with its quotation marks. For RFC 3339 without a fraction, package time has a
+// fast path, which takes a third of the time of other formats.
 func AppendTime(b []byte, t time.Time) []byte {
 	t = t.UTC()
 	b = t.AppendFormat(append(b, '"'), time.RFC3339)
 	const digits = "0123456789"
 	millis := t.Nanosecond() / int(time.Millisecond)
-	// In the place of the Z.
+	// Replaces the Z.
 	return append(b[:len(b)-1], '.', digits[millis/100], digits[millis/10%10], digits[millis%10], 'Z', '"')
 }
 

@@ -89,7 +89,7 @@ func TestDB_InTx(t *testing.T) {
 			t.Error("the row stayed")
 		}
 	})
-	t.Run("a cancelled request rolls back all the same", func(t *testing.T) {
+	t.Run("a cancelled request rolls back too", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		err := db.InTx(ctx, "add", func(ctx context.Context, tx *pg.Tx) error {
 			defer cancel()
@@ -153,7 +153,7 @@ func TestDB_InTx(t *testing.T) {
 			t.Errorf("status = %v", s.Status)
 		}
 		if !strings.Contains(tel.Metrics(), `db_operation_name="BEGIN; INSERT thing"`) {
-			t.Error("the duration metric does not tell the operation")
+			t.Error("the duration metric does not name the operation")
 		}
 	})
 }
@@ -202,7 +202,7 @@ func TestTranslate(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	t.Run("nobody listens: unavailable, and the message tells nothing", func(t *testing.T) {
+	t.Run("no listener: unavailable, and the message reveals nothing", func(t *testing.T) {
 		db, _ := open(t, func(c *pg.Config) { c.URL = "postgres://someone:s3cret@127.0.0.1:1/nothing" })
 		err := db.Ping(t.Context())
 		if !apierror.Is(err, apierror.Unavailable) {

@@ -1,8 +1,8 @@
-// Package pg is the door to Postgres: a pool with its timeouts, traces and metrics, transactions that are traced and
+// Package pg is the access to Postgres: a pool with its timeouts, traces and metrics, transactions that are traced and
 // retried on deadlock, and the translation of driver errors into application errors.
 //
 // A statement's first line may name it: `-- SELECT drift`. That name is the span's name and the operation of the
-// duration metric, so both stay low in cardinality and tell operation and table.
+// duration metric, so both have few values and name the operation and the table.
 package pg
 
 import (
@@ -26,13 +26,13 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 )
 
-// Querier is what runs a statement: a DB, or a transaction of it.
+// Querier runs statements: a DB, or a transaction of it.
 type Querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 }
 
-// DB is a pool of connections. The zero value is of no use; call Open.
+// DB is a pool of connections. The zero value is not usable; call Open.
 type DB struct {
 	pool           *pgxpool.Pool
 	direct         *pgx.ConnConfig
@@ -40,7 +40,7 @@ type DB struct {
 	acquireTimeout time.Duration
 }
 
-// Telemetry is what the pool reports to.
+// Telemetry receives the pool's reports.
 type Telemetry interface {
 	TracerProvider() trace.TracerProvider
 	MeterProvider() metric.MeterProvider
@@ -89,7 +89,7 @@ func Open(ctx context.Context, c Config, application string, tel Telemetry) (*DB
 func recordStats(pool *pgxpool.Pool, tel Telemetry) error {
 	err := otelpgx.RecordStats(pool,
 		otelpgx.WithStatsMeterProvider(tel.MeterProvider()),
-		// The default name holds host and database; one pool a service needs no more than this.
+		// The default name has host and database; a service with one pool needs only this.
 		otelpgx.WithStatsAttributes(semconv.DBClientConnectionPoolName("main")))
 	if err != nil {
 		return err
@@ -109,7 +109,7 @@ var (
 	stateUsed = attribute.NewSet(attribute.String("state", "used"))
 )
 
-// Close waits for borrowed connections to come back and closes all.
+// Close waits until borrowed connections are returned, then closes all.
 func (db *DB) Close() { db.pool.Close() }
 
 // Ping runs one statement; it is the readiness check. A primary that has become a standby, or was fenced, still answers:

@@ -13,7 +13,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 )
 
-// SQLSTATEs that mean something to us. https://www.postgresql.org/docs/current/errcodes-appendix.html
+// The SQLSTATEs that we handle. https://www.postgresql.org/docs/current/errcodes-appendix.html
 const (
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
@@ -24,9 +24,9 @@ const (
 	uniqueViolation      = "23505"
 )
 
-// Translate turns what the driver says into an apierror.Error where it has a meaning for the caller: a database that is gone,
-// restarting, read-only or too busy is Unavailable, a statement over its time is Timeout. Everything else stays as it is,
-// with the stack that led here, since nobody else knows where it began.
+// Translate turns the driver's errors into an apierror.Error if they mean something to the caller: a database that is
+// down, restarting, read-only or too busy is Unavailable, a statement that exceeds its time is Timeout. Other errors
+// are returned with the current stack, since only this function knows where they began.
 func Translate(err error) error {
 	if err == nil {
 		return nil
@@ -37,7 +37,7 @@ func Translate(err error) error {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return translateState(pgErr, err)
 	}
-	// The request's own end is told by its context, whatever the driver makes of the torn connection.
+	// The context says whether the request has ended, whatever the driver reports about the broken connection.
 	if errors.Is(err, context.Canceled) || (errors.Is(err, context.DeadlineExceeded) && !isConnect(err)) {
 		return err
 	}
@@ -47,10 +47,10 @@ func Translate(err error) error {
 	return telemetry.WithStack(err)
 }
 
-// translateIn is Translate for what was done within ctx. After a network failure the driver may tell of a context that ended
-// which is not the caller's: then the caller did not go away, and the database did.
+// translateIn is Translate for an operation within ctx. After a network failure the driver may report a context that
+// ended which is not the caller's: then the database disconnected, not the caller.
 //
-// A statement that was taken back when its request ended has Postgres's error for that, and is no error of the database.
+// A statement that was cancelled because its request ended has Postgres's error for that, which is no error of the database.
 func translateIn(ctx context.Context, err error) error {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == queryCanceled && ctx.Err() != nil {
 		return ctx.Err()
@@ -71,7 +71,8 @@ func translateState(pgErr *pgconn.PgError, err error) error {
 		return apierror.Wrap(apierror.Unavailable, err, "the database is not available")
 	}
 	switch class, _ := splitState(pgErr.Code); class {
-	// Connection exceptions, insufficient resources, operator intervention (shutdown, crash, starting up), system errors.
+	// Connection exceptions, insufficient resources, operator intervention (shutdown, crash, starting up), system
+	// errors.
 	case "08", "53", "57", "58":
 		return apierror.Wrap(apierror.Unavailable, err, "the database is not available")
 	}

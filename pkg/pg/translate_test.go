@@ -9,12 +9,12 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 )
 
-// TestTranslateIn_whose_context_ended: a context that ended is the caller's, who went away, or the driver's own, for whom the
-// connection broke. The second is no fault of the caller's, and counts against the objective.
+// TestTranslateIn_whose_context_ended: a context that ended is the caller's, who went away, or the driver's own, for
+// whom the connection broke. The second is no fault of the caller's, and counts against the objective.
 //
 // Mutation: Translate in its place, and both are the caller's.
 func TestTranslateIn_whose_context_ended(t *testing.T) {
-	canceled := fmt.Errorf("read the answer: %w", context.Canceled)
+	canceled := fmt.Errorf("read the response: %w", context.Canceled)
 	for name, c := range map[string]struct {
 		end  bool
 		err  error

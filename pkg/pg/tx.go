@@ -9,8 +9,8 @@ import (
 	"go.opentelemetry.io/otel/codes"
 )
 
-// How often a transaction is tried that Postgres chose as a deadlock's victim. Locks are taken in one order, so a
-// second attempt is rare and a third nearly unheard of.
+// How often a transaction is tried that loses a deadlock. Locks are taken in one order, so a
+// second attempt is rare and a third very rare.
 const maxAttempts = 4
 
 // InTx runs fn in a transaction with a span of its own, named "transaction <name>", and commits when fn gives no error.
@@ -47,7 +47,7 @@ func (db *DB) runTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) er
 	defer conn.Release()
 	tx := newTx(conn.Conn())
 	// Rolls back after an error and after a panic; after a commit it does nothing. The request's context may have
-	// ended, and a transaction must end all the same.
+	// ended, and a transaction must end anyway.
 	defer func() {
 		rollback, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()

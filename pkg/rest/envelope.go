@@ -51,5 +51,5 @@ func Raw(w http.ResponseWriter, status int, body []byte) {
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // An error here is the client's, which is gone.
+	_, _ = w.Write(body) // An error here means that the client has disconnected.
 }

@@ -30,7 +30,7 @@ type envelope struct {
 	}
 }
 
-// serve answers one request with the handler behind the telemetry middleware, as both services do.
+// serve handles one request behind the telemetry middleware, as both services do.
 func serve(t *testing.T, h http.Handler, r *http.Request) (*http.Response, envelope, *telemetrytest.Recorder) {
 	t.Helper()
 	recorder := telemetrytest.Start(t)
@@ -93,7 +93,7 @@ func TestError(t *testing.T) {
 				t.Error(err)
 			}
 			if strings.Contains(e.Error.Message, "hunter2") || strings.Contains(e.Error.Message, "10.0.0.1") {
-				t.Errorf("the answer tells the cause: %q", e.Error.Message)
+				t.Errorf("the response reveals the cause: %q", e.Error.Message)
 			}
 		})
 	}
@@ -153,12 +153,12 @@ func TestDecode(t *testing.T) {
 		"good":                 {`{"reason":"fine"}`, "application/json; charset=utf-8", 200, ""},
 		"unknown field":        {`{"reason":"x","why":1}`, "application/json", 400, "why: is not a field"},
 		"another spelling":     {`{"Reason":"x"}`, "application/json", 400, "Reason: is not a field"},
-		"a field twice":        {`{"reason":"x","reason":"y"}`, "application/json", 400, "reason: stands in the body twice"},
+		"a field twice":        {`{"reason":"x","reason":"y"}`, "application/json", 400, "reason: is duplicated in the body"},
 		"wrong form":           {`{"id":"1"}`, "application/json", 400, "id: has the wrong form"},
 		"wrong type":           {`{"cost":"much"}`, "application/json", 400, "cost: has the wrong type"},
 		"no object":            {`[]`, "application/json", 400, "must be a JSON object"},
 		"broken":               {`{"reason":}`, "application/json", 400, "not valid JSON, at byte"},
-		"cut off":              {`{"reason":"x`, "application/json", 400, "breaks off"},
+		"cut off":              {`{"reason":"x`, "application/json", 400, "is incomplete"},
 		"empty":                {"", "application/json", 400, "empty"},
 		"two values":           {`{} {}`, "application/json", 400, "more than one"},
 		"NUL":                  {`{"reason":"a\u0000b"}`, "application/json", 400, "NUL"},

@@ -44,14 +44,14 @@ var mayBe = map[string]allowance{
 	"key of SENTRY_DSN":    {[]string{"Sentry's receiver"}, "Sentry's own key, on each envelope to that Sentry"},
 }
 
-// TestAttackSecrets plants a secret of its own in every field that a caller controls and every place where configuration
-// can hold one, runs what the pair does with errors, slow requests and a database that complains, all at trace level, and
-// searches everything that came out. The list above is in docs/security.md. A panic can't be provoked in the programs:
-// TestAttackPanicWithSecrets of package telemetry has one.
+// TestAttackSecrets plants a secret of its own in every field that a caller controls and every place where
+// configuration can hold one, runs what the pair does with errors, slow requests and a database that complains, all at
+// trace level, and searches everything that came out. The list above is in docs/security.md. A panic can't be provoked
+// in the programs: TestAttackPanicWithSecrets of package telemetry has one.
 //
-// Mutations: config.Secret that prints; Idempotency-Key, Authorization or a query on the access line; PgError's Detail in the
-// error's text; plan.Read without masks. Without the redactor's key terms nothing gets out here, for nothing is logged under
-// such a key: they are the second line of defence.
+// Mutations: config.Secret that prints; Idempotency-Key, Authorization or a query on the access line; PgError's Detail
+// in the error's text; plan.Read without masks. Without the redactor's key terms nothing gets out here, for nothing is
+// logged under such a key: they are the second line of defence.
 func TestAttackSecrets(t *testing.T) {
 	canaries := map[string]string{}
 	plant := func(name string) string {
@@ -154,11 +154,11 @@ func loginRole(t *testing.T, dsn, password string) string {
 	return u.String()
 }
 
-// exercise does what users do and what they should not, with a canary in each field. It gives all answers and frames.
+// exercise does what users do and what they should not, with a canary in each field. It gives all responses and frames.
 func (p *pair) exercise(plant func(string) string) (answers, frames []byte) {
 	t := p.t
 	var all bytes.Buffer
-	send := func(token, method, path, body string, headers ...string) answer {
+	send := func(token, method, path, body string, headers ...string) reply {
 		a := p.raw(token, method, path, body, headers...)
 		fmt.Fprintf(&all, "%s %d %v %s\n", method, a.status, a.header, a.body)
 		return a
@@ -187,7 +187,7 @@ func (p *pair) exercise(plant func(string) string) (answers, frames []byte) {
 	send(engineer.token, "GET", "/api/v1/drifts", "", "Host", plant("Host")+".example", "X-Forwarded-For", plant("X-Forwarded-For"), "Origin", "https://"+plant("Origin"))
 	send(engineer.token, "GET", "/nothing/"+plant("path"), "")
 
-	// What is kept.
+	// Data that is stored.
 	send(admin.token, "POST", "/api/v1/users", `{"email":"canary@acme.example","name":"`+plant("user's name")+`","role":"viewer"}`)
 	send(admin.token, "POST", "/api/v1/api-keys", `{"name":"`+plant("key's name")+`","scope":"ingest"}`)
 	// The key that the pair was started with is of another DATA_KEY.
@@ -239,7 +239,7 @@ func planWith(plant func(string) string) string {
 }
 
 // raw sends what the api's description may not allow.
-func (p *pair) raw(token, method, path, body string, headers ...string) answer {
+func (p *pair) raw(token, method, path, body string, headers ...string) reply {
 	p.t.Helper()
 	target := p.apiURL + path
 	if rest, ok := strings.CutPrefix(path, "REALTIME"); ok {
@@ -267,7 +267,7 @@ func (p *pair) raw(token, method, path, body string, headers ...string) answer {
 		p.t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	a := answer{status: resp.StatusCode, header: resp.Header}
+	a := reply{status: resp.StatusCode, header: resp.Header}
 	if a.body, err = io.ReadAll(resp.Body); err != nil {
 		p.t.Fatal(err)
 	}

@@ -165,5 +165,5 @@ func mustJSON(t *testing.T, v any) []byte {
 	return data
 }
 
-// unlimited switches the rate limits off, for tests that send more than anybody may.
+// unlimited switches the rate limits off, for tests that send more than the limits allow.
 var unlimited = []string{"RATE_LIMIT_ENABLED=false"}

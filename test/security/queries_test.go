@@ -41,7 +41,7 @@ var unscoped = map[string]string{
 	// The workspace was locked in the account.
 	"driftTx.SaveWorkspace": "the workspace that the transaction has locked in the account",
 	"driftTx.FirstResponse": "the workspace that the transaction has locked in the account",
-	// For all accounts, on purpose, and shown to nobody.
+	// For all accounts, on purpose, and not shown to users.
 	"(*RetentionStore).TrimEvents":            "retention",
 	"(*RetentionStore).RemoveChecks":          "retention",
 	"(*RetentionStore).RemoveIdempotencyKeys": "retention",
@@ -53,9 +53,10 @@ var unscoped = map[string]string{
 
 var whereMade = regexp.MustCompile(`\w+Where\(account`)
 
-// TestAttackUnscopedQuery: every statement of both services names the account, in its text or by a function that makes its
-// condition, or is on the list with its reason. So a query that forgets it can't be added unseen. (TestAttackOtherAccount
-// runs them.) Mutation: `account_id = @account` left out of Timeline's or SeverityCounts' statement.
+// TestAttackUnscopedQuery: every statement of both services names the account, in its text or by a function that makes
+// its condition, or is on the list with its reason. So a query that forgets it can't be added unseen.
+// (TestAttackOtherAccount runs them.) Mutation: `account_id = @account` left out of Timeline's or SeverityCounts'
+// statement.
 func TestAttackUnscopedQuery(t *testing.T) {
 	seen := map[string]bool{}
 	statements := 0

@@ -25,7 +25,7 @@ var programs replica.Programs
 
 func TestMain(m *testing.M) { replica.Main(m, &programs) }
 
-// pair is one api and one realtime with their usual settings, but for limits, and an account of each number.
+// pair is one api and one realtime with their usual settings, except limits, and an account of each number.
 type pair struct {
 	api, realtime *replica.Replica
 	dsn           string

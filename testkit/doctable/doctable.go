@@ -42,8 +42,8 @@ func Header(cells ...string) string {
 	return Row(cells...) + "|" + strings.Repeat("---|", len(cells)) + "\n"
 }
 
-// Check compares what stands in the document, a path from the checkout's root, between the lines `<!-- begin NAME -->` and
-// `<!-- end NAME -->`.
+// Check compares what stands in the document, a path from the checkout's root, between the lines `<!-- begin NAME -->`
+// and `<!-- end NAME -->`.
 func Check(t testing.TB, document, name, table string) {
 	t.Helper()
 	path := filepath.Join(Root(t), document)

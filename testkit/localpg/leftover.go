@@ -33,7 +33,7 @@ func (c *Cluster) clearLeftovers(ctx context.Context) error {
 }
 
 // disown makes the pid file stale beyond doubt. Only the number is replaced, by that of the server's parent, which
-// PostgreSQL ignores: the rest names the shared memory by which it finds sessions that still run.
+// PostgreSQL ignores: the rest names the shared memory in which it finds sessions that still run.
 func (c *Cluster) disown() error {
 	path := filepath.Join(c.data(), "postmaster.pid")
 	raw, err := os.ReadFile(path)

@@ -67,7 +67,7 @@ func TestStart_after_a_crash(t *testing.T) {
 		}
 		c, _ := start(t, fresh)
 		if got := query[int](t, c, "select 1"); got != 1 {
-			t.Error("it does not answer")
+			t.Error("it does not respond")
 		}
 	})
 

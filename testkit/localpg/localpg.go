@@ -7,7 +7,7 @@
 //	                      └── leftovers ◀─────┘ killed
 //
 // The server listens on 127.0.0.1 only and asks for a generated password. PostgreSQL refuses to run as root; a root
-// caller gets a server that runs as the user `postgres` or `nobody`.
+// caller gets a server that runs as the user `postgres`, or as an unprivileged one.
 package localpg
 
 import (
@@ -52,7 +52,7 @@ type Cluster struct {
 	server *server
 }
 
-// Start makes the cluster when there is none, starts it and returns when it answers. A server that an earlier process
+// Start makes the cluster if there is none, starts it and returns when it responds. A server that an earlier process
 // left running is stopped first.
 func Start(ctx context.Context, opts Options) (*Cluster, error) {
 	if opts.Log == nil {

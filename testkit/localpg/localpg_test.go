@@ -173,7 +173,7 @@ func TestCluster(t *testing.T) {
 		}
 		n.want(t, "Port "+strconv.Itoa(port)+" is taken by another program")
 		if got := query[int](t, c, "select 1"); got != 1 {
-			t.Error("it does not answer")
+			t.Error("it does not respond")
 		}
 	})
 
@@ -185,7 +185,7 @@ func TestCluster(t *testing.T) {
 		}
 		<-first
 		if c.Port() != port || query[int](t, c, "select 1") != 1 {
-			t.Errorf("port = %d, want %d and an answer", c.Port(), port)
+			t.Errorf("port = %d, want %d and a response", c.Port(), port)
 		}
 	})
 

@@ -20,7 +20,7 @@ type owner struct {
 	uid, gid uint32
 }
 
-// findOwner picks the user: whoever owns the data that is there, else postgres, else nobody.
+// findOwner picks the user: the owner of existing data, else postgres, else an unprivileged one.
 func (c *Cluster) findOwner() (*owner, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -74,7 +74,8 @@ func (c *Cluster) settle(ctx context.Context) error {
 	return nil
 }
 
-// elsewhere names a folder for the data of the cluster in dir. /var/lib is root's, so nobody can lay a trap in it.
+// elsewhere names a folder for the data of the cluster in dir. /var/lib is root's, so no other user can lay a trap in
+// it.
 func elsewhere(dir string) string {
 	sum := sha256.Sum256([]byte(dir))
 	return filepath.Join("/var/lib", "driftsentry-"+hex.EncodeToString(sum[:6]))

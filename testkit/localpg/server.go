@@ -22,7 +22,7 @@ import (
 const (
 	fastShutdown      = syscall.SIGINT
 	immediateShutdown = syscall.SIGQUIT
-	// pollInterval is how often we look whether the server answers; it has no signal for that.
+	// pollInterval is how often we check whether the server responds; it has no signal for that.
 	pollInterval = 20 * time.Millisecond
 	// leftoverPatience bounds the wait for the sessions of a killed server, which end when they notice.
 	leftoverPatience = 20 * time.Second
@@ -42,7 +42,7 @@ var (
 	errLeftovers = errors.New("sessions of a killed server still end")
 )
 
-// start runs the server and waits until it answers. With mayMove it takes another port when its own is busy.
+// start runs the server and waits until it responds. With mayMove it takes another port when its own is busy.
 // On success the server owns unlock.
 func (c *Cluster) start(ctx context.Context, unlock func(), mayMove bool) error {
 	deadline := time.Now().Add(leftoverPatience)
@@ -93,7 +93,7 @@ func (c *Cluster) choosePort(mayMove bool) error {
 // could even connect to itself.
 func freePort() int {
 	for range 100 {
-		if port := 15000 + rand.IntN(17000); free(port) { //nolint:gosec // a port is no secret
+		if port := 15000 + rand.IntN(17000); free(port) { //nolint:gosec // a port is not a secret
 			return port
 		}
 	}
@@ -109,7 +109,7 @@ func free(port int) bool {
 	return true
 }
 
-// run starts the program once and returns when the server answers or has ended.
+// run starts the program once and returns when the server responds or has ended.
 func (c *Cluster) run(ctx context.Context) (*server, error) {
 	defer c.slowly("Starting PostgreSQL %d …", c.programs.version)()
 	logPath := filepath.Join(c.dir, "postgres.log")
@@ -200,7 +200,7 @@ func (c *Cluster) awaitAnswer(ctx context.Context, s *server, logPath string) er
 		case <-s.done:
 			return ended(logPath)
 		case <-ctx.Done():
-			return fmt.Errorf("PostgreSQL does not answer: %w", errors.Join(context.Cause(ctx), err))
+			return fmt.Errorf("PostgreSQL does not respond: %w", errors.Join(context.Cause(ctx), err))
 		case <-time.After(pollInterval):
 		}
 	}

@@ -66,7 +66,7 @@ func TestTrace_Render(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(string(want), out.String()); diff != "" {
-				t.Errorf("-want +got (go test -update writes it anew)\n%s", diff)
+				t.Errorf("-want +got (go test -update writes it)\n%s", diff)
 			}
 			columns := opts.Width
 			if columns == 0 {

@@ -38,8 +38,8 @@ var private struct {
 	cluster *localpg.Cluster
 }
 
-// Main runs the tests and then stops the server that they may have started. What the tests share besides is cleaned up by
-// after. It does not return.
+// Main runs the tests and then stops the server that they may have started. What the tests share besides is cleaned up
+// by after. It does not return.
 func Main(m *testing.M, after ...func() error) {
 	private.mu.Lock()
 	private.allowed = true

@@ -65,7 +65,7 @@ func TestDSN(t *testing.T) {
 			name = conn.Config().Database
 		})
 		if !strings.HasPrefix(name, "test_dsn_is_dropped_at_the_test") {
-			t.Errorf("the database's name %q does not tell its test", name)
+			t.Errorf("the database's name %q does not contain its test", name)
 		}
 		if count(t, open(t, Empty(t)), "select count(*) from pg_database where datname = $1", name) != 0 {
 			t.Errorf("the database %s is still there", name)

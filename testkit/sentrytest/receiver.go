@@ -84,14 +84,14 @@ func (r *Receiver) DSN() string {
 	return strings.Replace(r.server.URL, "http://", "http://public@", 1) + "/1"
 }
 
-// Refuse makes the receiver answer with this status; 200 accepts again.
+// Refuse makes the receiver respond with this status; 200 accepts again.
 func (r *Receiver) Refuse(status int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.status = status
 }
 
-// Hang makes requests wait without an answer until Resume.
+// Hang makes requests wait without a response until Resume.
 func (r *Receiver) Hang() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

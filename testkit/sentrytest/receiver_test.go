@@ -39,7 +39,7 @@ func TestReceiver(t *testing.T) {
 		hub := client(t, r)
 		hub.CaptureMessage("later")
 		if hub.Flush(20 * time.Millisecond) {
-			t.Error("a hanging receiver answered")
+			t.Error("a hanging receiver responded")
 		}
 		r.Resume()
 		if _, err := r.Wait(t.Context(), func(e []sentrytest.Event) bool { return len(e) == 1 }); err != nil {

@@ -108,7 +108,7 @@ func (op *operation) checkRequestBody(r *http.Request) error {
 	return op.body.check(r.Header, read, "request")
 }
 
-// checkResponse compares a response with what the operation may answer. body is nil when there can't be one.
+// checkResponse compares a response with those that the operation may return. body is nil when there can't be one.
 func (r *response) checkResponse(res *http.Response, body []byte) error {
 	var errs []error
 	for _, h := range r.headers {

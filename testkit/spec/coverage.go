@@ -28,7 +28,7 @@ func (c *coverage) add(operationID string, status int) {
 	c.seen[operationID][status]++
 }
 
-// Covered gives the statuses that an operation answered with, as the document says, to the requests of this process.
+// Covered gives the documented statuses that an operation returned to the requests of this process.
 func Covered(operationID string) []int {
 	covered.mu.Lock()
 	defer covered.mu.Unlock()

@@ -23,7 +23,7 @@ const (
 // documents is both documents, read and compiled.
 type documents struct {
 	operations []*operation
-	unrouted   map[int]*response // answers to requests that no operation is for
+	unrouted   map[int]*response // responses to requests without an operation
 	frames     map[Direction]map[string]*jsonschema.Schema
 }
 

@@ -121,7 +121,7 @@ func TestDocuments_ExamplesAndReferences(t *testing.T) {
 	}
 }
 
-// readByName: Transport looks for this answer where no operation is.
+// readByName: Transport looks for this response where there is no operation.
 func readByName(pointer string) bool { return pointer == "/components/responses/MethodNotAllowed" }
 
 func walk(n node, visit func(node)) {
@@ -220,7 +220,7 @@ func TestOpenAPI_Consistency(t *testing.T) {
 			}
 			if op.Method == http.MethodPost {
 				want = append(want, 409)
-				// The answers under /auth/ are secrets, which are not kept.
+				// The responses under /auth/ are secrets, which are not stored.
 				if secret := strings.HasPrefix(op.Path, "/api/v1/auth/"); op.has("header", "Idempotency-Key") == secret {
 					t.Errorf("Idempotency-Key: %t", !secret)
 				}

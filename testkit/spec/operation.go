@@ -18,8 +18,8 @@ type Operation struct {
 	Method   string
 	Path     string   // with its parameters in braces
 	Services []string // where it is served
-	Roles    []string // who may call it, "api_key" among them; none: whoever wants to
-	Statuses []int    // what it may answer
+	Roles    []string // who may call it, "api_key" among them; none: any caller
+	Statuses []int    // what it may return
 	Query    []string // its query parameters
 }
 

@@ -14,7 +14,7 @@ import (
 
 type invalidKey struct{}
 
-// Invalid marks the requests of a context as wrong on purpose. Their responses are checked all the same, and a success
+// Invalid marks the requests of a context as wrong on purpose. Their responses are checked anyway, and a success
 // among them fails the test when the request was indeed wrong.
 func Invalid(ctx context.Context) context.Context { return context.WithValue(ctx, invalidKey{}, true) }
 
@@ -99,7 +99,7 @@ func (tr *transport) check(r *http.Request, res *http.Response, body []byte, op 
 }
 
 // readBody reads the response's body and puts it back. It gives nil where a body can't be, or can't be read without
-// changing what the caller gets: the answer to an upgrade is the connection itself.
+// changing what the caller gets: the response to an upgrade is the connection itself.
 func readBody(r *http.Request, res *http.Response) ([]byte, error) {
 	if r.Method == http.MethodHead || res.StatusCode == http.StatusSwitchingProtocols {
 		return nil, nil

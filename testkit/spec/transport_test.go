@@ -41,14 +41,14 @@ const (
 	driftID = "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b04"
 )
 
-// answer is what the server under test says.
-type answer struct {
+// reply is the response of the server under test.
+type reply struct {
 	status int
-	header map[string]string // added to, or taken from when empty, what every good answer has
+	header map[string]string // added to the headers of every good response, or removed from them when empty
 	body   string
 }
 
-func (a answer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (a reply) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	header := map[string]string{
 		"Content-Type":           "application/json; charset=utf-8",
@@ -79,63 +79,63 @@ const drift = `{"id":"` + driftID + `","version":1,"workspace":"w","resourceId":
 func success(data string) string { return `{"success":true,"data":` + data + `}` }
 
 func TestTransport_Responses(t *testing.T) {
-	approve := func(a answer) (string, string, string, answer) {
+	approve := func(a reply) (string, string, string, reply) {
 		return http.MethodPost, "/api/v1/drifts/" + driftID + "/approve", `{"reason":"because I say so"}`, a
 	}
 	type exchange struct {
 		method, path, body string
-		answer             answer
+		reply              reply
 		want               string
 	}
-	with := func(want string, a answer) exchange {
+	with := func(want string, a reply) exchange {
 		method, path, body, a := approve(a)
 		return exchange{method, path, body, a, want}
 	}
-	get := func(path, want string, a answer) exchange { return exchange{http.MethodGet, path, "", a, want} }
+	get := func(path, want string, a reply) exchange { return exchange{http.MethodGet, path, "", a, want} }
 	for name, c := range map[string]exchange{
-		"a good drift":                        with("", answer{200, nil, success(drift)}),
-		"a good error":                        with("", answer{409, nil, failure("CONFLICT")}),
-		"a status that is not declared":       with("response status 418", answer{418, nil, failure("CONFLICT")}),
-		"another success than declared":       with("response status 201", answer{201, nil, success(drift)}),
-		"a code that is not of the status":    with("/error/code", answer{409, nil, failure("FORBIDDEN")}),
-		"a field too many":                    with("/data", answer{200, nil, success(strings.Replace(drift, `{"id"`, `{"accountId":1,"id"`, 1))}),
-		"a field of the detail view":          with("/data", answer{200, nil, success(strings.Replace(drift, `{"id"`, `{"alertCount":1,"id"`, 1))}),
-		"a field too few":                     with("missing property 'version'", answer{200, nil, success(strings.Replace(drift, `"version":1,`, "", 1))}),
-		"a time without milliseconds":         with("/data/createdAt", answer{200, nil, success(strings.Replace(drift, `"createdAt":"2026-03-01T09:00:00.000Z"`, `"createdAt":"2026-03-01T09:00:00Z"`, 1))}),
-		"a time that does not exist":          with("/data/createdAt", answer{200, nil, success(strings.Replace(drift, `"createdAt":"2026-03-01`, `"createdAt":"2026-02-31`, 1))}),
-		"an id that is no UUID":               with("/data/id", answer{200, nil, success(strings.Replace(drift, driftID, "17", 1))}),
-		"no envelope":                         with("response body", answer{200, nil, drift}),
-		"not JSON":                            with("is not JSON", answer{200, nil, "oops"}),
-		"another content type":                with("Content-Type", answer{200, map[string]string{"Content-Type": "text/plain"}, success(drift)}),
-		"no correlation ID":                   with("response header X-Correlation-ID: is missing", answer{200, map[string]string{"X-Correlation-ID": ""}, success(drift)}),
-		"a correlation ID that is no trace":   with("response header X-Correlation-ID", answer{200, map[string]string{"X-Correlation-ID": "abc"}, success(drift)}),
-		"no Server-Timing":                    with("response header Server-Timing: is missing", answer{200, map[string]string{"Server-Timing": ""}, success(drift)}),
-		"another trace in Server-Timing":      with("another trace ID", answer{200, map[string]string{"X-Correlation-ID": strings.Repeat("a", 32)}, success(drift)}),
-		"another trace in the error":          with("error.traceId is", answer{409, nil, strings.Replace(failure("CONFLICT"), traceID, strings.Repeat("b", 32), 1)}),
-		"a good 503":                          with("", answer{503, map[string]string{"Retry-After": "2"}, failure("SERVICE_UNAVAILABLE")}),
-		"a 503 without Retry-After":           with("Retry-After: is missing", answer{503, nil, failure("SERVICE_UNAVAILABLE")}),
-		"a Retry-After that is no number":     with(`Retry-After: "soon"`, answer{503, map[string]string{"Retry-After": "soon"}, failure("SERVICE_UNAVAILABLE")}),
-		"details where there can be none":     with("/error/details", answer{409, nil, strings.Replace(failure("CONFLICT"), "null", `{"errors":[{"field":"a","message":"b"}]}`, 1)}),
-		"a good list":                         get("/api/v1/drifts?limit=1&sortBy=severity", "", answer{200, nil, success(`{"items":[` + drift + `],"pagination":{"total":1,"page":1,"pageSize":1,"totalPages":1,"hasMore":false}}`)}),
-		"a wrong item of a list":              get("/api/v1/drifts", "/data/items/0", answer{200, nil, success(`{"items":[{}],"pagination":{"total":1,"page":1,"pageSize":1,"totalPages":1,"hasMore":false}}`)}),
-		"items that are null":                 get("/api/v1/drifts", "/data/items", answer{200, nil, success(`{"items":null,"pagination":{"total":1,"page":1,"pageSize":1,"totalPages":1,"hasMore":false}}`)}),
-		"a literal path before a parameter":   get("/api/v1/alerts/unread-count", "", answer{200, nil, success(`{"count":0}`)}),
-		"an event of the shared schema":       get("/api/v1/events?after=e:1", "/data/items/0/event", answer{200, nil, success(`{"items":[{"position":2,"cursor":"e:2","topics":["drifts"],"event":{}}],"head":"e:2","hasMore":false}`)}),
-		"a good health report of realtime":    get("/health/live", "", answer{200, nil, `{"status":"alive","timestamp":"2026-03-01T09:00:00.000Z"}`}),
-		"metrics":                             get("/metrics", "", answer{200, map[string]string{"Content-Type": "text/plain; version=0.0.4"}, "a 1\n"}),
-		"a good 404 where nothing is":         get("/nowhere", "", answer{404, nil, failure("NOT_FOUND")}),
-		"a 404 without the envelope":          get("/nowhere", "response body", answer{404, nil, `{}`}),
-		"a success where nothing is":          get("/nowhere", "response status 200", answer{200, nil, success("null")}),
-		"a 405 where nothing is":              get("/nowhere", "so this is 404", answer{405, map[string]string{"Allow": "GET"}, failure("METHOD_NOT_ALLOWED")}),
-		"a 404 where there are other methods": get("/api/v1/drifts/"+driftID+"/approve", "so this is 405", answer{404, nil, failure("NOT_FOUND")}),
-		"a good 405":                          get("/api/v1/drifts/"+driftID+"/approve", "", answer{405, map[string]string{"Allow": "POST"}, failure("METHOD_NOT_ALLOWED")}),
-		"a 405 without Allow":                 get("/api/v1/drifts/"+driftID+"/approve", "Allow: is missing", answer{405, nil, failure("METHOD_NOT_ALLOWED")}),
-		"a preflight":                         {http.MethodOptions, "/api/v1/drifts", "", answer{204, map[string]string{"Content-Type": ""}, ""}, ""},
-		"HEAD":                                {http.MethodHead, "/api/v1/drifts", "", answer{200, nil, ""}, ""},
-		"HEAD that is refused":                {http.MethodHead, "/api/v1/drifts", "", answer{405, map[string]string{"Allow": "GET, POST"}, ""}, ""},
+		"a good drift":                        with("", reply{200, nil, success(drift)}),
+		"a good error":                        with("", reply{409, nil, failure("CONFLICT")}),
+		"a status that is not declared":       with("response status 418", reply{418, nil, failure("CONFLICT")}),
+		"another success than declared":       with("response status 201", reply{201, nil, success(drift)}),
+		"a code that is not of the status":    with("/error/code", reply{409, nil, failure("FORBIDDEN")}),
+		"a field too many":                    with("/data", reply{200, nil, success(strings.Replace(drift, `{"id"`, `{"accountId":1,"id"`, 1))}),
+		"a field of the detail view":          with("/data", reply{200, nil, success(strings.Replace(drift, `{"id"`, `{"alertCount":1,"id"`, 1))}),
+		"a field too few":                     with("missing property 'version'", reply{200, nil, success(strings.Replace(drift, `"version":1,`, "", 1))}),
+		"a time without milliseconds":         with("/data/createdAt", reply{200, nil, success(strings.Replace(drift, `"createdAt":"2026-03-01T09:00:00.000Z"`, `"createdAt":"2026-03-01T09:00:00Z"`, 1))}),
+		"a time that does not exist":          with("/data/createdAt", reply{200, nil, success(strings.Replace(drift, `"createdAt":"2026-03-01`, `"createdAt":"2026-02-31`, 1))}),
+		"an id that is no UUID":               with("/data/id", reply{200, nil, success(strings.Replace(drift, driftID, "17", 1))}),
+		"no envelope":                         with("response body", reply{200, nil, drift}),
+		"not JSON":                            with("is not JSON", reply{200, nil, "oops"}),
+		"another content type":                with("Content-Type", reply{200, map[string]string{"Content-Type": "text/plain"}, success(drift)}),
+		"no correlation ID":                   with("response header X-Correlation-ID: is missing", reply{200, map[string]string{"X-Correlation-ID": ""}, success(drift)}),
+		"a correlation ID that is no trace":   with("response header X-Correlation-ID", reply{200, map[string]string{"X-Correlation-ID": "abc"}, success(drift)}),
+		"no Server-Timing":                    with("response header Server-Timing: is missing", reply{200, map[string]string{"Server-Timing": ""}, success(drift)}),
+		"another trace in Server-Timing":      with("another trace ID", reply{200, map[string]string{"X-Correlation-ID": strings.Repeat("a", 32)}, success(drift)}),
+		"another trace in the error":          with("error.traceId is", reply{409, nil, strings.Replace(failure("CONFLICT"), traceID, strings.Repeat("b", 32), 1)}),
+		"a good 503":                          with("", reply{503, map[string]string{"Retry-After": "2"}, failure("SERVICE_UNAVAILABLE")}),
+		"a 503 without Retry-After":           with("Retry-After: is missing", reply{503, nil, failure("SERVICE_UNAVAILABLE")}),
+		"a Retry-After that is no number":     with(`Retry-After: "soon"`, reply{503, map[string]string{"Retry-After": "soon"}, failure("SERVICE_UNAVAILABLE")}),
+		"details where there can be none":     with("/error/details", reply{409, nil, strings.Replace(failure("CONFLICT"), "null", `{"errors":[{"field":"a","message":"b"}]}`, 1)}),
+		"a good list":                         get("/api/v1/drifts?limit=1&sortBy=severity", "", reply{200, nil, success(`{"items":[` + drift + `],"pagination":{"total":1,"page":1,"pageSize":1,"totalPages":1,"hasMore":false}}`)}),
+		"a wrong item of a list":              get("/api/v1/drifts", "/data/items/0", reply{200, nil, success(`{"items":[{}],"pagination":{"total":1,"page":1,"pageSize":1,"totalPages":1,"hasMore":false}}`)}),
+		"items that are null":                 get("/api/v1/drifts", "/data/items", reply{200, nil, success(`{"items":null,"pagination":{"total":1,"page":1,"pageSize":1,"totalPages":1,"hasMore":false}}`)}),
+		"a literal path before a parameter":   get("/api/v1/alerts/unread-count", "", reply{200, nil, success(`{"count":0}`)}),
+		"an event of the shared schema":       get("/api/v1/events?after=e:1", "/data/items/0/event", reply{200, nil, success(`{"items":[{"position":2,"cursor":"e:2","topics":["drifts"],"event":{}}],"head":"e:2","hasMore":false}`)}),
+		"a good health report of realtime":    get("/health/live", "", reply{200, nil, `{"status":"alive","timestamp":"2026-03-01T09:00:00.000Z"}`}),
+		"metrics":                             get("/metrics", "", reply{200, map[string]string{"Content-Type": "text/plain; version=0.0.4"}, "a 1\n"}),
+		"a good 404 where nothing is":         get("/nowhere", "", reply{404, nil, failure("NOT_FOUND")}),
+		"a 404 without the envelope":          get("/nowhere", "response body", reply{404, nil, `{}`}),
+		"a success where nothing is":          get("/nowhere", "response status 200", reply{200, nil, success("null")}),
+		"a 405 where nothing is":              get("/nowhere", "so this is 404", reply{405, map[string]string{"Allow": "GET"}, failure("METHOD_NOT_ALLOWED")}),
+		"a 404 where there are other methods": get("/api/v1/drifts/"+driftID+"/approve", "so this is 405", reply{404, nil, failure("NOT_FOUND")}),
+		"a good 405":                          get("/api/v1/drifts/"+driftID+"/approve", "", reply{405, map[string]string{"Allow": "POST"}, failure("METHOD_NOT_ALLOWED")}),
+		"a 405 without Allow":                 get("/api/v1/drifts/"+driftID+"/approve", "Allow: is missing", reply{405, nil, failure("METHOD_NOT_ALLOWED")}),
+		"a preflight":                         {http.MethodOptions, "/api/v1/drifts", "", reply{204, map[string]string{"Content-Type": ""}, ""}, ""},
+		"HEAD":                                {http.MethodHead, "/api/v1/drifts", "", reply{200, nil, ""}, ""},
+		"HEAD that is refused":                {http.MethodHead, "/api/v1/drifts", "", reply{405, map[string]string{"Allow": "GET, POST"}, ""}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			fake, _ := do(t, t.Context(), c.answer, c.method, c.path, c.body, nil)
+			fake, _ := do(t, t.Context(), c.reply, c.method, c.path, c.body, nil)
 			fake.expect(t, c.want)
 		})
 	}
@@ -174,7 +174,7 @@ func TestTransport_Requests(t *testing.T) {
 	w := gzip.NewWriter(&zipped)
 	_, _ = io.WriteString(w, `{"resource_drift":[]}`)
 	_ = w.Close()
-	refused := answer{400, nil, failure("VALIDATION_ERROR")}
+	refused := reply{400, nil, failure("VALIDATION_ERROR")}
 	for name, c := range map[string]struct {
 		method, path, body string
 		header             http.Header
@@ -204,16 +204,16 @@ func TestTransport_Requests(t *testing.T) {
 			fake.expect(t, "")
 		})
 	}
-	t.Run("the answer to a wrong request is checked", func(t *testing.T) {
-		fake, _ := do(t, Invalid(t.Context()), answer{400, nil, "{}"}, http.MethodGet, "/api/v1/drifts?limit=0", "", nil)
+	t.Run("the response to a wrong request is checked", func(t *testing.T) {
+		fake, _ := do(t, Invalid(t.Context()), reply{400, nil, "{}"}, http.MethodGet, "/api/v1/drifts?limit=0", "", nil)
 		fake.expect(t, "response body")
 	})
 	t.Run("a wrong request that succeeds fails", func(t *testing.T) {
-		fake, _ := do(t, Invalid(t.Context()), answer{200, nil, success(drift)}, http.MethodPost, "/api/v1/drifts/"+driftID+"/approve", `{"reason":"short"}`, nil)
+		fake, _ := do(t, Invalid(t.Context()), reply{200, nil, success(drift)}, http.MethodPost, "/api/v1/drifts/"+driftID+"/approve", `{"reason":"short"}`, nil)
 		fake.expect(t, "should have been refused")
 	})
 	t.Run("a success without credentials fails", func(t *testing.T) {
-		fake, _ := do(t, t.Context(), answer{200, nil, success(`{"count":0}`)}, http.MethodGet, "/api/v1/alerts/unread-count", "", http.Header{"Authorization": nil})
+		fake, _ := do(t, t.Context(), reply{200, nil, success(`{"count":0}`)}, http.MethodGet, "/api/v1/alerts/unread-count", "", http.Header{"Authorization": nil})
 		fake.expect(t, "a success without credentials")
 	})
 }
@@ -223,7 +223,7 @@ func TestTransport_LeavesTheExchangeAsItIs(t *testing.T) {
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		got = string(body)
-		answer{200, nil, success(drift)}.ServeHTTP(w, r)
+		reply{200, nil, success(drift)}.ServeHTTP(w, r)
 	})
 	const sent = `{"reason":"because I say so"}`
 	fake, body := do(t, t.Context(), handler, http.MethodPost, "/api/v1/drifts/"+driftID+"/approve", sent, nil)
@@ -259,12 +259,12 @@ func TestCovered(t *testing.T) {
 	if got := Covered("listWorkspaces"); len(got) > 0 {
 		t.Fatalf("covered before it was used: %v", got)
 	}
-	do(t, t.Context(), answer{200, nil, success("null")}, http.MethodGet, "/api/v1/workspaces", "", nil)
+	do(t, t.Context(), reply{200, nil, success("null")}, http.MethodGet, "/api/v1/workspaces", "", nil)
 	if got := Covered("listWorkspaces"); len(got) > 0 {
-		t.Errorf("a wrong answer counted: %v", got)
+		t.Errorf("a wrong response counted: %v", got)
 	}
-	do(t, t.Context(), answer{200, nil, success("[]")}, http.MethodGet, "/api/v1/workspaces", "", nil)
-	do(t, t.Context(), answer{401, nil, failure("AUTH_ERROR")}, http.MethodGet, "/api/v1/workspaces", "", nil)
+	do(t, t.Context(), reply{200, nil, success("[]")}, http.MethodGet, "/api/v1/workspaces", "", nil)
+	do(t, t.Context(), reply{401, nil, failure("AUTH_ERROR")}, http.MethodGet, "/api/v1/workspaces", "", nil)
 	if got := Covered("listWorkspaces"); !slices.Equal(got, []int{200, 401}) {
 		t.Errorf("covered = %v", got)
 	}
@@ -272,8 +272,8 @@ func TestCovered(t *testing.T) {
 
 func TestUnused(t *testing.T) {
 	is := func(id string) func(Operation) bool { return func(op Operation) bool { return op.ID == id } }
-	do(t, t.Context(), answer{401, nil, failure("AUTH_ERROR")}, http.MethodGet, "/api/v1/metrics/summary", "", nil)
-	do(t, t.Context(), answer{200, nil, success(`{"count":0}`)}, http.MethodGet, "/api/v1/alerts/unread-count", "", nil)
+	do(t, t.Context(), reply{401, nil, failure("AUTH_ERROR")}, http.MethodGet, "/api/v1/metrics/summary", "", nil)
+	do(t, t.Context(), reply{200, nil, success(`{"count":0}`)}, http.MethodGet, "/api/v1/alerts/unread-count", "", nil)
 	unused, err := Unused("api")
 	if err != nil {
 		t.Fatal(err)

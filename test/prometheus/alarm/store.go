@@ -40,7 +40,7 @@ func (s *store) add(l labels.Labels, at time.Time, v float64) *series {
 	return one
 }
 
-// scraped adds what a target answered. What it does not tell any more is marked stale, as Prometheus does.
+// scraped adds the samples of a target. Series that it no longer has are marked stale, as in Prometheus.
 func (s *store) scraped(t Target, at time.Time, up float64, vector model.Vector) {
 	s.add(labels.FromStrings(model.MetricNameLabel, "up", "job", t.Job, "instance", t.Instance), at, up)
 	for _, v := range vector {

@@ -43,7 +43,7 @@ func document(t *testing.T, outcomes map[string]outcome) {
 	before, rest, ok := strings.Cut(string(text), begin)
 	_, after, ok2 := strings.Cut(rest, end)
 	if !ok || !ok2 {
-		t.Fatalf("%s lacks the marks of the table", page)
+		t.Fatalf("%s has no marks of the table", page)
 	}
 	var b strings.Builder
 	b.WriteString(before + begin)

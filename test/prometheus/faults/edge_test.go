@@ -18,8 +18,8 @@ import (
 	"github.com/driftsentry/driftsentry/test/internal/shipped"
 )
 
-// impatient is an edge as Kubernetes' own is: it sends new requests to who says that it is ready, and tries none again. So
-// who ends must first say that it is not ready, and still answer for a while.
+// impatient is an edge as Kubernetes' own is: it sends new requests to who says that it is ready, and tries none again.
+// So a service that ends must first say that it is not ready, and still serve for a while.
 const impatient = `{
 	admin off
 }

@@ -207,7 +207,7 @@ var faults = []fault{
 // errNotHere says that a fault can't be made on this machine.
 var errNotHere = errors.New("not on this machine")
 
-// again starts a replica that has ended. Whoever needs it ready waits for that: another fault may be in its way.
+// again starts a replica that has ended. A caller that needs it ready waits for that: another fault may be in its way.
 func again(one *replica.Replica) func(context.Context) error {
 	return func(context.Context) error { return one.Start() }
 }

@@ -41,13 +41,13 @@ func TestMatrix(t *testing.T) {
 			outcomes[f.name] = o
 			for status, n := range o.answers {
 				if !allowed(f, status) {
-					t.Errorf("%d answers with status %d", n, status)
+					t.Errorf("%d responses with status %d", n, status)
 				}
 			}
 			if n := o.after[500]; n > 0 {
-				t.Errorf("%d answers with status 500 when it was over", n)
+				t.Errorf("%d responses with status 500 when it was over", n)
 			}
-			t.Logf("answers %s; alerts %v; recovered in %s", answers(o.answers), o.fired, o.recovery.Round(time.Millisecond))
+			t.Logf("responses %s; alerts %v; recovered in %s", answers(o.answers), o.fired, o.recovery.Round(time.Millisecond))
 		})
 	}
 	r.finish()
@@ -75,7 +75,7 @@ func (r *run) try(ctx context.Context, f fault) (o outcome, err error) {
 		err = errors.Join(err, heal(healing))
 	}
 	if err != nil {
-		return o, fmt.Errorf("%w; answers %s", err, answers(o.answers))
+		return o, fmt.Errorf("%w; responses %s", err, answers(o.answers))
 	}
 	if o.recovery, err = r.recovered(ctx); err != nil {
 		return o, err

@@ -148,7 +148,7 @@ func (r *run) slowConsumers(ctx context.Context) (func(context.Context) error, e
 			return nil, err
 		}
 	}
-	// A pong that nobody asked for says that the client lives: it is slow and not silent.
+	// An unsolicited pong says that the client is alive: it is slow, not silent.
 	stop := r.repeat(func() error {
 		for _, c := range raw {
 			_, _ = c.Write([]byte{0x8a, 0x80, 0, 0, 0, 0}) // Sooner or later it is closed.

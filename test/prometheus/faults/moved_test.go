@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,7 +14,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/driftsentry/driftsentry/test/internal/apiclient"
+	"github.com/driftsentry/driftsentry/client"
+	"github.com/driftsentry/driftsentry/test/internal/replica"
 	"github.com/driftsentry/driftsentry/test/internal/workload"
 	"github.com/driftsentry/driftsentry/testkit/localpg"
 	"github.com/driftsentry/driftsentry/testkit/pgtest"
@@ -59,7 +58,7 @@ func (m *moved) write(n int) {
 	for range n {
 		m.number++
 		for {
-			err := m.report(m.api[m.number%len(m.api)].URL())
+			err := m.report(m.api[m.number%len(m.api)])
 			if err == nil {
 				break
 			}
@@ -70,13 +69,14 @@ func (m *moved) write(n int) {
 	}
 }
 
-func (m *moved) report(api string) error {
+func (m *moved) report(at *replica.Replica) error {
 	ctx, cancel := context.WithTimeout(m.ctx, 6*time.Second)
 	defer cancel()
-	return apiclient.Client{Base: api, Token: m.token}.Post(ctx, "/api/v1/drifts", map[string]any{
-		"resourceId": fmt.Sprint("moved-", m.number, "-", time.Now().UnixNano()), "resourceType": "aws_instance", "region": "eu-west-1",
-		"expectedState": map[string]any{"size": "small"}, "actualState": map[string]any{"size": "large"},
-	}, nil)
+	_, err := m.client(m.t, at, m.token).ReportDrift(ctx, client.DriftReport{
+		ResourceID: fmt.Sprint("moved-", m.number, "-", time.Now().UnixNano()), ResourceType: "aws_instance", Region: "eu-west-1",
+		ExpectedState: map[string]any{"size": "small"}, ActualState: map[string]any{"size": "large"},
+	})
+	return err
 }
 
 // delivered waits until every listener has all events.
@@ -98,7 +98,7 @@ func (m *moved) resynced() {
 	m.t.Helper()
 	for i, l := range m.listeners {
 		m.eventually(fmt.Sprintf("listener %d is told to reload", i+1), func() bool {
-			_, resyncs := l.History()
+			_, _, resyncs := l.History()
 			return len(resyncs) > 0
 		})
 	}
@@ -120,22 +120,19 @@ func (m *moved) eventually(what string, yes func() bool) {
 // place is the head of the stream, as GET /events tells it.
 func (m *moved) place() string {
 	m.t.Helper()
-	var part struct {
-		Data struct{ Head string }
-	}
-	if status := m.get("/api/v1/events?limit=1", &part); status != http.StatusOK {
-		m.t.Fatalf("status %d", status)
-	}
-	return part.Data.Head
-}
-
-func (m *moved) get(path string, into any) int {
-	m.t.Helper()
-	res, err := request(m.ctx, m.api[0].URL()+path, m.token, into)
+	page, err := m.client(m.t, m.api[0], m.token).ListEvents(m.ctx, "", 1)
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	return res
+	return page.Head
+}
+
+// gone checks that the cursor of a lost event is refused.
+func (m *moved) gone(cursor string) {
+	m.t.Helper()
+	if _, err := m.client(m.t, m.api[0], m.token).ListEvents(m.ctx, cursor, 1); !client.HasCode(err, client.CodeConflict) {
+		m.t.Errorf("the cursor of a lost event: %v", err)
+	}
 }
 
 // standby is an asynchronous one that has everything up to now.
@@ -233,9 +230,7 @@ func TestMoved_promotion(t *testing.T) {
 	m.resynced()
 	m.write(1)
 	m.delivered()
-	if status := m.get("/api/v1/events?after="+url.QueryEscape(lost), nil); status != http.StatusConflict {
-		t.Errorf("the cursor of a lost event: status %d", status)
-	}
+	m.gone(lost)
 }
 
 // TestMoved_snapshot: the data folder is put back to an earlier copy, as a volume's snapshot or a restore does it.
@@ -257,9 +252,7 @@ func TestMoved_snapshot(t *testing.T) {
 	m.resynced()
 	m.write(1)
 	m.delivered()
-	if status := m.get("/api/v1/events?after="+url.QueryEscape(lost), nil); status != http.StatusConflict {
-		t.Errorf("the cursor of a lost event: status %d", status)
-	}
+	m.gone(lost)
 }
 
 // TestMoved_switchover: the address leads to the new primary, and the old one stays up and takes no writes. Nothing was lost,
@@ -278,7 +271,7 @@ func TestMoved_switchover(t *testing.T) {
 	m.write(2 * len(m.api))
 	m.delivered()
 	// Who signs in now is known to the new primary only.
-	session, err := apiclient.Client{Base: m.api[0].URL()}.SignIn(m.ctx, "admin@acme.example", m.password)
+	session, err := m.admin(t, m.api[0]).SignIn(m.ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,13 +287,13 @@ func TestMoved_switchover(t *testing.T) {
 		}
 		leave()
 		<-ended
-		if ends := l.Ends(); len(ends) > 0 {
-			t.Errorf("realtime %d refused a user who had just signed in: %v", i+1, ends)
+		if sent, _, _ := l.History(); len(sent.Connections) > 1 {
+			t.Errorf("realtime %d refused a user who had just signed in", i+1)
 		}
 	}
 	t.Logf("back after %s", time.Since(began).Round(time.Millisecond))
 	for i, l := range m.listeners {
-		if _, resyncs := l.History(); len(resyncs) > 0 {
+		if _, _, resyncs := l.History(); len(resyncs) > 0 {
 			t.Errorf("listener %d was told to reload, and nothing was lost: %v", i+1, resyncs)
 		}
 	}

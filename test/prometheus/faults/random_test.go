@@ -17,7 +17,7 @@ var (
 	steps = flag.Int("steps", 6, "how many times TestRandom breaks something")
 )
 
-// TestRandom breaks things at random, up to two at a time, and does not wait for anybody to recover. The seed says what is
+// TestRandom breaks things at random, up to two at a time, and does not wait for a recovery. The seed says what is
 // broken in which order and what each client does; how these meet is the machine's.
 func TestRandom(t *testing.T) {
 	r := startRun(t, *seed, "NATS_URL=") // Hints go by NOTIFY here, by NATS in TestMatrix.
@@ -61,7 +61,7 @@ func (r *run) breakSome(ctx context.Context, random *rand.Rand) {
 		if err := r.meet(ctx); err != nil {
 			r.t.Fatalf("%s: %v", f.name, err)
 		}
-		r.t.Logf("%s: answers %s", f.name, answers(r.work.Seen.Take()))
+		r.t.Logf("%s: responses %s", f.name, answers(r.work.Seen.Take()))
 	}
 	if random.IntN(2) == 0 {
 		slices.Reverse(heals)

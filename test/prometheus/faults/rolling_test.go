@@ -26,11 +26,11 @@ var calm = []string{
 // rollingPatience bounds a roll of four replicas under load.
 const rollingPatience = 5 * time.Minute
 
-// TestRollingRestart replaces every replica behind Caddy, one after the other, under 200 requests a second and 2,000 sockets: no
-// request fails, no event is lost or out of order, and each socket is told to come back.
+// TestRollingRestart replaces every replica behind Caddy, one after the other, under 200 requests a second and 2,000
+// sockets: no request fails, no event is lost or out of order, and each socket is told to come back.
 //
-// Mutations: Kill instead of Stop in roll, and requests fail at both edges; SHUTDOWN_DRAIN_DELAY=0s, and they fail at the one that
-// does not try again.
+// Mutations: Kill instead of Stop in roll, and requests fail at both edges; SHUTDOWN_DRAIN_DELAY=0s, and they fail at
+// the one that does not try again.
 func TestRollingRestart(t *testing.T) {
 	caddy := installed.Programs(t, "caddy")["caddy"]
 	for name, asShipped := range map[string]bool{"at the edge that is shipped": true, "at an edge that does not try again": false} {
@@ -50,8 +50,8 @@ type loaded struct {
 	g    *load.Generator
 }
 
-// roll replaces every replica, one after the other, by the programs of a version. The next one's turn comes when the edge has
-// found the last.
+// roll replaces every replica, one after the other, by the programs of a version. The next one's turn comes when the
+// edge has found the last.
 func (l loaded) roll(ctx context.Context, version replica.Programs) {
 	l.t.Helper()
 	for i, one := range l.s.all() {
@@ -74,7 +74,7 @@ func (l loaded) roll(ctx context.Context, version replica.Programs) {
 	}
 }
 
-// body is what is answered to a stranger.
+// body is the response to an unknown caller.
 func (l loaded) body(ctx context.Context, url string) string {
 	l.t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
@@ -108,7 +108,7 @@ func (s *system) load(t *testing.T, url string) loaded {
 	return loaded{t, s, url, g}
 }
 
-// during does something under the load, ends that, and checks that nobody has noticed.
+// during does something under load, ends the load, and checks that no client has noticed.
 func (l loaded) during(do func(context.Context)) {
 	l.t.Helper()
 	ctx, cancel := context.WithTimeout(l.t.Context(), rollingPatience)

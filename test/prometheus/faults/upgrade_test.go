@@ -18,12 +18,12 @@ import (
 
 var old = flag.String("old", "", "the commit from which TestRollingUpgrade comes; empty is this one")
 
-// TestRollingUpgrade expands the schema under the running services, replaces them one after the other by the new version, and then
-// by the old one again, while the schema stays: no request fails, no event is lost or out of order.
+// TestRollingUpgrade expands the schema under the running services, replaces them one after the other by the new
+// version, and then by the old one again, while the schema stays: no request fails, no event is lost or out of order.
 //
-// The schema after the next migration nobody knows. What an expand migration may do, this one does to every table, so the services
-// of today are the old version here, and must not mind. With -old COMMIT they come from there, on the schema of theirs, and
-// `api migrate` of today comes first.
+// The schema after the next migration is unknown. This one does to every table what an expand migration may do, so the
+// services of today are the old version here, and must not mind. With -old COMMIT they come from there, on the schema
+// of theirs, and `api migrate` of today comes first.
 //
 // Mutation: rename a column instead of adding one, and requests fail.
 func TestRollingUpgrade(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 	"github.com/driftsentry/driftsentry/test/internal/shipped"
 )
 
-// Whatever comes in is limited before work is done for it; what a service tells of itself is redacted once more, goes out
-// through a queue on disk, and is never given up.
+// Whatever comes in is limited before work is done for it; what a service says about itself is redacted once more, is
+// exported through a queue on disk, and is never given up.
 func TestCollector(t *testing.T) {
 	type exporter struct {
 		Queue struct {
@@ -65,7 +65,7 @@ func TestCollector(t *testing.T) {
 	}
 }
 
-// The Alertmanager that tells nobody and the one that does differ in whom they tell, and in nothing else.
+// The Alertmanager files with and without notifications differ only in their receivers.
 func TestAlertmanagers(t *testing.T) {
 	route := func(file string) string {
 		_, text, _ := strings.Cut(shipped.Text(t, shipped.Deploy+"/alertmanager/"+file), "\nroute:\n")

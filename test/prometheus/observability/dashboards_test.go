@@ -33,7 +33,7 @@ func TestDashboards(t *testing.T) {
 			}
 			f := p.FieldConfig.Defaults
 			if p.Title == "" || p.Description == "" || f.Unit == "" || f.NoValue == "" || f.Thresholds == nil || len(f.Thresholds.Steps) == 0 {
-				t.Errorf("%s, panel %q: it lacks a description, unit, text for no data or thresholds", d.Title, p.Title)
+				t.Errorf("%s, panel %q: it has no description, unit, text for no data or thresholds", d.Title, p.Title)
 			}
 			if len(p.Targets) == 0 {
 				t.Errorf("%s, panel %q asks for nothing", d.Title, p.Title)

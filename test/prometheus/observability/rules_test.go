@@ -11,7 +11,7 @@ import (
 
 var dashboardLink = regexp.MustCompile(`^\{\{ \$externalURL \}\}/grafana/d/([a-z-]+)$`)
 
-// Whoever is woken finds what is wrong, where to look and what to do.
+// Each alert says what is wrong, where to look and what to do.
 func TestAlerts(t *testing.T) {
 	var uids []string
 	for _, d := range shipped.Dashboards(t) {
@@ -44,7 +44,7 @@ func TestAlerts(t *testing.T) {
 			}
 			for _, heading := range []string{"What it means", "First look", "Likely causes", "Remedies"} {
 				if !strings.Contains(pages[r.Alert], "\n## "+heading+"\n") {
-					t.Errorf("docs/runbooks/%s.md lacks %q", r.Alert, heading)
+					t.Errorf("docs/runbooks/%s.md has no heading %q", r.Alert, heading)
 				}
 			}
 			state := tested[r.Alert+" "+r.Labels["severity"]]
@@ -55,7 +55,7 @@ func TestAlerts(t *testing.T) {
 	}
 	for page := range pages {
 		if !names[page] {
-			t.Errorf("docs/runbooks/%s.md is of no alert", page)
+			t.Errorf("docs/runbooks/%s.md belongs to no alert", page)
 		}
 	}
 }

@@ -18,15 +18,15 @@ import (
 const (
 	// exchanges are those that each side of a comparison makes.
 	exchanges = 2000
-	// noise is how many times slower than the healthy api's the median of the other one may be. Both run at the same time on
-	// the same machine, and their requests alternate.
+	// noise is how many times slower than the healthy api's the median of the other one may be. Both run at the same
+	// time on the same machine, and their requests alternate.
 	noise = 3
-	// spare is how much more memory the other one may hold: full queues of spans, lines and the like.
+	// spare is how much more memory the other one may hold: full queues of spans and lines.
 	spare = 64 << 20
 )
 
-// TestHarmless runs an api whose telemetry is stuck beside one whose telemetry is well. Requests to them alternate: none
-// fails, none takes longer than noise allows, memory stays bounded, what is dropped is counted, and once the fault is over
+// TestHarmless runs an api whose telemetry is stuck beside one whose telemetry is well. Requests to them alternate:
+// none fails, none takes longer than noise allows, memory stays bounded, drops are counted, and once the fault is over
 // new telemetry flows.
 //
 // Checked by breaking it: with the writer of log lines made to wait instead of dropping, the last case fails.
@@ -46,7 +46,7 @@ func TestHarmless(t *testing.T) {
 			s.expectFlow(t, v)
 		})
 	}
-	t.Run("a standard output that nobody reads", func(t *testing.T) {
+	t.Run("a standard output that is not read", func(t *testing.T) {
 		read, write, err := os.Pipe()
 		if err != nil {
 			t.Fatal(err)
@@ -87,10 +87,10 @@ func (s *system) victim(t *testing.T, j job, out io.WriteCloser, environ ...stri
 	t.Helper()
 	o := &overlay{t: t, dir: s.dir, ports: map[string]int{}}
 	v := victim{job: j, metrics: o.url("api", 9090), healthyMetrics: s.url("api", 9090)}
-	v.api.Base = o.url("api", 3001)
+	v.base = o.url("api", 3001)
 	environ = append(append(slices.Clone(s.environ), fmt.Sprintf("PORT=%d", o.port("api", 3001)), fmt.Sprintf("METRICS_PORT=%d", o.port("api", 9090))), environ...)
 	v.program = runTo(t, out, s.dir, "victim", environ, s.program("api"), "serve")
-	answers(t, v.program, v.api.Base+"/health/ready")
+	awaitOK(t, v.program, v.base+"/health/ready")
 	return v
 }
 

@@ -15,7 +15,7 @@ type condition int
 const (
 	healthy condition = iota
 	stopped           // refuses connections and cuts those that are there
-	hung              // accepts and never answers
+	hung              // accepts and never responds
 	slow              // lets a little through at a time
 )
 
@@ -45,7 +45,7 @@ func startLink(t *testing.T, target string) *link {
 	return l
 }
 
-// listen accepts; mu is held, or nobody else knows the link yet.
+// listen accepts; mu is held, or the link is not shared yet.
 func (l *link) listen() {
 	listener, err := net.Listen("tcp", l.address)
 	if err != nil {

@@ -20,10 +20,10 @@ import (
 const approve = "/api/v1/drifts/{id}/approve"
 
 // TestLinks does the main job and follows every link from one signal to another, as a person in Grafana would: with the
-// queries that deploy/grafana/provisioning has. An empty answer at any link fails.
+// queries that deploy/grafana/provisioning has. An empty response at any link fails.
 //
-// Checked by breaking it: another name in derivedFields or in a query of tracesToMetrics, and a collector without redaction
-// or transform/database, each fail their case.
+// Checked by breaking it: another name in derivedFields or in a query of tracesToMetrics, and a collector without
+// redaction or transform/database, each fail their case.
 func TestLinks(t *testing.T) {
 	s := start(t, options{})
 	j := s.work(t)
@@ -51,7 +51,7 @@ func TestLinks(t *testing.T) {
 		s.expect(t, `traces_service_graph_request_total{client="driftsentry-api",server="postgres",connection_type="database"} > 0`)
 		s.expect(t, `traces_service_graph_request_total{client="driftsentry-api",server="driftsentry-realtime",connection_type="messaging_system"} > 0`)
 	})
-	t.Run("alerts show before anybody is told of them", func(t *testing.T) {
+	t.Run("alerts show before they are sent", func(t *testing.T) {
 		eventually(t, "Alertmanager", func(ctx context.Context) error {
 			body, err := get(ctx, s.url("alertmanager", 9093)+"/api/v2/alerts")
 			if err == nil && !strings.Contains(string(body), `"alertname":"Watchdog"`) {
@@ -102,8 +102,8 @@ func tags(list []shipped.Tag, service string) string {
 	return strings.Join(all, ", ")
 }
 
-// followSpanMetrics asks what Grafana asks for a span, and goes back by an exemplar. Tempo sends each exemplar once, and
-// none in the first seconds after its start, so requests go on until one is there.
+// followSpanMetrics asks what Grafana asks for a span, and goes back by an exemplar. Tempo sends each exemplar once,
+// and none in the first seconds after its start, so requests go on until one is there.
 func (s *system) followSpanMetrics(t *testing.T, j job) {
 	t.Helper()
 	link := shipped.Datasources(t)["tempo"].JSONData.TracesToMetrics
@@ -126,7 +126,7 @@ func (s *system) followSpanMetrics(t *testing.T, j job) {
 	})
 }
 
-// expectUnexpected breaks the database in a way that nobody classified.
+// expectUnexpected breaks the database in an unclassified way.
 func (s *system) expectUnexpected(t *testing.T, j job) {
 	t.Helper()
 	s.administer(t, "alter table drift rename column occurrences to broken")

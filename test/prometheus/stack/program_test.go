@@ -72,7 +72,7 @@ func (p *program) start(t *testing.T, name string) {
 	}
 }
 
-// stop ends the program; one that was killed because it hung is only told of.
+// stop ends the program; one that was killed because it hung is only logged.
 func (p *program) stop(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), stopPatience)
@@ -126,8 +126,8 @@ func eventually(t *testing.T, what string, try func(ctx context.Context) error) 
 	}
 }
 
-// answers waits for a URL of a program to answer 200.
-func answers(t *testing.T, p *program, url string) {
+// awaitOK waits until a URL of a program returns 200.
+func awaitOK(t *testing.T, p *program, url string) {
 	t.Helper()
 	eventually(t, p.Name()+" is ready", func(ctx context.Context) error {
 		select {
@@ -140,4 +140,4 @@ func answers(t *testing.T, p *program, url string) {
 	})
 }
 
-var client = http.Client{Timeout: 30 * time.Second}
+var httpClient = http.Client{Timeout: 30 * time.Second}

@@ -21,7 +21,7 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/otlpsink"
 )
 
-// get is the body of an answer, which must be a success. Headers are name, value, name, value.
+// get is the body of a response, which must be a success. Headers are name, value, name, value.
 func get(ctx context.Context, address string, headers ...string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
@@ -30,7 +30,7 @@ func get(ctx context.Context, address string, headers ...string) ([]byte, error)
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	res, err := client.Do(req)
+	res, err := httpClient.Do(req)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +162,7 @@ func (s *system) trace(ctx context.Context, id string) (otlpsink.Trace, error) {
 	}
 	trace, ok := sink.Trace(id)
 	if !ok {
-		return otlpsink.Trace{}, fmt.Errorf("Tempo's answer for %s holds no span of it", id)
+		return otlpsink.Trace{}, fmt.Errorf("Tempo's response for %s has no span of it", id)
 	}
 	return trace, nil
 }

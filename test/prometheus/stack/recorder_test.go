@@ -14,8 +14,8 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/otlpsink"
 )
 
-// recorder stands between the services and the collector and keeps what the collector has acknowledged: that, a restart of
-// a store must not lose.
+// recorder stands between the services and the collector and keeps what the collector has acknowledged: that, a restart
+// of a store must not lose.
 type recorder struct {
 	collectortrace.UnimplementedTraceServiceServer
 	*otlpsink.Sink

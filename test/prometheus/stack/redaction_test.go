@@ -17,8 +17,8 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 )
 
-// expectRedacted sends secrets straight to the collector, past the services' own masks: one by the name of its attribute,
-// others by their shape.
+// expectRedacted sends secrets straight to the collector, past the services' own masks: one by the name of its
+// attribute, others by their shape.
 func (s *system) expectRedacted(t *testing.T) {
 	t.Helper()
 	const secret, url = "correct-horse-battery-staple", "postgres://user:" + "hunter2-hunter2" + "@db/x"
@@ -53,7 +53,7 @@ func (s *system) expectRedacted(t *testing.T) {
 			}
 		}
 		if !strings.Contains(text, "harmless") {
-			return fmt.Errorf("%s lacks what is no secret", text)
+			return fmt.Errorf("%s has lost a value that is not a secret", text)
 		}
 		return nil
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/otlpsink"
 )
 
-// TestRestarts restarts the stores and the collector while requests go on. Every span and log line that the collector had
-// acknowledged must be in the stores afterwards. Killed hard, Tempo may lose what it held in memory, and no more.
+// TestRestarts restarts the stores and the collector while requests go on. Every span and log line that the collector
+// had acknowledged must be in the stores afterwards. Killed hard, Tempo may lose what it held in memory, and no more.
 //
 // Checked by breaking it: with the collector's queues in memory instead of on disk, spans are missing.
 func TestRestarts(t *testing.T) {
@@ -86,7 +86,8 @@ func TestRestarts(t *testing.T) {
 	})
 }
 
-// during sends requests from two clients until do has ended, and gives their callers. wave waits until some more were answered.
+// during sends requests from two clients until do has ended, and gives their callers. wave waits for some more
+// responses.
 func (s *system) during(t *testing.T, j job, do func(wave func())) []caller {
 	t.Helper()
 	const most = 2000
@@ -106,7 +107,7 @@ func (s *system) during(t *testing.T, j job, do func(wave func())) []caller {
 				callers = append(callers, c)
 				mu.Unlock()
 				select {
-				case answered <- struct{}{}: // Somebody waits for a wave.
+				case answered <- struct{}{}: // A caller waits for a wave.
 				case <-ctx.Done():
 					return
 				case <-time.After(pollInterval): // The pace of the others.
@@ -227,7 +228,7 @@ func (s *system) expectLogs(t *testing.T, logs []otlpsink.Log) {
 	})
 }
 
-// allLogs are the lines of a service, which must fit into one answer.
+// allLogs are the lines of a service, which must fit into one response.
 func (s *system) allLogs(ctx context.Context, service string) ([]logLine, error) {
 	lines, err := s.logs(ctx, fmt.Sprintf("{service_name=%q}", service))
 	if err == nil && len(lines) == mostLines {

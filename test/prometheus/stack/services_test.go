@@ -65,8 +65,8 @@ func (s *system) startServices() {
 	}
 	s.api = run(t, s.dir, "api", s.serviceEnviron("api", 3001), s.program("api"), "serve")
 	s.realtime = run(t, s.dir, "realtime", s.serviceEnviron("realtime", 3002), s.program("realtime"), "serve")
-	answers(t, s.api, s.url("api", 3001)+"/health/ready")
-	answers(t, s.realtime, s.url("realtime", 3002)+"/health/ready")
+	awaitOK(t, s.api, s.url("api", 3001)+"/health/ready")
+	awaitOK(t, s.realtime, s.url("realtime", 3002)+"/health/ready")
 }
 
 // serviceEnviron is the environment of an instance that Prometheus knows by this name.

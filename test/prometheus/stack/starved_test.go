@@ -26,8 +26,8 @@ var lost = []string{
 	"otelcol_receiver_refused_spans_total", "otelcol_receiver_refused_log_records_total",
 }
 
-// TestStarvedCollector runs the shipped collector with a queue of a few items, an end to its patience and no store, so that
-// it counts what it loses under the names that the alerts ask for.
+// TestStarvedCollector runs the shipped collector with a queue of a few items, an end to its patience and no store, so
+// that it counts what it loses under the names that the alerts ask for.
 func TestStarvedCollector(t *testing.T) {
 	found := installed.Programs(t, "otelcol-contrib")
 	o := &overlay{t: t, dir: t.TempDir(), ports: map[string]int{}}
@@ -43,7 +43,7 @@ func TestStarvedCollector(t *testing.T) {
 		t.Fatal(err)
 	}
 	collector := run(t, filepath.Dir(config), "otel-collector", os.Environ(), found["otelcol-contrib"], "--config="+config)
-	answers(t, collector, o.url("otel-collector", 13133))
+	awaitOK(t, collector, o.url("otel-collector", 13133))
 
 	out := dial(t, o.address("otel-collector", 4317))
 	eventually(t, "the metrics of loss", func(ctx context.Context) error {

@@ -87,7 +87,7 @@ func (s *system) ready(t *testing.T, p *program) {
 		s.alertmanager: s.url("alertmanager", 9093) + "/-/ready", s.prometheus: s.url("prometheus", 9090) + "/-/ready",
 		s.collector: s.url("otel-collector", 13133), s.loki: s.url("loki", 3100) + "/ready", s.tempo: s.url("tempo", 3200) + "/ready",
 	}
-	answers(t, p, urls[p])
+	awaitOK(t, p, urls[p])
 }
 
 // derivePrometheus takes the rules along.

@@ -1,5 +1,5 @@
 // Package audit is the audit trail: who did what to what, and in which trace. The use cases of the other packages write its
-// rows, each in the transaction of the change that the row tells of. Here the trail is read.
+// rows, each in the transaction of the change that the row describes. This package reads the trail.
 package audit
 
 import (

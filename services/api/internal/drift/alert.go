@@ -37,7 +37,7 @@ type Alert struct {
 	Message   string
 	IsRead    bool // by any user of the account
 	ReadAt    *time.Time
-	ReadBy    *string // nil when nobody has read it, or the system marked it
+	ReadBy    *string // nil when no user has read it: it is unread, or the system marked it
 	CreatedAt time.Time
 }
 

@@ -108,7 +108,7 @@ const (
 	Reverted   ResolvedHow = "reverted"   // it was rejected, and the infrastructure followed
 	Accepted   ResolvedHow = "accepted"   // it was approved, and the code followed
 	Superseded ResolvedHow = "superseded" // the resource differs in another way now
-	Unknown    ResolvedHow = "unknown"    // nobody had decided
+	Unknown    ResolvedHow = "unknown"    // no decision had been made
 )
 
 // waysToResolve are those that a person may name.

@@ -26,7 +26,7 @@ func (v versioned) version() (int, error) {
 	return *v.Version, nil
 }
 
-// decideOn is what the handlers of all decisions share: the drift's id, a body, and the answer.
+// decideOn is what the handlers of all decisions share: the drift's id, a body, and the response.
 func decideOn[B interface{ version() (int, error) }](
 	w http.ResponseWriter, r *http.Request, decide func(id uuid.UUID, version int, body B) (*drift.Drift, error),
 ) error {

@@ -107,7 +107,7 @@ func (s *Server) keep(r *http.Request, request *hashed, attempt *idempotency.Att
 		err = attempt.Abandon(ctx)
 	}
 	if err != nil {
-		s.log.WarnContext(ctx, "the answer was not kept for its Idempotency-Key", "error.message", err.Error())
+		s.log.WarnContext(ctx, "the response was not kept for its Idempotency-Key", "error.message", err.Error())
 	}
 }
 
@@ -117,7 +117,9 @@ func keepable(kind apierror.Kind) bool {
 	return kind == apierror.Invalid || kind == apierror.NotFound || kind == apierror.Conflict
 }
 
-// hashed computes a request's hash while its body is read: of method, URL and body.
+// hashed computes a request's hash while its body is read: of method, URL and body, as it was sent. (That of a check is of the
+// inflated body with its options, so that a plan sent without a key, by another caller or compressed is the same. Neither can be
+// made of the other, and both are compared with what the previous version has stored.)
 type hashed struct {
 	hash.Hash
 	body io.Reader

@@ -36,7 +36,7 @@ func newQuery(r *http.Request) *query {
 	return q
 }
 
-// err is the answer to a query with problems, nil when there is none.
+// err tells the problems of a query, nil when there is none.
 func (q *query) err() error {
 	if q.broken != nil {
 		return q.broken

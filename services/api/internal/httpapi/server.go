@@ -2,7 +2,7 @@
 // domain. Nothing here knows Postgres.
 //
 // A request passes process.Edge, and then its route, which looks up whether the caller still holds, counts it against the
-// limits, and answers a repeated POST from memory.
+// limits, and gives a repeated POST the stored response.
 package httpapi
 
 import (
@@ -39,7 +39,7 @@ type Options struct {
 	Limits      Limits
 }
 
-// Server answers the HTTP requests.
+// Server serves the HTTP requests.
 type Server struct {
 	options Options
 	log     *slog.Logger

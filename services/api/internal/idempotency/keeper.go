@@ -1,10 +1,10 @@
 // Package idempotency makes a repeated request harmless: a client that names a request with a key gets, within a day, the
 // first response for every repetition.
 //
-//	(unknown) ──Begin──▶ under way ──Finish──▶ answered ──a day──▶ (unknown)
+//	(unknown) ──Begin──▶ under way ──Finish──▶ finished ──a day──▶ (unknown)
 //	                        └──Abandon, or a crash──▶ (unknown)
 //
-// Some responses hold a secret that is shown once, so they are stored sealed.
+// Some responses hold a secret that is shown once, so they are stored encrypted.
 package idempotency
 
 import (
@@ -22,31 +22,31 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 )
 
-// Key names a request. Every principal has keys of its own.
+// Key names a request. Every principal has its own keys.
 type Key struct {
 	Account   uuid.UUID
 	Principal uuid.UUID
 	Key       string
 }
 
-// Response is how a request ended: a success with its body, or a refusal.
+// Response is the result of a request: a success with its body, or a refusal.
 type Response struct {
 	Status  int
 	Body    []byte
 	Refusal *apierror.Error
 }
 
-// Record is what is stored of a request.
+// Record is the stored form of a request.
 type Record struct {
 	RequestHash []byte
-	Status      *int // nil while it is under way
+	Status      *int // nil while it is running
 	Response    []byte
 }
 
 // Store is the database.
 type Store interface {
 	// Begin stores that a request is under way. When there is one of this key already, it gives that one instead, unless
-	// it began before forget, or before abandoned and was never answered.
+	// it began before forget, or before abandoned and was never finished.
 	Begin(ctx context.Context, k Key, at, forget, abandoned time.Time) (*Record, error)
 	// Finish and Abandon do nothing when the request is no longer the one that began at this time.
 	Finish(ctx context.Context, k Key, began time.Time, r Record) error
@@ -55,22 +55,23 @@ type Store interface {
 
 const (
 	keepFor = 24 * time.Hour
-	// retryAfter is how long to wait for a response that another request is waiting for already.
+	// retryAfter is how long to wait while the first request is still running.
 	retryAfter = 2 * time.Second
 )
 
-// Keeper keeps responses.
+// Keeper stores responses.
 type Keeper struct {
 	store Store
 	seal  cipher.AEAD
-	// patience is after what time a request without a response was cut off, by a crash.
+	// patience is the time after which a request without a response counts as cut off by a crash.
 	patience time.Duration
 }
 
-// keyInfo tells this key from others that are derived of DATA_KEY. It must not change: what is stored would not open.
+// keyInfo separates this key from others derived from DATA_KEY. It must not change, or stored responses can't be
+// decrypted.
 const keyInfo = "driftsentry idempotency answers"
 
-// NewKeeper seals with a key derived from dataKey. No request may take longer than patience.
+// NewKeeper encrypts with a key derived from dataKey. No request may take longer than patience.
 func NewKeeper(store Store, dataKey string, patience time.Duration) (*Keeper, error) {
 	key, err := hkdf.Key(sha256.New, []byte(dataKey), nil, keyInfo, 32)
 	if err != nil {
@@ -96,12 +97,12 @@ type Attempt struct {
 
 // Kept is the response to the first request of a key.
 type Kept struct {
-	// RequestHash tells the request that got the response. Another one must not get it.
+	// RequestHash identifies the request of this response. A different request must not get it.
 	RequestHash []byte
 	Response    Response
 }
 
-// Begin gives an attempt for a key's first request, or the response that was kept. While the first one is under way it is
+// Begin gives an attempt for a key's first request, or the stored response. While the first one is running it is
 // apierror.Conflict.
 func (k *Keeper) Begin(ctx context.Context, key Key) (*Attempt, *Kept, error) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
@@ -124,7 +125,7 @@ func (k *Keeper) Begin(ctx context.Context, key Key) (*Attempt, *Kept, error) {
 	return nil, &Kept{record.RequestHash, response}, nil
 }
 
-// Finish keeps the response for every repetition of the request.
+// Finish stores the response for every repetition of the request.
 func (a *Attempt) Finish(ctx context.Context, requestHash []byte, response Response) error {
 	plain := response.Body
 	if response.Refusal != nil {
@@ -137,7 +138,7 @@ func (a *Attempt) Finish(ctx context.Context, requestHash []byte, response Respo
 	return a.keeper.store.Finish(ctx, a.key, a.began, Record{RequestHash: requestHash, Status: &response.Status, Response: sealed})
 }
 
-// Abandon lets the request be made anew.
+// Abandon allows the request to be made again.
 func (a *Attempt) Abandon(ctx context.Context) error {
 	return a.keeper.store.Abandon(ctx, a.key, a.began)
 }

@@ -90,7 +90,7 @@ func TestKeeper(t *testing.T) {
 			})
 		})
 	}
-	t.Run("an abandoned request can be made anew", func(t *testing.T) {
+	t.Run("an abandoned request can be made again", func(t *testing.T) {
 		keeper := newKeeper(t, &drawer{}, "a data key")
 		for range 2 {
 			attempt, _, err := keeper.Begin(t.Context(), key)

@@ -27,7 +27,7 @@ func (s *Service) SetupPassword(ctx context.Context, setup, password string) err
 	if err := in.err(); err != nil {
 		return err
 	}
-	// Before the hash is made, which is work that not everybody may ask for.
+	// Before the hash is computed, which is expensive.
 	known, err := s.store.SetupToken(ctx, token.Hash(setup))
 	if apierror.Is(err, apierror.NotFound) {
 		return errSetup

@@ -9,8 +9,8 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 )
 
-// What an operator does at the command line of the service, without signing in: the first admin has to come from
-// somewhere.
+// The operator's commands, without signing in: they create the first
+// admin.
 
 // Bootstrap makes a user, and the account when it is new. Without a password the user gets a setup token.
 func (s *Service) Bootstrap(ctx context.Context, account, email, name string, role Role, password string) (User, *Setup, error) {
@@ -52,7 +52,8 @@ func (s *Service) Bootstrap(ctx context.Context, account, email, name string, ro
 	return user, setup, err
 }
 
-// ResetPassword sets a user's password. All sessions of the user end, and setup tokens, which would set another, are spent.
+// ResetPassword sets a user's password. All sessions of the user end, and the setup tokens, which would set another
+// password, become invalid.
 func (s *Service) ResetPassword(ctx context.Context, email, password string) (User, error) {
 	var in input
 	in.email(email)

@@ -27,12 +27,12 @@ func TestPasswords(t *testing.T) {
 			t.Errorf("%q: %v, %v", password, ok, err)
 		}
 	}
-	t.Run("nobody's password is no password", func(t *testing.T) {
-		if ok, err := p.matches(t.Context(), "the password of nobody", nil); ok || err != nil {
+	t.Run("the hash for unknown users matches no password", func(t *testing.T) {
+		if ok, err := p.matches(t.Context(), "the password of no user", nil); ok || err != nil {
 			t.Errorf("%v, %v", ok, err)
 		}
 	})
-	t.Run("whoever waits too long for a turn is told to come later", func(t *testing.T) {
+	t.Run("a caller that waits too long for a turn is told to try again", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			busy, err := newPasswords(cheap)
 			if err != nil {
@@ -59,14 +59,14 @@ func TestPasswords(t *testing.T) {
 	})
 }
 
-// TestPasswords_cost: what is used when nobody says otherwise is what OWASP recommends.
+// TestPasswords_cost: the default cost is the one that OWASP recommends.
 func TestPasswords_cost(t *testing.T) {
 	p, err := newPasswords(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(p.nobody, "$argon2id$v=19$m=19456,t=2,p=1$") {
-		t.Errorf("hashes look like %s", p.nobody)
+	if !strings.HasPrefix(p.decoy, "$argon2id$v=19$m=19456,t=2,p=1$") {
+		t.Errorf("hashes look like %s", p.decoy)
 	}
 }
 

@@ -21,7 +21,7 @@ const (
 	cacheSize = 10_000
 )
 
-// Service is the use cases. Whoever calls those of admins has checked that the principal is one.
+// Service has the use cases. The caller of those for admins has checked that the principal is one.
 type Service struct {
 	store         Store
 	access        *token.Access
@@ -36,14 +36,14 @@ type Service struct {
 	clock  func() time.Time
 }
 
-// Config is what a service is made of.
+// Config has the parts and settings of a service.
 type Config struct {
 	Store  Store
 	Access *token.Access
 	Keys   *token.Keys
 	// RefreshExpiry is how long a session lives without being refreshed.
 	RefreshExpiry time.Duration
-	// Hashing defaults to what OWASP recommends for passwords; tests, whose passwords protect nothing, want less.
+	// Hashing defaults to what OWASP recommends for passwords; tests use less.
 	Hashing *argon2id.Params
 	Meter   metric.Meter
 }

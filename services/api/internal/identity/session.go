@@ -11,7 +11,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 )
 
-// Tokens are what a session lives by.
+// Tokens are the tokens of a session.
 type Tokens struct {
 	Access    string
 	Refresh   string
@@ -19,7 +19,7 @@ type Tokens struct {
 }
 
 var (
-	// One answer for every reason, so that nobody learns which emails have an account.
+	// One message for every reason, so that a caller does not learn which emails have an account.
 	errSignIn  = apierror.New(apierror.Unauthenticated, "the email or the password is wrong")
 	errRefresh = apierror.New(apierror.Unauthenticated, "the refresh token is not valid; sign in again")
 )
@@ -54,7 +54,7 @@ func (s *Service) login(ctx context.Context, email, password string) (Tokens, Us
 	if !known.IsActive {
 		hash = nil
 	}
-	// The same work for nobody, for a wrong password and for a right one.
+	// The same work for an unknown user, for a wrong password and for a right one.
 	ok, err := s.passwords.matches(ctx, password, hash)
 	if err != nil {
 		return Tokens{}, User{}, err
@@ -67,7 +67,7 @@ func (s *Service) login(ctx context.Context, email, password string) (Tokens, Us
 	var tokens Tokens
 	err = s.store.InTx(ctx, "auth.login", func(ctx context.Context, tx Tx) error {
 		now := s.now()
-		// It also sees to it that nobody signs in with a password that is being changed, or while being deactivated.
+		// It also prevents a sign-in with a password that is being changed, or of a user who is being deactivated.
 		if err := tx.NoteSignIn(ctx, user.ID, *hash, now); err != nil {
 			return err
 		}
@@ -96,8 +96,8 @@ func (s *Service) issue(ctx context.Context, tx Tx, u User, session uuid.UUID) (
 	return Tokens{Access: access, Refresh: refresh, ExpiresIn: int(s.access.TTL().Seconds())}, err
 }
 
-// Refresh exchanges a refresh token for the session's next tokens. A token that was spent before is in two hands, so its
-// session ends.
+// Refresh exchanges a refresh token for the session's next tokens. If a token is used a second time, two parties have
+// it, so its session ends.
 func (s *Service) Refresh(ctx context.Context, refresh string) (Tokens, error) {
 	var in input
 	in.token("refreshToken", refresh)
@@ -106,7 +106,7 @@ func (s *Service) Refresh(ctx context.Context, refresh string) (Tokens, error) {
 	}
 	var tokens Tokens
 	var reused uuid.UUID
-	var refused error // kept out of the transaction, which has to commit what it revokes
+	var refused error // not returned from the transaction, which must commit the revocation
 	err := s.store.InTx(ctx, "auth.refresh", func(ctx context.Context, tx Tx) error {
 		tokens, reused, refused = Tokens{}, uuid.Nil, nil
 		now, hash := s.now(), token.Hash(refresh)
@@ -151,7 +151,7 @@ func (s *Service) end(ctx context.Context, tx Tx, session *SessionState, why Rea
 		map[string]any{"session": session.ID, "reason": why})
 }
 
-// Logout ends the session of a refresh token. A token that is not known is no error: what is wanted is already so.
+// Logout ends the session of a refresh token. An unknown token is not an error: there is no session to end.
 func (s *Service) Logout(ctx context.Context, refresh string) error {
 	var in input
 	in.token("refreshToken", refresh)

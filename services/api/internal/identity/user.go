@@ -61,7 +61,7 @@ func (s *Service) issueSetup(ctx context.Context, tx Tx, u User) (Setup, error) 
 	return setup, tx.InsertSetupToken(ctx, token.Hash(setup.Token), u.ID, setup.ExpiresAt)
 }
 
-// UserChange is what changes of a user; nil does not.
+// UserChange has the new values of a user; nil means unchanged.
 type UserChange struct {
 	Email    *string
 	Name     *string
@@ -74,7 +74,7 @@ var (
 	errLastAdmin = apierror.New(apierror.Conflict, "the account needs an active admin, and this is the last one")
 )
 
-// UpdateUser changes a user. One who is deactivated loses all sessions.
+// UpdateUser changes a user. A deactivated user loses all sessions.
 func (s *Service) UpdateUser(ctx context.Context, p Principal, id uuid.UUID, change UserChange) (User, error) {
 	if err := change.check(); err != nil {
 		return User{}, err
@@ -120,7 +120,7 @@ func (s *Service) UpdateUser(ctx context.Context, p Principal, id uuid.UUID, cha
 func (c UserChange) check() error {
 	var in input
 	if c == (UserChange{}) {
-		return apierror.New(apierror.Invalid, "the body names nothing to change")
+		return apierror.New(apierror.Invalid, "the body has no field to change")
 	}
 	if c.Email != nil {
 		in.email(*c.Email)
@@ -134,7 +134,7 @@ func (c UserChange) check() error {
 	return in.err()
 }
 
-// apply changes the user, and tells what changed.
+// apply changes the user, and returns the changes.
 func (c UserChange) apply(u *User) map[string]any {
 	changed := map[string]any{}
 	if c.Email != nil && *c.Email != u.Email {

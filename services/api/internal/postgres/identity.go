@@ -38,7 +38,7 @@ type identityTx struct{ auditTx }
 // EnsureAccount implements identity.Tx.
 func (t identityTx) EnsureAccount(ctx context.Context, name string, at time.Time) (identity.Account, error) {
 	args := pg.Args{"id": uid.New(), "name": name, "at": at}
-	// It waits for whoever makes the same account at the same time; the look-up below then sees theirs.
+	// It waits for a transaction that makes the same account at the same time; the look-up below then sees that one.
 	if _, err := t.tx.Exec(ctx, `-- INSERT account
 		insert into account (id, name, created_at) values (@id, @name, @at) on conflict (name) do nothing`, args); err != nil {
 		return identity.Account{}, err

@@ -118,7 +118,7 @@ func TestWorker_Sweep(t *testing.T) {
 		}
 	}
 	if want := map[any]any{"event": 11002.0, "session": 2.0, "check": 2.0, "idempotency": 1.0}; !maps.Equal(removed, want) {
-		t.Errorf("the log tells of %v", removed)
+		t.Errorf("the log names %v", removed)
 	}
 }
 
@@ -140,8 +140,8 @@ func (r *reports) Report(_ context.Context, _ error, attrs ...slog.Attr) {
 	r.kinds = append(r.kinds, attrs[0].Value.String())
 }
 
-// TestWorker_Sweep_goes_on_after_a_failure: one kind's failure does not spare the others. A database that is away is no unexpected
-// error: reported, it would be one in each replica with every sweep.
+// TestWorker_Sweep_goes_on_after_a_failure: one kind's failure does not spare the others. A database that is away is no
+// unexpected error: reported, it would be one in each replica with every sweep.
 func TestWorker_Sweep_goes_on_after_a_failure(t *testing.T) {
 	for name, c := range map[string]struct {
 		err      error

@@ -4,8 +4,8 @@
 //	                     ├──▶ the hub's queue of streams that are behind ──▶ readers: SELECT by position ──▶ publish
 //	heads, every 2 s ────┘
 //
-// A hint only wakes; what is read is decided by positions. A hint that is lost, late or doubled, and a listening
-// connection that breaks, cost two seconds at most: a look at the heads of all streams heals them.
+// A hint only wakes; positions decide what to read. A hint that is lost, late or duplicated, and a listening
+// connection that breaks, cost two seconds at most: a check of the heads of all streams makes up for them.
 package feed
 
 import (
@@ -32,7 +32,7 @@ import (
 // Store is the database.
 type Store interface {
 	hub.Source
-	// Heads gives the windows of many accounts at once; those without a stream are absent.
+	// Heads gives the windows of many accounts; those without a stream are absent.
 	Heads(ctx context.Context, accounts []uuid.UUID) (map[uuid.UUID]event.Window, error)
 }
 
@@ -42,7 +42,7 @@ type Hints interface {
 	Run(ctx context.Context, ready func(), receive func(hint.Hint) bool)
 }
 
-// Telemetry is what the feed reports to.
+// Telemetry receives the feed's reports.
 type Telemetry interface {
 	Tracer() trace.Tracer
 	Meter() metric.Meter

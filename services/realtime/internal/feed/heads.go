@@ -10,7 +10,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
 )
 
-// watchHeads looks at the heads of all streams every now and then, until ctx ends.
+// watchHeads checks the heads of all streams regularly, until ctx ends.
 func (f *Feed) watchHeads(ctx context.Context) {
 	tick := time.NewTicker(f.config.HeadCheck)
 	defer tick.Stop()
@@ -32,7 +32,7 @@ func (f *Feed) lookNow() {
 	}
 }
 
-// known is where a stream was before its head was looked up: meanwhile it may have gone on.
+// known is the published place of a stream before its head was looked up; it may have grown since.
 type known struct {
 	stream *hub.Stream
 	place  event.Cursor

@@ -21,7 +21,7 @@ func (f *Feed) readStreams(ctx context.Context) {
 			return
 		}
 		err = f.guard(func() error { return f.read(ctx, s) })
-		// After an error the next look at the heads tries again.
+		// After an error the next check of the heads tries again.
 		s.Done(err == nil)
 		f.tell(ctx, err)
 	}
@@ -62,7 +62,7 @@ func (f *Feed) read(ctx context.Context, s *hub.Stream) (err error) {
 	return f.explain(ctx, s, place, wanted)
 }
 
-// explain finds out why the events after the stream's place were not there to be read.
+// explain finds out why the events after the stream's place could not be read.
 func (f *Feed) explain(ctx context.Context, s *hub.Stream, place event.Cursor, wanted int64) error {
 	w, err := f.store.Window(ctx, s.Account(), place.Position)
 	if err != nil {
@@ -75,7 +75,7 @@ func (f *Feed) explain(ctx context.Context, s *hub.Stream, place event.Cursor, w
 	case place.Tag != 0 && w.At != place.Tag:
 		s.Reset(hub.ReasonEpoch, w)
 	case w.Head >= wanted && wanted > place.Position:
-		// Told of, and not to be read: that can't be, and reading again at once would go on for ever.
+		// Announced, but not readable: this can't happen, and reading again immediately would never end.
 		return fmt.Errorf("the stream has a hole after position %d", place.Position)
 	default:
 		s.Retract(wanted, w.Head) // A hint said more than was true.

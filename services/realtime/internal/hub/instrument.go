@@ -12,7 +12,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 )
 
-// spanProcess is the span of bringing a run of events to an account's sockets.
+// spanProcess is the span of delivering a run of events to an account's sockets.
 const spanProcess = "process"
 
 const (
@@ -45,7 +45,7 @@ func replayAttributes(account uuid.UUID) []attribute.KeyValue {
 	}
 }
 
-// How an event came to a connection.
+// How an event was delivered to a connection.
 var (
 	modeLive   = metric.WithAttributeSet(attribute.NewSet(attribute.String("mode", "live")))
 	modeReplay = metric.WithAttributeSet(attribute.NewSet(attribute.String("mode", "replay")))

@@ -153,7 +153,7 @@ func TestHub_Next(t *testing.T) {
 		stream.Retract(6, 0)
 		stream.Done(true)
 	})
-	t.Run("nothing is handed out when nobody is behind", func(t *testing.T) {
+	t.Run("nothing is handed out when no subscriber is behind", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() {

@@ -183,7 +183,7 @@ func (s *server) signIn(c caller, d time.Duration) string {
 	return signed
 }
 
-// eventually repeats a question that has no event of its own, until the answer is yes.
+// eventually polls a condition that has no event of its own, until it holds.
 func (s *server) eventually(what string, yes func() bool) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
@@ -213,7 +213,7 @@ func (s *server) waitSpan(name string) {
 	})
 }
 
-// request is a handshake that is right but for what change does.
+// request is a valid handshake, apart from what change does.
 func (s *server) request(accessToken string, change func(http.Header)) *http.Request {
 	s.t.Helper()
 	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.http.URL+"/ws", http.NoBody)

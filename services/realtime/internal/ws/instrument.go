@@ -62,7 +62,7 @@ func newInstruments(m metric.Meter, s *Server) (instruments, error) {
 		frames:     in.Counter(driftconv.RealtimeFrames),
 		limits:     in.Counter(driftconv.RealtimeLimited),
 	}
-	// An alert counts on these. A series that begins with three hundred at once would have no increase.
+	// An alert uses these. A series that begins at three hundred would show no increase.
 	all.closes.Add(context.Background(), 0, metric.WithAttributes(attribute.String("code", strconv.Itoa(int(endTooSlow.code)))))
 	return all, in.Err()
 }

@@ -18,13 +18,13 @@ import (
 // maxInvalid is how many invalid messages a connection may send.
 const maxInvalid = 20
 
-// handle answers a message. Each one is a short trace of its own, linked to the handshake; but a ping says nothing that
-// anybody would look for.
+// handle responds to a message. Each one is a short trace of its own, linked to the handshake, except a ping, which no
+// one would look for.
 func (c *conn) handle(data []byte) error {
 	r, err := parse(data)
 	if err == nil && r.Type == typePing {
 		c.server.instruments.received(c.context(), typePing)
-		return c.answer(c.context(), "pong", pongFrame(r.id()))
+		return c.reply(c.context(), "pong", pongFrame(r.id()))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), c.server.config.RequestTimeout)
 	defer cancel()
@@ -57,9 +57,9 @@ func (c *conn) handle(data []byte) error {
 	return err
 }
 
-// refuse answers with an error; who sends too much that is invalid is shown the door.
+// refuse responds with an error; a client that sends too many invalid messages is disconnected.
 func (c *conn) refuse(ctx context.Context, f *apierror.Error, r request) error {
-	if err := c.answer(ctx, "error", errorFrame(f.Kind.Code(), f.Message, telemetry.TraceID(ctx), r.id())); err != nil {
+	if err := c.reply(ctx, "error", errorFrame(f.Kind.Code(), f.Message, telemetry.TraceID(ctx), r.id())); err != nil {
 		return err
 	}
 	if f.Kind == apierror.Invalid {

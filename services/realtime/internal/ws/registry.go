@@ -29,7 +29,7 @@ func newRegistry(limits Limits) *registry {
 	}
 }
 
-// place is what a connection takes up.
+// place is the share of a connection in the limits.
 type place struct {
 	user    uuid.UUID
 	network netip.Prefix
@@ -75,7 +75,7 @@ func drop[K comparable](counts map[K]int, key K) {
 	}
 }
 
-// add lists an open connection. It reports false when the service stops: the connection should go at once.
+// add lists an open connection. It reports false when the service stops: the connection should be closed.
 func (r *registry) add(c *conn) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -89,7 +89,7 @@ func (r *registry) remove(c *conn) {
 	delete(r.conns, c)
 }
 
-// close lets nobody in any more.
+// close refuses new connections.
 func (r *registry) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

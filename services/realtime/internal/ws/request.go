@@ -19,7 +19,7 @@ const (
 	typeUnsubscribe = "unsubscribe"
 	typeAuth        = "auth"
 	typePing        = "ping"
-	typeInvalid     = "invalid" // how what is none of them is counted
+	typeInvalid     = "invalid" // the label for all other types
 )
 
 // request is a client's message, checked.
@@ -33,7 +33,7 @@ type request struct {
 	hasID bool
 }
 
-// id is what an answer repeats.
+// id is repeated in the response.
 func (r *request) id() *string {
 	if !r.hasID {
 		return nil
@@ -41,7 +41,7 @@ func (r *request) id() *string {
 	return &r.ID
 }
 
-// message is a client's message as it is sent. Pointers tell what is there.
+// message is a client's message as sent. A nil pointer means that the field is absent.
 type message struct {
 	Type   string    `json:"type"`
 	ID     *string   `json:"id"`
@@ -57,7 +57,7 @@ const (
 	maxCursorLength = 64
 )
 
-// parse reads a message. What could be read of one that is wrong is in the request all the same.
+// parse reads a message. The valid fields of a wrong one are in the request too.
 func parse(data []byte) (request, error) {
 	r := request{Type: typeInvalid}
 	m, err := decode(data)
@@ -85,12 +85,12 @@ func parse(data []byte) (request, error) {
 	return r, err
 }
 
-// decode is strict: an unknown field is a mistake that should not pass unseen.
+// decode is strict: an unknown field is an error.
 func decode(data []byte) (m message, err error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&m); err != nil {
-		// Perhaps its id can be told nevertheless.
+		// Its id may be readable nevertheless.
 		var lenient struct {
 			ID string `json:"id"`
 		}
@@ -100,12 +100,12 @@ func decode(data []byte) (m message, err error) {
 		return m, apierror.Wrap(apierror.Invalid, err, "not a message: "+reason(err))
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return m, apierror.New(apierror.Invalid, "not a message: something follows the object")
+		return m, apierror.New(apierror.Invalid, "not a message: there is more data after the object")
 	}
 	return m, nil
 }
 
-// reason tells what is wrong with JSON in words that don't repeat the input.
+// reason describes a JSON error without repeating the input.
 func reason(err error) string {
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && e.Field != "" {
 		return e.Field + " has the wrong type"
@@ -116,7 +116,7 @@ func reason(err error) string {
 	return "it is no JSON object"
 }
 
-// messageFields are the fields that a message may have beside type and id.
+// messageFields are the fields that a message may have in addition to type and id.
 var messageFields = map[string][]string{
 	typeSubscribe: {"topics", "after"}, typeUnsubscribe: {"topics"}, typeAuth: {"token"}, typePing: {},
 }
@@ -150,7 +150,7 @@ func (r *request) fill(m message) error {
 		r.After = &cursor
 	case typeAuth:
 		if m.Token == nil || *m.Token == "" || len(*m.Token) > maxTokenLength {
-			return apierror.InvalidField("token", "is required, and has %d characters at most", maxTokenLength)
+			return apierror.InvalidField("token", "is required, with at most %d characters", maxTokenLength)
 		}
 		r.Token = *m.Token
 	}
@@ -166,7 +166,7 @@ func checkTopics(topics []string) error {
 		case !event.ValidTopic(t) || t != strings.ToLower(t):
 			return apierror.InvalidField("topics", "unknown topic %.64q", t)
 		case slices.Contains(topics[:i], t):
-			return apierror.InvalidField("topics", "%q is there twice", t)
+			return apierror.InvalidField("topics", "%q is duplicated", t)
 		}
 	}
 	return nil
