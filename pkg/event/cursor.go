@@ -48,7 +48,7 @@ func ParseMark(s string) (Mark, error) {
 		return Mark{}, ErrMark
 	}
 	n, err := strconv.ParseUint(position, 10, 63)
-	m := Mark{Position: int64(n)} //nolint:gosec // It has 63 bits.
+	m := Mark{Position: int64(n)}
 	if tagged {
 		var t uint64
 		t, err = strconv.ParseUint(tag, 16, 32)

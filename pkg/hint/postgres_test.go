@@ -41,7 +41,9 @@ func TestPostgres_Listen_behind_a_pooler(t *testing.T) {
 			t.Fatal(err)
 		}
 		stop()
-		<-ended
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("it ended with %v", err)
+		}
 	}
 	t.Run("transaction mode is deaf, and says so", func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())

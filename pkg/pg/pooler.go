@@ -30,24 +30,27 @@ func (db *DB) CheckPooler(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, poolerTimeout)
 	defer cancel()
-	var conns [2]*pgconn.PgConn
-	for i := range conns {
-		conn, err := pgconn.ConnectConfig(ctx, &db.pool.Config().ConnConfig.Config)
-		if err != nil {
-			return translateIn(ctx, err)
-		}
-		defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // It has served its purpose.
-		conns[i] = conn
+	config := &db.pool.Config().ConnConfig.Config
+	ours, err := pgconn.ConnectConfig(ctx, config)
+	if err != nil {
+		return translateIn(ctx, err)
 	}
+	defer ours.Close(context.WithoutCancel(ctx)) //nolint:errcheck // It has served its purpose.
+	other, err := pgconn.ConnectConfig(ctx, config)
+	if err != nil {
+		return translateIn(ctx, err)
+	}
+	defer other.Close(context.WithoutCancel(ctx)) //nolint:errcheck // It has served its purpose.
+
 	const name = "driftsentry_check"
-	if _, err := conns[0].Prepare(ctx, name, "select 1", nil); err != nil {
+	if _, err := ours.Prepare(ctx, name, "select 1", nil); err != nil {
 		return translateIn(ctx, err)
 	}
-	// The pooler gives the server that was used last.
-	if err := conns[1].Exec(ctx, "begin").Close(); err != nil {
+	// The pooler gives it the server that was used last.
+	if err := other.Exec(ctx, "begin").Close(); err != nil {
 		return translateIn(ctx, err)
 	}
-	err := conns[0].ExecPrepared(ctx, name, nil, nil, nil).Read().Err
+	err = ours.ExecPrepared(ctx, name, nil, nil, nil).Read().Err
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == undefinedPrepared {
 		return errUnsafe
 	}
@@ -61,7 +64,7 @@ func IsRefusal(err error) bool {
 	if !ok {
 		return false
 	}
-	class, _ := splitState(pgErr.Code)
+	class := classOf(pgErr.Code)
 	return class == "28" || class == "3D" || pgErr.Code == "08P01"
 }
 

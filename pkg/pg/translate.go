@@ -70,7 +70,7 @@ func translateState(pgErr *pgconn.PgError, err error) error {
 	case readOnlyTransaction, idleInTxTimeout:
 		return apierror.Wrap(apierror.Unavailable, err, "the database is not available")
 	}
-	switch class, _ := splitState(pgErr.Code); class {
+	switch classOf(pgErr.Code) {
 	// Connection exceptions, insufficient resources, operator intervention (shutdown, crash, starting up), system
 	// errors.
 	case "08", "53", "57", "58":
@@ -79,11 +79,11 @@ func translateState(pgErr *pgconn.PgError, err error) error {
 	return telemetry.WithStack(err)
 }
 
-func splitState(code string) (class, rest string) {
+func classOf(code string) string {
 	if len(code) != 5 {
-		return "", code
+		return ""
 	}
-	return code[:2], code[2:]
+	return code[:2]
 }
 
 func isConnect(err error) bool {

@@ -150,7 +150,7 @@ func awaitPort(t testing.TB, address string, ended <-chan struct{}, output *byte
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		conn, err := net.Dial("tcp", address)
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
 		if err == nil {
 			_ = conn.Close()
 			return
