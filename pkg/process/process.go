@@ -56,6 +56,7 @@ func New(ctx context.Context, o Options) (p *Process, err error) {
 	}
 	defer p.Undo(&err)
 	p.Group.OnClose("database pool", func(context.Context) error { p.DB.Close(); return nil })
+	p.Group.Go("database watch", p.watchDatabase)
 	p.Health = health.New(o.Build.Version, o.Build.Commit, p.Group.Ready, map[string]health.Check{"database": p.DB.Ping})
 	if err := p.Health.Instrument(o.Telemetry.Meter()); err != nil {
 		return nil, err

@@ -49,6 +49,7 @@ var unscoped = map[string]string{
 	"(*ScrubStore).Claim":                     "which process reads what is stored again",
 	"(*ScrubStore).Step":                      "how far it has come",
 	"Postgres.Notify":                         "hints, which hold an account and a number",
+	"Postgres.prove":                          "a listener's own notification, without content",
 	"Postgres.Listen":                         "hints, which hold an account and a number",
 }
 

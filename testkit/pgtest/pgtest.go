@@ -172,14 +172,33 @@ func stopPrivate() error {
 	return discard(context.Background(), private.dir, private.cluster)
 }
 
-func startCluster(ctx context.Context, say func(...any)) (dir string, c *localpg.Cluster, err error) {
+// Folder is a new folder that a server's user may enter. It is removed when the test ends.
+func Folder(t testing.TB) string {
+	t.Helper()
+	parent, err := serverFolder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(parent) })
+	return parent
+}
+
+func serverFolder() (string, error) {
 	parent, err := os.MkdirTemp("", "driftsentry-test-")
 	if err != nil {
-		return "", nil, fmt.Errorf("make a folder for PostgreSQL: %w", err)
+		return "", fmt.Errorf("make a folder for PostgreSQL: %w", err)
 	}
 	// As root the server runs as another user, who must be able to enter.
 	if err := os.Chmod(parent, 0o755); err != nil { //nolint:gosec // see above; what is secret in it has modes of its own
-		return "", nil, fmt.Errorf("make a folder for PostgreSQL: %w", err)
+		return "", fmt.Errorf("make a folder for PostgreSQL: %w", err)
+	}
+	return parent, nil
+}
+
+func startCluster(ctx context.Context, say func(...any)) (dir string, c *localpg.Cluster, err error) {
+	parent, err := serverFolder()
+	if err != nil {
+		return "", nil, err
 	}
 	dir = filepath.Join(parent, "postgres")
 	c, err = localpg.Start(ctx, localpg.Options{Dir: dir, Fast: true, Log: func(line string) { say(line) }})

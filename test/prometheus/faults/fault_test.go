@@ -52,7 +52,7 @@ var faults = []fault{
 		},
 	},
 	{
-		name: "Postgres is read-only, as during a failover", done: "default_transaction_read_only on", users: "reads continue; writes get 503", never: lossless + ", a 500",
+		name: "Postgres is read-only, as during a failover", done: "default_transaction_read_only on", users: "503 with Retry-After until a server takes writes; sockets stay open and catch up", never: lossless + ", a 500",
 		alert: "ApiAvailabilityBurn",
 		part:  "postgres",
 		inject: func(ctx context.Context, r *run) (func(context.Context) error, error) {

@@ -52,6 +52,7 @@ type system struct {
 	postgres, nats, collector, errors *toxiproxy.Proxy
 	hosts                             *hostsFile // nil where we may not have one
 	token, password                   string     // an admin's
+	env                               []string   // of all replicas
 }
 
 // start brings everything up. environ is added to the services' environment.
@@ -78,6 +79,7 @@ func startVersion(t *testing.T, programs replica.Programs, environ ...string) *s
 	s.errors = s.proxy(t, proxies, "sentry", hostOf(t, s.sentry.DSN()))
 
 	environ = append(s.environ(sink.Endpoint()), environ...)
+	s.env = environ
 	s.migrate(ctx, t, programs)
 	s.password = "faults-password-" + rand.Text()
 	if err := replica.CreateUser(ctx, programs.API, append(slices.Clone(environ), "DATABASE_URL="+s.cluster.DSN("driftsentry")), account, "admin@acme.example", "admin", s.password); err != nil {

@@ -116,8 +116,11 @@ var sortColumns = map[drift.SortKey]string{
 	drift.BySeverity: "severity_weight",
 }
 
-// streamHead is the head of the account's stream in the snapshot of the statement that it is part of.
-const streamHead = `(select epoch || ':' || position from account_stream, stream_epoch where account_id = @account)`
+// streamHead is the head of the account's stream in the snapshot of the statement that it is part of: epoch, position, and
+// the id of the event there, since positions may be given a second time.
+const streamHead = `(select epoch || ':' || position || ':' || coalesce((select id::text from event
+	where event.account_id = account_stream.account_id and event.position = account_stream.position), '')
+	from account_stream, stream_epoch where account_id = @account)`
 
 // ListDrifts implements drift.Reader.
 func (s *DriftStore) ListDrifts(

@@ -82,7 +82,7 @@ func (d *database) publish(account uuid.UUID, announce hinting, events ...publis
 		d.t.Fatal(err)
 	}
 	if announce == hinted {
-		if _, err := d.conn.Exec(d.t.Context(), "select pg_notify($1, $2)", hint.Channel, hint.Hint{AccountID: account, Position: position}.String()); err != nil {
+		if _, err := d.conn.Exec(d.t.Context(), "select pg_notify($1, $2)", hint.Channel, hint.Hint{AccountID: account, Mark: event.Mark{Position: position}}.String()); err != nil {
 			d.t.Fatal(err)
 		}
 	}

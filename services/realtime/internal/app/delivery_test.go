@@ -144,7 +144,9 @@ func TestService_resume(t *testing.T) {
 	s.db.exec("delete from event where account_id = $1 and position <= 20", account)
 	s.db.exec("update account_stream set trimmed_to = 20 where account_id = $1", account)
 	epoch, _, _ := strings.Cut(s.dial(u).cursor(), ":")
-	at := func(position int64) string { return event.Cursor{Epoch: epoch, Position: position}.String() }
+	at := func(position int64) string {
+		return event.Cursor{Epoch: epoch, Mark: event.Mark{Position: position}}.String()
+	}
 	keeper := s.listen(u, "", "drifts") // so that there is a ring
 	head := s.db.publish(account, hinted, some(20)...)
 	keeper.waitEvent(head)
@@ -168,7 +170,7 @@ func TestService_resume(t *testing.T) {
 			client, from := s.in(t).listen(u, c.after(), "drifts"), c.from()
 			if c.resync != "" {
 				f := client.wait("resync", func(f frame) bool { return f.Type == "resync" })
-				if f.Reason != c.resync || f.Cursor != at(head) {
+				if f.Reason != c.resync || !strings.HasPrefix(f.Cursor, at(head)+":") {
 					t.Errorf("got %+v", f)
 				}
 			}
