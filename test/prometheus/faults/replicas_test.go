@@ -119,7 +119,7 @@ func newClient(t *testing.T, r *replica.Replica, options ...client.Option) *clie
 	return c
 }
 
-// me is the status with which a replica answers who we are.
+// me is the status of a replica's response to GET /users/me.
 func me(t *testing.T, c *client.Client) int {
 	t.Helper()
 	_, err := c.Me(t.Context())

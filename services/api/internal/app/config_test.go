@@ -27,7 +27,7 @@ func TestLoadConfig_development(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	if c.Service.JWTSecret == "" || c.DataKey == "" || len(c.Service.Warnings) != 2 {
-		t.Errorf("secrets that everybody knows need a warning each: %q", c.Service.Warnings)
+		t.Errorf("each public secret needs a warning: %q", c.Service.Warnings)
 	}
 }
 

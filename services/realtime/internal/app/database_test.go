@@ -13,7 +13,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/hint"
 )
 
-// user is somebody who is signed in.
+// user is a signed-in user.
 type user struct{ id, account, session uuid.UUID }
 
 // database writes what api would.
