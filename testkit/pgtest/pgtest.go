@@ -38,8 +38,8 @@ var private struct {
 	cluster *localpg.Cluster
 }
 
-// Main runs the tests and then stops the server that they may have started. What the tests share besides is cleaned up
-// by after. It does not return.
+// Main runs the tests and then stops the server that they may have started. Each function of after then cleans up or
+// checks something; its error fails the run. Main does not return.
 func Main(m *testing.M, after ...func() error) {
 	private.mu.Lock()
 	private.allowed = true
@@ -47,7 +47,7 @@ func Main(m *testing.M, after ...func() error) {
 	code := m.Run()
 	for _, end := range append(after, stopPrivate) {
 		if err := end(); err != nil {
-			fmt.Fprintln(os.Stderr, "pgtest:", err)
+			fmt.Fprintln(os.Stderr, "after the tests:", err)
 			code = max(code, 1)
 		}
 	}
