@@ -78,7 +78,7 @@ func (r *recorder) expectWhole(t *testing.T, what string, made any) {
 		t.Fatal(err)
 	}
 	if lost := lost("", envelope.Data, again); len(lost) > 0 {
-		t.Errorf("%s: the client has no place for %s", what, strings.Join(lost, ", "))
+		t.Errorf("%s: the client's type has no field for %s: add it", what, strings.Join(lost, ", "))
 	}
 }
 
