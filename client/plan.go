@@ -42,7 +42,7 @@ type Counts struct {
 	Resolved  int `json:"resolved"`
 }
 
-// PlanResult is what became of a plan.
+// PlanResult is the result of a plan.
 type PlanResult struct {
 	Check  Check   `json:"check"`
 	Drifts []Drift `json:"drifts"` // the first 100, the most severe first
@@ -51,7 +51,7 @@ type PlanResult struct {
 // PlanOptions say what a plan is. The zero value lets the plan decide.
 type PlanOptions struct {
 	Scope          string // full or partial; a partial plan resolves nothing
-	IncludeChanges bool   // also make drifts of what the plan would apply
+	IncludeChanges bool   // also make drifts from the changes that the plan would apply
 	// Progress is called while the plan is sent, with the number of bytes read so far.
 	Progress func(read int64)
 }

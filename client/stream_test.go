@@ -63,7 +63,7 @@ func TestStream_follows(t *testing.T) {
 }
 
 func TestStream_comes_back(t *testing.T) {
-	t.Run("with the cursor of the last event, and drops what comes twice", func(t *testing.T) {
+	t.Run("with the cursor of the last event, and drops duplicates", func(t *testing.T) {
 		followed(t, "11 12", client.StreamOptions{},
 			func(c *socket) { c.welcome(); c.event(11); _ = c.conn.CloseNow() },
 			func(c *socket) { c.resumed("e:11"); c.event(11); c.event(12); c.untilClosed() })

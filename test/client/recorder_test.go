@@ -45,7 +45,7 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 
 var parameter = regexp.MustCompile(`\\\{[^}]*\\\}`)
 
-// unused gives the operations of a service that no request has used with success.
+// unused returns the operations of a service that no request has used with success.
 func (r *recorder) unused(t *testing.T) []string {
 	t.Helper()
 	operations, err := spec.Operations("api")

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// grafana asks Grafana as its administrator, through the edge.
+// grafana sends Grafana a request as its administrator, through the edge.
 func (s *installation) grafana(t *testing.T, path string, into any) error {
 	t.Helper()
 	credentials := base64.StdEncoding.EncodeToString([]byte("admin:" + s.secret("grafana_admin_password")))
@@ -70,7 +70,7 @@ func (s *installation) observed(t *testing.T) {
 	}
 }
 
-// count gives how many series a query has.
+// count returns how many series a query has.
 func (s *installation) count(t *testing.T, query string) (int, error) {
 	t.Helper()
 	var answer struct{ Data struct{ Result []any } }

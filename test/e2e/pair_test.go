@@ -22,7 +22,7 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/sentrytest"
 )
 
-// patience bounds every wait. It is no measure of anything: only a failing test gets near it.
+// patience bounds every wait. Only a failing test comes near it.
 const patience = 2 * time.Minute
 
 // The programs under test, built once.

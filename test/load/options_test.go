@@ -58,7 +58,7 @@ func TestRate_Set(t *testing.T) {
 	}
 	for _, text := range []string{"", "x", "5/h", "-1/s", "NaN", "1e9/s"} {
 		if err := new(Rate).Set(text); err == nil {
-			t.Errorf("%q is taken", text)
+			t.Errorf("%q is accepted", text)
 		}
 	}
 }

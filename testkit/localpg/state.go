@@ -94,7 +94,7 @@ func (c *Cluster) dataVersion() (int, error) {
 	return version, nil
 }
 
-// Remove deletes a stopped cluster with its data, wherever that lies.
+// Remove deletes a stopped cluster with its data, wherever that is.
 func Remove(dir string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {

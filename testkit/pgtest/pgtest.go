@@ -6,7 +6,7 @@
 //	func TestMain(m *testing.M) { pgtest.Main(m) }
 //
 // The schema is migrated once per server into a template, and a test's database is a copy of it, which takes some tens
-// of milliseconds. There is no way to run without PostgreSQL: a test that cannot have it fails and says what to do.
+// of milliseconds. The tests always need PostgreSQL: without it they fail and say what to do.
 package pgtest
 
 import (

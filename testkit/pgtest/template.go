@@ -49,7 +49,7 @@ func makeTemplate(ctx context.Context, server, name string) error {
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) // It gives the lock back.
+	defer conn.Close(context.WithoutCancel(ctx)) // This releases the lock.
 	if _, err := conn.Exec(ctx, "select pg_advisory_lock($1)", int64(templateLock)); err != nil {
 		return fmt.Errorf("wait for other test programs: %w", err)
 	}

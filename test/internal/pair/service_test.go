@@ -27,7 +27,7 @@ func TestRun_checkPorts(t *testing.T) {
 		}
 	}
 	if said.Len() > 0 {
-		t.Errorf("said %q of what never started", said.String())
+		t.Errorf("printed %q although nothing was started", said.String())
 	}
 	l.Close()
 	if err := r.checkPorts(t.Context()); err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/doctable"
 )
 
-// Dir is where the registry lies, from the root of the checkout.
+// Dir is the folder of the registry, from the root of the checkout.
 const Dir = "docs/telemetry/registry"
 
 // Metric is one metric.

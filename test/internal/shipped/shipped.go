@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Deploy is where the shipped configuration lies, docs where its documents do, as seen from the running test's package.
+// Deploy is the folder of the shipped configuration, docs the folder of its documents, relative to the running test's package.
 var (
 	Deploy = filepath.Join(root(), "deploy")
 	docs   = filepath.Join(root(), "docs")

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// newHostsFile gives nil where a process may not have a mount namespace of its own.
+// newHostsFile returns nil where a process may not have a mount namespace of its own.
 func newHostsFile(t *testing.T) *hostsFile {
 	t.Helper()
 	h := hostsIn(t)

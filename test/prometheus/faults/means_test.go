@@ -66,7 +66,7 @@ func (r *run) fullDisk(ctx context.Context, one *replica.Replica) (func(context.
 	return func(ctx context.Context) error { return with(ctx, "") }, err
 }
 
-// outOfMemory lets a replica die of its memory limit, three times, with an upload that needs more than it may have.
+// outOfMemory makes a replica exceed its memory limit, three times, with an upload that needs more memory than allowed.
 func (r *run) outOfMemory(ctx context.Context, one *replica.Replica) (func(context.Context) error, error) {
 	upload, err := json.Marshal(workload.Plan(30_000, 0))
 	if err != nil {

@@ -39,7 +39,7 @@ func TestRegistry_has_all_instruments(t *testing.T) {
 			}
 			source, err := os.ReadFile(path)
 			if made := madeByHand.Find(source); made != nil {
-				t.Errorf("%s makes an instrument with %s…): describe it in %s run `make tables`, and make it with pkg/telemetry/instrument", path, made, registry.Dir)
+				t.Errorf("%s makes an instrument with %s…): describe it in %s, run `make tables`, and make it with pkg/telemetry/instrument", path, made, registry.Dir)
 			}
 			return err
 		})

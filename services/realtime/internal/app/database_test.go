@@ -72,7 +72,7 @@ const (
 	unhinted hinting = false
 )
 
-// publish commits events as api does: rows, counter, and then the hint. It gives the last position.
+// publish commits events as api does: rows, counter, and then the hint. It returns the last position.
 func (d *database) publish(account uuid.UUID, announce hinting, events ...published) int64 {
 	d.t.Helper()
 	d.mu.Lock()

@@ -56,7 +56,7 @@ func TestService_sessions_end(t *testing.T) {
 	witness.wait("pong", func(f frame) bool { return f.Type == "pong" })
 }
 
-// refused opens a socket that is closed at once, and gives the code.
+// refused opens a socket that is closed at once, and returns the code.
 func (s *service) refused(u user) int {
 	s.t.Helper()
 	r := s.handshake(u, 0)

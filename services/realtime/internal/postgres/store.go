@@ -18,7 +18,7 @@ type Store struct{ db *pg.DB }
 // New makes a store.
 func New(db *pg.DB) *Store { return &Store{db} }
 
-// Events gives the account's events after a position, in order, limit at most.
+// Events returns the account's events after a position, in order, limit at most.
 func (s *Store) Events(ctx context.Context, account uuid.UUID, after int64, limit int) ([]event.Event, error) {
 	rows, err := s.db.Query(ctx, `-- SELECT event
 		select account_id, position, id, type, topics, body, traceparent, created_at
@@ -51,7 +51,7 @@ func (s *Store) Window(ctx context.Context, account uuid.UUID) (event.Window, er
 	return w, nil
 }
 
-// Heads gives the windows of many accounts at once; those that have no stream yet are absent.
+// Heads returns the windows of many accounts at once; those that have no stream yet are absent.
 func (s *Store) Heads(ctx context.Context, accounts []uuid.UUID) (map[uuid.UUID]event.Window, error) {
 	rows, err := s.db.Query(ctx, `-- SELECT account_stream
 		select s.account_id, e.epoch, s.position as head, s.trimmed_to

@@ -26,7 +26,7 @@ type Verifier interface {
 type Sessions interface {
 	// Active reports whether the session of these claims is valid and its user is active.
 	Active(ctx context.Context, c token.Claims) (bool, error)
-	// Ended gives those of the sessions that are no longer valid.
+	// Ended returns those of the sessions that are no longer valid.
 	Ended(ctx context.Context, sessions []uuid.UUID) ([]uuid.UUID, error)
 }
 
