@@ -124,7 +124,7 @@ func wait(ctx context.Context, pause time.Duration) error {
 	}
 }
 
-// worthRepeating reports whether another attempt may end otherwise, and does no harm.
+// worthRepeating reports whether another attempt is safe and may have another result.
 func (r request) worthRepeating(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	if !ok { // No response came.

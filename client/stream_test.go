@@ -40,7 +40,7 @@ func TestStream_follows(t *testing.T) {
 			c.untilClosed()
 		})
 	})
-	t.Run("its topics from its cursor on, and ignores what it does not know", func(t *testing.T) {
+	t.Run("its topics from its cursor on, and ignores unknown types", func(t *testing.T) {
 		followed(t, "8", client.StreamOptions{After: "e:7", Topics: []string{client.DriftTopic("d1")}}, func(c *socket) {
 			if m := c.welcome(); m.After != "e:7" || fmt.Sprint(m.Topics) != "[drift:d1]" {
 				t.Errorf("subscribed with %+v", m)

@@ -115,7 +115,7 @@ func TestGroup_Run(t *testing.T) {
 			t.Errorf("order = %v", j.entries)
 		}
 	})
-	t.Run("a worker that fails takes the service down and its error is kept", func(t *testing.T) {
+	t.Run("a worker that fails stops the service and its error is returned", func(t *testing.T) {
 		var j journal
 		broken := errors.New("broken")
 		g := lifecycle.New(lifecycle.Config{Timeout: time.Minute}, &reports{})

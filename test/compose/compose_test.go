@@ -23,7 +23,7 @@ func TestCompose(t *testing.T) {
 	}
 	t.Run("the images are small, stamped, and run by a non-root user", s.images)
 	t.Run("no container may more than it must", s.confined)
-	t.Run("the edge leads to the services and to nothing that is not for users", s.edge)
+	t.Run("the edge serves only what is for users", s.edge)
 	t.Run("a drift is decided and a socket gets the event, through the edge", s.work)
 	t.Run("Grafana has the dashboards, and behind it are the trace, its log and every target", s.observed)
 	t.Run("the whole stack fits into 2 GiB at rest", s.modest)

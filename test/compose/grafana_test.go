@@ -23,7 +23,7 @@ func (s *installation) grafana(t *testing.T, path string, into any) error {
 	return json.Unmarshal(a.body, into)
 }
 
-// observed looks for what work has left, by the data sources that people use.
+// observed looks for the signals of the work, through the data sources that people use.
 func (s *installation) observed(t *testing.T) {
 	if !s.has("grafana") {
 		t.Skip("NOT RUN: no image of Grafana")

@@ -115,7 +115,7 @@ func TestAttackSecrets(t *testing.T) {
 	doctable.Check(t, "docs/security.md", "canaries", table)
 }
 
-// placesOf are the places that have the secret, as it is or encoded.
+// placesOf are the places that contain the secret, plain or encoded.
 func placesOf(secret string, places map[string][]byte) []string {
 	var found []string
 	for _, place := range slices.Sorted(maps.Keys(places)) {

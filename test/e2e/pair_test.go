@@ -146,7 +146,7 @@ func (p *pair) waitSpans(what string, condition func(*otlpsink.Store) bool) {
 	}
 }
 
-// stop ends both services as an orchestrator does, and expects a clean end.
+// stop stops both services as an orchestrator does, and expects exit status 0.
 func (p *pair) stop() {
 	p.t.Helper()
 	for _, proc := range []*process{p.realtime, p.api} {

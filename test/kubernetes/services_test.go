@@ -199,7 +199,7 @@ func run(t *testing.T, name string, environ map[string]string, secrets string, p
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		said = append(said, lines.Text())
 		entry := map[string]any{}
-		_ = json.Unmarshal(lines.Bytes(), &entry) // What is no JSON is an error, and the end.
+		_ = json.Unmarshal(lines.Bytes(), &entry) // A line that is not JSON is an error, and the last one.
 		if entry["msg"] == "configuration" && entry["APP_ENV"] != nil {
 			configuration = entry
 		}

@@ -137,7 +137,7 @@ func (g *Generator) connect() error {
 	return nil
 }
 
-// clock notes when a response has arrived, before the client decodes it, because only the service is measured. A caller that
+// clock records when a response has arrived, before the client decodes it, because only the service is measured. A caller that
 // needs this time puts a *time.Time into the request's context, with clock{} as its key.
 type clock struct{ *http.Transport }
 

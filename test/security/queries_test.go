@@ -104,7 +104,7 @@ func TestAttackUnscopedQuery(t *testing.T) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(unscoped)) {
 		if !seen[name] {
-			t.Errorf("%s is on the list, and has no such statement", name)
+			t.Errorf("%s is on the list, but has no such statement", name)
 		}
 	}
 }

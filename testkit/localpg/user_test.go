@@ -102,7 +102,7 @@ func TestStart_dies_with_its_parent(t *testing.T) {
 	data := filepath.Join(dir, "data")
 	server := postmasterPID(data)
 	if !runsIn(server, data) {
-		t.Fatalf("process %d is no server", server)
+		t.Fatalf("process %d is not a server", server)
 	}
 	if err := parent.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)

@@ -132,7 +132,7 @@ func checkTrace(header http.Header, body []byte) error {
 			TraceID *string `json:"traceId"`
 		} `json:"error"`
 	}
-	// What is no JSON object was reported already, or is not meant to be one.
+	// What is not a JSON object was reported already, or is not meant to be one.
 	if json.Unmarshal(body, &envelope) == nil && envelope.Error.TraceID != nil && *envelope.Error.TraceID != id {
 		return fmt.Errorf("response body: error.traceId is %q, X-Correlation-ID is %q", *envelope.Error.TraceID, id)
 	}

@@ -161,7 +161,7 @@ func checkout() (string, error) {
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
-			return "", errors.New("this is no checkout of DriftSentry: no go.work here or above")
+			return "", errors.New("this is not a checkout of DriftSentry: neither this folder nor one above has a go.work")
 		}
 		dir = parent
 	}

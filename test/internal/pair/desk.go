@@ -30,7 +30,7 @@ type Info struct {
 }
 
 // ErrNotRunning says that `make run` is not running.
-var ErrNotRunning = errors.New("`make run` does not run here: start it in another terminal first")
+var ErrNotRunning = errors.New("`make run` is not running here: start it in another terminal first")
 
 // LoadInfo reads the data of the run whose files are in dir.
 func LoadInfo(dir string) (Info, error) {
@@ -159,7 +159,7 @@ func ParseTraceID(text string) (string, error) {
 	}
 	id = strings.ReplaceAll(id, "-", "")
 	if !traceIDPattern.MatchString(id) {
-		return "", fmt.Errorf("%q is no trace ID: it has 32 hex digits, as in X-Correlation-ID", text)
+		return "", fmt.Errorf("%q is not a trace ID: it has 32 hex digits, as in X-Correlation-ID", text)
 	}
 	return id, nil
 }

@@ -123,7 +123,7 @@ func awaitEvents(ctx context.Context, s *sample, events <-chan client.EventType,
 }
 
 // awaitTrace waits until the sample's trace has arrived, including its end in realtime, so that it can be shown. A missing
-// trace is no failure: the user may have configured another receiver.
+// trace is not a failure: the user may have configured another receiver.
 func (r *run) awaitTrace(ctx context.Context, id string) {
 	ctx, cancel := context.WithTimeout(ctx, tracePatience)
 	defer cancel()

@@ -15,7 +15,7 @@ func newHostsFile(t *testing.T) *hostsFile {
 	try := exec.CommandContext(t.Context(), "true")
 	h.bind(try)
 	if out, err := try.CombinedOutput(); err != nil {
-		t.Logf("NOT RUN: DNS failing: a mount namespace for /etc/hosts can't be had (%v: %s); run as root", err, out)
+		t.Logf("NOT RUN: DNS failing: a mount namespace for /etc/hosts is not available (%v: %s); run as root", err, out)
 		return nil
 	}
 	return h

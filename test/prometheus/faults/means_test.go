@@ -55,7 +55,7 @@ func (r *run) readOnly(ctx context.Context, verb string) error {
 	return errors.Join(r.execute(ctx, statement), r.execute(ctx, "select pg_reload_conf()"))
 }
 
-// fullDisk restarts a replica with its log on a disk that is full.
+// fullDisk restarts a replica with its log on a full disk.
 func (r *run) fullDisk(ctx context.Context, one *replica.Replica) (func(context.Context) error, error) {
 	with := func(ctx context.Context, stdout string) error {
 		one.Stdout = stdout

@@ -14,7 +14,7 @@ import (
 	"github.com/driftsentry/driftsentry/test/internal/replica"
 )
 
-// TestReplicas: what docs/scaling.md says of the state that replicas share, and of the state that they don't.
+// TestReplicas: the statements of docs/scaling.md about shared and separate state of replicas.
 func TestReplicas(t *testing.T) {
 	s := start(t, "RATE_LIMIT_ENABLED=true", "RATE_LIMIT_REQUESTS=40")
 	one, two := s.client(t, s.api[0], s.token), s.client(t, s.api[1], s.token)

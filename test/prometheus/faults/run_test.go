@@ -19,7 +19,7 @@ import (
 	"github.com/driftsentry/driftsentry/test/prometheus/alarm"
 )
 
-// run is a system with clients that use it and a watch over its alerts.
+// run is a system with clients, and the state of its alerts.
 type run struct {
 	*system
 	t         *testing.T
@@ -169,7 +169,7 @@ func (r *run) meetWith(ctx context.Context, status, n int) error {
 	return nil
 }
 
-// during waits until the clients have met the fault, and its alert has fired.
+// during waits until the fault has affected the clients, and its alert has fired.
 func (r *run) during(ctx context.Context, f fault) error {
 	if err := r.meet(ctx); err != nil {
 		return err

@@ -79,7 +79,7 @@ func (s *system) work(t *testing.T) job {
 			j.drift = d.ID
 		}
 	}
-	// As a browser does, which also leaves the session in the api's cache.
+	// As a browser does. This also puts the session into the api's cache.
 	j.look(t, newCaller())
 	if _, err := j.api.ApproveDrift(j.browser.in(ctx), j.drift, client.Decision{Reason: "agreed with the network team"}); err != nil {
 		t.Fatal(err)

@@ -63,7 +63,7 @@ func StartOn(t testing.TB, dsn string, environ ...string) *API {
 	c, err := app.LoadConfig(append([]string{
 		"DATABASE_URL=" + dsn, "JWT_SECRET=" + JWTSecret, "DATA_KEY=" + DataKey, "PORT=0", "SHUTDOWN_DRAIN_DELAY=0s",
 		"RATE_LIMIT_ENABLED=false", "CORS_ORIGIN=https://app.example",
-		// A busy machine is no failure.
+		// A busy machine is not a failure.
 		"REQUEST_TIMEOUT=5m", "DATABASE_CONNECT_TIMEOUT=2m", "DATABASE_ACQUIRE_TIMEOUT=2m", "DATABASE_STATEMENT_TIMEOUT=2m",
 		"DATABASE_LOCK_TIMEOUT=2m",
 	}, environ...))

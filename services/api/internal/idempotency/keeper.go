@@ -79,11 +79,11 @@ func NewKeeper(store Store, dataKey string, patience time.Duration) (*Keeper, er
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, fmt.Errorf("make the cipher of kept responses: %w", err)
+		return nil, fmt.Errorf("make the cipher of stored responses: %w", err)
 	}
 	seal, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
-		return nil, fmt.Errorf("make the cipher of kept responses: %w", err)
+		return nil, fmt.Errorf("make the cipher of stored responses: %w", err)
 	}
 	return &Keeper{store, seal, patience}, nil
 }

@@ -80,7 +80,7 @@ type RefreshTokenTx interface {
 	SpendRefreshToken(ctx context.Context, hash []byte, at time.Time) error
 }
 
-// SetupTokenTx changes setup tokens, each of which is good for one use.
+// SetupTokenTx changes setup tokens. Each token can be used once.
 type SetupTokenTx interface {
 	InsertSetupToken(ctx context.Context, hash []byte, user uuid.UUID, until time.Time) error
 	// UseSetupToken invalidates this token and every other of its user; apierror.NotFound when it was used, or has

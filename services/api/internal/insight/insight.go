@@ -13,7 +13,7 @@ import (
 
 // Store is the database. Everything in it is scoped to an account.
 type Store interface {
-	// Summary is of the time since then; CostTrend of the days from the first to today.
+	// Summary covers the time since then; CostTrend the days from the first one to today.
 	Summary(ctx context.Context, account uuid.UUID, since time.Time) (Summary, error)
 	CostTrend(ctx context.Context, account uuid.UUID, first, today time.Time) ([]CostDay, error)
 	SeverityCounts(ctx context.Context, account uuid.UUID) (map[drift.Severity]int, error)

@@ -40,7 +40,7 @@ type App struct {
 	sockets *ws.Server
 }
 
-// burst is how many seconds' messages a client may send at once.
+// burst is how many seconds' worth of messages a client may send at once.
 const burst = 4
 
 // New builds the service. Afterwards its ports are open, and no request is served yet.

@@ -36,7 +36,7 @@ func (s *Store) Events(ctx context.Context, account uuid.UUID, after int64, limi
 	return events, nil
 }
 
-// Window is what of the account's stream can be read. An account without events has an empty one.
+// Window is the part of the account's stream that can be read. An account without events has an empty one.
 func (s *Store) Window(ctx context.Context, account uuid.UUID) (event.Window, error) {
 	rows, err := s.db.Query(ctx, `-- SELECT account_stream
 		select e.epoch, coalesce(s.position, 0) as head, coalesce(s.trimmed_to, 0) as trimmed_to

@@ -43,7 +43,7 @@ type Telemetry interface {
 	Report(ctx context.Context, err error, attrs ...slog.Attr)
 }
 
-// Config fits the server. Zero durations get defaults.
+// Config configures the server. Zero durations get defaults.
 type Config struct {
 	// Origins are the pages that may open sockets; * is all. Programs send no Origin, and may.
 	Origins []string
