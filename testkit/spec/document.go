@@ -129,8 +129,8 @@ type node struct {
 
 var escapePointer = strings.NewReplacer("~", "~0", "/", "~1")
 
-// child goes one step down; what is not there has a nil value. References are followed before the step, never after it,
-// for in a schema other keywords may stand beside a $ref.
+// child goes one step down; a missing child has a nil value. References are followed before the step, never after it,
+// because a schema may have other keywords beside a $ref.
 func (n node) child(key string) node {
 	n = n.resolve()
 	n.pointer += "/" + escapePointer.Replace(key)
