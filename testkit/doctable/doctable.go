@@ -88,6 +88,7 @@ func File(t testing.TB, file, want string) {
 
 // command is the command line, in the checkout's root, that runs this test with -update.
 func command(t testing.TB) string {
+	t.Helper()
 	dir, err := os.Getwd()
 	if err == nil {
 		dir, err = filepath.Rel(Root(t), dir)
