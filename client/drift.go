@@ -33,7 +33,7 @@ const (
 // Resolution is how a drift was resolved.
 type Resolution string
 
-// The resolutions that people give. The others come from plans: reverted, accepted, removed, superseded, unknown.
+// The resolutions that users choose. The others come from plans: reverted, accepted, removed, superseded, unknown.
 const (
 	AutoRemediate Resolution = "auto-remediate"
 	ManualFix     Resolution = "manual-fix"
@@ -130,22 +130,22 @@ func (q DriftQuery) values() url.Values {
 	return v
 }
 
-// ListDrifts gives a page of drifts.
+// ListDrifts returns a page of drifts.
 func (c *Client) ListDrifts(ctx context.Context, q DriftQuery, p Page) (List[Drift], error) {
 	return list[Drift](ctx, c, "/api/v1/drifts", q.values(), p)
 }
 
-// Drifts gives all drifts, page by page. The API gives the first 10,000: narrow the query where there are more.
+// Drifts returns all drifts, page by page. The API returns the first 10,000: narrow the query if there are more.
 func (c *Client) Drifts(ctx context.Context, q DriftQuery) iter.Seq2[Drift, error] {
 	return all(func(p Page) (List[Drift], error) { return c.ListDrifts(ctx, q, p) })
 }
 
-// GetDrift gives one drift.
+// GetDrift returns one drift.
 func (c *Client) GetDrift(ctx context.Context, id string) (DriftDetail, error) {
 	return get[DriftDetail](ctx, c, driftPath(id, ""), nil)
 }
 
-// DriftTimeline gives what happened to a drift, oldest first.
+// DriftTimeline returns the history of a drift, oldest first.
 func (c *Client) DriftTimeline(ctx context.Context, id string) ([]TimelineEntry, error) {
 	return get[[]TimelineEntry](ctx, c, driftPath(id, "/timeline"), nil)
 }
@@ -183,7 +183,7 @@ func (c *Client) RejectDrift(ctx context.Context, id string, d Decision) (Drift,
 	return post[Drift](ctx, c, driftPath(id, "/reject"), d)
 }
 
-// TriageDrift takes note of a drift. version is as in Decision.
+// TriageDrift marks a drift as seen. version is as in Decision.
 func (c *Client) TriageDrift(ctx context.Context, id string, version int) (Drift, error) {
 	return post[Drift](ctx, c, driftPath(id, "/triage"), struct {
 		Version int `json:"version,omitempty"`

@@ -6,7 +6,7 @@
 //	func TestMain(m *testing.M) { pgtest.Main(m) }
 //
 // The schema is migrated once per server into a template, and a test's database is a copy of it, which takes some tens
-// of milliseconds. There is no way to run without PostgreSQL: a test that cannot have it fails and says what to do.
+// of milliseconds. The tests always need PostgreSQL: without it they fail and say what to do.
 package pgtest
 
 import (
@@ -38,8 +38,8 @@ var private struct {
 	cluster *localpg.Cluster
 }
 
-// Main runs the tests and then stops the server that they may have started. What the tests share besides is cleaned up
-// by after. It does not return.
+// Main runs the tests and then stops the server that they may have started. Each function of after then cleans up or
+// checks something; its error fails the run. Main does not return.
 func Main(m *testing.M, after ...func() error) {
 	private.mu.Lock()
 	private.allowed = true
@@ -47,7 +47,7 @@ func Main(m *testing.M, after ...func() error) {
 	code := m.Run()
 	for _, end := range append(after, stopPrivate) {
 		if err := end(); err != nil {
-			fmt.Fprintln(os.Stderr, "pgtest:", err)
+			fmt.Fprintln(os.Stderr, "after the tests:", err)
 			code = max(code, 1)
 		}
 	}

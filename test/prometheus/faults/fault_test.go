@@ -16,7 +16,7 @@ type fault struct {
 	done  string // what the run does
 	users string // what they may see
 	never string // what must not happen
-	// alert is what tells, and what the run waits for; empty with the reason why nothing must.
+	// alert is the alert that fires and that the run waits for; if it is empty, silent has the reason.
 	alert, silent string
 	// harmless is a fault that no request may notice.
 	harmless bool

@@ -32,7 +32,7 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/sentrytest"
 )
 
-// patience bounds every wait. It is no measure of anything: only a failing test gets near it.
+// patience bounds every wait. Only a failing test comes near it.
 const patience = time.Minute
 
 var programs replica.Programs
@@ -178,7 +178,7 @@ func (s *system) migrate(ctx context.Context, t *testing.T, programs replica.Pro
 
 func (s *system) all() []*replica.Replica { return append(slices.Clone(s.api), s.realtime...) }
 
-// startNATS gives the address of a NATS server.
+// startNATS returns the address of a NATS server.
 func startNATS(t *testing.T) string {
 	t.Helper()
 	n, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true})
@@ -250,7 +250,7 @@ func cut(p *toxiproxy.Proxy) func(context.Context) error {
 	return func(context.Context) error { return p.Start() }
 }
 
-// blink ends all connections through the proxy.
+// blink closes all connections through the proxy.
 func blink(p *toxiproxy.Proxy) error {
 	p.Stop()
 	return p.Start()

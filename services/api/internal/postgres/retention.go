@@ -91,7 +91,7 @@ func (s *RetentionStore) RemoveExpired(ctx context.Context, before time.Time) (i
 	return total, nil
 }
 
-// remove runs a statement until it finds less than it may take.
+// remove repeats a statement until it removes fewer rows than its limit.
 func (s *RetentionStore) remove(ctx context.Context, sql string, before time.Time) (int, error) {
 	for total := 0; ; {
 		tag, err := s.db.Exec(ctx, sql, pg.Args{"before": before, "limit": rowsPerSweep})

@@ -25,7 +25,7 @@ func (t driftTx) AppendEvents(ctx context.Context, account uuid.UUID, events []e
 		return nil
 	}
 	if len(events) == 1 {
-		// What a decision does. To encode each value as an array of one takes twice as long.
+		// The case of a decision. Encoding each value as an array of one takes twice as long.
 		e := events[0]
 		return t.tx.Later(ctx, `-- INSERT event
 			with head as (

@@ -1,6 +1,5 @@
-// Package retention removes what has served its time: old events, the checks that no upload can repeat any more, responses
-// kept for idempotency keys, and sessions and tokens that have expired. Every replica does it; the second one finds
-// nothing.
+// Package retention removes expired data: old events, checks that no upload can repeat any more, stored responses of
+// idempotency keys, and expired sessions and tokens. Every replica does it; the second one finds nothing to remove.
 package retention
 
 import (

@@ -122,7 +122,7 @@ func TestWorker_Sweep(t *testing.T) {
 	}
 }
 
-// broken is a store that always fails in this way.
+// broken is a store that always fails with this error.
 type broken struct{ err error }
 
 func (b broken) TrimEvents(context.Context, time.Time) (int, error)            { return 0, b.err }

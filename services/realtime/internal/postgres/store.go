@@ -18,7 +18,7 @@ type Store struct{ db *pg.DB }
 // New makes a store.
 func New(db *pg.DB) *Store { return &Store{db} }
 
-// Events gives the account's events after a position, in order, limit at most.
+// Events returns the account's events after a position, in order, limit at most.
 func (s *Store) Events(ctx context.Context, account uuid.UUID, after int64, limit int) ([]event.Event, error) {
 	rows, err := s.db.Query(ctx, `-- SELECT event
 		select account_id, position, id, type, topics, body, traceparent, created_at
@@ -36,8 +36,8 @@ func (s *Store) Events(ctx context.Context, account uuid.UUID, after int64, limi
 	return events, nil
 }
 
-// Window is what of the account's stream can be read, with the tag of the event at a position. An account without events
-// has an empty one.
+// Window is the part of the account's stream that can be read, with the tag of the event at a position. An account without
+// events has an empty one.
 func (s *Store) Window(ctx context.Context, account uuid.UUID, at int64) (event.Window, error) {
 	rows, err := s.db.Query(ctx, `-- SELECT account_stream
 		select e.epoch, coalesce(s.position, 0), coalesce(s.trimmed_to, 0), newest.id, there.id
@@ -61,7 +61,7 @@ func (s *Store) Window(ctx context.Context, account uuid.UUID, at int64) (event.
 	return w, nil
 }
 
-// Heads gives the windows of many accounts at once; those that have no stream yet are absent.
+// Heads returns the windows of many accounts at once; those that have no stream yet are absent.
 func (s *Store) Heads(ctx context.Context, accounts []uuid.UUID) (map[uuid.UUID]event.Window, error) {
 	rows, err := s.db.Query(ctx, `-- SELECT account_stream
 		select s.account_id, e.epoch, s.position, s.trimmed_to, newest.id
