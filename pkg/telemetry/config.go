@@ -42,6 +42,10 @@ type Config struct {
 	// SlowRequest is the duration from which a request is logged as a warning
 	// (default 1 s).
 	SlowRequest time.Duration
+	// LatencyObjective is the duration over which a successful request counts as
+	// late in http_requests_late_total, which the objective of latency reads
+	// (default 500 ms).
+	LatencyObjective time.Duration
 
 	Log    LogConfig
 	Sentry SentryConfig
@@ -103,6 +107,7 @@ func (c Config) withDefaults() Config {
 	}
 	c.Log.Format = cmp.Or(c.Log.Format, FormatJSON)
 	c.SlowRequest = cmp.Or(c.SlowRequest, time.Second)
+	c.LatencyObjective = cmp.Or(c.LatencyObjective, 500*time.Millisecond)
 	c.ShutdownTimeout = cmp.Or(c.ShutdownTimeout, 5*time.Second)
 	c.Sentry.MaxEventsPerMinute = cmp.Or(c.Sentry.MaxEventsPerMinute, 60)
 	// The specification turns all signals off together.

@@ -69,7 +69,7 @@ func expectSeen(t *testing.T, r row, what ...string) {
 	t.Helper()
 	thing := strings.Join(what, " ")
 	test := r.seenIn
-	if test == "run" {
+	if test == "run" || test == "start" {
 		test = "TestMainJob"
 	}
 	if path, name, elsewhere := strings.Cut(test, " "); elsewhere {

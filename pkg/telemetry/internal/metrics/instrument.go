@@ -13,6 +13,7 @@ import (
 type Instruments struct {
 	Requests     metric.Int64Counter // http_requests_total
 	Errors       metric.Int64Counter // errors_total
+	Late         metric.Int64Counter // http_requests_late_total
 	ExportErrors metric.Int64Counter
 	SentryEvents metric.Int64Counter
 }
@@ -30,6 +31,7 @@ func NewInstruments(m metric.Meter, dropped func(tell func(output string, lines 
 	return Instruments{
 		Requests:     in.Counter(HTTPRequests),
 		Errors:       in.Counter(Errors),
+		Late:         in.Counter(HTTPRequestsLate),
 		ExportErrors: in.Counter(TelemetryExportErrors),
 		SentryEvents: in.Counter(TelemetrySentryEvents),
 	}, in.Err()

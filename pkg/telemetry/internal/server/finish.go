@@ -55,6 +55,9 @@ func (m middleware) finish(res *response, r *http.Request, req *request.Request,
 		}
 	}
 	m.Instruments.Requests.Add(ctx, 1, m.labels.of(methodName(r.Method), route, res.status))
+	if took > m.LatencyObjective && res.status < http.StatusInternalServerError && res.status != statusClientGone {
+		m.Instruments.Late.Add(ctx, 1, metric.WithAttributes(attribute.String("path", route)))
+	}
 	if failure.Code != "" {
 		m.Instruments.Errors.Add(ctx, 1, metric.WithAttributeSet(attribute.NewSet(
 			attribute.String("code", failure.Code), attribute.String("path", route))))

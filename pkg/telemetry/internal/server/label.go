@@ -22,8 +22,12 @@ func (c *labelCache) of(method, route string, status int) metric.MeasurementOpti
 	if set, ok := c.sets.Load(key); ok {
 		return set.(metric.MeasurementOption)
 	}
-	set := metric.WithAttributeSet(attribute.NewSet(
-		attribute.String("method", method), attribute.String("path", route), attribute.String("status", strconv.Itoa(status))))
+	set := requestLabels(method, route, status)
 	c.sets.Store(key, set)
 	return set
+}
+
+func requestLabels(method, route string, status int) metric.MeasurementOption {
+	return metric.WithAttributeSet(attribute.NewSet(
+		attribute.String("method", method), attribute.String("path", route), attribute.String("status", strconv.Itoa(status))))
 }

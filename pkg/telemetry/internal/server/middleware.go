@@ -33,6 +33,8 @@ type Signals struct {
 	Report func(context.Context, error, ...slog.Attr)
 	// SlowRequest is the duration from which a request is logged as a warning.
 	SlowRequest time.Duration
+	// LatencyObjective is the duration over which a request counts as late.
+	LatencyObjective time.Duration
 }
 
 // Middleware makes the middleware.

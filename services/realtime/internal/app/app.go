@@ -16,6 +16,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/postgres"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/ws"
+	"github.com/go-chi/chi/v5"
 )
 
 // ServiceName is the name of the service in every signal, unless OTEL_SERVICE_NAME gives another.
@@ -108,11 +109,11 @@ func newSockets(o Options, store *postgres.Store, h *hub.Hub) (*ws.Server, error
 
 // handler is the whole URL surface. The handshake is a request like others: it ends when the socket is open.
 func (a *App) handler(c *Config) http.Handler {
-	r := a.Edge().Router(process.Caller{Trusted: a.sockets.Trusted, Panic: rest.Panic})
-	if c.EnableWebSocket {
-		r.Method(http.MethodGet, "/ws", rest.Handler(a.sockets.Handshake))
-	}
-	return r
+	return a.Edge().Router(process.Caller{Trusted: a.sockets.Trusted, Panic: rest.Panic}, func(r chi.Router) {
+		if c.EnableWebSocket {
+			r.Method(http.MethodGet, "/ws", rest.Handler(a.sockets.Handshake))
+		}
+	})
 }
 
 // detail is what only this service has to report.
