@@ -56,6 +56,10 @@ type Config struct {
 	Redact         []string
 	RedactPatterns []string
 
+	// Warnings about the settings, which are logged at the start: a setting of
+	// telemetry never decides whether a service lives.
+	Warnings []string
+
 	// ShutdownTimeout bounds Shutdown (default 5 s).
 	ShutdownTimeout time.Duration
 
@@ -88,7 +92,8 @@ const (
 func ParseLevel(s string) (slog.Level, error) { return logging.ParseLevel(s) }
 
 // SampleRatioFromEnv reads the edge ratio from OTEL_TRACES_SAMPLER and
-// OTEL_TRACES_SAMPLER_ARG.
+// OTEL_TRACES_SAMPLER_ARG. When they are wrong it is 1, with an error that names
+// the variable.
 func SampleRatioFromEnv() (float64, error) { return tracing.SampleRatioFromEnv() }
 
 func (c Config) service() resource.Service {

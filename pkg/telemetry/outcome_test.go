@@ -199,10 +199,10 @@ func TestHTTP_late(t *testing.T) {
 		status int
 		want   string
 	}{
-		"after_the_objective":         {500*time.Millisecond + 1, 200, "1.0"},
-		"at_the_objective":            {500 * time.Millisecond, 200, "0.0"},
-		"an_error_of_the_server":      {time.Second, 503, "0.0"},
-		"an_error_of_the_client":      {time.Second, 404, "1.0"},
+		"after_the_objective":        {500*time.Millisecond + 1, 200, "1.0"},
+		"at_the_objective":           {500 * time.Millisecond, 200, "0.0"},
+		"an_error_of_the_server":     {time.Second, 503, "0.0"},
+		"an_error_of_the_client":     {time.Second, 404, "1.0"},
 		"a_client_that_disconnected": {time.Second, 499, "0.0"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/go-chi/chi/v5"
 	"golang.org/x/time/rate"
 
 	"github.com/driftsentry/driftsentry/pkg/hint"
@@ -16,7 +17,6 @@ import (
 	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/postgres"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/ws"
-	"github.com/go-chi/chi/v5"
 )
 
 // ServiceName is the name of the service in every signal, unless OTEL_SERVICE_NAME gives another.
