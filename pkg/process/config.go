@@ -45,6 +45,9 @@ type Config struct {
 	LogFormat string `env:"LOG_FORMAT"` // pretty in development, else json
 	LogFile   string `env:"LOG_FILE"`
 
+	// CrashDir keeps the output of a process that the Go runtime ends, for the next start on this host to report.
+	CrashDir string `env:"CRASH_DIR"`
+
 	SentryDSN                config.Secret `env:"SENTRY_DSN"`
 	SentryEnvironment        string        `env:"SENTRY_ENVIRONMENT"`
 	SentryRelease            string        `env:"SENTRY_RELEASE"`
@@ -189,6 +192,7 @@ func (c *Config) Telemetry(name string, b Build) (telemetry.Config, error) {
 			DSN: c.SentryDSN.Reveal(), Release: c.SentryRelease, Environment: c.SentryEnvironment,
 			MaxEventsPerMinute: c.SentryMaxEventsPerMinute, GrafanaURL: c.GrafanaURL, Plumbing: plumbing,
 		},
+		CrashDir:       c.CrashDir,
 		RedactPatterns: []string{issued},
 	}, nil
 }

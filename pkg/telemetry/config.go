@@ -60,6 +60,11 @@ type Config struct {
 	// telemetry never decides whether a service lives.
 	Warnings []string
 
+	// CrashDir keeps what the Go runtime says when it ends the process, for the
+	// next start of this instance to report to the log and to Sentry. Empty keeps
+	// nothing.
+	CrashDir string
+
 	// ShutdownTimeout bounds Shutdown (default 5 s).
 	ShutdownTimeout time.Duration
 

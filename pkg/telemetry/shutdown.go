@@ -35,6 +35,9 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 	if err := t.stopExport(ctx, t.cfg.ShutdownTimeout-share); err != nil && t.logger != nil {
 		t.logger.LogAttrs(ctx, slog.LevelWarn, "telemetry was not all sent", slog.String("error.message", err.Error()))
 	}
+	if err := t.crash.Close(); err != nil && t.logger != nil {
+		t.logger.LogAttrs(ctx, slog.LevelWarn, "the crash output was not closed", slog.String("error.message", err.Error()))
+	}
 	_ = t.closeOutputs(ctx, share) // An output that is stuck takes no complaint.
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"sync/atomic"
 
@@ -18,6 +19,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/crash"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/logging"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/metrics"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/otlp"
@@ -45,6 +47,7 @@ type Telemetry struct {
 	cutExport context.CancelFunc
 	stopped   atomic.Bool
 
+	crash    *crash.File
 	warnings []string // what is wrong with the settings
 }
 
@@ -68,6 +71,13 @@ func (t *Telemetry) start(ctx context.Context) error {
 	var err error
 	if t.redactor, err = redaction.New(t.cfg.Redact, t.cfg.RedactPatterns); err != nil {
 		return err
+	}
+	var last *crash.Last
+	if t.cfg.CrashDir != "" {
+		file := filepath.Join(t.cfg.CrashDir, t.cfg.ServiceName+"-"+t.cfg.InstanceID+".crash")
+		if t.crash, last, err = crash.Open(file); err != nil {
+			t.warn(err.Error())
+		}
 	}
 	res, err := resource.New(ctx, t.cfg.service())
 	if err != nil {
@@ -102,6 +112,7 @@ func (t *Telemetry) start(ctx context.Context) error {
 	t.sentry, wrong = sentry.New(t.cfg.Sentry, res, t.redactor, t.instruments.SentryEvents)
 	t.logger = t.newLogger(outputs)
 	slog.SetDefault(t.logger)
+	t.reportCrash(ctx, last)
 	for _, warning := range t.warnings {
 		t.logger.WarnContext(ctx, "a setting of telemetry is wrong; the rest works", "warning", warning)
 	}
