@@ -54,7 +54,7 @@ func (e Edge) Router(c Caller, add func(chi.Router)) chi.Router {
 	r := chi.NewRouter()
 	r.Use(middleware.ClientIPFromRemoteAddr)
 	if len(e.Proxies) > 0 {
-		r.Use(middleware.ClientIPFromXFF(e.Proxies...))
+		r.Use(forwarded, middleware.ClientIPFromXFF(e.Proxies...))
 	}
 	if c.Recognise != nil {
 		r.Use(c.Recognise)
@@ -72,9 +72,12 @@ func (e Edge) Router(c Caller, add func(chi.Router)) chi.Router {
 	r.NotFound(rest.NotFound)
 	r.MethodNotAllowed(rest.MethodNotAllowed)
 
-	r.Get("/health/live", e.Health.Live)
-	r.Get("/health/ready", e.Health.Ready)
-	r.Get("/health/detailed", e.Health.Detailed)
+	for path, probe := range map[string]http.HandlerFunc{
+		"/health/live": e.Health.Live, "/health/ready": e.Health.Ready, "/health/detailed": e.Health.Detailed,
+	} {
+		r.Get(path, probe)
+		r.Head(path, probe)
+	}
 	if e.Metrics != nil {
 		r.Method(http.MethodGet, "/metrics", e.Metrics)
 	}
