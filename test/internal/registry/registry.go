@@ -35,6 +35,8 @@ type Metric struct {
 // Reference names an attribute.
 type Reference struct {
 	Ref string `yaml:"ref"`
+	// Level is empty for an attribute that every series has, else it says when one has it.
+	Level any `yaml:"requirement_level"`
 }
 
 // Annotations are what we say of a metric and OpenTelemetry does not.

@@ -69,7 +69,10 @@ func (m middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if req.Quiet {
 		m.serve(w, r.WithContext(quietContext(ctx, req)))
 	} else {
+		active := activeLabels(r)
+		m.Instruments.Active.Add(ctx, 1, active)
 		m.instrumented.ServeHTTP(w, r.WithContext(ctx))
+		m.Instruments.Active.Add(ctx, -1, active)
 	}
 	if req.Aborted {
 		// Only now, since otelhttp records nothing of a request that panics.
