@@ -35,14 +35,22 @@ type Reporter struct {
 
 	started time.Time
 	last    atomic.Pointer[bool] // the response to the last readiness probe: ready or not
+
+	// All probes within a second share one run of the checks: anyone may probe, and each run queries the database.
+	turn    chan struct{} // holds one item, for the goroutine that runs the checks or reads their results
+	checked time.Time
+	results map[string]checkResult
 }
 
 // How long a check may take. It must stay below a probe's own timeout, which is seldom under 3 s.
 const checkTimeout = 2 * time.Second
 
+// checkInterval is how long the result of a check holds.
+const checkInterval = time.Second
+
 // New makes a reporter; its uptime begins now.
 func New(version, commit string, serving func() bool, checks map[string]Check) *Reporter {
-	return &Reporter{Version: version, Commit: commit, Serving: serving, Checks: checks, started: time.Now()}
+	return &Reporter{Version: version, Commit: commit, Serving: serving, Checks: checks, started: time.Now(), turn: make(chan struct{}, 1)}
 }
 
 // Instrument exports the result of the last readiness probe. A scrape runs no check itself: it must not wait for a database.
@@ -119,19 +127,35 @@ func (h *Reporter) Detailed(w http.ResponseWriter, r *http.Request) {
 	write(w, http.StatusOK, report)
 }
 
+// run gives the result of each check, and whether all is well. Whether the service is serving is never old.
 func (h *Reporter) run(ctx context.Context) (map[string]checkResult, bool) {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	results := make(map[string]checkResult, len(h.Checks)+1)
 	ok := h.Serving()
-	results["service"] = checkResult{Status: statusOf(ok)}
+	results := map[string]checkResult{"service": {Status: statusOf(ok)}}
+	for name, result := range h.check(ctx) {
+		results[name] = result
+		ok = ok && result.Status == up
+	}
+	return results, ok
+}
+
+// check gives the results of the last second, or new ones. The result must not be changed. A probe that comes during the
+// run waits for it; one that ends early does not end the run, which others wait for.
+func (h *Reporter) check(ctx context.Context) map[string]checkResult {
+	h.turn <- struct{}{}
+	defer func() { <-h.turn }()
+	if h.results != nil && time.Since(h.checked) < checkInterval {
+		return h.results
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
+	defer cancel()
+	results := make(map[string]checkResult, len(h.Checks))
 	for name, check := range h.Checks {
 		start := time.Now()
 		err := check(ctx)
 		results[name] = checkResult{Status: statusOf(err == nil), QueryDurationMs: float64(time.Since(start).Microseconds()) / 1000}
-		ok = ok && err == nil
 	}
-	return results, ok
+	h.results, h.checked = results, time.Now()
+	return results
 }
 
 func statusOf(ok bool) string {

@@ -45,6 +45,9 @@ type Config struct {
 	LogFormat string `env:"LOG_FORMAT"` // pretty in development, else json
 	LogFile   string `env:"LOG_FILE"`
 
+	// CrashDir keeps the output of a process that the Go runtime ends, for the next start on this host to report.
+	CrashDir string `env:"CRASH_DIR"`
+
 	SentryDSN                config.Secret `env:"SENTRY_DSN"`
 	SentryEnvironment        string        `env:"SENTRY_ENVIRONMENT"`
 	SentryRelease            string        `env:"SENTRY_RELEASE"`
@@ -52,7 +55,7 @@ type Config struct {
 	// GrafanaURL is where people reach Grafana, for the links in Sentry's events.
 	GrafanaURL string `env:"GRAFANA_URL"`
 
-	OTelDisabled bool `env:"OTEL_SDK_DISABLED"`
+	OTelDisabled string `env:"OTEL_SDK_DISABLED" envDefault:"false"`
 
 	// Warnings are for the operator; SetDefaults makes them.
 	Warnings []string
@@ -142,9 +145,6 @@ func (c *Config) Validate() []error {
 	if u, err := url.Parse(c.GrafanaURL); c.GrafanaURL != "" && (err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https") {
 		complain("GRAFANA_URL", "is not an address such as https://driftsentry.example.com/grafana, without user and password")
 	}
-	if _, err := telemetry.SampleRatioFromEnv(); err != nil {
-		problems = append(problems, err) // It names the variable itself.
-	}
 	return problems
 }
 
@@ -172,9 +172,13 @@ var plumbing = []string{"github.com/driftsentry/driftsentry/pkg/pg.", "github.co
 
 // Telemetry is the configuration of the signals of a service with this name. The configuration must be valid.
 func (c *Config) Telemetry(name string, b Build) (telemetry.Config, error) {
+	var warnings []string
 	ratio, err := telemetry.SampleRatioFromEnv()
 	if err != nil {
-		return telemetry.Config{}, err
+		warnings = append(warnings, err.Error())
+	}
+	if v := strings.ToLower(c.OTelDisabled); v != "" && v != "true" && v != "false" {
+		warnings = append(warnings, fmt.Sprintf("OTEL_SDK_DISABLED: want true or false, got %q: false is used", c.OTelDisabled))
 	}
 	level, err := telemetry.ParseLevel(c.LogLevel)
 	if err != nil {
@@ -182,12 +186,13 @@ func (c *Config) Telemetry(name string, b Build) (telemetry.Config, error) {
 	}
 	return telemetry.Config{
 		ServiceName: name, Version: b.Version, Commit: b.Commit, Environment: string(c.Environment),
-		Disabled: c.OTelDisabled, SampleRatio: ratio, Metrics: c.EnableMetrics, SlowRequest: c.SlowRequest,
+		Disabled: strings.EqualFold(c.OTelDisabled, "true"), Warnings: warnings, SampleRatio: ratio, Metrics: c.EnableMetrics, SlowRequest: c.SlowRequest,
 		Log: telemetry.LogConfig{Level: level, Format: c.LogFormat, File: c.LogFile},
 		Sentry: telemetry.SentryConfig{
 			DSN: c.SentryDSN.Reveal(), Release: c.SentryRelease, Environment: c.SentryEnvironment,
 			MaxEventsPerMinute: c.SentryMaxEventsPerMinute, GrafanaURL: c.GrafanaURL, Plumbing: plumbing,
 		},
+		CrashDir:       c.CrashDir,
 		RedactPatterns: []string{issued},
 	}, nil
 }

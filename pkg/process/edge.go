@@ -18,6 +18,7 @@ import (
 type Edge struct {
 	Telemetry interface {
 		HTTP(options telemetry.HTTPOptions) func(http.Handler) http.Handler
+		ExpectRoutes(routes chi.Routes, quiet func(*http.Request) bool, outcomes map[string]int)
 	}
 	Health *health.Reporter
 	// Metrics are served at /metrics; nil serves them elsewhere, or not at all.
@@ -48,12 +49,12 @@ type Caller struct {
 	Origins []string
 }
 
-// Router has the edge and the routes of health and metrics. The service adds its own.
-func (e Edge) Router(c Caller) chi.Router {
+// Router has the edge, the routes of health and metrics, and those that the service adds.
+func (e Edge) Router(c Caller, add func(chi.Router)) chi.Router {
 	r := chi.NewRouter()
 	r.Use(middleware.ClientIPFromRemoteAddr)
 	if len(e.Proxies) > 0 {
-		r.Use(middleware.ClientIPFromXFF(e.Proxies...))
+		r.Use(forwarded, middleware.ClientIPFromXFF(e.Proxies...))
 	}
 	if c.Recognise != nil {
 		r.Use(c.Recognise)
@@ -71,12 +72,17 @@ func (e Edge) Router(c Caller) chi.Router {
 	r.NotFound(rest.NotFound)
 	r.MethodNotAllowed(rest.MethodNotAllowed)
 
-	r.Get("/health/live", e.Health.Live)
-	r.Get("/health/ready", e.Health.Ready)
-	r.Get("/health/detailed", e.Health.Detailed)
+	for path, probe := range map[string]http.HandlerFunc{
+		"/health/live": e.Health.Live, "/health/ready": e.Health.Ready, "/health/detailed": e.Health.Detailed,
+	} {
+		r.Get(path, probe)
+		r.Head(path, probe)
+	}
 	if e.Metrics != nil {
 		r.Method(http.MethodGet, "/metrics", e.Metrics)
 	}
+	add(r)
+	e.Telemetry.ExpectRoutes(r, quiet, rest.Outcomes())
 	return r
 }
 

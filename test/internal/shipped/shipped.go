@@ -62,8 +62,8 @@ func YAML(t *testing.T, file string, into any) {
 type Group struct {
 	Name  string
 	Rules []struct {
-		Record, Alert, Expr string
-		Labels, Annotations map[string]string
+		Record, Alert, Expr, For string
+		Labels, Annotations      map[string]string
 	}
 }
 

@@ -5,7 +5,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/driftsentry/driftsentry/test/internal/registry"
 	"github.com/driftsentry/driftsentry/test/internal/shipped"
 )
 
@@ -96,4 +101,102 @@ func promtoolTests(t *testing.T) map[string]tested {
 		}
 	}
 	return all
+}
+
+// An alert that needs its fault for as long as its window looks back can't fire for one burst.
+func TestAlerts_windows(t *testing.T) {
+	for _, g := range shipped.Groups(t) {
+		for _, r := range g.Rules {
+			if r.For == "" {
+				continue
+			}
+			holds, err := model.ParseDuration(r.For)
+			if err != nil {
+				t.Errorf("%s: %v", r.Alert, err)
+			}
+			for _, window := range windows(t, r.Expr) {
+				if window < 2*time.Duration(holds) {
+					t.Errorf("%s looks back %s and must hold for %s: a burst is out of sight too soon. The window must be twice as long", r.Alert, window, r.For)
+				}
+			}
+		}
+	}
+}
+
+// windows are the ranges of the changes that an expression counts.
+func windows(t *testing.T, query string) []time.Duration {
+	t.Helper()
+	expr, err := parser.NewParser(parser.Options{}).ParseExpr(query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []time.Duration
+	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
+		if call, ok := node.(*parser.Call); ok && slices.Contains([]string{"rate", "increase", "changes"}, call.Func.Name) {
+			if m, ok := call.Args[0].(*parser.MatrixSelector); ok {
+				found = append(found, m.Range)
+			}
+		}
+		return nil
+	})
+	return found
+}
+
+// Prometheus sees no increase in a series that begins with its first event. So what the rules read of the services is there
+// from the start, and what others count is watched for new series, too.
+func TestRules_read_series_that_exist(t *testing.T) {
+	emitted := map[string]registry.Metric{}
+	for _, m := range registry.All(t) {
+		emitted[m.Exported(t)] = m
+	}
+	looked := 0
+	for _, g := range shipped.Groups(t) {
+		for _, r := range g.Rules {
+			expr, err := parser.NewParser(parser.Options{}).ParseExpr(r.Expr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
+				s, ok := node.(*parser.VectorSelector)
+				if !ok {
+					return nil
+				}
+				looked++
+				name := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(s.Name, "_bucket"), "_count"), "_sum")
+				m, ok := emitted[name]
+				switch {
+				case !ok || m.Instrument != "counter" && m.Instrument != "histogram":
+				case m.Instrument == "histogram":
+					t.Errorf("%s%s reads the histogram %s, which does not exist before its first event: read a counter", r.Alert, r.Record, s.Name)
+				case !startsAtZero(m, s) && !strings.Contains(r.Expr, "unless "+s.Name):
+					t.Errorf("%s%s reads %s, whose series may begin with an event", r.Alert, r.Record, s)
+				}
+				return nil
+			})
+		}
+	}
+	if looked < 50 {
+		t.Errorf("only %d selectors are in the rules: they are not found any more", looked)
+	}
+}
+
+// startsAtZero reports whether a service makes the selected series when it starts.
+func startsAtZero(m registry.Metric, s *parser.VectorSelector) bool {
+	switch m.Name {
+	case "http.requests", "errors", "http.requests.late": // of each route, by ExpectRoutes
+		return true
+	case "telemetry.log.dropped", "process_cpu_seconds": // looked at by each scrape
+		return true
+	}
+	if strings.HasPrefix(m.Name, "pgxpool.") || m.Annotations.Code != "" && len(m.Attributes) == 0 {
+		return true
+	}
+	for label, values := range m.Annotations.Values {
+		for _, matcher := range s.LabelMatchers {
+			if matcher.Name == label && !slices.ContainsFunc(values, matcher.Matches) {
+				return false
+			}
+		}
+	}
+	return len(m.Annotations.Values) > 0
 }

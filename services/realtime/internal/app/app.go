@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/go-chi/chi/v5"
 	"golang.org/x/time/rate"
 
 	"github.com/driftsentry/driftsentry/pkg/hint"
@@ -108,11 +109,11 @@ func newSockets(o Options, store *postgres.Store, h *hub.Hub) (*ws.Server, error
 
 // handler is the whole URL surface. The handshake is a request like others: it ends when the socket is open.
 func (a *App) handler(c *Config) http.Handler {
-	r := a.Edge().Router(process.Caller{Trusted: a.sockets.Trusted, Panic: rest.Panic})
-	if c.EnableWebSocket {
-		r.Method(http.MethodGet, "/ws", rest.Handler(a.sockets.Handshake))
-	}
-	return r
+	return a.Edge().Router(process.Caller{Trusted: a.sockets.Trusted, Panic: rest.Panic}, func(r chi.Router) {
+		if c.EnableWebSocket {
+			r.Method(http.MethodGet, "/ws", rest.Handler(a.sockets.Handshake))
+		}
+	})
 }
 
 // detail is this service's part of the detailed health report.

@@ -170,7 +170,7 @@ func (s *Stream) deliver(b *block) {
 	span.SetAttributes(attrDeliveries.Int(delivered))
 	if delivered > 0 {
 		// The clocks of the database and of this host differ slightly.
-		s.hub.instruments.latency.Record(ctx, max(time.Since(b.createdAt), 0).Seconds())
+		s.hub.instruments.run(ctx, max(time.Since(b.createdAt), 0))
 		s.hub.instruments.delivered(ctx, modeLive, delivered)
 	}
 }

@@ -75,7 +75,7 @@ func (c *conn) received(p []byte) {
 	if len(p) == 0 || c.garbled {
 		return
 	}
-	c.heard.Store(c.server.config.Now().UnixNano())
+	c.heard.Store(monotonic(c.server.config.Now()))
 	var err error
 	func() {
 		defer telemetry.RecoverTo(&err)
@@ -219,6 +219,7 @@ func (c *conn) renew(claims token.Claims) {
 	r.mu.Lock()
 	c.session = claims.SessionID
 	r.mu.Unlock()
-	c.expires.Store(claims.ExpiresAt.UnixNano())
-	c.due.Store(min(c.due.Load(), claims.ExpiresAt.UnixNano()))
+	expires := deadline(c.server.config.Now(), claims.ExpiresAt)
+	c.expires.Store(expires)
+	c.due.Store(min(c.due.Load(), expires))
 }

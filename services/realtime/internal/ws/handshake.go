@@ -193,8 +193,8 @@ func (s *Server) newConn(ctx context.Context, claims token.Claims, p place) *con
 		session: claims.SessionID, handshake: trace.SpanContextFromContext(ctx),
 		limiter: rate.NewLimiter(s.config.MessageRate, s.config.MessageBurst),
 	}
-	c.expires.Store(claims.ExpiresAt.UnixNano())
-	c.heard.Store(now.UnixNano())
+	c.expires.Store(deadline(now, claims.ExpiresAt))
+	c.heard.Store(monotonic(now))
 	c.schedule(now, firstBeat(s.config.Heartbeat))
 	return c
 }
