@@ -78,7 +78,7 @@ type Counts struct {
 	Resolved  int `json:"resolved"`
 }
 
-// PlanResult is what became of a plan.
+// PlanResult is the result of a plan.
 type PlanResult struct {
 	Check  Check   `json:"check"`
 	Drifts []Drift `json:"drifts"` // the first 100, the most severe first
