@@ -135,7 +135,7 @@ func (c *Client) ListDrifts(ctx context.Context, q DriftQuery, p Page) (List[Dri
 	return list[Drift](ctx, c, "/api/v1/drifts", q.values(), p)
 }
 
-// Drifts returns all drifts, page by page. The API returns the first 10,000: narrow the query if there are more.
+// Drifts returns all drifts, page by page. The API gives the first 10,000: narrow the query where there are more.
 func (c *Client) Drifts(ctx context.Context, q DriftQuery) iter.Seq2[Drift, error] {
 	return all(func(p Page) (List[Drift], error) { return c.ListDrifts(ctx, q, p) })
 }
@@ -145,7 +145,7 @@ func (c *Client) GetDrift(ctx context.Context, id string) (DriftDetail, error) {
 	return get[DriftDetail](ctx, c, driftPath(id, ""), nil)
 }
 
-// DriftTimeline returns the history of a drift, oldest first.
+// DriftTimeline gives what happened to a drift, oldest first.
 func (c *Client) DriftTimeline(ctx context.Context, id string) ([]TimelineEntry, error) {
 	return get[[]TimelineEntry](ctx, c, driftPath(id, "/timeline"), nil)
 }
@@ -183,7 +183,7 @@ func (c *Client) RejectDrift(ctx context.Context, id string, d Decision) (Drift,
 	return post[Drift](ctx, c, driftPath(id, "/reject"), d)
 }
 
-// TriageDrift marks a drift as seen. version is as in Decision.
+// TriageDrift takes note of a drift. version is as in Decision.
 func (c *Client) TriageDrift(ctx context.Context, id string, version int) (Drift, error) {
 	return post[Drift](ctx, c, driftPath(id, "/triage"), struct {
 		Version int `json:"version,omitempty"`

@@ -90,7 +90,7 @@ type PlanOptions struct {
 	Mode           string // refresh-only, normal or destroy; needed for slimmed plans
 	Refreshed      bool   // a normal plan was made without -refresh=false
 	Purpose        string // preview changes nothing but the list of checks
-	IncludeChanges bool   // also make drifts of what the plan would apply
+	IncludeChanges bool   // also make drifts from the changes that the plan would apply
 	Source
 	// Progress is called while the plan is sent, with the number of bytes read so far.
 	Progress func(read int64)

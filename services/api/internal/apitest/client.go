@@ -36,7 +36,7 @@ func (c *Client) Wrong() *Client {
 	return &wrong
 }
 
-// `Answer` is a response with its body.
+// Answer is a response with its body.
 type Answer struct {
 	client *Client
 
