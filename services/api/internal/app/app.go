@@ -22,6 +22,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/monitor"
 	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
 	"github.com/driftsentry/driftsentry/services/api/internal/retention"
+	"github.com/driftsentry/driftsentry/services/api/internal/scrub"
 )
 
 // ServiceName is the name of the service in every signal, unless OTEL_SERVICE_NAME gives another.
@@ -75,6 +76,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err != nil {
 		return nil, err
 	}
+	app.Group.Go("redaction", scrub.New(postgres.NewScrubStore(app.DB), responses, c.DataKey.Reveal(), tel).Run)
 	// The instance's name, as telemetry has it.
 	replica, err := os.Hostname()
 	if err != nil {
@@ -113,7 +115,7 @@ func (a *App) newDrifts(c *Config, tel *telemetry.Telemetry) (*drift.Service, er
 		return nil, err
 	}
 	drifts, err := drift.New(drift.Config{
-		Store: postgres.NewDriftStore(a.DB), Hints: hints, Telemetry: tel,
+		Store: postgres.NewDriftStore(a.DB), Hints: hints, HideValues: c.Values == valuesHidden, Telemetry: tel,
 		DataKey: []byte(c.DataKey.Reveal()), PreviousDataKey: []byte(c.DataKeyPrevious.Reveal()),
 	})
 	if err != nil {

@@ -187,5 +187,15 @@ func (k *Keeper) open(key Key, r Record) (Response, error) {
 	return Response{}, fmt.Errorf("a kept refusal has the unknown code %q", why.Code)
 }
 
+// Rewrite changes a sealed response, which is sealed again for the same key.
+func (k *Keeper) Rewrite(account, principal, key string, sealed []byte, change func(plain []byte) []byte) ([]byte, error) {
+	place := []byte(account + principal + key)
+	plain, err := k.seal.Open(nil, nil, sealed, place)
+	if err != nil {
+		return nil, fmt.Errorf("open a kept response, was DATA_KEY changed?: %w", err)
+	}
+	return k.seal.Seal(nil, nil, change(plain), place), nil //nolint:gosec // The cipher draws the nonce itself.
+}
+
 // bytes binds a sealed response to its key, so that it opens in no other place.
 func (k Key) bytes() []byte { return []byte(k.Account.String() + k.Principal.String() + k.Key) }

@@ -216,7 +216,7 @@ func (t driftTx) LockDrift(ctx context.Context, account, id uuid.UUID) (d *drift
 func (t driftTx) LockOpenDrifts(ctx context.Context, account uuid.UUID, workspace string) ([]*drift.Drift, error) {
 	rows, err := t.tx.Query(ctx, `-- SELECT drift for update
 		select `+driftHead+` from drift
-		where `+openDrifts+` order by id for update`,
+		where account_id = @account`+openDrifts+` order by id for update`,
 		pg.Args{"account": account, "workspace": workspace})
 	if err != nil {
 		return nil, err
@@ -224,7 +224,8 @@ func (t driftTx) LockOpenDrifts(ctx context.Context, account uuid.UUID, workspac
 	return readDrifts(rows, false)
 }
 
-const openDrifts = "account_id = @account and workspace = @workspace and resolved_at is null and origin <> 'manual'"
+// openDrifts is the rest of the condition on the open drifts that plans found in a workspace.
+const openDrifts = " and workspace = @workspace and resolved_at is null and origin <> 'manual'"
 
 // maxSides bounds the memory that the sides of a workspace's open drifts take. How the ones beyond it were resolved is not told.
 const maxSides = 16 << 20
@@ -232,7 +233,7 @@ const maxSides = 16 << 20
 // OpenDrifts implements drift.OpenReader.
 func (s *DriftStore) OpenDrifts(ctx context.Context, account uuid.UUID, workspace string) (map[plan.Object]plan.Open, error) {
 	rows, err := s.db.Query(ctx, `-- SELECT drift
-		select origin, resource_id, difference_mac, coalesce(sides, '') from drift where `+openDrifts,
+		select origin, resource_id, difference_mac, coalesce(sides, '') from drift where account_id = @account`+openDrifts,
 		pg.Args{"account": account, "workspace": workspace})
 	if err != nil {
 		return nil, err
@@ -251,7 +252,7 @@ func (s *DriftStore) OpenDrifts(ctx context.Context, account uuid.UUID, workspac
 
 // CountOpenDrifts implements drift.OpenTx.
 func (t driftTx) CountOpenDrifts(ctx context.Context, account uuid.UUID, workspace string) (int, error) {
-	return scalar[int](ctx, t.tx, "-- SELECT drift count\nselect count(*) from drift where "+openDrifts,
+	return scalar[int](ctx, t.tx, "-- SELECT drift count\nselect count(*) from drift where account_id = @account"+openDrifts,
 		pg.Args{"account": account, "workspace": workspace})
 }
 
