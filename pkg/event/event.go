@@ -29,6 +29,8 @@ const (
 	AlertCreated   Type = "alert.created"
 	AlertRead      Type = "alert.read"
 	CheckCompleted Type = "check.completed"
+
+	WorkspaceUpdated Type = "workspace.updated"
 )
 
 // The topics that every client may subscribe to; a single drift also has the topic DriftTopic(id).
@@ -122,6 +124,15 @@ type CheckData struct {
 	Status    string    `json:"status"`
 	Stale     bool      `json:"stale"`
 	Counts    Counts    `json:"counts"`
+}
+
+// WorkspaceData is the data of workspace.updated: the settings as they are now.
+type WorkspaceData struct {
+	ID         uuid.UUID `json:"id"`
+	Name       string    `json:"name"`
+	RecordRef  *string   `json:"recordRef"` // null when the plans of every ref are recorded
+	AcceptRoot bool      `json:"acceptRoot"`
+	Actor      *Actor    `json:"actor"`
 }
 
 // Counts is the result of one check of a workspace.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/go-chi/chi/v5"
@@ -142,6 +143,20 @@ func (q *query) boolean(name string) *bool {
 	return &b
 }
 
+// time is a point in time, or nil when absent.
+func (q *query) time(name string) *time.Time {
+	v, ok := q.value(name)
+	if !ok {
+		return nil
+	}
+	t, err := time.Parse(time.RFC3339, v)
+	if err != nil {
+		q.refuse(name, "must be a time such as 2026-03-01T09:00:00Z")
+		return nil
+	}
+	return &t
+}
+
 // id is a UUID, or nil when absent.
 func (q *query) id(name string) *uuid.UUID {
 	v, ok := q.value(name)
@@ -202,6 +217,15 @@ func pathID(r *http.Request) (uuid.UUID, error) {
 		return uuid.Nil, apierror.InvalidField("id", "must be a UUID")
 	}
 	return id, nil
+}
+
+// pathWorkspace is the name of the workspace in the path, in which a slash is sent as %2F.
+func pathWorkspace(r *http.Request) (string, error) {
+	name, err := url.PathUnescape(chi.URLParam(r, "name"))
+	if problem := drift.CheckWorkspaceName(name); err != nil || problem != "" {
+		return "", apierror.InvalidField("name", "%s", problem)
+	}
+	return name, nil
 }
 
 // parseID reads the one form of a UUID that we write ourselves.

@@ -1,0 +1,89 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/pkg/pg"
+	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+	"github.com/driftsentry/driftsentry/services/api/internal/monitor"
+)
+
+// shownChecks are the checks, c, with the names of their workspaces, w, as package monitor shows them.
+const shownChecks = `select c.id, w.name as workspace, c.status, c.stale, c.purpose,
+		c.count_new as new, c.count_changed as changed, c.count_unchanged as unchanged, c.count_resolved as resolved,
+		coalesce(c.refreshed, '') as refreshed, coalesce(c.coverage, '') as coverage, c.mode, c.unproven, c.reasons, c.root_mismatch,
+		c.ref, c.commit_sha as commit, c.run_url, c.triggered_by, c.failure_reason, c.left_out, c.left_out_entries, c.wrapper_lines,
+		c.format_version, c.terraform_version, c.plan_timestamp, c.actor, c.trace_id, c.created_at
+	from workspace_check c join workspace w on w.id = c.workspace_id `
+
+// countsForStatus is a check that a workspace's status can be of.
+const countsForStatus = `not c.stale and c.purpose = 'record'`
+
+func checkWhere(account uuid.UUID, f monitor.CheckFilter) (string, pg.Args) {
+	where, args := "where c.account_id = @account", pg.Args{"account": account}
+	if f.Workspace != "" {
+		where += " and c.workspace_id = (select id from workspace where account_id = @account and name = @workspace)"
+		args["workspace"] = f.Workspace
+	}
+	if f.Status != "" {
+		where += " and c.status = @status"
+		args["status"] = string(f.Status)
+	}
+	if f.Purpose != "" {
+		where += " and c.purpose = @purpose"
+		args["purpose"] = string(f.Purpose)
+	}
+	if f.From != nil {
+		where += " and c.created_at >= @from"
+		args["from"] = *f.From
+	}
+	if f.To != nil {
+		where += " and c.created_at < @to"
+		args["to"] = *f.To
+	}
+	return where, args
+}
+
+// Checks implements monitor.CheckStore.
+func (s *MonitorStore) Checks(ctx context.Context, account uuid.UUID, f monitor.CheckFilter, p drift.Page) ([]monitor.Check, error) {
+	where, args := checkWhere(account, f)
+	args["limit"], args["offset"] = p.Size, p.Offset()
+	return collect[monitor.Check](ctx, s.db, "-- SELECT workspace_check\n"+shownChecks+where+
+		" order by c.created_at desc, c.id desc limit @limit offset @offset", args)
+}
+
+// CountChecks implements monitor.CheckStore.
+func (s *MonitorStore) CountChecks(ctx context.Context, account uuid.UUID, f monitor.CheckFilter) (int, error) {
+	where, args := checkWhere(account, f)
+	return scalar[int](ctx, s.db, "-- SELECT workspace_check count\nselect count(*) from workspace_check c "+where, args)
+}
+
+// Check implements monitor.CheckStore.
+func (s *MonitorStore) Check(ctx context.Context, account, id uuid.UUID) (*monitor.Check, error) {
+	return one[monitor.Check](ctx, s.db, "there is no such check", "-- SELECT workspace_check\n"+shownChecks+
+		"where c.account_id = @account and c.id = @id", pg.Args{"account": account, "id": id})
+}
+
+// LastChecks implements monitor.WorkspaceStore. The last one is what the workspace names: of two of the same time it knows
+// which was written later.
+func (s *MonitorStore) LastChecks(ctx context.Context, account uuid.UUID, workspace string) (monitor.LastChecks, error) {
+	checks, err := collect[monitor.Check](ctx, s.db, "-- SELECT workspace_check\n"+shownChecks+`
+		where w.account_id = @account and w.name = @workspace and c.id in (w.last_check_id, (
+			select c.id from workspace_check c where c.workspace_id = w.id and c.status <> 'failed' and `+countsForStatus+`
+			order by c.created_at desc, c.id desc limit 1))
+		order by c.id = w.last_check_id desc`,
+		pg.Args{"account": account, "workspace": workspace})
+	var last monitor.LastChecks
+	for i := range checks {
+		if i == 0 {
+			last.Last = &checks[i]
+		}
+		if checks[i].Status != drift.CheckErrored {
+			last.LastGood = &checks[i]
+			break
+		}
+	}
+	return last, err
+}
