@@ -194,7 +194,7 @@ func TestWorkspaces_update(t *testing.T) {
 			t.Errorf("%d audit rows", len(got))
 		}
 	})
-	t.Run("a change makes no workspace", func(t *testing.T) {
+	t.Run("a change makes no workspace", func(*testing.T) {
 		api.Engineer.Do(http.MethodPatch, "/api/v1/workspaces/unknown", map[string]any{"recordRef": "main"}).Want(404)
 		api.Viewer.Get("/api/v1/workspaces/unknown").Want(404)
 	})
