@@ -123,14 +123,14 @@ func (what decision) apply(d *Drift, w *work) {
 	case Reject:
 		d.RejectedAt, d.RejectedBy, d.RejectionReason = &w.now, w.email, &what.reason
 	case Resolve:
-		d.resolve(ResolvedHow(what.reason), w.now)
+		d.resolve(ResolvedHow(what.reason), ByDecision, w.now)
 		return
 	}
 	d.apply(what.action, w.now)
 }
 
 // resolve ends an open drift.
-func (d *Drift) resolve(how ResolvedHow, now time.Time) {
+func (d *Drift) resolve(how ResolvedHow, basis ResolvedBasis, now time.Time) {
 	d.apply(Resolve, now)
-	d.ResolvedAt, d.ResolvedHow = &now, &how
+	d.ResolvedAt, d.ResolvedHow, d.ResolvedBasis = &now, &how, &basis
 }

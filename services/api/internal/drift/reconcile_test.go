@@ -33,22 +33,22 @@ func TestReconcile_moves(t *testing.T) {
 					Fingerprint: Fingerprint(account, "w", plan.OriginDrift, address),
 				})
 			}
-			r := reconcile(account, "w", open, &plan.Plan{Moves: tt.moves}, time.Now())
+			r := reconcile(comparison{account: account, workspace: "w", open: open, proves: true, now: time.Now()}, &plan.Plan{Moves: tt.moves})
 			moved := 0
 			for i, was := range tt.open {
 				d := open[i]
 				if d.ResourceID != tt.want[was] {
 					t.Errorf("%s is at %s, want %s", was, d.ResourceID, tt.want[was])
 				}
-				if r.open[string(Fingerprint(account, "w", plan.OriginDrift, d.ResourceID))] != d {
+				if r.byKey[string(Fingerprint(account, "w", plan.OriginDrift, d.ResourceID))] != d {
 					t.Errorf("%s is not found by its address", d.ResourceID)
 				}
 				if was != tt.want[was] {
 					moved++
 				}
 			}
-			if len(r.open) != len(open) || len(r.findings) != moved || len(r.parked) != moved {
-				t.Errorf("%d open, %d findings, %d parked; %d have moved", len(r.open), len(r.findings), len(r.parked), moved)
+			if len(r.byKey) != len(open) || len(r.findings) != moved || len(r.parked) != moved {
+				t.Errorf("%d open, %d findings, %d parked; %d have moved", len(r.byKey), len(r.findings), len(r.parked), moved)
 			}
 		})
 	}
