@@ -259,7 +259,7 @@ func TestDocuments_ObjectsAreClosed(t *testing.T) {
 		"openapi.yaml/components/schemas/Plan",          // a foreign format
 		"openapi.yaml/components/schemas/ReportedState", // the caller's own words
 		"openapi.yaml/components/schemas/DriftFields",   // closed where it is used
-		"openapi.yaml/components/schemas/RecordedCheckFields",
+		"openapi.yaml/components/schemas/CheckFields",
 		"openapi.yaml/components/schemas/Metadata",
 		"asyncapi.yaml/channels/socket/bindings/ws/headers", // HTTP has others
 	}

@@ -71,7 +71,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	}
 	app.Group.Go("retention", old.Run)
 	// A request ends within its timeout; what has no response after twice that time was cut off by a crash.
-	responses, err := idempotency.NewKeeper(postgres.NewIdempotencyStore(app.DB), c.DataKey.Reveal(), 2*c.Service.RequestTimeout)
+	responses, err := idempotency.NewKeeper(postgres.NewIdempotencyStore(app.DB), c.DataKey.Reveal(), c.DataKeyPrevious.Reveal(), 2*c.Service.RequestTimeout)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 }
 
 func newIdentity(c *Config, db *pg.DB, tel *telemetry.Telemetry, hashing *argon2id.Params) (*identity.Service, error) {
-	keys, err := token.NewKeys(c.DataKey.Reveal())
+	keys, err := token.NewKeys(c.DataKey.Reveal(), c.DataKeyPrevious.Reveal())
 	if err != nil {
 		return nil, fmt.Errorf("derive the key of API keys: %w", err)
 	}
@@ -113,7 +113,8 @@ func (a *App) newDrifts(c *Config, tel *telemetry.Telemetry) (*drift.Service, er
 		return nil, err
 	}
 	drifts, err := drift.New(drift.Config{
-		Store: postgres.NewDriftStore(a.DB), Hints: hints, DataKey: []byte(c.DataKey.Reveal()), Telemetry: tel,
+		Store: postgres.NewDriftStore(a.DB), Hints: hints, Telemetry: tel,
+		DataKey: []byte(c.DataKey.Reveal()), PreviousDataKey: []byte(c.DataKeyPrevious.Reveal()),
 	})
 	if err != nil {
 		return nil, err

@@ -19,6 +19,8 @@ type Config struct {
 
 	// DataKey seals and fingerprints what is stored. It must be kept as long as the data is.
 	DataKey config.Secret `env:"DATA_KEY"`
+	// DataKeyPrevious is the one that DataKey replaced, as long as something that was made with it is still needed.
+	DataKeyPrevious config.Secret `env:"DATA_KEY_PREVIOUS"`
 	// JWTExpiry is how long an access token holds, RefreshExpiry how long a session does without being refreshed.
 	JWTExpiry     time.Duration `env:"JWT_EXPIRY"     envDefault:"15m"`
 	RefreshExpiry time.Duration `env:"REFRESH_EXPIRY" envDefault:"168h"`
@@ -52,6 +54,9 @@ func (c *Config) Validate() []error {
 	}
 	if c.Service.Environment != config.Development {
 		problems = append(problems, process.CheckSecret("DATA_KEY", c.DataKey)...)
+		if c.DataKeyPrevious != "" {
+			problems = append(problems, process.CheckSecret("DATA_KEY_PREVIOUS", c.DataKeyPrevious)...)
+		}
 	}
 	for _, d := range []struct {
 		variable string

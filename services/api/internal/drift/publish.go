@@ -120,8 +120,8 @@ func alertTopics(drift *uuid.UUID) []string {
 }
 
 // workspaceUpdated adds the event of a workspace's settings as they are now.
-func (w *work) workspaceUpdated(id uuid.UUID, name string, s WorkspaceSettings) {
-	w.drafts = append(w.drafts, event.Draft{Type: event.WorkspaceUpdated, Subject: id, Topics: []string{event.TopicChecks}, Data: event.WorkspaceData{
-		ID: id, Name: name, RecordRef: s.RecordRef, AcceptRoot: s.AcceptRoot, Actor: w.actor,
+func (w *work) workspaceUpdated(s *WorkspaceState, name string) {
+	w.drafts = append(w.drafts, event.Draft{Type: event.WorkspaceUpdated, Subject: s.ID, Topics: []string{event.TopicChecks}, Data: event.WorkspaceData{
+		ID: s.ID, Name: name, RecordRef: s.RecordRef, AcceptRoot: s.AcceptRoot, Actor: w.actor,
 	}})
 }

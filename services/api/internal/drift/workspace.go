@@ -20,11 +20,9 @@ type WorkspaceSettings struct {
 	AcceptRoot bool    // the next plan may be of another root
 }
 
-// SettingsTx changes the settings of a workspace.
+// SettingsTx changes the settings of a workspace that CheckTx has locked.
 type SettingsTx interface {
-	// LockSettings keeps all others out of the workspace until the end; apierror.NotFound when there is none.
-	LockSettings(ctx context.Context, account uuid.UUID, name string) (id uuid.UUID, s WorkspaceSettings, err error)
-	SaveSettings(ctx context.Context, account, workspace uuid.UUID, s WorkspaceSettings) error
+	SaveSettings(ctx context.Context, account uuid.UUID, w *WorkspaceState) error
 }
 
 // WorkspaceChange has the new settings of a workspace.
@@ -41,22 +39,19 @@ func (s *Service) UpdateWorkspace(ctx context.Context, p identity.Principal, nam
 	}
 	var settings WorkspaceSettings
 	err := s.inTx(ctx, p, "workspace.update", func(ctx context.Context, w *work) error {
-		id, locked, err := w.LockSettings(ctx, w.account, name)
+		workspace, err := w.LockKnownWorkspace(ctx, w.account, name)
 		if err != nil {
 			return err
 		}
 		w.locked()
-		settings = locked
-		message, metadata := change.apply(&settings)
+		message, metadata := change.apply(workspace)
+		settings = WorkspaceSettings{workspace.RecordRef, workspace.Root != nil, workspace.AcceptRoot}
 		if message == "" {
 			return nil
 		}
-		if err := w.SaveSettings(ctx, w.account, id, settings); err != nil {
-			return err
-		}
 		w.audit(ctx, event.WorkspaceUpdated, nil, name, message, metadata)
-		w.workspaceUpdated(id, name, settings)
-		return nil
+		w.workspaceUpdated(workspace, name)
+		return w.SaveSettings(ctx, w.account, workspace)
 	})
 	return settings, err
 }
@@ -73,8 +68,8 @@ func (c WorkspaceChange) check() error {
 	return nil
 }
 
-// apply changes the settings, and says what has changed, for people and for programs; "" when nothing has.
-func (c WorkspaceChange) apply(s *WorkspaceSettings) (message string, metadata map[string]any) {
+// apply changes the workspace's settings, and says what has changed, for people and for programs; "" when nothing has.
+func (c WorkspaceChange) apply(s *WorkspaceState) (message string, metadata map[string]any) {
 	var messages []string
 	metadata = map[string]any{}
 	if c.SetRef && !sameText(c.RecordRef, s.RecordRef) {
@@ -104,8 +99,8 @@ const maxRef = 256
 // CheckRef says what is wrong with the name of a branch or a tag, nothing when it is fine.
 func CheckRef(ref string) string {
 	n := utf8.RuneCountInString(ref)
-	if n < 1 || n > maxRef || strings.ContainsFunc(ref, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }) {
-		return "must have 1 to 256 printable characters, and no spaces"
+	if n < 1 || n > maxRef || strings.ContainsFunc(ref, unicode.IsControl) {
+		return "must have 1 to 256 characters, and no control characters"
 	}
 	return ""
 }

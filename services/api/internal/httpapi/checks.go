@@ -14,7 +14,7 @@ func (s *Server) listChecks(w http.ResponseWriter, r *http.Request) error {
 	filter := monitor.CheckFilter{
 		Workspace: q.workspace("workspace"),
 		Status:    choice(q, "status", "", drift.CheckOK, drift.CheckDrifted, drift.CheckErrored),
-		Purpose:   choice(q, "purpose", "", monitor.Record, monitor.Preview),
+		Purpose:   choice(q, "purpose", "", drift.Record, drift.Preview),
 		From:      q.time("from"),
 		To:        q.time("to"),
 	}
@@ -37,5 +37,5 @@ func (s *Server) getCheck(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return rest.OK(w, newCheckDetailBody(check))
+	return rest.OK(w, newRecordedCheckBody(*check))
 }

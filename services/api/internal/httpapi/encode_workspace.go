@@ -66,7 +66,7 @@ func newSettingsBody(s drift.WorkspaceSettings) settingsBody {
 }
 
 // lastCheck is null in JSON when there was none.
-func lastCheck(c *monitor.Check) *recordedCheckBody {
+func lastCheck(c *drift.Check) *recordedCheckBody {
 	if c == nil {
 		return nil
 	}

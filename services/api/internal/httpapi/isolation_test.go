@@ -89,6 +89,7 @@ var bodies = map[string]any{
 	"POST /api/v1/alerts/{id}/mark-read": struct{}{},
 	"POST /api/v1/alerts/mark-all-read":  struct{}{},
 	"POST /api/v1/ingest/plan":           []byte(`{"format_version":"1.2","complete":true,"errored":false,"applyable":false,"resource_drift":[]}`),
+	"POST /api/v1/ingest/failure":        map[string]string{"reason": "it is not mine"},
 	"POST /api/v1/auth/password":         map[string]string{"currentPassword": "a guess of it", "newPassword": "a new password"},
 	"POST /api/v1/users":                 map[string]string{"email": "one@other.example", "name": "One", "role": "viewer"},
 	"POST /api/v1/api-keys":              map[string]string{"name": "theirs", "scope": "ingest"},
@@ -109,6 +110,9 @@ func (m things) attack(c *apitest.Client, rt httpapi.Route, query string) *apite
 		if query == "" {
 			query = "workspace=acme-secret-workspace&scope=full"
 		}
+	}
+	if rt.Path == "/api/v1/ingest/failure" && query == "" {
+		query = "workspace=acme-secret-workspace"
 	}
 	path := pathOf(rt, m.id(rt.Path), m.workspace)
 	if query != "" {

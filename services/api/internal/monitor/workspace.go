@@ -31,7 +31,7 @@ type Detail struct {
 
 // LastChecks are the last check of a workspace that counts for its status, and the last one of these that did not fail; both
 // nil when there was none.
-type LastChecks struct{ Last, LastGood *Check }
+type LastChecks struct{ Last, LastGood *drift.Check }
 
 // Day is what happened in a workspace on a day, in UTC.
 type Day struct {

@@ -2,21 +2,68 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/monitor"
+	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
-// shownChecks are the checks, c, with the names of their workspaces, w, as package monitor shows them.
-const shownChecks = `select c.id, w.name as workspace, c.status, c.stale, c.purpose,
-		c.count_new as new, c.count_changed as changed, c.count_unchanged as unchanged, c.count_resolved as resolved,
-		coalesce(c.refreshed, '') as refreshed, coalesce(c.coverage, '') as coverage, c.mode, c.unproven, c.reasons, c.root_mismatch,
-		c.ref, c.commit_sha as commit, c.run_url, c.triggered_by, c.failure_reason, c.left_out, c.left_out_entries, c.wrapper_lines,
-		c.format_version, c.terraform_version, c.plan_timestamp, c.actor, c.trace_id, c.created_at
-	from workspace_check c join workspace w on w.id = c.workspace_id `
+// checkRow is a check as it is read.
+type checkRow struct {
+	ID        uuid.UUID
+	Workspace string
+	Status    drift.CheckStatus
+	Stale     bool
+	Purpose   drift.Purpose
+	event.Counts
+	drift.Evidence
+	RootMismatch bool
+	drift.Source
+	FailureReason    string
+	LeftOut          int
+	LeftOutEntries   []leftOutRow
+	WrapperLines     int
+	FormatVersion    string
+	TerraformVersion string
+	PlanTimestamp    *time.Time
+	Actor            string
+	TraceID          string
+	CreatedAt        time.Time
+}
+
+func (r checkRow) check() drift.Check {
+	c := drift.Check{
+		ID: r.ID, Workspace: r.Workspace, Status: r.Status, Stale: r.Stale, Purpose: r.Purpose, Counts: r.Counts,
+		Evidence: r.Evidence, RootMismatch: r.RootMismatch, Source: r.Source, FailureReason: r.FailureReason,
+		LeftOut: plan.LeftOut{Count: r.LeftOut}, WrapperLines: r.WrapperLines, FormatVersion: r.FormatVersion,
+		TerraformVersion: r.TerraformVersion, PlanTimestamp: r.PlanTimestamp, Actor: r.Actor, TraceID: r.TraceID, CreatedAt: r.CreatedAt,
+	}
+	for _, e := range r.LeftOutEntries {
+		c.LeftOut.Entries = append(c.LeftOut.Entries, plan.Omission(e))
+	}
+	return c
+}
+
+// checkColumns are those of the checks, c, with the names of their workspaces, w, but for the entries that were left out of
+// their plans.
+const checkColumns = `c.id, w.name as workspace, c.status, c.stale, c.purpose,
+	c.count_new as new, c.count_changed as changed, c.count_unchanged as unchanged, c.count_resolved as resolved,
+	coalesce(c.refreshed, '') as refreshed, coalesce(c.coverage, '') as coverage, c.mode, c.unproven, c.reasons, c.root_mismatch,
+	c.ref, c.commit_sha as commit, c.run_url, c.triggered_by, c.failure_reason, c.left_out, c.wrapper_lines,
+	c.format_version, c.terraform_version, c.plan_timestamp, c.actor, c.trace_id, c.created_at`
+
+// withEntries reads the entries that were left out, noEntries leaves them where they are: they would make long lists.
+const (
+	withEntries = `, c.left_out_entries`
+	noEntries   = `, '[]'::jsonb as left_out_entries`
+)
+
+const fromChecks = ` from workspace_check c join workspace w on w.id = c.workspace_id `
 
 // countsForStatus is a check that a workspace's status can be of.
 const countsForStatus = `not c.stale and c.purpose = 'record'`
@@ -46,11 +93,20 @@ func checkWhere(account uuid.UUID, f monitor.CheckFilter) (string, pg.Args) {
 	return where, args
 }
 
+// readChecks runs a query for checks.
+func (s *MonitorStore) readChecks(ctx context.Context, sql string, args pg.Args) ([]drift.Check, error) {
+	rows, err := collect[checkRow](ctx, s.db, sql, args)
+	if err != nil {
+		return nil, err
+	}
+	return column(rows, checkRow.check), nil
+}
+
 // Checks implements monitor.CheckStore.
-func (s *MonitorStore) Checks(ctx context.Context, account uuid.UUID, f monitor.CheckFilter, p drift.Page) ([]monitor.Check, error) {
+func (s *MonitorStore) Checks(ctx context.Context, account uuid.UUID, f monitor.CheckFilter, p drift.Page) ([]drift.Check, error) {
 	where, args := checkWhere(account, f)
 	args["limit"], args["offset"] = p.Size, p.Offset()
-	return collect[monitor.Check](ctx, s.db, "-- SELECT workspace_check\n"+shownChecks+where+
+	return s.readChecks(ctx, "-- SELECT workspace_check\nselect "+checkColumns+noEntries+fromChecks+where+
 		" order by c.created_at desc, c.id desc limit @limit offset @offset", args)
 }
 
@@ -61,15 +117,20 @@ func (s *MonitorStore) CountChecks(ctx context.Context, account uuid.UUID, f mon
 }
 
 // Check implements monitor.CheckStore.
-func (s *MonitorStore) Check(ctx context.Context, account, id uuid.UUID) (*monitor.Check, error) {
-	return one[monitor.Check](ctx, s.db, "there is no such check", "-- SELECT workspace_check\n"+shownChecks+
+func (s *MonitorStore) Check(ctx context.Context, account, id uuid.UUID) (*drift.Check, error) {
+	row, err := one[checkRow](ctx, s.db, "there is no such check", "-- SELECT workspace_check\nselect "+checkColumns+withEntries+fromChecks+
 		"where c.account_id = @account and c.id = @id", pg.Args{"account": account, "id": id})
+	if err != nil {
+		return nil, err
+	}
+	check := row.check()
+	return &check, nil
 }
 
 // LastChecks implements monitor.WorkspaceStore. The last one is what the workspace names: of two of the same time it knows
 // which was written later.
 func (s *MonitorStore) LastChecks(ctx context.Context, account uuid.UUID, workspace string) (monitor.LastChecks, error) {
-	checks, err := collect[monitor.Check](ctx, s.db, "-- SELECT workspace_check\n"+shownChecks+`
+	checks, err := s.readChecks(ctx, "-- SELECT workspace_check\nselect "+checkColumns+noEntries+fromChecks+`
 		where w.account_id = @account and w.name = @workspace and c.id in (w.last_check_id, (
 			select c.id from workspace_check c where c.workspace_id = w.id and c.status <> 'failed' and `+countsForStatus+`
 			order by c.created_at desc, c.id desc limit 1))
