@@ -68,6 +68,10 @@ const fromChecks = ` from workspace_check c join workspace w on w.id = c.workspa
 // countsForStatus is a check that a workspace's status can be of.
 const countsForStatus = `not c.stale and c.purpose = 'record'`
 
+// lastGoodCheck is the id of the last one of these of the workspace w that did not fail.
+const lastGoodCheck = `select c.id from workspace_check c where c.workspace_id = w.id and c.status <> 'failed' and ` + countsForStatus + `
+	order by c.created_at desc, c.id desc limit 1`
+
 func checkWhere(account uuid.UUID, f monitor.CheckFilter) (string, pg.Args) {
 	where, args := "where c.account_id = @account", pg.Args{"account": account}
 	if f.Workspace != "" {
@@ -131,9 +135,7 @@ func (s *MonitorStore) Check(ctx context.Context, account, id uuid.UUID) (*drift
 // which was written later.
 func (s *MonitorStore) LastChecks(ctx context.Context, account uuid.UUID, workspace string) (monitor.LastChecks, error) {
 	checks, err := s.readChecks(ctx, "-- SELECT workspace_check\nselect "+checkColumns+noEntries+fromChecks+`
-		where w.account_id = @account and w.name = @workspace and c.id in (w.last_check_id, (
-			select c.id from workspace_check c where c.workspace_id = w.id and c.status <> 'failed' and `+countsForStatus+`
-			order by c.created_at desc, c.id desc limit 1))
+		where w.account_id = @account and w.name = @workspace and c.id in (w.last_check_id, (`+lastGoodCheck+`))
 		order by c.id = w.last_check_id desc`,
 		pg.Args{"account": account, "workspace": workspace})
 	var last monitor.LastChecks
