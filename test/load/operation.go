@@ -80,7 +80,7 @@ func (g *Generator) decide(ctx context.Context, op Operation) int {
 
 // upload sends a plan and gives the ids of the first 100 of its drifts.
 func (g *Generator) upload(ctx context.Context, n int, workspace, scope string, plan map[string]any) (status int, drifts []string) {
-	status, data := g.exchange(ctx, n, http.MethodPost, fmt.Sprintf("/api/v1/ingest/plan?workspace=%s&scope=%s", workspace, scope), plan)
+	status, data := g.exchange(ctx, n, http.MethodPost, fmt.Sprintf("/api/v1/ingest/plan?workspace=%s&scope=%s&refreshed=true", workspace, scope), plan)
 	if status != http.StatusOK {
 		return status, nil
 	}

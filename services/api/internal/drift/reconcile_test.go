@@ -70,3 +70,31 @@ func TestFingerprint(t *testing.T) {
 		seen[string(f)] = name
 	}
 }
+
+// TestReconcile_not_asked: a drift that was opened while the plan was read is not judged by it. Mutation: asked not looked at.
+func TestReconcile_not_asked(t *testing.T) {
+	account := uuid.New()
+	open := func() []*Drift {
+		return []*Drift{{
+			ID: uuid.New(), ResourceID: "a", Origin: plan.OriginDrift, Status: Detected,
+			Fingerprint: Fingerprint(account, "w", plan.OriginDrift, "a"),
+		}}
+	}
+	clean := &plan.Plan{Evidence: plan.Evidence{Refreshed: plan.RefreshProven, Coverage: plan.CoverageFull}}
+	for name, tt := range map[string]struct {
+		asked    asked
+		proves   bool
+		resolved int
+	}{
+		"asked":                      {asked{{Origin: plan.OriginDrift, ID: "a"}: {}}, true, 1},
+		"opened meanwhile":           {asked{}, true, 0},
+		"a plan that proves nothing": {asked{{Origin: plan.OriginDrift, ID: "a"}: {}}, false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := reconcile(comparison{account: account, workspace: "w", open: open(), asked: tt.asked, proves: tt.proves, now: time.Now()}, clean)
+			if len(r.resolved) != tt.resolved || r.unproven != 1-tt.resolved {
+				t.Errorf("%d resolved, %d unproven", len(r.resolved), r.unproven)
+			}
+		})
+	}
+}

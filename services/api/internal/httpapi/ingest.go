@@ -56,8 +56,10 @@ func (s *Server) refusePlan(r *http.Request, upload drift.Upload, why *apierror.
 		return
 	}
 	reason := "the upload was refused: " + why.Message
-	for _, f := range why.Fields {
-		reason += "; " + f.Field + " " + f.Message
+	if len(why.Fields) > 1 { // else the message has it
+		for _, f := range why.Fields {
+			reason += "; " + f.Field + ": " + f.Message
+		}
 	}
 	failure := drift.Failure{Workspace: upload.Workspace, Reason: reason, Purpose: upload.Purpose, Source: upload.Source}
 	if err := s.drifts.Refuse(r.Context(), caller(r), failure); err != nil {
