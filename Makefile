@@ -1,6 +1,6 @@
 # DriftSentry. You need only Go 1.26 and make; `make help` lists the targets.
 
-MODULES  := pkg services/api services/realtime test test/prometheus testkit
+MODULES  := client pkg services/api services/realtime test test/prometheus testkit
 # Not in go.work, because it depends on the types of the Kubernetes API.
 ALONE    := test/kubernetes
 PACKAGES := $(MODULES:%=./%/...)

@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/coder/websocket v1.8.15
+	github.com/driftsentry/driftsentry/client v0.0.0
 	github.com/driftsentry/driftsentry/pkg v0.0.0
 	github.com/gobwas/ws v1.5.0
 	github.com/google/go-cmp v0.7.0
@@ -50,6 +51,8 @@ require (
 	google.golang.org/genproto/googleapis/api v0.0.0-20261005182115-fad411399dd8 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20261005182115-fad411399dd8 // indirect
 )
+
+replace github.com/driftsentry/driftsentry/client => ../client
 
 replace github.com/driftsentry/driftsentry/pkg => ../pkg
 

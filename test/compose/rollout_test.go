@@ -3,6 +3,7 @@
 package compose
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/driftsentry/driftsentry/test/internal/apiclient"
+	"github.com/driftsentry/driftsentry/client"
 )
 
 const nextVersion = "0.0.1-test"
@@ -150,15 +151,11 @@ type traffic struct {
 func (s *installation) traffic(t *testing.T) *traffic {
 	t.Helper()
 	admin := s.signIn(t)
-	var created struct{ Key string }
-	if err := admin.Post(t.Context(), "/api/v1/api-keys", map[string]string{"name": t.Name(), "scope": "ingest"}, &created); err != nil {
-		t.Fatal(err)
-	}
+	pipeline := s.pipeline(t, admin)
 	text, err := os.ReadFile(whole(t, plan))
 	if err != nil {
 		t.Fatal(err)
 	}
-	pipeline := apiclient.Client{Base: s.base(), Token: created.Key}
 	ctx, stop := context.WithCancel(t.Context())
 	c := &traffic{stop: stop, done: map[string]int{}}
 	t.Cleanup(c.finish)
@@ -174,11 +171,12 @@ func (s *installation) traffic(t *testing.T) *traffic {
 	for range 2 {
 		c.repeat(ctx, "monitor", 20*time.Millisecond, status("/health/live"))
 	}
-	c.repeat(ctx, "reader", 100*time.Millisecond, status("/api/v1/drifts", "Authorization", "Bearer "+admin.Token))
+	c.repeat(ctx, "reader", 100*time.Millisecond, status("/api/v1/drifts", "Authorization", "Bearer "+admin.token))
 	workspaces, workspace := time.Now().UnixNano(), 0 // Another one each time, or the plan would be known already.
 	c.repeat(ctx, "pipeline", 500*time.Millisecond, func() error {
 		workspace++
-		return pipeline.Post(t.Context(), fmt.Sprintf("/api/v1/ingest/plan?workspace=w%d-%d", workspaces, workspace), text, nil)
+		_, err := pipeline.SendPlan(t.Context(), fmt.Sprintf("w%d-%d", workspaces, workspace), bytes.NewReader(text), client.PlanOptions{})
+		return err
 	})
 	return c
 }

@@ -15,7 +15,8 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
-// client calls the api as one principal. Every exchange is checked against docs/api/openapi.yaml.
+// client calls the api as one principal. Every exchange is checked against docs/api/openapi.yaml. Unlike the public client, it
+// sends what is wrong as well, sends it once, and shows the status and the headers of every response.
 type client struct {
 	p     *pair
 	token string

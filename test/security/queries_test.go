@@ -44,6 +44,7 @@ var unscoped = map[string]string{
 	// For all accounts, on purpose, and not shown to users.
 	"(*RetentionStore).TrimEvents":            "retention",
 	"(*RetentionStore).RemoveChecks":          "retention",
+	"(*RetentionStore).RemoveResponses":       "retention, over all accounts",
 	"(*RetentionStore).RemoveIdempotencyKeys": "retention",
 	"(*MonitorStore).WorkspaceCounts":         "a gauge without accounts",
 	"Postgres.Notify":                         "hints, which hold an account and a number",

@@ -4,41 +4,40 @@ package faults
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/coder/websocket"
-
-	"github.com/driftsentry/driftsentry/test/internal/apiclient"
+	"github.com/driftsentry/driftsentry/client"
+	"github.com/driftsentry/driftsentry/test/internal/replica"
 )
 
 // TestReplicas: what docs/scaling.md says of the state that replicas share, and of the state that they don't.
 func TestReplicas(t *testing.T) {
 	s := start(t, "RATE_LIMIT_ENABLED=true", "RATE_LIMIT_REQUESTS=40")
-	one, two := apiclient.Client{Base: s.api[0].URL(), Token: s.token}, apiclient.Client{Base: s.api[1].URL(), Token: s.token}
-	drift := map[string]any{
-		"resourceId": "aws_instance.shared", "resourceType": "aws_instance", "region": "eu-west-1",
-		"expectedState": map[string]any{"size": "small"}, "actualState": map[string]any{"size": "large"},
+	one, two := s.client(t, s.api[0], s.token), s.client(t, s.api[1], s.token)
+	drift := func(resource string) client.DriftReport {
+		return client.DriftReport{
+			ResourceID: resource, ResourceType: "aws_instance", Region: "eu-west-1",
+			ExpectedState: map[string]any{"size": "small"}, ActualState: map[string]any{"size": "large"},
+		}
 	}
 	t.Run("an Idempotency-Key holds on all of them", func(t *testing.T) {
-		var first, second struct{ ID string }
-		if err := one.Post(t.Context(), "/api/v1/drifts", drift, &first, "Idempotency-Key", "shared"); err != nil {
+		ctx := client.WithIdempotencyKey(t.Context(), "shared")
+		first, err := one.ReportDrift(ctx, drift("aws_instance.shared"))
+		if err != nil {
 			t.Fatal(err)
 		}
-		if err := two.Post(t.Context(), "/api/v1/drifts", drift, &second, "Idempotency-Key", "shared"); err != nil || second != first {
-			t.Errorf("%v, %v, want %v again", second, err, first)
+		if second, err := two.ReportDrift(ctx, drift("aws_instance.shared")); err != nil || second.ID != first.ID {
+			t.Errorf("%v, %v, want %v again", second.ID, err, first.ID)
 		}
 	})
 	t.Run("a list's count is never older than the stream", func(t *testing.T) {
 		for i := range 5 {
 			before := total(t, two)
-			drift["resourceId"] = fmt.Sprintf("aws_instance.counted[%d]", i)
-			if err := one.Post(t.Context(), "/api/v1/drifts", drift, nil); err != nil {
+			if _, err := one.ReportDrift(t.Context(), drift(fmt.Sprintf("aws_instance.counted[%d]", i))); err != nil {
 				t.Fatal(err)
 			}
 			if after := total(t, two); after != before+1 {
@@ -47,41 +46,50 @@ func TestReplicas(t *testing.T) {
 		}
 	})
 	t.Run("a rate limit is each replica's own", func(t *testing.T) {
-		for status(t, one, "/api/v1/users/me") != http.StatusTooManyRequests { // It ends, or the test's time does.
+		for me(t, one) != http.StatusTooManyRequests { // It ends, or the test's time does.
 		}
-		if got := status(t, two, "/api/v1/users/me"); got != http.StatusOK {
+		if got := me(t, two); got != http.StatusOK {
 			t.Errorf("the other replica returns %d", got)
 		}
 	})
 	t.Run("a revoked session ends everywhere", func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
-		session, err := apiclient.Client{Base: s.api[1].URL()}.SignIn(ctx, "admin@acme.example", s.password)
+		session, err := s.admin(t, s.api[1]).SignIn(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
-		mine := apiclient.Client{Base: s.api[1].URL(), Token: session.AccessToken}
-		if got := status(t, mine, "/api/v1/users/me"); got != http.StatusOK { // It is in that replica's cache now.
+		mine := s.client(t, s.api[1], session.AccessToken, client.WithRealtime(s.realtime[1].URL()))
+		if got := me(t, mine); got != http.StatusOK { // It is in that replica's cache now.
 			t.Fatalf("status %d", got)
 		}
-		conn, _, err := websocket.Dial(ctx, strings.Replace(s.realtime[1].URL(), "http", "ws", 1)+"/ws", &websocket.DialOptions{
-			Subprotocols: []string{"driftsentry.v1"}, HTTPHeader: http.Header{"Authorization": {"Bearer " + session.AccessToken}},
-		})
-		if err != nil {
-			t.Fatal(err)
+		live, ended := make(chan struct{}), make(chan error, 1)
+		stream := mine.Stream(client.StreamOptions{OnState: func(s client.State) {
+			if s.Phase == client.Live {
+				close(live)
+			}
+		}})
+		go func() {
+			for _, err := range stream.Events(ctx) {
+				if err != nil {
+					ended <- err
+				}
+			}
+			close(ended)
+		}()
+		select {
+		case <-live:
+		case err := <-ended:
+			t.Fatalf("the socket: %v", err)
 		}
-		defer func() { _ = conn.CloseNow() }()
-		if err := (apiclient.Client{Base: s.api[0].URL()}).Post(ctx, "/api/v1/auth/logout", map[string]string{"refreshToken": session.RefreshToken}, nil); err != nil {
+		if err := s.client(t, s.api[0], session.AccessToken, client.WithSession(session)).SignOut(ctx); err != nil {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		for err == nil {
-			_, _, err = conn.Read(ctx)
-		}
-		if code := websocket.CloseStatus(err); code != 4401 {
+		if err := <-ended; !client.HasCode(err, client.CodeAuth) {
 			t.Errorf("the socket ended with %v", err)
 		}
-		for status(t, mine, "/api/v1/users/me") == http.StatusOK && ctx.Err() == nil {
+		for me(t, mine) == http.StatusOK && ctx.Err() == nil {
 		}
 		if ctx.Err() != nil {
 			t.Error("the other api still lets it in")
@@ -90,40 +98,47 @@ func TestReplicas(t *testing.T) {
 	})
 }
 
-func get(t *testing.T, c apiclient.Client, path string) (int, []byte) {
+// client calls one replica with an access token, and repeats nothing.
+func (s *system) client(t *testing.T, r *replica.Replica, token string, options ...client.Option) *client.Client {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.Base+path, http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+c.Token)
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res.StatusCode, body
+	return newClient(t, r, append([]client.Option{client.WithSession(client.Session{AccessToken: token})}, options...)...)
 }
 
-func status(t *testing.T, c apiclient.Client, path string) int {
+// admin calls one replica as the admin, whose session is yet to be opened.
+func (s *system) admin(t *testing.T, r *replica.Replica) *client.Client {
 	t.Helper()
-	code, _ := get(t, c, path)
-	return code
+	return newClient(t, r, client.WithPassword("admin@acme.example", s.password))
+}
+
+func newClient(t *testing.T, r *replica.Replica, options ...client.Option) *client.Client {
+	t.Helper()
+	c, err := client.New(r.URL(), append(options, client.WithRetry(client.Retry{Tries: 1}))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// me is the status with which a replica answers who we are.
+func me(t *testing.T, c *client.Client) int {
+	t.Helper()
+	_, err := c.Me(t.Context())
+	if err == nil {
+		return http.StatusOK
+	}
+	e, ok := errors.AsType[*client.Error](err)
+	if !ok {
+		t.Fatal(err)
+	}
+	return e.Status
 }
 
 // total is how many drifts a list has, by its count.
-func total(t *testing.T, c apiclient.Client) int {
+func total(t *testing.T, c *client.Client) int {
 	t.Helper()
-	code, body := get(t, c, "/api/v1/drifts?limit=1")
-	var answer struct {
-		Data struct{ Pagination struct{ Total *int } }
+	list, err := c.ListDrifts(t.Context(), client.DriftQuery{}, client.Page{Size: 1})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := json.Unmarshal(body, &answer); err != nil || answer.Data.Pagination.Total == nil {
-		t.Fatalf("%d %s: %v", code, body, err)
-	}
-	return *answer.Data.Pagination.Total
+	return list.Pagination.Total
 }

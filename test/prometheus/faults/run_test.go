@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/driftsentry/driftsentry/test/internal/apiclient"
+	"github.com/driftsentry/driftsentry/client"
 	"github.com/driftsentry/driftsentry/test/internal/history"
 	"github.com/driftsentry/driftsentry/test/internal/replica"
 	"github.com/driftsentry/driftsentry/test/internal/workload"
@@ -113,15 +113,16 @@ func (r *run) listen(name string, at int, stay bool) *workload.Listener {
 // recovered waits until every api has done a write, and every realtime brought its event, and tells how long that took.
 func (r *run) recovered(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
-	for _, url := range r.work.APIs {
+	for _, one := range r.api {
+		c := r.client(r.t, one, r.token)
 		for {
 			r.number++
-			err := r.probe(ctx, url, fmt.Sprintf("probe-%d-%d", r.work.Seed, r.number))
+			err := r.probe(ctx, c, fmt.Sprintf("probe-%d-%d", r.work.Seed, r.number))
 			if err == nil {
 				break
 			}
 			if ctx.Err() != nil {
-				return 0, fmt.Errorf("%s does not recover: %w", url, err)
+				return 0, fmt.Errorf("%s does not recover: %w", one.Name, err)
 			}
 		}
 	}
@@ -138,13 +139,14 @@ func (r *run) recovered(ctx context.Context) (time.Duration, error) {
 }
 
 // probe is a write without a key that is no client's: it may be done although it fails.
-func (r *run) probe(ctx context.Context, url, resource string) error {
-	ctx, cancel := context.WithTimeout(ctx, r.work.Timeout)
+func (r *run) probe(ctx context.Context, c *client.Client, resource string) error {
+	ctx, cancel := context.WithTimeout(client.WithIdempotencyKey(ctx, ""), r.work.Timeout)
 	defer cancel()
-	return apiclient.Client{Base: url, Token: r.token}.Post(ctx, "/api/v1/drifts", map[string]any{
-		"resourceId": resource, "resourceType": "aws_instance", "region": "eu-west-1",
-		"expectedState": map[string]any{"size": "small"}, "actualState": map[string]any{"size": "large"},
-	}, nil)
+	_, err := c.ReportDrift(ctx, client.DriftReport{
+		ResourceID: resource, ResourceType: "aws_instance", Region: "eu-west-1",
+		ExpectedState: map[string]any{"size": "small"}, ActualState: map[string]any{"size": "large"},
+	})
+	return err
 }
 
 // enough is how many responses the clients shall get while a fault lasts.
@@ -204,13 +206,13 @@ func (r *run) finish() {
 		if err := l.Reach(ctx, head); err != nil {
 			r.t.Error(err)
 		}
-		h, resyncs := l.History()
+		sent, got, resyncs := l.History()
 		if len(resyncs) > 0 {
-			r.t.Errorf("%s was told that its place is gone: %v", h.Name, resyncs)
+			r.t.Errorf("%s was told that its place is gone: %v", sent.Name, resyncs)
 		}
-		listeners = append(listeners, h)
-		connections += len(h.Connections)
-		for _, c := range h.Connections {
+		listeners = append(listeners, sent, got)
+		connections += len(sent.Connections)
+		for _, c := range sent.Connections {
 			events += len(c)
 		}
 	}
@@ -231,7 +233,7 @@ func (r *run) finish() {
 		r.t.Errorf("%d unexpected errors; the first: %s", len(sent), sent[0].Raw)
 	}
 	r.t.Logf("%s\nthe stream has %d events; %d listeners saw %d of them over %d connections; %d promises were broken",
-		summary(calls), head, len(listeners), events, connections, len(broken))
+		summary(calls), head, len(r.listeners), events, connections, len(broken))
 }
 
 // summary counts the calls by what became of them.

@@ -25,7 +25,6 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/rs/zerolog"
 
-	"github.com/driftsentry/driftsentry/test/internal/apiclient"
 	"github.com/driftsentry/driftsentry/test/internal/replica"
 	"github.com/driftsentry/driftsentry/testkit/localpg"
 	"github.com/driftsentry/driftsentry/testkit/otlpsink"
@@ -93,7 +92,7 @@ func startVersion(t *testing.T, programs replica.Programs, environ ...string) *s
 			t.Fatal(err)
 		}
 	}
-	session, err := apiclient.Client{Base: s.api[0].URL()}.SignIn(ctx, "admin@acme.example", s.password)
+	session, err := s.admin(t, s.api[0]).SignIn(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,12 +4,11 @@ package stack
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/test/internal/apiclient"
+	"github.com/driftsentry/driftsentry/client"
 )
 
 // alert is one that a fault must raise: its name, what its message says, and the channels it must come by.
@@ -43,7 +42,7 @@ func TestAlerts(t *testing.T) {
 
 	// Faults that stay out of each other's way come at once.
 	for _, round := range []map[string]fault{
-		{"Tempo stopped": s.tempoStopped(), "an error burst": s.errorBurst(j), "a stalled feed": s.feedStalled(j), "failed sign-ins": s.signInsFail(j)},
+		{"Tempo stopped": s.tempoStopped(), "an error burst": s.errorBurst(j), "a stalled feed": s.feedStalled(j), "failed sign-ins": s.signInsFail()},
 		{"api stopped": s.stopped(s.api, alert{"ServiceDown", "driftsentry-api is down", page}), "the collector stopped": s.stopped(s.collector, alert{"BackendDown", "otel-collector is down", ticket})},
 		{"Postgres stopped": s.postgresStopped()},
 	} {
@@ -112,22 +111,22 @@ func (s *system) feedStalled(j job) fault {
 		t.Helper()
 		f := s.follow(t)
 		s.administer(t, "revoke select on event from driftsentry_app")
-		if err := j.api.Post(t.Context(), "/api/v1/drifts", map[string]any{
-			"resourceId": "aws_instance.stalled", "resourceType": "aws_instance", "region": "eu-central-1", "severity": "info",
-			"expectedState": map[string]string{"size": "small"}, "actualState": map[string]string{"size": "large"},
-		}, nil); err != nil {
+		if _, err := j.api.ReportDrift(t.Context(), client.DriftReport{
+			ResourceID: "aws_instance.stalled", ResourceType: "aws_instance", Region: "eu-central-1", Severity: client.Info,
+			ExpectedState: map[string]string{"size": "small"}, ActualState: map[string]string{"size": "large"},
+		}); err != nil {
 			t.Fatal(err)
 		}
 		return func() {
 			s.administer(t, "grant select on event to driftsentry_app")
-			f.await(t, "drift.created")
+			f.await(t, client.DriftCreated)
 			f.leave(t)
 		}
 	}}
 }
 
 // signInsFail is an attacker who guesses passwords, below the limits of the api.
-func (s *system) signInsFail(j job) fault {
+func (s *system) signInsFail() fault {
 	guesses := 0
 	return fault{
 		alert:   alert{"SignInFailureSurge", "Most attempts to sign in fail", ticket},
@@ -138,8 +137,8 @@ func (s *system) signInsFail(j job) fault {
 				return // The limit by address is near; what was counted must do.
 			}
 			guesses++
-			_, err := (apiclient.Client{Base: j.api.Base}).SignIn(t.Context(), fmt.Sprintf("nobody-%d@acme.example", guesses), "not-the-password")
-			if refused, ok := errors.AsType[*apiclient.Error](err); !ok || refused.Status != http.StatusUnauthorized {
+			_, err := s.client(t, client.WithPassword(fmt.Sprintf("nobody-%d@acme.example", guesses), "not-the-password")).SignIn(t.Context())
+			if !client.HasCode(err, client.CodeAuth) {
 				t.Fatalf("guess %d: %v", guesses, err)
 			}
 		},

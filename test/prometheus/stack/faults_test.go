@@ -87,10 +87,10 @@ func (s *system) victim(t *testing.T, j job, out io.WriteCloser, environ ...stri
 	t.Helper()
 	o := &overlay{t: t, dir: s.dir, ports: map[string]int{}}
 	v := victim{job: j, metrics: o.url("api", 9090), healthyMetrics: s.url("api", 9090)}
-	v.api.Base = o.url("api", 3001)
+	v.base = o.url("api", 3001)
 	environ = append(append(slices.Clone(s.environ), fmt.Sprintf("PORT=%d", o.port("api", 3001)), fmt.Sprintf("METRICS_PORT=%d", o.port("api", 9090))), environ...)
 	v.program = runTo(t, out, s.dir, "victim", environ, s.program("api"), "serve")
-	awaitOK(t, v.program, v.api.Base+"/health/ready")
+	awaitOK(t, v.program, v.base+"/health/ready")
 	return v
 }
 

@@ -4,37 +4,30 @@ package stack
 
 import (
 	"context"
-	"encoding/json"
-	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/test/internal/apiclient"
-	"github.com/driftsentry/driftsentry/test/internal/watcher"
+	"github.com/driftsentry/driftsentry/client"
 )
 
 // follower is a browser that the engineer has open.
 type follower struct {
-	watcher *watcher.Watcher
-	holds   chan struct{} // has something when a subscription holds
-	events  chan string   // types of events that came
-	close   context.CancelFunc
-	closed  chan error
+	stream *client.Stream
+	holds  chan struct{}         // has something when a subscription holds
+	events chan client.EventType // types of events that came
+	close  context.CancelFunc
+	closed chan error
 }
 
 // follow opens a socket and returns when its subscription holds. It ends with the test if not before.
 func (s *system) follow(t *testing.T) *follower {
 	t.Helper()
-	f := &follower{holds: make(chan struct{}, 1), events: make(chan string, 1000)}
-	f.watcher = &watcher.Watcher{
-		API: apiclient.Client{Base: s.url("api", 3001)}, SocketURL: strings.Replace(s.url("realtime", 3002), "http", "ws", 1) + "/ws",
-		Email: engineer, Password: password, Topics: []string{"drifts", "alerts", "checks"},
-		Ready: func() { f.holds <- struct{}{} },
-		Event: func(frame watcher.Frame) {
-			var e struct{ Type string }
-			_ = json.Unmarshal(frame.Event, &e)
-			f.events <- e.Type
-		},
-	}
+	f := &follower{holds: make(chan struct{}, 1), events: make(chan client.EventType, 1000)}
+	c := s.client(t, client.WithPassword(engineer, password), client.WithRealtime(s.url("realtime", 3002)))
+	f.stream = c.Stream(client.StreamOptions{OnState: func(s client.State) {
+		if s.Phase == client.Live {
+			f.holds <- struct{}{}
+		}
+	}})
 	f.open(t)
 	return f
 }
@@ -44,7 +37,7 @@ func (f *follower) open(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	f.close, f.closed = cancel, make(chan error, 1)
-	go func() { f.closed <- f.watcher.Run(ctx) }()
+	go func() { f.closed <- f.run(ctx) }()
 	wait, done := context.WithTimeout(ctx, patience)
 	defer done()
 	select {
@@ -54,6 +47,16 @@ func (f *follower) open(t *testing.T) {
 	case <-wait.Done():
 		t.Fatal("the socket did not open")
 	}
+}
+
+func (f *follower) run(ctx context.Context) error {
+	for e, err := range f.stream.Events(ctx) {
+		if err != nil {
+			return err
+		}
+		f.events <- e.Type
+	}
+	return nil
 }
 
 // leave closes the socket.
@@ -66,7 +69,7 @@ func (f *follower) leave(t *testing.T) {
 }
 
 // await waits for an event of a type.
-func (f *follower) await(t *testing.T, event string) {
+func (f *follower) await(t *testing.T, event client.EventType) {
 	t.Helper()
 	wait, done := context.WithTimeout(t.Context(), patience)
 	defer done()

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/driftsentry/driftsentry/test/internal/apiclient"
+	"github.com/driftsentry/driftsentry/client"
 	"github.com/driftsentry/driftsentry/test/internal/shipped"
 )
 
@@ -86,7 +86,7 @@ func (s *system) mishaps(t *testing.T, j job) *follower {
 			t.Fatalf("%s: %d, %v", path, status, err)
 		}
 	}
-	if _, err := (apiclient.Client{Base: j.api.Base}).SignIn(t.Context(), engineer, "not-"+password); err == nil {
+	if _, err := s.client(t, client.WithPassword(engineer, "not-"+password)).SignIn(t.Context()); err == nil {
 		t.Fatal("a wrong password signs in")
 	}
 	for _, base := range []string{s.url("api", 3001), s.url("realtime", 3002)} {
@@ -94,7 +94,7 @@ func (s *system) mishaps(t *testing.T, j job) *follower {
 			t.Fatal(err)
 		}
 	}
-	if err := j.pipeline.Post(t.Context(), "/api/v1/ingest/plan?workspace=staging", plan(t, "errored_tf1.11.4.json"), nil); err != nil {
+	if _, err := j.pipeline.SendPlan(t.Context(), "staging", plan(t, "errored_tf1.11.4.json"), client.PlanOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	f := s.follow(t)
@@ -117,7 +117,7 @@ func (j job) goOn(t *testing.T) (stop func()) {
 		for i := 0; ctx.Err() == nil; i++ {
 			_, err := j.status(ctx, "/api/v1/drifts/"+j.drift, newCaller())
 			_, missing := j.status(ctx, "/nowhere", newCaller())
-			ingest := j.pipeline.Post(ctx, fmt.Sprintf("/api/v1/ingest/plan?workspace=busy-%d", i), plan(t, "refresh_only_tf1.11.4.json"), nil)
+			_, ingest := j.pipeline.SendPlan(ctx, fmt.Sprintf("busy-%d", i), plan(t, "refresh_only_tf1.11.4.json"), client.PlanOptions{})
 			if err := errors.Join(err, missing, ingest); err != nil && ctx.Err() == nil {
 				t.Errorf("the work that goes on: %v", err)
 				return

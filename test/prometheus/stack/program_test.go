@@ -140,4 +140,4 @@ func awaitOK(t *testing.T, p *program, url string) {
 	})
 }
 
-var client = http.Client{Timeout: 30 * time.Second}
+var httpClient = http.Client{Timeout: 30 * time.Second}

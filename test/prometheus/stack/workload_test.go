@@ -3,10 +3,10 @@
 package stack
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"io"
 	"net/http"
 	"os"
@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/test/internal/apiclient"
+	"github.com/driftsentry/driftsentry/client"
 )
 
 const (
@@ -31,6 +31,9 @@ func newCaller() caller { return caller{randomHex(16), randomHex(8)} }
 
 func (c caller) traceparent() string { return "00-" + c.traceID + "-" + c.spanID + "-01" }
 
+// in is a context whose calls are of this caller.
+func (c caller) in(ctx context.Context) context.Context { return context.WithValue(ctx, caller{}, c) }
+
 func randomHex(size int) string {
 	raw := make([]byte, size)
 	_, _ = rand.Read(raw) // never fails
@@ -39,12 +42,14 @@ func randomHex(size int) string {
 
 // job is what DriftSentry is for, done once.
 type job struct {
-	api      apiclient.Client // as the engineer
-	pipeline apiclient.Client // as CI
-	ci       caller           // sent the plan
-	browser  caller           // approved a drift of it
+	base     string         // the api's address
+	api      *client.Client // as the engineer
+	token    string         // the engineer's access token, for requests that no client would send
+	pipeline *client.Client // as CI
+	ci       caller         // sent the plan
+	browser  caller         // approved a drift of it
 	drift    string
-	timeline []struct{ Action, TraceID string }
+	timeline []client.TimelineEntry
 }
 
 // work sends a plan and approves a drift while an engineer's socket listens, and returns when both have come through
@@ -53,20 +58,19 @@ func (s *system) work(t *testing.T) job {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	j := job{api: s.signIn(ctx, t, engineer, "engineer"), ci: newCaller(), browser: newCaller()}
-	var created struct{ Key string }
-	if err := s.signIn(ctx, t, admin, "admin").Post(ctx, "/api/v1/api-keys", map[string]string{"name": "CI", "scope": "ingest"}, &created); err != nil {
+	j := job{base: s.url("api", 3001), ci: newCaller(), browser: newCaller()}
+	j.api, j.token = s.signIn(ctx, t, engineer, "engineer")
+	owner, _ := s.signIn(ctx, t, admin, "admin")
+	created, err := owner.CreateAPIKey(ctx, client.NewAPIKey{Name: "CI", Scope: client.ScopeIngest})
+	if err != nil {
 		t.Fatal(err)
 	}
-	j.pipeline = apiclient.Client{Base: j.api.Base, Token: created.Key}
+	j.pipeline = s.client(t, client.WithAPIKey(created.Key))
 
 	f := s.follow(t)
 	defer f.leave(t)
-	var ingested struct {
-		Drifts []struct{ ID, Severity string }
-	}
-	if err := j.pipeline.Post(ctx, "/api/v1/ingest/plan?workspace=production", plan(t, "refresh_only_tf1.11.4.json"), &ingested,
-		"traceparent", j.ci.traceparent()); err != nil {
+	ingested, err := j.pipeline.SendPlan(j.ci.in(ctx), "production", plan(t, "refresh_only_tf1.11.4.json"), client.PlanOptions{})
+	if err != nil {
 		t.Fatal(err)
 	}
 	f.await(t, "check.completed")
@@ -77,33 +81,42 @@ func (s *system) work(t *testing.T) job {
 	}
 	// As a browser does, which also leaves the session in the api's cache.
 	j.look(t, newCaller())
-	if err := j.api.Post(ctx, "/api/v1/drifts/"+j.drift+"/approve", map[string]string{"reason": "agreed with the network team"}, nil,
-		"traceparent", j.browser.traceparent()); err != nil {
+	if _, err := j.api.ApproveDrift(j.browser.in(ctx), j.drift, client.Decision{Reason: "agreed with the network team"}); err != nil {
 		t.Fatal(err)
 	}
 	f.await(t, "drift.approved")
 
-	body, err := get(ctx, j.api.Base+"/api/v1/drifts/"+j.drift+"/timeline", "Authorization", "Bearer "+j.api.Token)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(body, &struct{ Data any }{&j.timeline}); err != nil {
+	if j.timeline, err = j.api.DriftTimeline(ctx, j.drift); err != nil {
 		t.Fatal(err)
 	}
 	return j
 }
 
-func plan(t *testing.T, name string) []byte {
+func plan(t *testing.T, name string) io.Reader {
 	t.Helper()
 	content, err := os.ReadFile(plans + name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return content
+	return bytes.NewReader(content)
 }
 
-// signIn makes a user and a client of theirs.
-func (s *system) signIn(ctx context.Context, t *testing.T, email, role string) apiclient.Client {
+// client sends the trace context of its call's caller.
+func (s *system) client(t *testing.T, options ...client.Option) *client.Client {
+	t.Helper()
+	c, err := client.New(s.url("api", 3001), append(options, client.WithHeaders(func(ctx context.Context, h http.Header) {
+		if caller, ok := ctx.Value(caller{}).(caller); ok {
+			h.Set("Traceparent", caller.traceparent())
+		}
+	}))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// signIn makes a user, and gives a client of theirs and the access token.
+func (s *system) signIn(ctx context.Context, t *testing.T, email, role string) (c *client.Client, token string) {
 	t.Helper()
 	create := exec.CommandContext(ctx, s.program("api"), "user", "create", "--account", "acme", "--email", email,
 		"--name", role, "--role", role, "--password-stdin")
@@ -111,13 +124,12 @@ func (s *system) signIn(ctx context.Context, t *testing.T, email, role string) a
 	if out, err := create.CombinedOutput(); err != nil {
 		t.Fatalf("create the %s: %v\n%s", role, err, out)
 	}
-	c := apiclient.Client{Base: s.url("api", 3001)}
-	session, err := c.SignIn(ctx, email, password)
+	c = s.client(t, client.WithPassword(email, password))
+	session, err := c.SignIn(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Token = session.AccessToken
-	return c
+	return c, session.AccessToken
 }
 
 // look gets the drift, which must succeed.
@@ -130,13 +142,13 @@ func (j job) look(t *testing.T, c caller) {
 
 // status sends a request as the engineer and gives the response's status.
 func (j job) status(ctx context.Context, path string, c caller) (int, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, j.api.Base+path, http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, j.base+path, http.NoBody)
 	if err != nil {
 		return 0, err
 	}
-	req.Header.Set("Authorization", "Bearer "+j.api.Token)
+	req.Header.Set("Authorization", "Bearer "+j.token)
 	req.Header.Set("traceparent", c.traceparent())
-	res, err := client.Do(req)
+	res, err := httpClient.Do(req)
 	if err != nil {
 		return 0, err
 	}

@@ -12,7 +12,8 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
-// Client calls the service as somebody. A failure to call at all fails the test.
+// Client calls the service as somebody. A failure to call at all fails the test. Unlike the public client, it sends what is
+// wrong as well, sends it once, and shows the status and the headers of every response.
 type Client struct {
 	api  *API
 	http *http.Client
