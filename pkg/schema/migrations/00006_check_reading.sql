@@ -15,15 +15,12 @@ create index concurrently workspace_check_good_idx on workspace_check (workspace
 drop index concurrently if exists drift_workspace_resolved_idx;
 create index concurrently drift_workspace_resolved_idx on drift (account_id, workspace, resolved_at) where resolved_at is not null;
 
--- The checks whose time is over, and those that still have the response to their upload. The hash of a body has 32 bytes.
-drop index concurrently if exists workspace_check_created_idx;
-create index concurrently workspace_check_created_idx on workspace_check (created_at);
+-- The checks that still have the response to their upload, for retention. The hash of a body has 32 bytes.
 drop index concurrently if exists workspace_check_response_idx;
 create index concurrently workspace_check_response_idx on workspace_check (created_at) where octet_length(body_hash) = 32;
 
 -- +goose Down
 drop index workspace_check_response_idx;
-drop index workspace_check_created_idx;
 drop index drift_workspace_resolved_idx;
 drop index workspace_check_good_idx;
 drop index workspace_check_status_idx;
