@@ -120,7 +120,7 @@ func TestIngest_refused(t *testing.T) {
 			t.Errorf("the reasons do not say %q: %s", part, reasons)
 		}
 	}
-	t.Run("the same request again leaves no other", func(t *testing.T) {
+	t.Run("the same request again leaves no other", func(*testing.T) {
 		for range 2 {
 			refuse([]byte("no plan"), "", 400, "Idempotency-Key", "one")
 		}

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/rest"
@@ -55,13 +56,13 @@ func (s *Server) refusePlan(r *http.Request, upload drift.Upload, why *apierror.
 	if upload.Workspace == "" {
 		return
 	}
-	reason := "the upload was refused: " + why.Message
+	reasons := []string{"the upload was refused: " + why.Message}
 	if len(why.Fields) > 1 { // else the message has it
 		for _, f := range why.Fields {
-			reason += "; " + f.Field + ": " + f.Message
+			reasons = append(reasons, f.Field+": "+f.Message)
 		}
 	}
-	failure := drift.Failure{Workspace: upload.Workspace, Reason: reason, Purpose: upload.Purpose, Source: upload.Source}
+	failure := drift.Failure{Workspace: upload.Workspace, Reason: strings.Join(reasons, "; "), Purpose: upload.Purpose, Source: upload.Source}
 	if err := s.drifts.Refuse(r.Context(), caller(r), failure); err != nil {
 		s.log.WarnContext(r.Context(), "a refused upload was not recorded", "error.message", err.Error())
 	}
