@@ -70,7 +70,9 @@ type Drift struct {
 	RejectionReason   string            `json:"rejectionReason,omitempty"`
 	ResolvedAt        time.Time         `json:"resolvedAt,omitzero"`
 	ResolvedHow       Resolution        `json:"resolvedHow,omitempty"`
-	PreviousID        string            `json:"previousId,omitempty"` // the resolved drift that this one is a return of
+	ResolvedBasis     string            `json:"resolvedBasis,omitempty"` // what ResolvedHow was told from: decision or state
+	CheckID           string            `json:"checkId,omitempty"`       // the last check that showed or resolved it; it may be gone
+	PreviousID        string            `json:"previousId,omitempty"`    // the resolved drift that this one is a return of
 	CreatedAt         time.Time         `json:"createdAt"`
 	UpdatedAt         time.Time         `json:"updatedAt"`
 }
@@ -84,6 +86,7 @@ type Change struct {
 // DriftDetail is a drift, and what the caller may do with it.
 type DriftDetail struct {
 	Drift
+	Source          // of its last check
 	AlertCount int  `json:"alertCount"`
 	CanApprove bool `json:"canApprove"`
 	CanReject  bool `json:"canReject"`

@@ -172,6 +172,34 @@ func TestChecks_one(t *testing.T) {
 	}
 }
 
+// Mutations: checkId left out of the encoder; commit and ref swapped in the detail.
+func TestChecks_of_a_drift(t *testing.T) {
+	api := apitest.Start(t)
+	var sent struct {
+		Check  struct{ ID uuid.UUID }
+		Drifts []struct{ ID, CheckID uuid.UUID }
+	}
+	api.Key.Post("/api/v1/ingest/plan?workspace=network&ref=main&commit=abc&runUrl=https%3A%2F%2Fci.example%2F1&triggeredBy=ada", planOf(1, oneDrift)).
+		Want(200).Decode(&sent)
+	if sent.Drifts[0].CheckID != sent.Check.ID {
+		t.Errorf("the drift is of the check %s, want %s", sent.Drifts[0].CheckID, sent.Check.ID)
+	}
+	again := upload(api, "network", planOf(2, oneDrift)) // Which says nothing about itself.
+	var list struct{ Items []struct{ CheckID uuid.UUID } }
+	api.Viewer.Get("/api/v1/drifts").Want(200).Decode(&list)
+	if list.Items[0].CheckID != again {
+		t.Errorf("seen again, the drift is of the check %s, want %s", list.Items[0].CheckID, again)
+	}
+	path := "/api/v1/drifts/" + sent.Drifts[0].ID.String()
+	if got := string(api.Viewer.Get(path).Want(200).Body); !strings.Contains(got, `"ref":null,"commit":null,"runUrl":null,"triggeredBy":null`) {
+		t.Errorf("seen again: %s", got)
+	}
+	api.Key.Post("/api/v1/ingest/plan?workspace=network&ref=main&commit=abc&runUrl=https%3A%2F%2Fci.example%2F1&triggeredBy=ada", planOf(3, oneDrift)).Want(200)
+	if got := string(api.Viewer.Get(path).Want(200).Body); !strings.Contains(got, `"ref":"main","commit":"abc","runUrl":"https://ci.example/1","triggeredBy":"ada"`) {
+		t.Errorf("seen by a run that says what it is: %s", got)
+	}
+}
+
 func exec(t *testing.T, api *apitest.API, sql string, args ...any) {
 	t.Helper()
 	if _, err := api.DB.Exec(t.Context(), sql, args...); err != nil {
