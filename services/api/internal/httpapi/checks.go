@@ -12,7 +12,7 @@ func (s *Server) listChecks(w http.ResponseWriter, r *http.Request) error {
 	q := newQuery(r)
 	page := q.page()
 	filter := monitor.CheckFilter{
-		Workspace: q.workspace("workspace"),
+		Workspace: q.workspace(),
 		Status:    choice(q, "status", "", drift.CheckOK, drift.CheckDrifted, drift.CheckErrored),
 		Purpose:   choice(q, "purpose", "", drift.Record, drift.Preview),
 		From:      q.time("from"),

@@ -105,11 +105,11 @@ func (q *query) matching(name string, pattern *regexp.Regexp, description string
 }
 
 // workspace is the name of a workspace, empty when absent.
-func (q *query) workspace(name string) string {
-	v, ok := q.value(name)
+func (q *query) workspace() string {
+	v, ok := q.value("workspace")
 	if ok {
 		if problem := drift.CheckWorkspaceName(v); problem != "" {
-			q.refuse(name, "%s", problem)
+			q.refuse("workspace", "%s", problem)
 		}
 	}
 	return v
