@@ -33,9 +33,6 @@ func (s *Service) Fail(ctx context.Context, p identity.Principal, f Failure) (*C
 // Refuse records an upload that was refused as a failed check, so that a workspace whose plans cannot be read does not stay
 // as it was. For a workspace that is not there, and for a preview, it does nothing.
 func (s *Service) Refuse(ctx context.Context, p identity.Principal, f Failure) error {
-	if f.Purpose == Preview {
-		return nil
-	}
 	runes := []rune(f.Reason)
 	f.Reason = string(runes[:min(len(runes), maxFailureReason)])
 	_, err := s.fail(ctx, p, f, true)

@@ -2,6 +2,7 @@ package drift_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
@@ -53,6 +54,25 @@ func TestService_Ingest_preview(t *testing.T) {
 	t.Run("of a plan that was recorded, too", func(t *testing.T) {
 		if a := w.ingest("prod", planOf(5, complete, stays, comes), preview); !a.Repeated() {
 			t.Error("a preview that is repeated is another one")
+		}
+	})
+}
+
+// TestService_Ingest_left_out: a workspace whose only drift could not be read is not fine. Mutation: what was left out not looked at.
+func TestService_Ingest_left_out(t *testing.T) {
+	w := newWorld(t)
+	a := w.ingest("prod", planOf(1, complete, resource{address: "aws_thing.nul", want: "a", got: "b"}))
+	if a.Check.LeftOut.Count != 0 {
+		t.Fatalf("%+v", a.Check.LeftOut)
+	}
+	body := strings.ReplaceAll(planOf(2, complete, resource{address: "aws_thing.nul", want: "a", got: "NUL"}), "NUL", `\u0000`)
+	a = w.ingest("other", body)
+	if a.Check.LeftOut.Count != 1 || a.Check.Status != drift.CheckDrifted || len(a.Drifts) != 0 {
+		t.Errorf("%+v", a.Check)
+	}
+	t.Run("its drift stays open", func(t *testing.T) {
+		if a := w.ingest("prod", body); a.Check.LeftOut.Count != 1 || a.Check.Counts.Resolved != 0 || a.Check.Evidence.Unproven != 1 {
+			t.Errorf("%+v", a.Check)
 		}
 	})
 }

@@ -132,6 +132,9 @@ func TestIngest_refused(t *testing.T) {
 		}
 		refuse([]byte("no plan"), "&ref=feature", 400)
 		r.wantFailed(4, 1)
+		if n := pgtest.Value[int](t, r.api.DB, "select count(*)::int from workspace_check where purpose = 'preview'"); n != 0 {
+			t.Errorf("%d refused previews in the list of checks", n)
+		}
 	})
 }
 
