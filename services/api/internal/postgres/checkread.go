@@ -49,7 +49,7 @@ func (r checkRow) check() drift.Check {
 	return c
 }
 
-// checkColumns are those of the checks, c, with the names of their workspaces, w, but for the entries that were left out of
+// checkColumns are those of the checks, c, with the names of their workspaces, w, except for the entries that were left out of
 // their plans.
 const checkColumns = `c.id, w.name as workspace, c.status, c.stale, c.purpose,
 	c.count_new as new, c.count_changed as changed, c.count_unchanged as unchanged, c.count_resolved as resolved,

@@ -1,4 +1,4 @@
-// Package retention removes what has served its time: old events, the responses to uploads that cannot be repeated any more,
+// Package retention removes rows that are not needed any more: old events, the responses to uploads that cannot be repeated any more,
 // old checks, responses kept for idempotency keys, and sessions and tokens that have expired. Every replica does it; the second one finds
 // nothing.
 package retention
@@ -30,7 +30,7 @@ const checkLife = 90 * 24 * time.Hour
 type Store interface {
 	// TrimEvents removes events from the beginning of the streams, and updates the start of the streams.
 	TrimEvents(ctx context.Context, before time.Time) (int, error)
-	// RemoveResponses takes the responses from checks, but for each workspace's last one, so that the same upload is no
+	// RemoveResponses takes the responses from checks, except for each workspace's last one, so that the same upload is no
 	// repetition any more.
 	RemoveResponses(ctx context.Context, before time.Time) (int, error)
 	// RemoveChecks spares each workspace's last check, and the last one that did not fail.
