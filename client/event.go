@@ -25,6 +25,8 @@ const (
 	AlertCreated   EventType = "alert.created"
 	AlertRead      EventType = "alert.read"
 	CheckCompleted EventType = "check.completed"
+
+	WorkspaceUpdated EventType = "workspace.updated"
 )
 
 // Event is one entry of an account's stream.
@@ -41,7 +43,7 @@ type CloudEvent struct {
 	ID              string          `json:"id"`
 	Source          string          `json:"source"`
 	Type            EventType       `json:"type"`
-	Subject         string          `json:"subject"` // the id of the drift, alert or check
+	Subject         string          `json:"subject"` // the id of the drift, alert, check or workspace
 	Time            time.Time       `json:"time"`
 	DataContentType string          `json:"datacontenttype"`
 	Traceparent     string          `json:"traceparent"` // to continue the trace of the cause

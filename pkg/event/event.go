@@ -29,6 +29,8 @@ const (
 	AlertCreated   Type = "alert.created"
 	AlertRead      Type = "alert.read"
 	CheckCompleted Type = "check.completed"
+
+	WorkspaceUpdated Type = "workspace.updated"
 )
 
 // The topics that every client may subscribe to; a single drift also has the topic DriftTopic(id).
@@ -144,6 +146,15 @@ type Evidence struct {
 	Mode      string   `json:"mode,omitempty"` // absent when the plan does not tell
 	Unproven  int      `json:"unproven"`
 	Reasons   []string `json:"reasons"`
+}
+
+// WorkspaceData is the data of workspace.updated: the settings as they are now.
+type WorkspaceData struct {
+	ID         uuid.UUID `json:"id"`
+	Name       string    `json:"name"`
+	RecordRef  *string   `json:"recordRef"` // null when the plans of every ref are recorded
+	AcceptRoot bool      `json:"acceptRoot"`
+	Actor      *Actor    `json:"actor"`
 }
 
 // Counts is the result of one check of a workspace.

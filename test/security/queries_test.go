@@ -44,6 +44,7 @@ var unscoped = map[string]string{
 	// For all accounts, on purpose, and not shown to users.
 	"(*RetentionStore).TrimEvents":            "retention",
 	"(*RetentionStore).RemoveChecks":          "retention",
+	"(*RetentionStore).RemoveResponses":       "retention, over all accounts",
 	"(*RetentionStore).RemoveIdempotencyKeys": "retention",
 	"(*MonitorStore).WorkspaceCounts":         "a gauge without accounts",
 	"(*ScrubStore).Claim":                     "which process reads what is stored again",

@@ -119,3 +119,10 @@ func alertTopics(drift *uuid.UUID) []string {
 	}
 	return []string{event.TopicAlerts, event.DriftTopic(*drift)}
 }
+
+// workspaceUpdated adds the event of a workspace's settings as they are now.
+func (w *work) workspaceUpdated(s *WorkspaceState, name string) {
+	w.drafts = append(w.drafts, event.Draft{Type: event.WorkspaceUpdated, Subject: s.ID, Topics: []string{event.TopicChecks}, Data: event.WorkspaceData{
+		ID: s.ID, Name: name, RecordRef: s.RecordRef, AcceptRoot: s.AcceptRoot, Actor: w.actor,
+	}})
+}
