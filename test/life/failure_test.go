@@ -33,7 +33,7 @@ func failures(t *testing.T, l lifetime) {
 	l.expect(t, map[string]string{"disk_server.web": "detected"})
 }
 
-// mistakes: each of what is sent instead of a plan is refused with the command that makes the plan, and the workspace is not
+// mistakes: every other file is refused, with the command that makes the plan in the message, and the workspace is not
 // green after it. Lines that a CI wrapper prints around the plan are no mistake.
 func mistakes(t *testing.T, l lifetime) {
 	l.configure(t, resource("server", "web", `size = "small"`))
