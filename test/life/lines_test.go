@@ -125,8 +125,11 @@ func job(t *testing.T, r *root, lines block) {
 	r.expect(t, one)
 	r.expectWorkspace(t, "drifted")
 	r.change(t, "db", "name", 7) // The provider cannot read that.
-	if out, err := r.run(t, lines); err == nil {
-		t.Errorf("the job of a plan that failed succeeds: %s", out)
+	for _, environ := range []string{"RUN_URL=", "RUN_URL=https://ci.example/runs/8"} {
+		out, err := r.run(t, lines, environ)
+		if err == nil || len(responses(t, out)) != 1 {
+			t.Errorf("the job of a plan that failed, with %s: %v: %s", environ, err, out)
+		}
 	}
 	r.expectWorkspace(t, "failed")
 }
