@@ -50,7 +50,7 @@ func branches(t *testing.T, l lifetime) {
 	l.configure(t, resource("server", "web", `size = "small"`))
 	l.apply(t)
 	l.send(t, l.refreshOnly)
-	l.pair.request(t, "PATCH", "/api/v1/workspaces/"+l.path(), `{"recordRef":"main"}`, nil)
+	l.set(t, `{"recordRef":"main"}`)
 	l.change(t, "web", "size", "huge")
 	of := func(ref string) block { return l.refreshOnly.with(t, "scope=full", "scope=full&ref="+ref) }
 	if c := l.send(t, of("feature")); c.Purpose != "preview" || c.Ref != "feature" {
@@ -86,7 +86,7 @@ func otherRoot(t *testing.T, l lifetime) {
 	}
 
 	t.Run("unless an engineer accepts it once", func(t *testing.T) {
-		l.pair.request(t, "PATCH", "/api/v1/workspaces/"+l.path(), `{"acceptRoot":true}`, nil)
+		l.set(t, `{"acceptRoot":true}`)
 		if c := other.send(t, l.refreshOnly); c.RootMismatch {
 			t.Errorf("the check is %+v", c)
 		}
