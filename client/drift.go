@@ -33,7 +33,7 @@ const (
 // Resolution is how a drift was resolved.
 type Resolution string
 
-// The resolutions that people give. The others come from plans: reverted, accepted, superseded, unknown.
+// The resolutions that people give. The others come from plans: reverted, accepted, removed, superseded, unknown.
 const (
 	AutoRemediate Resolution = "auto-remediate"
 	ManualFix     Resolution = "manual-fix"
@@ -70,7 +70,8 @@ type Drift struct {
 	RejectionReason   string            `json:"rejectionReason,omitempty"`
 	ResolvedAt        time.Time         `json:"resolvedAt,omitzero"`
 	ResolvedHow       Resolution        `json:"resolvedHow,omitempty"`
-	PreviousID        string            `json:"previousId,omitempty"` // the resolved drift that this one is a return of
+	ResolvedBasis     string            `json:"resolvedBasis,omitempty"` // decision, or state: what the plan shows
+	PreviousID        string            `json:"previousId,omitempty"`    // the resolved drift that this one is a return of
 	CreatedAt         time.Time         `json:"createdAt"`
 	UpdatedAt         time.Time         `json:"updatedAt"`
 }
@@ -79,6 +80,7 @@ type Drift struct {
 type Change struct {
 	Expected json.RawMessage `json:"expected"`
 	Actual   json.RawMessage `json:"actual"`
+	Order    bool            `json:"order,omitempty"` // only the order of a list differs
 }
 
 // DriftDetail is a drift, and what the caller may do with it.
@@ -87,6 +89,8 @@ type DriftDetail struct {
 	AlertCount int  `json:"alertCount"`
 	CanApprove bool `json:"canApprove"`
 	CanReject  bool `json:"canReject"`
+	// Source is that of the last check that showed or resolved the drift.
+	Source
 }
 
 // TimelineEntry is something that happened to a drift.

@@ -14,7 +14,7 @@ var (
 	DriftsDecided              = instrument.Counter{Name: "driftsentry.drifts.decided", Unit: "{drift}", Description: "Drifts whose status a user changed, by the new status."}
 	EventsPublished            = instrument.Counter{Name: "driftsentry.events.published", Unit: "{event}", Description: "Events committed to the streams, by type."}
 	Hints                      = instrument.Counter{Name: "driftsentry.hints", Unit: "{hint}", Description: "Hints to the readers of event streams, by outcome: sent, coalesced with a later one, dropped because too many waited, failed."}
-	IngestChecks               = instrument.Counter{Name: "driftsentry.ingest.checks", Unit: "{check}", Description: "Accepted plans, by status of the check; stale and repeated plans changed nothing."}
+	IngestChecks               = instrument.Counter{Name: "driftsentry.ingest.checks", Unit: "{check}", Description: "Checks, by status; stale and repeated plans and previews changed nothing."}
 	IngestDrifts               = instrument.Counter{Name: "driftsentry.ingest.drifts", Unit: "{drift}", Description: "Drifts that plans changed or confirmed, by outcome."}
 	IngestDuration             = instrument.Histogram{Name: "driftsentry.ingest.duration", Unit: "s", Description: "Time to read a plan and commit its changes.", Buckets: []float64{0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30}}
 	Ready                      = instrument.Gauge{Name: "driftsentry.ready", Unit: "{status}", Description: "The result of the last readiness probe: 1 ready, 0 not."}

@@ -125,6 +125,25 @@ type CheckData struct {
 	Status    string    `json:"status"`
 	Stale     bool      `json:"stale"`
 	Counts    Counts    `json:"counts"`
+
+	Evidence      *Evidence `json:"evidence,omitempty"`
+	RootMismatch  bool      `json:"rootMismatch,omitempty"`
+	Purpose       string    `json:"purpose,omitempty"`
+	FailureReason string    `json:"failureReason,omitempty"`
+	LeftOut       int       `json:"leftOut,omitempty"`
+	Ref           string    `json:"ref,omitempty"`
+	Commit        string    `json:"commit,omitempty"`
+	RunURL        string    `json:"runUrl,omitempty"`
+	TriggeredBy   string    `json:"triggeredBy,omitempty"`
+}
+
+// Evidence is what a check proves about the open drifts that it does not show.
+type Evidence struct {
+	Refreshed string   `json:"refreshed"`
+	Coverage  string   `json:"coverage"`
+	Mode      string   `json:"mode,omitempty"` // absent when the plan does not tell
+	Unproven  int      `json:"unproven"`
+	Reasons   []string `json:"reasons"`
 }
 
 // Counts is the result of one check of a workspace.

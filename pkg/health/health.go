@@ -71,13 +71,13 @@ const (
 	down = "down"
 )
 
-// Live answers 200 as long as the process can answer at all. It checks nothing else: a restart would not bring a
+// Live responds with 200 as long as the process can respond at all. It checks nothing else: a restart would not bring a
 // database back.
 func (h *Reporter) Live(w http.ResponseWriter, _ *http.Request) {
 	write(w, http.StatusOK, map[string]any{"status": "alive", "timestamp": rest.Time(time.Now())})
 }
 
-// Ready answers 200 when requests can be served, else 503.
+// Ready responds with 200 when requests can be served, else 503.
 func (h *Reporter) Ready(w http.ResponseWriter, r *http.Request) {
 	results, ok := h.run(r.Context())
 	h.last.Store(&ok)
@@ -92,7 +92,7 @@ func (h *Reporter) Ready(w http.ResponseWriter, r *http.Request) {
 	write(w, code, map[string]any{"status": status, "checks": checks})
 }
 
-// Detailed answers 200 with what a person wants to know first, however healthy the service is.
+// Detailed responds with 200 with what a person wants to know first, however healthy the service is.
 func (h *Reporter) Detailed(w http.ResponseWriter, r *http.Request) {
 	results, ok := h.run(r.Context())
 	status := "healthy"

@@ -4,7 +4,7 @@
 //	                            readiness off, drain delay     │
 //	                            servers finish in-flight work ◀┘ then workers end, then closers run, last made first
 //
-// Readiness goes off first, so that whoever routes to us stops before we do. Telemetry is closed by the caller after
+// Readiness goes off first, so that routers stop before we do. Telemetry is closed by the caller after
 // Run, since the last spans are made while everything else stops.
 package lifecycle
 
@@ -76,14 +76,14 @@ func (g *Group) Ready() bool { return g.state.Load() == ready }
 // Draining reports whether the service is about to stop.
 func (g *Group) Draining() bool { return g.state.Load() == draining }
 
-// Serve adds a server. While the group drains, each answer is the last of its connection.
+// Serve adds a server. While the group drains, each response is the last of its connection.
 func (g *Group) Serve(name string, s *http.Server, l net.Listener) {
 	s.Handler = g.farewell(s.Handler)
 	g.servers = append(g.servers, server{name, s, l})
 }
 
-// farewell tells whoever is answered while the group drains not to use the connection again. To close the idle ones at
-// once, as SetKeepAlivesEnabled(false) does, would meet requests that are on their way: a proxy answers 502 for a POST.
+// farewell tells clients that get a response while the group drains not to use the connection again. To close the idle ones at
+// once, as SetKeepAlivesEnabled(false) does, would meet requests that are on their way: a proxy responds with 502 for a POST.
 func (g *Group) farewell(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if g.Draining() {

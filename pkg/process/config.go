@@ -58,7 +58,7 @@ type Config struct {
 	Warnings []string
 }
 
-// ExampleSecret is the JWT_SECRET of .env.example, and the one in development when none is given. Everybody knows it.
+// ExampleSecret is the JWT_SECRET of .env.example, and the one in development when none is given. It is public.
 const ExampleSecret = "development-only-secret-that-everybody-knows"
 
 // The ports of production, and the origin of development, when none is given.

@@ -42,15 +42,22 @@ const (
 // Keys makes and recognises API keys: "ds_" and 64 characters that hold the key's id, 192 random bits and an HMAC tag
 // over both. The tag lets the edge tell a key of ours from a guess without the database; it does not prove that
 // the key is still valid.
-type Keys struct{ mac []byte }
+type Keys struct{ mac, previous []byte }
 
-// NewKeys derives the tag's key from DATA_KEY, which lives as long as the data does.
-func NewKeys(dataKey string) (*Keys, error) {
-	mac, err := hkdf.Key(sha256.New, []byte(dataKey), nil, "driftsentry api key tag", sha256.Size)
-	if err != nil {
-		return nil, err
+// NewKeys derives the tag's key from DATA_KEY. previous is the one that it replaced, or empty: keys that were made with it
+// are recognised, too. The tag is part of the key, so such a key ends with that.
+func NewKeys(dataKey, previous string) (*Keys, error) {
+	k := &Keys{}
+	var err error
+	if k.mac, err = deriveTagKey(dataKey); err != nil || previous == "" {
+		return k, err
 	}
-	return &Keys{mac: mac}, nil
+	k.previous, err = deriveTagKey(previous)
+	return k, err
+}
+
+func deriveTagKey(dataKey string) ([]byte, error) {
+	return hkdf.Key(sha256.New, []byte(dataKey), nil, "driftsentry api key tag", sha256.Size)
 }
 
 // New makes a key. prefix is the part of it that may be shown later, to recognise it in a list.
@@ -59,7 +66,7 @@ func (k *Keys) New(id uuid.UUID) (key, prefix string) {
 	raw = append(raw, id[:]...)
 	raw = raw[:16+keySecretSize]
 	_, _ = rand.Read(raw[16:])
-	raw = append(raw, k.tag(raw)...)
+	raw = append(raw, tag(k.mac, raw)...)
 	key = APIKeyPrefix + base64.RawURLEncoding.EncodeToString(raw)
 	return key, key[:shownPrefix]
 }
@@ -71,14 +78,18 @@ func (k *Keys) Recognise(key string) (uuid.UUID, bool) {
 		return uuid.Nil, false
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
-	if err != nil || !hmac.Equal(raw[keySize-keyTagSize:], k.tag(raw[:keySize-keyTagSize])) {
+	if err != nil {
+		return uuid.Nil, false
+	}
+	data, tagged := raw[:keySize-keyTagSize], raw[keySize-keyTagSize:]
+	if !hmac.Equal(tagged, tag(k.mac, data)) && (k.previous == nil || !hmac.Equal(tagged, tag(k.previous, data))) {
 		return uuid.Nil, false
 	}
 	return uuid.UUID(raw[:16]), true
 }
 
-func (k *Keys) tag(data []byte) []byte {
-	mac := hmac.New(sha256.New, k.mac)
+func tag(key, data []byte) []byte {
+	mac := hmac.New(sha256.New, key)
 	mac.Write(data)
 	return mac.Sum(nil)[:keyTagSize]
 }

@@ -122,7 +122,7 @@ func TestAccess_Sign(t *testing.T) {
 }
 
 func TestKeys_Recognise(t *testing.T) {
-	keys, err := NewKeys("a data key")
+	keys, err := NewKeys("a data key", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestKeys_Recognise(t *testing.T) {
 			t.Errorf("recognised with character %d changed", i)
 		}
 	}
-	other, err := NewKeys("another data key")
+	other, err := NewKeys("another data key", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,12 +79,16 @@ var parameters = map[string][]string{
 	"sortBy": {"createdAt", "severity", "created_at; drop table drift", "id"}, "sortOrder": {"asc", "desc", "up"}, "days": {"30", "0", "366", "-1", "x"},
 	"after": {"", "x", "a:1", ":", "e:99999999999999999999", "\x00:1"}, "driftId": {"invalid", "00000000-0000-0000-0000-000000000000"}, "isRead": {"true", "maybe"},
 	"type": {"drift_detected", "x"}, "actorId": {"x"}, "action": {"drift.approved", "\x00"}, "scope": {"full", "partial", "some"}, "include": {"changes", "all"},
-	"unknown": {"1"}, "": {""}, "page[]": {"1"},
+	"mode": {"refresh-only", "normal", "destroy", "other"}, "refreshed": {"true", "false", "1"}, "purpose": {"record", "preview", "none"},
+	"ref": {"main", "refs/heads/main", "a\nb", "\xff", strings.Repeat("r", 300)}, "commit": {"4f0c2a9", "a/b", strings.Repeat("c", 65)},
+	"runUrl":      {"https://ci.example.com/1", "javascript:alert(1)", "https://u:p@ci.example.com/", "http://", strings.Repeat("u", 3000)},
+	"triggeredBy": {"schedule", "\x1b[2J", strings.Repeat("t", 300)},
+	"unknown":     {"1"}, "": {""}, "page[]": {"1"},
 }
 
 func (g *generator) query(op spec.Operation) string {
 	values := url.Values{}
-	if op.ID == "ingestPlan" && g.chance(80) {
+	if (op.ID == "ingestPlan" || op.ID == "ingestFailure") && g.chance(80) {
 		values.Set("workspace", pick(g, "production", "staging", "w-"+strconv.Itoa(g.IntN(5))))
 	}
 	for _, name := range op.Query {
@@ -130,6 +134,8 @@ func (g *generator) valid(op spec.Operation) any {
 			"expectedState": map[string]any{"type": "t3.micro"}, "actualState": map[string]any{"type": pick[any](g, "t3.large", "t3.micro", nil, []any{1.5, map[string]any{"a": true}})},
 			"severity": pick(g, "critical", "info", "urgent"), "costImpactMonthly": pick[any](g, 12.5, -3, 1e300, "much", 0),
 		}
+	case "ingestFailure":
+		return map[string]any{"reason": pick[any](g, "terraform init failed", "", strings.Repeat("r", 1001), 1), "runUrl": pick[any](g, "https://ci.example.com/1", nil, "ftp://x")}
 	case "approveDrift", "rejectDrift", "triageDrift", "resolveDrift":
 		body := map[string]any{"version": pick[any](g, 1, 2, 0, -1, "1", 1<<40)}
 		if op.ID == "approveDrift" || op.ID == "rejectDrift" {

@@ -99,7 +99,7 @@ func (g *Generator) upload(ctx context.Context, n int, workspace, scope string, 
 	if err != nil {
 		return nil, err
 	}
-	result, err := g.api(n).SendPlan(unkeyed(ctx), workspace, bytes.NewReader(text), client.PlanOptions{Scope: scope})
+	result, err := g.api(n).SendPlan(unkeyed(ctx), workspace, bytes.NewReader(text), client.PlanOptions{Scope: scope, Refreshed: true})
 	if err != nil {
 		return nil, err
 	}

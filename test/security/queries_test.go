@@ -46,6 +46,8 @@ var unscoped = map[string]string{
 	"(*RetentionStore).RemoveChecks":          "retention",
 	"(*RetentionStore).RemoveIdempotencyKeys": "retention",
 	"(*MonitorStore).WorkspaceCounts":         "a gauge without accounts",
+	"(*ScrubStore).Claim":                     "which process reads what is stored again",
+	"(*ScrubStore).Step":                      "how far it has come",
 	"Postgres.Notify":                         "hints, which hold an account and a number",
 	"Postgres.prove":                          "a listener's own notification, without content",
 	"Postgres.Listen":                         "hints, which hold an account and a number",

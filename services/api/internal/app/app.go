@@ -22,6 +22,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/monitor"
 	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
 	"github.com/driftsentry/driftsentry/services/api/internal/retention"
+	"github.com/driftsentry/driftsentry/services/api/internal/scrub"
 )
 
 // ServiceName is the name of the service in every signal, unless OTEL_SERVICE_NAME gives another.
@@ -71,10 +72,11 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	}
 	app.Group.Go("retention", old.Run)
 	// A request ends within its timeout; what has no response after twice that time was cut off by a crash.
-	responses, err := idempotency.NewKeeper(postgres.NewIdempotencyStore(app.DB), c.DataKey.Reveal(), 2*c.Service.RequestTimeout)
+	responses, err := idempotency.NewKeeper(postgres.NewIdempotencyStore(app.DB), c.DataKey.Reveal(), c.DataKeyPrevious.Reveal(), 2*c.Service.RequestTimeout)
 	if err != nil {
 		return nil, err
 	}
+	app.Group.Go("redaction", scrub.New(postgres.NewScrubStore(app.DB), responses, c.DataKey.Reveal(), tel).Run)
 	// The instance's name, as telemetry has it.
 	replica, err := os.Hostname()
 	if err != nil {
@@ -90,7 +92,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 }
 
 func newIdentity(c *Config, db *pg.DB, tel *telemetry.Telemetry, hashing *argon2id.Params) (*identity.Service, error) {
-	keys, err := token.NewKeys(c.DataKey.Reveal())
+	keys, err := token.NewKeys(c.DataKey.Reveal(), c.DataKeyPrevious.Reveal())
 	if err != nil {
 		return nil, fmt.Errorf("derive the key of API keys: %w", err)
 	}
@@ -113,7 +115,8 @@ func (a *App) newDrifts(c *Config, tel *telemetry.Telemetry) (*drift.Service, er
 		return nil, err
 	}
 	drifts, err := drift.New(drift.Config{
-		Store: postgres.NewDriftStore(a.DB), Hints: hints, DataKey: []byte(c.DataKey.Reveal()), Telemetry: tel,
+		Store: postgres.NewDriftStore(a.DB), Hints: hints, HideValues: c.Values == valuesHidden, Telemetry: tel,
+		DataKey: []byte(c.DataKey.Reveal()), PreviousDataKey: []byte(c.DataKeyPrevious.Reveal()),
 	})
 	if err != nil {
 		return nil, err

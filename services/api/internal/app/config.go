@@ -19,6 +19,10 @@ type Config struct {
 
 	// DataKey seals and fingerprints what is stored. It must be kept as long as the data is.
 	DataKey config.Secret `env:"DATA_KEY"`
+	// Values says whether values of resources are stored: shown, or hidden.
+	Values string `env:"VALUES" envDefault:"shown"`
+	// DataKeyPrevious is the one that DataKey replaced, as long as something that was made with it is still needed.
+	DataKeyPrevious config.Secret `env:"DATA_KEY_PREVIOUS"`
 	// JWTExpiry is how long an access token holds, RefreshExpiry how long a session does without being refreshed.
 	JWTExpiry     time.Duration `env:"JWT_EXPIRY"     envDefault:"15m"`
 	RefreshExpiry time.Duration `env:"REFRESH_EXPIRY" envDefault:"168h"`
@@ -26,6 +30,12 @@ type Config struct {
 	EventRetention      time.Duration `env:"EVENT_RETENTION"       envDefault:"168h"`
 	WorkspaceStaleAfter time.Duration `env:"WORKSPACE_STALE_AFTER" envDefault:"36h"`
 }
+
+// The values of VALUES.
+const (
+	valuesShown  = "shown"
+	valuesHidden = "hidden"
+)
 
 // LoadConfig reads the configuration from environment variables. The error names every problem.
 func LoadConfig(environ []string) (*Config, error) {
@@ -52,6 +62,12 @@ func (c *Config) Validate() []error {
 	}
 	if c.Service.Environment != config.Development {
 		problems = append(problems, process.CheckSecret("DATA_KEY", c.DataKey)...)
+		if c.DataKeyPrevious != "" {
+			problems = append(problems, process.CheckSecret("DATA_KEY_PREVIOUS", c.DataKeyPrevious)...)
+		}
+	}
+	if c.Values != valuesShown && c.Values != valuesHidden {
+		complain("VALUES", "must be shown or hidden")
 	}
 	for _, d := range []struct {
 		variable string

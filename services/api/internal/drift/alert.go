@@ -106,12 +106,12 @@ func foundBy(d *Drift) string {
 	return "a person"
 }
 
-// failedCheckAlert is the alert of a plan that errored.
-func failedCheckAlert(workspace string, now time.Time) Alert {
+// failedCheckAlert is the alert of the first of a streak of failed checks.
+func failedCheckAlert(workspace, message string, now time.Time) Alert {
 	return Alert{
 		ID: uid.New(), Type: CheckFailed, Severity: plan.Warning, CreatedAt: now,
 		Title:   "the check of " + workspace + " failed",
-		Message: "the plan says that it errored, so it is unknown what drifted",
+		Message: message,
 	}
 }
 

@@ -10,10 +10,18 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
+// OpenReader reads what a plan is compared with.
+type OpenReader interface {
+	// OpenDrifts is what is kept of a workspace's drifts that plans found and that are not resolved.
+	OpenDrifts(ctx context.Context, account uuid.UUID, workspace string) (map[plan.Object]plan.Open, error)
+}
+
 // OpenTx finds and adds the open drifts of a workspace.
 type OpenTx interface {
 	// LockOpenDrifts are a workspace's drifts that plans found and that are not resolved, without their states.
 	LockOpenDrifts(ctx context.Context, account uuid.UUID, workspace string) ([]*Drift, error)
+	// CountOpenDrifts counts them.
+	CountOpenDrifts(ctx context.Context, account uuid.UUID, workspace string) (int, error)
 	// LastResolved gives the last resolved drift of each fingerprint that has one.
 	LastResolved(ctx context.Context, account uuid.UUID, fingerprints [][]byte) (map[string]uuid.UUID, error)
 	// InsertDrifts fails with apierror.Conflict when a resource has an open drift already.
@@ -29,7 +37,7 @@ type SeenTx interface {
 	// SaveDrifts writes everything but what a plan says about the resource, which SaveStates writes.
 	SaveDrifts(ctx context.Context, drifts []*Drift) error
 	SaveStates(ctx context.Context, drifts []*Drift) error
-	// SaveSightings counts that unchanged drifts were seen again.
+	// SaveSightings counts that unchanged drifts were seen again, by one check.
 	SaveSightings(ctx context.Context, drifts []*Drift) error
 }
 
@@ -54,13 +62,13 @@ func (w *work) apply(ctx context.Context, r *reconciliation, read *plan.Plan, c 
 		return err
 	}
 	alerts := alertsFor(c.Workspace, r.critical, w.now)
-	if read.Errored {
-		alerts = append(alerts, failedCheckAlert(c.Workspace, w.now))
+	workspace.keepRoot(read)
+	if workspace.note(c, w.now) {
+		alerts = append(alerts, failedCheckAlert(c.Workspace, "the plan says that it errored, so it is unknown what drifted", w.now))
 	}
 	if err := w.raise(ctx, alerts); err != nil {
 		return err
 	}
-	workspace.note(c, w.now)
 	return w.SaveWorkspace(ctx, workspace)
 }
 
@@ -94,7 +102,7 @@ func (w *work) write(ctx context.Context, r *reconciliation, read *plan.Plan) er
 	}{
 		{w.ParkDrifts, r.parked, false},
 		{w.SaveDrifts, r.saved(), false},
-		{w.SaveStates, r.changed, true},
+		{w.SaveStates, slices.Concat(r.changed, r.upgraded), true},
 		{w.InsertDrifts, r.created, true},
 		{w.SaveSightings, r.unchanged, false},
 	} {
@@ -128,7 +136,7 @@ func (r *reconciliation) withStates(p *plan.Plan, drifts []*Drift, save func([]*
 		for n < len(drifts) && n < partDrifts && (n == 0 || size < partBytes) {
 			d := drifts[n]
 			states := p.Unpack(r.changes[d])
-			d.ExpectedState, d.ActualState, d.Difference = states.Expected, states.Actual, states.Difference
+			d.take(states)
 			size += r.changes[d].Size()
 			n++
 		}
@@ -137,7 +145,7 @@ func (r *reconciliation) withStates(p *plan.Plan, drifts []*Drift, save func([]*
 		}
 		for _, d := range drifts[:n] {
 			if !r.isShown[d] {
-				d.ExpectedState, d.ActualState, d.Difference = nil, nil, nil
+				d.take(plan.States{})
 			}
 		}
 		drifts = drifts[n:]

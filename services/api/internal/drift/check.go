@@ -21,7 +21,7 @@ type CheckStatus string
 const (
 	CheckOK      CheckStatus = "ok"
 	CheckDrifted CheckStatus = "drifted" // a drift that plans found is open
-	CheckErrored CheckStatus = "failed"  // the plan says that it errored
+	CheckErrored CheckStatus = "failed"  // the plan says that it errored, or there is no plan that can be read
 )
 
 // Check is one look at a workspace.
@@ -36,9 +36,16 @@ type Check struct {
 	FormatVersion    string
 	TerraformVersion string     // empty when the plan does not say
 	PlanTimestamp    *time.Time // nil when the plan has none
-	BodyHash         []byte     // of the plan and the options it came with
-	Response         []byte     // what Upload.Encode made of the result: a repeated upload gets it again
-	Actor            string     // a user's email, or an API key's name
+	Evidence         Evidence
+	RootMismatch     bool // the plan is of another root than this workspace's earlier ones
+	Purpose          Purpose
+	Source           Source
+	FailureReason    string       // of a failed check for which no plan came that says why
+	LeftOut          plan.LeftOut // of the plan: what could not be read
+	WrapperLines     int          // around the plan, which were skipped
+	BodyHash         []byte       // of the plan and the options it came with
+	Response         []byte       // what Upload.Encode made of the result: a repeated upload gets it again
+	Actor            string       // a user's email, or an API key's name
 	TraceID          string
 	CreatedAt        time.Time
 }
@@ -50,26 +57,35 @@ type WorkspaceState struct {
 	LastCheckID       *uuid.UUID
 	LastCheckAt       *time.Time
 	LastCheckStatus   *CheckStatus
+	RecordRef         *string // the only ref of which plans are recorded; nil when any is
+	Root              []byte  // plan.Plan's Root of the last recorded plan that had one; nil when none had
+	AcceptRoot        bool    // the next plan may be of another root
 }
 
 // CheckTx writes checks and their workspaces.
 type CheckTx interface {
 	// LockWorkspace creates the workspace when it is new, and keeps all others out of it until the end.
 	LockWorkspace(ctx context.Context, account uuid.UUID, name string) (*WorkspaceState, error)
+	// LockKnownWorkspace is the same for one that is there; apierror.NotFound when it is not.
+	LockKnownWorkspace(ctx context.Context, account uuid.UUID, name string) (*WorkspaceState, error)
 	// FirstResponse is the response to an earlier upload of the same body, nil when there was none.
 	FirstResponse(ctx context.Context, workspace uuid.UUID, bodyHash []byte) ([]byte, error)
 	InsertCheck(ctx context.Context, c *Check) error
 	SaveWorkspace(ctx context.Context, w *WorkspaceState) error
 }
 
-// newCheck begins a check. Its status and its counts are decided when the plan has been compared with the open drifts.
-func newCheck(ctx context.Context, w *work, p identity.Principal, u Upload, read *plan.Plan, workspace *WorkspaceState, bodyHash []byte) *Check {
+// newCheck begins a check. What it says is decided when the plan has been compared with the open drifts.
+func newCheck(ctx context.Context, w *work, p identity.Principal, name string, workspace *WorkspaceState, source Source) *Check {
 	return &Check{
-		ID: uid.New(), AccountID: w.account, WorkspaceID: workspace.ID, Workspace: u.Workspace,
-		Stale:         workspace.isAhead(read.Timestamp),
-		FormatVersion: read.FormatVersion, TerraformVersion: read.TerraformVersion, PlanTimestamp: read.Timestamp,
-		BodyHash: bodyHash, Actor: cmp.Or(p.Email, p.KeyName), TraceID: telemetry.TraceID(ctx), CreatedAt: w.now,
+		ID: uid.New(), AccountID: w.account, WorkspaceID: workspace.ID, Workspace: name, Purpose: Record, Source: source.masked(),
+		Actor: cmp.Or(p.Email, p.KeyName), TraceID: telemetry.TraceID(ctx), CreatedAt: w.now,
 	}
+}
+
+// take takes over what the plan says about itself.
+func (c *Check) take(read *plan.Plan) {
+	c.FormatVersion, c.TerraformVersion, c.PlanTimestamp = read.FormatVersion, read.TerraformVersion, read.Timestamp
+	c.LeftOut, c.WrapperLines = read.LeftOut, read.Wrapper
 }
 
 // conclude decides what the check says.
@@ -78,7 +94,7 @@ func (c *Check) conclude(read *plan.Plan, r *reconciliation) {
 	switch {
 	case read.Errored:
 		c.Status = CheckErrored
-	case len(read.Changes) > 0, r.leavesOpen(): // Also a drift that an incomplete plan did not show.
+	case len(read.Changes) > 0, read.LeftOut.Count > 0, r.leavesOpen(): // Also a drift that an incomplete plan did not show.
 		c.Status = CheckDrifted
 	default:
 		c.Status = CheckOK
@@ -90,15 +106,35 @@ func (ws *WorkspaceState) isAhead(timestamp *time.Time) bool {
 	return timestamp != nil && ws.LastPlanTimestamp != nil && timestamp.Truncate(time.Microsecond).Before(*ws.LastPlanTimestamp)
 }
 
-// note writes the check on its workspace. A plan with a time in the future must not make every later one stale.
-func (ws *WorkspaceState) note(c *Check, now time.Time) {
+// note writes a check that counts on its workspace, and says whether it is the first of a streak of failures. A plan with a
+// time in the future must not make every later one stale.
+func (ws *WorkspaceState) note(c *Check, now time.Time) (failedFirst bool) {
+	failedFirst = c.Status == CheckErrored && (ws.LastCheckStatus == nil || *ws.LastCheckStatus != CheckErrored)
 	ws.LastCheckID, ws.LastCheckAt, ws.LastCheckStatus = &c.ID, &now, &c.Status
 	if c.PlanTimestamp == nil {
-		return
+		return failedFirst
 	}
 	t := *c.PlanTimestamp
 	if t.After(now) {
 		t = now
 	}
 	ws.LastPlanTimestamp = &t
+	return failedFirst
+}
+
+// isOtherRoot reports whether the plan is of another root than the workspace's earlier ones, and nobody has accepted that.
+func (ws *WorkspaceState) isOtherRoot(read *plan.Plan) bool {
+	return !ws.AcceptRoot && read.AnotherRoot(ws.Root)
+}
+
+// keepRoot keeps which resources the plan's state has. A part of a root does not stand for all of it.
+func (ws *WorkspaceState) keepRoot(read *plan.Plan) {
+	root := read.Root()
+	if root == nil || read.Errored || ws.isOtherRoot(read) {
+		return
+	}
+	if read.Evidence.Coverage == plan.CoveragePartial && ws.Root != nil && !ws.AcceptRoot {
+		return
+	}
+	ws.Root, ws.AcceptRoot = root, false
 }

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
+	"github.com/driftsentry/driftsentry/pkg/redact"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
 
@@ -57,6 +58,11 @@ func checkReason(reason string) (string, error) {
 	reason = strings.TrimSpace(reason)
 	if n := utf8.RuneCountInString(reason); n < minReason || n > maxReason {
 		return "", apierror.InvalidField("reason", "must have %d to %d characters", minReason, maxReason)
+	}
+	// People paste what they should not. The mask may be longer than what it stands for.
+	reason = redact.Text(reason)
+	if runes := []rune(reason); len(runes) > maxReason {
+		reason = string(runes[:maxReason])
 	}
 	return reason, nil
 }
@@ -123,14 +129,14 @@ func (what decision) apply(d *Drift, w *work) {
 	case Reject:
 		d.RejectedAt, d.RejectedBy, d.RejectionReason = &w.now, w.email, &what.reason
 	case Resolve:
-		d.resolve(ResolvedHow(what.reason), w.now)
+		d.resolve(ResolvedHow(what.reason), ByDecision, w.now)
 		return
 	}
 	d.apply(what.action, w.now)
 }
 
 // resolve ends an open drift.
-func (d *Drift) resolve(how ResolvedHow, now time.Time) {
+func (d *Drift) resolve(how ResolvedHow, basis ResolvedBasis, now time.Time) {
 	d.apply(Resolve, now)
-	d.ResolvedAt, d.ResolvedHow = &now, &how
+	d.ResolvedAt, d.ResolvedHow, d.ResolvedBasis = &now, &how, &basis
 }

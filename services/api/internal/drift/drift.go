@@ -46,6 +46,7 @@ type Drift struct {
 	ActualState       []byte // JSON null when it does not exist
 	Difference        []byte // {path:{"expected","actual"}}
 	DifferenceMAC     []byte // tells masked differences apart
+	Sides             []byte // plan.States' own; read only as part of plan.Open
 	Severity          Severity
 	Status            Status
 	CostImpactMonthly float64 // US dollars, in cents exactly
@@ -62,7 +63,9 @@ type Drift struct {
 	RejectionReason   *string
 	ResolvedAt        *time.Time
 	ResolvedHow       *ResolvedHow
-	PreviousID        *uuid.UUID // the resolved drift that this one is a return of
+	ResolvedBasis     *ResolvedBasis // nil while it is open, and of an earlier version: then it is ByDecision
+	CheckID           *uuid.UUID     // of the last recorded check that showed or resolved it; it may be gone
+	PreviousID        *uuid.UUID     // the resolved drift that this one is a return of
 	CreatedAt         time.Time
 	UpdatedAt         time.Time
 }
@@ -70,7 +73,8 @@ type Drift struct {
 // Detail is a drift and what surrounds it.
 type Detail struct {
 	Drift
-	AlertCount int // read ones too
+	AlertCount int    // read ones too
+	Source     Source // of the drift's last check
 }
 
 // Fingerprint names a resource across checks. Each part is preceded by its length, so that no two resources can be

@@ -23,7 +23,11 @@ import (
 type Upload struct {
 	Workspace      string
 	Scope          plan.Scope
+	Mode           plan.Mode
+	Refreshed      bool // stated by the sender
 	IncludeChanges bool
+	Purpose        Purpose // Record when it is empty, unless the workspace records another ref
+	Source         Source
 	Body           io.Reader // inflated; an apierror.Error that it returns is passed on
 	// Encode makes the response of the result. It is stored with the check, since a repeated upload gets the same response
 	// when the drifts have changed since then.
@@ -48,31 +52,42 @@ func (i *Ingested) Repeated() bool { return i.Check == nil }
 // a timestamp that was sent before gets the first response again.
 func (s *Service) Ingest(ctx context.Context, p identity.Principal, u Upload) (*Ingested, error) {
 	start := time.Now()
-	read, bodyHash, err := s.readPlan(ctx, u)
+	trace.SpanFromContext(ctx).SetAttributes(u.Source.attributes()...)
+	open, err := s.store.OpenDrifts(ctx, p.AccountID, u.Workspace)
+	if err != nil {
+		return nil, err
+	}
+	read, bodyHash, err := s.readPlan(ctx, u, open)
 	if err != nil {
 		return nil, err
 	}
 	var result *Ingested
 	err = s.inTx(ctx, p, "plan.ingest", func(ctx context.Context, w *work) (err error) {
-		result, err = w.ingest(ctx, p, u, read, bodyHash)
+		result, err = w.ingest(ctx, p, u, read, open, bodyHash)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.instruments.ingested(ctx, result.Check, time.Since(start))
-	s.logCheck(ctx, u, result.Check)
+	s.logCheck(ctx, u.Workspace, result.Check)
 	return result, nil
 }
 
 // readPlan redacts the plan before anything else sees a value, and hashes the body with the options it came with.
-func (s *Service) readPlan(ctx context.Context, u Upload) (*plan.Plan, []byte, error) {
+func (s *Service) readPlan(ctx context.Context, u Upload, open asked) (*plan.Plan, []byte, error) {
 	_, span := s.tracer.Start(ctx, "read plan")
 	defer span.End()
 	digest := sha256.New()
 	fmt.Fprintf(digest, "%s\n%t\n", u.Scope, u.IncludeChanges)
+	if u.Mode != plan.ModeUnknown || u.Refreshed { // else the hash is that of earlier versions
+		fmt.Fprintf(digest, "%s\n%t\n", u.Mode, u.Refreshed)
+	}
 	body := &counter{r: io.TeeReader(u.Body, digest)}
-	read, err := plan.Read(body, plan.Options{Changes: u.IncludeChanges, Key: s.dataKey})
+	read, err := plan.Read(ctx, body, plan.Options{
+		Changes: u.IncludeChanges, Key: s.dataKey, PreviousKey: s.previousDataKey, HideValues: s.hideValues, Open: open,
+		Scope: u.Scope, Mode: u.Mode, Refreshed: u.Refreshed,
+	})
 	span.SetAttributes(attribute.Int64("driftsentry.plan.size", body.n))
 	if err != nil {
 		span.SetStatus(codes.Error, "not a plan that can be read")
@@ -109,34 +124,66 @@ func planError(err error) error {
 }
 
 // ingest does what the plan means, in the order of the locks, and writes the check.
-func (w *work) ingest(ctx context.Context, p identity.Principal, u Upload, read *plan.Plan, bodyHash []byte) (*Ingested, error) {
+func (w *work) ingest(ctx context.Context, p identity.Principal, u Upload, read *plan.Plan, open asked, bodyHash []byte) (*Ingested, error) {
 	workspace, err := w.LockWorkspace(ctx, w.account, u.Workspace)
 	if err != nil {
 		return nil, err
 	}
 	w.locked()
+	check := newCheck(ctx, w, p, u.Workspace, workspace, u.Source)
+	check.take(read)
+	check.BodyHash = bodyHash
+	if workspace.isPreview(u.Purpose, u.Source) {
+		check.Purpose = Preview
+		sum := sha256.Sum256(append([]byte("preview\n"), bodyHash...)) // The same plan may be recorded later.
+		check.BodyHash = sum[:]
+	}
 	if read.Timestamp != nil {
-		first, err := w.FirstResponse(ctx, workspace.ID, bodyHash)
+		first, err := w.FirstResponse(ctx, workspace.ID, check.BodyHash)
 		if err != nil || first != nil {
 			return &Ingested{Response: first}, err
 		}
 	}
-	check := newCheck(ctx, w, p, u, read, workspace, bodyHash)
+	check.Stale = check.Purpose == Record && workspace.isAhead(read.Timestamp)
+	check.RootMismatch = workspace.isOtherRoot(read)
+	check.Evidence = evidenceOf(read, check, workspace, u.Purpose)
 	r := &reconciliation{} // A stale plan changes nothing.
-	if !check.Stale {
-		open, err := w.LockOpenDrifts(ctx, w.account, u.Workspace)
-		if err != nil {
-			return nil, err
-		}
-		r = reconcile(w.account, u.Workspace, open, read, u.Scope, w.now)
+	if check.Stale {
+		check.Evidence.Unproven = len(open)
+		check.conclude(read, r)
+		return w.respond(ctx, u, check, nil)
 	}
+	drifts, err := w.LockOpenDrifts(ctx, w.account, u.Workspace)
+	if err != nil {
+		return nil, err
+	}
+	r = reconcile(comparison{
+		account: w.account, workspace: u.Workspace, open: drifts, asked: open, proves: !check.RootMismatch, check: check.ID, now: w.now,
+	}, read)
 	check.conclude(read, r)
-	if !check.Stale {
-		if err := w.apply(ctx, r, read, check, workspace); err != nil {
-			return nil, err
-		}
+	check.Evidence.add(r)
+	if check.Purpose == Preview {
+		err = w.preview(ctx, r, read)
+	} else {
+		err = w.apply(ctx, r, read, check, workspace)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return w.respond(ctx, u, check, r.shown)
+}
+
+// preview gives the drifts of the response their states, as apply does, and writes nothing.
+func (w *work) preview(ctx context.Context, r *reconciliation, read *plan.Plan) error {
+	for _, d := range r.shown {
+		if !r.same[d] {
+			d.take(read.Unpack(r.changes[d]))
+		}
+	}
+	if stored := r.shownUnchanged(); len(stored) > 0 {
+		return w.ReadStates(ctx, w.account, stored)
+	}
+	return nil
 }
 
 // respond writes the check with the response to its upload, and tells the audit trail and the stream.
@@ -150,16 +197,34 @@ func (w *work) respond(ctx context.Context, u Upload, c *Check, shown []*Drift) 
 	if err := w.InsertCheck(ctx, c); err != nil {
 		return nil, err
 	}
-	w.audit(ctx, event.CheckCompleted, nil, c.Workspace, string(c.Status), map[string]any{
-		"checkId": c.ID, "stale": c.Stale, "counts": c.Counts,
-	})
-	w.checkCompleted(c)
+	w.completed(ctx, c)
 	return result, nil
 }
 
-func (s *Service) logCheck(ctx context.Context, u Upload, c *Check) {
+// completed tells the audit trail and the stream of a check.
+func (w *work) completed(ctx context.Context, c *Check) {
+	metadata := map[string]any{"checkId": c.ID, "stale": c.Stale, "counts": c.Counts, "evidence": c.evidence(), "purpose": c.Purpose}
+	for name, value := range map[string]string{
+		"ref": c.Source.Ref, "commit": c.Source.Commit, "runUrl": c.Source.RunURL, "triggeredBy": c.Source.TriggeredBy,
+		"failureReason": c.FailureReason,
+	} {
+		if value != "" {
+			metadata[name] = value
+		}
+	}
+	if c.RootMismatch {
+		metadata["rootMismatch"] = true
+	}
+	if c.LeftOut.Count > 0 {
+		metadata["leftOut"] = c.LeftOut.Count
+	}
+	w.audit(ctx, event.CheckCompleted, nil, c.Workspace, string(c.Status), metadata)
+	w.checkCompleted(c)
+}
+
+func (s *Service) logCheck(ctx context.Context, workspace string, c *Check) {
 	if c == nil {
-		s.log.LogAttrs(ctx, slog.LevelInfo, "plan received again", slog.String("workspace", u.Workspace))
+		s.log.LogAttrs(ctx, slog.LevelInfo, "plan received again", slog.String("workspace", workspace))
 		return
 	}
 	trace.SpanFromContext(ctx).SetAttributes(
@@ -173,6 +238,8 @@ func (s *Service) logCheck(ctx context.Context, u Upload, c *Check) {
 	s.log.LogAttrs(ctx, level, "check completed",
 		slog.String("workspace", c.Workspace), slog.String("checkId", c.ID.String()),
 		slog.String("checkStatus", string(c.Status)), slog.Bool("stale", c.Stale),
+		slog.String("purpose", string(c.Purpose)), slog.String("refreshed", string(c.Evidence.Refreshed)),
+		slog.String("coverage", string(c.Evidence.Coverage)), slog.Int("unproven", c.Evidence.Unproven),
 		slog.Int("new", c.Counts.New), slog.Int("changed", c.Counts.Changed),
 		slog.Int("unchanged", c.Counts.Unchanged), slog.Int("resolved", c.Counts.Resolved))
 }

@@ -57,6 +57,15 @@ func planWith(minute int, rest string, drifts, changes []resource) string {
 
 const complete = `,"complete":true`
 
+// recorded is a prior_state of aws_thing resources: name, value, name, value.
+func recorded(values ...string) string {
+	var entries []string
+	for i := 0; i < len(values); i += 2 {
+		entries = append(entries, fmt.Sprintf(`{"address":"aws_thing.%s","mode":"managed","type":"aws_thing","values":{"v":%q}}`, values[i], values[i+1]))
+	}
+	return `,"prior_state":{"format_version":"1.0","values":{"root_module":{"resources":[` + strings.Join(entries, ",") + `]}}}`
+}
+
 func TestService_Ingest_fixtures(t *testing.T) {
 	w := newWorld(t)
 	first := w.ingest("prod", fixture(t, "refresh_only_tf1.11.4.json"))
@@ -75,12 +84,12 @@ func TestService_Ingest_fixtures(t *testing.T) {
 	}
 
 	second := w.ingest("prod", fixture(t, "normal_tf1.11.4.json"))
-	if second.Check.Counts != (event.Counts{Unchanged: 4}) {
-		t.Errorf("the same drift in a normal plan: %+v", second.Check.Counts)
+	if second.Check.Counts != (event.Counts{Changed: 4}) {
+		t.Errorf("the same drift in a normal plan, which plans something: %+v", second.Check.Counts)
 	}
 	for _, d := range second.Drifts {
-		if d.Occurrences != 2 || d.Version != 1 {
-			t.Errorf("%s was seen again: occurrences %d, version %d", d.ResourceID, d.Occurrences, d.Version)
+		if d.Occurrences != 2 || d.Version != 2 || d.PlannedAction == nil {
+			t.Errorf("%s was seen again: occurrences %d, version %d, planned %v", d.ResourceID, d.Occurrences, d.Version, d.PlannedAction)
 		}
 	}
 
@@ -212,22 +221,24 @@ func TestService_Ingest_resolves(t *testing.T) {
 		upload func(*drift.Upload)
 		want   map[string]drift.ResolvedHow // by the end of the address
 	}{
-		"a complete plan says how": {body: planOf(2, complete), want: map[string]drift.ResolvedHow{
-			"approved": drift.Accepted, "rejected": drift.Reverted, "detected": drift.Unknown, "other": drift.Unknown,
+		"what is recorded now says how": {body: planOf(2, complete+recorded("approved", "b", "rejected", "a", "other", "z")), want: map[string]drift.ResolvedHow{
+			"approved": drift.Accepted, "rejected": drift.Reverted, "detected": drift.Removed, "other": drift.Superseded,
 		}},
-		"the resource differs in another way": {
-			body:   planWith(2, complete, nil, []resource{{address: "aws_thing.other", want: "b", got: "z"}, {address: "aws_thing.rejected", want: "b", got: "z"}}),
-			upload: func(u *drift.Upload) { u.IncludeChanges = true },
-			want: map[string]drift.ResolvedHow{
-				"approved": drift.Accepted, "rejected": drift.Superseded, "detected": drift.Unknown, "other": drift.Superseded,
-			},
-		},
-		"what is still there stays": {body: planOf(2, complete, resources[0], resources[2]), want: map[string]drift.ResolvedHow{
-			"rejected": drift.Reverted, "other": drift.Unknown,
+		"and not what was decided": {body: planOf(2, complete+recorded("approved", "a", "rejected", "b", "other", "b")), want: map[string]drift.ResolvedHow{
+			"approved": drift.Reverted, "rejected": drift.Accepted, "detected": drift.Removed, "other": drift.Accepted,
+		}},
+		"without what is recorded now, nothing says how": {body: planOf(2, complete), want: map[string]drift.ResolvedHow{
+			"approved": drift.Unknown, "rejected": drift.Unknown, "detected": drift.Unknown, "other": drift.Unknown,
+		}},
+		"what is still there stays": {body: planOf(2, complete+recorded("rejected", "a"), resources[0], resources[2]), want: map[string]drift.ResolvedHow{
+			"rejected": drift.Reverted, "other": drift.Removed,
 		}},
 		"slimmed, and said to be full": {body: planOf(2, ""), upload: func(u *drift.Upload) { u.Scope = plan.ScopeFull }, want: map[string]drift.ResolvedHow{
-			"approved": drift.Accepted, "rejected": drift.Reverted, "detected": drift.Unknown, "other": drift.Unknown,
+			"approved": drift.Unknown, "rejected": drift.Unknown, "detected": drift.Unknown, "other": drift.Unknown,
 		}},
+		"a plan that was not refreshed, nothing":    {body: planOf(2, complete), upload: func(u *drift.Upload) { u.Refreshed = false }},
+		"a destroy plan, nothing":                   {body: planOf(2, complete), upload: func(u *drift.Upload) { u.Mode = plan.ModeDestroy }},
+		"a preview, nothing":                        {body: planOf(2, complete), upload: func(u *drift.Upload) { u.Purpose = drift.Preview }},
 		"slimmed resolves nothing":                  {body: planOf(2, "")},
 		"incomplete resolves nothing":               {body: planOf(2, `,"complete":false`)},
 		"incomplete and said to be full, nothing":   {body: planOf(2, `,"complete":false`), upload: func(u *drift.Upload) { u.Scope = plan.ScopeFull }},
@@ -261,10 +272,19 @@ func TestService_Ingest_resolves(t *testing.T) {
 				}
 				if d.Status == drift.Resolved {
 					got[id] = *d.ResolvedHow
+					if d.ResolvedBasis == nil || *d.ResolvedBasis != drift.ByState || d.CheckID == nil || *d.CheckID != a.Check.ID {
+						t.Errorf("%s: basis %v, check %v", id, d.ResolvedBasis, d.CheckID)
+					}
 				}
 			}
-			if !maps.Equal(got, tt.want) || a.Check.Counts.Resolved != len(tt.want) {
+			if !maps.Equal(got, tt.want) || a.Check.Purpose == drift.Record && a.Check.Counts.Resolved != len(tt.want) {
 				t.Errorf("resolved %v (%d counted), want %v", got, a.Check.Counts.Resolved, tt.want)
+			}
+			if c := a.Check; c.Purpose == drift.Record && c.Workspace == "prod" && c.Counts.Resolved+c.Evidence.Unproven+c.Counts.Unchanged != len(resources) {
+				t.Errorf("%d resolved, %d seen and %d unproven of %d", c.Counts.Resolved, c.Counts.Unchanged, c.Evidence.Unproven, len(resources))
+			}
+			if len(tt.want) == 0 && a.Check.Workspace == "prod" && len(a.Check.Evidence.Reasons) == 0 {
+				t.Error("nothing says why nothing was resolved")
 			}
 			if w.drifts()["reported"].Status != drift.Detected {
 				t.Error("a plan resolved a drift that was reported")

@@ -62,9 +62,17 @@ func (i *instruments) committed(ctx context.Context, w *work) {
 // ingested counts a plan; c is nil for one that was sent again.
 func (i *instruments) ingested(ctx context.Context, c *Check, took time.Duration) {
 	i.duration.Record(ctx, took.Seconds())
+	i.checked(ctx, c)
+}
+
+// checked counts a check.
+func (i *instruments) checked(ctx context.Context, c *Check) {
 	switch {
 	case c == nil:
 		i.checks.Add(ctx, 1, label("status", "repeated"))
+		return
+	case c.Purpose == Preview:
+		i.checks.Add(ctx, 1, label("status", "preview"))
 		return
 	case c.Stale:
 		i.checks.Add(ctx, 1, label("status", "stale"))

@@ -127,7 +127,7 @@ func encode(i *drift.Ingested) ([]byte, error) {
 }
 
 func (w *world) tryIngest(workspace, body string, change ...func(*drift.Upload)) (*drift.Ingested, error) {
-	u := drift.Upload{Workspace: workspace, Body: strings.NewReader(body), Encode: encode}
+	u := drift.Upload{Workspace: workspace, Refreshed: true, Body: strings.NewReader(body), Encode: encode}
 	for _, f := range change {
 		f(&u)
 	}
@@ -187,7 +187,7 @@ func wantKind(t *testing.T, err error, kind apierror.Kind) {
 func wantSame(t *testing.T, stored, given *drift.Drift) {
 	t.Helper()
 	meaning := func(d drift.Drift) drift.Drift {
-		d.AccountID, d.Fingerprint, d.DifferenceMAC = uuid.Nil, nil, nil // They are not read for clients.
+		d.AccountID, d.Fingerprint, d.DifferenceMAC, d.Sides = uuid.Nil, nil, nil, nil // They are not read for clients.
 		for _, state := range []*[]byte{&d.ExpectedState, &d.ActualState, &d.Difference} {
 			var value any
 			if err := json.Unmarshal(*state, &value); err != nil {

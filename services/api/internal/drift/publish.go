@@ -100,7 +100,17 @@ func (w *work) alertsRead(drift *uuid.UUID, count int) {
 func (w *work) checkCompleted(c *Check) {
 	w.drafts = append(w.drafts, event.Draft{Type: event.CheckCompleted, Subject: c.ID, Topics: []string{event.TopicChecks}, Data: event.CheckData{
 		ID: c.ID, Workspace: c.Workspace, Status: string(c.Status), Stale: c.Stale, Counts: c.Counts,
+		Evidence: c.evidence(), RootMismatch: c.RootMismatch, Purpose: string(c.Purpose), FailureReason: c.FailureReason, LeftOut: c.LeftOut.Count,
+		Ref: c.Source.Ref, Commit: c.Source.Commit, RunURL: c.Source.RunURL, TriggeredBy: c.Source.TriggeredBy,
 	}})
+}
+
+// evidence is the check's evidence as events have it.
+func (c *Check) evidence() *event.Evidence {
+	return &event.Evidence{
+		Refreshed: string(c.Evidence.Refreshed), Coverage: string(c.Evidence.Coverage), Mode: string(c.Evidence.Mode),
+		Unproven: c.Evidence.Unproven, Reasons: append([]string{}, c.Evidence.Reasons...),
+	}
 }
 
 func alertTopics(drift *uuid.UUID) []string {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,18 +25,17 @@ type finding struct {
 
 // reconciliation is what a plan means for a workspace: pure, so that a transaction may do it again.
 type reconciliation struct {
-	account   uuid.UUID
-	workspace string
-	now       time.Time
-	open      map[string]*Drift // by fingerprint
-	moved     map[*Drift]string // the addresses that they had
-	addresses map[string]bool   // what the plan shows
-	changes   map[*Drift]*plan.Change
+	comparison
+	byKey   map[string]*Drift // the open ones by fingerprint
+	moved   map[*Drift]string // the addresses that they had
+	changes map[*Drift]*plan.Change
+	follows bool // the plan says of each resource what it would do, also where that is nothing
 
-	same map[*Drift]bool // seen with the difference that is stored
+	same map[*Drift]bool // seen with the difference that is stored, as it is stored
 
 	seen      []*Drift // what the plan shows, each once
 	unchanged []*Drift // seen, and just as before
+	upgraded  []*Drift // seen with the difference that is stored, whose hash is of another version or key
 	created   []*Drift
 	changed   []*Drift // their difference is another
 	parked    []*Drift // those with another address, whose fingerprints must be free before they are written
@@ -43,34 +43,52 @@ type reconciliation struct {
 	critical  []*Drift // of those that people should look at
 	findings  []finding
 
+	unproven int      // open drifts that the plan does not show, and of which it does not prove that they are gone
+	reasons  []string // why some of them are, each once
+
 	shown   []*Drift // in the response to the upload
 	isShown map[*Drift]bool
 }
 
+// comparison is what reconcile is about.
+type comparison struct {
+	account   uuid.UUID
+	workspace string
+	open      []*Drift // that plans found
+	asked     asked    // of these, those that the plan was read with
+	proves    bool     // false for a plan that can resolve nothing here, whatever it shows
+	check     uuid.UUID
+	now       time.Time
+}
+
+// asked are the open drifts that a plan was read with.
+type asked map[plan.Object]plan.Open
+
 // reconcile compares what a plan shows with the open drifts that plans found.
-func reconcile(account uuid.UUID, workspace string, open []*Drift, p *plan.Plan, scope plan.Scope, now time.Time) *reconciliation {
+func reconcile(c comparison, p *plan.Plan) *reconciliation {
 	r := &reconciliation{
-		account: account, workspace: workspace, now: now,
-		open: make(map[string]*Drift, len(open)), moved: make(map[*Drift]string), addresses: make(map[string]bool),
+		comparison: c,
+		byKey:      make(map[string]*Drift, len(c.open)), moved: make(map[*Drift]string),
 		changes: make(map[*Drift]*plan.Change, len(p.Changes)), same: make(map[*Drift]bool),
+		follows: p.Evidence.Mode == plan.ModeNormal && !p.Slimmed,
 	}
-	for _, d := range open {
-		r.open[string(d.Fingerprint)] = d
+	for _, d := range c.open {
+		r.byKey[string(d.Fingerprint)] = d
 	}
-	r.move(p.Moves)
+	r.move(p)
 	done := make(map[string]bool, len(p.Changes))
 	for i := range p.Changes {
-		c := &p.Changes[i]
-		fingerprint := Fingerprint(account, workspace, c.Origin, c.ResourceID())
+		change := &p.Changes[i]
+		fingerprint := Fingerprint(c.account, c.workspace, change.Origin, change.Identity())
 		if key := string(fingerprint); !done[key] {
 			done[key] = true
-			r.see(c, fingerprint)
+			r.see(change, fingerprint)
 		}
 	}
 	// In the order in which they came from the database: a map's order would make every run another one.
-	for _, d := range open {
+	for _, d := range c.open {
 		if !done[string(d.Fingerprint)] {
-			r.miss(d, p, scope)
+			r.miss(d, p)
 		}
 	}
 	r.show()
@@ -79,19 +97,24 @@ func reconcile(account uuid.UUID, workspace string, open []*Drift, p *plan.Plan,
 
 // see takes one resource that the plan shows.
 func (r *reconciliation) see(c *plan.Change, fingerprint []byte) {
-	r.addresses[c.ResourceID()] = true
-	d := r.open[string(fingerprint)]
+	d := r.byKey[string(fingerprint)]
 	if d == nil {
 		d = r.create(c, fingerprint)
 		r.seen, r.changes[d] = append(r.seen, d), c
 		return
 	}
 	r.seen, r.changes[d] = append(r.seen, d), c
-	d.LastSeenAt = r.now
+	d.LastSeenAt, d.CheckID = r.now, &r.check
 	d.Occurrences++
-	if bytes.Equal(d.DifferenceMAC, c.Hash) {
-		r.same[d] = true
-		if !r.reportMove(d) {
+	facts := r.follow(d, c)
+	if c.Matches(d.DifferenceMAC) {
+		if bytes.Equal(c.Hash, d.DifferenceMAC) {
+			r.same[d] = true
+		} else {
+			d.DifferenceMAC = c.Hash
+			r.upgraded = append(r.upgraded, d)
+		}
+		if !r.report(d, facts) {
 			r.unchanged = append(r.unchanged, d)
 		}
 		return
@@ -112,9 +135,31 @@ func (r *reconciliation) see(c *plan.Change, fingerprint []byte) {
 	}
 }
 
+// follow gives an open drift the facts about its resource that every plan tells anew, and says which of them changed.
+func (r *reconciliation) follow(d *Drift, c *plan.Change) []string {
+	var changed []string
+	if d.ResourceType != c.Type || d.Provider != c.Provider {
+		if d.ResourceType != c.Type {
+			changed = append(changed, fmt.Sprintf("the type is %s, not %s", c.Type, d.ResourceType))
+		} else {
+			changed = append(changed, "the provider is "+c.Provider)
+		}
+		d.ResourceType, d.Provider = c.Type, c.Provider
+	}
+	planned := ""
+	if d.PlannedAction != nil {
+		planned = *d.PlannedAction
+	}
+	if c.PlannedAction != planned && (c.PlannedAction != "" || r.follows) { // A refresh-only plan plans nothing.
+		changed = append(changed, "the planned action is "+cmp.Or(c.PlannedAction, "none"))
+		d.plan(c)
+	}
+	return changed
+}
+
 func (r *reconciliation) create(c *plan.Change, fingerprint []byte) *Drift {
 	d := newDrift(r.account, r.workspace, fingerprint, c, r.now)
-	d.DetectedBy = DetectedByPlan
+	d.DetectedBy, d.CheckID = DetectedByPlan, &r.check
 	r.created = append(r.created, d)
 	r.findings = append(r.findings, finding{d, event.DriftCreated, "", "found by a plan of " + r.workspace})
 	if d.Severity == plan.Critical {
@@ -123,40 +168,44 @@ func (r *reconciliation) create(c *plan.Change, fingerprint []byte) *Drift {
 	return d
 }
 
-// miss takes an open drift that the plan does not show. It is resolved if the plan would have shown it.
-func (r *reconciliation) miss(d *Drift, p *plan.Plan, scope plan.Scope) {
-	if !p.Resolves(d.Origin, scope) {
-		r.reportMove(d)
+// miss takes an open drift that the plan does not show. It is resolved if the plan proves that it is gone. One that was
+// found after the plan was read was not asked about.
+func (r *reconciliation) miss(d *Drift, p *plan.Plan) {
+	var verdict plan.Verdict
+	if _, known := r.asked[plan.Object{Origin: d.Origin, ID: cmp.Or(r.moved[d], d.ResourceID)}]; known && r.proves {
+		verdict = p.Judge(d.Origin, d.ResourceID)
+	}
+	if !verdict.Resolved {
+		r.unproven++
+		if verdict.Reason != "" && !slices.Contains(r.reasons, verdict.Reason) {
+			r.reasons = append(r.reasons, verdict.Reason)
+		}
+		r.report(d, nil)
 		return
 	}
 	from := d.Status
-	how := Unknown
-	switch {
-	case r.addresses[d.ResourceID]:
-		how = Superseded
-	case from == Approved:
-		how = Accepted
-	case from == Rejected:
-		how = Reverted
-	}
-	d.resolve(how, r.now)
+	d.resolve(ResolvedHow(verdict.How), ByState, r.now)
+	d.CheckID = &r.check
 	r.resolved = append(r.resolved, d)
-	r.findings = append(r.findings, finding{d, event.DriftResolved, from, string(how)})
+	r.findings = append(r.findings, finding{d, event.DriftResolved, from, string(verdict.How)})
 }
 
-// reportMove makes a new address a change of its own when nothing else changed.
-func (r *reconciliation) reportMove(d *Drift) bool {
-	from, ok := r.moved[d]
-	if ok {
-		d.changed(r.now)
-		r.findings = append(r.findings, finding{d, event.DriftUpdated, d.Status, "moved from " + from})
+// report makes a new address, and other facts, a change of their own when the difference did not change.
+func (r *reconciliation) report(d *Drift, facts []string) bool {
+	if from, ok := r.moved[d]; ok {
+		facts = append([]string{"moved from " + from}, facts...)
 	}
-	return ok
+	if len(facts) == 0 {
+		return false
+	}
+	d.changed(r.now)
+	r.findings = append(r.findings, finding{d, event.DriftUpdated, d.Status, strings.Join(facts, "; ")})
+	return true
 }
 
 // move gives drifts the new addresses of their resources. One whose new address has an open drift already stays where
 // it is, and so does, in turn, what would have moved to its place.
-func (r *reconciliation) move(moves []plan.Move) {
+func (r *reconciliation) move(p *plan.Plan) {
 	type mover struct {
 		drift        *Drift
 		from, to     string // fingerprints
@@ -164,28 +213,28 @@ func (r *reconciliation) move(moves []plan.Move) {
 	}
 	var movers []mover
 	taken := make(map[string]bool)
-	for _, m := range moves {
+	for _, m := range p.Moves {
 		for _, origin := range []Origin{plan.OriginDrift, plan.OriginChange} {
 			from := string(Fingerprint(r.account, r.workspace, origin, m.From))
 			to := string(Fingerprint(r.account, r.workspace, origin, m.To))
-			if d := r.open[from]; d != nil && !taken[to] {
+			if d := r.byKey[from]; d != nil && !taken[to] {
 				taken[to] = true
-				delete(r.open, from)
-				movers = append(movers, mover{d, from, to, m.From, m.To})
+				delete(r.byKey, from)
+				movers = append(movers, mover{d, from, to, p.Shown(m.From), p.Shown(m.To)})
 			}
 		}
 	}
 	for {
-		blocked := slices.IndexFunc(movers, func(m mover) bool { return r.open[m.to] != nil })
+		blocked := slices.IndexFunc(movers, func(m mover) bool { return r.byKey[m.to] != nil })
 		if blocked < 0 {
 			break
 		}
-		r.open[movers[blocked].from] = movers[blocked].drift
+		r.byKey[movers[blocked].from] = movers[blocked].drift
 		movers = slices.Delete(movers, blocked, blocked+1)
 	}
 	for _, m := range movers {
 		m.drift.Fingerprint, m.drift.ResourceID = []byte(m.to), m.toID
-		r.open[m.to] = m.drift
+		r.byKey[m.to] = m.drift
 		r.moved[m.drift] = m.fromID
 		r.parked = append(r.parked, m.drift)
 	}
@@ -204,7 +253,7 @@ func (r *reconciliation) counts() event.Counts {
 
 // leavesOpen reports whether a drift that plans found is open afterwards.
 func (r *reconciliation) leavesOpen() bool {
-	return len(r.created) > 0 || len(r.open) > len(r.resolved)
+	return len(r.created) > 0 || len(r.byKey) > len(r.resolved)
 }
 
 // saved are the drifts that were there before and that have to be written.
@@ -262,18 +311,29 @@ func newDrift(account uuid.UUID, workspace string, fingerprint []byte, c *plan.C
 		ResourceID: c.ResourceID(), ResourceType: c.Type, Origin: c.Origin, Status: Detected,
 		DetectedAt: now, FirstSeenAt: now, LastSeenAt: now, Occurrences: 1, CreatedAt: now, UpdatedAt: now,
 	}
+	d.Provider = c.Provider
+	d.plan(c)
 	d.describe(c)
 	return d
 }
 
-// describe takes over what a change says about the resource.
+// describe takes over what a change says about the difference.
 func (d *Drift) describe(c *plan.Change) {
-	d.Provider, d.Region, d.PlannedAction = c.Provider, c.Region, nil
+	d.Region, d.Severity, d.DifferenceMAC = c.Region, c.Severity, c.Hash
+	d.take(c.States)
+}
+
+// take takes over the states.
+func (d *Drift) take(s plan.States) {
+	d.ExpectedState, d.ActualState, d.Difference, d.Sides = s.Expected, s.Actual, s.Difference, s.Sides
+}
+
+// plan takes over what is planned.
+func (d *Drift) plan(c *plan.Change) {
+	d.PlannedAction = nil
 	if c.PlannedAction != "" {
 		d.PlannedAction = &c.PlannedAction
 	}
-	d.ExpectedState, d.ActualState, d.Difference = c.Expected, c.Actual, c.Difference
-	d.DifferenceMAC, d.Severity = c.Hash, c.Severity
 }
 
 // reopen takes the decision back; the timeline keeps it.

@@ -33,22 +33,22 @@ func TestReconcile_moves(t *testing.T) {
 					Fingerprint: Fingerprint(account, "w", plan.OriginDrift, address),
 				})
 			}
-			r := reconcile(account, "w", open, &plan.Plan{Moves: tt.moves}, plan.ScopeUnstated, time.Now())
+			r := reconcile(comparison{account: account, workspace: "w", open: open, proves: true, now: time.Now()}, &plan.Plan{Moves: tt.moves})
 			moved := 0
 			for i, was := range tt.open {
 				d := open[i]
 				if d.ResourceID != tt.want[was] {
 					t.Errorf("%s is at %s, want %s", was, d.ResourceID, tt.want[was])
 				}
-				if r.open[string(Fingerprint(account, "w", plan.OriginDrift, d.ResourceID))] != d {
+				if r.byKey[string(Fingerprint(account, "w", plan.OriginDrift, d.ResourceID))] != d {
 					t.Errorf("%s is not found by its address", d.ResourceID)
 				}
 				if was != tt.want[was] {
 					moved++
 				}
 			}
-			if len(r.open) != len(open) || len(r.findings) != moved || len(r.parked) != moved {
-				t.Errorf("%d open, %d findings, %d parked; %d have moved", len(r.open), len(r.findings), len(r.parked), moved)
+			if len(r.byKey) != len(open) || len(r.findings) != moved || len(r.parked) != moved {
+				t.Errorf("%d open, %d findings, %d parked; %d have moved", len(r.byKey), len(r.findings), len(r.parked), moved)
 			}
 		})
 	}
@@ -68,5 +68,33 @@ func TestFingerprint(t *testing.T) {
 			t.Errorf("%s and %s have the same", name, other)
 		}
 		seen[string(f)] = name
+	}
+}
+
+// TestReconcile_not_asked: a drift that was opened while the plan was read is not judged by it. Mutation: asked not looked at.
+func TestReconcile_not_asked(t *testing.T) {
+	account := uuid.New()
+	open := func() []*Drift {
+		return []*Drift{{
+			ID: uuid.New(), ResourceID: "a", Origin: plan.OriginDrift, Status: Detected,
+			Fingerprint: Fingerprint(account, "w", plan.OriginDrift, "a"),
+		}}
+	}
+	clean := &plan.Plan{Evidence: plan.Evidence{Refreshed: plan.RefreshProven, Coverage: plan.CoverageFull}}
+	for name, tt := range map[string]struct {
+		asked    asked
+		proves   bool
+		resolved int
+	}{
+		"asked":                      {asked{{Origin: plan.OriginDrift, ID: "a"}: {}}, true, 1},
+		"opened meanwhile":           {asked{}, true, 0},
+		"a plan that proves nothing": {asked{{Origin: plan.OriginDrift, ID: "a"}: {}}, false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := reconcile(comparison{account: account, workspace: "w", open: open(), asked: tt.asked, proves: tt.proves, now: time.Now()}, clean)
+			if len(r.resolved) != tt.resolved || r.unproven != 1-tt.resolved {
+				t.Errorf("%d resolved, %d unproven", len(r.resolved), r.unproven)
+			}
+		})
 	}
 }

@@ -17,13 +17,16 @@ import (
 
 // Service has the use cases. Their caller has checked that the principal's role allows them.
 type Service struct {
-	store       Store
-	hints       Announcer
-	dataKey     []byte
-	log         *slog.Logger
-	tracer      trace.Tracer
-	instruments *instruments
-	counts      *cache.Cache[counted, int]
+	store   Store
+	hints   Announcer
+	dataKey []byte
+	// previousDataKey is the one that dataKey replaced; nil when there is none.
+	previousDataKey []byte
+	hideValues      bool
+	log             *slog.Logger
+	tracer          trace.Tracer
+	instruments     *instruments
+	counts          *cache.Cache[counted, int]
 }
 
 // Store is the database. Everything in it is scoped to an account: what belongs to another account is not found.
@@ -32,6 +35,7 @@ type Store interface {
 	InTx(ctx context.Context, name string, fn func(ctx context.Context, tx Tx) error) error
 
 	Reader
+	OpenReader
 	AlertReader
 	StreamReader
 }
@@ -64,8 +68,12 @@ type Config struct {
 	Store Store
 	Hints Announcer
 	// DataKey makes the HMACs by which changes of masked values are found.
-	DataKey   []byte
-	Telemetry Telemetry
+	DataKey []byte
+	// PreviousDataKey is the one that DataKey replaced, while what was made with it is still stored. It may be nil.
+	PreviousDataKey []byte
+	// HideValues stores keyed hashes in the place of values.
+	HideValues bool
+	Telemetry  Telemetry
 }
 
 // New makes the service.
@@ -79,7 +87,7 @@ func New(c Config) (*Service, error) {
 		return nil, err
 	}
 	return &Service{
-		store: c.Store, hints: c.Hints, dataKey: c.DataKey,
+		store: c.Store, hints: c.Hints, dataKey: c.DataKey, previousDataKey: c.PreviousDataKey, hideValues: c.HideValues,
 		log: c.Telemetry.Logger(), tracer: c.Telemetry.Tracer(), instruments: instruments, counts: counts,
 	}, nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
 // Status is where a drift stands:
@@ -103,12 +104,22 @@ const (
 	Acknowledged  ResolvedHow = "acknowledged"
 )
 
-// By a plan that could have seen the drift and did not.
+// By a plan that could have seen the drift and did not, as its prior_state shows.
 const (
-	Reverted   ResolvedHow = "reverted"   // it was rejected, and the infrastructure followed
-	Accepted   ResolvedHow = "accepted"   // it was approved, and the code followed
-	Superseded ResolvedHow = "superseded" // the resource differs in another way now
-	Unknown    ResolvedHow = "unknown"    // no decision had been made
+	Reverted   ResolvedHow = ResolvedHow(plan.HowReverted)
+	Accepted   ResolvedHow = ResolvedHow(plan.HowAccepted)
+	Removed    ResolvedHow = ResolvedHow(plan.HowRemoved)
+	Superseded ResolvedHow = ResolvedHow(plan.HowSuperseded)
+	Unknown    ResolvedHow = ResolvedHow(plan.HowUnknown)
+)
+
+// ResolvedBasis says what ResolvedHow was told from.
+type ResolvedBasis string
+
+// The bases.
+const (
+	ByDecision ResolvedBasis = "decision" // of a person; earlier versions told all of them from it
+	ByState    ResolvedBasis = "state"    // what the plan's state shows
 )
 
 // waysToResolve are those that a person may name.

@@ -9,8 +9,10 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
+// checkBody is a check. What is below createdAt is not in the responses that earlier versions stored.
 type checkBody struct {
 	ID               uuid.UUID         `json:"id"`
 	Workspace        string            `json:"workspace"`
@@ -20,15 +22,57 @@ type checkBody struct {
 	TerraformVersion *string           `json:"terraformVersion"`
 	PlanTimestamp    *rest.Time        `json:"planTimestamp"`
 	CreatedAt        rest.Time         `json:"createdAt"`
+
+	Evidence      evidenceBody  `json:"evidence"`
+	RootMismatch  bool          `json:"rootMismatch"`
+	Purpose       drift.Purpose `json:"purpose"`
+	Ref           *string       `json:"ref"`
+	Commit        *string       `json:"commit"`
+	RunURL        *string       `json:"runUrl"`
+	TriggeredBy   *string       `json:"triggeredBy"`
+	FailureReason *string       `json:"failureReason"`
+	LeftOut       leftOutBody   `json:"leftOut"`
+	WrapperLines  int           `json:"wrapperLines"`
+}
+
+type evidenceBody struct {
+	Refreshed plan.Refreshed `json:"refreshed"`
+	Coverage  plan.Coverage  `json:"coverage"`
+	Mode      *string        `json:"mode"`
+	Unproven  int            `json:"unproven"`
+	Reasons   []string       `json:"reasons"`
+}
+
+type leftOutBody struct {
+	Count   int            `json:"count"`
+	Entries []omissionBody `json:"entries"`
+}
+
+type omissionBody struct {
+	Path     string `json:"path"`
+	Resource string `json:"resource"`
+	Reason   string `json:"reason"`
+}
+
+func newCheckBody(c *drift.Check) checkBody {
+	return checkBody{
+		ID: c.ID, Workspace: c.Workspace, Status: c.Status, Stale: c.Stale, Counts: c.Counts,
+		TerraformVersion: optionalText(c.TerraformVersion), PlanTimestamp: rest.TimePtr(c.PlanTimestamp), CreatedAt: rest.Time(c.CreatedAt),
+		Evidence: evidenceBody{
+			c.Evidence.Refreshed, c.Evidence.Coverage, optionalText(string(c.Evidence.Mode)), c.Evidence.Unproven,
+			append([]string{}, c.Evidence.Reasons...),
+		},
+		RootMismatch: c.RootMismatch, Purpose: c.Purpose,
+		Ref: optionalText(c.Source.Ref), Commit: optionalText(c.Source.Commit), RunURL: optionalText(c.Source.RunURL),
+		TriggeredBy: optionalText(c.Source.TriggeredBy), FailureReason: optionalText(c.FailureReason),
+		LeftOut: leftOutBody{c.LeftOut.Count, bodies(c.LeftOut.Entries, func(o plan.Omission) omissionBody { return omissionBody(o) })}, WrapperLines: c.WrapperLines,
+	}
 }
 
 // encodeIngested is the data of the response to an upload. It is stored, and given again in the envelope of the day: what
 // stands in it must stay valid.
 func encodeIngested(i *drift.Ingested) ([]byte, error) {
-	c := i.Check
-	check, err := json.Marshal(checkBody{
-		c.ID, c.Workspace, c.Status, c.Stale, c.Counts, optionalText(c.TerraformVersion), rest.TimePtr(c.PlanTimestamp), rest.Time(c.CreatedAt),
-	})
+	check, err := json.Marshal(newCheckBody(i.Check))
 	if err != nil {
 		return nil, fmt.Errorf("encode the check: %w", err)
 	}

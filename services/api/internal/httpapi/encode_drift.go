@@ -27,6 +27,10 @@ func appendDetail(b []byte, d *drift.Detail, mayDecide bool) []byte {
 	b = strconv.AppendInt(append(b, `,"alertCount":`...), int64(d.AlertCount), 10)
 	b = strconv.AppendBool(append(b, `,"canApprove":`...), mayDecide && d.Can(drift.Approve))
 	b = strconv.AppendBool(append(b, `,"canReject":`...), mayDecide && d.Can(drift.Reject))
+	b = appendOptional(b, `,"ref":`, optionalText(d.Source.Ref))
+	b = appendOptional(b, `,"commit":`, optionalText(d.Source.Commit))
+	b = appendOptional(b, `,"runUrl":`, optionalText(d.Source.RunURL))
+	b = appendOptional(b, `,"triggeredBy":`, optionalText(d.Source.TriggeredBy))
 	return append(b, '}')
 }
 
@@ -89,6 +93,7 @@ func appendFields(b []byte, d *drift.Drift) []byte {
 	b = appendOptional(b, `,"rejectionReason":`, d.RejectionReason)
 	b = appendTime(b, `,"resolvedAt":`, d.ResolvedAt)
 	b = appendOptional(b, `,"resolvedHow":`, d.ResolvedHow)
+	b = appendOptional(b, `,"resolvedBasis":`, resolvedBasis(d))
 	if b = append(b, `,"previousId":`...); d.PreviousID == nil {
 		b = append(b, "null"...)
 	} else {
@@ -96,6 +101,14 @@ func appendFields(b []byte, d *drift.Drift) []byte {
 	}
 	b = appendTime(b, `,"createdAt":`, &d.CreatedAt)
 	return appendTime(b, `,"updatedAt":`, &d.UpdatedAt)
+}
+
+// resolvedBasis is what the drift's resolvedHow was told from. Earlier versions told it from the decision and did not say so.
+func resolvedBasis(d *drift.Drift) *drift.ResolvedBasis {
+	if d.ResolvedHow != nil && d.ResolvedBasis == nil {
+		return new(drift.ByDecision)
+	}
+	return d.ResolvedBasis
 }
 
 // appendText appends a member of an object. What is stored is valid UTF-8, so that quoting can't fail.

@@ -55,7 +55,7 @@ func TestAppendDrift(t *testing.T) {
 		"detectedBy":"plan","detectedAt":"2026-02-03T03:05:06.000Z","firstSeenAt":"2026-02-03T03:05:06.001Z",
 		"lastSeenAt":"2026-02-03T03:05:06.010Z","occurrences":3,"approvedAt":"2026-02-03T03:05:06.007Z","approvedBy":`+string(quoted)+`,
 		"approvalReason":`+string(quoted)+`,"rejectedAt":null,"rejectedBy":null,"rejectionReason":null,"resolvedAt":null,
-		"resolvedHow":"manual-fix","previousId":"00ff0a1b-0000-4000-8000-0123456789ab","createdAt":"2026-02-03T03:05:06.100Z",
+		"resolvedHow":"manual-fix","resolvedBasis":"decision","previousId":"00ff0a1b-0000-4000-8000-0123456789ab","createdAt":"2026-02-03T03:05:06.100Z",
 		"updatedAt":"2026-02-03T03:05:06.999Z"}`), &want); err != nil {
 		t.Fatal(err)
 	}

@@ -150,7 +150,7 @@ func TestIdempotencyKey(t *testing.T) {
 // TestIdempotencyKey_failures: what ends without a final answer can be tried again.
 func TestIdempotencyKey_failures(t *testing.T) {
 	api := apitest.Start(t)
-	keeper, err := idempotency.NewKeeper(postgres.NewIdempotencyStore(api.DB), apitest.DataKey, time.Minute)
+	keeper, err := idempotency.NewKeeper(postgres.NewIdempotencyStore(api.DB), apitest.DataKey, "", time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -75,6 +75,7 @@ var bodies = map[string]any{
 	"POST /api/v1/alerts/{id}/mark-read": struct{}{},
 	"POST /api/v1/alerts/mark-all-read":  struct{}{},
 	"POST /api/v1/ingest/plan":           []byte(`{"format_version":"1.2","complete":true,"errored":false,"applyable":false,"resource_drift":[]}`),
+	"POST /api/v1/ingest/failure":        map[string]string{"reason": "it is not mine"},
 	"POST /api/v1/auth/password":         map[string]string{"currentPassword": "a guess of it", "newPassword": "a new password"},
 	"POST /api/v1/users":                 map[string]string{"email": "one@other.example", "name": "One", "role": "viewer"},
 	"POST /api/v1/api-keys":              map[string]string{"name": "theirs", "scope": "ingest"},
@@ -95,6 +96,9 @@ func (m things) attack(c *apitest.Client, rt httpapi.Route, query string) *apite
 		if query == "" {
 			query = "workspace=acme-secret-workspace&scope=full"
 		}
+	}
+	if rt.Path == "/api/v1/ingest/failure" && query == "" {
+		query = "workspace=acme-secret-workspace"
 	}
 	path := strings.ReplaceAll(rt.Path, "{id}", m.id(rt.Path))
 	if query != "" {
@@ -150,7 +154,7 @@ func rowsOf(t *testing.T, api *apitest.API) string {
 	for _, table := range tables {
 		condition := "account_id = $1"
 		switch table {
-		case "stream_epoch", "goose_db_version":
+		case "stream_epoch", "goose_db_version", "redaction":
 			continue
 		case "account":
 			condition = "id = $1"

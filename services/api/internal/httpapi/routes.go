@@ -61,6 +61,7 @@ func (s *Server) routes() []route {
 		{del, "/api-keys/{id}", admin, s.revokeKey, plain},
 
 		{post, "/ingest/plan", ingester, s.ingestPlan, parameters},
+		{post, "/ingest/failure", ingester, s.ingestFailure, parameters},
 
 		{get, "/drifts", viewer, s.listDrifts, parameters},
 		{post, "/drifts", ingester, s.createDrift, plain},

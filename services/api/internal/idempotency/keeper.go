@@ -63,6 +63,8 @@ const (
 type Keeper struct {
 	store Store
 	seal  cipher.AEAD
+	// previous opens what was sealed before DATA_KEY was replaced; nil when it was not.
+	previous cipher.AEAD
 	// patience is the time after which a request without a response counts as cut off by a crash.
 	patience time.Duration
 }
@@ -71,8 +73,19 @@ type Keeper struct {
 // decrypted.
 const keyInfo = "driftsentry idempotency answers"
 
-// NewKeeper encrypts with a key derived from dataKey. No request may take longer than patience.
-func NewKeeper(store Store, dataKey string, patience time.Duration) (*Keeper, error) {
+// NewKeeper encrypts with a key derived from dataKey. previous is the DATA_KEY that it replaced, or empty. No request may take
+// longer than patience.
+func NewKeeper(store Store, dataKey, previous string, patience time.Duration) (*Keeper, error) {
+	k := &Keeper{store: store, patience: patience}
+	var err error
+	if k.seal, err = newSeal(dataKey); err != nil || previous == "" {
+		return k, err
+	}
+	k.previous, err = newSeal(previous)
+	return k, err
+}
+
+func newSeal(dataKey string) (cipher.AEAD, error) {
 	key, err := hkdf.Key(sha256.New, []byte(dataKey), nil, keyInfo, 32)
 	if err != nil {
 		return nil, fmt.Errorf("derive the key of kept responses: %w", err)
@@ -85,7 +98,7 @@ func NewKeeper(store Store, dataKey string, patience time.Duration) (*Keeper, er
 	if err != nil {
 		return nil, fmt.Errorf("make the cipher of kept responses: %w", err)
 	}
-	return &Keeper{store, seal, patience}, nil
+	return seal, nil
 }
 
 // Attempt is the first request of a key. It must be finished or abandoned.
@@ -152,6 +165,9 @@ type refusal struct {
 
 func (k *Keeper) open(key Key, r Record) (Response, error) {
 	plain, err := k.seal.Open(nil, nil, r.Response, key.bytes())
+	if err != nil && k.previous != nil {
+		plain, err = k.previous.Open(nil, nil, r.Response, key.bytes())
+	}
 	if err != nil {
 		return Response{}, fmt.Errorf("open a kept response, was DATA_KEY changed?: %w", err)
 	}
@@ -169,6 +185,16 @@ func (k *Keeper) open(key Key, r Record) (Response, error) {
 		}
 	}
 	return Response{}, fmt.Errorf("a kept refusal has the unknown code %q", why.Code)
+}
+
+// Rewrite changes a sealed response, which is sealed again for the same key.
+func (k *Keeper) Rewrite(account, principal, key string, sealed []byte, change func(plain []byte) []byte) ([]byte, error) {
+	place := []byte(account + principal + key)
+	plain, err := k.seal.Open(nil, nil, sealed, place)
+	if err != nil {
+		return nil, fmt.Errorf("open a kept response, was DATA_KEY changed?: %w", err)
+	}
+	return k.seal.Seal(nil, nil, change(plain), place), nil //nolint:gosec // The cipher draws the nonce itself.
 }
 
 // bytes binds a sealed response to its key, so that it opens in no other place.

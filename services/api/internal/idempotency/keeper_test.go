@@ -37,7 +37,7 @@ func (d *drawer) Abandon(context.Context, idempotency.Key, time.Time) error {
 
 func newKeeper(t *testing.T, store idempotency.Store, dataKey string) *idempotency.Keeper {
 	t.Helper()
-	k, err := idempotency.NewKeeper(store, dataKey, time.Minute)
+	k, err := idempotency.NewKeeper(store, dataKey, "", time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

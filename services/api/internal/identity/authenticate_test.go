@@ -46,7 +46,7 @@ func (d *directory) TouchKey(_ context.Context, _ uuid.UUID, at time.Time) error
 
 func newService(t *testing.T, store Store) *Service {
 	t.Helper()
-	keys, err := token.NewKeys("a data key")
+	keys, err := token.NewKeys("a data key", "")
 	if err != nil {
 		t.Fatal(err)
 	}

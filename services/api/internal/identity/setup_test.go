@@ -71,7 +71,7 @@ func (l late) InTx(ctx context.Context, name string, fn func(context.Context, id
 
 func newLate(t *testing.T, api *apitest.API, happens func()) *identity.Service {
 	t.Helper()
-	keys, err := token.NewKeys(apitest.DataKey)
+	keys, err := token.NewKeys(apitest.DataKey, "")
 	if err != nil {
 		t.Fatal(err)
 	}

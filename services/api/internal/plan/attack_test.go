@@ -44,7 +44,7 @@ func TestAttackMasks(t *testing.T) {
 		"twice in it": `{"s":true,"s":false}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, err := Read(strings.NewReader(drifted(update("a", before, after, `"before_sensitive":`+mask))), Options{Key: testKey})
+			p, err := Read(t.Context(), strings.NewReader(drifted(update("a", before, after, `"before_sensitive":`+mask))), Options{Key: testKey})
 			if _, ok := errors.AsType[*Error](err); !ok {
 				t.Errorf("%+v, %v", p, err)
 			}
@@ -74,10 +74,6 @@ func TestAttackPlan(t *testing.T) {
 		{"a name twice, in a value", drifted(update("a", `{"z":1,"a":1,"m":2,"a":2}`, `{}`)), "duplicate", false},
 		{"a name twice, in an entry", drifted(`{"address":"a.b","type":"a","change":{"actions":["update"]},"address":"a.c"}`), "duplicate", false},
 		{"a name twice, in a state", top(`"prior_state":{"values":{"root_module":{}},"values":{}}`), "duplicate", false},
-		{"a huge exponent", drifted(update("a", `{"a":1e999999999}`, `{}`)), "number", false},
-		{"a small exponent", drifted(update("a", `{"a":1e-999999999}`, `{}`)), "number", false},
-		{"an exponent that overflows", drifted(update("a", `{"a":1e99999999999999999999}`, `{}`)), "number", false},
-		{"many digits", drifted(update("a", `{"a":`+strings.Repeat("9", million)+`}`, `{}`)), "number", false},
 		{"invalid UTF-8 in a name", drifted(update("a", "{\"\xc3\x28\":1}", `{}`)), "UTF-8", false},
 		{"an overlong NUL", drifted(update("a", "{\"a\":\"\xc0\x80\"}", `{}`)), "UTF-8", false},
 		{"a surrogate in UTF-8", top("\"checks\":\"\xed\xa0\x80\""), "UTF-8", false},
@@ -92,7 +88,7 @@ func TestAttackPlan(t *testing.T) {
 			`{"address":"a.a","sensitive_values":true,"values":{"a":[#]}}`, "#", repeated(50_000, `"`+strings.Repeat("s", 200)+`-%d-@"`), 1)) + `]}}}`), "sensitive", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p, err := Read(strings.NewReader(tt.raw), Options{Key: testKey})
+			p, err := Read(t.Context(), strings.NewReader(tt.raw), Options{Key: testKey})
 			e, ok := errors.AsType[*Error](err)
 			if !ok || !strings.Contains(e.Message, tt.says) || errors.Is(err, ErrTooLarge) != tt.large || len(e.Error()) > 200 {
 				t.Errorf("%+v, %.300v", p, err)
@@ -100,7 +96,7 @@ func TestAttackPlan(t *testing.T) {
 		})
 	}
 	t.Run("just as much as is taken", func(t *testing.T) {
-		p, err := Read(strings.NewReader(drifted(repeated(maxChanges, `{"address":"a.a%d","type":"a","change":{"actions":["update"],"before":{"a":1},"after":{}}}`))), Options{Key: testKey})
+		p, err := Read(t.Context(), strings.NewReader(drifted(repeated(maxChanges, `{"address":"a.a%d","type":"a","change":{"actions":["update"],"before":{"a":1},"after":{}}}`))), Options{Key: testKey})
 		if err != nil || len(p.Changes) != maxChanges {
 			t.Fatal(err)
 		}

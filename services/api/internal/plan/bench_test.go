@@ -54,7 +54,7 @@ func BenchmarkRead(b *testing.B) {
 			b.SetBytes(int64(len(raw)))
 			b.ReportAllocs()
 			for b.Loop() {
-				p, err := Read(bytes.NewReader(raw), Options{Key: testKey})
+				p, err := Read(b.Context(), bytes.NewReader(raw), Options{Key: testKey})
 				if err != nil || len(p.Changes) == 0 {
 					b.Fatal(len(p.Changes), err)
 				}

@@ -1,10 +1,18 @@
 package plan
 
-import "encoding/json"
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
 
 // driftEntry reads one element of resource_drift in pass 1.
 func (s *scan) driftEntry(path string) error {
-	_, err := s.entry(path, OriginDrift, true)
+	e, err := s.entry(path, OriginDrift, true)
+	if err == nil && e.mode == "managed" && e.planned() != "no-op" {
+		s.tally.drifts++
+	}
 	return err
 }
 
@@ -14,8 +22,18 @@ func (s *scan) changeEntry(path string) error {
 	if err != nil {
 		return err
 	}
-	s.planned[e.id] = s.action(e.planned())
-	s.present[withoutKeys(e.address)] = true
+	if !e.unnamed {
+		s.planned[e.id] = s.action(e.planned())
+	}
+	if e.mode == "managed" && e.deposed == "" {
+		s.tally.planned++
+		switch action := e.planned(); {
+		case action == "delete" && !e.hasReason:
+			s.tally.deleted++
+		case action == "forget":
+			s.tally.kept++
+		}
+	}
 	return nil
 }
 
@@ -29,6 +47,15 @@ func (s *scan) entry(path string, origin Origin, keep bool) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.id = s.out.key(e.id)
+	leaveOut := e.unstorable != nil && keep && e.differs()
+	if leaveOut {
+		s.leaveOut(e, path)
+	}
+	if e.unnamed {
+		s.collect(e.before, e.after, e.masks, false)
+		return e, s.count()
+	}
 	if s.seen[e.id] {
 		return nil, invalid(path+".address", "is in the list twice")
 	}
@@ -38,14 +65,18 @@ func (s *scan) entry(path string, origin Origin, keep bool) (*entry, error) {
 	}
 
 	s.collect(e.before, e.after, e.masks, false)
-	for _, name := range [...]string{e.address, e.previous, e.typ, region(e.before, e.masks), region(e.after, e.masks)} {
+	for _, name := range [...]string{e.address, e.previous, e.typ} {
 		s.spare(name)
 	}
+	s.spareRegion(region(e.before, e.masks))
+	s.spareRegion(region(e.after, e.masks))
 	if move := (Move{e.previous, e.address}); e.previous != "" && e.previous != e.address && !s.moved[move] {
 		s.moved[move] = true
+		s.out.previous[e.id] = s.out.key(resourceID(e.previous, e.deposed))
+		s.out.movedLate = s.out.movedLate || s.out.hasPriorState
 		s.out.Moves = append(s.out.Moves, move)
 	}
-	if keep && e.differs() {
+	if keep && e.differs() && !leaveOut {
 		list := &s.kept[0]
 		if origin == OriginChange {
 			list = &s.kept[1]
@@ -53,6 +84,31 @@ func (s *scan) entry(path string, origin Origin, keep bool) (*entry, error) {
 		list.slots = append(list.slots, list.put(raw))
 	}
 	return e, nil
+}
+
+// leaveOut notes an entry that cannot be stored. It must not look as if it were gone.
+func (s *scan) leaveOut(e *entry, path string) {
+	s.out.LeftOut.Count++
+	if len(s.out.LeftOut.Entries) < maxLeftOut {
+		resource := withoutKeys(e.address)
+		if len(resource) > maxShownName || !dotted(resource) {
+			resource = ""
+		}
+		s.out.LeftOut.Entries = append(s.out.LeftOut.Entries, Omission{path, resource, e.unstorable.Error()})
+	}
+	for _, st := range s.watched(e.id) {
+		st.leftOut = true
+	}
+}
+
+// dotted reports whether text is identifiers joined by dots, in which no secret hides.
+func dotted(text string) bool {
+	for part := range strings.SplitSeq(text, ".") {
+		if !isIdentifier([]byte(part)) {
+			return false
+		}
+	}
+	return true
 }
 
 // count limits how much a plan makes us remember.
@@ -92,29 +148,39 @@ func (s *scan) deferredEntry(path string) error {
 }
 
 // finish is pass 2: every mask is known, so the kept entries can become changes.
-func (s *scan) finish() (*Plan, error) {
+func (s *scan) finish(ctx context.Context) (*Plan, error) {
 	if err := s.variableValues(); err != nil {
 		return nil, err
 	}
-	s.out.Covered = s.covered()
-	c := &comparer{names: s.names, secrets: newIndex(s.secrets, s.spared)}
-	d := newDigest(s.opt.Key)
-	s.secrets, s.seen, s.present, s.configured = nil, nil, nil, nil
+	s.out.Evidence = s.evidence()
+	s.judge()
+	c := newComparer(s.names, newIndex(s.secrets, s.spared), s.opt)
+	s.secrets, s.seen, s.configured, s.dec = nil, nil, nil, nil
+	for _, m := range s.out.Moves {
+		for _, address := range [...]string{m.From, m.To} {
+			if shown := c.address(address); shown != address {
+				s.out.shown[address] = shown
+			}
+		}
+	}
 	drifted := map[string]bool{}
 	// Drift first, whatever the order of the two lists: the change that would undo it says nothing new.
 	for i, origin := range [...]Origin{OriginDrift, OriginChange} {
 		list := &s.kept[i]
 		for _, place := range list.slots {
+			if err := ctx.Err(); err != nil {
+				return nil, fmt.Errorf("read plan: %w", err)
+			}
 			e, err := readEntry(&s.tree, list.get(place), string(origin))
 			if err != nil { // There was none in pass 1.
 				return nil, err
 			}
+			e.id = s.out.key(e.id)
 			if drifted[e.id] {
 				continue
 			}
-			if change, ok := c.change(e, origin, d); ok {
+			if change, ok := c.change(e, origin, s.planned[e.id], s.opt.Open[Object{origin, e.id}].Hash); ok {
 				drifted[e.id] = origin == OriginDrift
-				change.PlannedAction = s.planned[e.id]
 				if s.out.Changes = append(s.out.Changes, change); len(s.out.Changes) > maxChanges {
 					return nil, tooLarge("has more than %d resources that differ", maxChanges)
 				}
@@ -123,50 +189,47 @@ func (s *scan) finish() (*Plan, error) {
 			list.clear(place.block)
 		}
 		*list = keptEntries{}
+		s.out.work = c.work + c.hash.work
 	}
 	return &s.out, nil
 }
 
 // pack puts the states of a change on the plan's shelf.
 func (s *scan) pack(c *Change) {
-	c.packed = s.out.states.put(c.Expected, c.Actual, c.Difference)
-	c.expectedSize, c.actualSize = len(c.Expected), len(c.Actual)
+	c.packed = s.out.states.put(c.Expected, c.Actual, c.Difference, c.Sides)
+	c.sizes = [...]int{len(c.Expected), len(c.Actual), len(c.Difference)}
 	c.States = States{}
-}
-
-// covered reports whether resource_changes names every managed resource of the configuration, which a targeted plan does
-// not. A resource with no instances counts as not covered, to be safe.
-func (s *scan) covered() bool {
-	if len(s.present) == 0 || s.out.Slimmed {
-		return false
-	}
-	for resource := range s.configured {
-		if !s.present[resource] {
-			return false
-		}
-	}
-	return true
 }
 
 // change compares and redacts one entry; it is none when nothing differs. In resource_drift the recorded state comes
 // before and reality after; in resource_changes reality comes before and what the configuration asks for after.
-func (c *comparer) change(e *entry, origin Origin, d *digest) (Change, bool) {
+//
+// stored is the hash of the open drift that this may be; for one that is not present the change also gets that of its kind.
+func (c *comparer) change(e *entry, origin Origin, planned string, stored []byte) (Change, bool) {
 	expected, actual := e.before, e.after
 	if origin == OriginChange {
 		expected, actual = e.after, e.before
 	}
-	c.compare(expected, actual, e.unknown, e.masks)
-	if len(c.differences) == 0 {
+	c.kind = labels(e.typ)
+	expectedEnd, actualEnd := c.compare(expected, actual, e.unknown, e.masks)
+	if c.identity.count == 0 {
 		return Change{}, false
 	}
+	states := States{Difference: c.json(), Sides: c.sides.bytes(c.hash)}
+	c.work += len(c.expected) + len(c.actual) + len(states.Difference)
+	states.Expected, states.Actual = state(&c.expected, expectedEnd), state(&c.actual, actualEnd)
 	where := region(actual, e.masks)
 	if where == "" {
 		where = region(expected, e.masks)
 	}
+	if where != "" && c.isSecret([]byte(where)) {
+		where = ""
+	}
 	return Change{
 		Origin:          origin,
-		Address:         e.address,
-		PreviousAddress: e.previous,
+		Address:         c.address(e.address),
+		PreviousAddress: c.address(e.previous),
+		identity:        resourceID(e.address, e.deposed),
 		Deposed:         e.deposed,
 		Type:            e.typ,
 		Name:            e.name,
@@ -174,11 +237,21 @@ func (c *comparer) change(e *entry, origin Origin, d *digest) (Change, bool) {
 		Mode:            e.mode,
 		Region:          where,
 		Actions:         e.actions,
-		States:          States{Expected: state(c.expected), Actual: state(c.actual), Difference: c.json()},
-		Severity:        severity(e.typ, e.actions, c.attributes, expected, actual),
-		Hash:            d.sum(expected, actual, e.unknown),
+		States:          states,
+		PlannedAction:   planned,
+		Severity:        c.severity(e, planned, expected, actual),
+		Hash:            c.identity.hash(c.hash),
+		older:           c.older(stored, expected, actual, e.unknown),
 	}, true
 }
 
-// state is a copy of what the comparer wrote, which is nothing for a resource that is not there.
-func state(b []byte) json.RawMessage { return appendOrNull(make([]byte, 0, max(len(b), 4)), b) }
+// state is what the comparer wrote up to end, which is nothing for a resource that is not there. A large state is given
+// away, a small one copied.
+func state(written *[]byte, end int) json.RawMessage {
+	b := (*written)[:end]
+	if end > blockSize {
+		*written = nil
+		return b
+	}
+	return appendOrNull(make([]byte, 0, max(end, 4)), b)
+}

@@ -3,42 +3,59 @@ package plan
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/driftsentry/driftsentry/pkg/redact"
 )
 
-// comparer walks the two states of a resource side by side. In that one walk it writes both states redacted and notes
-// where they differ.
+// comparer walks the two states of a resource side by side and writes both redacted. Then it finds where they differ.
 type comparer struct {
 	names   names
 	secrets *index
+	differ
 
-	expected, actual []byte // redacted so far
-	path             []byte // as it is shown
-	differences      []difference
-	attributes       [][]byte // the top-level attributes that differ, each once, before redaction
+	expected, actual []byte // redacted
+	maskedNames      bool   // there is a name that is shown as another
+
+	look    redact.Options // how to look into strings
+	hideAll bool           // VALUES=hidden
+
+	quoted   []byte  // scratch
+	previous *hasher // with the previous key, if there is one
 }
 
-// difference is one path at which the states differ, with the places of its values in the comparer's two buffers.
-type difference struct {
-	path             string
-	expected, actual span
+func newComparer(names names, secrets *index, opt Options) *comparer {
+	c := &comparer{names: names, secrets: secrets, differ: differ{meaning: newMeaning(opt.MaxDepth), hash: newHasher(opt.Key)}}
+	c.look.Also = func(text string) bool { return secrets.masks([]byte(text)) }
+	c.hideAll = opt.HideValues
+	if len(opt.PreviousKey) > 0 {
+		c.previous = newHasher(opt.PreviousKey)
+	}
+	return c
 }
 
-type span struct{ from, to int }
-
-// compare is the whole walk. masks covers both states; unknown is shaped like the expected state.
-func (c *comparer) compare(expected, actual, unknown *node, masks cover) {
+// compare is both walks. masks covers both states; unknown is shaped like the expected state.
+func (c *comparer) compare(expected, actual, unknown *node, masks cover) (expectedEnd, actualEnd int) {
 	c.expected, c.actual = c.expected[:0], c.actual[:0]
-	c.path = c.path[:0]
-	c.differences, c.attributes = c.differences[:0], c.attributes[:0]
+	c.maskedNames = false
+	c.reset()
 	if masks.hides(expected) || masks.hides(actual) {
 		masks = everyMember(expected, actual)
 	}
-	c.value(expected, actual, unknown, masks, false, true)
+	c.value(expected, actual, masks, false)
+	expectedEnd, actualEnd = len(c.expected), len(c.actual) // documents are written behind
+	c.whole = expected == nil || actual == nil
+	if expected == nil {
+		c.sides.flags |= expectedAbsent
+	}
+	if actual == nil {
+		c.sides.flags |= actualAbsent
+	}
+	c.differAt(expected, actual, unknown, false, true)
+	return expectedEnd, actualEnd
 }
 
 // everyMember covers each attribute of a resource that is masked as a whole, since an attribute's name is no secret.
@@ -50,79 +67,75 @@ func everyMember(e, a *node) cover {
 	return cover{&mask}
 }
 
-// value writes one place of both states. record is false within what has been compared as a whole.
-func (c *comparer) value(e, a, unknown *node, masks cover, named, record bool) {
-	record = record && !unknown.is('t')
+// value writes one place of both states, and notes where it wrote it.
+func (c *comparer) value(e, a *node, masks cover, named bool) {
 	fromE, fromA := len(c.expected), len(c.actual)
-	whole := record
 	switch {
 	case masks.hides(e) || masks.hides(a):
 		c.expected = appendHidden(c.expected, e)
 		c.actual = appendHidden(c.actual, a)
 	case e.is('{') && (a.is('{') || a.empty()) || a.is('{') && e.empty():
-		whole = false
-		c.object(e, a, unknown, masks, named, record)
+		c.object(e, a, masks, named)
 	case e.is('[') && a.is('['):
-		whole = record && !corresponding(e, a)
-		c.list(e, a, unknown, masks, named, record && !whole)
+		c.list(e, a, masks, named)
 	case e.is('[') || a.is('[') || e.is('{') || a.is('{'): // values of different kinds
 		c.one(e, nil, masks, named)
 		c.one(nil, a, masks, named)
 	default:
 		c.expected = c.appendScalar(c.expected, e, named)
-		c.actual = c.appendScalar(c.actual, a, named)
+		if e.is('"') && a.is('"') && bytes.Equal(e.text, a.text) {
+			c.actual = append(c.actual, c.expected[fromE:]...)
+		} else {
+			c.actual = c.appendScalar(c.actual, a, named)
+		}
 	}
-	if whole && !same(e, a, unknown) {
-		c.differences = append(c.differences, difference{
-			string(c.path), span{fromE, len(c.expected)}, span{fromA, len(c.actual)},
-		})
+	if e != nil {
+		known := c.note(e)
+		known.from, known.to = place(fromE), place(len(c.expected))
+	}
+	if a != nil {
+		known := c.note(a)
+		known.from, known.to = place(fromA), place(len(c.actual))
 	}
 }
+
+// place is where something was written, for which a resource has by far not enough bytes to be too large.
+func place(at int) int32 { return int32(at) } //nolint:gosec // see maxPending
 
 // one writes a value that has no counterpart.
 func (c *comparer) one(e, a *node, masks cover, named bool) {
 	n := cmp.Or(e, a)
 	switch {
 	case n.is('{'):
-		c.object(e, a, nil, masks, named, false)
+		c.object(e, a, masks, named)
 	case n.is('['):
-		c.list(e, a, nil, masks, named, false)
+		c.list(e, a, masks, named)
 	default:
-		c.value(e, a, nil, masks, named, false)
+		c.value(e, a, masks, named)
 	}
 }
 
-func (c *comparer) object(e, a, unknown *node, masks cover, named, record bool) {
-	pair := c.names.valueNamed(e) || c.names.valueNamed(a)
+func (c *comparer) object(e, a *node, masks cover, named bool) {
+	secret := c.names.within(e, a)
 	c.expected = c.open(c.expected, e, '{', named)
 	c.actual = c.open(c.actual, a, '{', named)
 	firstE, firstA := len(c.expected), len(c.actual)
-	mark := len(c.path)
 	for _, m := range c.shown(e, a) {
-		top := mark == 0
-		known := len(c.differences)
 		if m.e != nil {
 			c.expected = appendName(c.expected, m.shown, len(c.expected) > firstE)
 		}
 		if m.a != nil {
 			c.actual = appendName(c.actual, m.shown, len(c.actual) > firstA)
 		}
-		c.path = appendStep(c.path, m.shown)
-		c.value(m.e, m.a, unknown.get(m.name), masks.member(m.name),
-			named || c.names.sensitive(m.name) || pair && isValue(m.name), record)
-		c.path = c.path[:mark]
-		if top && len(c.differences) > known {
-			c.attributes = append(c.attributes, m.name)
-		}
+		c.value(m.e, m.a, masks.member(m.name), named || c.names.kind(m.name)&secret != 0)
 	}
 	c.expected = closeWith(c.expected, e, '{', '}')
 	c.actual = closeWith(c.actual, a, '{', '}')
 }
 
-func (c *comparer) list(e, a, unknown *node, masks cover, named, record bool) {
+func (c *comparer) list(e, a *node, masks cover, named bool) {
 	c.expected = c.open(c.expected, e, '[', named)
 	c.actual = c.open(c.actual, a, '[', named)
-	mark := len(c.path)
 	element := masks.elements(e, a)
 	for i := range max(e.len(), a.len()) {
 		if i > 0 && i < e.len() {
@@ -131,9 +144,7 @@ func (c *comparer) list(e, a, unknown *node, masks cover, named, record bool) {
 		if i > 0 && i < a.len() {
 			c.actual = append(c.actual, ',')
 		}
-		c.path = appendIndex(c.path, i)
-		c.value(e.at(i), a.at(i), unknown.at(i), element(i), named, record)
-		c.path = c.path[:mark]
+		c.value(e.at(i), a.at(i), element(i), named || c.names.flagged(e, a, i))
 	}
 	c.expected = closeWith(c.expected, e, '[', ']')
 	c.actual = closeWith(c.actual, a, '[', ']')
@@ -145,50 +156,31 @@ type shownMember struct {
 	e, a        *node
 }
 
-// shown are the members that two objects have between them, in the order of the names they are shown with. Masked names
-// are numbered where there are several, for no two may be the same.
+// shown are the members that two objects have between them, in the order of the names they are shown with. A masked name is
+// shown as a hash of itself, for no two may be the same.
 func (c *comparer) shown(e, a *node) []shownMember {
 	list := make([]shownMember, 0, max(e.len(), a.len()))
 	masked := false
 	for name, m := range members(e, a) {
 		shown := name
-		if c.hidden(name) {
-			shown, masked = nil, true
+		if c.isSecret(name) {
+			shown, masked = []byte(c.mask(name)), true
 		}
 		list = append(list, shownMember{name, shown, m[0], m[1]})
 	}
-	if !masked {
-		return list
+	if masked {
+		c.maskedNames = true
+		slices.SortFunc(list, func(x, y shownMember) int { return bytes.Compare(x.shown, y.shown) })
 	}
-	taken := make(map[string]bool, len(list))
-	for _, m := range list {
-		taken[string(m.shown)] = true
-	}
-	number := 1
-	for i := range list {
-		if list[i].shown != nil {
-			continue
-		}
-		shown := Redacted
-		for taken[shown] {
-			number++
-			shown = "[redacted " + strconv.Itoa(number) + "]"
-		}
-		taken[shown] = true
-		list[i].shown = []byte(shown)
-	}
-	slices.SortFunc(list, func(x, y shownMember) int { return bytes.Compare(x.shown, y.shown) })
 	return list
-}
-
-// hidden reports whether a string or a name has to be masked for what it contains.
-func (c *comparer) hidden(text []byte) bool {
-	return c.secrets.masks(text) || looksSecret(text)
 }
 
 func (c *comparer) appendScalar(b []byte, n *node, named bool) []byte {
 	if n == nil {
 		return b
+	}
+	if c.hideAll && c.hides(n, named) {
+		return c.appendHash(b, n)
 	}
 	switch n.kind {
 	case 'n':
@@ -200,15 +192,23 @@ func (c *comparer) appendScalar(b []byte, n *node, named bool) []byte {
 	case '0':
 		return append(b, n.text...)
 	case '"':
-		if len(n.text) > 0 && (named || c.hidden(n.text)) {
+		if named && len(n.text) > 0 {
 			return appendQuote(b, Redacted)
 		}
-		return appendQuote(b, n.text)
+		return c.appendText(b, n.text)
 	case '{': // empty, beside a value of another kind
 		return append(b, "{}"...)
 	default:
 		return append(b, "[]"...)
 	}
+}
+
+// hides reports whether a value is one that is shown as a hash when no values are kept.
+func (*comparer) hides(n *node, named bool) bool {
+	if n.kind == '"' {
+		return len(n.text) > 0 && !named
+	}
+	return n.kind == '0' || n.kind == 't' || n.kind == 'f'
 }
 
 // appendHidden writes what a mask covers. That there is nothing is no secret; what there is, is one, its shape included.
@@ -287,21 +287,6 @@ func isIdentifier(name []byte) bool {
 		}
 	}
 	return len(name) > 0
-}
-
-// json is the difference as it is stored: an object by path, sorted.
-func (c *comparer) json() json.RawMessage {
-	slices.SortFunc(c.differences, func(x, y difference) int { return cmp.Compare(x.path, y.path) })
-	b := []byte{'{'}
-	for i, d := range c.differences {
-		b = appendName(b, []byte(d.path), i > 0)
-		b = append(b, `{"expected":`...)
-		b = appendOrNull(b, c.expected[d.expected.from:d.expected.to])
-		b = append(b, `,"actual":`...)
-		b = appendOrNull(b, c.actual[d.actual.from:d.actual.to])
-		b = append(b, '}')
-	}
-	return append(b, '}')
 }
 
 func appendOrNull(b, value []byte) []byte {

@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 )
 
@@ -14,8 +16,11 @@ type entry struct {
 	address, previous, deposed string
 	mode, typ, name, provider  string
 	actions                    []string
+	hasReason                  bool // action_reason
 	before, after, unknown     *node
 	masks                      cover
+	unstorable                 error // why this entry cannot be a change
+	unnamed                    bool  // its names cannot be taken
 }
 
 // readEntry makes an entry of raw; path says where it stands.
@@ -24,10 +29,11 @@ func readEntry(t *tree, raw []byte, path string) (*entry, error) {
 	if err != nil {
 		return nil, valueError(path, err)
 	}
+	unstorable := t.unstorable
 	if root.kind != '{' {
 		return nil, invalid(path, "must be an object")
 	}
-	e := entry{mode: "managed"}
+	e := entry{mode: "managed", unstorable: unstorable}
 	for _, f := range [...]struct {
 		name  string
 		field *string
@@ -35,7 +41,7 @@ func readEntry(t *tree, raw []byte, path string) (*entry, error) {
 		{"address", &e.address}, {"previous_address", &e.previous}, {"deposed", &e.deposed},
 		{"mode", &e.mode}, {"type", &e.typ}, {"name", &e.name}, {"provider_name", &e.provider},
 	} {
-		if err := readName(f.field, root.field(f.name), path, f.name); err != nil {
+		if err := e.readName(f.field, root.field(f.name), path, f.name); err != nil {
 			return nil, err
 		}
 	}
@@ -45,7 +51,8 @@ func readEntry(t *tree, raw []byte, path string) (*entry, error) {
 	if e.typ == "" {
 		return nil, invalid(path+".type", "is required")
 	}
-	e.id = e.address + "\x00" + e.deposed
+	e.id = resourceID(e.address, e.deposed)
+	e.hasReason = root.field("action_reason").is('"')
 	change := root.field("change")
 	if !change.is('{') {
 		return nil, invalid(path+".change", "is required and must be an object")
@@ -63,17 +70,20 @@ func readEntry(t *tree, raw []byte, path string) (*entry, error) {
 	if e.masks, err = readMasks(change, path+".change"); err != nil {
 		return nil, err
 	}
+	e.masks = e.masks.byKind(e.typ)
 	return &e, nil
 }
 
-func readName(field *string, n *node, path, name string) error {
+func (e *entry) readName(field *string, n *node, path, name string) error {
 	switch {
 	case n == nil || n.kind == 'n':
 	case n.kind != '"':
 		return invalid(path+"."+name, "must be a string")
 	case len(n.text) > maxName:
-		return invalid(path+"."+name, "is longer than %d bytes", maxName)
+		e.unstorable = fmt.Errorf("has a text of more than %d bytes in %s", maxName, name)
+		*field, e.unnamed = string(n.text[:maxName]), true
 	default:
+		e.unnamed = e.unnamed || bytes.IndexByte(n.text, 0) >= 0
 		*field = string(n.text)
 	}
 	return nil

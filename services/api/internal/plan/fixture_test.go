@@ -33,15 +33,15 @@ func TestRead_other_tools(t *testing.T) {
 			},
 		},
 		{
-			name: "opentofu_1.10.json", resolves: [2]bool{true, true},
+			name: "opentofu_1.10.json",
 			changes: []string{
-				"drift aws_security_group.web update (update) ingress[0].cidr_blocks",
+				"drift aws_security_group.web update (update) ingress[\"https\"].cidr_blocks[\"0.0.0.0/0\"]",
 				"change aws_s3_bucket.imported update (update) force_destroy tags.owner",
 			},
 		},
 		{
-			name: "terraform_0.15.json", resolves: [2]bool{true, true},
-			changes: []string{"drift aws_route53_record.www update (update) records"},
+			name:    "terraform_0.15.json",
+			changes: []string{"drift aws_route53_record.www update (update) records[\"192.0.2.1\"]"},
 		},
 		{
 			name:  "lives_tf1.12.json",
@@ -58,11 +58,11 @@ func TestRead_other_tools(t *testing.T) {
 		{
 			name: "shapes_tf1.11.json", resolves: [2]bool{true, true},
 			changes: []string{
-				"drift aws_security_group.sets update () ingress names",
-				"drift aws_iam_policy.deep update () document" + strings.Repeat(".statement[0]", 16) + ".leaf",
+				"drift aws_security_group.sets update () ingress[\"#cc800e88\"] names[\"b\"]",
+				"drift aws_iam_policy.deep update () document" + strings.Repeat(".statement", 16) + ".leaf",
 				`drift aws_eks_cluster.names update () labels["a \"quoted\" one"] labels["app.kubernetes.io/name"] labels["äö"]`,
 				"drift aws_cloudwatch_alarm.numbers update () big",
-				"change aws_instance.unknown update (update) nics[0].mac",
+				"change aws_instance.unknown update (update) nics.mac",
 			},
 		},
 	} {
@@ -83,7 +83,7 @@ func TestRead_other_tools(t *testing.T) {
 			if d := cmp.Diff(tt.moves, p.Moves); d != "" {
 				t.Error(d)
 			}
-			if resolves := [2]bool{p.Resolves(OriginDrift, ScopeUnstated), p.Resolves(OriginChange, ScopeUnstated)}; p.Slimmed != tt.slimmed || resolves != tt.resolves {
+			if resolves := [2]bool{p.Judge(OriginDrift, "a.b").Resolved, p.Judge(OriginChange, "a.b").Resolved}; p.Slimmed != tt.slimmed || resolves != tt.resolves {
 				t.Errorf("slimmed %t, resolves %v", p.Slimmed, resolves)
 			}
 		})

@@ -38,7 +38,7 @@ func (f *inflater) Read(p []byte) (int, error) {
 	f.n += int64(n)
 	switch {
 	case f.n > f.limit:
-		return 0, tooLarge("is larger than %d bytes", f.limit)
+		return 0, tooLarge("is larger than %d bytes: %s", f.limit, howToSlim)
 	case f.n > bombFloor && f.n > maxRatio*f.in.n:
 		return 0, tooLarge("inflates to an implausible size")
 	case err != nil && !errors.Is(err, io.EOF):

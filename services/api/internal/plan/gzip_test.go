@@ -45,7 +45,7 @@ func TestInflate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Read(z, Options{Key: testKey}); err != nil {
+		if _, err := Read(t.Context(), z, Options{Key: testKey}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -80,7 +80,7 @@ func TestInflate_errors(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			z, err := Inflate(bytes.NewReader(tt.gz), tt.limit)
 			if err == nil {
-				_, err = Read(z, Options{Key: testKey})
+				_, err = Read(t.Context(), z, Options{Key: testKey})
 			}
 			e, ok := errors.AsType[*Error](err)
 			if !ok || !strings.Contains(e.Message, tt.says) || errors.Is(err, ErrTooLarge) != tt.large {
@@ -93,7 +93,7 @@ func TestInflate_errors(t *testing.T) {
 		for _, start := range [][]byte{nil, small[:20]} {
 			z, err := Inflate(io.MultiReader(bytes.NewReader(start), iotest.ErrReader(broken)), 1<<20)
 			if err == nil {
-				_, err = Read(z, Options{Key: testKey})
+				_, err = Read(t.Context(), z, Options{Key: testKey})
 			}
 			if _, ok := errors.AsType[*Error](err); ok || !errors.Is(err, broken) {
 				t.Errorf("after %d bytes: %v", len(start), err)

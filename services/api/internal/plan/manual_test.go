@@ -24,7 +24,7 @@ func TestReadManual(t *testing.T) {
 		t.Error(string(c.Actual))
 	}
 	if c.Origin != OriginManual || c.Address != "i-0123456789" || c.Type != "aws_instance" || c.Region != "eu-central-1" ||
-		c.Severity != Warning || len(c.Hash) != 32 {
+		c.Severity != Warning || len(c.Hash) != headSize+32 {
 		t.Errorf("%+v", c)
 	}
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"time"
 )
@@ -47,37 +48,53 @@ type Plan struct {
 	Errored          bool       // the run failed
 	Complete         *bool      // nil when absent: OpenTofu, and Terraform before 1.8
 	Applyable        *bool
+	Wrapper          int  // lines around the plan that were skipped, such as those of a CI's wrapper
 	Slimmed          bool // the client or HCP left the configuration out
-	Covered          bool // every managed resource of the configuration has an entry in resource_changes
+
+	// Evidence is what the plan proves about drifts that it does not list.
+	Evidence Evidence
+
+	// LeftOut are the entries that could not be read as changes. Drifts at their addresses stay open.
+	LeftOut LeftOut
 
 	// Changes are what differs, redacted, in the plan's order.
 	Changes []Change
 	// Moves are the addresses that changed since the last run, whether or not the resource drifted.
 	Moves []Move
 
-	seesChanges bool
-	states      shelf // of the changes
+	seesChanges   bool
+	hasPriorState bool
+	previous      map[string]string // where a moved object was
+	movedLate     bool              // prior_state came before a move that it has to be read with
+	standings     map[Object]*standing
+	shown         map[string]string // how addresses are shown that have a secret in them
+	canonical     *hasher           // set when an open drift is stored with such an address
+	states        shelf             // of the changes
+	root          root
+	work          int // what comparing took: values and bytes looked at
 }
 
-// Move is one resource that has a new address.
+// LeftOut is how many entries were left out of a plan, and the first of them.
+type LeftOut struct {
+	Count   int
+	Entries []Omission
+}
+
+// Omission is one entry that was left out.
+type Omission struct {
+	Path     string // such as "resource_drift[3]"
+	Resource string // its address without instance keys; empty when that cannot be shown
+	Reason   string // such as "has a NUL character in a string, which cannot be stored"
+}
+
+// Bounds of what is told about entries that were left out.
+const (
+	maxLeftOut   = 20
+	maxShownName = 200
+)
+
+// Move is one resource that has a new address. Both are raw; see Plan.Shown.
 type Move struct{ From, To string }
-
-// Resolves reports whether an open record of this origin that the plan does not mention is really gone. Unknown is no:
-// `complete` tells about -target, and where it is absent only a normal plan that names every configured resource shows
-// that nothing was left out. A refresh-only plan without `complete` looks the same with and without -target, so there the
-// sender has to state ScopeFull.
-func (p *Plan) Resolves(origin Origin, scope Scope) bool {
-	if p.Errored || scope == ScopePartial {
-		return false
-	}
-	if origin != OriginDrift && (origin != OriginChange || !p.seesChanges) {
-		return false
-	}
-	if p.Complete != nil {
-		return *p.Complete
-	}
-	return scope == ScopeFull || p.Covered
-}
 
 // Change is one resource that differs from what it should be. All JSON is redacted, without spaces and with sorted names.
 type Change struct {
@@ -97,18 +114,23 @@ type Change struct {
 	States
 
 	Severity Severity
-	// Hash is an HMAC-SHA256 over the difference before redaction, so that a masked value that changes again is seen.
-	Hash []byte
+	// Hash is the identity of the difference before redaction, so that a masked value that changes again is seen. It says
+	// which version and key it was made with; Matches compares it.
+	Hash     []byte
+	identity string
+	older    [][]byte // of what Options.Open has: by other versions, or with the previous key
 
-	packed                   slot
-	expectedSize, actualSize int
+	packed slot
+	sizes  [3]int // of the states, but for the last
 }
 
 // States are what a resource should be, what it is, and where these differ.
 type States struct {
 	Expected   json.RawMessage // null when it should not exist
 	Actual     json.RawMessage // null when it does not exist
-	Difference json.RawMessage // {path:{"expected","actual"}}
+	Difference json.RawMessage // {path:{"expected","actual"}}, and "order":true where only the order of a list differs
+	// Sides are keyed hashes of both values of each difference, for Options.Open of the plans that come after.
+	Sides []byte
 }
 
 // Size is how many bytes the states of a plan's change have, packed or not.
@@ -118,16 +140,39 @@ func (c *Change) Size() int { return c.packed.size() }
 // them together may be as large as the plan.
 func (p *Plan) Unpack(c *Change) States {
 	all := bytes.Clone(p.states.get(c.packed))
-	e, a := c.expectedSize, c.expectedSize+c.actualSize
-	return States{Expected: all[:e:e], Actual: all[e:a:a], Difference: all[a:]}
+	var parts [len(c.sizes)][]byte
+	for i, n := range c.sizes {
+		parts[i], all = all[:n:n], all[n:]
+	}
+	return States{Expected: parts[0], Actual: parts[1], Difference: parts[2], Sides: all}
 }
 
-// ResourceID names the object within its workspace and origin: its address, with the deposed key when there is one.
+// ResourceID is how the object is shown within its workspace and origin: its address, with the deposed key when there is
+// one. A secret in it is masked.
 func (c *Change) ResourceID() string {
-	if c.Deposed == "" {
-		return c.Address
+	return resourceID(c.Address, c.Deposed)
+}
+
+// Identity tells objects apart that are shown, or would be another time, with a masked address. It is not to be shown or
+// stored.
+func (c *Change) Identity() string { return c.identity }
+
+// Shown is an address of the plan as it may be shown.
+func (p *Plan) Shown(address string) string { return cmp.Or(p.shown[address], address) }
+
+// key is what the ID of an object is looked up by.
+func (p *Plan) key(id string) string {
+	if p.canonical == nil {
+		return id
 	}
-	return c.Address + " (deposed " + c.Deposed + ")"
+	return canonical(p.canonical, id)
+}
+
+func resourceID(address, deposed string) string {
+	if deposed == "" {
+		return address
+	}
+	return address + " (deposed " + deposed + ")"
 }
 
 // Limits of an input when Options does not say otherwise.
@@ -150,8 +195,17 @@ const (
 type Options struct {
 	// Changes also makes changes of what resource_changes would do (origin change).
 	Changes bool
-	// Key is DATA_KEY, which the hashes are made with. Required.
-	Key []byte
+	// Key is DATA_KEY, which the hashes are made with. Required. PreviousKey is the one that it replaced, if it did.
+	Key         []byte
+	PreviousKey []byte
+	// Mode, Refreshed and Scope are what the sender says about the plan.
+	Mode      Mode
+	Refreshed bool
+	Scope     Scope
+	// Open are the open drifts that Judge will be asked about.
+	Open map[Object]Open
+	// HideValues shows keyed hashes in the place of all values.
+	HideValues bool
 	// MaxBytes limits the inflated size, MaxDepth the nesting of one resource's values. Zero means the default.
 	MaxBytes int64
 	MaxDepth int

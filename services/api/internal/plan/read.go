@@ -3,8 +3,10 @@ package plan
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"strconv"
 	"strings"
@@ -13,31 +15,40 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Read reads the JSON form of a plan. What is wrong with the input is an *Error; what r fails with is wrapped as it is.
-func Read(r io.Reader, opt Options) (*Plan, error) {
+// Read reads the JSON form of a plan. What is wrong with the input is an *Error; what r fails with is wrapped as it is, and
+// so is the end of ctx.
+func Read(ctx context.Context, r io.Reader, opt Options) (*Plan, error) {
 	if len(opt.Key) == 0 {
 		return nil, errors.New("plan: no key to hash with")
 	}
-	src := &source{r: r, limit: opt.MaxBytes, taken: func() int64 { return 0 }}
+	src := &source{ctx: ctx, r: r, limit: opt.MaxBytes, taken: func() int64 { return 0 }}
 	if src.limit <= 0 {
 		src.limit = DefaultMaxBytes
 	}
 	buf := bufio.NewReader(src)
-	if err := checkStart(buf); err != nil {
+	lines, skipped, err := startOf(buf)
+	if err != nil {
 		return nil, src.explain(err)
 	}
 	// The decoder would remember every name of an object, a hundred bytes for each. What is read is checked here, in
 	// object and in tree; what is skipped says nothing.
 	s := newScan(jsontext.NewDecoder(buf, jsontext.AllowDuplicateNames(true)), opt)
-	src.taken = s.dec.InputOffset
+	src.taken = func() int64 { return skipped + s.dec.InputOffset() }
 	if err := s.plan(); err != nil {
 		return nil, src.explain(err)
 	}
-	return s.finish()
+	src.taken = func() int64 { return src.n }
+	after, err := rest(io.MultiReader(bytes.NewReader(s.dec.UnreadBuffer()), buf))
+	if err != nil {
+		return nil, src.explain(err)
+	}
+	s.out.Wrapper = lines + after
+	return s.finish(ctx)
 }
 
 // source counts what is read and remembers why reading failed, which a decoder reports as bad syntax.
 type source struct {
+	ctx   context.Context
 	r     io.Reader
 	n     int64
 	limit int64
@@ -49,8 +60,10 @@ func (s *source) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
 	s.n += int64(n)
 	switch {
+	case s.ctx.Err() != nil:
+		n, err = 0, s.ctx.Err()
 	case s.n > s.limit:
-		n, err = 0, tooLarge("is larger than %d bytes", s.limit)
+		n, err = 0, tooLarge("is larger than %d bytes: %s", s.limit, howToSlim)
 	case s.n-s.taken() > maxPending:
 		n, err = 0, tooLarge("has a resource or a text of more than %d bytes", maxPending)
 	}
@@ -70,29 +83,6 @@ func (s *source) explain(err error) error {
 	return fmt.Errorf("read plan: %w", s.err)
 }
 
-// checkStart knows by their first bytes what people send by mistake, and skips a byte order mark.
-func checkStart(buf *bufio.Reader) error {
-	head, err := buf.Peek(4)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	starts := func(magic string) bool { return bytes.HasPrefix(head, []byte(magic)) }
-	switch {
-	case len(head) == 0:
-		return invalid("", "is empty: send the output of `terraform show -json PLANFILE`")
-	case starts("PK\x03\x04"):
-		return invalid("", "is a binary plan file: send the output of `terraform show -json PLANFILE`")
-	case starts("\x1f\x8b"):
-		return invalid("", "is compressed: send it with Content-Encoding: gzip")
-	case starts("\xff\xfe"), starts("\xfe\xff"):
-		return invalid("", "is encoded as UTF-16, as PowerShell writes with >: send UTF-8")
-	case starts("\xef\xbb\xbf"):
-		_, err = buf.Discard(3)
-		return err
-	}
-	return nil
-}
-
 // scan is pass 1 over a plan: it notes what the plan says about itself, collects what has to be masked, and keeps the
 // bytes of the entries that may be changes.
 type scan struct {
@@ -102,7 +92,7 @@ type scan struct {
 	tree tree
 	out  Plan
 
-	spared    map[string]struct{}
+	spared    map[string]bool
 	kept      [2]keptEntries // of resource_drift, and of resource_changes
 	resources int
 	planned   map[string]string // what resource_changes does, by entry id
@@ -115,8 +105,10 @@ type scan struct {
 	hcp        bool            // the version is HCP's plan_format_version
 	planKeys   bool            // something that only a plan has was there
 	seen       map[string]bool // entry ids of the list that is being read, so that none comes twice
-	configured map[string]bool // managed resources of the configuration, without instance keys
-	present    map[string]bool // those that resource_changes names
+	seed       maphash.Seed
+	configured map[uint64]bool // hashes of the managed resources of the configuration, without instance keys
+	tally      tally
+	meaning    *meaning // of the resources of prior_state
 }
 
 // keptEntries are the entries of one list that may be changes.
@@ -129,11 +121,37 @@ func newScan(dec *jsontext.Decoder, opt Options) *scan {
 	if opt.MaxDepth <= 0 {
 		opt.MaxDepth = DefaultMaxDepth
 	}
+	standings := make(map[Object]*standing, len(opt.Open))
+	hashers := []*hasher{newHasher(opt.Key)}
+	if len(opt.PreviousKey) > 0 {
+		hashers = append(hashers, newHasher(opt.PreviousKey))
+	}
+	out := Plan{root: newRoot(hashers), previous: map[string]string{}, standings: standings, shown: map[string]string{}}
+	for o := range opt.Open {
+		if strings.Contains(o.ID, redactedOpen) {
+			out.canonical = hashers[0]
+		}
+	}
+	byKey := make(map[Object]Open, len(opt.Open))
+	for o, open := range opt.Open {
+		o.ID = out.key(o.ID)
+		byKey[o] = open
+		st := &standing{how: HowUnknown}
+		for _, h := range hashers {
+			if s, ok := readSides(open.Sides, h); ok {
+				st.sides, st.hash = s, h
+			}
+		}
+		standings[o] = st
+	}
+	opt.Open = byKey
 	return &scan{
+		out:       out,
 		collector: collector{names: names{}, secrets: newSecrets()},
-		dec:       dec, opt: opt, tree: tree{maxDepth: opt.MaxDepth},
-		spared: map[string]struct{}{}, planned: map[string]string{}, actions: map[string]string{}, moved: map[Move]bool{},
-		sensitiveVariables: map[string]bool{}, configured: map[string]bool{}, present: map[string]bool{},
+		meaning:   newMeaning(opt.MaxDepth),
+		dec:       dec, opt: opt, tree: tree{maxDepth: opt.MaxDepth, tolerant: true},
+		spared: map[string]bool{}, planned: map[string]string{}, actions: map[string]string{}, moved: map[Move]bool{},
+		sensitiveVariables: map[string]bool{}, seed: maphash.MakeSeed(), configured: map[uint64]bool{},
 	}
 }
 
@@ -143,24 +161,21 @@ func (s *scan) plan() error {
 		if _, err := s.dec.ReadToken(); err != nil {
 			return syntaxError("", s.dec.InputOffset(), err)
 		}
-		return invalid("", "must be a JSON object: the output of `terraform show -json PLANFILE`")
+		return invalid("", "must be a JSON object: %s", remedy)
 	}
 	s.out.Slimmed = true
 	if err := s.object("", s.field); err != nil {
 		return err
 	}
-	if s.dec.PeekKind() != 0 {
-		return invalid("", "has data after the plan, at byte %d", s.dec.InputOffset())
+	if err := s.checkVersion(); err != nil {
+		return err
 	}
-	if _, err := s.dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return syntaxError("", s.dec.InputOffset(), err)
-	}
-	return s.checkVersion()
+	return s.checkTool()
 }
 
 func (s *scan) field(name string) (err error) {
-	if strings.HasPrefix(name, "@") {
-		return invalid("", "is the log stream of `terraform plan -json`: send the output of `terraform show -json PLANFILE`")
+	if err := checkName(name); err != nil {
+		return err
 	}
 	s.planKeys = s.planKeys || planKeys[name]
 	switch name {
@@ -197,14 +212,12 @@ func (s *scan) field(name string) (err error) {
 	case "output_changes":
 		err = s.object(name, s.outputChange)
 	case "prior_state":
-		err = s.state(name)
+		err = s.priorState(name)
 	case "planned_values":
-		err = s.values(name)
+		err = s.values(name, nil)
 	case "configuration":
 		s.out.Slimmed = false
 		err = s.configuration(name)
-	case "values":
-		return invalid(name, "is part of a state, not of a plan: send the output of `terraform show -json PLANFILE`")
 	default:
 		err = s.skip("")
 	}
@@ -222,14 +235,14 @@ func (s *scan) checkVersion() error {
 		path = "plan_format_version"
 	}
 	if s.out.FormatVersion == "" {
-		return invalid(path, "is required: send the output of `terraform show -json PLANFILE`")
+		return invalid(path, "is required: %s", remedy)
 	}
 	major, minor, _ := strings.Cut(s.out.FormatVersion, ".")
 	if _, err := strconv.ParseUint(minor, 10, 16); err != nil || major != "0" && major != "1" {
 		return invalid(path, "is not supported: versions 0.1 to 1.x are")
 	}
 	if !s.planKeys {
-		return invalid("", "has nothing of a plan in it: send the output of `terraform show -json PLANFILE`")
+		return invalid("", "has nothing of a plan in it: %s", remedy)
 	}
 	return nil
 }
@@ -246,6 +259,9 @@ func (s *scan) text(path string) (string, error) {
 	n, err := s.tree.parse(v)
 	if err != nil {
 		return "", valueError(path, err)
+	}
+	if s.tree.unstorable != nil {
+		return "", invalid(path, "%s", s.tree.unstorable.Error())
 	}
 	if len(n.text) > 64 {
 		return "", invalid(path, "is longer than 64 bytes")

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,7 +30,7 @@ func read(t *testing.T, raw string, changes ...bool) *Plan {
 
 // readUnpacked reads a plan and unpacks all its changes.
 func readUnpacked(r io.Reader, opt Options) (*Plan, error) {
-	p, err := Read(r, opt)
+	p, err := Read(context.Background(), r, opt)
 	for i := range p.changes() {
 		p.Changes[i].States = p.Unpack(&p.Changes[i])
 	}
@@ -90,7 +91,7 @@ func TestRead_fixtures(t *testing.T) {
 			{"aws_s3_bucket.logs", "delete", planned[2], Critical,
 				`{"id":{"expected":"e72bc25319c6f686","actual":null},"name":{"expected":"logs","actual":null}}`},
 			{`aws_security_group.db["blue"]`, "update", planned[3], Critical,
-				`{"cidr_blocks":{"expected":["10.0.0.0/8"],"actual":["10.0.0.0/8","0.0.0.0/0"]}}`},
+				`{"cidr_blocks[\"0.0.0.0/0\"]":{"expected":null,"actual":"0.0.0.0/0"}}`},
 		}
 	}
 	for _, tt := range []struct {
@@ -127,7 +128,7 @@ func TestRead_fixtures(t *testing.T) {
 				if d := cmp.Diff(tt.moves, p.Moves); d != "" {
 					t.Error(d)
 				}
-				if p.Resolves(OriginDrift, ScopeUnstated) != tt.resolves || p.Errored != tt.errored || p.Slimmed || p.Timestamp == nil {
+				if p.Judge(OriginDrift, "a.b").Resolved != tt.resolves || p.Errored != tt.errored || p.Slimmed || p.Timestamp == nil {
 					t.Errorf("plan says %+v", p)
 				}
 			})
@@ -186,7 +187,7 @@ func TestRead_errors(t *testing.T) {
 		{"gzip", "\x1f\x8b\x08\x00", "", "Content-Encoding"},
 		{"UTF-16", "\xff\xfe{\x00", "", "UTF-16"},
 		{"the stream form", fixture(t, "plan_stream_tf1.11.4.jsonl"), "", "terraform show -json"},
-		{"a state", `{"format_version":"1.0","values":{}}`, "values", "a state"},
+		{"a state", `{"format_version":"1.0","values":{}}`, "", "a state"},
 		{"no state", `{"format_version":"1.0"}`, "", "nothing of a plan"},
 		{"no version", `{"resource_drift":[]}`, "format_version", "required"},
 		{"empty HCP version", `{"plan_format_version":"","resource_drift":[]}`, "plan_format_version", "required"},
@@ -200,7 +201,6 @@ func TestRead_errors(t *testing.T) {
 		{"prior_state is no object", `{"format_version":"1.2","prior_state":[]}`, "prior_state", "must be an object"},
 		{"entry is no object", entry(`1`), "resource_drift[0]", "must be an object"},
 		{"no address", entry(`{"type":"a","change":{"actions":["update"]}}`), "resource_drift[0].address", "required"},
-		{"long address", entry(`{"address":"` + strings.Repeat("a", 2049) + `"}`), "resource_drift[0].address", "longer"},
 		{"no type", entry(`{"address":"a.b"}`), "resource_drift[0].type", "required"},
 		{"type is a number", entry(`{"address":"a.b","type":7}`), "resource_drift[0].type", "must be a string"},
 		{"no change", entry(`{"address":"a.b","type":"a"}`), "resource_drift[0].change", "required"},
@@ -221,8 +221,6 @@ func TestRead_errors(t *testing.T) {
 		{"invalid UTF-8", entry(update("a", `{"a":"`+"\xff"+`"}`, `{}`)), "resource_drift[0]", "not valid JSON"},
 		{"invalid UTF-8 where nothing is read", `{"format_version":"1.2","checks":["` + "\xc0\x80" + `"]}`, "", "not valid JSON"},
 		{"lone surrogate", entry(update("a", `{"a":"\ud800"}`, `{}`)), "resource_drift[0]", "not valid JSON"},
-		{"NUL in a value", entry(update("a", `{"a":"x\u0000y"}`, `{}`)), "resource_drift[0]", "NUL"},
-		{"NUL in a name", entry(update("a", `{"a\u0000":"x"}`, `{}`)), "resource_drift[0]", "NUL"},
 		{"NUL in the version", `{"format_version":"1.2\u0000"}`, "format_version", "NUL"},
 		{"a raw NUL", entry(update("a", `{"a":"x`+"\x00"+`"}`, `{}`)), "resource_drift[0]", "not valid JSON"},
 		{"nested too deeply", entry(update("a", deep, `{}`)), "resource_drift[0]", "nested too deeply"},
@@ -230,17 +228,15 @@ func TestRead_errors(t *testing.T) {
 			`{"format_version":"1.2","checks":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`, "", "nesting"},
 		{"modules nested too deeply", `{"format_version":"1.2","planned_values":{"root_module":` +
 			strings.Repeat(`{"child_modules":[`, 102) + strings.Repeat(`]}`, 102) + `}}`, "planned_values.root_module", "nested too deeply"},
-		{"a huge exponent", entry(update("a", `{"a":1e200000}`, `{}`)), "resource_drift[0]", "number"},
-		{"a number of many digits", entry(update("a", `{"a":1`+strings.Repeat("0", 1000)+`}`, `{}`)), "resource_drift[0]", "number"},
 		{"a resource of very many values", entry(update("a", `{"a":[`+strings.Repeat("[],", maxValues)+`1]}`, `{}`)), "resource_drift[0]", "values"},
 		{"the same name twice", `{"format_version":"1.2","errored":true,"errored":false}`, "", "duplicate name"},
 		{"a second mask", entry(update("a", `{}`, `{}`, `"before_sensitive":true,"before_sensitive":false`)), "resource_drift[0]", "duplicate name"},
-		{"data after the plan", drifted() + `{"format_version":"1.2"}`, "", "data after the plan"},
-		{"rubbish after the plan", drifted() + `xyz`, "", "not valid JSON"},
+		{"data after the plan", drifted() + `{"format_version":"1.2"}`, "", "several JSON documents"},
+		{"rubbish after the plan", drifted() + `xyz`, "", "data after the plan"},
 		{"too large", drifted() + strings.Repeat(" ", 1<<20), "", "larger than"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p, err := Read(strings.NewReader(tt.raw), Options{Key: testKey, MaxBytes: 1 << 20})
+			p, err := Read(t.Context(), strings.NewReader(tt.raw), Options{Key: testKey, MaxBytes: 1 << 20})
 			e, ok := errors.AsType[*Error](err)
 			if !ok {
 				t.Fatalf("got %+v, %v", p, err)
@@ -259,12 +255,12 @@ func TestRead_errors(t *testing.T) {
 func TestRead_failing_reader_is_not_an_input_error(t *testing.T) {
 	broken := errors.New("broken pipe")
 	for _, start := range []string{"", drifted()[:60]} {
-		_, err := Read(io.MultiReader(strings.NewReader(start), iotest.ErrReader(broken)), Options{Key: testKey})
+		_, err := Read(t.Context(), io.MultiReader(strings.NewReader(start), iotest.ErrReader(broken)), Options{Key: testKey})
 		if _, ok := errors.AsType[*Error](err); ok || !errors.Is(err, broken) {
 			t.Errorf("after %d bytes: %v", len(start), err)
 		}
 	}
-	if _, err := Read(strings.NewReader(drifted()), Options{}); err == nil {
+	if _, err := Read(t.Context(), strings.NewReader(drifted()), Options{}); err == nil {
 		t.Error("a missing key is no error")
 	}
 }

@@ -2,27 +2,101 @@ package plan
 
 import (
 	"bytes"
-	"maps"
+	"hash/maphash"
 	"slices"
 	"strings"
 )
 
-// severity weighs a change by the contract's defaults: a deletion, an ingress rule newly open to the world and an IAM
-// policy are critical, tags alone are info, the rest is a warning. attributes are the top-level ones that differ.
-func severity(typ string, actions []string, attributes [][]byte, expected, actual *node) Severity {
-	tagsOnly := !slices.ContainsFunc(attributes, func(name []byte) bool { return !tagNames[string(name)] })
+// severity weighs a change by the contract's defaults: a deletion, what is newly open to the world, and an IAM policy are
+// critical; tags alone, another order alone, and defaults that the provider filled in are info; the rest is a warning.
+func (c *comparer) severity(e *entry, planned string, expected, actual *node) Severity {
 	switch {
-	case slices.Contains(actions, "delete"):
+	case slices.Contains(e.actions, "delete"):
 		return Critical
-	case tagsOnly:
+	case c.onlyOrder, c.onlyTags:
 		return Info
-	case changesPolicy(typ, attributes, expected, actual), opensToWorld(typ, expected, actual):
+	case changesPolicy(e.typ, c.attributes, expected, actual), c.opensToWorld(e.typ, expected, actual), exposes(expected, actual):
 		return Critical
+	case c.onlyDefaults && planned == "no-op" && expected != nil:
+		return Info
 	}
 	return Warning
 }
 
-var tagNames = set("tags", "tags_all", "labels", "effective_labels", "terraform_labels")
+// labelled says which names only label a resource of a type, besides those that do for all.
+type labelled struct{ autoscaling, annotated, kubernetes bool }
+
+func labels(typ string) labelled {
+	return labelled{
+		autoscaling: strings.Contains(typ, "autoscaling"),
+		annotated:   strings.Contains(typ, "namespace") || strings.HasPrefix(typ, "google_"),
+		kubernetes:  strings.HasPrefix(typ, "kubernetes_"),
+	}
+}
+
+// isTag reports whether what stands under this name only labels the resource.
+func (l labelled) isTag(name []byte) bool {
+	switch string(name) {
+	case "tag": // blocks of an autoscaling group; elsewhere it may be an image's
+		return l.autoscaling
+	case "annotations", "effective_annotations": // On a service or an ingress they are settings.
+		return l.annotated
+	case "resource_version", "generation": // of the metadata that the labels are in
+		return l.kubernetes
+	}
+	return tagNames[string(name)]
+}
+
+var tagNames = set("tags", "tags_all", "labels", "effective_labels", "terraform_labels", "label_fingerprint", "user_labels",
+	"resource_labels", "default_labels", "freeform_tags", "defined_tags", "system_tags")
+
+// guards are attributes that keep the public out while they are true.
+var guards = set("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
+
+// exposures are attributes that let the public in when they are true.
+var exposures = set("publicly_accessible", "public_network_access_enabled", "allow_nested_items_to_be_public",
+	"allow_blob_public_access", "public_access_enabled", "endpoint_public_access", "anonymous_pull_enabled")
+
+// publicNames are the words for everybody, in access lists and in policies that are no documents.
+var publicNames = set("public-read", "public-read-write", "authenticated-read", "allUsers", "allAuthenticatedUsers")
+
+// exposes reports whether the actual state lets the public in by a switch or a word in more places than the expected one.
+func exposes(expected, actual *node) bool {
+	return exposed(actual, nil) > exposed(expected, nil)
+}
+
+// exposed counts the places at and below n that let the public in.
+func exposed(n *node, name []byte) int {
+	if n == nil {
+		return 0
+	}
+	count := 0
+	switch n.kind {
+	case 't':
+		if exposures[string(name)] {
+			count++
+		}
+		if guards[string(name)] {
+			count--
+		}
+	case '"':
+		switch {
+		case publicNames[string(n.text)], string(n.text) == "*" && (string(name) == "principal" || string(name) == "principals"),
+			string(n.text) == "inherited" && string(name) == "public_access_prevention":
+			count++
+		}
+	case '[':
+		for i := range n.kids {
+			count += exposed(&n.kids[i], name)
+		}
+	case '{':
+		for i := range n.kids {
+			count += exposed(&n.kids[i], n.kids[i].name)
+		}
+	default:
+	}
+	return count
+}
 
 // changesPolicy reports whether who may do what has changed: the type is about IAM policies, or an attribute of an IAM
 // type is, or one that holds a policy document of any type.
@@ -43,7 +117,7 @@ func isPolicyDocument(n *node) bool {
 }
 
 // opensToWorld reports whether the actual state lets in the whole world somewhere that the expected state does not.
-func opensToWorld(typ string, expected, actual *node) bool {
+func (m *meaning) opensToWorld(typ string, expected, actual *node) bool {
 	if !admitsWorld(actual) {
 		return false
 	}
@@ -52,45 +126,69 @@ func opensToWorld(typ string, expected, actual *node) bool {
 		return false
 	}
 	filter := kind["ingress"] || kind["security"] || kind["firewall"] || kind["acl"]
-	before, now := map[string]bool{}, map[string]bool{}
-	openings(before, expected, nil, nil, filter)
-	openings(now, actual, nil, nil, filter)
-	return slices.ContainsFunc(slices.Collect(maps.Keys(now)), func(rule string) bool { return !before[rule] })
+	before, now := openings{m, map[opening]bool{}}, openings{m, map[opening]bool{}}
+	before.find(expected, 0, nil, filter)
+	now.find(actual, 0, nil, filter)
+	for rule := range now.found {
+		if !before.found[rule] {
+			return true
+		}
+	}
+	return false
 }
 
 // admitsWorld reports whether there is a string below n that can mean the whole world. In most resources there is none.
 func admitsWorld(n *node) bool {
-	return n.is('"') && isWorld(n.text, true) ||
-		n != nil && slices.ContainsFunc(n.kids, func(k node) bool { return admitsWorld(&k) })
+	if n.is('"') && isWorld(n.text, true) {
+		return true
+	}
+	for i := range n.len() {
+		if admitsWorld(&n.kids[i]) {
+			return true
+		}
+	}
+	return false
 }
 
-// openings collects the rules at and below n that admit the world. A rule is known by its attribute and the ports of the
-// object it stands in, so that neither its place in a list nor its description makes it new.
-func openings(found map[string]bool, n, rule *node, attribute []byte, filter bool) {
+// openings are the rules that admit the world. A rule is known by its attribute and the ports of the object it stands in,
+// so that neither its place in a list nor its description makes it new.
+type openings struct {
+	*meaning
+	found map[opening]bool
+}
+
+type opening struct{ attribute, ports uint64 }
+
+// find collects the rules at and below n. ports is the sum of those of the object it stands in.
+func (o openings) find(n *node, ports uint64, attribute []byte, filter bool) {
 	if n == nil {
 		return
 	}
 	switch n.kind {
 	case '"':
 		if filter && isWorld(n.text, bytes.Contains(attribute, []byte("source_address"))) {
-			found[string(appendPorts(append(bytes.Clone(attribute), ' '), rule))] = true
+			o.found[opening{maphash.Bytes(o.seed, attribute), ports}] = true
 		}
 	case '[':
 		for i := range n.kids {
-			openings(found, &n.kids[i], rule, attribute, filter)
+			o.find(&n.kids[i], ports, attribute, filter)
 		}
 	case '{':
 		if outbound(n) {
 			return
 		}
+		ports := o.ports(n)
 		for i := range n.kids {
 			k := &n.kids[i]
+			if k.kind != '"' && k.kind != '[' && k.kind != '{' {
+				continue
+			}
 			name := set(slices.Collect(words(string(k.name)))...)
 			if name["egress"] || name["outbound"] || name["destination"] || tagNames[string(k.name)] {
 				continue
 			}
 			below := filter || name["ingress"] || name["inbound"] || name["public"] && name["cidrs"]
-			openings(found, k, n, k.name, below)
+			o.find(k, ports, k.name, below)
 		}
 	default: // nothing else is an address
 	}
@@ -101,7 +199,7 @@ func isWorld(text []byte, words bool) bool {
 	switch string(text) {
 	case "0.0.0.0/0", "::/0":
 		return true
-	case "*", "Internet":
+	case "*", "Internet", "Any":
 		return words
 	}
 	return false
@@ -121,16 +219,15 @@ func outbound(rule *node) bool {
 	return egress.is('t')
 }
 
-// appendPorts writes what a rule says about ports and protocols.
-func appendPorts(b []byte, rule *node) []byte {
-	for i := range rule.len() {
+// ports is the sum of what a rule says about ports and protocols.
+func (m *meaning) ports(rule *node) uint64 {
+	h := m.seeds[0]
+	for i := range rule.kids {
 		k := &rule.kids[i]
 		name := set(slices.Collect(words(string(k.name)))...)
 		if name["port"] || name["ports"] || name["protocol"] || name["allow"] {
-			b = append(b, k.name...)
-			b = append(b, '=')
-			b = k.appendCanonical(b)
+			h = m.mix(m.mix(h, maphash.Bytes(m.seed, k.name)), m.sum(k, false))
 		}
 	}
-	return b
+	return h
 }

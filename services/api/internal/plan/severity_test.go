@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -19,6 +20,26 @@ func TestSeverity(t *testing.T) {
 		{"tags of an IAM policy", "aws_iam_policy", `["update"]`, `{"tags":{}}`, `{"tags":{"a":"2"}}`, Info},
 		{"tags with an open address", "aws_security_group", `["update"]`, `{"tags":{}}`, `{"tags":{"a":"0.0.0.0/0"}}`, Info},
 
+		{"labels of Google", "google_compute_instance", `["update"]`, `{"label_fingerprint":"a","effective_annotations":{}}`, `{"label_fingerprint":"b","effective_annotations":{"a":"b"}}`, Info},
+		{"tags of an autoscaling group", "aws_autoscaling_group", `["update"]`, `{"tag":[]}`, `{"tag":[{"key":"a","value":"b"}]}`, Info},
+		{"the tag of an image", "docker_image", `["update"]`, `{"tag":"a"}`, `{"tag":"b"}`, Warning},
+		{"annotations of a namespace", "kubernetes_namespace", `["update"]`, `{"metadata":[{"annotations":{}}]}`, `{"metadata":[{"annotations":{"a":"b"},"resource_version":"2"}]}`, Info},
+		{"annotations of a service", "kubernetes_service", `["update"]`, `{"metadata":[{"annotations":{}}]}`, `{"metadata":[{"annotations":{"a":"b"}}]}`, Warning},
+		{"the order of a list", "aws_thing", `["update"]`, `{"l":["a","b"]}`, `{"l":["b","a"]}`, Info},
+		{"an order and a value", "aws_thing", `["update"]`, `{"l":["a","b"],"x":1}`, `{"l":["b","a"],"x":2}`, Warning},
+		{"a null that became something", "aws_thing", `["update"]`, `{"x":null}`, `{"x":false}`, Warning},
+
+		{"public access block off", "aws_s3_bucket_public_access_block", `["update"]`, `{"block_public_acls":true}`, `{"block_public_acls":false}`, Critical},
+		{"public access block on", "aws_s3_bucket_public_access_block", `["update"]`, `{"block_public_acls":false}`, `{"block_public_acls":true}`, Warning},
+		{"public access block half off", "aws_s3_bucket_public_access_block", `["update"]`, `{"block_public_acls":true,"ignore_public_acls":true}`, `{"block_public_acls":true}`, Critical},
+		{"a public database", "aws_db_instance", `["update"]`, `{"publicly_accessible":false}`, `{"publicly_accessible":true}`, Critical},
+		{"a database that is public no more", "aws_db_instance", `["update"]`, `{"publicly_accessible":true}`, `{"publicly_accessible":false}`, Warning},
+		{"a public bucket", "aws_s3_bucket_acl", `["update"]`, `{"acl":"private"}`, `{"acl":"public-read"}`, Critical},
+		{"Azure's public access", "azurerm_storage_account", `["update"]`, `{"allow_nested_items_to_be_public":false}`, `{"allow_nested_items_to_be_public":true}`, Critical},
+		{"Google's public access", "google_storage_bucket", `["update"]`, `{"public_access_prevention":"enforced"}`, `{"public_access_prevention":"inherited"}`, Critical},
+		{"a principal of all", "aws_lambda_permission", `["update"]`, `{"principal":"s3.amazonaws.com"}`, `{"principal":"*"}`, Critical},
+		{"a principal of a queue's policy", "aws_sqs_queue_policy", `["update"]`, `{"policy":"{\"Statement\":[{\"Principal\":\"a\"}]}"}`, `{"policy":"{\"Statement\":[{\"Principal\":\"*\"}]}"}`, Critical},
+
 		{"IAM policy", "aws_iam_policy", `["update"]`, `{"policy":"{}"}`, `{"policy":"{\"x\":1}"}`, Critical},
 		{"IAM attachment", "aws_iam_role_policy_attachment", `["update"]`, `{"role":"a"}`, `{"role":"b"}`, Critical},
 		{"who may assume a role", "aws_iam_role", `["update"]`, `{"assume_role_policy":"a"}`, `{"assume_role_policy":"b"}`, Critical},
@@ -26,7 +47,7 @@ func TestSeverity(t *testing.T) {
 		{"something else of a role", "aws_iam_role", `["update"]`, `{"description":"a"}`, `{"description":"b"}`, Warning},
 		{"GCP IAM", "google_project_iam_member", `["update"]`, `{"member":"a"}`, `{"member":"b"}`, Critical},
 		{"Azure role", "azurerm_role_assignment", `["update"]`, `{"principal_id":"a"}`, `{"principal_id":"b"}`, Critical},
-		{"the policy document of a bucket", "aws_s3_bucket_policy", `["update"]`, `{"policy":"{\"Statement\":[]}"}`, `{"policy":"{}"}`, Critical},
+		{"the policy document of a bucket", "aws_s3_bucket_policy", `["update"]`, `{"policy":"{\"Statement\":[{\"Effect\":\"Deny\"}]}"}`, `{"policy":"{}"}`, Critical},
 		{"a policy of another kind", "aws_autoscaling_policy", `["update"]`, `{"policy_type":"a"}`, `{"policy_type":"b"}`, Warning},
 		{"no member of IAM", "aws_guardduty_member", `["update"]`, `{"email":"a"}`, `{"email":"b"}`, Warning},
 
@@ -63,6 +84,24 @@ func TestSeverity(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a default that the provider filled in", func(t *testing.T) {
+		for _, tt := range []struct {
+			before, after, planned string
+			want                   Severity
+		}{
+			{`{"x":null}`, `{"x":false}`, "no-op", Info},
+			{`{"x":null,"y":""}`, `{"x":"a","y":7}`, "no-op", Info},
+			{`{"x":null}`, `{"x":false}`, "update", Warning},
+			{`{"x":true}`, `{"x":false}`, "no-op", Warning},
+			{`{"x":null}`, `{"x":["a"]}`, "no-op", Warning},
+			{`{"publicly_accessible":null}`, `{"publicly_accessible":true}`, "no-op", Critical},
+		} {
+			planned := fmt.Sprintf(`,"resource_changes":[{"address":"aws_thing.a","type":"aws_thing","change":{"actions":[%q]}}]}`, tt.planned)
+			if c := one(t, strings.TrimSuffix(drifted(update("a", tt.before, tt.after)), "}")+planned); c.Severity != tt.want {
+				t.Errorf("%s to %s, %s: got %s", tt.before, tt.after, tt.planned, c.Severity)
+			}
+		}
+	})
 	t.Run("the other direction of a planned change", func(t *testing.T) {
 		open, shut := `{"ingress":[{"cidr_blocks":["0.0.0.0/0"]}]}`, `{"ingress":[]}`
 		for _, tt := range []struct {

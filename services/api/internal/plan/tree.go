@@ -2,201 +2,290 @@ package plan
 
 import (
 	"bytes"
-	"iter"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// node is one JSON value. Its bytes alias the input where nothing had to be unescaped. A nil *node is a value that is not
-// there. The members of an object are sorted by name.
-type node struct {
-	kind  jsontext.Kind // n f t " 0 { [
-	every bool          // of a merged mask: its one element covers every element of a list
-	name  []byte        // of a member, unescaped
-	text  []byte        // of a string, unescaped; of a number, its literal
-	kids  []node
+// tree parses one value at a time. Its memory is used again by the next parse, which ends the life of the nodes before.
+//
+// It trusts its input but for duplicate names: a decoder that checks the rest has cut the value out of the plan before.
+// Parsing without checking again is what lets pass 1 look into every resource.
+type tree struct {
+	maxDepth int
+	raw      []byte
+	pos      int
+	nodes    []node // from both ends: those that have their place, and, the last one first, those whose parent is not complete
+	done     int    // how many have their place
+	open     int    // where the others start
+	texts    []byte // unescaped strings
+	count    int    // values
+	reserved int    // how many fewer than maxValues it may have
+	keys     []sortKey
+
+	// tolerant lets values through that can be read but not stored; unstorable says what was wrong with the last one.
+	// Their secrets have to be known, even if they are left out.
+	level      uint8 // of the document that is being parsed
+	tolerant   bool
+	unstorable error
 }
 
-// field is get for a name that the format knows.
-func (n *node) field(name string) *node {
-	if n == nil || n.kind != '{' {
+var (
+	errDeep      = errors.New("is nested too deeply")
+	errDuplicate = errors.New("has a duplicate name in an object")
+	errNUL       = errors.New("has a NUL character in a string, which cannot be stored")
+	errNumber    = errors.New("has a number that is too long or too large")
+	errValues    = fmt.Errorf("has more than %d values", maxValues)
+)
+
+// parse makes nodes of raw, which must be one valid JSON value.
+func (t *tree) parse(raw jsontext.Value) (*node, error) {
+	t.raw, t.pos = raw, 0
+	t.forget()
+	t.unstorable = nil
+	t.makeRoom(raw)
+	root, err := t.value(0)
+	if err != nil {
+		return nil, err
+	}
+	return &root, nil
+}
+
+func (t *tree) forget() { t.count, t.done, t.open, t.texts = 0, 0, len(t.nodes), t.texts[:0] }
+
+// makeRoom makes as much room for nodes as a large value may need, rather than twice that by and by.
+func (t *tree) makeRoom(raw []byte) {
+	const small = 1 << 14
+	if len(raw) < small {
+		return
+	}
+	most := 1
+	for _, c := range [...]byte{',', '[', '{'} {
+		most += bytes.Count(raw, []byte{c})
+	}
+	if most = min(most, maxValues+1); most > t.open-t.done {
+		t.grow(most)
+	}
+}
+
+// grow makes room for n more nodes. Those that have their place stay where they are.
+func (t *tree) grow(n int) {
+	waiting := t.nodes[t.open:]
+	larger := make([]node, len(waiting)+n)
+	t.done, t.open = 0, n
+	copy(larger[n:], waiting)
+	t.nodes = larger
+}
+
+// push adds a node whose parent is not complete.
+func (t *tree) push(n node) {
+	if t.open == t.done {
+		t.grow(max(64, len(t.nodes)))
+	}
+	t.open--
+	t.nodes[t.open] = n
+}
+
+// place gives the last n nodes their place, in the order in which they came.
+func (t *tree) place(n int) []node {
+	kids := t.nodes[t.open : t.open+n]
+	slices.Reverse(kids)
+	copy(t.nodes[t.done:], kids)
+	t.done, t.open = t.done+n, t.open+n
+	return t.nodes[t.done-n : t.done : t.done]
+}
+
+// more parses a document that stands in a string, and keeps the nodes before. It returns nil for what is no good value.
+func (t *tree) more(raw []byte, level uint8) *node {
+	t.raw, t.pos, t.level = raw, 0, level
+	t.makeRoom(raw)
+	count, waiting := t.count, len(t.nodes)-t.open
+	root, err := t.value(0)
+	if err != nil {
+		t.count, t.open = count, len(t.nodes)-waiting
 		return nil
 	}
-	for i := range n.kids {
-		if string(n.kids[i].name) == name {
-			return &n.kids[i]
+	return &root
+}
+
+// next moves to the next byte that is not between tokens, and returns it. Commas and colons are between tokens here.
+func (t *tree) next() byte {
+	for {
+		switch c := t.raw[t.pos]; c {
+		case ' ', '\t', '\r', '\n', ',', ':':
+			t.pos++
+		default:
+			return c
+		}
+	}
+}
+
+func (t *tree) value(depth int) (n node, err error) {
+	n.level = t.level
+	switch c := t.next(); c {
+	case '{', '[':
+		n.kind = jsontext.Kind(c)
+		err = t.container(&n, depth)
+	case '"':
+		n.kind = '"'
+		n.text, err = t.string()
+	case 't', 'n':
+		n.kind = jsontext.Kind(c)
+		t.pos += len("true")
+	case 'f':
+		n.kind = 'f'
+		t.pos += len("false")
+	default:
+		n.kind = '0'
+		start := t.pos
+		for t.pos < len(t.raw) && numeric[t.raw[t.pos]] {
+			t.pos++
+		}
+		n.text = t.raw[start:t.pos]
+		err = t.refuse(checkNumber(n.text))
+	}
+	return n, err
+}
+
+// numeric are the bytes that a number consists of.
+var numeric = [256]bool{'-': true, '+': true, '.': true, 'e': true, 'E': true,
+	'0': true, '1': true, '2': true, '3': true, '4': true, '5': true, '6': true, '7': true, '8': true, '9': true}
+
+func (t *tree) container(n *node, depth int) error {
+	if depth == t.maxDepth {
+		return errDeep
+	}
+	t.pos++
+	kids, sorted := 0, true
+	for c := t.next(); c != '}' && c != ']'; c = t.next() {
+		var name []byte
+		var err error
+		if n.kind == '{' {
+			if name, err = t.string(); err != nil {
+				return err
+			}
+		}
+		kid, err := t.value(depth + 1)
+		if err != nil {
+			return err
+		}
+		kid.name = name
+		if n.kind == '{' && kids > 0 && bytes.Compare(t.nodes[t.open].name, name) >= 0 {
+			sorted = false
+		}
+		t.push(kid)
+		kids++
+		t.count++
+		if t.count > maxValues-t.reserved {
+			return errValues
+		}
+	}
+	t.pos++
+	n.kids = t.place(kids)
+	if sorted { // as Terraform writes attributes
+		return nil
+	}
+	t.sort(n.kids)
+	for i := 1; i < len(n.kids); i++ {
+		if bytes.Equal(n.kids[i-1].name, n.kids[i].name) {
+			return errDuplicate
 		}
 	}
 	return nil
 }
 
-// get is the member of an object with this name, or nil.
-func (n *node) get(name []byte) *node {
-	if n == nil || n.kind != '{' {
-		return nil
-	}
-	i, ok := slices.BinarySearchFunc(n.kids, name, func(m node, name []byte) int { return bytes.Compare(m.name, name) })
-	if !ok {
-		return nil
-	}
-	return &n.kids[i]
+// textBlock is how much room there is for unescaped strings at first.
+const textBlock = 16 << 10
+
+// sortKey is the start of a member's name, and where the member is.
+type sortKey struct {
+	start uint64
+	at    int
 }
 
-// at is the i-th element of a list, or nil.
-func (n *node) at(i int) *node {
-	if n.is('[') && n.every {
-		i = 0
+// sort orders members by name. It moves small keys around and each node once.
+func (t *tree) sort(kids []node) {
+	shared := len(kids[0].name)
+	for i := range kids {
+		for shared > 0 && (len(kids[i].name) < shared || !bytes.Equal(kids[i].name[:shared], kids[0].name[:shared])) {
+			shared /= 2
+		}
 	}
-	if !n.is('[') || i >= len(n.kids) {
-		return nil
+	t.keys = t.keys[:0]
+	for i := range kids {
+		var start [8]byte
+		copy(start[:], kids[i].name[shared:])
+		t.keys = append(t.keys, sortKey{binary.BigEndian.Uint64(start[:]), i})
 	}
-	return &n.kids[i]
-}
-
-func (n *node) is(kind jsontext.Kind) bool { return n != nil && n.kind == kind }
-
-// empty reports whether n is one of the values that all mean nothing: absent, null, "", [], {}, and an object of such.
-func (n *node) empty() bool {
-	if n == nil {
-		return true
-	}
-	switch n.kind {
-	case 'n':
-		return true
-	case '"':
-		return len(n.text) == 0
-	case '[':
-		return len(n.kids) == 0
-	case '{':
-		return !slices.ContainsFunc(n.kids, func(m node) bool { return !m.empty() })
-	default:
-		return false
+	slices.SortFunc(t.keys, func(a, b sortKey) int {
+		if a.start != b.start {
+			return cmp.Compare(a.start, b.start)
+		}
+		return bytes.Compare(kids[a.at].name, kids[b.at].name)
+	})
+	// Each node goes to where it belongs, and the one that was there on to the next place of its round.
+	for i := range t.keys {
+		first, to := kids[i], i
+		for from := t.keys[to].at; from != i; from = t.keys[to].at {
+			kids[to] = kids[from]
+			t.keys[to].at, to = to, from
+		}
+		kids[to], t.keys[to].at = first, to
 	}
 }
 
-// same reports whether two values mean the same; where unknown says true, nothing is known and nothing differs.
-func same(a, b, unknown *node) bool {
-	if unknown.is('t') {
-		return true
+// string reads the string at the current quote and unescapes it.
+func (t *tree) string() ([]byte, error) {
+	start := t.pos + 1
+	length := bytes.IndexByte(t.raw[start:], '"')
+	if plain := t.raw[start : start+length : start+length]; bytes.IndexByte(plain, '\\') < 0 {
+		t.pos = start + length + 1
+		return plain, nil
 	}
-	switch {
-	case (a.is('{') || b.is('{')) && (a.is('{') || a.empty()) && (b.is('{') || b.empty()):
-		for name, pair := range members(a, b) {
-			if !same(pair[0], pair[1], unknown.get(name)) {
-				return false
-			}
+	end := start
+	for ; t.raw[end] != '"'; end++ {
+		if t.raw[end] == '\\' {
+			end++
 		}
-		return true
-	case a.is('[') && b.is('['):
-		if len(a.kids) != len(b.kids) {
-			return false
-		}
-		for i := range a.kids {
-			if !same(&a.kids[i], &b.kids[i], unknown.at(i)) {
-				return false
-			}
-		}
-		return true
-	case a.empty() || b.empty():
-		return a.empty() && b.empty()
-	case a.kind != b.kind:
-		return false
-	case a.kind == '0':
-		return sameNumber(a.text, b.text)
 	}
-	return bytes.Equal(a.text, b.text)
+	t.pos = end + 1
+	if length := t.pos - start; length > cap(t.texts)-len(t.texts) { // The texts before stay where they are.
+		t.texts = make([]byte, 0, max(length, textBlock))
+	}
+	from := len(t.texts)
+	var err error
+	if t.texts, err = jsontext.AppendUnquote(t.texts, t.raw[start-1:t.pos]); err != nil {
+		return nil, err
+	}
+	text := t.texts[from:len(t.texts):len(t.texts)]
+	if bytes.IndexByte(text, 0) >= 0 {
+		return text, t.refuse(errNUL)
+	}
+	return text, nil
 }
 
-// sameNumber also finds 1 and 1.0 equal, as long as a float64 holds both exactly enough to say so.
-func sameNumber(a, b []byte) bool {
-	if bytes.Equal(a, b) {
-		return true
+// refuse is err, unless the tree is tolerant and notes it.
+func (t *tree) refuse(err error) error {
+	if t.tolerant && err != nil {
+		t.unstorable, err = err, nil
 	}
-	const exact = 15 // decimal digits that a float64 keeps
-	if len(a) > exact || len(b) > exact {
-		return false
-	}
-	x, errX := strconv.ParseFloat(string(a), 64)
-	y, errY := strconv.ParseFloat(string(b), 64)
-	return errX == nil && errY == nil && x == y
+	return err
 }
 
-// members yields the names that two objects have between them, in order, each with its two values.
-func members(a, b *node) iter.Seq2[[]byte, [2]*node] {
-	return func(yield func([]byte, [2]*node) bool) {
-		var x, y []node
-		if a.is('{') {
-			x = a.kids
-		}
-		if b.is('{') {
-			y = b.kids
-		}
-		for len(x) > 0 || len(y) > 0 {
-			order := len(y) - len(x) // when one is at its end, the other is next
-			if len(x) > 0 && len(y) > 0 {
-				order = bytes.Compare(x[0].name, y[0].name)
-			}
-			var name []byte
-			var pair [2]*node
-			if order <= 0 {
-				name, pair[0], x = x[0].name, &x[0], x[1:]
-			}
-			if order >= 0 {
-				name, pair[1], y = y[0].name, &y[0], y[1:]
-			}
-			if !yield(name, pair) {
-				return
-			}
+// checkNumber refuses what a numeric column cannot hold.
+func checkNumber(lit []byte) error {
+	if len(lit) > 1000 {
+		return errNumber
+	}
+	if i := bytes.IndexAny(lit, "eE"); i >= 0 {
+		if e, err := strconv.Atoi(string(lit[i+1:])); err != nil || e > 1000 || e < -1000 {
+			return errNumber
 		}
 	}
-}
-
-// appendCanonical writes n so that equal values have equal bytes: sorted names, and nothing that is empty.
-func (n *node) appendCanonical(b []byte) []byte {
-	if n.empty() {
-		return append(b, "null"...)
-	}
-	switch n.kind {
-	case 't':
-		return append(b, "true"...)
-	case 'f':
-		return append(b, "false"...)
-	case '0':
-		return append(b, n.text...)
-	case '"':
-		return appendQuote(b, n.text)
-	case '[':
-		b = append(b, '[')
-		for i := range n.kids {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = n.kids[i].appendCanonical(b)
-		}
-		return append(b, ']')
-	default: // an object
-	}
-	b = append(b, '{')
-	first := true
-	for i := range n.kids {
-		m := &n.kids[i]
-		if m.empty() {
-			continue
-		}
-		if !first {
-			b = append(b, ',')
-		}
-		first = false
-		b = append(appendQuote(b, m.name), ':')
-		b = m.appendCanonical(b)
-	}
-	return append(b, '}')
-}
-
-// appendQuote writes text, which is valid UTF-8, as a JSON string.
-func appendQuote[Text ~[]byte | ~string](b []byte, text Text) []byte {
-	b, _ = jsontext.AppendQuote(b, text)
-	return b
+	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
 // driftShown is what clients see of a drift, driftHead every column but the states, driftColumns every column. Each
@@ -22,7 +23,7 @@ const driftColumns = driftHead + `, expected_state, actual_state, difference`
 
 const driftFields = `id, version, workspace, resource_id, resource_type, provider, region, origin, planned_action, severity,
 	status, cost_impact_monthly::float8 as cost_impact_monthly, detected_by, detected_at, first_seen_at, last_seen_at, occurrences, approved_at, approved_by,
-	approval_reason, rejected_at, rejected_by, rejection_reason, resolved_at, resolved_how, previous_id, created_at, updated_at`
+	approval_reason, rejected_at, rejected_by, rejection_reason, resolved_at, resolved_how, resolved_basis, check_id, previous_id, created_at, updated_at`
 
 const noDrift = "there is no such drift"
 
@@ -49,6 +50,8 @@ func readFields(row *pg.Row, d, before *drift.Drift) {
 	d.ApprovedAt, d.ApprovedBy, d.ApprovalReason = row.OptionalTime(), row.OptionalText(), row.OptionalText()
 	d.RejectedAt, d.RejectedBy, d.RejectionReason = row.OptionalTime(), row.OptionalText(), row.OptionalText()
 	d.ResolvedAt, d.ResolvedHow = row.OptionalTime(), (*drift.ResolvedHow)(row.OptionalText())
+	d.ResolvedBasis = (*drift.ResolvedBasis)(row.OptionalText())
+	d.CheckID = row.OptionalUUID()
 	d.PreviousID = row.OptionalUUID()
 	d.CreatedAt = row.Time()
 	d.UpdatedAt = row.Time()
@@ -81,8 +84,11 @@ func readDrifts(rows pgx.Rows, withStates bool) ([]*drift.Drift, error) {
 // Drift implements drift.Reader.
 func (s *DriftStore) Drift(ctx context.Context, account, id uuid.UUID) (*drift.Detail, error) {
 	rows, err := s.db.Query(ctx, `-- SELECT drift
-		select `+driftShown+`, (select count(*) from alert where drift_id = drift.id) as alert_count
-		from drift where account_id = @account and id = @id`,
+		select `+driftShown+`, (select count(*) from alert where drift_id = drift.id) as alert_count,
+			coalesce(c.ref, ''), coalesce(c.commit_sha, ''), coalesce(c.run_url, ''), coalesce(c.triggered_by, '')
+		from drift left join lateral (
+			select ref, commit_sha, run_url, triggered_by from workspace_check where workspace_check.id = drift.check_id
+		) c on true where account_id = @account and id = @id`,
 		pg.Args{"account": account, "id": id})
 	if err != nil {
 		return nil, err
@@ -93,6 +99,7 @@ func (s *DriftStore) Drift(ctx context.Context, account, id uuid.UUID) (*drift.D
 		readFields(row, &d.Drift, &d.Drift)
 		readStates(row, &d.Drift)
 		d.AlertCount = int(row.BigInt())
+		d.Source = drift.Source{Ref: row.Text(""), Commit: row.Text(""), RunURL: row.Text(""), TriggeredBy: row.Text("")}
 	})
 	if err == nil && d == nil {
 		err = apierror.New(apierror.NotFound, noDrift)
@@ -212,13 +219,44 @@ func (t driftTx) LockDrift(ctx context.Context, account, id uuid.UUID) (d *drift
 func (t driftTx) LockOpenDrifts(ctx context.Context, account uuid.UUID, workspace string) ([]*drift.Drift, error) {
 	rows, err := t.tx.Query(ctx, `-- SELECT drift for update
 		select `+driftHead+` from drift
-		where account_id = @account and workspace = @workspace and resolved_at is null and origin <> 'manual'
-		order by id for update`,
+		where account_id = @account`+openDrifts+` order by id for update`,
 		pg.Args{"account": account, "workspace": workspace})
 	if err != nil {
 		return nil, err
 	}
 	return readDrifts(rows, false)
+}
+
+// openDrifts is the rest of the condition on the open drifts that plans found in a workspace.
+const openDrifts = " and workspace = @workspace and resolved_at is null and origin <> 'manual'"
+
+// maxSides bounds the memory that the sides of a workspace's open drifts take. How the ones beyond it were resolved is not told.
+const maxSides = 16 << 20
+
+// OpenDrifts implements drift.OpenReader.
+func (s *DriftStore) OpenDrifts(ctx context.Context, account uuid.UUID, workspace string) (map[plan.Object]plan.Open, error) {
+	rows, err := s.db.Query(ctx, `-- SELECT drift
+		select origin, resource_id, difference_mac, coalesce(sides, '') from drift where account_id = @account`+openDrifts,
+		pg.Args{"account": account, "workspace": workspace})
+	if err != nil {
+		return nil, err
+	}
+	open, size := make(map[plan.Object]plan.Open), 0
+	err = pg.ReadRows(rows, func(row *pg.Row) {
+		o := plan.Object{Origin: drift.Origin(row.Text("")), ID: row.Text("")}
+		kept := plan.Open{Hash: row.Bytes(), Sides: row.Bytes()}
+		if size += len(kept.Sides); size > maxSides {
+			kept.Sides = nil
+		}
+		open[o] = kept
+	})
+	return open, err
+}
+
+// CountOpenDrifts implements drift.OpenTx.
+func (t driftTx) CountOpenDrifts(ctx context.Context, account uuid.UUID, workspace string) (int, error) {
+	return scalar[int](ctx, t.tx, "-- SELECT drift count\nselect count(*) from drift where account_id = @account"+openDrifts,
+		pg.Args{"account": account, "workspace": workspace})
 }
 
 // ReadStates implements drift.SeenTx.

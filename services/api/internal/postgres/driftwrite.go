@@ -16,22 +16,21 @@ func (t driftTx) InsertDrifts(ctx context.Context, drifts []*drift.Drift) error 
 	err := exec(ctx, t.tx, `-- INSERT drift
 		insert into drift (id, account_id, version, fingerprint, workspace, resource_id, resource_type, provider, region, origin,
 			planned_action, expected_state, actual_state, difference, difference_mac, severity, status, cost_impact_monthly,
-			detected_by, detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at)
+			detected_by, detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at, sides, check_id)
 		select id, @account, version, fingerprint, workspace, resource_id, resource_type, provider, region, origin,
 			planned_action, expected_state, actual_state, difference, difference_mac, severity, status, cost_impact_monthly,
-			detected_by, detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at
+			detected_by, detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at, sides, check_id
 		from unnest(@id::uuid[], @version::int[], @fingerprint::bytea[], @workspace::text[], @resource_id::text[],
 			@resource_type::text[], @provider::text[], @region::text[], @origin::text[], @planned_action::text[],
 			@expected::jsonb[], @actual::jsonb[], @difference::jsonb[], @mac::bytea[], @severity::text[], @status::text[],
 			@cost::float8[], @detected_by::text[], @detected_at::timestamptz[], @first_seen_at::timestamptz[],
 			@last_seen_at::timestamptz[], @occurrences::int[], @previous_id::uuid[], @created_at::timestamptz[],
-			@updated_at::timestamptz[])
+			@updated_at::timestamptz[], @sides::bytea[], @check_id::uuid[])
 		as d (id, version, fingerprint, workspace, resource_id, resource_type, provider, region, origin, planned_action,
 			expected_state, actual_state, difference, difference_mac, severity, status, cost_impact_monthly, detected_by,
-			detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at)`,
+			detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at, sides, check_id)`,
 		merge(heads(drifts), states(drifts), pg.Args{
 			"workspace":     column(drifts, func(d *drift.Drift) string { return d.Workspace }),
-			"resource_type": column(drifts, func(d *drift.Drift) string { return d.ResourceType }),
 			"origin":        column(drifts, func(d *drift.Drift) string { return string(d.Origin) }),
 			"cost":          column(drifts, func(d *drift.Drift) float64 { return d.CostImpactMonthly }),
 			"detected_by":   column(drifts, func(d *drift.Drift) string { return d.DetectedBy }),
@@ -56,14 +55,17 @@ func (t driftTx) SaveDrifts(ctx context.Context, drifts []*drift.Drift) error {
 			detected_at = n.detected_at, last_seen_at = n.last_seen_at, occurrences = n.occurrences,
 			approved_at = n.approved_at, approved_by = n.approved_by, approval_reason = n.approval_reason,
 			rejected_at = n.rejected_at, rejected_by = n.rejected_by, rejection_reason = n.rejection_reason,
-			resolved_at = n.resolved_at, resolved_how = n.resolved_how, updated_at = n.updated_at
+			resolved_at = n.resolved_at, resolved_how = n.resolved_how, resolved_basis = n.resolved_basis, updated_at = n.updated_at,
+			resource_type = n.resource_type, provider = n.provider, planned_action = n.planned_action, check_id = n.check_id
 		from unnest(@id::uuid[], @version::int[], @fingerprint::bytea[], @resource_id::text[], @status::text[],
 			@detected_at::timestamptz[], @last_seen_at::timestamptz[], @occurrences::int[],
 			@approved_at::timestamptz[], @approved_by::text[], @approval_reason::text[],
 			@rejected_at::timestamptz[], @rejected_by::text[], @rejection_reason::text[],
-			@resolved_at::timestamptz[], @resolved_how::text[], @updated_at::timestamptz[])
+			@resolved_at::timestamptz[], @resolved_how::text[], @resolved_basis::text[], @updated_at::timestamptz[],
+			@resource_type::text[], @provider::text[], @planned_action::text[], @check_id::uuid[])
 		as n (id, version, fingerprint, resource_id, status, detected_at, last_seen_at, occurrences, approved_at, approved_by,
-			approval_reason, rejected_at, rejected_by, rejection_reason, resolved_at, resolved_how, updated_at)
+			approval_reason, rejected_at, rejected_by, rejection_reason, resolved_at, resolved_how, resolved_basis, updated_at,
+			resource_type, provider, planned_action, check_id)
 		where d.account_id = @account and d.id = n.id`,
 		merge(heads(drifts), pg.Args{
 			"approved_at":      column(drifts, func(d *drift.Drift) *time.Time { return d.ApprovedAt }),
@@ -74,6 +76,7 @@ func (t driftTx) SaveDrifts(ctx context.Context, drifts []*drift.Drift) error {
 			"rejection_reason": column(drifts, func(d *drift.Drift) *string { return d.RejectionReason }),
 			"resolved_at":      column(drifts, func(d *drift.Drift) *time.Time { return d.ResolvedAt }),
 			"resolved_how":     column(drifts, func(d *drift.Drift) *string { return (*string)(d.ResolvedHow) }),
+			"resolved_basis":   column(drifts, func(d *drift.Drift) *string { return (*string)(d.ResolvedBasis) }),
 		}))
 }
 
@@ -83,13 +86,14 @@ func (t driftTx) SaveDecision(ctx context.Context, d *drift.Drift, markAlerts bo
 		"account": d.AccountID, "id": d.ID, "version": d.Version, "status": string(d.Status), "at": d.UpdatedAt,
 		"approved_at": d.ApprovedAt, "approved_by": d.ApprovedBy, "approval_reason": d.ApprovalReason,
 		"rejected_at": d.RejectedAt, "rejected_by": d.RejectedBy, "rejection_reason": d.RejectionReason,
-		"resolved_at": d.ResolvedAt, "resolved_how": (*string)(d.ResolvedHow), "by": by,
+		"resolved_at": d.ResolvedAt, "resolved_how": (*string)(d.ResolvedHow),
+		"resolved_basis": (*string)(d.ResolvedBasis), "by": by,
 	}
 	err := t.tx.Later(ctx, `-- UPDATE drift
 		update drift set version = @version, status = @status, updated_at = @at,
 			approved_at = @approved_at, approved_by = @approved_by, approval_reason = @approval_reason,
 			rejected_at = @rejected_at, rejected_by = @rejected_by, rejection_reason = @rejection_reason,
-			resolved_at = @resolved_at, resolved_how = @resolved_how
+			resolved_at = @resolved_at, resolved_how = @resolved_how, resolved_basis = @resolved_basis
 		where account_id = @account and id = @id`, args, nil)
 	if err != nil || !markAlerts {
 		return err
@@ -102,12 +106,11 @@ func (t driftTx) SaveDecision(ctx context.Context, d *drift.Drift, markAlerts bo
 // SaveStates implements drift.SeenTx.
 func (t driftTx) SaveStates(ctx context.Context, drifts []*drift.Drift) error {
 	return exec(ctx, t.tx, `-- UPDATE drift states
-		update drift d set provider = n.provider, region = n.region, planned_action = n.planned_action,
-			expected_state = n.expected_state, actual_state = n.actual_state, difference = n.difference,
-			difference_mac = n.difference_mac, severity = n.severity
-		from unnest(@id::uuid[], @provider::text[], @region::text[], @planned_action::text[], @expected::jsonb[],
-			@actual::jsonb[], @difference::jsonb[], @mac::bytea[], @severity::text[])
-		as n (id, provider, region, planned_action, expected_state, actual_state, difference, difference_mac, severity)
+		update drift d set region = n.region, expected_state = n.expected_state, actual_state = n.actual_state,
+			difference = n.difference, difference_mac = n.difference_mac, sides = n.sides, severity = n.severity
+		from unnest(@id::uuid[], @region::text[], @expected::jsonb[], @actual::jsonb[], @difference::jsonb[], @mac::bytea[],
+			@sides::bytea[], @severity::text[])
+		as n (id, region, expected_state, actual_state, difference, difference_mac, sides, severity)
 		where d.account_id = @account and d.id = n.id`,
 		merge(states(drifts), pg.Args{"account": drifts[0].AccountID, "id": column(drifts, driftID)}))
 }
@@ -115,8 +118,8 @@ func (t driftTx) SaveStates(ctx context.Context, drifts []*drift.Drift) error {
 // SaveSightings implements drift.SeenTx.
 func (t driftTx) SaveSightings(ctx context.Context, drifts []*drift.Drift) error {
 	return exec(ctx, t.tx, `-- UPDATE drift sighting
-		update drift set occurrences = occurrences + 1, last_seen_at = @at where account_id = @account and id = any(@id)`,
-		pg.Args{"account": drifts[0].AccountID, "id": column(drifts, driftID), "at": drifts[0].LastSeenAt})
+		update drift set occurrences = occurrences + 1, last_seen_at = @at, check_id = @check where account_id = @account and id = any(@id)`,
+		pg.Args{"account": drifts[0].AccountID, "id": column(drifts, driftID), "at": drifts[0].LastSeenAt, "check": drifts[0].CheckID})
 }
 
 // heads are the parameters of what inserting and saving a drift share.
@@ -132,20 +135,24 @@ func heads(drifts []*drift.Drift) pg.Args {
 		"last_seen_at": column(drifts, func(d *drift.Drift) time.Time { return d.LastSeenAt }),
 		"occurrences":  column(drifts, func(d *drift.Drift) int { return d.Occurrences }),
 		"updated_at":   column(drifts, func(d *drift.Drift) time.Time { return d.UpdatedAt }),
+
+		"resource_type":  column(drifts, func(d *drift.Drift) string { return d.ResourceType }),
+		"provider":       column(drifts, func(d *drift.Drift) string { return d.Provider }),
+		"planned_action": column(drifts, func(d *drift.Drift) *string { return d.PlannedAction }),
+		"check_id":       column(drifts, func(d *drift.Drift) *uuid.UUID { return d.CheckID }),
 	}
 }
 
 // states are the parameters of what a plan says about a resource.
 func states(drifts []*drift.Drift) pg.Args {
 	return pg.Args{
-		"provider":       column(drifts, func(d *drift.Drift) string { return d.Provider }),
-		"region":         column(drifts, func(d *drift.Drift) string { return d.Region }),
-		"planned_action": column(drifts, func(d *drift.Drift) *string { return d.PlannedAction }),
-		"expected":       column(drifts, func(d *drift.Drift) []byte { return d.ExpectedState }),
-		"actual":         column(drifts, func(d *drift.Drift) []byte { return d.ActualState }),
-		"difference":     column(drifts, func(d *drift.Drift) []byte { return d.Difference }),
-		"mac":            column(drifts, func(d *drift.Drift) []byte { return d.DifferenceMAC }),
-		"severity":       column(drifts, func(d *drift.Drift) string { return string(d.Severity) }),
+		"region":     column(drifts, func(d *drift.Drift) string { return d.Region }),
+		"sides":      column(drifts, func(d *drift.Drift) []byte { return d.Sides }),
+		"expected":   column(drifts, func(d *drift.Drift) []byte { return d.ExpectedState }),
+		"actual":     column(drifts, func(d *drift.Drift) []byte { return d.ActualState }),
+		"difference": column(drifts, func(d *drift.Drift) []byte { return d.Difference }),
+		"mac":        column(drifts, func(d *drift.Drift) []byte { return d.DifferenceMAC }),
+		"severity":   column(drifts, func(d *drift.Drift) string { return string(d.Severity) }),
 	}
 }
 

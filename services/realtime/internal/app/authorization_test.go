@@ -37,7 +37,7 @@ func TestAttackAuthorization(t *testing.T) {
 	role := func(name string) string {
 		return user("update app_user set role = '" + name + "' where id = (select user_id from session where id = $1)")
 	}
-	keys, err := token.NewKeys("the data key of api, which realtime does not have")
+	keys, err := token.NewKeys("the data key of api, which realtime does not have", "")
 	if err != nil {
 		t.Fatal(err)
 	}

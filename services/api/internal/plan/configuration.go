@@ -1,0 +1,136 @@
+package plan
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"math/bits"
+	"strings"
+)
+
+// configuration looks through the configuration for sensitive variables and for the resources there are.
+func (s *scan) configuration(path string) error {
+	return s.object(path, func(name string) error {
+		if name == "root_module" {
+			return s.configuredModule(path+".root_module", 0, 0)
+		}
+		return s.skip(path)
+	})
+}
+
+// module is the hash of the path of the module that is being read.
+func (s *scan) configuredModule(path string, module uint64, depth int) error {
+	if depth > s.tree.maxDepth {
+		return invalid(path, "is nested too deeply")
+	}
+	return s.object(path, func(name string) error {
+		switch {
+		case name == "resources":
+			return s.array(path+".resources", func(path string) error { return s.configuredResource(path, module) })
+		case name == "module_calls":
+			return s.object(path+".module_calls", func(call string) error {
+				return s.object(path+".module_calls", func(name string) error {
+					if name != "module" {
+						return s.skip(path + ".module_calls")
+					}
+					return s.configuredModule(path+".module_calls.module", s.hashStep(module, call), depth+1)
+				})
+			})
+		case name == "variables" && depth == 0:
+			return s.object(path+".variables", s.declaredVariable)
+		}
+		return s.skip(path)
+	})
+}
+
+func (s *scan) configuredResource(path string, module uint64) error {
+	n, err := s.value(path)
+	if err != nil {
+		return err
+	}
+	if mode := n.field("mode"); mode.is('"') && string(mode.text) != "managed" {
+		return nil
+	}
+	if err := s.count(); err != nil {
+		return err
+	}
+	typ, name := n.field("type"), n.field("name")
+	if typ.is('"') && name.is('"') {
+		s.configured[s.hashStep(s.hashStep(module, string(typ.text)), string(name.text))] = true
+	}
+	return nil
+}
+
+// hashStep is the hash of a path of names that goes on from another one. Paths are never put together: one long name of a
+// module would be in those of all its resources.
+func (s *scan) hashStep(path uint64, name string) uint64 {
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], path)
+	return maphash.Bytes(s.seed, b[:]) ^ bits.RotateLeft64(maphash.String(s.seed, name), 1)
+}
+
+// hashAddress is the key in the set of configured resources of an object, whose instance keys do not count.
+func (s *scan) hashAddress(id string) uint64 {
+	address, _, _ := strings.Cut(withoutKeys(id), " (deposed ")
+	h := uint64(0)
+	for name := range strings.SplitSeq(strings.TrimPrefix(strings.ReplaceAll("."+address, ".module.", "."), "."), ".") {
+		h = s.hashStep(h, name)
+	}
+	return h
+}
+
+// withoutKeys takes the instance keys off an address: module.a["x.y"].aws_instance.web[0] becomes
+// module.a.aws_instance.web. A key in quotes may contain anything.
+func withoutKeys(address string) string {
+	var b strings.Builder
+	quoted, inKey := false, false
+	for i := 0; i < len(address); i++ {
+		switch c := address[i]; {
+		case quoted && c == '\\':
+			i++
+		case inKey && c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[':
+			inKey = true
+		case c == ']':
+			inKey = false
+		case !inKey:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// declaredVariable notes a root variable that the configuration calls sensitive.
+func (s *scan) declaredVariable(name string) error {
+	n, err := s.value("configuration.root_module.variables")
+	if err != nil {
+		return err
+	}
+	if n.field("sensitive").is('t') {
+		s.sensitiveVariables[name] = true
+		s.all(n.field("default"))
+	}
+	return nil
+}
+
+// variableValues collects the values of sensitive variables, once the whole plan has gone by.
+func (s *scan) variableValues() error {
+	if len(s.variables) == 0 {
+		return nil
+	}
+	n, err := s.tree.parse(s.variables)
+	if err != nil {
+		return valueError("variables", err)
+	}
+	for i := range n.kids {
+		variable := &n.kids[i]
+		value := variable.field("value")
+		if s.sensitiveVariables[string(variable.name)] {
+			s.all(value)
+			continue
+		}
+		s.collect(value, nil, nil, s.names.sensitive(variable.name))
+	}
+	return nil
+}

@@ -1,0 +1,57 @@
+package plan
+
+import (
+	"bytes"
+	"strconv"
+)
+
+// appendNumber writes a number so that equal numbers have equal texts: the digits without zeros at either end, and the
+// power of ten that they are multiplied by. It never makes the number itself, which an exponent may make very large.
+func appendNumber(b, literal []byte) []byte {
+	start := len(b)
+	rest := literal
+	if len(rest) > 0 && rest[0] == '-' {
+		b = append(b, '-')
+		rest = rest[1:]
+	}
+	first := len(b)
+	power, fraction := 0, false
+	for i, c := range rest {
+		if c == 'e' || c == 'E' {
+			e, err := strconv.Atoi(string(rest[i+1:]))
+			if err != nil { // It has more digits than an int: take it as it is.
+				return append(b[:start], literal...)
+			}
+			power += e
+			break
+		}
+		switch {
+		case c == '.':
+			fraction = true
+			continue
+		case fraction:
+			power--
+		}
+		if c != '0' || len(b) > first { // no zeros at the front
+			b = append(b, c)
+		}
+	}
+	for len(b) > first && b[len(b)-1] == '0' {
+		b = b[:len(b)-1]
+		power++
+	}
+	if len(b) == first { // also for -0
+		return append(b[:start], '0')
+	}
+	b = append(b, 'e')
+	return strconv.AppendInt(b, int64(power), 10)
+}
+
+// equalNumbers reports whether two literals are the same number.
+func equalNumbers(a, b []byte) bool {
+	if bytes.Equal(a, b) {
+		return true
+	}
+	var x, y [64]byte
+	return bytes.Equal(appendNumber(x[:0], a), appendNumber(y[:0], b))
+}

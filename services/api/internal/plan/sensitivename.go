@@ -1,0 +1,140 @@
+package plan
+
+import (
+	"iter"
+	"unsafe"
+
+	"github.com/driftsentry/driftsentry/pkg/redact"
+)
+
+func set(words ...string) map[string]bool {
+	m := make(map[string]bool, len(words))
+	for _, w := range words {
+		m[w] = true
+	}
+	return m
+}
+
+func words(name string) iter.Seq[string] { return redact.Words(name) }
+
+// view is text as a string, without a copy. It must not outlive text.
+func view(text []byte) string {
+	return unsafe.String(unsafe.SliceData(text), len(text)) //nolint:gosec // G103: a copy of each string of a plan would cost as much as reading it
+}
+
+// nameKind is what a member's name tells about its value, or about its neighbour's.
+type nameKind uint8
+
+const (
+	nameSensitive nameKind = 1 << iota
+	namePairName           // of a pair such as {name: "DB_PASSWORD", value: …}
+	namePairValue
+	nameSecretData // if the object is a Kubernetes Secret
+	nameOfKind
+)
+
+// names remembers what names mean: a plan has few names, each a thousand times.
+type names map[string]nameKind
+
+func (m names) kind(name []byte) nameKind {
+	if k, ok := m[string(name)]; ok {
+		return k
+	}
+	k := kindOf(string(name))
+	// Names that the user makes up, such as tags, are not bounded.
+	if len(m) < 1<<14 && len(name) < 256 {
+		m[string(name)] = k
+	}
+	return k
+}
+
+func kindOf(name string) (k nameKind) {
+	for _, is := range [...]struct {
+		so   bool
+		kind nameKind
+	}{
+		{redact.Default.Sensitive(name), nameSensitive}, {redact.IsPairName(name), namePairName}, {redact.IsPairValue(name), namePairValue},
+		{redact.IsSecretData(name), nameSecretData}, {name == "kind", nameOfKind},
+	} {
+		if is.so {
+			k |= is.kind
+		}
+	}
+	return k
+}
+
+func (m names) sensitive(name []byte) bool { return m.kind(name)&nameSensitive != 0 }
+
+// within is which members of an object are secret, by the two values that the object has: the value of a pair with a
+// sensitive name, and the data of a Kubernetes Secret.
+func (m names) within(a, b *node) nameKind {
+	secret := nameSensitive
+	for _, n := range [...]*node{a, b} {
+		if !n.is('{') {
+			continue
+		}
+		for i := range n.kids {
+			k := &n.kids[i]
+			if k.kind != '"' {
+				continue
+			}
+			kind := m.kind(k.name)
+			if kind&namePairName != 0 && m.sensitive(k.text) {
+				secret |= namePairValue
+			}
+			if kind&nameOfKind != 0 && string(k.text) == "Secret" {
+				secret |= nameSecretData
+			}
+		}
+	}
+	return secret
+}
+
+// flagged reports whether the i-th element of a list is the value of the flag before it: "--db-password", "x".
+func (m names) flagged(a, b *node, i int) bool {
+	for _, n := range [...]*node{a, b} {
+		if n.is('[') && !n.every && i > 0 && i <= len(n.kids) {
+			if before := &n.kids[i-1]; before.kind == '"' && len(before.text) > 3 && before.text[0] == '-' {
+				if flag := redact.Flag(view(before.text)); flag != "" && m.sensitive([]byte(flag)) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// secretAttributes are those that hold secrets by what the resource is, whatever they are called and marked.
+var secretAttributes = map[string][]string{
+	"kubernetes_secret": {"data", "binary_data", "string_data"}, "kubernetes_secret_v1": {"data", "binary_data", "string_data"},
+	"kubernetes_secret_v1_data":                  {"data"},
+	"azurerm_key_vault_secret":                   {"value"},
+	"aws_secretsmanager_secret_version":          {"secret_string", "secret_binary"},
+	"vault_generic_secret":                       {"data_json", "data"},
+	"vault_kv_secret":                            {"data_json", "data"},
+	"vault_kv_secret_v2":                         {"data_json", "data"},
+	"github_actions_secret":                      {"value", "plaintext_value"},
+	"github_actions_organization_secret":         {"value", "plaintext_value"},
+	"github_actions_environment_secret":          {"value", "plaintext_value"},
+	"github_dependabot_secret":                   {"value", "plaintext_value"},
+	"google_secret_manager_secret_version":       {"secret_data"},
+	"google_parameter_manager_parameter_version": {"parameter_data"},
+	"random_password":                            {"result", "bcrypt_hash"},
+	"doppler_secret":                             {"value", "computed"},
+	"cloudflare_workers_secret":                  {"secret_text"},
+	"digitalocean_database_user":                 {"password", "access_key"},
+}
+
+// byKind adds the mask of what a resource of this type keeps secret.
+func (c cover) byKind(typ string) cover {
+	attributes := secretAttributes[typ]
+	if attributes == nil {
+		return c
+	}
+	mask := node{kind: '{'}
+	for _, name := range attributes {
+		mask.kids = append(mask.kids, node{kind: 't', name: []byte(name)})
+	}
+	sortKids(mask.kids)
+	return append(c, &mask)
+}

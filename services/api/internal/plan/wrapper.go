@@ -1,0 +1,157 @@
+package plan
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+)
+
+// What a CI job prints around the plan: a command line before it, a debug line or an exit code after it.
+
+// remedy says which command makes what we read.
+const remedy = "send the output of `terraform show -json PLANFILE`, where PLANFILE is from `terraform plan -out PLANFILE`"
+
+// slimming keeps what the record needs of a plan and leaves out the rest, of which most is large.
+const slimming = "jq '{format_version,terraform_version,timestamp,errored,complete,applyable,resource_drift," +
+	"resource_changes:[.resource_changes[]?|select(.change.actions!=[\"no-op\"])]}' plan.json"
+
+// howToSlim is what a plan over the limit is told. The mode cannot be told from what is left.
+const howToSlim = "slim it with `" + slimming + "`, and send that with mode=refresh-only or mode=normal, as the plan was made"
+
+// startOf knows by their first bytes what is sent by mistake, skips a byte order mark, and skips the lines before the one
+// that starts with a brace. It returns how many lines and how many bytes these are.
+func startOf(buf *bufio.Reader) (lines int, skipped int64, err error) {
+	head, err := buf.Peek(512)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, 0, err
+	}
+	if err := checkMagic(head); err != nil {
+		return 0, 0, err
+	}
+	if bytes.HasPrefix(head, []byte("\xef\xbb\xbf")) {
+		if _, err := buf.Discard(3); err != nil {
+			return 0, 0, err
+		}
+		head, skipped = head[3:], 3
+	}
+	if !bytes.HasPrefix(bytes.TrimLeft(head, " \t\r\n"), []byte("{")) && !looksLikeLines(head) {
+		return 0, skipped, nil // The decoder says what is wrong with it.
+	}
+	starting, content := true, false
+	for {
+		c, err := buf.ReadByte()
+		switch {
+		case errors.Is(err, io.EOF):
+			return 0, 0, invalid("", "has no line that starts with a JSON object: %s", remedy)
+		case err != nil:
+			return 0, 0, err
+		}
+		skipped++
+		switch {
+		case c == '\n':
+			if content {
+				lines++
+			}
+			starting, content = true, false
+		case c == ' ' || c == '\t' || c == '\r':
+		case c == '{' && starting:
+			return lines, skipped - 1, buf.UnreadByte()
+		default:
+			starting, content = false, true
+		}
+	}
+}
+
+// looksLikeLines reports whether the input starts with a line of text and goes on: not with a JSON value of another kind.
+func looksLikeLines(head []byte) bool {
+	line, rest, more := bytes.Cut(bytes.TrimLeft(head, " \t\r\n"), []byte("\n"))
+	if len(line) == 0 || !more && len(head) < 512 {
+		return false
+	}
+	first := bytes.TrimLeft(line[1:], " \t\r")
+	if line[0] == '[' && (len(first) == 0 || bytes.IndexByte([]byte(`{["0123456789-]`), first[0]) >= 0) {
+		return false
+	}
+	return line[0] != '"' && (len(bytes.TrimSpace(rest)) > 0 || !more)
+}
+
+func checkMagic(head []byte) error {
+	starts := func(magic string) bool { return bytes.HasPrefix(head, []byte(magic)) }
+	text := bytes.TrimLeft(head, " \t\r\n")
+	switch {
+	case len(head) == 0:
+		return invalid("", "is empty: %s", remedy)
+	case starts("PK\x03\x04"):
+		return invalid("", "is a binary plan file: send what `terraform show -json` prints for it")
+	case starts("\x1f\x8b"):
+		return invalid("", "is compressed: send it with Content-Encoding: gzip")
+	case starts("\xff\xfe"), starts("\xfe\xff"), bytes.IndexByte(head[:min(len(head), 4)], 0) >= 0:
+		return invalid("", "is encoded as UTF-16, as PowerShell writes with >: send UTF-8, such as with `| Out-File -Encoding utf8 plan.json`")
+	case len(text) > 0 && text[0] == '<':
+		return invalid("", "is HTML or XML, such as the error page of a proxy: %s", remedy)
+	case bytes.HasPrefix(text, []byte("\x1b[")), bytes.HasPrefix(text, []byte("Terraform used the selected providers")),
+		bytes.HasPrefix(text, []byte("OpenTofu used the selected providers")), bytes.HasPrefix(text, []byte("No changes.")):
+		return invalid("", "is the text form of a plan: %s", remedy)
+	}
+	return nil
+}
+
+// foreign are the names at the top that only other documents have, and what these are.
+var foreign = map[string]string{
+	"@level":             "is the log stream of `terraform plan -json`",
+	"@message":           "is the log stream of `terraform plan -json`",
+	"values":             "is a state as `terraform show -json` prints it",
+	"lineage":            "is a state file",
+	"serial":             "is a state file",
+	"encrypted_data":     "is an encrypted plan or state file",
+	"encryption_version": "is an encrypted plan or state file",
+	"remote_plan_format": "is the bookmark of a plan in HCP Terraform",
+}
+
+// remedies are the commands for what foreign knows, where it is not the usual one.
+var remedies = map[string]string{
+	"remote_plan_format": "run `terraform show -json PLANFILE` where you are logged in, and send what it prints",
+	"encrypted_data":     "run `tofu show -json PLANFILE` with the key, and send what it prints",
+	"encryption_version": "run `tofu show -json PLANFILE` with the key, and send what it prints",
+}
+
+// checkName refuses what is no plan by a name at its top.
+func checkName(name string) error {
+	what, ok := foreign[name]
+	if !ok {
+		return nil
+	}
+	how, ok := remedies[name]
+	if !ok {
+		how = remedy
+	}
+	return invalid("", "%s, not a plan: %s", what, how)
+}
+
+// rest counts the lines after the plan, which is done. A second document is refused: it may be another plan.
+func rest(r io.Reader) (lines int, err error) {
+	buf := bufio.NewReader(r)
+	starting, first := true, true // of a line; of all lines, which is the end of the plan's own
+	for {
+		c, err := buf.ReadByte()
+		switch {
+		case errors.Is(err, io.EOF):
+			return lines, nil
+		case err != nil:
+			return 0, err
+		case c == '\n':
+			starting, first = true, false
+		case c == ' ' || c == '\t' || c == '\r':
+		case c == '{' && (starting || first):
+			return 0, invalid("", "has several JSON documents: send one plan at a time")
+		case first:
+			return 0, invalid("", "has data after the plan, on the line on which it ends")
+		default:
+			if starting {
+				lines++
+			}
+			starting = false
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package plan
+
+import (
+	"errors"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// TestRead_wrapper: lines around one plan are skipped and counted.
+func TestRead_wrapper(t *testing.T) {
+	one := drifted(update("a", `{"n":1}`, `{"n":2}`))
+	pretty := strings.ReplaceAll(one, ",", ",\n  ")
+	for name, tt := range map[string]struct {
+		raw   string
+		lines int
+	}{
+		"nothing":                      {one, 0},
+		"an end of line":               {one + "\r\n", 0},
+		"white space":                  {"\n\n  \t" + one + "\n\n  \n", 0},
+		"a command":                    {"[command]/bin/terraform show -json p\n" + one, 1},
+		"a byte order mark":            {"\xef\xbb\xbfterraform\n" + one, 1},
+		"lines before, and blank ones": {"terraform show\n\n  + set -x {\n " + one, 2},
+		"a plan of several lines":      {"[command]x\n" + pretty + "\n::debug::exit 0\n::debug::stdout: {\"format_version\":1}\n\n", 3},
+		"no end of line at the end":    {one + "\nbye", 1},
+		"setup-terraform":              {field(t, "case08a"), 3},
+		"debug lines after":            {field(t, "case08b"), 2},
+		"many lines":                   {strings.Repeat("x\n", 100_000) + one + strings.Repeat("\ny", 100_000), 200_000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := read(t, tt.raw)
+			if p.Wrapper != tt.lines || len(p.Changes) != 1 {
+				t.Errorf("%d lines, %d changes", p.Wrapper, len(p.Changes))
+			}
+		})
+	}
+}
+
+// TestRead_wrong_input: what is sent by mistake is named, and the message says what to do.
+func TestRead_wrong_input(t *testing.T) {
+	plan := drifted(update("a", `{"n":1}`, `{"n":2}`))
+	utf16 := func(s string) string { return strings.ReplaceAll(s, "", "\x00")[1:] }
+	for name, tt := range map[string]struct{ raw, what, remedy string }{
+		"a binary plan file":      {"PK\x03\x04\x14\x00", "binary plan file", "terraform show -json"},
+		"a state file":            {`{"version":4,"terraform_version":"1.11.4","serial":7,"lineage":"x","resources":[]}`, "a state file", "terraform show -json PLANFILE"},
+		"a state in JSON":         {`{"format_version":"1.0","terraform_version":"1.11.4","values":{"root_module":{}}}`, "a state as", "terraform plan -out"},
+		"an encrypted plan file":  {`{"meta":{"key_provider.pbkdf2.k":"e30="},"encrypted_data":"e30=","encryption_version":"v0"}`, "encrypted", "tofu show -json PLANFILE"},
+		"a bookmark of HCP":       {`{"remote_plan_format":1,"run_id":"run-1","hostname":"app.terraform.io"}`, "bookmark", "logged in"},
+		"the log stream":          {fixture(t, "plan_stream_tf1.11.4.jsonl"), "log stream", "terraform show -json PLANFILE"},
+		"two plans":               {plan + "\n" + plan, "several JSON documents", "one plan at a time"},
+		"two plans on a line":     {plan + plan, "several JSON documents", "one plan at a time"},
+		"a plan with a tail":      {plan + " % ", "data after the plan", ""},
+		"a list of plans":         {"[" + plan + "]", "must be a JSON object", "terraform show -json"},
+		"a list of several lines": {"[\n" + plan + ",\n" + plan + "]", "must be a JSON object", ""},
+		"UTF-16":                  {"\xff\xfe" + utf16(plan), "UTF-16", "UTF-8"},
+		"UTF-16 without a mark":   {utf16(plan), "UTF-16", "UTF-8"},
+		"an error page":           {"\n<!DOCTYPE html><html><body>502</body></html>", "HTML", ""},
+		"the text form":           {"No changes. Your infrastructure matches the configuration.\n", "text form", "terraform show -json"},
+		"lines of text":           {"Error: no plan\n\nsee above\n", "no line that starts", "terraform show -json"},
+		"an empty body":           {"", "empty", "terraform show -json"},
+		"a plan that is too long": {plan + strings.Repeat(" ", 1<<20), "larger than", slimming},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Read(t.Context(), strings.NewReader(tt.raw), Options{Key: testKey, MaxBytes: 1 << 20})
+			if e, ok := errors.AsType[*Error](err); !ok || !strings.Contains(e.Message, tt.what) || !strings.Contains(e.Message, tt.remedy) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+// TestSlimming runs the command that a plan over the limit is told.
+func TestSlimming(t *testing.T) {
+	jq, err := exec.LookPath("jq")
+	if err != nil {
+		t.Skip("jq is not installed: the command that slims a plan is not tried")
+	}
+	command := strings.TrimSuffix(strings.TrimPrefix(slimming, "jq '"), "' plan.json")
+	for _, name := range []string{"normal", "refresh_only"} {
+		raw := fixture(t, name+"_tf1.11.4.json")
+		run := exec.CommandContext(t.Context(), jq, command)
+		run.Stdin = strings.NewReader(raw)
+		out, err := run.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole, slim := read(t, raw), readWith(t, string(out), Options{Mode: ModeRefreshOnly})
+		if len(slim.Changes) != len(whole.Changes) || !slim.Slimmed || !slim.Evidence.Resolves() {
+			t.Errorf("%s: %d changes of %d, %+v", name, len(slim.Changes), len(whole.Changes), slim.Evidence)
+		}
+	}
+}
