@@ -17,7 +17,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/lifecycle"
 )
 
-// reports is a telemetry that keeps what it is told of.
+// reports is a telemetry that keeps what it is given.
 type reports struct {
 	mu   sync.Mutex
 	list []error
@@ -175,7 +175,7 @@ func TestGroup_Run(t *testing.T) {
 		if got := status(t, l); got != http.StatusTeapot {
 			t.Errorf("status while draining = %d", got)
 		}
-		// A request on a connection that was idle when the drain began may have been on its way: it is answered, and told that
+		// A request on a connection that was idle when the drain began may have been on its way: it is responded, and told that
 		// it was the last. Mutation: SetKeepAlivesEnabled(false) in drain.
 		if last, err := exchange(idle); err != nil || !last {
 			t.Errorf("on the idle connection: %v, the last: %t", err, last)
@@ -187,7 +187,7 @@ func TestGroup_Run(t *testing.T) {
 	})
 }
 
-// exchange sends a request on the connection, and reads whether the answer is the last.
+// exchange sends a request on the connection, and reads whether the response is the last.
 func exchange(conn net.Conn) (last bool, err error) {
 	if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"); err != nil {
 		return false, err

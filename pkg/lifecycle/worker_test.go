@@ -11,7 +11,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/lifecycle"
 )
 
-// TestAttackPanickingWorker: whoever finds an input that makes a background worker panic gets one report and one round
+// TestAttackPanickingWorker: an attacker who finds an input that makes a background worker panic gets one report and one round
 // of that worker, and not the service. Mutation: without RecoverTo in guarded the whole test process dies; without the
 // call of report nothing is told.
 func TestAttackPanickingWorker(t *testing.T) {
