@@ -69,7 +69,7 @@ func listen(t *testing.T, c *NATS) (hints chan string, ready chan struct{}) {
 	go func() {
 		defer close(done)
 		for ctx.Err() == nil {
-			// As a Listener does, but for the pause.
+			// As a Listener does, except for the pause.
 			_ = c.Listen(ctx, func() { ready <- struct{}{} }, func(payload string) { hints <- payload })
 		}
 	}()
@@ -149,7 +149,7 @@ func TestNATS_comes_back(t *testing.T) {
 	s.Shutdown()
 	s.WaitForShutdown()
 
-	// While nobody is there, that is told at once: nothing is kept to be sent late.
+	// While there is no server, that is reported at once: nothing is kept to be sent late.
 	h := Hint{AccountID: uuid.New(), Mark: event.Mark{Position: 1}}
 	for c.Notify(t.Context(), []Hint{h}) == nil { // Until it has noticed.
 	}
