@@ -7,7 +7,8 @@ PACKAGES := $(MODULES:%=./%/...)
 LAUNCHER := .run/bin/launcher
 TOOLS    := .run/tools
 # It ends with the number of tests, the failed and the skipped ones with the reason, and the counts that tests log as `tried: `.
-GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --jsonfile .run/tests.json --post-run-command test/tried --
+# -count 1: Go's cache does not notice changes outside of a module, and many tests read docs, deploy or another module.
+GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --jsonfile .run/tests.json --post-run-command test/tried -- -count 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run watch trace test test-long test-security verify sbom test-stack test-compose test-kubernetes test-faults soak tables faults-doc check-deploy up deploy down lint fmt prose vuln build bench bench-load load clean compiler $(LAUNCHER)

@@ -33,7 +33,7 @@ const (
 // Resolution is how a drift was resolved.
 type Resolution string
 
-// The resolutions that people give. The others come from plans: reverted, accepted, superseded, unknown.
+// The resolutions that users choose. The others come from plans: reverted, accepted, removed, superseded, unknown.
 const (
 	AutoRemediate Resolution = "auto-remediate"
 	ManualFix     Resolution = "manual-fix"
@@ -70,7 +70,7 @@ type Drift struct {
 	RejectionReason   string            `json:"rejectionReason,omitempty"`
 	ResolvedAt        time.Time         `json:"resolvedAt,omitzero"`
 	ResolvedHow       Resolution        `json:"resolvedHow,omitempty"`
-	ResolvedBasis     string            `json:"resolvedBasis,omitempty"` // what ResolvedHow was told from: decision or state
+	ResolvedBasis     string            `json:"resolvedBasis,omitempty"` // decision, or state: what the plan shows
 	CheckID           string            `json:"checkId,omitempty"`       // the last check that showed or resolved it; it may be gone
 	PreviousID        string            `json:"previousId,omitempty"`    // the resolved drift that this one is a return of
 	CreatedAt         time.Time         `json:"createdAt"`
@@ -81,15 +81,17 @@ type Drift struct {
 type Change struct {
 	Expected json.RawMessage `json:"expected"`
 	Actual   json.RawMessage `json:"actual"`
+	Order    bool            `json:"order,omitempty"` // only the order of a list differs
 }
 
 // DriftDetail is a drift, and what the caller may do with it.
 type DriftDetail struct {
 	Drift
-	Source          // of its last check
 	AlertCount int  `json:"alertCount"`
 	CanApprove bool `json:"canApprove"`
 	CanReject  bool `json:"canReject"`
+	// Source is that of the last check that showed or resolved the drift.
+	Source
 }
 
 // TimelineEntry is something that happened to a drift.
@@ -129,22 +131,22 @@ func (q DriftQuery) values() url.Values {
 	return v
 }
 
-// ListDrifts gives a page of drifts.
+// ListDrifts returns a page of drifts.
 func (c *Client) ListDrifts(ctx context.Context, q DriftQuery, p Page) (List[Drift], error) {
 	return list[Drift](ctx, c, "/api/v1/drifts", q.values(), p)
 }
 
-// Drifts gives all drifts, page by page. The API gives the first 10,000: narrow the query where there are more.
+// Drifts returns all drifts, page by page. The API returns the first 10,000: narrow the query if there are more.
 func (c *Client) Drifts(ctx context.Context, q DriftQuery) iter.Seq2[Drift, error] {
 	return all(func(p Page) (List[Drift], error) { return c.ListDrifts(ctx, q, p) })
 }
 
-// GetDrift gives one drift.
+// GetDrift returns one drift.
 func (c *Client) GetDrift(ctx context.Context, id string) (DriftDetail, error) {
 	return get[DriftDetail](ctx, c, driftPath(id, ""), nil)
 }
 
-// DriftTimeline gives what happened to a drift, oldest first.
+// DriftTimeline returns the history of a drift, oldest first.
 func (c *Client) DriftTimeline(ctx context.Context, id string) ([]TimelineEntry, error) {
 	return get[[]TimelineEntry](ctx, c, driftPath(id, "/timeline"), nil)
 }
@@ -182,7 +184,7 @@ func (c *Client) RejectDrift(ctx context.Context, id string, d Decision) (Drift,
 	return post[Drift](ctx, c, driftPath(id, "/reject"), d)
 }
 
-// TriageDrift takes note of a drift. version is as in Decision.
+// TriageDrift marks a drift as seen. version is as in Decision.
 func (c *Client) TriageDrift(ctx context.Context, id string, version int) (Drift, error) {
 	return post[Drift](ctx, c, driftPath(id, "/triage"), struct {
 		Version int `json:"version,omitempty"`

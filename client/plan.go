@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,20 +12,20 @@ import (
 	"sync"
 )
 
-// PlanResult is what became of a plan.
+// PlanResult is the result of a plan.
 type PlanResult struct {
 	Check  Check   `json:"check"`
 	Drifts []Drift `json:"drifts"` // the first 100, the most severe first
 }
 
-// PlanOptions say what a plan is. The zero value lets the plan decide.
+// PlanOptions say how a plan was made and where it came from. The zero value lets the plan decide.
 type PlanOptions struct {
-	Scope          string // full or partial; a partial plan resolves nothing
-	Mode           string // refresh-only, normal or destroy; for a plan that was slimmed
-	Refreshed      bool   // the plan was made with a refresh
-	Purpose        string // record, which is also what an empty one means, or preview
+	Scope          string // full: no -target or -exclude was used; partial: it resolves nothing
+	Mode           string // refresh-only, normal or destroy; needed for slimmed plans
+	Refreshed      bool   // a normal plan was made without -refresh=false
+	Purpose        string // preview changes nothing but the list of checks
 	IncludeChanges bool   // also make drifts of what the plan would apply
-	Source         Source // where it comes from
+	Source
 	// Progress is called while the plan is sent, with the number of bytes read so far.
 	Progress func(read int64)
 }
@@ -38,19 +39,40 @@ func (c *Client) SendPlan(ctx context.Context, workspace string, r io.Reader, o 
 	set(req.query, "scope", o.Scope)
 	set(req.query, "mode", o.Mode)
 	set(req.query, "purpose", o.Purpose)
-	set(req.query, "ref", o.Source.Ref)
-	set(req.query, "commit", o.Source.Commit)
-	set(req.query, "runUrl", o.Source.RunURL)
-	set(req.query, "triggeredBy", o.Source.TriggeredBy)
 	if o.Refreshed {
 		req.query.Set("refreshed", "true")
 	}
 	if o.IncludeChanges {
 		req.query.Set("include", "changes")
 	}
+	o.Source.set(req.query)
 	req.body = newUpload(r, o.Progress)
 	err = c.send(ctx, req, &result)
 	return result, err
+}
+
+// SendFailure tells that a run failed and gave no plan. The workspace must exist. purpose is empty or preview.
+func (c *Client) SendFailure(ctx context.Context, workspace, reason, purpose string, from Source) (check Check, err error) {
+	raw, err := json.Marshal(map[string]string{"reason": reason})
+	if err != nil {
+		return check, fmt.Errorf("encode the reason: %w", err)
+	}
+	req := keyed(ctx, "/api/v1/ingest/failure")
+	req.query, req.body = url.Values{"workspace": {workspace}}, jsonBody(raw)
+	set(req.query, "purpose", purpose)
+	from.set(req.query)
+	var data struct {
+		Check Check `json:"check"`
+	}
+	err = c.send(ctx, req, &data)
+	return data.Check, err
+}
+
+func (s Source) set(q url.Values) {
+	set(q, "ref", s.Ref)
+	set(q, "commit", s.Commit)
+	set(q, "runUrl", s.RunURL)
+	set(q, "triggeredBy", s.TriggeredBy)
 }
 
 // upload is a body that is compressed while it is sent for the first time. What was compressed is kept for further attempts.

@@ -17,7 +17,7 @@ type Workspace struct {
 	OpenDrifts  int       `json:"openDrifts"`
 }
 
-// Workspaces gives all workspaces, by name.
+// Workspaces returns all workspaces, by name.
 func (c *Client) Workspaces(ctx context.Context) ([]Workspace, error) {
 	return get[[]Workspace](ctx, c, "/api/v1/workspaces", nil)
 }

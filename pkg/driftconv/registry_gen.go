@@ -1,4 +1,4 @@
-// Code generated from docs/telemetry/registry by TestRegistry of test/observability. DO NOT EDIT.
+// Code generated from docs/telemetry/registry by TestRegistry of test/prometheus/observability. DO NOT EDIT.
 
 package driftconv
 

@@ -67,6 +67,9 @@ type Event struct {
 	CreatedAt   time.Time       // just before the commit
 }
 
+// Mark is the event's place in its stream.
+func (e Event) Mark() Mark { return Mark{e.Position, TagOf(e.ID)} }
+
 // CloudEvent is the JSON shape of an event: CloudEvents 1.0 with the distributed tracing extension.
 type CloudEvent struct {
 	SpecVersion     string          `json:"specversion"`

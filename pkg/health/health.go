@@ -1,5 +1,5 @@
-// Package health serves the probes of a service: alive, ready, and the detailed report. Their texts hold no secret and
-// nothing that a driver said.
+// Package health serves the probes of a service: alive, ready, and the detailed report. Their texts contain no secret and
+// no text of a driver.
 package health
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 )
 
-// Check tells whether something that the service can't do without is there. Its error is not shown.
+// Check reports whether a part that the service depends on is available. Its error is not shown.
 type Check func(ctx context.Context) error
 
 // Reporter is a service's health.
@@ -30,11 +30,11 @@ type Reporter struct {
 	Serving func() bool
 	// Checks by name. The database's is "database".
 	Checks map[string]Check
-	// Detail adds what only this service has to the detailed report; may be nil.
+	// Detail adds values that only this service has to the detailed report; may be nil.
 	Detail func() map[string]any
 
 	started time.Time
-	last    atomic.Pointer[bool] // what the last readiness probe was told
+	last    atomic.Pointer[bool] // the response to the last readiness probe: ready or not
 }
 
 // How long a check may take. It must stay below a probe's own timeout, which is seldom under 3 s.
@@ -45,12 +45,12 @@ func New(version, commit string, serving func() bool, checks map[string]Check) *
 	return &Reporter{Version: version, Commit: commit, Serving: serving, Checks: checks, started: time.Now()}
 }
 
-// Instrument exports what the last readiness probe was told. A scrape asks nothing itself: it must not wait for a database.
+// Instrument exports the result of the last readiness probe. A scrape runs no check itself: it must not wait for a database.
 func (h *Reporter) Instrument(m metric.Meter) error {
 	in := instrument.From(m)
 	in.Gauge(driftconv.Ready, func(_ context.Context, o metric.Int64Observer) error {
 		switch last := h.last.Load(); {
-		case last == nil: // No probe has asked.
+		case last == nil: // There was no probe yet.
 		case *last:
 			o.Observe(1)
 		default:
@@ -71,13 +71,13 @@ const (
 	down = "down"
 )
 
-// Live answers 200 as long as the process can answer at all. It checks nothing else: a restart would not bring a
+// Live responds with 200 as long as the process can respond at all. It checks nothing else: a restart would not bring a
 // database back.
 func (h *Reporter) Live(w http.ResponseWriter, _ *http.Request) {
 	write(w, http.StatusOK, map[string]any{"status": "alive", "timestamp": rest.Time(time.Now())})
 }
 
-// Ready answers 200 when requests can be served, else 503.
+// Ready responds with 200 if requests can be served, else with 503.
 func (h *Reporter) Ready(w http.ResponseWriter, r *http.Request) {
 	results, ok := h.run(r.Context())
 	h.last.Store(&ok)
@@ -92,7 +92,7 @@ func (h *Reporter) Ready(w http.ResponseWriter, r *http.Request) {
 	write(w, code, map[string]any{"status": status, "checks": checks})
 }
 
-// Detailed answers 200 with what a person wants to know first, however healthy the service is.
+// Detailed responds with 200 and the most useful facts for a person, even if the service is unhealthy.
 func (h *Reporter) Detailed(w http.ResponseWriter, r *http.Request) {
 	results, ok := h.run(r.Context())
 	status := "healthy"

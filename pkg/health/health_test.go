@@ -49,7 +49,7 @@ func TestReporter(t *testing.T) {
 			t.Errorf("detailed: %d %v", code, body)
 		}
 	})
-	t.Run("the database is gone: not ready, alive, and nothing of the driver's text", func(t *testing.T) {
+	t.Run("the database is gone: not ready, alive, and the driver's text is not shown", func(t *testing.T) {
 		database = errors.New("password authentication failed for user root at 10.1.2.3")
 		defer func() { database = nil }()
 		if code, body, text := ask(t, h.Ready); code != 503 || body["status"] != "not_ready" || strings.Contains(text, "10.1.2.3") {
@@ -74,7 +74,7 @@ func TestReporter(t *testing.T) {
 	})
 }
 
-// What Prometheus sees is what the last probe was told, and nothing before there was one.
+// Prometheus gets the result of the last probe, and no value before the first one.
 func TestReporter_Instrument(t *testing.T) {
 	ready := true
 	h := health.New("", "", func() bool { return ready }, nil)
@@ -103,7 +103,7 @@ func TestReporter_Instrument(t *testing.T) {
 		ready = state
 		h.Ready(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/health/ready", http.NoBody))
 		if got := values(); !slices.Equal(got, []int64{want}) {
-			t.Errorf("after a probe that was told ready=%v: %v", state, got)
+			t.Errorf("after a probe with the result ready=%v: %v", state, got)
 		}
 	}
 }

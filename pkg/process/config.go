@@ -16,26 +16,26 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 )
 
-// Config is the part of the configuration that means the same in each service.
+// Config is the part of the configuration that both services have.
 type Config struct {
 	Database  pg.Config
 	NATS      hint.Config
 	Lifecycle lifecycle.Config
 
 	Environment config.Environment `env:"APP_ENV" envDefault:"development"`
-	// Port has a default of the service's own, which is there before the environment is read.
+	// Port has a default of its own in each service, set before the environment is read.
 	Port uint16 `env:"PORT"`
-	// Host is where to listen; the default is this machine alone in development, and every address elsewhere.
+	// Host is where to listen; the default is only this machine in development, and every address otherwise.
 	Host string `env:"HOST"`
-	// MetricsPort 0 means the service's own port in development, and 9090 elsewhere.
+	// MetricsPort 0 means the service's own port in development, and 9090 otherwise.
 	MetricsPort   uint16 `env:"METRICS_PORT"`
 	EnableMetrics bool   `env:"ENABLE_METRICS" envDefault:"true"`
 
 	RequestTimeout time.Duration `env:"REQUEST_TIMEOUT"        envDefault:"30s"`
 	SlowRequest    time.Duration `env:"SLOW_REQUEST_THRESHOLD" envDefault:"1s"`
-	// CORSOrigins are the pages that may call us. The default is none, and in development http://localhost:3000.
+	// CORSOrigins are the origins of the pages that may call the service. The default is none, and in development http://localhost:3000.
 	CORSOrigins []string `env:"CORS_ORIGIN"`
-	// TrustedProxies are the networks whose X-Forwarded-For is believed.
+	// TrustedProxies are the networks whose X-Forwarded-For is trusted.
 	TrustedProxies []netip.Prefix `env:"TRUSTED_PROXIES"`
 
 	JWTSecret         config.Secret `env:"JWT_SECRET"`
@@ -58,10 +58,10 @@ type Config struct {
 	Warnings []string
 }
 
-// ExampleSecret is the JWT_SECRET of .env.example, and the one in development when none is given. Everybody knows it.
+// ExampleSecret is the JWT_SECRET of .env.example, and the default in development. It is public.
 const ExampleSecret = "development-only-secret-that-everybody-knows"
 
-// The ports of production, and the origin of development, when none is given.
+// The default ports of production, and the default origin of development.
 const (
 	defaultMetricsPort = 9090
 	developmentOrigin  = "http://localhost:3000"
@@ -90,14 +90,14 @@ func (c *Config) SetDefaults() {
 	}
 	if c.JWTSecret == "" {
 		c.JWTSecret = ExampleSecret
-		c.Warnings = append(c.Warnings, "JWT_SECRET is not set: tokens are signed with a secret that everybody knows")
+		c.Warnings = append(c.Warnings, "JWT_SECRET is not set: tokens are signed with the public secret of .env.example")
 	}
 }
 
 // minSecret is the least length of a secret: 256 bits, as HMAC-SHA-256 wants (RFC 7518, section 3.2).
 const minSecret = 32
 
-// Validate checks what no single value can tell. What it wants in production it wants everywhere but in development.
+// Validate checks values that depend on each other. Its rules for production apply everywhere except in development.
 func (c *Config) Validate() []error {
 	problems := slices.Concat(c.Database.Validate(), c.NATS.Validate())
 	complain := func(variable, format string, args ...any) {
@@ -114,7 +114,7 @@ func (c *Config) Validate() []error {
 		switch u, err := url.Parse(origin); {
 		case origin == "*" && !production:
 		case origin == "*":
-			complain("CORS_ORIGIN", "* lets every page on the internet call us; name the origins")
+			complain("CORS_ORIGIN", "* lets every page on the internet call the service; name the origins")
 		case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Scheme+"://"+u.Host != origin:
 			complain("CORS_ORIGIN", "%q is not an origin, such as https://app.example.com", origin)
 		case strings.Contains(u.Host, "*"):
@@ -148,7 +148,7 @@ func (c *Config) Validate() []error {
 	return problems
 }
 
-// CheckSecret gives what is wrong with a secret that holds anywhere but in development.
+// CheckSecret returns what is wrong with a secret, or nothing in development.
 func CheckSecret(variable string, secret config.Secret) []error {
 	var problem string
 	switch {
@@ -157,17 +157,17 @@ func CheckSecret(variable string, secret config.Secret) []error {
 	case len(secret) < minSecret:
 		problem = fmt.Sprintf("must have %d bytes or more", minSecret)
 	case secret == ExampleSecret:
-		problem = "is the one of .env.example, which everybody knows"
+		problem = "is the public value of .env.example"
 	default:
 		return nil
 	}
 	return []error{config.Problem{Variable: variable, Err: errors.New(problem)}}
 }
 
-// issued are the tokens and keys that we make, wherever they stand.
+// issued matches the tokens and keys that the services make, in any text.
 const issued = `\bds[rs]?_[A-Za-z0-9_-]{40,}`
 
-// plumbing is what every statement goes through, so that an error never belongs to it.
+// plumbing is the package that every statement passes through, so it is never the source of an error.
 var plumbing = []string{"github.com/driftsentry/driftsentry/pkg/pg.", "github.com/jackc/pgx/"}
 
 // Telemetry is the configuration of the signals of a service with this name. The configuration must be valid.

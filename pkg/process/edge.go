@@ -13,7 +13,7 @@ import (
 )
 
 // Edge is what every request passes before it comes to its route, and the routes that every service has. From the outside
-// in: the client's address behind trusted proxies; who the caller is, as far as that can be told without I/O; telemetry,
+// in: the client's address behind trusted proxies; who the caller is, as far as that is known without I/O; telemetry,
 // which continues the trace of a known caller; the headers of every response; the deadline.
 type Edge struct {
 	Telemetry interface {
@@ -22,7 +22,7 @@ type Edge struct {
 	Health *health.Reporter
 	// Metrics are served at /metrics; nil serves them elsewhere, or not at all.
 	Metrics http.Handler
-	// Proxies are the networks whose X-Forwarded-For is believed.
+	// Proxies are the networks whose X-Forwarded-For is trusted.
 	Proxies []string
 	Timeout time.Duration
 }
@@ -36,9 +36,9 @@ func (p *Process) Edge() Edge {
 	return e
 }
 
-// Caller is what a service knows about who calls.
+// Caller is what a service knows about its callers.
 type Caller struct {
-	// Recognise leaves in the request's context who it may be; nil leaves nothing.
+	// Recognise stores the likely caller in the request's context; nil stores nothing.
 	Recognise func(http.Handler) http.Handler
 	// Trusted reports whether the caller's trace may be continued.
 	Trusted func(*http.Request) bool
@@ -80,7 +80,7 @@ func (e Edge) Router(c Caller) chi.Router {
 	return r
 }
 
-// quiet picks what asks again every few seconds and would drown everything else.
+// quiet selects the requests that are repeated every few seconds and would hide all others in the log.
 func quiet(r *http.Request) bool {
 	switch r.URL.Path {
 	case "/health/live", "/health/ready", "/health/detailed", "/metrics":

@@ -47,6 +47,8 @@ func TestClient_has_every_operation(t *testing.T) {
 	defer plan.Close()
 	result, err := ci.SendPlan(ctx, "production", plan, client.PlanOptions{Scope: "full", IncludeChanges: true})
 	see("SendPlan")(result, err)
+	failure, err := ci.SendFailure(ctx, "production", "terraform init failed", "preview", client.Source{Ref: "main", RunURL: "https://ci.example.com/1"})
+	see("SendFailure")(map[string]any{"check": failure}, err)
 	report, err := ci.ReportDrift(ctx, client.DriftReport{
 		ResourceID: "i-1", ResourceType: "aws_instance", Region: "eu-central-1", Severity: client.Critical, CostImpactMonthly: 236.4, Workspace: "reported",
 		ExpectedState: map[string]string{"size": "small"}, ActualState: map[string]string{"size": "large"},
@@ -89,7 +91,7 @@ func TestClient_has_every_operation(t *testing.T) {
 	// The probes and the metrics are for orchestrators.
 	probes := []string{"GET /health/detailed", "GET /health/live", "GET /health/ready", "GET /metrics"}
 	if missing := slices.Sorted(slices.Values(r.unused(t))); !slices.Equal(missing, probes) {
-		t.Errorf("the client does not use %v; only %v are left out on purpose", missing, probes)
+		t.Errorf("no method of the client was called for %v: add the method, and a call here; only %v have none", missing, probes)
 	}
 }
 

@@ -162,17 +162,17 @@ func checkMetrics(t *testing.T, p *pair) {
 		for name, family := range families {
 			i := slices.IndexFunc(c.metrics, func(r row) bool { return r.name == name })
 			if i < 0 {
-				t.Errorf("docs/telemetry.md does not have the metric %s (%s) of %s", name, strings.ToLower(family.GetType().String()), service)
+				t.Errorf("docs/telemetry.md does not have the metric %s (%s) of %s: describe it in docs/telemetry/registry and run `make tables`", name, strings.ToLower(family.GetType().String()), service)
 				continue
 			}
 			r := c.metrics[i]
 			if kind := strings.ToLower(family.GetType().String()); kind != r.kind {
-				t.Errorf("docs/telemetry.md says that %s is a %s; it is a %s", name, r.kind, kind)
+				t.Errorf("docs/telemetry.md says that %s is a %s, but it is a %s: correct docs/telemetry/registry", name, r.kind, kind)
 			}
 			note(t, "metric", name)
 			for label := range labelsOf(family) {
 				if !slices.Contains(r.details, label) {
-					t.Errorf("docs/telemetry.md does not have the label %s of %s", label, name)
+					t.Errorf("docs/telemetry.md does not have the label %s of %s: add it in docs/telemetry/registry", label, name)
 				}
 				note(t, "label", name, label)
 			}
@@ -223,6 +223,6 @@ func checkSignals(t *testing.T, p *pair) {
 		}
 	}
 	for _, what := range slices.Sorted(maps.Keys(unknown)) {
-		t.Errorf("docs/telemetry.md does not have %s", what)
+		t.Errorf("docs/telemetry.md does not have %s: add a row", what)
 	}
 }

@@ -53,7 +53,7 @@ func (g *generator) send(ctx context.Context, op spec.Operation) (reply, error) 
 	return readAnswer(a), nil
 }
 
-// path fills the path's parameters, with what exists or with anything.
+// path fills the path's parameters with existing or arbitrary values.
 func (g *generator) path(op spec.Operation) string {
 	return strings.NewReplacer("{id}", url.PathEscape(g.id(op)), "{name}", url.PathEscape(g.workspace())).Replace(op.Path)
 }
@@ -118,7 +118,7 @@ func (g *generator) query(op spec.Operation) string {
 	return "?" + query
 }
 
-// valid are bodies with which the operation would succeed, or nearly.
+// valid are bodies with which the operation would succeed, or almost.
 func (g *generator) valid(op spec.Operation) any {
 	switch op.ID {
 	case "login":

@@ -26,7 +26,7 @@ func Source(t testing.TB, folder string, metrics []Metric) string {
 	t.Helper()
 	slices.SortFunc(metrics, func(a, b Metric) int { return strings.Compare(a.Name, b.Name) })
 	var b strings.Builder
-	fmt.Fprintf(&b, "// Code generated from %s by TestRegistry of test/observability. DO NOT EDIT.\n\n", Dir)
+	fmt.Fprintf(&b, "// Code generated from %s by TestRegistry of test/prometheus/observability. DO NOT EDIT.\n\n", Dir)
 	fmt.Fprintf(&b, "package %s\n\n", path.Base(folder))
 	fmt.Fprintf(&b, "import %q\n\n", "github.com/driftsentry/driftsentry/pkg/telemetry/instrument")
 	b.WriteString("// What the instruments are called and mean.\nvar (\n")

@@ -16,7 +16,7 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/doctable"
 )
 
-// Dir is where the registry lies, from the root of the checkout.
+// Dir is the folder of the registry, from the root of the checkout.
 const Dir = "docs/telemetry/registry"
 
 // Metric is one metric.
@@ -64,7 +64,7 @@ func Metrics(t testing.TB, file string) []Metric {
 	}
 	for _, m := range content.Groups {
 		if m.Type != "metric" || m.ID != "metric."+m.Name {
-			t.Errorf("%s: the group %q is no metric, or its id is not metric. and its metric_name", path, m.ID)
+			t.Errorf("%s: the group %q is not a metric, or its id is not metric. and its metric_name", path, m.ID)
 		}
 	}
 	return content.Groups

@@ -9,13 +9,14 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/app"
 )
 
-// Set by the linker: -ldflags "-X main.version=1.2.3 -X main.commit=abc". What is not set comes from the build itself.
+// Set by the linker: -ldflags "-X main.version=1.2.3 -X main.commit=abc". Unset values come from the build itself.
 var version, commit string
 
 const usage = `api takes plans and decisions, and keeps the record of them.
 
   api [serve]              serve until SIGINT or SIGTERM; a second signal forces
   api migrate              bring the database to the newest schema
+  api redact               mask in what is stored what the present rules call secret
   api healthcheck          exit with 0 when the service of this machine is ready
   api user create          make a user, and the account when it is new
   api user set-password    give a user another password
@@ -31,6 +32,7 @@ func main() {
 		Serve: app.Serve,
 		Commands: map[string]func(context.Context, *process.Program, []string) error{
 			"migrate": migrate,
+			"redact":  redact,
 			"user":    user,
 		},
 	}
@@ -43,4 +45,13 @@ func migrate(ctx context.Context, p *process.Program, args []string) error {
 		return err
 	}
 	return app.Migrate(ctx, os.Environ(), p.Build, os.Stdout)
+}
+
+func redact(ctx context.Context, p *process.Program, args []string) error {
+	about := "Reads all that is stored again with the present rules of redaction, from the beginning or where it was stopped. " +
+		"A service does this once by itself after an upgrade. It wants the service's DATABASE_URL and DATA_KEY."
+	if err := p.Flags("redact", about).Parse(args); err != nil {
+		return err
+	}
+	return app.Redact(ctx, os.Environ(), p.Build, os.Stdout)
 }

@@ -22,12 +22,13 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/monitor"
 	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
 	"github.com/driftsentry/driftsentry/services/api/internal/retention"
+	"github.com/driftsentry/driftsentry/services/api/internal/scrub"
 )
 
 // ServiceName is the name of the service in every signal, unless OTEL_SERVICE_NAME gives another.
 const ServiceName = "driftsentry-api"
 
-// Options is what an App is made of. Its configuration must be one that LoadConfig gave.
+// Options is what an App is made of. Its configuration must come from LoadConfig.
 type Options struct {
 	Config    *Config
 	Build     process.Build
@@ -43,7 +44,7 @@ type App struct {
 	identity *identity.Service
 }
 
-// New puts the service together. Its ports are open then, and nothing is served yet.
+// New builds the service. Afterwards its ports are open, and no request is served yet.
 func New(ctx context.Context, o Options) (app *App, err error) {
 	c, tel := o.Config, o.Telemetry
 	app = &App{}
@@ -75,6 +76,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err != nil {
 		return nil, err
 	}
+	app.Group.Go("redaction", scrub.New(postgres.NewScrubStore(app.DB), responses, c.DataKey.Reveal(), tel).Run)
 	// The instance's name, as telemetry has it.
 	replica, err := os.Hostname()
 	if err != nil {
@@ -113,7 +115,7 @@ func (a *App) newDrifts(c *Config, tel *telemetry.Telemetry) (*drift.Service, er
 		return nil, err
 	}
 	drifts, err := drift.New(drift.Config{
-		Store: postgres.NewDriftStore(a.DB), Hints: hints, Telemetry: tel,
+		Store: postgres.NewDriftStore(a.DB), Hints: hints, HideValues: c.Values == valuesHidden, Telemetry: tel,
 		DataKey: []byte(c.DataKey.Reveal()), PreviousDataKey: []byte(c.DataKeyPrevious.Reveal()),
 	})
 	if err != nil {

@@ -9,16 +9,18 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/httpapi"
 )
 
-// DefaultPort is where the service listens when PORT does not say.
+// DefaultPort is the port of the service if PORT is not set.
 const DefaultPort = 3001
 
-// Config is everything that can be set of the api service.
+// Config is the whole configuration of the api service.
 type Config struct {
 	Service process.Config
 	Limits  httpapi.Limits
 
-	// DataKey seals and fingerprints what is stored. It must be kept as long as the data is.
+	// DataKey encrypts stored responses and fingerprints masked values. It must be kept as long as the data is.
 	DataKey config.Secret `env:"DATA_KEY"`
+	// Values says whether values of resources are stored: shown, or hidden.
+	Values string `env:"VALUES" envDefault:"shown"`
 	// DataKeyPrevious is the one that DataKey replaced, as long as something that was made with it is still needed.
 	DataKeyPrevious config.Secret `env:"DATA_KEY_PREVIOUS"`
 	// JWTExpiry is how long an access token holds, RefreshExpiry how long a session does without being refreshed.
@@ -29,6 +31,12 @@ type Config struct {
 	WorkspaceStaleAfter time.Duration `env:"WORKSPACE_STALE_AFTER" envDefault:"36h"`
 }
 
+// The values of VALUES.
+const (
+	valuesShown  = "shown"
+	valuesHidden = "hidden"
+)
+
 // LoadConfig reads the configuration from environment variables. The error names every problem.
 func LoadConfig(environ []string) (*Config, error) {
 	c := &Config{Service: process.Config{Port: DefaultPort}}
@@ -38,7 +46,7 @@ func LoadConfig(environ []string) (*Config, error) {
 	c.Service.SetDefaults()
 	if c.DataKey == "" {
 		c.DataKey = process.ExampleSecret
-		c.Service.Warnings = append(c.Service.Warnings, "DATA_KEY is not set: kept answers and masked values are sealed with a key that everybody knows")
+		c.Service.Warnings = append(c.Service.Warnings, "DATA_KEY is not set: stored responses and masked values are protected with a public key")
 	}
 	return c, nil
 }
@@ -57,6 +65,9 @@ func (c *Config) Validate() []error {
 		if c.DataKeyPrevious != "" {
 			problems = append(problems, process.CheckSecret("DATA_KEY_PREVIOUS", c.DataKeyPrevious)...)
 		}
+	}
+	if c.Values != valuesShown && c.Values != valuesHidden {
+		complain("VALUES", "must be shown or hidden")
 	}
 	for _, d := range []struct {
 		variable string

@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/driftsentry/driftsentry/pkg/config"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/pkg/process"
 	"github.com/driftsentry/driftsentry/pkg/schema"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
+	"github.com/driftsentry/driftsentry/services/api/internal/idempotency"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
+	"github.com/driftsentry/driftsentry/services/api/internal/scrub"
 )
 
 // operatorConfig is what the commands for operators need: no secret but the database's.
@@ -42,7 +45,33 @@ func asOperator(ctx context.Context, environ []string, b process.Build, out io.W
 // Migrate brings the database to the newest schema.
 func Migrate(ctx context.Context, environ []string, b process.Build, out io.Writer) error {
 	return asOperator(ctx, environ, b, out, func(c *operatorConfig, tel *telemetry.Telemetry) error {
-		return schema.Migrate(ctx, c.Database.URL.Reveal(), tel.Logger())
+		return schema.Migrate(ctx, c.Database.Direct().Reveal(), tel.Logger())
+	})
+}
+
+// Redact reads what is stored again with the present rules of redaction.
+func Redact(ctx context.Context, environ []string, b process.Build, out io.Writer) error {
+	var key struct {
+		DataKey         config.Secret `env:"DATA_KEY"`
+		DataKeyPrevious config.Secret `env:"DATA_KEY_PREVIOUS"`
+	}
+	if err := config.Load(&key, environ); err != nil {
+		return err
+	}
+	if key.DataKey == "" {
+		key.DataKey = process.ExampleSecret
+	}
+	return asOperator(ctx, environ, b, out, func(c *operatorConfig, tel *telemetry.Telemetry) error {
+		db, err := pg.Open(ctx, c.Database, ServiceName+"-redact", tel)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		answers, err := idempotency.NewKeeper(postgres.NewIdempotencyStore(db), key.DataKey.Reveal(), key.DataKeyPrevious.Reveal(), time.Minute)
+		if err != nil {
+			return err
+		}
+		return scrub.New(postgres.NewScrubStore(db), answers, key.DataKey.Reveal(), tel).Again(ctx)
 	})
 }
 

@@ -77,7 +77,7 @@ type CheckTx interface {
 // newCheck begins a check. What it says is decided when the plan has been compared with the open drifts.
 func newCheck(ctx context.Context, w *work, p identity.Principal, name string, workspace *WorkspaceState, source Source) *Check {
 	return &Check{
-		ID: uid.New(), AccountID: w.account, WorkspaceID: workspace.ID, Workspace: name, Purpose: Record, Source: source,
+		ID: uid.New(), AccountID: w.account, WorkspaceID: workspace.ID, Workspace: name, Purpose: Record, Source: source.masked(),
 		Actor: cmp.Or(p.Email, p.KeyName), TraceID: telemetry.TraceID(ctx), CreatedAt: w.now,
 	}
 }

@@ -33,7 +33,7 @@ func (s *Service) Create(ctx context.Context, p identity.Principal, r Report) (*
 	change, err := plan.ReadManual(plan.Manual{
 		ResourceID: r.ResourceID, ResourceType: r.ResourceType, Region: r.Region,
 		Expected: r.ExpectedState, Actual: r.ActualState, Severity: r.Severity,
-	}, plan.Options{Key: s.dataKey})
+	}, plan.Options{Key: s.dataKey, HideValues: s.hideValues})
 	if errors.Is(err, plan.ErrNoDrift) {
 		return nil, apierror.InvalidField("actualState", "must differ from expectedState")
 	}

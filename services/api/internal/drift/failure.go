@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
+	"github.com/driftsentry/driftsentry/pkg/redact"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
@@ -33,8 +34,6 @@ func (s *Service) Fail(ctx context.Context, p identity.Principal, f Failure) (*C
 // Refuse records an upload that was refused as a failed check, so that a workspace whose plans cannot be read does not stay
 // as it was. For a workspace that is not there, and for a preview, it does nothing.
 func (s *Service) Refuse(ctx context.Context, p identity.Principal, f Failure) error {
-	runes := []rune(f.Reason)
-	f.Reason = string(runes[:min(len(runes), maxFailureReason)])
 	_, err := s.fail(ctx, p, f, true)
 	if apierror.Is(err, apierror.NotFound) {
 		return nil
@@ -45,6 +44,8 @@ func (s *Service) Refuse(ctx context.Context, p identity.Principal, f Failure) e
 // fail records a failed check; refused says that an upload was refused, which counts for nothing in a preview.
 func (s *Service) fail(ctx context.Context, p identity.Principal, f Failure, refused bool) (*Check, error) {
 	trace.SpanFromContext(ctx).SetAttributes(f.Source.attributes()...)
+	reason := []rune(redact.Text(f.Reason)) // People paste what they should not, such as a log.
+	f.Reason = string(reason[:min(len(reason), maxFailureReason)])
 	var check *Check
 	err := s.inTx(ctx, p, "check.fail", func(ctx context.Context, w *work) error {
 		check = nil

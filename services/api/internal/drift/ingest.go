@@ -85,7 +85,7 @@ func (s *Service) readPlan(ctx context.Context, u Upload, open asked) (*plan.Pla
 	}
 	body := &counter{r: io.TeeReader(u.Body, digest)}
 	read, err := plan.Read(ctx, body, plan.Options{
-		Changes: u.IncludeChanges, Key: s.dataKey, PreviousKey: s.previousDataKey, Open: open,
+		Changes: u.IncludeChanges, Key: s.dataKey, PreviousKey: s.previousDataKey, HideValues: s.hideValues, Open: open,
 		Scope: u.Scope, Mode: u.Mode, Refreshed: u.Refreshed,
 	})
 	span.SetAttributes(attribute.Int64("driftsentry.plan.size", body.n))

@@ -43,6 +43,7 @@ func (s *Service) publish(ctx context.Context, w *work) error {
 				return err
 			}
 		}
+		w.hint.Tag = event.TagOf(events[len(events)-1].ID)
 		if err := w.AppendEvents(ctx, w.account, events, &w.hint.Position); err != nil {
 			return err
 		}

@@ -75,11 +75,11 @@ func reconcile(c comparison, p *plan.Plan) *reconciliation {
 	for _, d := range c.open {
 		r.byKey[string(d.Fingerprint)] = d
 	}
-	r.move(p.Moves)
+	r.move(p)
 	done := make(map[string]bool, len(p.Changes))
 	for i := range p.Changes {
 		change := &p.Changes[i]
-		fingerprint := Fingerprint(c.account, c.workspace, change.Origin, change.ResourceID())
+		fingerprint := Fingerprint(c.account, c.workspace, change.Origin, change.Identity())
 		if key := string(fingerprint); !done[key] {
 			done[key] = true
 			r.see(change, fingerprint)
@@ -205,7 +205,7 @@ func (r *reconciliation) report(d *Drift, facts []string) bool {
 
 // move gives drifts the new addresses of their resources. One whose new address has an open drift already stays where
 // it is, and so does, in turn, what would have moved to its place.
-func (r *reconciliation) move(moves []plan.Move) {
+func (r *reconciliation) move(p *plan.Plan) {
 	type mover struct {
 		drift        *Drift
 		from, to     string // fingerprints
@@ -213,14 +213,14 @@ func (r *reconciliation) move(moves []plan.Move) {
 	}
 	var movers []mover
 	taken := make(map[string]bool)
-	for _, m := range moves {
+	for _, m := range p.Moves {
 		for _, origin := range []Origin{plan.OriginDrift, plan.OriginChange} {
 			from := string(Fingerprint(r.account, r.workspace, origin, m.From))
 			to := string(Fingerprint(r.account, r.workspace, origin, m.To))
 			if d := r.byKey[from]; d != nil && !taken[to] {
 				taken[to] = true
 				delete(r.byKey, from)
-				movers = append(movers, mover{d, from, to, m.From, m.To})
+				movers = append(movers, mover{d, from, to, p.Shown(m.From), p.Shown(m.To)})
 			}
 		}
 	}

@@ -22,6 +22,7 @@ type Service struct {
 	dataKey []byte
 	// previousDataKey is the one that dataKey replaced; nil when there is none.
 	previousDataKey []byte
+	hideValues      bool
 	log             *slog.Logger
 	tracer          trace.Tracer
 	instruments     *instruments
@@ -71,7 +72,9 @@ type Config struct {
 	DataKey []byte
 	// PreviousDataKey is the one that DataKey replaced, while what was made with it is still stored. It may be nil.
 	PreviousDataKey []byte
-	Telemetry       Telemetry
+	// HideValues stores keyed hashes in the place of values.
+	HideValues bool
+	Telemetry  Telemetry
 }
 
 // New makes the service.
@@ -85,7 +88,7 @@ func New(c Config) (*Service, error) {
 		return nil, err
 	}
 	return &Service{
-		store: c.Store, hints: c.Hints, dataKey: c.DataKey, previousDataKey: c.PreviousDataKey,
+		store: c.Store, hints: c.Hints, dataKey: c.DataKey, previousDataKey: c.PreviousDataKey, hideValues: c.HideValues,
 		log: c.Telemetry.Logger(), tracer: c.Telemetry.Tracer(), instruments: instruments, counts: counts,
 	}, nil
 }

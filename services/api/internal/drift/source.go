@@ -3,6 +3,7 @@ package drift
 import (
 	"strings"
 
+	"github.com/driftsentry/driftsentry/pkg/redact"
 	"go.opentelemetry.io/otel/attribute"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 )
@@ -13,6 +14,11 @@ type Source struct {
 	Commit      string
 	RunURL      string // http or https
 	TriggeredBy string
+}
+
+// masked is the source without secrets, such as a token in the query of a run's address.
+func (s Source) masked() Source {
+	return Source{redact.Text(s.Ref), redact.Text(s.Commit), redact.Text(s.RunURL), redact.Text(s.TriggeredBy)}
 }
 
 // Purpose is what an upload is for.

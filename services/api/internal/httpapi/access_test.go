@@ -49,7 +49,7 @@ func callers(api *apitest.API) []caller {
 		{"admin", api.Admin},
 		{"API key", api.Key},
 		{"other account's admin", api.Other},
-		{"nobody", api.Nobody},
+		{"no credentials", api.Nobody},
 		{"revoked", revoked},
 		{"expired", api.Expired(api.Admin)},
 		{"deactivated", deactivated},

@@ -1,4 +1,4 @@
-// Package monitor says how the workspaces are: what the last check of each one said, as long as that was not too long ago.
+// Package monitor reports the state of the workspaces: the result of the last check of each one, unless it is too old.
 // It shows an account's workspaces and their checks, and counts the workspaces of all accounts for the metrics.
 package monitor
 
@@ -23,7 +23,7 @@ const (
 	OK      Status = "ok"
 	Drifted Status = "drifted"
 	Failed  Status = "failed"
-	Stale   Status = "stale" // never checked, or too long ago: unknown is not fine
+	Stale   Status = "stale" // never checked, or too long ago: its state is unknown
 )
 
 var statuses = []Status{OK, Drifted, Failed, Stale}

@@ -47,6 +47,7 @@ func (s *scan) entry(path string, origin Origin, keep bool) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.id = s.out.key(e.id)
 	leaveOut := e.unstorable != nil && keep && e.differs()
 	if leaveOut {
 		s.leaveOut(e, path)
@@ -64,12 +65,14 @@ func (s *scan) entry(path string, origin Origin, keep bool) (*entry, error) {
 	}
 
 	s.collect(e.before, e.after, e.masks, false)
-	for _, name := range [...]string{e.address, e.previous, e.typ, region(e.before, e.masks), region(e.after, e.masks)} {
+	for _, name := range [...]string{e.address, e.previous, e.typ} {
 		s.spare(name)
 	}
+	s.spareRegion(region(e.before, e.masks))
+	s.spareRegion(region(e.after, e.masks))
 	if move := (Move{e.previous, e.address}); e.previous != "" && e.previous != e.address && !s.moved[move] {
 		s.moved[move] = true
-		s.out.previous[e.id] = resourceID(e.previous, e.deposed)
+		s.out.previous[e.id] = s.out.key(resourceID(e.previous, e.deposed))
 		s.out.movedLate = s.out.movedLate || s.out.hasPriorState
 		s.out.Moves = append(s.out.Moves, move)
 	}
@@ -153,6 +156,13 @@ func (s *scan) finish(ctx context.Context) (*Plan, error) {
 	s.judge()
 	c := newComparer(s.names, newIndex(s.secrets, s.spared), s.opt)
 	s.secrets, s.seen, s.configured, s.dec = nil, nil, nil, nil
+	for _, m := range s.out.Moves {
+		for _, address := range [...]string{m.From, m.To} {
+			if shown := c.address(address); shown != address {
+				s.out.shown[address] = shown
+			}
+		}
+	}
 	drifted := map[string]bool{}
 	// Drift first, whatever the order of the two lists: the change that would undo it says nothing new.
 	for i, origin := range [...]Origin{OriginDrift, OriginChange} {
@@ -165,6 +175,7 @@ func (s *scan) finish(ctx context.Context) (*Plan, error) {
 			if err != nil { // There was none in pass 1.
 				return nil, err
 			}
+			e.id = s.out.key(e.id)
 			if drifted[e.id] {
 				continue
 			}
@@ -211,10 +222,14 @@ func (c *comparer) change(e *entry, origin Origin, planned string, stored []byte
 	if where == "" {
 		where = region(expected, e.masks)
 	}
+	if where != "" && c.isSecret([]byte(where)) {
+		where = ""
+	}
 	return Change{
 		Origin:          origin,
-		Address:         e.address,
-		PreviousAddress: e.previous,
+		Address:         c.address(e.address),
+		PreviousAddress: c.address(e.previous),
+		identity:        resourceID(e.address, e.deposed),
 		Deposed:         e.deposed,
 		Type:            e.typ,
 		Name:            e.name,

@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/driftsentry/driftsentry/pkg/redact"
 )
 
 // comparer walks the two states of a resource side by side and writes both redacted. Then it finds where they differ.
@@ -18,12 +20,17 @@ type comparer struct {
 	expected, actual []byte // redacted
 	maskedNames      bool   // there is a name that is shown as another
 
+	look    redact.Options // how to look into strings
+	hideAll bool           // VALUES=hidden
+
 	quoted   []byte  // scratch
 	previous *hasher // with the previous key, if there is one
 }
 
 func newComparer(names names, secrets *index, opt Options) *comparer {
 	c := &comparer{names: names, secrets: secrets, differ: differ{meaning: newMeaning(opt.MaxDepth), hash: newHasher(opt.Key)}}
+	c.look.Also = func(text string) bool { return secrets.masks([]byte(text)) }
+	c.hideAll = opt.HideValues
 	if len(opt.PreviousKey) > 0 {
 		c.previous = newHasher(opt.PreviousKey)
 	}
@@ -34,7 +41,7 @@ func newComparer(names names, secrets *index, opt Options) *comparer {
 func (c *comparer) compare(expected, actual, unknown *node, masks cover) (expectedEnd, actualEnd int) {
 	c.expected, c.actual = c.expected[:0], c.actual[:0]
 	c.maskedNames = false
-	c.differ.reset()
+	c.reset()
 	if masks.hides(expected) || masks.hides(actual) {
 		masks = everyMember(expected, actual)
 	}
@@ -76,7 +83,11 @@ func (c *comparer) value(e, a *node, masks cover, named bool) {
 		c.one(nil, a, masks, named)
 	default:
 		c.expected = c.appendScalar(c.expected, e, named)
-		c.actual = c.appendScalar(c.actual, a, named)
+		if e.is('"') && a.is('"') && bytes.Equal(e.text, a.text) {
+			c.actual = append(c.actual, c.expected[fromE:]...)
+		} else {
+			c.actual = c.appendScalar(c.actual, a, named)
+		}
 	}
 	if e != nil {
 		known := c.note(e)
@@ -105,7 +116,7 @@ func (c *comparer) one(e, a *node, masks cover, named bool) {
 }
 
 func (c *comparer) object(e, a *node, masks cover, named bool) {
-	pair := c.names.valueNamed(e) || c.names.valueNamed(a)
+	secret := c.names.within(e, a)
 	c.expected = c.open(c.expected, e, '{', named)
 	c.actual = c.open(c.actual, a, '{', named)
 	firstE, firstA := len(c.expected), len(c.actual)
@@ -116,7 +127,7 @@ func (c *comparer) object(e, a *node, masks cover, named bool) {
 		if m.a != nil {
 			c.actual = appendName(c.actual, m.shown, len(c.actual) > firstA)
 		}
-		c.value(m.e, m.a, masks.member(m.name), named || c.names.sensitive(m.name) || pair && isValue(m.name))
+		c.value(m.e, m.a, masks.member(m.name), named || c.names.kind(m.name)&secret != 0)
 	}
 	c.expected = closeWith(c.expected, e, '{', '}')
 	c.actual = closeWith(c.actual, a, '{', '}')
@@ -133,7 +144,7 @@ func (c *comparer) list(e, a *node, masks cover, named bool) {
 		if i > 0 && i < a.len() {
 			c.actual = append(c.actual, ',')
 		}
-		c.value(e.at(i), a.at(i), element(i), named)
+		c.value(e.at(i), a.at(i), element(i), named || c.names.flagged(e, a, i))
 	}
 	c.expected = closeWith(c.expected, e, '[', ']')
 	c.actual = closeWith(c.actual, a, '[', ']')
@@ -145,51 +156,31 @@ type shownMember struct {
 	e, a        *node
 }
 
-// shown are the members that two objects have between them, in the order of the names they are shown with. Masked names
-// are numbered where there are several, for no two may be the same.
+// shown are the members that two objects have between them, in the order of the names they are shown with. A masked name is
+// shown as a hash of itself, for no two may be the same.
 func (c *comparer) shown(e, a *node) []shownMember {
 	list := make([]shownMember, 0, max(e.len(), a.len()))
 	masked := false
 	for name, m := range members(e, a) {
 		shown := name
-		if c.hidden(name) {
-			shown, masked = nil, true
+		if c.isSecret(name) {
+			shown, masked = []byte(c.mask(name)), true
 		}
 		list = append(list, shownMember{name, shown, m[0], m[1]})
 	}
-	if !masked {
-		return list
+	if masked {
+		c.maskedNames = true
+		slices.SortFunc(list, func(x, y shownMember) int { return bytes.Compare(x.shown, y.shown) })
 	}
-	c.maskedNames = true
-	taken := make(map[string]bool, len(list))
-	for _, m := range list {
-		taken[string(m.shown)] = true
-	}
-	number := 1
-	for i := range list {
-		if list[i].shown != nil {
-			continue
-		}
-		shown := Redacted
-		for taken[shown] {
-			number++
-			shown = "[redacted " + strconv.Itoa(number) + "]"
-		}
-		taken[shown] = true
-		list[i].shown = []byte(shown)
-	}
-	slices.SortFunc(list, func(x, y shownMember) int { return bytes.Compare(x.shown, y.shown) })
 	return list
-}
-
-// hidden reports whether a string or a name has to be masked for what it contains.
-func (c *comparer) hidden(text []byte) bool {
-	return c.secrets.masks(text) || looksSecret(text)
 }
 
 func (c *comparer) appendScalar(b []byte, n *node, named bool) []byte {
 	if n == nil {
 		return b
+	}
+	if c.hideAll && c.hides(n, named) {
+		return c.appendHash(b, n)
 	}
 	switch n.kind {
 	case 'n':
@@ -201,15 +192,23 @@ func (c *comparer) appendScalar(b []byte, n *node, named bool) []byte {
 	case '0':
 		return append(b, n.text...)
 	case '"':
-		if len(n.text) > 0 && (named || c.hidden(n.text)) {
+		if named && len(n.text) > 0 {
 			return appendQuote(b, Redacted)
 		}
-		return appendQuote(b, n.text)
+		return c.appendText(b, n.text)
 	case '{': // empty, beside a value of another kind
 		return append(b, "{}"...)
 	default:
 		return append(b, "[]"...)
 	}
+}
+
+// hides reports whether a value is one that is shown as a hash when no values are kept.
+func (*comparer) hides(n *node, named bool) bool {
+	if n.kind == '"' {
+		return len(n.text) > 0 && !named
+	}
+	return n.kind == '0' || n.kind == 't' || n.kind == 'f'
 }
 
 // appendHidden writes what a mask covers. That there is nothing is no secret; what there is, is one, its shape included.

@@ -2,105 +2,39 @@ package plan
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
+	"encoding/hex"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/driftsentry/driftsentry/pkg/redact"
 )
 
-// minSecret is the length in characters from which a masked string is looked for elsewhere. Shorter ones ("prod", "5432")
-// would mask half of every plan.
-const minSecret = 8
-
-// secretPrefix is how many bytes of a masked string are looked for. Who shows that much of a secret has shown too much.
-const secretPrefix = 512
-
-// secrets collects what the masks and names cover. It ends in an index.
-type secrets struct {
-	texts map[string]struct{}
-	size  int // bytes, roughly what they take in memory
-}
-
-func newSecrets() *secrets { return &secrets{texts: map[string]struct{}{}} }
-
-// add remembers a masked string and the ways in which it stands inside others: escaped in JSON, encoded in a URL, and the
-// password of a URL on its own.
-func (s *secrets) add(text []byte) {
-	text = bytes.TrimSpace(text)
-	if len(text) < minSecret || utf8.RuneCount(text[:min(len(text), secretPrefix)]) < minSecret {
-		return
-	}
-	start := text
-	if len(text) > secretPrefix {
-		end := secretPrefix
-		for !utf8.RuneStart(text[end]) {
-			end--
-		}
-		start = text[:end]
-	}
-	if _, ok := s.texts[string(start)]; ok && len(start) == len(text) {
-		return
-	}
-	secret := string(start)
-	s.put(secret)
-	if !slices.ContainsFunc(text, func(c byte) bool { return !unreserved[c] }) {
-		return
-	}
-	quoted := appendQuote(nil, secret)
-	html, _ := json.Marshal(secret) // Terraform's jsonencode also escapes <, > and &
-	for _, form := range [][]byte{quoted, html} {
-		s.put(string(form[1 : len(form)-1]))
-	}
-	s.put(url.QueryEscape(secret))
-	s.put(url.PathEscape(secret))
-	if bytes.Contains(text, []byte("://")) {
-		if u, err := url.Parse(string(text)); err == nil {
-			if password, ok := u.User.Password(); ok && utf8.RuneCountInString(password) >= minSecret {
-				s.put(password)
-				s.put(url.QueryEscape(password))
-			}
-		}
-	}
-}
-
-// put keeps a text's start.
-func (s *secrets) put(text string) {
-	text = text[:min(len(text), secretPrefix)]
-	if _, ok := s.texts[text]; ok {
-		return
-	}
-	const overhead = 64 // of a string in a map
-	s.size += len(text) + overhead
-	s.texts[strings.Clone(text)] = struct{}{}
-}
-
-// unreserved are the bytes that no encoding changes.
-var unreserved = func() (set [256]bool) {
-	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~") {
-		set[c] = true
-	}
-	return set
-}()
-
-// index answers whether a string contains one of many secrets, each of 8 bytes or more.
+// index answers whether a string contains one of many secrets, each of 8 bytes or more: as it is, in base64 or in hex,
+// wherever it starts in there, and behind the escapes of JSON and of URLs.
 //
 // The strings searched are short and many, the secrets up to thousands, some of them (user data) thousands of bytes
 // long. An Aho-Corasick automaton would take tens of bytes of memory for every byte of a secret. Here a secret takes its
-// own bytes, and a position of the text one look into a bitmap of the secrets' first 8 bytes; only where that hits is the
-// sorted list of secrets searched. No secret on the list starts with another, therefore the only one that can start at a
-// position is the last that is not greater than the text from there.
+// own bytes, and a position of the text a look into a bitmap of the first 8 bytes of each secret and of its encodings; only
+// where that hits is the sorted list of secrets searched, for what stands there or for what it decodes to. No secret on the
+// list starts with another, therefore the only one that can start at a position is the last that is not greater than the
+// text from there.
 type index struct {
 	sorted []string
 	bits   []uint64
 	shift  uint
-	spared map[string]struct{} // never masked for what they contain
+	spared map[string]bool // not looked for; where true, not masked for what they contain either
+
+	decoded []byte // scratch
 }
 
+// formsOf is how many starts of 8 bytes a secret has in all encodings, at most.
+const formsOf = 1 + 3*2 + 2
+
 // newIndex makes the index of all secrets but those that are also a region, type or address of the plan.
-func newIndex(s *secrets, spared map[string]struct{}) *index {
+func newIndex(s *secrets, spared map[string]bool) *index {
 	x := &index{spared: spared}
 	for _, secret := range slices.Sorted(maps.Keys(s.texts)) {
 		if _, ok := spared[secret]; ok {
@@ -114,22 +48,46 @@ func newIndex(s *secrets, spared map[string]struct{}) *index {
 	}
 	x.sorted = slices.Clip(x.sorted)
 
-	// 16 bits for each secret make a false hit rare; the smallest bitmap fits the first cache, the largest the second.
+	// With two bits of 16 for each start a false hit is rare; the smallest bitmap fits the first cache.
 	size := uint(12)
-	for size < 22 && 1<<size < 16*len(x.sorted) {
+	for size < 25 && 1<<size < 16*formsOf*len(x.sorted) {
 		size++
 	}
 	x.bits, x.shift = make([]uint64, 1<<size/64), 64-size
 	for _, secret := range x.sorted {
-		h := x.hash([]byte(secret[:minSecret]))
-		x.bits[h/64] |= 1 << (h % 64)
+		x.mark([]byte(secret[:minSecret]))
+		x.markEncoded(secret)
 	}
 	return x
 }
 
-// hash maps the first 8 bytes of b to a bit (Fibonacci hashing).
-func (x *index) hash(b []byte) uint64 {
-	return binary.LittleEndian.Uint64(b) * 0x9E3779B97F4A7C15 >> x.shift
+// markEncoded marks how a secret's encodings start. In base64 that depends on where in three bytes it starts: the bytes
+// that it shares a character with are left out.
+func (x *index) markEncoded(secret string) {
+	var b [2 * minSecret]byte
+	for skip := range 3 {
+		start := []byte(secret[skip : skip+6])
+		base64.RawStdEncoding.Encode(b[:], start)
+		x.mark(b[:8])
+		base64.RawURLEncoding.Encode(b[:], start)
+		x.mark(b[:8])
+	}
+	hex.Encode(b[:], []byte(secret[:4]))
+	x.mark(b[:8])
+	copy(b[:], bytes.ToUpper(b[:8]))
+	x.mark(b[:8])
+}
+
+// hash maps the first 8 bytes of b to two bits (Fibonacci hashing).
+func (x *index) hash(b []byte) (first, second uint64) {
+	h := binary.LittleEndian.Uint64(b) * 0x9E3779B97F4A7C15
+	return h >> x.shift, (h * 0xD6E8FEB86659FD93) >> x.shift
+}
+
+func (x *index) mark(b []byte) {
+	first, second := x.hash(b)
+	x.bits[first/64] |= 1 << (first % 64)
+	x.bits[second/64] |= 1 << (second % 64)
 }
 
 // masks reports whether text equals or contains a secret and is not spared.
@@ -140,20 +98,95 @@ func (x *index) masks(text []byte) bool {
 	if len(text) < minSecret || len(x.sorted) == 0 {
 		return false
 	}
-	budget := 4096 + 16*len(text)
-	for i := range len(text) - minSecret + 1 {
-		h := x.hash(text[i:])
-		if x.bits[h/64]&(1<<(h%64)) == 0 {
-			continue
+	budget := 16<<10 + 64*len(text)
+	if !x.contains(text, &budget) && !x.behindEscapes(text, &budget) {
+		return false
+	}
+	whole, spared := x.spared[string(text)]
+	return !spared || !whole
+}
+
+// maxEscapes is how many escapings of one another are looked behind.
+const maxEscapes = 3
+
+// behindEscapes looks at what the text is without the escapes of JSON and of URLs.
+func (x *index) behindEscapes(text []byte, budget *int) bool {
+	for range maxEscapes {
+		switch {
+		case bytes.IndexByte(text, '\\') >= 0:
+			text = []byte(redact.Unescape(view(text)))
+		case bytes.IndexByte(text, '%') >= 0:
+			plain := unescapeURL(make([]byte, 0, len(text)), text)
+			if bytes.IndexByte(text, '+') >= 0 { // a space, in a query
+				spaced := bytes.ReplaceAll(text, []byte{'+'}, []byte{' '})
+				if x.contains(unescapeURL(make([]byte, 0, len(text)), spaced), budget) {
+					return true
+				}
+			}
+			if len(plain) == len(text) {
+				return false
+			}
+			text = plain
+		default:
+			return false
 		}
-		found, cost := x.startsWithSecret(text[i:])
-		budget -= cost
-		if found || budget < 0 {
-			_, spared := x.spared[string(text)]
-			return !spared
+		if x.contains(text, budget) {
+			return true
 		}
 	}
 	return false
+}
+
+func (x *index) contains(text []byte, budget *int) bool {
+	for i := range len(text) - minSecret + 1 {
+		first, second := x.hash(text[i:])
+		if x.bits[first/64]&(1<<(first%64)) == 0 || x.bits[second/64]&(1<<(second%64)) == 0 {
+			continue
+		}
+		found, cost := x.startsWithSecret(text[i:])
+		if !found {
+			var more int
+			found, more = x.startsEncoded(text, i)
+			cost += more
+		}
+		*budget -= cost
+		if found || *budget < 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// startsEncoded reports whether the encoding of a secret is at i, or started up to three characters before.
+func (x *index) startsEncoded(text []byte, i int) (found bool, cost int) {
+	x.decoded = appendHex(x.decoded[:0], text[i:], secretPrefix)
+	if cost = 1 + len(x.decoded); len(x.decoded) >= minSecret {
+		found, more := x.startsWithSecret(x.decoded)
+		if cost += more; found {
+			return true, cost
+		}
+	}
+	x.decoded = appendBase64(x.decoded[:0], text[i:], secretPrefix)
+	cost += len(x.decoded)
+	if len(x.decoded) >= minSecret {
+		found, more := x.startsWithSecret(x.decoded)
+		if cost += more; found {
+			return true, cost
+		}
+	}
+	if i < 4 || sextets[text[i-1]] < 0 || sextets[text[i-2]] < 0 {
+		return false, cost
+	}
+	// The four characters before hold the first one or two bytes of a secret that does not start with a character.
+	x.decoded = appendBase64(x.decoded[:0], text[i-4:], secretPrefix+3)
+	cost += len(x.decoded)
+	for skip := 1; skip < 3 && len(x.decoded) >= minSecret+2; skip++ {
+		found, more := x.startsWithSecret(x.decoded[skip:])
+		if cost += more; found {
+			return true, cost
+		}
+	}
+	return false, cost
 }
 
 // startsWithSecret is a binary search that compares from the length that the bounds share with the text already, so that

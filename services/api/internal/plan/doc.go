@@ -5,16 +5,23 @@
 // reading takes two passes:
 //
 //	bytes ─▶ pass 1: stream through the plan ──▶ secrets: every masked string of 8 characters or more
+//	              │                         │    and what is inside: parts, documents, base64
 //	              │                         └──▶ spared: regions, types and addresses of this plan
 //	              └─ keep the bytes of entries that may be drift, compressed
 //	                      │
 //	                      ▼
-//	         pass 2: each kept entry ─▶ tree ─▶ compare and redact in one walk ─▶ Change, its states compressed
+//	         pass 2: each kept entry ─▶ tree ─▶ write both states redacted ─▶ find where they differ ─▶ Change
+//
+// Two states differ when they mean something else, not when they are written in another way (meaning, differ, match).
+//
+// A plan also says what became of the drifts that it does not list. Pass 1 counts what tells how it was made (Evidence),
+// and compares the resources of prior_state with what is kept of the open drifts (Options.Open); Judge has the result.
 //
 // The plan itself is never held whole: what pass 1 only looks through (prior state, planned values, configuration) goes
-// by in a buffer of the size of one resource, and what is kept of the rest is compressed and counted. The JSON is read with jsontext, the tokenizer of encoding/json/v2, which
-// refuses invalid UTF-8 and lone surrogates; duplicate names are refused wherever a name is read. A second "before_sensitive" that takes the mask off is
-// therefore an error, never a choice.
+// by in a buffer of the size of one resource, and what is kept of the rest is compressed and counted. The JSON is read
+// with jsontext, the tokenizer of encoding/json/v2, which refuses invalid UTF-8 and lone surrogates; duplicate names are
+// refused wherever a name is read. A second "before_sensitive" that takes the mask off is therefore an error, never a
+// choice.
 //
 // The package is pure: no database, no network, no telemetry, and no error text that repeats a value of the plan.
 package plan

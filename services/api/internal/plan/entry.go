@@ -70,6 +70,7 @@ func readEntry(t *tree, raw []byte, path string) (*entry, error) {
 	if e.masks, err = readMasks(change, path+".change"); err != nil {
 		return nil, err
 	}
+	e.masks = e.masks.byKind(e.typ)
 	return &e, nil
 }
 

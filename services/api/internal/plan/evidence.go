@@ -103,7 +103,7 @@ func (t *tally) mode(slimmed bool) Mode {
 	return ModeUnknown
 }
 
-// evidence applies the two tables of docs/decisions/0008.
+// evidence applies the two tables of docs/decisions/0010.
 func (s *scan) evidence() Evidence {
 	e := Evidence{Mode: s.tally.mode(s.out.Slimmed)}
 	say := func(reason string) { e.Reasons = append(e.Reasons, reason) }
@@ -169,7 +169,7 @@ func (s *scan) checkTool() error {
 	for i, part := range parts {
 		n, err := strconv.ParseUint(part, 10, 16)
 		if err != nil {
-			return nil
+			return nil //nolint:nilerr // A version of another form is not an old one.
 		}
 		v[i] = n
 	}

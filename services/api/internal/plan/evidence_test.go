@@ -158,6 +158,20 @@ func TestRead_evidence_special(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 	})
+	t.Run("a normal plan of an old Terraform that deletes", func(t *testing.T) {
+		raw := `{"format_version":"0.2","resource_changes":[{"address":"a.b","type":"a","change":{"actions":["delete"]}},{"address":"a.c","type":"a","change":{"actions":["no-op"]}}]}`
+		if e := readWith(t, raw, Options{Refreshed: true}).Evidence; e.Refreshed != RefreshStated || e.Mode != ModeNormal {
+			t.Errorf("%+v", e)
+		}
+	})
+	t.Run("a slimmed plan of which all changes were left out", func(t *testing.T) {
+		raw := strings.TrimSuffix(drifted(update("a", `{"n":1}`, `{"n":2}`)), "}") + `,"resource_changes":[]}`
+		for mode, want := range map[Mode]bool{ModeUnknown: false, ModeRefreshOnly: false, ModeNormal: true} {
+			if v := readWith(t, raw, Options{Changes: true, Mode: mode}).Judge(OriginChange, "x.y"); v.Resolved != want {
+				t.Errorf("%q: %+v", mode, v)
+			}
+		}
+	})
 	t.Run("stale", func(t *testing.T) {
 		e := readWith(t, made{mode: "refresh-only", complete: "true"}.String(), Options{}).Evidence
 		if s := e.Stale(); s.Resolves() || s.Refreshed != RefreshNo || len(s.Reasons) != 1 || len(e.Reasons) != 0 {

@@ -56,6 +56,7 @@ func (p *Plan) Judge(origin Origin, id string) Verdict {
 	if !p.Evidence.Resolves() || origin != OriginDrift && (origin != OriginChange || !p.seesChanges || p.Evidence.Mode != ModeNormal) {
 		return Verdict{}
 	}
+	id = p.key(id)
 	o := Object{origin, id}
 	from, moved := p.previous[id]
 	if moved {
@@ -81,6 +82,7 @@ func (p *Plan) Judge(origin Origin, id string) Verdict {
 
 // watched are the open drifts of the object that prior_state has at this place.
 func (s *scan) watched(id string) []*standing {
+	id = s.out.key(id)
 	if from, ok := s.out.previous[id]; ok && len(s.standingsOf(from)) > 0 {
 		id = from
 	}

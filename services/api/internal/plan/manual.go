@@ -26,7 +26,7 @@ func ReadManual(m Manual, opt Options) (*Change, error) {
 		return nil, errors.New("plan: no key to hash with")
 	}
 	depth := cmp.Or(max(opt.MaxDepth, 0), DefaultMaxDepth)
-	e := entry{address: m.ResourceID, typ: m.ResourceType, actions: []string{"update"}}
+	e := entry{address: m.ResourceID, typ: m.ResourceType, actions: []string{"update"}, masks: cover(nil).byKind(m.ResourceType)}
 	var err error
 	if e.before, err = readReported(m.Expected, "expectedState", depth); err != nil {
 		return nil, err
@@ -42,10 +42,15 @@ func ReadManual(m Manual, opt Options) (*Change, error) {
 	}
 
 	found := collector{names: names{}, secrets: newSecrets()}
-	found.collect(e.before, e.after, nil, false)
-	spared := map[string]struct{}{m.ResourceID: {}, m.ResourceType: {}, m.Region: {}}
-	for _, n := range [...]*node{e.before, e.after} {
-		spared[region(n, nil)] = struct{}{}
+	found.collect(e.before, e.after, e.masks, false)
+	for _, label := range [...]string{m.ResourceID, m.ResourceType, m.Region} {
+		found.secrets.look([]byte(label))
+	}
+	spared := map[string]bool{m.ResourceID: true, m.ResourceType: true}
+	for _, where := range [...]string{m.Region, region(e.before, nil), region(e.after, nil)} {
+		if isPlace(where) {
+			spared[where] = false
+		}
 	}
 	opt.MaxDepth = depth
 	c := newComparer(found.names, newIndex(found.secrets, spared), opt)
@@ -53,7 +58,8 @@ func ReadManual(m Manual, opt Options) (*Change, error) {
 	if !ok {
 		return nil, ErrNoDrift
 	}
-	change.Region = cmp.Or(m.Region, change.Region)
+	change.Region = c.label(cmp.Or(m.Region, change.Region))
+	change.Address, change.Type = c.label(change.Address), c.label(change.Type)
 	change.Severity = cmp.Or(m.Severity, change.Severity)
 	return &change, nil
 }

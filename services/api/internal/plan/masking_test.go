@@ -56,7 +56,7 @@ func TestRead_masks(t *testing.T) {
 			`{"env":[{"name":"DB_PASSWORD","value":"[redacted]"},{"name":"PORT","value":"1"}]}`, `{"env":[{"name":"DB_PASSWORD","value":"[redacted]"},{"name":"PORT","value":"2"}]}`,
 			`{"env[\"DB_PASSWORD\"].value":{"expected":"[redacted]","actual":"[redacted]"},"env[\"PORT\"].value":{"expected":"1","actual":"2"}}`},
 		{"a credential in an innocent string", `{"note":"x"}`, `{"note":"key AKIAIOSFODNN7EXAMPLE."}`, ``,
-			`{"note":"x"}`, `{"note":"[redacted]"}`, `{"note":{"expected":"x","actual":"[redacted]"}}`},
+			`{"note":"x"}`, `{"note":"key [redacted]."}`, `{"note":{"expected":"x","actual":"key [redacted]."}}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var rest []string
@@ -115,6 +115,7 @@ func TestRead_secret_elsewhere(t *testing.T) {
 		"in HCP's export":          strings.Replace(drifted(open, masked), "format_version", "plan_format_version", 1),
 		"with an escape sequence":  drifted(open, strings.ReplaceAll(masked, "horse", `h\u006frse`)),
 		"named by its neighbour":   drifted(open, update("b", `{"env":[{"name":"DB_PASSWORD","value":`+q(leak)+`}],"x":1}`, `{"x":2}`)),
+		"beside another secret":    drifted(masked, update("a", `{"u":`+q("curl -u bob:abc123 https://x "+leak)+`}`, `{}`)),
 		"masked for its name only": drifted(open, update("b", `{"apiKey":{"x":[`+q(leak)+`]},"x":1}`, `{"x":2}`)),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -182,11 +183,11 @@ func TestRead_not_a_secret_elsewhere(t *testing.T) {
 
 func TestRead_masked_names_stay_apart(t *testing.T) {
 	c := one(t, drifted(update("a", `{"password":"longsecret","m":{"longsecret1":1,"longsecret2":2,"[redacted]":3,"z":4}}`, `{}`)))
-	want := `{"m":{"[redacted 2]":1,"[redacted 3]":2,"[redacted]":3,"z":4},"password":"[redacted]"}`
+	want := `{"m":{"[redacted 2fba029d603f]":2,"[redacted bb670c6fae59]":1,"[redacted]":3,"z":4},"password":"[redacted]"}`
 	if string(c.Expected) != want {
 		t.Errorf("got  %s\nwant %s", c.Expected, want)
 	}
-	if !strings.Contains(string(c.Difference), `"m[\"[redacted 2]\"]":{"expected":1,"actual":null}`) {
+	if !strings.Contains(string(c.Difference), `"m[\"[redacted bb670c6fae59]\"]":{"expected":1,"actual":null}`) {
 		t.Error(string(c.Difference))
 	}
 }

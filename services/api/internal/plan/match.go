@@ -3,6 +3,7 @@ package plan
 import (
 	"bytes"
 	"encoding/hex"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -98,6 +99,9 @@ func listed(n *node, policy bool) []*node {
 // leftovers are the places of the members that have no equal on the other side.
 func (c *comparer) leftovers(x, y []*node, policy bool) (leftE, leftA []int) {
 	c.work += 2 * (len(x) + len(y))
+	if len(x) == 0 || len(y) == 0 {
+		return everyPlace(len(x)), everyPlace(len(y))
+	}
 	count := make(map[uint64]int, len(x))
 	for _, n := range x {
 		count[c.sum(n, policy)]++
@@ -110,16 +114,23 @@ func (c *comparer) leftovers(x, y []*node, policy bool) (leftE, leftA []int) {
 		}
 	}
 	// Of several equal members the last ones are left.
-	for i := len(x) - 1; i >= 0; i-- {
-		if sum := c.sum(x[i], policy); count[sum] > 0 {
+	for i, n := range slices.Backward(x) {
+		if sum := c.sum(n, policy); count[sum] > 0 {
 			count[sum]--
 			leftE = append(leftE, i)
 		}
 	}
-	for i, j := 0, len(leftE)-1; i < j; i, j = i+1, j-1 {
-		leftE[i], leftE[j] = leftE[j], leftE[i]
-	}
+	slices.Reverse(leftE)
 	return leftE, leftA
+}
+
+// everyPlace is all the places of a list of n.
+func everyPlace(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
 }
 
 func anyEmpty(list []*node, places []int) bool {

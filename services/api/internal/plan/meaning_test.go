@@ -89,6 +89,8 @@ func TestRead_meaning(t *testing.T) {
 		{"the order of actions and resources", policy(`[` + get + `,` + put + `]`),
 			policy(`[` + strings.Replace(get, `["a","b"]`, `["b","a"]`, 1) + `,` + strings.Replace(put, `["s3:Put","s3:Del"]`, `["s3:Del","s3:Put"]`, 1) + `]`), ""},
 		{"a single value is a list of one", policy(`[` + bare + `]`), policy(strings.Replace(bare, `"s3:Get"`, `["s3:Get"]`, 1)), ""},
+		{"statements without a name, turned round and written in another way", policy(`[{"Action":"a","Resource":["x","y"]},{"Action":["b","c"],"Resource":"x"}]`),
+			policy(`[{"Action":["c","b"],"Resource":["x"]},{"Action":["a"],"Resource":["y","x"]}]`), ""},
 		{"the order of principals", policy(`[{"Principal":{"AWS":["a","b"]}}]`), policy(`[{"Principal":{"AWS":["b","a"]}}]`), ""},
 		{"one action more", policy(`[` + get + `,` + put + `]`), policy(`[` + put + `,` + strings.Replace(get, `"s3:Get"`, `["s3:List","s3:Get"]`, 1) + `]`), `v.Statement["get"].Action["s3:List"]`},
 		{"one statement more", policy(`[` + get + `]`), policy(`[` + put + `,` + get + `]`), `v.Statement["put"]`},

@@ -13,7 +13,7 @@ import (
 // there. The members of an object are sorted by name.
 type node struct {
 	kind  jsontext.Kind // n f t " 0 { [
-	every bool          // of a merged mask: its one element covers every element of a list
+	every bool          // of a merged mask, which covers something; the one element of a list covers every element
 	level uint8         // in how many documents within strings it stands
 	id    uint32        // of what the comparison knows of it, from 1 on; 0 before
 	name  []byte        // of a member, unescaped

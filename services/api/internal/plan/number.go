@@ -1,6 +1,9 @@
 package plan
 
-import "strconv"
+import (
+	"bytes"
+	"strconv"
+)
 
 // appendNumber writes a number so that equal numbers have equal texts: the digits without zeros at either end, and the
 // power of ten that they are multiplied by. It never makes the number itself, which an exponent may make very large.
@@ -46,9 +49,9 @@ func appendNumber(b, literal []byte) []byte {
 
 // equalNumbers reports whether two literals are the same number.
 func equalNumbers(a, b []byte) bool {
-	if string(a) == string(b) {
+	if bytes.Equal(a, b) {
 		return true
 	}
 	var x, y [64]byte
-	return string(appendNumber(x[:0], a)) == string(appendNumber(y[:0], b))
+	return bytes.Equal(appendNumber(x[:0], a), appendNumber(y[:0], b))
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"time"
 )
@@ -66,7 +67,9 @@ type Plan struct {
 	previous      map[string]string // where a moved object was
 	movedLate     bool              // prior_state came before a move that it has to be read with
 	standings     map[Object]*standing
-	states        shelf // of the changes
+	shown         map[string]string // how addresses are shown that have a secret in them
+	canonical     *hasher           // set when an open drift is stored with such an address
+	states        shelf             // of the changes
 	root          root
 	work          int // what comparing took: values and bytes looked at
 }
@@ -90,7 +93,7 @@ const (
 	maxShownName = 200
 )
 
-// Move is one resource that has a new address.
+// Move is one resource that has a new address. Both are raw; see Plan.Shown.
 type Move struct{ From, To string }
 
 // Change is one resource that differs from what it should be. All JSON is redacted, without spaces and with sorted names.
@@ -113,8 +116,9 @@ type Change struct {
 	Severity Severity
 	// Hash is the identity of the difference before redaction, so that a masked value that changes again is seen. It says
 	// which version and key it was made with; Matches compares it.
-	Hash  []byte
-	older [][]byte // of what Options.Open has: by other versions, or with the previous key
+	Hash     []byte
+	identity string
+	older    [][]byte // of what Options.Open has: by other versions, or with the previous key
 
 	packed slot
 	sizes  [3]int // of the states, but for the last
@@ -143,9 +147,25 @@ func (p *Plan) Unpack(c *Change) States {
 	return States{Expected: parts[0], Actual: parts[1], Difference: parts[2], Sides: all}
 }
 
-// ResourceID names the object within its workspace and origin: its address, with the deposed key when there is one.
+// ResourceID is how the object is shown within its workspace and origin: its address, with the deposed key when there is
+// one. A secret in it is masked.
 func (c *Change) ResourceID() string {
 	return resourceID(c.Address, c.Deposed)
+}
+
+// Identity tells objects apart that are shown, or would be another time, with a masked address. It is not to be shown or
+// stored.
+func (c *Change) Identity() string { return c.identity }
+
+// Shown is an address of the plan as it may be shown.
+func (p *Plan) Shown(address string) string { return cmp.Or(p.shown[address], address) }
+
+// key is what the ID of an object is looked up by.
+func (p *Plan) key(id string) string {
+	if p.canonical == nil {
+		return id
+	}
+	return canonical(p.canonical, id)
 }
 
 func resourceID(address, deposed string) string {
@@ -184,6 +204,8 @@ type Options struct {
 	Scope     Scope
 	// Open are the open drifts that Judge will be asked about.
 	Open map[Object]Open
+	// HideValues shows keyed hashes in the place of all values.
+	HideValues bool
 	// MaxBytes limits the inflated size, MaxDepth the nesting of one resource's values. Zero means the default.
 	MaxBytes int64
 	MaxDepth int

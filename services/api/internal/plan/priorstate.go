@@ -1,6 +1,9 @@
 package plan
 
-import "cmp"
+import (
+	"cmp"
+	"strings"
+)
 
 // What is here reads the parts of a plan that make no changes but know secrets and names. A secret that is marked only
 // there, such as the result of a random_password that did not drift, may stand in the open in what did.
@@ -74,13 +77,16 @@ func (s *scan) resource(path string, then func(*node)) error {
 		return err
 	}
 	values := n.field("values")
+	if typ := n.field("type"); typ.is('"') {
+		masks = masks.byKind(string(typ.text))
+	}
 	s.collect(values, nil, masks, false)
 	for _, name := range [...]string{"address", "type"} {
 		if k := n.field(name); k.is('"') {
 			s.spare(string(k.text))
 		}
 	}
-	s.spare(region(values, masks))
+	s.spareRegion(region(values, masks))
 	if then != nil {
 		then(n)
 	}
@@ -110,10 +116,19 @@ func (s *scan) priorResource(n *node) {
 	}
 }
 
-// spare notes a region, type or address, which is never masked for what it contains.
+// spareRegion notes a region. A secret that has the same text is not looked for.
+func (s *scan) spareRegion(name string) {
+	if _, known := s.spared[name]; !known && len(name) >= minSecret && isPlace(name) {
+		s.spared[name] = false
+	}
+}
+
+// spare notes a type or an address, which is never masked for what it contains.
+//
+// An address with a key in quotes is not: the key may be a secret.
 func (s *scan) spare(name string) {
-	if len(name) >= minSecret && len(name) <= maxName {
-		s.spared[name] = struct{}{}
+	if len(name) >= minSecret && len(name) <= maxName && !strings.Contains(name, `["`) {
+		s.spared[name] = true
 	}
 }
 

@@ -92,7 +92,7 @@ type scan struct {
 	tree tree
 	out  Plan
 
-	spared    map[string]struct{}
+	spared    map[string]bool
 	kept      [2]keptEntries // of resource_drift, and of resource_changes
 	resources int
 	planned   map[string]string // what resource_changes does, by entry id
@@ -126,7 +126,16 @@ func newScan(dec *jsontext.Decoder, opt Options) *scan {
 	if len(opt.PreviousKey) > 0 {
 		hashers = append(hashers, newHasher(opt.PreviousKey))
 	}
+	out := Plan{root: newRoot(hashers), previous: map[string]string{}, standings: standings, shown: map[string]string{}}
+	for o := range opt.Open {
+		if strings.Contains(o.ID, redactedOpen) {
+			out.canonical = hashers[0]
+		}
+	}
+	byKey := make(map[Object]Open, len(opt.Open))
 	for o, open := range opt.Open {
+		o.ID = out.key(o.ID)
+		byKey[o] = open
 		st := &standing{how: HowUnknown}
 		for _, h := range hashers {
 			if s, ok := readSides(open.Sides, h); ok {
@@ -135,12 +144,13 @@ func newScan(dec *jsontext.Decoder, opt Options) *scan {
 		}
 		standings[o] = st
 	}
+	opt.Open = byKey
 	return &scan{
-		out:       Plan{root: newRoot(hashers), previous: map[string]string{}, standings: standings},
+		out:       out,
 		collector: collector{names: names{}, secrets: newSecrets()},
 		meaning:   newMeaning(opt.MaxDepth),
 		dec:       dec, opt: opt, tree: tree{maxDepth: opt.MaxDepth, tolerant: true},
-		spared: map[string]struct{}{}, planned: map[string]string{}, actions: map[string]string{}, moved: map[Move]bool{},
+		spared: map[string]bool{}, planned: map[string]string{}, actions: map[string]string{}, moved: map[Move]bool{},
 		sensitiveVariables: map[string]bool{}, seed: maphash.MakeSeed(), configured: map[uint64]bool{},
 	}
 }

@@ -1,6 +1,9 @@
 package plan
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // provider shortens a provider's source address to its last two parts: registry.terraform.io/hashicorp/aws, or
 // provider["registry.terraform.io/hashicorp/aws"].region, becomes hashicorp/aws.
@@ -55,8 +58,17 @@ func zoneRegion(zone string) string {
 	return zone
 }
 
-// isRegion accepts what clouds call a region: words and numbers joined by dashes or spaces. A region is never masked for
-// what it contains, so a location that is a path or a URL must not pass for one.
+// regionWords are those of which the names of regions are made.
+var regionWords = [...]string{"africa", "asia", "austral", "brazil", "canada", "central", "chile", "east", "europe", "france", "germany", "india", "indonesia",
+	"israel", "italy", "japan", "korea", "malaysia", "mexico", "north", "norway", "poland", "qatar", "south", "spain", "sweden", "switzerland", "uae", "west"}
+
+// isPlace reports whether a region has the name of a place. Only such a one is shown although a secret has the same text.
+func isPlace(region string) bool {
+	region = strings.ToLower(region)
+	return len(region) <= 24 && slices.ContainsFunc(regionWords[:], func(place string) bool { return strings.Contains(region, place) })
+}
+
+// isRegion accepts what clouds call a region: words and numbers joined by dashes or spaces.
 func isRegion(s string) bool {
 	if len(s) < 2 || len(s) > 32 {
 		return false

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 )
@@ -19,7 +20,7 @@ func (c cover) hides(n *node) bool {
 
 // covers reports whether there is a true anywhere in a mask.
 func (n *node) covers() bool {
-	return n.is('t') || slices.ContainsFunc(n.kids, func(k node) bool { return k.covers() })
+	return n.is('t') || n.every || slices.ContainsFunc(n.kids, func(k node) bool { return k.covers() })
 }
 
 // member is what covers the member of an object.
@@ -56,48 +57,57 @@ func (c cover) elements(a, b *node) func(i int) cover {
 	}
 }
 
-// merge makes one mask of many, without what covers nothing, so that a list costs no more than its elements and its masks
-// added together.
+// merge makes one mask of many, without what covers nothing; nil when nothing does. It looks at each mask once, and a list
+// costs no more than its elements and its masks added together.
 func (c cover) merge() cover {
-	objects, lists := 0, 0
+	switch {
+	case len(c) == 0:
+		return nil
+	case len(c) == 1 && c[0].every:
+		return c
+	}
+	var objects, lists []*node
 	for _, m := range c {
 		switch {
 		case m.is('t'):
-			return cover{m}
-		case m.is('{') && m.covers():
-			objects++
-		case m.is('[') && m.covers():
-			lists++
+			return cover{{kind: 't', every: true}}
+		case m.is('{'):
+			objects = append(objects, m)
+		case m.is('['):
+			lists = append(lists, m)
 		}
 	}
-	var merged node
+	var object, list *node
+	if elements := cover(lists).flatten().merge(); elements != nil {
+		list = &node{kind: '[', every: true, kids: []node{*elements[0]}}
+	}
+	byName := map[string]cover{}
+	for _, m := range objects {
+		for i := range m.kids {
+			if k := &m.kids[i]; k.kind != 'f' && k.kind != 'n' {
+				byName[string(k.name)] = append(byName[string(k.name)], k)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		if below := byName[name].merge(); below != nil {
+			if object == nil {
+				object = &node{kind: '{', every: true}
+			}
+			kid := *below[0]
+			kid.name = []byte(name)
+			object.kids = append(object.kids, kid)
+		}
+	}
 	switch {
-	case objects == 0 && lists == 0:
-		return nil
-	case objects > 0 && lists > 0:
-		return cover{{kind: 't'}}
-	case lists > 0:
-		merged.kind = '['
-		merged.every = true
-		merged.kids = []node{*c.flatten().merge()[0]}
-	default:
-		merged.kind = '{'
-		byName := map[string]cover{}
-		for _, m := range c {
-			for i := range m.kids {
-				name := string(m.kids[i].name)
-				byName[name] = append(byName[name], &m.kids[i])
-			}
-		}
-		for _, name := range slices.Sorted(maps.Keys(byName)) {
-			if below := byName[name].merge(); below != nil {
-				kid := *below[0]
-				kid.name = []byte(name)
-				merged.kids = append(merged.kids, kid)
-			}
-		}
+	case object != nil && list != nil:
+		return cover{{kind: 't', every: true}}
+	case object != nil:
+		return cover{object}
+	case list != nil:
+		return cover{list}
 	}
-	return cover{&merged}
+	return nil
 }
 
 // flatten is the elements of all lists.
@@ -145,28 +155,34 @@ func (c *collector) collect(a, b *node, masks cover, named bool) {
 		c.all(a)
 		c.all(b)
 	case a.is('{') || b.is('{'):
-		pair := c.names.valueNamed(a) || c.names.valueNamed(b)
+		secret := c.names.within(a, b)
 		for name, m := range members(a, b) {
-			c.collect(m[0], m[1], masks.member(name), named || c.names.sensitive(name) || pair && isValue(name))
+			c.collect(m[0], m[1], masks.member(name), named || c.names.kind(name)&secret != 0)
 		}
 		c.scalar(a, named)
 		c.scalar(b, named)
 	case a.is('[') || b.is('['):
 		element := masks.elements(a, b)
 		for i := range max(a.len(), b.len()) {
-			c.collect(a.at(i), b.at(i), element(i), named)
+			c.collect(a.at(i), b.at(i), element(i), named || c.names.flagged(a, b, i))
 		}
 		c.scalar(a, named)
 		c.scalar(b, named)
 	default:
 		c.scalar(a, named)
-		c.scalar(b, named)
+		if !a.is('"') || !b.is('"') || !bytes.Equal(a.text, b.text) {
+			c.scalar(b, named)
+		}
 	}
 }
 
 func (c *collector) scalar(n *node, named bool) {
-	if named && n.is('"') {
+	switch {
+	case !n.is('"'):
+	case named:
 		c.secrets.add(n.text)
+	default:
+		c.secrets.look(n.text)
 	}
 }
 
@@ -182,21 +198,9 @@ func (c *collector) all(n *node) {
 	}
 }
 
-// valueNamed reports whether an object is a pair such as {name: "DB_PASSWORD", value: …}, in which the name of the value
-// is itself a value.
-func (m names) valueNamed(n *node) bool {
-	if !n.is('{') {
-		return false
-	}
-	for _, key := range [...]string{"name", "key"} {
-		if k := n.field(key); k.is('"') && m.sensitive(k.text) {
-			return true
-		}
-	}
-	return false
+func sortKids(kids []node) {
+	slices.SortFunc(kids, func(a, b node) int { return bytes.Compare(a.name, b.name) })
 }
-
-func isValue(name []byte) bool { return string(name) == "value" || string(name) == "values" }
 
 // len is the number of a list's elements or an object's members.
 func (n *node) len() int {

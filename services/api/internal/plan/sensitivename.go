@@ -2,22 +2,10 @@ package plan
 
 import (
 	"iter"
-	"strings"
-	"unicode"
-	"unicode/utf8"
-)
+	"unsafe"
 
-// sensitiveWords are the names under which every string is masked. A name matches when one of its words, or two
-// neighbours joined, stands here: db_password, apiKey, primary-connection-string, APIKEY.
-var sensitiveWords = set(
-	"password", "passwords", "passwd", "pwd", "passphrase", "secret", "secrets", "token", "tokens",
-	"credential", "credentials", "apikey", "apikeys", "privatekey", "privatekeys", "accesskey", "accesskeys",
-	"secretkey", "authkey", "accountkey", "sharedkey", "presharedkey", "psk", "signingkey", "masterkey",
-	"userdata", "customdata", "connectionstring", "connectionstrings", "dsn", "kubeconfig",
+	"github.com/driftsentry/driftsentry/pkg/redact"
 )
-
-// harmlessNames match the list but hold a setting: http_tokens says whether IMDSv2 is "required".
-var harmlessNames = set("http_tokens", "httpTokens")
 
 func set(words ...string) map[string]bool {
 	m := make(map[string]bool, len(words))
@@ -27,59 +15,126 @@ func set(words ...string) map[string]bool {
 	return m
 }
 
-// names remembers which names are sensitive: a plan has few names, each a thousand times.
-type names map[string]bool
+func words(name string) iter.Seq[string] { return redact.Words(name) }
 
-func (m names) sensitive(name []byte) bool {
-	if v, ok := m[string(name)]; ok {
-		return v
-	}
-	v := sensitiveName(string(name))
-	// Names that the user makes up, such as tags, are not bounded.
-	if len(m) < 1<<14 && len(name) < 256 {
-		m[string(name)] = v
-	}
-	return v
+// view is text as a string, without a copy. It must not outlive text.
+func view(text []byte) string {
+	return unsafe.String(unsafe.SliceData(text), len(text)) //nolint:gosec // G103: a copy of each string of a plan would cost as much as reading it
 }
 
-func sensitiveName(name string) bool {
-	if harmlessNames[name] {
-		return false
+// nameKind is what a member's name tells about its value, or about its neighbour's.
+type nameKind uint8
+
+const (
+	nameSensitive nameKind = 1 << iota
+	namePairName           // of a pair such as {name: "DB_PASSWORD", value: …}
+	namePairValue
+	nameSecretData // if the object is a Kubernetes Secret
+	nameOfKind
+)
+
+// names remembers what names mean: a plan has few names, each a thousand times.
+type names map[string]nameKind
+
+func (m names) kind(name []byte) nameKind {
+	if k, ok := m[string(name)]; ok {
+		return k
 	}
-	before := ""
-	for word := range words(name) {
-		if sensitiveWords[word] || before != "" && sensitiveWords[before+word] {
-			return true
+	k := kindOf(string(name))
+	// Names that the user makes up, such as tags, are not bounded.
+	if len(m) < 1<<14 && len(name) < 256 {
+		m[string(name)] = k
+	}
+	return k
+}
+
+func kindOf(name string) (k nameKind) {
+	for _, is := range [...]struct {
+		so   bool
+		kind nameKind
+	}{
+		{redact.Default.Sensitive(name), nameSensitive}, {redact.IsPairName(name), namePairName}, {redact.IsPairValue(name), namePairValue},
+		{redact.IsSecretData(name), nameSecretData}, {name == "kind", nameOfKind},
+	} {
+		if is.so {
+			k |= is.kind
 		}
-		before = word
+	}
+	return k
+}
+
+func (m names) sensitive(name []byte) bool { return m.kind(name)&nameSensitive != 0 }
+
+// within is which members of an object are secret, by the two values that the object has: the value of a pair with a
+// sensitive name, and the data of a Kubernetes Secret.
+func (m names) within(a, b *node) nameKind {
+	secret := nameSensitive
+	for _, n := range [...]*node{a, b} {
+		if !n.is('{') {
+			continue
+		}
+		for i := range n.kids {
+			k := &n.kids[i]
+			if k.kind != '"' {
+				continue
+			}
+			kind := m.kind(k.name)
+			if kind&namePairName != 0 && m.sensitive(k.text) {
+				secret |= namePairValue
+			}
+			if kind&nameOfKind != 0 && string(k.text) == "Secret" {
+				secret |= nameSecretData
+			}
+		}
+	}
+	return secret
+}
+
+// flagged reports whether the i-th element of a list is the value of the flag before it: "--db-password", "x".
+func (m names) flagged(a, b *node, i int) bool {
+	for _, n := range [...]*node{a, b} {
+		if n.is('[') && !n.every && i > 0 && i <= len(n.kids) {
+			if before := &n.kids[i-1]; before.kind == '"' && len(before.text) > 3 && before.text[0] == '-' {
+				if flag := redact.Flag(view(before.text)); flag != "" && m.sensitive([]byte(flag)) {
+					return true
+				}
+			}
+		}
 	}
 	return false
 }
 
-// words yields the lower-case words of a snake_case, camelCase, kebab-case or other name. A digit ends a word, so that
-// password2 is one; an acronym ends before the capital that starts the next word (APIKey: api, key).
-func words(name string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		start, prev := 0, rune(0)
-		for i, r := range name {
-			next, _ := utf8.DecodeRuneInString(name[i+utf8.RuneLen(r):])
-			camel := unicode.IsUpper(r) && (unicode.IsLower(prev) || unicode.IsUpper(prev) && unicode.IsLower(next))
-			switch {
-			case !unicode.IsLetter(r):
-				if start < i && !yield(strings.ToLower(name[start:i])) {
-					return
-				}
-				start = i + utf8.RuneLen(r)
-			case camel && start < i:
-				if !yield(strings.ToLower(name[start:i])) {
-					return
-				}
-				start = i
-			}
-			prev = r
-		}
-		if start < len(name) {
-			yield(strings.ToLower(name[start:]))
-		}
+// secretAttributes are those that hold secrets by what the resource is, whatever they are called and marked.
+var secretAttributes = map[string][]string{
+	"kubernetes_secret": {"data", "binary_data", "string_data"}, "kubernetes_secret_v1": {"data", "binary_data", "string_data"},
+	"kubernetes_secret_v1_data":                  {"data"},
+	"azurerm_key_vault_secret":                   {"value"},
+	"aws_secretsmanager_secret_version":          {"secret_string", "secret_binary"},
+	"vault_generic_secret":                       {"data_json", "data"},
+	"vault_kv_secret":                            {"data_json", "data"},
+	"vault_kv_secret_v2":                         {"data_json", "data"},
+	"github_actions_secret":                      {"value", "plaintext_value"},
+	"github_actions_organization_secret":         {"value", "plaintext_value"},
+	"github_actions_environment_secret":          {"value", "plaintext_value"},
+	"github_dependabot_secret":                   {"value", "plaintext_value"},
+	"google_secret_manager_secret_version":       {"secret_data"},
+	"google_parameter_manager_parameter_version": {"parameter_data"},
+	"random_password":                            {"result", "bcrypt_hash"},
+	"doppler_secret":                             {"value", "computed"},
+	"cloudflare_workers_secret":                  {"secret_text"},
+	"digitalocean_database_user":                 {"password", "access_key"},
+}
+
+// byKind adds the mask of what a resource of this type keeps secret.
+func (c cover) byKind(typ string) cover {
+	attributes := secretAttributes[typ]
+	if attributes == nil {
+		return c
 	}
+	mask := node{kind: '{'}
+	for _, name := range attributes {
+		mask.kids = append(mask.kids, node{kind: 't', name: []byte(name)})
+	}
+	sortKids(mask.kids)
+	return append(c, &mask)
 }

@@ -56,7 +56,8 @@ func (s *sides) leaf(c *comparer, l line) {
 
 // enter takes the members of the outermost list that differ.
 func (s *sides) enter(c *comparer, e, a *node, policy bool) {
-	if s.within++; s.within > 1 || s.flags&^sidesCut != 0 {
+	s.within++
+	if s.within > 1 || s.flags&^sidesCut != 0 {
 		return
 	}
 	if len(s.kept) == maxSides {
@@ -86,7 +87,7 @@ func (s *sides) bytes(h *hasher) []byte {
 
 // readSides is what was stored, if this hasher made it.
 func readSides(stored []byte, h *hasher) (sides, bool) {
-	if !h.made(stored) || len(stored) < headSize+1 {
+	if !h.made(stored) || len(stored) <= headSize {
 		return sides{}, false
 	}
 	s := sides{flags: stored[headSize]}
@@ -145,8 +146,9 @@ func (s *sides) how(m *meaning, h *hasher, values *node) How {
 		return HowAccepted
 	case matchBoth:
 		return HowUnknown
+	default:
+		return HowSuperseded
 	}
-	return HowSuperseded
 }
 
 func (l *lookup) object(n *node, at short, policy bool) {

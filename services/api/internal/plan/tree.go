@@ -180,7 +180,8 @@ func (t *tree) container(n *node, depth int) error {
 		}
 		t.push(kid)
 		kids++
-		if t.count++; t.count > maxValues-t.reserved {
+		t.count++
+		if t.count > maxValues-t.reserved {
 			return errValues
 		}
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // driftShown is what clients see of a drift, driftHead every column but the states, driftColumns every column. Each
-// column that is read costs, by its scan: a page of twenty has sixty values less without the three that are not shown.
+// column costs time to scan: without the three that are not shown, a page of twenty drifts has sixty values less.
 const driftShown = driftFields + `, expected_state, actual_state, difference`
 
 const driftHead = driftFields + `, account_id, fingerprint, difference_mac`
@@ -27,8 +27,8 @@ const driftFields = `id, version, workspace, resource_id, resource_type, provide
 
 const noDrift = "there is no such drift"
 
-// readFields reads the columns of driftFields. before is the drift of the row before, with which it likely shares many
-// texts, and which are then the same.
+// readFields reads the columns of driftFields. before is the drift of the previous row. Equal texts of the two rows share
+// their memory.
 func readFields(row *pg.Row, d, before *drift.Drift) {
 	d.ID = row.UUID()
 	d.Version = row.Int()
@@ -57,7 +57,7 @@ func readFields(row *pg.Row, d, before *drift.Drift) {
 	d.UpdatedAt = row.Time()
 }
 
-// readKeys reads what driftHead has beyond driftFields.
+// readKeys reads the columns of driftHead that driftFields does not have.
 func readKeys(row *pg.Row, d *drift.Drift) {
 	d.AccountID, d.Fingerprint, d.DifferenceMAC = row.UUID(), row.Bytes(), row.Bytes()
 }
@@ -116,8 +116,11 @@ var sortColumns = map[drift.SortKey]string{
 	drift.BySeverity: "severity_weight",
 }
 
-// streamHead is the head of the account's stream in the snapshot of the statement that it is part of.
-const streamHead = `(select epoch || ':' || position from account_stream, stream_epoch where account_id = @account)`
+// streamHead is the head of the account's stream in the snapshot of the statement that it is part of: epoch, position, and
+// the id of the event there, since positions may be given a second time.
+const streamHead = `(select epoch || ':' || position || ':' || coalesce((select id::text from event
+	where event.account_id = account_stream.account_id and event.position = account_stream.position), '')
+	from account_stream, stream_epoch where account_id = @account)`
 
 // ListDrifts implements drift.Reader.
 func (s *DriftStore) ListDrifts(
@@ -161,7 +164,7 @@ func (s *DriftStore) CountDrifts(ctx context.Context, account uuid.UUID, f drift
 	return counted.Count, counted.Head, nil
 }
 
-// likeEscaper takes their meaning from the wildcards of LIKE.
+// likeEscaper escapes the wildcards of LIKE.
 var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
 func driftWhere(account uuid.UUID, f drift.Filter) (string, pg.Args) {
@@ -216,7 +219,7 @@ func (t driftTx) LockDrift(ctx context.Context, account, id uuid.UUID) (d *drift
 func (t driftTx) LockOpenDrifts(ctx context.Context, account uuid.UUID, workspace string) ([]*drift.Drift, error) {
 	rows, err := t.tx.Query(ctx, `-- SELECT drift for update
 		select `+driftHead+` from drift
-		where `+openDrifts+` order by id for update`,
+		where account_id = @account`+openDrifts+` order by id for update`,
 		pg.Args{"account": account, "workspace": workspace})
 	if err != nil {
 		return nil, err
@@ -224,7 +227,8 @@ func (t driftTx) LockOpenDrifts(ctx context.Context, account uuid.UUID, workspac
 	return readDrifts(rows, false)
 }
 
-const openDrifts = "account_id = @account and workspace = @workspace and resolved_at is null and origin <> 'manual'"
+// openDrifts is the rest of the condition on the open drifts that plans found in a workspace.
+const openDrifts = " and workspace = @workspace and resolved_at is null and origin <> 'manual'"
 
 // maxSides bounds the memory that the sides of a workspace's open drifts take. How the ones beyond it were resolved is not told.
 const maxSides = 16 << 20
@@ -232,7 +236,7 @@ const maxSides = 16 << 20
 // OpenDrifts implements drift.OpenReader.
 func (s *DriftStore) OpenDrifts(ctx context.Context, account uuid.UUID, workspace string) (map[plan.Object]plan.Open, error) {
 	rows, err := s.db.Query(ctx, `-- SELECT drift
-		select origin, resource_id, difference_mac, coalesce(sides, '') from drift where `+openDrifts,
+		select origin, resource_id, difference_mac, coalesce(sides, '') from drift where account_id = @account`+openDrifts,
 		pg.Args{"account": account, "workspace": workspace})
 	if err != nil {
 		return nil, err
@@ -251,7 +255,7 @@ func (s *DriftStore) OpenDrifts(ctx context.Context, account uuid.UUID, workspac
 
 // CountOpenDrifts implements drift.OpenTx.
 func (t driftTx) CountOpenDrifts(ctx context.Context, account uuid.UUID, workspace string) (int, error) {
-	return scalar[int](ctx, t.tx, "-- SELECT drift count\nselect count(*) from drift where "+openDrifts,
+	return scalar[int](ctx, t.tx, "-- SELECT drift count\nselect count(*) from drift where account_id = @account"+openDrifts,
 		pg.Args{"account": account, "workspace": workspace})
 }
 

@@ -21,7 +21,7 @@ func NewMonitorStore(db *pg.DB) *MonitorStore { return &MonitorStore{db} }
 
 const noWorkspace = "there is no such workspace"
 
-// workspaceStatus is what a workspace's last check said, unless that was too long ago.
+// workspaceStatus is the status of a workspace's last check, unless that was too long ago.
 const workspaceStatus = `case when last_check_at >= @stale_before then last_check_status else 'stale' end`
 
 // Workspaces implements monitor.WorkspaceStore.

@@ -22,7 +22,7 @@ var _ retention.Store = (*RetentionStore)(nil)
 const rowsPerSweep = 5000
 
 // TrimEvents implements retention.Store. A stream is trimmed from its beginning up to its last old event, a part at a
-// time; positions have no gaps, so they measure the parts.
+// time; positions have no gaps, so they measure the parts. The newest event stays whatever its age: it proves the head.
 func (s *RetentionStore) TrimEvents(ctx context.Context, before time.Time) (int, error) {
 	type old struct {
 		AccountID uuid.UUID
@@ -31,7 +31,7 @@ func (s *RetentionStore) TrimEvents(ctx context.Context, before time.Time) (int,
 	}
 	streams, err := collect[old](ctx, s.db, `-- SELECT event
 		select account_id, trimmed_to, max(event.position) as last from event join account_stream using (account_id)
-		where event.created_at < @before group by account_id, trimmed_to`, pg.Args{"before": before})
+		where event.created_at < @before and event.position < account_stream.position group by account_id, trimmed_to`, pg.Args{"before": before})
 	total := 0
 	for _, stream := range streams {
 		for from := stream.TrimmedTo; from < stream.Last && err == nil; from += rowsPerSweep {
@@ -105,7 +105,7 @@ func (s *RetentionStore) RemoveExpired(ctx context.Context, before time.Time) (i
 	return total, nil
 }
 
-// remove runs a statement until it finds less than it may take.
+// remove repeats a statement until it removes fewer rows than its limit.
 func (s *RetentionStore) remove(ctx context.Context, sql string, before time.Time) (int, error) {
 	for total := 0; ; {
 		tag, err := s.db.Exec(ctx, sql, pg.Args{"before": before, "limit": rowsPerSweep})

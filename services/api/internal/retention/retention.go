@@ -1,6 +1,6 @@
-// Package retention removes rows that are not needed any more: old events, the responses to uploads that cannot be repeated any more,
-// old checks, responses kept for idempotency keys, and sessions and tokens that have expired. Every replica does it; the second one finds
-// nothing.
+// Package retention removes expired data: old events, the responses to uploads that cannot be repeated any more, old checks,
+// stored responses of idempotency keys, and expired sessions and tokens. Every replica does it; the second one finds nothing
+// to remove.
 package retention
 
 import (

@@ -119,7 +119,7 @@ func (c *conn) control(op ws.OpCode, payload []byte) error {
 	return nil
 }
 
-// closedByClient replies to a close frame, or takes it as the reply to ours.
+// closedByClient replies to a close frame, or accepts it as the reply to the server's.
 func (c *conn) closedByClient(payload []byte) error {
 	end, answer, err := readClose(payload)
 	if err != nil {

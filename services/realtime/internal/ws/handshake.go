@@ -111,7 +111,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, key string, claim
 	return nil
 }
 
-// afterSwitch is for errors after the response has begun: the client can't get an error response any more.
+// afterSwitch is for errors after the response has begun: the client can no longer get an error response.
 func (s *Server) afterSwitch(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return apierror.Wrap(apierror.Canceled, err, "the client left")

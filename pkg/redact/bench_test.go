@@ -1,0 +1,86 @@
+package redact
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+func BenchmarkFind(b *testing.B) {
+	for _, bench := range []struct{ name, text string }{
+		{"path", "/api/v1/drifts/0af76519-16cd-43dd-8448-eb211c80319c"},
+		{"message", "the request took longer than usual"},
+		{"sql", "select id, workspace, resource_id from drift where account_id = $1 and status = $2 order by detected_at desc limit 50"},
+		{"policy", `{"Statement":[{"Action":["s3:GetObject"],"Effect":"Allow","Resource":"arn:aws:s3:::bucket/*"}],"Version":"2012-10-17"}`},
+		{"script", strings.Repeat("#!/bin/sh\nexport PASSWORD=correct-horse\nexec web --port 8080 --name 12\n", 20)},
+		{"worst brackets", strings.Repeat("[", 1<<16)},
+		{"worst brackets, quoted", strings.Repeat(`["`, 1<<15)},
+		{"worst equals", strings.Repeat("a=", 1<<15)},
+		{"worst names", strings.Repeat("passwor=", 1<<13)},
+		{"worst colons", strings.Repeat("token: x ", 1<<13)},
+		{"worst URLs", strings.Repeat("://a:b", 1<<13)},
+		{"worst connection strings", strings.Repeat("password=", 1<<12) + strings.Repeat(";", 1<<14)},
+		{"worst PEM", strings.Repeat("-----BEGIN PRIVATE KEY", 1<<12)},
+		{"worst pairs", strings.Repeat(`{"name":"x","value":`, 100) + `"y"` + strings.Repeat("}", 100)},
+		{"worst YAML", strings.Repeat("name: x\nvalue: y\n", 1<<12)},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			b.SetBytes(int64(len(bench.text)))
+			b.ReportAllocs()
+			o := &Options{Prose: true}
+			for b.Loop() {
+				Find(bench.text, o)
+			}
+		})
+	}
+}
+
+// worst are texts that make each reader look far, n times.
+func worst(n int) []string {
+	var all []string
+	for _, unit := range []string{
+		"[", "{", `["`, `{"a":`, `{"a":"`, "a=", "passwor=", "password=", "password= ", "token: x ", "token:", "://a:b", "://", "password=x;", ";password=",
+		"-----BEGIN PRIVATE KEY", "-----BEGIN ", "--password ", "mysql -p", "curl -u ", "Bearer ", "Basic aaaa ", "eyJ.", "eyJaaaaaaaa.aaaaa", `\`, `"`, `\"`, "AKIAAAAAAAAAAAAAAAAA ", "password='", "password=\"\\",
+		"\nname: x\nvalue: y", "\npassword:\n  x", "\n- a: b", "\n  a:", " a", "[redacted", "https://a/hook", "hook/", "password=,", "password=(", "a b c = ", "\npassword=a b=", "::", "\na: b: c",
+	} {
+		all = append(all, strings.Repeat(unit, n/len(unit)), "{"+strings.Repeat(unit, n/len(unit))+"}", "password=x\n"+strings.Repeat(unit, n/len(unit)),
+			fmt.Sprintf("{%q:%q}", "a", strings.Repeat(unit, n/len(unit)/2)))
+	}
+	return all
+}
+
+func BenchmarkFind_worst(b *testing.B) {
+	texts := worst(1 << 16)
+	b.ReportAllocs()
+	b.SetBytes(int64(len(texts) << 16))
+	for b.Loop() {
+		for _, text := range texts {
+			Find(text, &Options{})
+		}
+	}
+}
+
+// TestFind_memory_is_bounded: what is made to be costly takes some times its size. Mutations: no maxDepth, no maxLevel.
+func TestFind_memory_is_bounded(t *testing.T) {
+	const size = 1 << 18
+	for _, text := range worst(size) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		Find(text, &Options{})
+		runtime.ReadMemStats(&after)
+		if taken := after.TotalAlloc - before.TotalAlloc; taken > 64*size {
+			t.Errorf("%.40q takes %d bytes for each of its own", text, taken/size)
+		}
+	}
+}
+
+// TestFind_costs_no_memory_without_a_hint: it is on the path of each message and attribute of a log.
+func TestFind_costs_no_memory_without_a_hint(t *testing.T) {
+	o := &Options{Prose: true}
+	for _, text := range []string{"/api/v1/drifts/0af76519-16cd-43dd-8448-eb211c80319c", "the request took longer than usual", "GET", ""} {
+		if n := testing.AllocsPerRun(10, func() { Find(text, o) }); n != 0 {
+			t.Errorf("%q: %g allocations", text, n)
+		}
+	}
+}

@@ -1,0 +1,310 @@
+package redact
+
+import (
+	"iter"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// sensitiveWords are the names whose values are masked: as a whole word of a name, or as neighbouring words joined, in any
+// spelling (db_password, apiKey, primary-connection-string, APIKEY). Beside the usual words these are what providers' schemas
+// call sensitive.
+const sensitiveWords = `
+	password passwords passwd passwds pwd passphrase passphrases passcode secret secrets token tokens
+	credential credentials creds authorization cookie cookies jwt bearer otp totp htpasswd pgpass netrc
+	apikey apikeys privatekey privatekeys accesskey accesskeys secretkey secretkeys authkey authorizationkey accountkey
+	sharedkey presharedkey psk signingkey masterkey encryptionkey clientkey appkey applicationkey storagekey servicekey
+	functionkey functionskey hostkey workspacekey ingestionkey instrumentationkey validationkey secondarykey sessionkey
+	integrationkey routingkey subscriptionkey licensekey writekey hmackey mackey rawkey deploykey keystring
+	sas sharedaccesssignature connectionstring connectionstrings connstr dsn
+	userdata customdata usermetadata startupscript shutdownscript cloudinit
+	kubeconfig kubeadminconfig dockerconfigjson dockerconfig dockercfg protectedsettings
+	plaintext securevalue securestring sensitivequery sensitiveenvironment secureenvironment encryptedvalue
+	authstring authcode magiccode communitystring webhookurl webhookurls pemfile pfxblob pfx`
+
+// endings make a word sensitive that ends with one of them, and a name whose words nobody separated: PGPASSWORD, authtoken.
+var endings = [...]string{"password", "passwords", "passwd", "secret", "secrets", "token", "apikey", "secretkey", "accesskey", "privatekey"}
+
+// lastWords are sensitive as the last word only: DB_PASS, but not pass_through.
+var lastWords = map[string]bool{"pass": true, "pw": true}
+
+// harmlessNames match the list but hold a setting, or the name of what holds the secret.
+var harmlessNames = map[string]bool{
+	"httptokens": true, "secretname": true, "secretref": true, "secretkeyref": true, "imagepullsecrets": true, "tokentype": true,
+}
+
+// Names tells sensitive names from others. It is safe for concurrent use.
+type Names struct {
+	words   map[string]bool
+	firsts  [64][32]uint32 // by length and last letter: a bit for each first letter. Most words are not asked further.
+	longest int            // bytes of the longest word
+	join    int            // how many neighbours a word may consist of
+}
+
+// Default has the built-in names.
+var Default = NewNames()
+
+// NewNames has the built-in names and more, each of which may have several words: "card number".
+func NewNames(more ...string) *Names {
+	n := &Names{words: map[string]bool{}, join: 3}
+	add := func(name string) {
+		spelled, count := "", 0
+		for word := range Words(name) {
+			spelled += word
+			count++
+		}
+		if spelled != "" {
+			n.words[spelled] = true
+			first, last := spelled[0]%32, spelled[len(spelled)-1]%32
+			n.firsts[len(spelled)%64][last] |= 1 << first
+			n.longest, n.join = max(n.longest, len(spelled)), max(n.join, count)
+		}
+	}
+	for word := range strings.FieldsSeq(sensitiveWords) {
+		add(word)
+	}
+	for _, name := range more {
+		add(name)
+	}
+	return n
+}
+
+// Sensitive reports whether the value under this name is a secret.
+func (n *Names) Sensitive(name string) bool {
+	var stack [64]byte
+	var room [16]int
+	letters, ends := stack[:0], room[:1] // the letters of the words so far, and where each starts
+	sensitive := false
+	for i := 0; i <= len(name) && !sensitive; i++ {
+		if i < len(name) {
+			c := name[i]
+			if c >= utf8.RuneSelf {
+				return n.sensitiveSlow(name)
+			}
+			lower := 'a' <= c && c <= 'z'
+			upper := 'A' <= c && c <= 'Z'
+			if lower || upper && (len(letters) == ends[len(ends)-1] || name[i-1] <= 'Z' && (i+1 == len(name) || name[i+1] < 'a' || name[i+1] > 'z')) {
+				letters = append(letters, c|0x20)
+				continue
+			}
+			if upper {
+				i-- // it starts the next word
+			}
+		}
+		if len(letters) > ends[len(ends)-1] {
+			sensitive = n.word(letters, ends)
+			if len(ends) == cap(ends) {
+				ends = append(ends[:0], ends[len(ends)-n.join:]...)
+			}
+			ends = append(ends, len(letters))
+		}
+	}
+	if sensitive {
+		// What stands on the list of the harmless has few letters.
+		return len(name) > 32 || !harmlessNames[string(appendLetters(nil, name))]
+	}
+	if len(ends) < 2 {
+		return false
+	}
+	last := letters[ends[len(ends)-2]:]
+	return len(last) < 5 && lastWords[string(last)]
+}
+
+// sensitiveSlow also knows letters that are not ASCII.
+func (n *Names) sensitiveSlow(name string) bool {
+	var letters []byte
+	ends := []int{0}
+	for from, to := range wordSpans(name) {
+		letters = appendLower(letters, name[from:to])
+		if n.word(letters, ends) {
+			return true
+		}
+		ends = append(ends, len(letters))
+	}
+	return false
+}
+
+// word looks at the word that ends letters, alone and with its neighbours before.
+func (n *Names) word(letters []byte, starts []int) bool {
+	for i := 0; i < n.join && i < len(starts); i++ {
+		word := letters[starts[len(starts)-1-i]:]
+		length := len(word)
+		if length <= n.longest {
+			if n.firsts[length%64][word[length-1]%32]&(1<<(word[0]%32)) != 0 && n.words[string(word)] {
+				return true
+			}
+		} else if i > 0 {
+			return false
+		}
+		if i == 0 && length > 5 {
+			switch word[length-1] {
+			case 'd', 's', 't', 'n', 'y':
+				for _, ending := range endings {
+					if length > len(ending) && string(word[length-len(ending):]) == ending {
+						return true
+					}
+				}
+			}
+		}
+	}
+	return false
+}
+
+func appendLower(b []byte, word string) []byte {
+	for i := range len(word) {
+		c := word[i]
+		if c >= utf8.RuneSelf {
+			return append(b, strings.ToLower(word[i:])...)
+		}
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		b = append(b, c)
+	}
+	return b
+}
+
+// appendLetters writes a name's words without what is between them.
+func appendLetters(b []byte, name string) []byte {
+	for from, to := range wordSpans(name) {
+		b = appendLower(b, name[from:to])
+	}
+	return b
+}
+
+// Words yields the words of a name in lower case.
+func Words(name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for from, to := range wordSpans(name) {
+			if !yield(strings.ToLower(name[from:to])) {
+				return
+			}
+		}
+	}
+}
+
+// wordSpans yields where the words of a snake_case, camelCase, kebab-case or other name are. A digit ends a word, so that
+// password2 is one; an acronym ends before the capital that starts the next word (APIKey: api, key).
+func wordSpans(name string) func(func(from, to int) bool) {
+	return func(yield func(from, to int) bool) {
+		start, prev := 0, rune(0)
+		for i := 0; i < len(name); {
+			r, size := rune(name[i]), 1
+			if r >= utf8.RuneSelf {
+				r, size = utf8.DecodeRuneInString(name[i:])
+			}
+			upper := isUpper(r)
+			switch {
+			case !isLetter(r):
+				if start < i && !yield(start, i) {
+					return
+				}
+				start = i + size
+			case upper && start < i && (isLower(prev) || isUpper(prev) && isLower(runeAt(name, i+size))):
+				if !yield(start, i) {
+					return
+				}
+				start = i
+			}
+			prev = r
+			i += size
+		}
+		if start < len(name) {
+			yield(start, len(name))
+		}
+	}
+}
+
+func runeAt(s string, i int) rune {
+	if i < len(s) && s[i] < utf8.RuneSelf {
+		return rune(s[i])
+	}
+	r, _ := utf8.DecodeRuneInString(s[min(i, len(s)):])
+	return r
+}
+
+func isUpper(r rune) bool {
+	if r < utf8.RuneSelf {
+		return 'A' <= r && r <= 'Z'
+	}
+	return unicode.IsUpper(r)
+}
+
+func isLower(r rune) bool {
+	if r < utf8.RuneSelf {
+		return 'a' <= r && r <= 'z'
+	}
+	return unicode.IsLower(r)
+}
+
+func isLetter(r rune) bool {
+	if r < utf8.RuneSelf {
+		return 'a' <= r|0x20 && r|0x20 <= 'z'
+	}
+	return unicode.IsLetter(r)
+}
+
+// pairRole is the part that a member plays in a pair such as {name: "DB_PASSWORD", value: "x"}.
+type pairRole uint8
+
+const (
+	noRole pairRole = iota
+	nameRole
+	valueRole
+)
+
+var pairRoles = map[string]pairRole{
+	"name": nameRole, "key": nameRole, "variable": nameRole, "parameter": nameRole, "parametername": nameRole, "parameterkey": nameRole,
+	"optionname": nameRole, "header": nameRole, "headername": nameRole, "variablename": nameRole, "envname": nameRole, "env": nameRole,
+	"field": nameRole, "fieldname": nameRole, "keyname": nameRole, "property": nameRole,
+	"value": valueRole, "values": valueRole, "val": valueRole, "parametervalue": valueRole, "headervalue": valueRole,
+	"variablevalue": valueRole, "envvalue": valueRole, "defaultvalue": valueRole, "default": valueRole, "stringvalue": valueRole,
+	"keyvalue": valueRole, "propertyvalue": valueRole, "fieldvalue": valueRole,
+}
+
+const longestRole = 16 // bytes, with what separates words
+
+// roleOf tells by a member's name, in any spelling, which part of a pair it is.
+func roleOf(name string) pairRole {
+	if len(name) < 3 || len(name) > longestRole {
+		return noRole
+	}
+	var stack [longestRole]byte
+	letters := stack[:0]
+	for i := range len(name) {
+		switch c := name[i]; {
+		case 'a' <= c && c <= 'z':
+			letters = append(letters, c)
+		case 'A' <= c && c <= 'Z':
+			letters = append(letters, c+'a'-'A')
+		case c == '_' || c == '-' || c == '.':
+		default:
+			return noRole
+		}
+	}
+	return pairRoles[string(letters)]
+}
+
+// IsPairName reports whether a member of this name tells what the value beside it is called: name, Key, variable_name.
+func IsPairName(name string) bool { return roleOf(name) == nameRole }
+
+// IsPairValue reports whether a member of this name is the value of such a pair.
+func IsPairValue(name string) bool { return roleOf(name) == valueRole }
+
+// IsSecretData reports whether a member of this name holds the secrets of a Kubernetes Secret.
+func IsSecretData(name string) bool {
+	switch name {
+	case "data", "stringData", "string_data", "binaryData", "binary_data":
+		return true
+	}
+	return false
+}
+
+// Flag is the name that an argument such as --db-password gives to the argument after it; empty when it gives none.
+func Flag(argument string) string {
+	if len(argument) < 4 || len(argument) > 64 || argument[0] != '-' || strings.ContainsAny(argument, "= \n") {
+		return ""
+	}
+	return strings.TrimLeft(argument, "-")
+}
