@@ -1,16 +1,17 @@
 # DriftSentry. You need only Go 1.26 and make; `make help` lists the targets.
 
 MODULES  := client pkg services/api services/realtime test test/prometheus testkit
-# Not in go.work, because it depends on the types of the Kubernetes API.
-ALONE    := test/kubernetes
+# Not in go.work, because they depend on the types of the Kubernetes API and on the framework of Terraform providers.
+ALONE    := test/kubernetes test/tofu
 PACKAGES := $(MODULES:%=./%/...)
 LAUNCHER := .run/bin/launcher
 TOOLS    := .run/tools
 # It ends with the number of tests, the failed and the skipped ones with the reason, and the counts that tests log as `tried: `.
-GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --jsonfile .run/tests.json --post-run-command test/tried --
+# -count 1: Go's cache does not notice changes outside of a module, and many tests read docs, deploy or another module.
+GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --jsonfile .run/tests.json --post-run-command test/tried -- -count 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch trace test test-long test-security verify sbom test-stack test-compose test-kubernetes test-faults soak tables faults-doc check-deploy up deploy down lint fmt prose vuln build bench bench-load load clean compiler $(LAUNCHER)
+.PHONY: help run watch trace test test-long test-tofu test-security verify sbom test-stack test-compose test-kubernetes test-faults soak tables faults-doc check-deploy up deploy down lint fmt prose vuln build bench bench-load load clean compiler $(LAUNCHER)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +46,9 @@ test-compose: ## start the production stack in containers, test it through its e
 
 test-kubernetes: ## parse the manifests of deploy/kubernetes strictly, and compare them with the services
 	@cd test/kubernetes && GOWORK=off go test -count 1 $(ARGS) ./...
+
+test-tofu: $(LAUNCHER) ## run the life of a drift with real plans of Terraform and OpenTofu (found on the PATH or in STACK_DIR)
+	@exec $(LAUNCHER) with-postgres -- go test -tags tofu -count 1 -timeout 10m -v $(ARGS) ./test/life/
 
 test-faults: $(LAUNCHER) ## break Postgres, the network and replicas while clients use the services, and check that no data was lost
 	@exec $(LAUNCHER) with-postgres -- go test -tags faults -count 1 -timeout 20m -v ./test/prometheus/faults/ $(ARGS)
@@ -91,7 +95,7 @@ lint: $(TOOLS)/golangci-lint $(TOOLS)/vale ## lint every module, the format of f
 	@tools/lint-prose
 	@for m in $(MODULES) $(ALONE); do echo "lint $$m"; (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners ./...) || exit 1; done
 	@echo "lint the tests that have a target of their own"
-	@cd test && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners --build-tags compose,soak,long ./...
+	@cd test && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners --build-tags compose,soak,long,tofu ./...
 	@cd test/prometheus && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners --build-tags stack,faults ./...
 	@deploy/check
 	@cd test/prometheus && go test -count 1 ./observability/

@@ -52,17 +52,17 @@ func (q AlertQuery) values() url.Values {
 	return v
 }
 
-// ListAlerts gives a page of alerts, newest first.
+// ListAlerts returns a page of alerts, newest first.
 func (c *Client) ListAlerts(ctx context.Context, q AlertQuery, p Page) (List[Alert], error) {
 	return list[Alert](ctx, c, "/api/v1/alerts", q.values(), p)
 }
 
-// Alerts gives all alerts, page by page, up to the first 10,000.
+// Alerts returns all alerts, page by page, up to the first 10,000.
 func (c *Client) Alerts(ctx context.Context, q AlertQuery) iter.Seq2[Alert, error] {
 	return all(func(p Page) (List[Alert], error) { return c.ListAlerts(ctx, q, p) })
 }
 
-// CountUnreadAlerts gives how many alerts of the account are unread.
+// CountUnreadAlerts returns how many alerts of the account are unread.
 func (c *Client) CountUnreadAlerts(ctx context.Context) (int, error) {
 	data, err := get[struct {
 		Count int `json:"count"`
@@ -75,7 +75,7 @@ func (c *Client) MarkAlertRead(ctx context.Context, id string) (Alert, error) {
 	return post[Alert](ctx, c, "/api/v1/alerts/"+url.PathEscape(id)+"/mark-read", struct{}{})
 }
 
-// MarkAllAlertsRead marks all alerts read, and gives how many were not.
+// MarkAllAlertsRead marks all alerts read, and returns how many were not.
 func (c *Client) MarkAllAlertsRead(ctx context.Context) (int, error) {
 	data, err := post[struct {
 		MarkedCount int `json:"markedCount"`

@@ -32,9 +32,9 @@ type request struct {
 
 // body is what a request sends, as often as it takes.
 type body interface {
-	// open gives the body from its start. moved is called while it is read.
+	// open returns the body from its start. moved is called while it is read.
 	open(moved func()) io.ReadCloser
-	// failed gives why the body cannot be read, when that is so.
+	// failed returns why the body cannot be read, when that is so.
 	failed() error
 	// set adds the headers that belong to the body.
 	set(h http.Header)
@@ -104,7 +104,7 @@ func (c *Client) send(ctx context.Context, r request, data any) error {
 			}
 		}
 		if end, ok := ctx.Deadline(); ok && time.Until(end) < pause {
-			return err // It tells more than the end of the context.
+			return err // It says more than the end of the context.
 		}
 		if wait(ctx, pause) != nil {
 			return err
@@ -124,7 +124,7 @@ func wait(ctx context.Context, pause time.Duration) error {
 	}
 }
 
-// worthRepeating reports whether another attempt may end otherwise, and does no harm.
+// worthRepeating reports whether another attempt is safe and may have another result.
 func (r request) worthRepeating(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	if !ok { // No response came.
@@ -159,7 +159,7 @@ func (c *Client) authorized(ctx context.Context, r request, refused *string, dat
 	}
 }
 
-// errNotOurs is the error for a response that DriftSentry does not give.
+// errNotOurs is the error for a response that does not come from DriftSentry.
 var errNotOurs = errors.New("the response is not DriftSentry's: is the address that of its API?")
 
 // attempt sends the request once. It stops when nothing has moved for the client's timeout.
@@ -196,7 +196,7 @@ func (c *Client) attempt(ctx context.Context, r request, token string, data any)
 	return nil
 }
 
-// cause gives slow for a request that we gave up, whose own error says only that it was cancelled.
+// cause returns slow for a request that the client abandoned; the request's own error says only that it was cancelled.
 func cause(ctx context.Context, slow, err error) error {
 	if errors.Is(context.Cause(ctx), slow) {
 		return slow

@@ -102,7 +102,7 @@ func (s *Stream) connect(ctx context.Context, token string, yield func(Event) bo
 	defer func() {
 		close(c.done)
 		if !c.over {
-			_ = conn.Close(websocket.StatusNormalClosure, "") // Whether the server says goodbye as well is no matter.
+			_ = conn.Close(websocket.StatusNormalClosure, "") // It does not matter whether the server sends a close frame too.
 		}
 		_ = conn.CloseNow() // After a regular end there is nothing to close.
 		reader.Wait()
@@ -113,7 +113,7 @@ func (s *Stream) connect(ctx context.Context, token string, yield func(Event) bo
 // handshake is the error for a handshake that was refused, or that reached no server.
 func handshake(res *http.Response, err error) error {
 	if res != nil && res.StatusCode != http.StatusSwitchingProtocols {
-		text, _ := io.ReadAll(io.LimitReader(res.Body, maxFrame)) // What is there of it tells enough.
+		text, _ := io.ReadAll(io.LimitReader(res.Body, maxFrame)) // The beginning of the body is enough.
 		return responseError(res, text)
 	}
 	if e, ok := errors.AsType[*net.OpError](err); ok {

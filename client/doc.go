@@ -19,7 +19,7 @@
 // A call that got no response, 429, 502, 503 or 504 is repeated up to four times, with pauses that grow and are random, or
 // after the time that Retry-After says. WithRetry changes this. It is safe: reads change nothing, and each POST carries an
 // Idempotency-Key of the client's making, the same for every attempt of one call, for which the server keeps the first
-// response for a day. WithIdempotencyKey gives a key of your own, which also covers the next run of your program.
+// response for a day. WithIdempotencyKey sets a key of your own, which also covers the next run of your program.
 // ChangePassword has no key on the server, so it is repeated only after 429. The context of a call bounds all of its
 // attempts; WithTimeout bounds one.
 //
@@ -34,7 +34,7 @@
 //
 // # Following events
 //
-// Stream gives each event of the account once and in order, over any number of connections:
+// Stream yields each event of the account once and in order, over any number of connections:
 //
 //	stream := c.Stream(client.StreamOptions{After: saved})
 //	for event, err := range stream.Events(ctx) {
@@ -53,13 +53,13 @@
 //
 //   - To show lists and keep them current, read the list first and begin the stream at the list's Cursor.
 //   - Keep a cursor only when everything before it was handled: an event's after the body of the loop, or Stream.Cursor,
-//     which also moves on while no event of your topics comes.
+//     which also advances while no event of your topics arrives.
 //   - When OnResync is called, load the lists again. It happens when a program was away for longer than events are kept (a
 //     week by default), or when the database was restored.
 //
-// While the body of the loop works, the client reads 64 frames ahead and then stops reading, and the server waits as well. It
-// gives up a client that makes no progress for ten seconds; the stream connects again and goes on, so a slow program loses
-// time and no event.
+// While the body of the loop works, the client reads 64 frames ahead and then stops reading, so the server waits too. The
+// server disconnects a client that makes no progress for ten seconds. The stream then reconnects and continues, so a slow
+// program loses time, but no event.
 //
 // # Compatibility
 //

@@ -33,7 +33,7 @@ const (
 // Resolution is how a drift was resolved.
 type Resolution string
 
-// The resolutions that people give. The others come from plans: reverted, accepted, removed, superseded, unknown.
+// The resolutions that people give. The others come from plans: reverted, accepted, superseded, unknown.
 const (
 	AutoRemediate Resolution = "auto-remediate"
 	ManualFix     Resolution = "manual-fix"
@@ -70,7 +70,8 @@ type Drift struct {
 	RejectionReason   string            `json:"rejectionReason,omitempty"`
 	ResolvedAt        time.Time         `json:"resolvedAt,omitzero"`
 	ResolvedHow       Resolution        `json:"resolvedHow,omitempty"`
-	ResolvedBasis     string            `json:"resolvedBasis,omitempty"` // decision, or state: what the plan shows
+	ResolvedBasis     string            `json:"resolvedBasis,omitempty"` // what ResolvedHow was told from: decision or state
+	CheckID           string            `json:"checkId,omitempty"`       // the last check that showed or resolved it; it may be gone
 	PreviousID        string            `json:"previousId,omitempty"`    // the resolved drift that this one is a return of
 	CreatedAt         time.Time         `json:"createdAt"`
 	UpdatedAt         time.Time         `json:"updatedAt"`
@@ -80,17 +81,15 @@ type Drift struct {
 type Change struct {
 	Expected json.RawMessage `json:"expected"`
 	Actual   json.RawMessage `json:"actual"`
-	Order    bool            `json:"order,omitempty"` // only the order of a list differs
 }
 
 // DriftDetail is a drift, and what the caller may do with it.
 type DriftDetail struct {
 	Drift
+	Source          // of its last check
 	AlertCount int  `json:"alertCount"`
 	CanApprove bool `json:"canApprove"`
 	CanReject  bool `json:"canReject"`
-	// Source is that of the last check that showed or resolved the drift.
-	Source
 }
 
 // TimelineEntry is something that happened to a drift.

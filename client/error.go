@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Code tells programs what went wrong. Each code has one HTTP status.
+// Code says what went wrong, for programs. Each code has one HTTP status.
 type Code string
 
 // The codes.

@@ -25,12 +25,14 @@ const (
 	AlertCreated   EventType = "alert.created"
 	AlertRead      EventType = "alert.read"
 	CheckCompleted EventType = "check.completed"
+
+	WorkspaceUpdated EventType = "workspace.updated"
 )
 
 // Event is one entry of an account's stream.
 type Event struct {
 	Position   int64    `json:"position"` // grows by one from event to event; other topics' events leave gaps
-	Cursor     string   `json:"cursor"`   // keep it when the event was handled
+	Cursor     string   `json:"cursor"`   // store it when the event was handled
 	Topics     []string `json:"topics"`
 	CloudEvent `json:"event"`
 }
@@ -41,10 +43,10 @@ type CloudEvent struct {
 	ID              string          `json:"id"`
 	Source          string          `json:"source"`
 	Type            EventType       `json:"type"`
-	Subject         string          `json:"subject"` // the id of the drift, alert or check
+	Subject         string          `json:"subject"` // the id of the drift, alert, check or workspace
 	Time            time.Time       `json:"time"`
 	DataContentType string          `json:"datacontenttype"`
-	Traceparent     string          `json:"traceparent"` // to go on with the trace of what caused it
+	Traceparent     string          `json:"traceparent"` // to continue the trace of the cause
 	Data            json.RawMessage `json:"data"`
 }
 
@@ -115,7 +117,7 @@ type EventPage struct {
 }
 
 // ListEvents reads up to limit events (1 to 500, 100 for 0) after a cursor, or from the oldest that is kept when it is empty. A
-// cursor that leads nowhere is CodeConflict: load the lists again, and go on from the Head of another page.
+// cursor that is no longer valid is CodeConflict: load the lists again, and continue from the Head of another page.
 func (c *Client) ListEvents(ctx context.Context, after string, limit int) (EventPage, error) {
 	query := url.Values{}
 	set(query, "after", after)
@@ -125,7 +127,7 @@ func (c *Client) ListEvents(ctx context.Context, after string, limit int) (Event
 	return get[EventPage](ctx, c, "/api/v1/events", query)
 }
 
-// Events reads the stream from a cursor (see ListEvents) to its end as it is then. To go on from there, use Stream.
+// Events reads the stream from a cursor (see ListEvents) to its current end. To continue from there, use Stream.
 func (c *Client) Events(ctx context.Context, after string) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		for {

@@ -66,7 +66,7 @@ func ExampleClient_ApproveDrift() {
 	// Output: look again: 409 CONFLICT: the drift has changed since version 1 (trace 4bf92f3577b34da6a3ce929d0e0e4736)
 }
 
-// A program follows what happens, and goes on where it was after a restart.
+// A program follows the events, and continues after a restart.
 func ExampleStream_Events() {
 	c, err := client.New(address, client.WithPassword("ada@example.com", "a long enough password"))
 	if err != nil {
@@ -98,7 +98,7 @@ func ExampleStream_Events() {
 			return
 		}
 		fmt.Println(event.Type, drift.ResourceID, "- keep", event.Cursor)
-		cancel() // A real program goes on.
+		cancel() // A real program continues.
 	}
 	// Output: drift.approved aws_security_group.web - keep 5f1c20a4be07:1730
 }

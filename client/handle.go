@@ -81,7 +81,7 @@ func (c *connection) planRenewal() {
 	}
 }
 
-// prolong gets a fresh token and tells the server of it.
+// prolong gets a new token and sends it to the server.
 func (c *connection) prolong(ctx context.Context) error {
 	renewCtx, cancel := context.WithTimeout(ctx, refreshPatience)
 	defer cancel()

@@ -36,12 +36,12 @@ type CreatedAPIKey struct {
 	Key    string `json:"key"` // ds_…
 }
 
-// ListAPIKeys gives a page of the account's keys, oldest first.
+// ListAPIKeys returns a page of the account's keys, oldest first.
 func (c *Client) ListAPIKeys(ctx context.Context, p Page) (List[APIKey], error) {
 	return list[APIKey](ctx, c, "/api/v1/api-keys", url.Values{}, p)
 }
 
-// APIKeys gives all keys of the account.
+// APIKeys returns all keys of the account.
 func (c *Client) APIKeys(ctx context.Context) iter.Seq2[APIKey, error] {
 	return all(func(p Page) (List[APIKey], error) { return c.ListAPIKeys(ctx, p) })
 }

@@ -27,7 +27,7 @@ type Summary struct {
 	} `json:"timeToResolve"`
 }
 
-// Summary gives the numbers of the last days (1 to 365, 30 for 0).
+// Summary returns the numbers of the last days (1 to 365, 30 for 0).
 func (c *Client) Summary(ctx context.Context, days int) (Summary, error) {
 	return get[Summary](ctx, c, "/api/v1/metrics/summary", lastDays(days))
 }
@@ -47,7 +47,7 @@ type CostTrend struct {
 	} `json:"summary"`
 }
 
-// CostTrend gives one entry for each of the last days (1 to 365, 30 for 0), today's last.
+// CostTrend returns one entry for each of the last days (1 to 365, 30 for 0), today's last.
 func (c *Client) CostTrend(ctx context.Context, days int) (CostTrend, error) {
 	return get[CostTrend](ctx, c, "/api/v1/metrics/cost-trend", lastDays(days))
 }

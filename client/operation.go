@@ -26,7 +26,7 @@ type AuditRow struct {
 // AuditQuery filters the audit trail. A zero field does not filter.
 type AuditQuery struct{ DriftID, ActorID, Action string }
 
-// ListAudit gives a page of the audit trail, newest first.
+// ListAudit returns a page of the audit trail, newest first.
 func (c *Client) ListAudit(ctx context.Context, q AuditQuery, p Page) (List[AuditRow], error) {
 	v := url.Values{}
 	set(v, "driftId", q.DriftID)
@@ -35,7 +35,7 @@ func (c *Client) ListAudit(ctx context.Context, q AuditQuery, p Page) (List[Audi
 	return list[AuditRow](ctx, c, "/api/v1/audit", v, p)
 }
 
-// Audit gives the audit trail, page by page, up to the newest 10,000 rows.
+// Audit returns the audit trail, page by page, up to the newest 10,000 rows.
 func (c *Client) Audit(ctx context.Context, q AuditQuery) iter.Seq2[AuditRow, error] {
 	return all(func(p Page) (List[AuditRow], error) { return c.ListAudit(ctx, q, p) })
 }
@@ -57,7 +57,7 @@ type ErrorReport struct {
 	} `json:"recent"`
 }
 
-// RecentErrors gives the errors of the caller's account.
+// RecentErrors returns the errors of the caller's account.
 func (c *Client) RecentErrors(ctx context.Context) (ErrorReport, error) {
 	return get[ErrorReport](ctx, c, "/api/v1/ops/errors", nil)
 }

@@ -36,7 +36,7 @@ func WithPassword(email, password string) Option {
 	}
 }
 
-// WithSession goes on with a session that was kept (see OnSession). Without a refresh token, the client can use the access
+// WithSession continues a stored session (see OnSession). Without a refresh token, the client can use the access
 // token until it expires.
 func WithSession(s Session) Option {
 	return func(c *Client) error {
@@ -111,7 +111,8 @@ func WithTimeout(d time.Duration) Option {
 	}
 }
 
-// WithRetry changes how often a call is repeated, and after what pauses. A stream uses the pauses and goes on for ever.
+// WithRetry changes how often a call is repeated, and the pauses between the attempts. A stream uses the pauses without a limit
+// on the attempts.
 func WithRetry(r Retry) Option {
 	return func(c *Client) error {
 		c.retry = r.filled()
@@ -145,7 +146,7 @@ func (r Retry) filled() Retry {
 	return r
 }
 
-// pauses gives the pauses between attempts, each between a half and one and a half of its average, so that clients that
+// pauses returns the pauses between attempts, each between a half and one and a half of its average, so that clients that
 // failed together do not come back together.
 func (r Retry) pauses() *backoff.ExponentialBackOff {
 	b := &backoff.ExponentialBackOff{InitialInterval: r.First, MaxInterval: max(r.First, r.Last), Multiplier: 2, RandomizationFactor: 0.5}

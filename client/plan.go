@@ -10,88 +10,22 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
-	"time"
 )
 
-// CheckStatus is what a check found.
-type CheckStatus string
-
-// The statuses.
-const (
-	CheckOK      CheckStatus = "ok"
-	CheckDrifted CheckStatus = "drifted"
-	CheckErrored CheckStatus = "failed" // the plan says that it errored
-)
-
-// Check is one look at a workspace.
-type Check struct {
-	ID               string      `json:"id"`
-	Workspace        string      `json:"workspace"`
-	Status           CheckStatus `json:"status"`
-	Stale            bool        `json:"stale"` // the plan is older than the last one, and changed nothing
-	Counts           Counts      `json:"counts"`
-	TerraformVersion string      `json:"terraformVersion"`
-	PlanTimestamp    time.Time   `json:"planTimestamp,omitzero"`
-	CreatedAt        time.Time   `json:"createdAt"`
-
-	Evidence     Evidence `json:"evidence"`
-	RootMismatch bool     `json:"rootMismatch"` // the plan is of another root than the earlier ones, and resolved nothing
-	Purpose      string   `json:"purpose"`      // record, or preview
-	Source
-	FailureReason string  `json:"failureReason"` // of a failed check without a plan
-	LeftOut       LeftOut `json:"leftOut"`
-	WrapperLines  int     `json:"wrapperLines"` // lines around the plan that were skipped
-}
-
-// Evidence is what a check proves about the open drifts that its plan does not list.
-type Evidence struct {
-	Refreshed string   `json:"refreshed"` // proven, stated, unknown or no
-	Coverage  string   `json:"coverage"`  // full, partial or unknown
-	Mode      string   `json:"mode"`      // refresh-only, normal, destroy, or empty when it is not known
-	Unproven  int      `json:"unproven"`  // open drifts that the check could not judge
-	Reasons   []string `json:"reasons"`   // what was not proven, and what the sender can do about it
-}
-
-// Source is where a plan came from, as its sender says. Each may be empty.
-type Source struct {
-	Ref         string `json:"ref"`         // the branch or tag
-	Commit      string `json:"commit"`      // its commit
-	RunURL      string `json:"runUrl"`      // the run in CI
-	TriggeredBy string `json:"triggeredBy"` // who or what started the run
-}
-
-// LeftOut is what could not be read of a plan.
-type LeftOut struct {
-	Count   int `json:"count"`
-	Entries []struct {
-		Path     string `json:"path"`     // such as resource_drift[3]
-		Resource string `json:"resource"` // its address without instance keys; may be empty
-		Reason   string `json:"reason"`
-	} `json:"entries"` // the first 20
-}
-
-// Counts is how many drifts a check found.
-type Counts struct {
-	New       int `json:"new"`
-	Changed   int `json:"changed"`
-	Unchanged int `json:"unchanged"`
-	Resolved  int `json:"resolved"`
-}
-
-// PlanResult is what became of a plan.
+// PlanResult is the result of a plan.
 type PlanResult struct {
 	Check  Check   `json:"check"`
 	Drifts []Drift `json:"drifts"` // the first 100, the most severe first
 }
 
-// PlanOptions say how a plan was made and where it came from. The zero value lets the plan decide.
+// PlanOptions say what a plan is. The zero value lets the plan decide.
 type PlanOptions struct {
-	Scope          string // full: no -target or -exclude was used; partial: it resolves nothing
-	Mode           string // refresh-only, normal or destroy; needed for slimmed plans
-	Refreshed      bool   // a normal plan was made without -refresh=false
-	Purpose        string // preview changes nothing but the list of checks
+	Scope          string // full or partial; a partial plan resolves nothing
+	Mode           string // refresh-only, normal or destroy; for a plan that was slimmed
+	Refreshed      bool   // the plan was made with a refresh
+	Purpose        string // record, which is also what an empty one means, or preview
 	IncludeChanges bool   // also make drifts of what the plan would apply
-	Source
+	Source         Source // where it comes from
 	// Progress is called while the plan is sent, with the number of bytes read so far.
 	Progress func(read int64)
 }
@@ -105,13 +39,13 @@ func (c *Client) SendPlan(ctx context.Context, workspace string, r io.Reader, o 
 	set(req.query, "scope", o.Scope)
 	set(req.query, "mode", o.Mode)
 	set(req.query, "purpose", o.Purpose)
+	o.Source.set(req.query)
 	if o.Refreshed {
 		req.query.Set("refreshed", "true")
 	}
 	if o.IncludeChanges {
 		req.query.Set("include", "changes")
 	}
-	o.Source.set(req.query)
 	req.body = newUpload(r, o.Progress)
 	err = c.send(ctx, req, &result)
 	return result, err
@@ -132,13 +66,6 @@ func (c *Client) SendFailure(ctx context.Context, workspace, reason, purpose str
 	}
 	err = c.send(ctx, req, &data)
 	return data.Check, err
-}
-
-func (s Source) set(q url.Values) {
-	set(q, "ref", s.Ref)
-	set(q, "commit", s.Commit)
-	set(q, "runUrl", s.RunURL)
-	set(q, "triggeredBy", s.TriggeredBy)
 }
 
 // upload is a body that is compressed while it is sent for the first time. What was compressed is kept for further attempts.

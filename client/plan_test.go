@@ -30,7 +30,7 @@ func inflate(t *testing.T, body string) string {
 	return string(text)
 }
 
-// plan is larger than what is read at once, and does not compress to nothing.
+// plan is larger than one read, and does not compress well.
 func plan() string {
 	var b strings.Builder
 	for i := range 20_000 {

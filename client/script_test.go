@@ -139,7 +139,7 @@ func (s *service) make(url string, options ...client.Option) *client.Client {
 }
 
 func (s *socket) send(frame string, args ...any) {
-	// A client that has left is no mistake of the test.
+	// A disconnected client is not a mistake of the test.
 	_ = s.conn.Write(s.ctx, websocket.MessageText, fmt.Appendf(nil, frame, args...))
 }
 
@@ -155,7 +155,7 @@ func (s *socket) read() (m sent) {
 	return m
 }
 
-// welcome goes through the opening and gives the subscription.
+// welcome goes through the opening and returns the subscription.
 func (s *socket) welcome() sent {
 	s.send(`{"type":"welcome","connectionId":"c%d","cursor":"e:10","heartbeatMs":25000,"new":1}`, s.played.Load())
 	return s.subscribed()
@@ -183,7 +183,7 @@ func (s *socket) close(code websocket.StatusCode) { _ = s.conn.Close(code, "beca
 // untilClosed waits for the client's end.
 func (s *socket) untilClosed() { _, _, _ = s.conn.Read(s.ctx) }
 
-// follow follows a stream until it has seen so many events, and gives their positions.
+// follow follows a stream until it has seen so many events, and returns their positions.
 func follow(t *testing.T, stream *client.Stream, events int) (positions []int64, err error) {
 	t.Helper()
 	for e, err := range stream.Events(t.Context()) {

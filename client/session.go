@@ -28,7 +28,7 @@ type session struct {
 
 	mu      sync.Mutex
 	current Session
-	renewAt time.Time // zero when only a refusal tells
+	renewAt time.Time // zero: renew only after a refusal
 }
 
 // enabled reports whether the client acts as a person.
@@ -56,16 +56,16 @@ func (s *session) keep(fresh Session, now time.Time) {
 	}
 }
 
-// usable gives the access token unless it is missing, due or refused.
+// usable returns the access token unless it is missing, due or refused.
 func (s *session) usable(refused string) (token string, ok bool) {
 	current, renewAt := s.get()
 	due := !renewAt.IsZero() && !time.Now().Before(renewAt)
 	return current.AccessToken, current.AccessToken != "" && current.AccessToken != refused && !due
 }
 
-// token gives what a call shows: the API key, or an access token that holds. refused is a token that the server did not
-// accept. Of the calls that find the session due, one renews it and the others wait. It is empty for a client without
-// credentials.
+// token returns the credentials of a call: the API key, or a valid access token. refused is a token that the server did not
+// accept. If several calls find that the session must be renewed, one does it and the others wait. It is empty for a client
+// without credentials.
 func (c *Client) token(ctx context.Context, refused string) (string, error) {
 	s := &c.session
 	if c.apiKey != "" || !s.enabled() {
@@ -101,7 +101,7 @@ func (c *Client) renewable(token string) bool {
 }
 
 // SignIn opens a session with the client's email and password, and uses it from now on. Calling it is not needed: every
-// call does so when there is no session. It tells early whether the password is right.
+// call does so when there is no session. It reports a wrong password early.
 func (c *Client) SignIn(ctx context.Context) (Session, error) {
 	select {
 	case c.session.turn <- struct{}{}:
@@ -112,8 +112,8 @@ func (c *Client) SignIn(ctx context.Context) (Session, error) {
 	return c.signIn(ctx)
 }
 
-// AccessToken gives an access token that holds, for connections that the client does not make itself. It signs in or refreshes
-// where that is due. A client with an API key gives the key.
+// AccessToken returns a valid access token, for connections that the client does not make itself. It signs in or refreshes the
+// session if necessary. A client with an API key returns the key.
 func (c *Client) AccessToken(ctx context.Context) (string, error) { return c.token(ctx, "") }
 
 // SignOut ends the session on the server; its sockets end within ten seconds. A client with a password can be used again

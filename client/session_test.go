@@ -221,7 +221,7 @@ func TestSession(t *testing.T) {
 		ask(t, c)
 		check(t, s, "1 sign-ins, 0 refreshes")
 	})
-	t.Run("is refreshed to the end even when the call that needs it is cancelled", func(t *testing.T) {
+	t.Run("is refreshed completely even if the call that needs it is cancelled", func(t *testing.T) {
 		var renewals atomic.Int32
 		arrived := make(chan struct{})
 		released := make(chan struct{})

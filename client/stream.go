@@ -23,19 +23,19 @@ func DriftTopic(id string) string { return "drift:" + id }
 type StreamOptions struct {
 	Topics []string // all drifts, alerts and checks when it is empty
 
-	// After is where to begin: the cursor that was kept, List.Cursor, or EventPage.Head. Empty begins at the end of the
+	// After is where to begin: a stored cursor, List.Cursor, or EventPage.Head. Empty begins at the end of the
 	// stream as it is when the first connection opens.
 	After string
 
-	// OnResync is told that events are missing: the cursor led nowhere, since the program was away for longer than events are
-	// kept, or the database was restored. Load the lists again; the events after Resync.Cursor follow. An error ends the
+	// OnResync is called if events are missing: the cursor is no longer valid, because the program was away for longer than
+	// events are kept, or the database was restored. Load the lists again; the events after Resync.Cursor follow. An error ends the
 	// stream.
 	OnResync func(context.Context, Resync) error
 
-	// OnState is told what becomes of the connection.
+	// OnState is called when the state of the connection changes.
 	OnState func(State)
 
-	// OnFrame gets each text frame of the server before anything else is done with it, those that the stream drops included.
+	// OnFrame gets each text frame of the server before it is processed, including frames that the stream drops.
 	// It is called by the goroutine that reads, and must not keep the frame.
 	OnFrame func(frame []byte)
 }
@@ -43,7 +43,7 @@ type StreamOptions struct {
 // Resync says why events are missing.
 type Resync struct {
 	Reason string // epoch, ahead or trimmed
-	Cursor string // where the stream goes on
+	Cursor string // where the stream continues
 }
 
 // Phase is what a stream is doing.
@@ -87,8 +87,8 @@ func (c *Client) Stream(o StreamOptions) *Stream {
 	return &Stream{client: c, options: o, cursor: o.After}
 }
 
-// Cursor is the place up to which everything was handled: the body of the loop has ended for the last event before it. Keep
-// it, and give it to another program's StreamOptions.After. It is empty before the first connection unless After was given.
+// Cursor is the position up to which every event was handled: the body of the loop has ended for the last event before it.
+// Store it, and pass it to the next program's StreamOptions.After. It is empty before the first connection unless After was given.
 func (s *Stream) Cursor() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,9 +101,9 @@ func (s *Stream) reached(cursor string) {
 	s.cursor = cursor
 }
 
-// Events gives each event once and in order, over all connections, until ctx ends, which is no error, or the loop is left.
-// It waits and connects again for as long as that may help. An error ends it: the credentials are refused, or the server
-// says that the client is wrong. Ranging over it again goes on at Cursor.
+// Events yields each event once and in order, over all connections, until ctx ends, which is not an error, or the loop
+// ends. It waits and reconnects as long as that may help. An error ends it: the credentials are refused, or the server
+// reports a mistake of the client. Ranging over it again continues at Cursor.
 func (s *Stream) Events(ctx context.Context) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		if !s.running.TryLock() {

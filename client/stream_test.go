@@ -40,7 +40,7 @@ func TestStream_follows(t *testing.T) {
 			c.untilClosed()
 		})
 	})
-	t.Run("its topics from its cursor on, and ignores what it does not know", func(t *testing.T) {
+	t.Run("its topics from its cursor on, and ignores unknown types", func(t *testing.T) {
 		followed(t, "8", client.StreamOptions{After: "e:7", Topics: []string{client.DriftTopic("d1")}}, func(c *socket) {
 			if m := c.welcome(); m.After != "e:7" || fmt.Sprint(m.Topics) != "[drift:d1]" {
 				t.Errorf("subscribed with %+v", m)
@@ -63,7 +63,7 @@ func TestStream_follows(t *testing.T) {
 }
 
 func TestStream_comes_back(t *testing.T) {
-	t.Run("with the cursor of the last event, and drops what comes twice", func(t *testing.T) {
+	t.Run("with the cursor of the last event, and drops duplicates", func(t *testing.T) {
 		followed(t, "11 12", client.StreamOptions{},
 			func(c *socket) { c.welcome(); c.event(11); _ = c.conn.CloseNow() },
 			func(c *socket) { c.resumed("e:11"); c.event(11); c.event(12); c.untilClosed() })

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Role is what a person may do.
+// Role says what a user may do.
 type Role string
 
 // The roles. A viewer reads; an engineer also sends plans and decides; an admin also manages users and keys.
@@ -45,15 +45,15 @@ type Me struct {
 	} `json:"session"`
 }
 
-// Me gives the caller, the account and the session.
+// Me returns the caller, the account and the session.
 func (c *Client) Me(ctx context.Context) (Me, error) { return get[Me](ctx, c, "/api/v1/users/me", nil) }
 
-// ListUsers gives a page of the account's users, oldest first.
+// ListUsers returns a page of the account's users, oldest first.
 func (c *Client) ListUsers(ctx context.Context, p Page) (List[User], error) {
 	return list[User](ctx, c, "/api/v1/users", url.Values{}, p)
 }
 
-// Users gives all users of the account.
+// Users returns all users of the account.
 func (c *Client) Users(ctx context.Context) iter.Seq2[User, error] {
 	return all(func(p Page) (List[User], error) { return c.ListUsers(ctx, p) })
 }
@@ -101,7 +101,7 @@ func (c *Client) SetPassword(ctx context.Context, setupToken, newPassword string
 	return c.secret(ctx, "/api/v1/auth/password", map[string]string{"token": setupToken, "newPassword": newPassword}, nil)
 }
 
-// ChangePassword gives the caller another password. The caller's other sessions end.
+// ChangePassword changes the caller's password. The caller's other sessions end.
 func (c *Client) ChangePassword(ctx context.Context, current, next string) error {
 	raw, err := json.Marshal(map[string]string{"currentPassword": current, "newPassword": next})
 	if err != nil {

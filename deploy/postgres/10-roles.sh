@@ -14,6 +14,10 @@ psql -v ON_ERROR_STOP=1 --no-psqlrc --username "$POSTGRES_USER" --dbname postgre
 create role driftsentry_owner login password :'owner_password';
 create role driftsentry_app nologin;
 create role driftsentry_service login password :'service_password' in role driftsentry_app;
+-- As the services set them, for a pooler in transaction mode, through which what they set does not last.
+alter role driftsentry_service set statement_timeout = '15s';
+alter role driftsentry_service set lock_timeout = '5s';
+alter role driftsentry_service set idle_in_transaction_session_timeout = '30s';
 create role driftsentry_monitor login password :'monitor_password' in role pg_monitor;
 create database driftsentry owner driftsentry_owner;
 revoke connect, temporary on database driftsentry from public;

@@ -1,6 +1,6 @@
 // Package apierror is the one error type that crosses package boundaries with a meaning. Its zero kind is Internal, so
-// that what nobody classified can never leak: the edge shows a caller only an Error's Message and Fields, and only for
-// the other kinds.
+// an unclassified error can never leak: the edge shows a caller only an Error's Message and Fields, and only for the
+// other kinds.
 package apierror
 
 import (
@@ -27,7 +27,7 @@ const (
 	RateLimited
 	Unavailable
 	Timeout
-	// Canceled: the caller went away before the answer. Outside the SLO.
+	// Canceled: the caller went away before the response. Outside the SLO.
 	Canceled
 )
 
@@ -103,7 +103,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// From finds the Error in err's chain. What has none is Canceled or Timeout when a context ended, else Internal.
+// From finds the Error in err's chain. An error without one is Canceled or Timeout if a context ended, else Internal.
 // It returns nil for nil.
 func From(err error) *Error {
 	if err == nil {

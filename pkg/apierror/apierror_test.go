@@ -32,7 +32,7 @@ func TestFrom(t *testing.T) {
 			t.Error("From(nil) is not nil")
 		}
 	})
-	t.Run("the message of an unknown error says nothing of its cause", func(t *testing.T) {
+	t.Run("the message of an unknown error does not show its cause", func(t *testing.T) {
 		if got := apierror.From(cause).Message; got != "an unexpected error occurred" {
 			t.Errorf("message = %q", got)
 		}

@@ -73,7 +73,7 @@ func (p Problems) Error() string {
 	return "the configuration has problems:\n" + strings.Join(lines, "\n")
 }
 
-// Unwrap gives errors.Is and errors.As the single problems.
+// Unwrap lets errors.Is and errors.As see the single problems.
 func (p Problems) Unwrap() []error { return p }
 
 // Problem is a wrong value of one variable. It never holds the value of a secret.
@@ -159,7 +159,7 @@ func fromFiles(environ []string, target reflect.Type) (map[string]string, []erro
 	return vars, problems
 }
 
-// variablesOf gives the fields that are variables, those of nested structs too.
+// variablesOf returns the fields that are variables, including those of nested structs.
 func variablesOf(t reflect.Type) iter.Seq[reflect.StructField] {
 	return func(yield func(reflect.StructField) bool) {
 		for t.Kind() == reflect.Pointer {

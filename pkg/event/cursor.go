@@ -1,19 +1,74 @@
 package event
 
 import (
+	"cmp"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/google/uuid"
 )
 
-// Cursor is a place in an account's stream. Clients keep it as an opaque string. The epoch names one life of the
-// database: after a restore positions may be given a second time, so a cursor of another epoch is invalid.
-type Cursor struct {
-	Epoch    string
+// Tag tells which event stands at a position: the last 32 bits of its id, which are random. A standby that is promoted, a
+// restore and a snapshot give positions out a second time; a position proves itself by its tag. 0 is unknown: of position 0,
+// and of a place that was remembered by a version without tags.
+type Tag uint32
+
+// TagOf gives the tag of the event with this id.
+func TagOf(id uuid.UUID) Tag { return Tag(cmp.Or(binary.BigEndian.Uint32(id[12:]), 1)) }
+
+// Fits reports whether both can be the tag of one event. An unknown tag fits each other.
+func (t Tag) Fits(other Tag) bool { return t == other || t == 0 || other == 0 }
+
+func (t Tag) String() string { return fmt.Sprintf("%08x", uint32(t)) }
+
+// Mark is a place in an account's stream: a position, and the tag of the event that stands there.
+type Mark struct {
 	Position int64
+	Tag      Tag
 }
 
-func (c Cursor) String() string { return c.Epoch + ":" + strconv.FormatInt(c.Position, 10) }
+func (m Mark) String() string {
+	position := strconv.FormatInt(m.Position, 10)
+	if m.Tag == 0 {
+		return position
+	}
+	return position + ":" + m.Tag.String()
+}
+
+// ErrMark is the error for what no mark of ours looks like.
+var ErrMark = errors.New("not a position with a tag")
+
+// ParseMark reads what String wrote.
+func ParseMark(s string) (Mark, error) {
+	position, tag, tagged := strings.Cut(s, ":")
+	if len(position) > 19 {
+		return Mark{}, ErrMark
+	}
+	n, err := strconv.ParseUint(position, 10, 63)
+	m := Mark{Position: int64(n)}
+	if tagged {
+		var t uint64
+		t, err = strconv.ParseUint(tag, 16, 32)
+		m.Tag = Tag(t)
+	}
+	if err != nil || m.String() != s {
+		return Mark{}, ErrMark
+	}
+	return m, nil
+}
+
+// Cursor is a place in an account's stream. Clients keep it as an opaque string: `epoch:position:tag`, or without the tag
+// where there is none. The epoch names one life of the database: after a restore positions may be given a second time, so a
+// cursor of another epoch leads nowhere.
+type Cursor struct {
+	Epoch string
+	Mark
+}
+
+func (c Cursor) String() string { return c.Epoch + ":" + c.Mark.String() }
 
 // MarshalText makes a cursor a JSON string.
 func (c Cursor) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
@@ -25,8 +80,8 @@ const maxEpoch = 32
 
 // ParseCursor reads a cursor that String wrote.
 func ParseCursor(s string) (Cursor, error) {
-	epoch, position, ok := strings.Cut(s, ":")
-	if !ok || epoch == "" || len(epoch) > maxEpoch || len(position) > 19 {
+	epoch, place, ok := strings.Cut(s, ":")
+	if !ok || epoch == "" || len(epoch) > maxEpoch {
 		return Cursor{}, ErrCursor
 	}
 	for i := range len(epoch) {
@@ -34,25 +89,31 @@ func ParseCursor(s string) (Cursor, error) {
 			return Cursor{}, ErrCursor
 		}
 	}
-	n, err := strconv.ParseUint(position, 10, 63)
-	if err != nil || strconv.FormatUint(n, 10) != position {
+	mark, err := ParseMark(place)
+	if err != nil {
 		return Cursor{}, ErrCursor
 	}
-	return Cursor{epoch, int64(n)}, nil
+	return Cursor{epoch, mark}, nil
 }
 
-// Window is the readable part of a stream: the positions after TrimmedTo, up to Head.
+// Window is the readable part of a stream: the positions after TrimmedTo, up to the head.
 type Window struct {
 	Epoch     string
 	Head      int64
+	HeadTag   Tag
 	TrimmedTo int64
+	// At is the tag of the event at the position that was asked for; 0 when it is not there.
+	At Tag
 }
 
-// HeadCursor is the cursor of a client that has everything.
-func (w Window) HeadCursor() Cursor { return Cursor{w.Epoch, w.Head} }
+// HeadMark is the place of the newest event.
+func (w Window) HeadMark() Mark { return Mark{w.Head, w.HeadTag} }
 
-// Resumable reports whether reading can go on after c without a gap: c is of this epoch, not ahead of the head and not
-// older than the stored events.
+// HeadCursor is the cursor of a client that has everything.
+func (w Window) HeadCursor() Cursor { return Cursor{w.Epoch, w.HeadMark()} }
+
+// Resumable reports whether reading can go on after c without a gap: c is of this epoch, not ahead of the head, not older
+// than the stored events, and the event at its position is the one that c saw. The window must have been read for c.
 func (w Window) Resumable(c Cursor) bool {
-	return c.Epoch == w.Epoch && c.Position <= w.Head && c.Position >= w.TrimmedTo
+	return c.Epoch == w.Epoch && c.Position <= w.Head && c.Position >= w.TrimmedTo && (c.Tag == 0 || c.Tag == w.At)
 }

@@ -29,6 +29,8 @@ const (
 	AlertCreated   Type = "alert.created"
 	AlertRead      Type = "alert.read"
 	CheckCompleted Type = "check.completed"
+
+	WorkspaceUpdated Type = "workspace.updated"
 )
 
 // The topics that every client may subscribe to; a single drift also has the topic DriftTopic(id).
@@ -64,6 +66,9 @@ type Event struct {
 	Traceparent string          // context of the PRODUCER span "publish"
 	CreatedAt   time.Time       // just before the commit
 }
+
+// Mark is the event's place in its stream.
+func (e Event) Mark() Mark { return Mark{e.Position, TagOf(e.ID)} }
 
 // CloudEvent is the JSON shape of an event: CloudEvents 1.0 with the distributed tracing extension.
 type CloudEvent struct {
@@ -141,6 +146,15 @@ type Evidence struct {
 	Mode      string   `json:"mode,omitempty"` // absent when the plan does not tell
 	Unproven  int      `json:"unproven"`
 	Reasons   []string `json:"reasons"`
+}
+
+// WorkspaceData is the data of workspace.updated: the settings as they are now.
+type WorkspaceData struct {
+	ID         uuid.UUID `json:"id"`
+	Name       string    `json:"name"`
+	RecordRef  *string   `json:"recordRef"` // null when the plans of every ref are recorded
+	AcceptRoot bool      `json:"acceptRoot"`
+	Actor      *Actor    `json:"actor"`
 }
 
 // Counts is the result of one check of a workspace.

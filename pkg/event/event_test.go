@@ -11,13 +11,15 @@ import (
 )
 
 func TestParseCursor(t *testing.T) {
-	for _, good := range []event.Cursor{{Epoch: "a1b2", Position: 0}, {Epoch: "0", Position: 1<<63 - 1}} {
+	for _, good := range []event.Cursor{
+		{Epoch: "a1b2"}, {Epoch: "0", Mark: event.Mark{Position: 1<<63 - 1}}, {Epoch: "0", Mark: event.Mark{Position: 7, Tag: 0xab}},
+	} {
 		got, err := event.ParseCursor(good.String())
 		if err != nil || got != good {
 			t.Errorf("ParseCursor(%q) = %v, %v", good, got, err)
 		}
 	}
-	for _, bad := range []string{"", ":", "a", "a:", ":1", "a:-1", "a:+1", "a:01", "a:9223372036854775808", "A:1", "a b:1", "a:1:2", "a:1\x00"} {
+	for _, bad := range []string{"", ":", "a", "a:", ":1", "a:-1", "a:+1", "a:01", "a:9223372036854775808", "A:1", "a b:1", "a:1:2", "a:1:", "a:1:00000000", "a:1:000000AB", "a:1:000000ab:", "a:1\x00"} {
 		if c, err := event.ParseCursor(bad); err == nil {
 			t.Errorf("ParseCursor(%q) = %v, want an error", bad, c)
 		}
@@ -26,6 +28,7 @@ func TestParseCursor(t *testing.T) {
 
 func FuzzParseCursor(f *testing.F) {
 	f.Add("a1b2:17")
+	f.Add("a1b2:17:000000ab")
 	f.Add("a:01")
 	f.Fuzz(func(t *testing.T, s string) {
 		c, err := event.ParseCursor(s)
@@ -36,22 +39,31 @@ func FuzzParseCursor(f *testing.F) {
 }
 
 func TestWindow_Resumable(t *testing.T) {
-	w := event.Window{Epoch: "e", Head: 20, TrimmedTo: 10}
+	w := event.Window{Epoch: "e", Head: 20, TrimmedTo: 10, At: 7}
+	at := func(epoch string, position int64, tag event.Tag) event.Cursor {
+		return event.Cursor{Epoch: epoch, Mark: event.Mark{Position: position, Tag: tag}}
+	}
 	for name, c := range map[string]struct {
 		cursor event.Cursor
 		want   bool
 	}{
-		"at the head":             {event.Cursor{Epoch: "e", Position: 20}, true},
-		"the oldest that is kept": {event.Cursor{Epoch: "e", Position: 10}, true},
-		"older than what is kept": {event.Cursor{Epoch: "e", Position: 9}, false},
-		"ahead":                   {event.Cursor{Epoch: "e", Position: 21}, false},
-		"of another epoch":        {event.Cursor{Epoch: "f", Position: 15}, false},
+		"at the head":                    {at("e", 20, 7), true},
+		"another event at the head":      {at("e", 20, 8), false},
+		"another event at that position": {at("e", 15, 8), false},
+		"of a version without tags":      {at("e", 20, 0), true},
+		"the oldest that is kept":        {at("e", 10, 0), true},
+		"older than what is kept":        {at("e", 9, 7), false},
+		"ahead":                          {at("e", 21, 7), false},
+		"of another epoch":               {at("f", 15, 7), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := w.Resumable(c.cursor); got != c.want {
 				t.Errorf("Resumable(%v) = %v", c.cursor, got)
 			}
 		})
+	}
+	if w.At = 0; w.Resumable(at("e", 15, 7)) {
+		t.Error("a position was taken that nothing proves")
 	}
 }
 

@@ -1,5 +1,5 @@
-// Package health serves the probes of a service: alive, ready, and the detailed report. Their texts hold no secret and
-// nothing that a driver said.
+// Package health serves the probes of a service: alive, ready, and the detailed report. Their texts contain no secret and
+// no text of a driver.
 package health
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 )
 
-// Check tells whether something that the service can't do without is there. Its error is not shown.
+// Check reports whether a part that the service depends on is available. Its error is not shown.
 type Check func(ctx context.Context) error
 
 // Reporter is a service's health.
@@ -30,27 +30,35 @@ type Reporter struct {
 	Serving func() bool
 	// Checks by name. The database's is "database".
 	Checks map[string]Check
-	// Detail adds what only this service has to the detailed report; may be nil.
+	// Detail adds values that only this service has to the detailed report; may be nil.
 	Detail func() map[string]any
 
 	started time.Time
-	last    atomic.Pointer[bool] // what the last readiness probe was told
+	last    atomic.Pointer[bool] // the response to the last readiness probe: ready or not
+
+	// All probes within a second share one run of the checks: anyone may probe, and each run queries the database.
+	turn    chan struct{} // holds one item, for the goroutine that runs the checks or reads their results
+	checked time.Time
+	results map[string]checkResult
 }
 
 // How long a check may take. It must stay below a probe's own timeout, which is seldom under 3 s.
 const checkTimeout = 2 * time.Second
 
+// checkInterval is how long the result of a check holds.
+const checkInterval = time.Second
+
 // New makes a reporter; its uptime begins now.
 func New(version, commit string, serving func() bool, checks map[string]Check) *Reporter {
-	return &Reporter{Version: version, Commit: commit, Serving: serving, Checks: checks, started: time.Now()}
+	return &Reporter{Version: version, Commit: commit, Serving: serving, Checks: checks, started: time.Now(), turn: make(chan struct{}, 1)}
 }
 
-// Instrument exports what the last readiness probe was told. A scrape asks nothing itself: it must not wait for a database.
+// Instrument exports the result of the last readiness probe. A scrape runs no check itself: it must not wait for a database.
 func (h *Reporter) Instrument(m metric.Meter) error {
 	in := instrument.From(m)
 	in.Gauge(driftconv.Ready, func(_ context.Context, o metric.Int64Observer) error {
 		switch last := h.last.Load(); {
-		case last == nil: // No probe has asked.
+		case last == nil: // There was no probe yet.
 		case *last:
 			o.Observe(1)
 		default:
@@ -71,13 +79,13 @@ const (
 	down = "down"
 )
 
-// Live answers 200 as long as the process can answer at all. It checks nothing else: a restart would not bring a
+// Live responds with 200 as long as the process can respond at all. It checks nothing else: a restart would not bring a
 // database back.
 func (h *Reporter) Live(w http.ResponseWriter, _ *http.Request) {
 	write(w, http.StatusOK, map[string]any{"status": "alive", "timestamp": rest.Time(time.Now())})
 }
 
-// Ready answers 200 when requests can be served, else 503.
+// Ready responds with 200 if requests can be served, else with 503.
 func (h *Reporter) Ready(w http.ResponseWriter, r *http.Request) {
 	results, ok := h.run(r.Context())
 	h.last.Store(&ok)
@@ -92,7 +100,7 @@ func (h *Reporter) Ready(w http.ResponseWriter, r *http.Request) {
 	write(w, code, map[string]any{"status": status, "checks": checks})
 }
 
-// Detailed answers 200 with what a person wants to know first, however healthy the service is.
+// Detailed responds with 200 and the most useful facts for a person, even if the service is unhealthy.
 func (h *Reporter) Detailed(w http.ResponseWriter, r *http.Request) {
 	results, ok := h.run(r.Context())
 	status := "healthy"
@@ -119,19 +127,35 @@ func (h *Reporter) Detailed(w http.ResponseWriter, r *http.Request) {
 	write(w, http.StatusOK, report)
 }
 
+// run gives the result of each check, and whether all is well. Whether the service is serving is never old.
 func (h *Reporter) run(ctx context.Context) (map[string]checkResult, bool) {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	results := make(map[string]checkResult, len(h.Checks)+1)
 	ok := h.Serving()
-	results["service"] = checkResult{Status: statusOf(ok)}
+	results := map[string]checkResult{"service": {Status: statusOf(ok)}}
+	for name, result := range h.check(ctx) {
+		results[name] = result
+		ok = ok && result.Status == up
+	}
+	return results, ok
+}
+
+// check gives the results of the last second, or new ones. The result must not be changed. A probe that comes during the
+// run waits for it; one that ends early does not end the run, which others wait for.
+func (h *Reporter) check(ctx context.Context) map[string]checkResult {
+	h.turn <- struct{}{}
+	defer func() { <-h.turn }()
+	if h.results != nil && time.Since(h.checked) < checkInterval {
+		return h.results
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
+	defer cancel()
+	results := make(map[string]checkResult, len(h.Checks))
 	for name, check := range h.Checks {
 		start := time.Now()
 		err := check(ctx)
 		results[name] = checkResult{Status: statusOf(err == nil), QueryDurationMs: float64(time.Since(start).Microseconds()) / 1000}
-		ok = ok && err == nil
 	}
-	return results, ok
+	h.results, h.checked = results, time.Now()
+	return results
 }
 
 func statusOf(ok bool) string {

@@ -8,7 +8,11 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -18,10 +22,13 @@ import (
 
 func TestReporter(t *testing.T) {
 	serving, database := true, error(nil)
-	h := health.New("1.2.3", "abc", func() bool { return serving }, map[string]health.Check{
-		"database": func(context.Context) error { return database },
-	})
-	h.Detail = func() map[string]any { return map[string]any{"connections": 7} }
+	reporter := func() *health.Reporter {
+		h := health.New("1.2.3", "abc", func() bool { return serving }, map[string]health.Check{
+			"database": func(context.Context) error { return database },
+		})
+		h.Detail = func() map[string]any { return map[string]any{"connections": 7} }
+		return h
+	}
 
 	ask := func(t *testing.T, handler http.HandlerFunc) (int, map[string]any, string) {
 		t.Helper()
@@ -35,6 +42,7 @@ func TestReporter(t *testing.T) {
 	}
 
 	t.Run("all is well", func(t *testing.T) {
+		h := reporter()
 		if code, body, _ := ask(t, h.Live); code != 200 || body["status"] != "alive" || body["timestamp"] == nil {
 			t.Errorf("live: %d %v", code, body)
 		}
@@ -49,9 +57,10 @@ func TestReporter(t *testing.T) {
 			t.Errorf("detailed: %d %v", code, body)
 		}
 	})
-	t.Run("the database is gone: not ready, alive, and nothing of the driver's text", func(t *testing.T) {
+	t.Run("the database is gone: not ready, alive, and the driver's text is not shown", func(t *testing.T) {
 		database = errors.New("password authentication failed for user root at 10.1.2.3")
 		defer func() { database = nil }()
+		h := reporter()
 		if code, body, text := ask(t, h.Ready); code != 503 || body["status"] != "not_ready" || strings.Contains(text, "10.1.2.3") {
 			t.Errorf("ready: %d %s", code, text)
 		}
@@ -63,7 +72,11 @@ func TestReporter(t *testing.T) {
 		}
 	})
 	t.Run("draining: not ready, alive", func(t *testing.T) {
-		serving = false
+		h := reporter()
+		if code, _, _ := ask(t, h.Ready); code != 200 {
+			t.Errorf("before: %d", code)
+		}
+		serving = false // which shows at once, however new the last check is
 		defer func() { serving = true }()
 		if code, body, _ := ask(t, h.Ready); code != 503 || body["status"] != "not_ready" {
 			t.Errorf("ready: %d %v", code, body)
@@ -74,7 +87,7 @@ func TestReporter(t *testing.T) {
 	})
 }
 
-// What Prometheus sees is what the last probe was told, and nothing before there was one.
+// Prometheus gets the result of the last probe, and no value before the first one.
 func TestReporter_Instrument(t *testing.T) {
 	ready := true
 	h := health.New("", "", func() bool { return ready }, nil)
@@ -103,7 +116,49 @@ func TestReporter_Instrument(t *testing.T) {
 		ready = state
 		h.Ready(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/health/ready", http.NoBody))
 		if got := values(); !slices.Equal(got, []int64{want}) {
-			t.Errorf("after a probe that was told ready=%v: %v", state, got)
+			t.Errorf("after a probe with the result ready=%v: %v", state, got)
 		}
 	}
+}
+
+// Anyone may probe, and each check is a query.
+func TestReporter_checks_once_a_second(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var checks atomic.Int64
+		h := health.New("", "", func() bool { return true }, map[string]health.Check{"database": func(ctx context.Context) error {
+			checks.Add(1)
+			select {
+			case <-time.After(time.Millisecond):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}})
+		burst := func() {
+			var wg sync.WaitGroup
+			for i := range 100 {
+				wg.Go(func() {
+					ctx, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					if i%2 == 0 {
+						cancel() // A probe that is gone ends no check.
+					}
+					w := httptest.NewRecorder()
+					h.Ready(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/health/ready", nil))
+					if w.Code != http.StatusOK {
+						t.Errorf("probe %d: %d %s", i, w.Code, w.Body)
+					}
+				})
+			}
+			wg.Wait()
+		}
+		for second := int64(1); second <= 3; second++ {
+			burst()
+			burst()
+			if got := checks.Load(); got != second {
+				t.Fatalf("%d checks in second %d", got, second)
+			}
+			<-time.After(time.Second)
+		}
+	})
 }

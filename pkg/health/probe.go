@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// A probe's patience: below what orchestrators grant, above what the service takes to find its database missing.
+// The timeout of a probe: less than the timeout of orchestrators, more than the service needs to notice a missing database.
 const probeTimeout = 3 * time.Second
 
-// Probe asks the service at host and port of this machine whether it is ready, and gives nil when it is. It is what the
-// healthcheck subcommands do.
+// Probe asks the service at host and port of this machine whether it is ready, and returns nil if it is. The
+// healthcheck subcommands use it.
 func Probe(ctx context.Context, host, port string) error {
-	// A service that listens everywhere listens here.
+	// A service that listens on all addresses listens on the loopback too.
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}

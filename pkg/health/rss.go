@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// residentSize is the process's resident set in bytes. Where there is no /proc, what the runtime holds of the system's
-// memory is the nearest figure.
+// residentSize is the process's resident set in bytes. Without /proc, it is the memory that the runtime has
+// obtained from the system, which is close.
 func residentSize(mem runtime.MemStats) uint64 {
 	if statm, err := os.ReadFile("/proc/self/statm"); err == nil {
 		if fields := bytes.Fields(statm); len(fields) > 1 {

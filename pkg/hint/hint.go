@@ -3,7 +3,7 @@
 //	commit ──Announce──▶ Sender ──Notify──▶ Postgres's NOTIFY, or NATS ──Listen──▶ Listener ──▶ the stream's reader
 //	                     one per account                                           listens again when it breaks
 //
-// A hint says only "account A is at position N". One that is lost, late or doubled does no harm: positions decide, and a
+// A hint says only "account A is at position N", with the tag of the event there. One that is lost, late or doubled does no harm: positions decide, and a
 // look at the streams' heads finds what no hint announced. So both services start, and are ready, without NATS.
 package hint
 
@@ -11,30 +11,30 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 )
 
 // Hint says how far an account's stream reached.
 type Hint struct {
 	AccountID uuid.UUID
-	Position  int64
+	event.Mark
 	// Traceparent is that of the newest events. It is no part of the hint's text: it goes beside it, where the way to the
 	// readers has a place for it.
 	Traceparent string
 }
 
-func (h Hint) String() string { return h.AccountID.String() + ":" + strconv.FormatInt(h.Position, 10) }
+func (h Hint) String() string { return h.AccountID.String() + ":" + h.Mark.String() }
 
 // Parse reads what String wrote.
 func Parse(s string) (Hint, error) {
-	id, position, ok := strings.Cut(s, ":")
+	id, place, ok := strings.Cut(s, ":")
 	if !ok {
 		return Hint{}, fmt.Errorf("hint %q has no position", s)
 	}
@@ -42,11 +42,11 @@ func Parse(s string) (Hint, error) {
 	if err != nil {
 		return Hint{}, fmt.Errorf("hint's account: %w", err)
 	}
-	n, err := strconv.ParseInt(position, 10, 64)
-	if err != nil || n < 0 {
-		return Hint{}, fmt.Errorf("hint %q has a wrong position", s)
+	mark, err := event.ParseMark(place)
+	if err != nil {
+		return Hint{}, fmt.Errorf("hint %q: %w", s, err)
 	}
-	return Hint{AccountID: account, Position: n}, nil
+	return Hint{AccountID: account, Mark: mark}, nil
 }
 
 // Way carries hints from api to realtime: Postgres's NOTIFY, or NATS.

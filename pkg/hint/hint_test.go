@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
@@ -12,7 +13,7 @@ import (
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
 func TestParse(t *testing.T) {
-	h := hint.Hint{AccountID: uuid.New(), Position: 42}
+	h := hint.Hint{AccountID: uuid.New(), Mark: event.Mark{Position: 42}}
 	if got, err := hint.Parse(h.String()); err != nil || got != h {
 		t.Errorf("got %v, %v", got, err)
 	}

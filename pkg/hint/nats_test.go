@@ -21,6 +21,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/driftsentry/driftsentry/pkg/config"
+	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
@@ -114,7 +115,7 @@ func TestNATS_carries_hints_and_traces(t *testing.T) {
 	wait(t, "the second listens", otherReady)
 
 	ctx, span := tel.Tracer().Start(t.Context(), "publish")
-	h := Hint{AccountID: uuid.New(), Position: 7, Traceparent: telemetry.Traceparent(ctx)}
+	h := Hint{AccountID: uuid.New(), Mark: event.Mark{Position: 7}, Traceparent: telemetry.Traceparent(ctx)}
 	span.End()
 	notify(t, writer, h)
 	for _, c := range []chan string{hints, others} {
@@ -149,12 +150,12 @@ func TestNATS_comes_back(t *testing.T) {
 	s.WaitForShutdown()
 
 	// While nobody is there, that is told at once: nothing is kept to be sent late.
-	h := Hint{AccountID: uuid.New(), Position: 1}
+	h := Hint{AccountID: uuid.New(), Mark: event.Mark{Position: 1}}
 	for c.Notify(t.Context(), []Hint{h}) == nil { // Until it has noticed.
 	}
 	serve(t, server.Options{Port: port})
 	wait(t, "it listens again", ready)
-	later := Hint{AccountID: uuid.New(), Position: 2}
+	later := Hint{AccountID: uuid.New(), Mark: event.Mark{Position: 2}}
 	notify(t, c, later)
 	if got := wait(t, "a hint", hints); got != later.String() {
 		t.Errorf("got %q, want %q: what was told meanwhile is old", got, later)

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/driftsentry/driftsentry/pkg/config"
+	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/testkit/pgtest"
@@ -32,7 +33,7 @@ func TestSender(t *testing.T) {
 	}
 	account := uuid.New()
 	for position := range int64(3) {
-		sender.Announce(hint.Hint{AccountID: account, Position: position + 1}) // Run has not begun: these become one hint.
+		sender.Announce(hint.Hint{AccountID: account, Mark: event.Mark{Position: position + 1}}) // Run has not begun: these become one hint.
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -43,13 +44,13 @@ func TestSender(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := hint.Hint{AccountID: account, Position: position}
+		want := hint.Hint{AccountID: account, Mark: event.Mark{Position: position}}
 		if got, err := hint.Parse(n.Payload); err != nil || got != want {
 			t.Errorf("hint %q, want %v", n.Payload, want)
 		}
 	}
 	wait(3)
-	sender.Announce(hint.Hint{AccountID: account, Position: 4})
+	sender.Announce(hint.Hint{AccountID: account, Mark: event.Mark{Position: 4}})
 	wait(4)
 	stop()
 	if err := <-done; err != nil {
@@ -70,7 +71,7 @@ func TestSender(t *testing.T) {
 	counted("coalesced", "2.0")
 
 	t.Run("what waits at the end is sent", func(t *testing.T) {
-		sender.Announce(hint.Hint{AccountID: account, Position: 5})
+		sender.Announce(hint.Hint{AccountID: account, Mark: event.Mark{Position: 5}})
 		if err := sender.Run(ctx); err != nil {
 			t.Error(err)
 		}
@@ -78,16 +79,16 @@ func TestSender(t *testing.T) {
 	})
 	t.Run("too many wait", func(*testing.T) {
 		for range 10_001 {
-			sender.Announce(hint.Hint{AccountID: uuid.New(), Position: 1})
+			sender.Announce(hint.Hint{AccountID: uuid.New(), Mark: event.Mark{Position: 1}})
 		}
 		counted("dropped", "1.0")
 	})
 }
 
-func database(t *testing.T, dsn string, tel *telemetrytest.Recorder) *pg.DB {
+func database(t *testing.T, dsn string, tel *telemetrytest.Recorder, environ ...string) *pg.DB {
 	t.Helper()
 	var c pg.Config
-	if err := config.Load(&c, []string{"DATABASE_URL=" + dsn}); err != nil {
+	if err := config.Load(&c, append([]string{"DATABASE_URL=" + dsn}, environ...)); err != nil {
 		t.Fatal(err)
 	}
 	db, err := pg.Open(t.Context(), c, "test", tel)
@@ -108,7 +109,7 @@ func TestSender_not_sent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sender.Announce(hint.Hint{AccountID: uuid.New(), Position: 1})
+	sender.Announce(hint.Hint{AccountID: uuid.New(), Mark: event.Mark{Position: 1}})
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	if err := sender.Run(ctx); err != nil {

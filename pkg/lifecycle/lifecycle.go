@@ -1,11 +1,11 @@
-// Package lifecycle runs a service's parts and takes them down in one order, the same for every service:
+// Package lifecycle runs a service's parts and stops them in one order, the same for every service:
 //
 //	starting ──Run──▶ ready ──context ends, or a part fails──▶ draining ──▶ stopping ──▶ stopped
 //	                            readiness off, drain delay     │
 //	                            servers finish in-flight work ◀┘ then workers end, then closers run, last made first
 //
-// Readiness goes off first, so that whoever routes to us stops before we do. Telemetry is closed by the caller after
-// Run, since the last spans are made while everything else stops.
+// Readiness goes off first, so that load balancers stop sending requests before the servers stop. The caller closes
+// telemetry after Run, because the last spans are made while everything else stops.
 package lifecycle
 
 import (
@@ -23,13 +23,13 @@ import (
 
 // Config bounds the shutdown.
 type Config struct {
-	// DrainDelay is how long we go on serving after readiness is off.
+	// DrainDelay is how long the servers continue after readiness is off.
 	DrainDelay time.Duration `env:"SHUTDOWN_DRAIN_DELAY"      envDefault:"5s"`
-	// Timeout bounds in-flight work, the workers' end and the closers, each.
+	// Timeout bounds each of these: the work in flight, the end of the workers, the closers.
 	Timeout time.Duration `env:"GRACEFUL_SHUTDOWN_TIMEOUT" envDefault:"30s"`
 }
 
-// Telemetry is what a group reports to.
+// Telemetry receives a group's log lines and errors.
 type Telemetry interface {
 	Logger() *slog.Logger
 	Report(ctx context.Context, err error, attrs ...slog.Attr)
@@ -76,14 +76,15 @@ func (g *Group) Ready() bool { return g.state.Load() == ready }
 // Draining reports whether the service is about to stop.
 func (g *Group) Draining() bool { return g.state.Load() == draining }
 
-// Serve adds a server. While the group drains, each answer is the last of its connection.
+// Serve adds a server. While the group drains, each response is the last of its connection.
 func (g *Group) Serve(name string, s *http.Server, l net.Listener) {
 	s.Handler = g.farewell(s.Handler)
 	g.servers = append(g.servers, server{name, s, l})
 }
 
-// farewell tells whoever is answered while the group drains not to use the connection again. To close the idle ones at
-// once, as SetKeepAlivesEnabled(false) does, would meet requests that are on their way: a proxy answers 502 for a POST.
+// farewell tells clients, with each response while the group drains, not to use the connection again. Closing idle
+// connections at once, as SetKeepAlivesEnabled(false) does, would lose requests that are on their way: a proxy responds
+// to a POST with 502.
 func (g *Group) farewell(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if g.Draining() {
@@ -93,7 +94,7 @@ func (g *Group) farewell(next http.Handler) http.Handler {
 	})
 }
 
-// OnStop adds work that ends together with the servers, such as saying goodbye on hijacked connections.
+// OnStop adds work that ends together with the servers, such as closing hijacked connections with a message.
 func (g *Group) OnStop(name string, fn func(context.Context) error) {
 	g.stops = append(g.stops, stop{name, fn})
 }
@@ -103,8 +104,8 @@ func (g *Group) OnClose(name string, fn func(context.Context) error) {
 	g.closers = append(g.closers, stop{name, fn})
 }
 
-// Run starts the parts and blocks until ctx ends or a part fails, then takes everything down. The error joins what
-// failed; nil means a clean stop.
+// Run starts the parts and blocks until ctx ends or a part fails, then stops everything. The error joins all
+// failures; nil means a clean stop.
 func (g *Group) Run(ctx context.Context) error {
 	failed := make(chan error, len(g.servers)+len(g.workers))
 	workCtx, endWork := context.WithCancel(context.WithoutCancel(ctx))
@@ -118,7 +119,7 @@ func (g *Group) Run(ctx context.Context) error {
 			}
 		})
 	}
-	// Before the first request is served: it may ask.
+	// Before the first request, which may ask whether the service is ready.
 	g.state.Store(ready)
 	for _, s := range g.servers {
 		g.log.InfoContext(ctx, "listening", "server", s.name, "address", s.listener.Addr().String())
@@ -150,7 +151,7 @@ func (g *Group) Run(ctx context.Context) error {
 	return errors.Join(problems...)
 }
 
-// drain turns readiness off and goes on serving for a while.
+// drain turns readiness off and continues to serve for the drain delay.
 func (g *Group) drain(failed <-chan error) {
 	g.state.Store(draining)
 	g.log.Info("draining", "delay", g.config.DrainDelay.String())
@@ -185,7 +186,7 @@ func (g *Group) stopServing() []error {
 	return problems
 }
 
-// bounded runs one step of the shutdown in a fresh context: the one that was cancelled would end it at once.
+// bounded runs one step of the shutdown in a new context: the cancelled one would end it at once.
 func (g *Group) bounded(name string, fn func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), g.config.Timeout)
 	defer cancel()

@@ -17,7 +17,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/lifecycle"
 )
 
-// reports is a telemetry that keeps what it is told of.
+// reports is a telemetry that keeps the errors it gets.
 type reports struct {
 	mu   sync.Mutex
 	list []error
@@ -31,7 +31,7 @@ func (r *reports) Report(_ context.Context, err error, _ ...slog.Attr) {
 	r.list = append(r.list, err)
 }
 
-// journal notes what happened in which order.
+// journal records the order of what happened.
 type journal struct {
 	mu      sync.Mutex
 	entries []string
@@ -57,7 +57,7 @@ func listen(t *testing.T) net.Listener {
 }
 
 func TestGroup_Run(t *testing.T) {
-	t.Run("everything ends in order and in-flight requests are answered", func(t *testing.T) {
+	t.Run("everything ends in order and in-flight requests get a response", func(t *testing.T) {
 		var j journal
 		g := lifecycle.New(lifecycle.Config{DrainDelay: time.Millisecond, Timeout: time.Minute}, &reports{})
 		inHandler, release := make(chan struct{}), make(chan struct{})
@@ -110,12 +110,12 @@ func TestGroup_Run(t *testing.T) {
 		if g.Ready() || !g.Draining() {
 			t.Error("still ready after the end")
 		}
-		// The sockets and the request end side by side; all else has its place.
+		// The sockets and the request end at the same time; everything else has a fixed place.
 		if got := j.entries[2:]; !slices.Equal(got, []string{"worker", "cache", "pool"}) {
 			t.Errorf("order = %v", j.entries)
 		}
 	})
-	t.Run("a worker that fails takes the service down and its error is kept", func(t *testing.T) {
+	t.Run("a worker that fails stops the service and its error is returned", func(t *testing.T) {
 		var j journal
 		broken := errors.New("broken")
 		g := lifecycle.New(lifecycle.Config{Timeout: time.Minute}, &reports{})
@@ -129,14 +129,14 @@ func TestGroup_Run(t *testing.T) {
 			t.Errorf("closed: %v", j.entries)
 		}
 	})
-	t.Run("a worker that returns without being told is a failure", func(t *testing.T) {
+	t.Run("a worker that returns before it is stopped is a failure", func(t *testing.T) {
 		g := lifecycle.New(lifecycle.Config{Timeout: time.Minute}, &reports{})
 		g.Go("feed", func(context.Context) error { return nil })
 		if err := g.Run(t.Context()); err == nil {
 			t.Error("no error")
 		}
 	})
-	t.Run("a step that hangs is given up and named", func(t *testing.T) {
+	t.Run("a step that hangs is abandoned and named", func(t *testing.T) {
 		g := lifecycle.New(lifecycle.Config{Timeout: 10 * time.Millisecond}, &reports{})
 		hang := make(chan struct{})
 		t.Cleanup(func() { close(hang) })
@@ -147,7 +147,7 @@ func TestGroup_Run(t *testing.T) {
 			t.Errorf("err = %v", err)
 		}
 	})
-	t.Run("it serves on while it drains", func(t *testing.T) {
+	t.Run("it continues to serve while it drains", func(t *testing.T) {
 		g := lifecycle.New(lifecycle.Config{DrainDelay: time.Hour, Timeout: time.Minute}, &reports{})
 		l := listen(t)
 		g.Serve("public", &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -170,24 +170,24 @@ func TestGroup_Run(t *testing.T) {
 		}
 		stop()
 		for !g.Draining() {
-			status(t, l) // wait by doing: each round trip lets the group go on
+			status(t, l) // instead of a sleep: each round trip gives the group time to continue
 		}
 		if got := status(t, l); got != http.StatusTeapot {
 			t.Errorf("status while draining = %d", got)
 		}
-		// A request on a connection that was idle when the drain began may have been on its way: it is answered, and told that
-		// it was the last. Mutation: SetKeepAlivesEnabled(false) in drain.
+		// A request on a connection that was idle when the drain began may have been on its way: it gets a response, which
+		// says that it is the last. Mutation: SetKeepAlivesEnabled(false) in drain.
 		if last, err := exchange(idle); err != nil || !last {
 			t.Errorf("on the idle connection: %v, the last: %t", err, last)
 		}
-		close(fail) // a part that fails cuts the delay of an hour short
+		close(fail) // a part that fails ends the delay of an hour early
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
 	})
 }
 
-// exchange sends a request on the connection, and reads whether the answer is the last.
+// exchange sends a request on the connection, and reads whether the response is the last.
 func exchange(conn net.Conn) (last bool, err error) {
 	if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"); err != nil {
 		return false, err

@@ -18,8 +18,8 @@ type worker struct {
 }
 
 // Go adds a worker. Its context ends after the servers have stopped; it must return then. A worker that returns before
-// that takes the service down. One that panics is started again, after a pause: what it does for everybody must not end
-// because of one case that nobody thought of, nor must the service.
+// that stops the service. One that panics is started again, after a pause: one unexpected input must not end the work for
+// all users, nor the service.
 func (g *Group) Go(name string, run func(context.Context) error) {
 	g.workers = append(g.workers, worker{name, run})
 }

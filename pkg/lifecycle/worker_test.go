@@ -11,9 +11,9 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/lifecycle"
 )
 
-// TestAttackPanickingWorker: whoever finds an input that makes a background worker panic gets one report and one round
-// of that worker, and not the service. Mutation: without RecoverTo in guarded the whole test process dies; without the
-// call of report nothing is told.
+// TestAttackPanickingWorker: an attacker with an input that makes a background worker panic causes one report and ends one
+// round of that worker, not the service. Mutation: without RecoverTo in guarded the whole test process dies; without the
+// call of report the panic is not reported.
 func TestAttackPanickingWorker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tel := &reports{}
@@ -24,7 +24,7 @@ func TestAttackPanickingWorker(t *testing.T) {
 			starts = append(starts, time.Now())
 			switch len(starts) {
 			case 1, 2, 3:
-				panic("of an input that nobody thought of")
+				panic("caused by an unexpected input")
 			case 4:
 				close(recovered)
 			}

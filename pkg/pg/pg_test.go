@@ -256,7 +256,7 @@ func TestConfig_Validate(t *testing.T) {
 		}
 	}
 	// In these modes every column comes as text, which Row refuses.
-	for mode, want := range map[string]int{"simple_protocol": 1, "exec": 1, "cache_describe": 0, "describe_exec": 0, "cache_statement": 0} {
+	for mode, want := range map[string]int{"simple_protocol": 1, "exec": 1, "cache_describe": 0, "describe_exec": 1, "cache_statement": 0} {
 		problems := pg.Config{URL: config.Secret("postgres://u@host/db?default_query_exec_mode=" + mode), MaxConns: 1}.Validate()
 		if len(problems) != want {
 			t.Errorf("%s: %v", mode, problems)

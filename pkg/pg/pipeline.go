@@ -40,7 +40,7 @@ func (t *Tx) Later(ctx context.Context, sql string, args Args, read func(pgx.Row
 	if t.waiting.Len() < maxLater {
 		return nil
 	}
-	return Translate(t.send(ctx).Close())
+	return translateIn(ctx, t.send(ctx).Close())
 }
 
 // Query runs the waiting statements, then this one.
@@ -48,26 +48,26 @@ func (t *Tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, erro
 	if t.waiting == nil {
 		rows, err := t.conn.Query(ctx, sql, args...)
 		if err != nil {
-			return nil, Translate(err)
+			return nil, translateIn(ctx, err)
 		}
-		return &txRows{Rows: rows}, nil
+		return &txRows{Rows: rows, ctx: ctx}, nil
 	}
 	results, err := t.sendWith(ctx, sql, args)
 	if err == nil {
 		var rows pgx.Rows
 		if rows, err = results.Query(); err == nil {
-			return &txRows{Rows: rows, results: results}, nil
+			return &txRows{Rows: rows, ctx: ctx, results: results}, nil
 		}
 	}
 	_ = results.Close() // Its error is that of the statement.
-	return nil, Translate(err)
+	return nil, translateIn(ctx, err)
 }
 
 // Exec runs the waiting statements, then this one, which gives no rows.
 func (t *Tx) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.CommandTag, err error) {
 	if t.waiting == nil {
 		tag, err = t.conn.Exec(ctx, sql, args...)
-		return tag, Translate(err)
+		return tag, translateIn(ctx, err)
 	}
 	results, err := t.sendWith(ctx, sql, args)
 	if err == nil {
@@ -76,7 +76,7 @@ func (t *Tx) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.Comm
 	if closed := results.Close(); err == nil {
 		err = closed
 	}
-	return tag, Translate(err)
+	return tag, translateIn(ctx, err)
 }
 
 // sendWith sends the waiting statements and then this one, whose result is read next.
@@ -131,6 +131,7 @@ func (t *Tx) rollback(ctx context.Context) {
 // txRows ends the exchange that the rows are part of, if they are, and translates errors where they happen.
 type txRows struct {
 	pgx.Rows
+	ctx     context.Context //nolint:containedctx // Of the statement, whose error it explains.
 	results pgx.BatchResults
 	ended   error // how the exchange ended; the rows may be complete, and the connection gone right after them
 }
@@ -150,9 +151,9 @@ func (r *txRows) Close() {
 
 func (r *txRows) Err() error {
 	if err := r.Rows.Err(); err != nil {
-		return Translate(err)
+		return translateIn(r.ctx, err)
 	}
-	return Translate(r.ended)
+	return translateIn(r.ctx, r.ended)
 }
 
 // end frees the connection for the next statement.

@@ -9,9 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strconv"
 	"time"
 
 	"github.com/exaring/otelpgx"
@@ -25,40 +22,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
-	"github.com/driftsentry/driftsentry/pkg/config"
 	"github.com/driftsentry/driftsentry/pkg/driftconv"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 )
-
-// Config is the pool's part of a service's configuration.
-type Config struct {
-	URL               config.Secret `env:"DATABASE_URL,required,notEmpty"`
-	MaxConns          int32         `env:"DATABASE_MAX_CONNS"             envDefault:"10"`
-	ConnectTimeout    time.Duration `env:"DATABASE_CONNECT_TIMEOUT"       envDefault:"5s"`
-	AcquireTimeout    time.Duration `env:"DATABASE_ACQUIRE_TIMEOUT"       envDefault:"5s"`
-	StatementTimeout  time.Duration `env:"DATABASE_STATEMENT_TIMEOUT"     envDefault:"15s"`
-	LockTimeout       time.Duration `env:"DATABASE_LOCK_TIMEOUT"          envDefault:"5s"`
-	IdleInTransaction time.Duration `env:"DATABASE_IDLE_IN_TX_TIMEOUT"    envDefault:"30s"`
-}
-
-// Validate checks several values together.
-func (c Config) Validate() []error {
-	var problems []error
-	if pc, err := pgxpool.ParseConfig(c.URL.Reveal()); c.URL != "" && err != nil {
-		// The driver's own message repeats the URL, with its password.
-		problems = append(problems, config.Problem{Variable: "DATABASE_URL", Err: errors.New("is not a Postgres URL (postgres://user:password@host:port/name)")})
-	} else if err == nil && slices.Contains(textModes, pc.ConnConfig.DefaultQueryExecMode) {
-		problems = append(problems, config.Problem{Variable: "DATABASE_URL", Err: fmt.Errorf(
-			"has default_query_exec_mode=%s, in which Postgres sends text where we read its binary format", pc.ConnConfig.DefaultQueryExecMode)})
-	}
-	if c.MaxConns < 1 || c.MaxConns > 1000 {
-		problems = append(problems, config.Problem{Variable: "DATABASE_MAX_CONNS", Err: errors.New("must be from 1 to 1000")})
-	}
-	return problems
-}
-
-// textModes are the modes in which the driver doesn't know a column's type, and requests text.
-var textModes = []pgx.QueryExecMode{pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol}
 
 // Querier runs statements: a DB, or a transaction of it.
 type Querier interface {
@@ -69,6 +35,7 @@ type Querier interface {
 // DB is a pool of connections. The zero value is not usable; call Open.
 type DB struct {
 	pool           *pgxpool.Pool
+	direct         *pgx.ConnConfig
 	tracer         trace.Tracer
 	acquireTimeout time.Duration
 }
@@ -91,20 +58,19 @@ func Open(ctx context.Context, c Config, application string, tel Telemetry) (*DB
 	pc.MaxConnLifetime = time.Hour
 	pc.MaxConnLifetimeJitter = 10 * time.Minute
 	pc.HealthCheckPeriod = 30 * time.Second
-	pc.ConnConfig.ConnectTimeout = c.ConnectTimeout
-	maps.Copy(pc.ConnConfig.RuntimeParams, map[string]string{
-		"application_name":                    application,
-		"timezone":                            "UTC",
-		"statement_timeout":                   milliseconds(c.StatementTimeout),
-		"lock_timeout":                        milliseconds(c.LockTimeout),
-		"idle_in_transaction_session_timeout": milliseconds(c.IdleInTransaction),
-	})
-	pc.ConnConfig.Tracer = newTracer(tel)
+	tracer := newTracer(tel)
+	c.prepare(pc.ConnConfig, application, tracer)
+	pc.ConnConfig.BuildContextWatcherHandler = cancels
 	// Without it an id is encoded as text, after an attempt that fails.
-	pc.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+	pc.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		pgxuuid.Register(conn.TypeMap())
-		return nil
+		return c.limit(ctx, conn)
 	}
+	direct, err := pgx.ParseConfig(c.Direct().Reveal())
+	if err != nil {
+		return nil, errors.New("DATABASE_DIRECT_URL is not a Postgres URL")
+	}
+	c.prepare(direct, application, tracer)
 
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
@@ -115,12 +81,10 @@ func Open(ctx context.Context, c Config, application string, tel Telemetry) (*DB
 		return nil, fmt.Errorf("export the pool's statistics: %w", err)
 	}
 	return &DB{
-		pool: pool, acquireTimeout: c.AcquireTimeout,
+		pool: pool, direct: direct, acquireTimeout: c.AcquireTimeout,
 		tracer: tel.TracerProvider().Tracer("github.com/driftsentry/driftsentry/pkg/pg"),
 	}, nil
 }
-
-func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 func recordStats(pool *pgxpool.Pool, tel Telemetry) error {
 	err := otelpgx.RecordStats(pool,
@@ -148,10 +112,36 @@ var (
 // Close waits until borrowed connections are returned, then closes all.
 func (db *DB) Close() { db.pool.Close() }
 
-// Ping runs one statement; it is the readiness check.
+// Ping runs one statement; it is the readiness check. A primary that has become a standby, or was fenced, still answers:
+// then the pool lets go of its connections, so that the next ones go where the address leads now.
 func (db *DB) Ping(ctx context.Context) error {
-	_, err := db.Exec(ctx, "-- ping\nselect 1")
+	rows, err := db.Query(ctx, "-- ping\nselect current_setting('transaction_read_only') = 'on'")
+	if err != nil {
+		return err
+	}
+	readOnly, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
+	if err == nil && readOnly {
+		db.pool.Reset()
+		return apierror.Wrap(apierror.Unavailable, errReadOnly, "the database is not available")
+	}
 	return err
+}
+
+var errReadOnly = errors.New("the database takes no writes: it is a standby, or was fenced")
+
+// Direct makes a connection outside of the pool, past a pooler where DATABASE_DIRECT_URL names such a way. The caller closes it.
+func (db *DB) Direct(ctx context.Context) (*pgx.Conn, error) {
+	conn, err := pgx.ConnectConfig(ctx, db.direct)
+	return conn, translateIn(ctx, err)
+}
+
+// check looks at the error of a statement. One that a database refuses because it is read-only tells that the primary has
+// moved: every connection of the pool leads to the old one, and is closed when it comes back.
+func (db *DB) check(ctx context.Context, err error) error {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == readOnlyTransaction {
+		db.pool.Reset()
+	}
+	return translateIn(ctx, err)
 }
 
 // Acquire borrows a connection, which the caller must release. A pool that stays exhausted is Unavailable.
@@ -176,10 +166,10 @@ func (db *DB) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, err
 	}
 	rows, err := conn.Query(ctx, sql, args...)
 	if err != nil {
-		conn.Release()
-		return nil, translateIn(ctx, err)
+		defer conn.Release()
+		return nil, db.check(ctx, err)
 	}
-	return &pooledRows{Rows: rows, conn: conn}, nil
+	return &pooledRows{Rows: rows, db: db, ctx: ctx, conn: conn}, nil
 }
 
 // Exec runs a statement that gives no rows.
@@ -190,12 +180,14 @@ func (db *DB) Exec(ctx context.Context, sql string, args ...any) (pgconn.Command
 	}
 	defer conn.Release()
 	tag, err := conn.Exec(ctx, sql, args...)
-	return tag, translateIn(ctx, err)
+	return tag, db.check(ctx, err)
 }
 
 // pooledRows gives its connection back when the rows end.
 type pooledRows struct {
 	pgx.Rows
+	db   *DB
+	ctx  context.Context //nolint:containedctx // Of the statement, whose error it explains.
 	conn *pgxpool.Conn
 }
 
@@ -212,10 +204,11 @@ func (r *pooledRows) Close() {
 	r.release()
 }
 
-func (r *pooledRows) Err() error { return Translate(r.Rows.Err()) }
+func (r *pooledRows) Err() error { return r.db.check(r.ctx, r.Rows.Err()) }
 
 func (r *pooledRows) release() {
 	if r.conn != nil {
+		_ = r.Err() // Before the connection goes back, it must be known whether it may.
 		r.conn.Release()
 		r.conn = nil
 	}

@@ -2,6 +2,7 @@ package pg
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/exaring/otelpgx"
@@ -25,7 +26,20 @@ func newTracer(tel Telemetry) tracer {
 		otelpgx.WithDisableAcquireTracer(),
 		otelpgx.WithDisableConnectionDetailsInAttributes(),
 	)
-	return tracer{t, t, batchTracer{t}}
+	q := cancelTracer{t}
+	return tracer{q, t, batchTracer{q}}
+}
+
+// cancelTracer shows a statement that was taken back, because whoever asked has gone, as no failure: it is none of the
+// database.
+type cancelTracer struct{ pgx.QueryTracer }
+
+// TraceQueryEnd implements pgx.QueryTracer.
+func (t cancelTracer) TraceQueryEnd(ctx context.Context, conn *pgx.Conn, data pgx.TraceQueryEndData) {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		data.Err = nil
+	}
+	t.QueryTracer.TraceQueryEnd(ctx, conn, data)
 }
 
 // operation is the statement's name: its first line's comment, else its first word.

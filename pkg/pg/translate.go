@@ -49,7 +49,12 @@ func Translate(err error) error {
 
 // translateIn is Translate for an operation within ctx. After a network failure the driver may report a context that
 // ended which is not the caller's: then the database disconnected, not the caller.
+//
+// A statement that was cancelled because its request ended has Postgres's error for that, which is no error of the database.
 func translateIn(ctx context.Context, err error) error {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == queryCanceled && ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
 		return apierror.Wrap(apierror.Unavailable, err, "the database is not available")
 	}
@@ -65,7 +70,7 @@ func translateState(pgErr *pgconn.PgError, err error) error {
 	case readOnlyTransaction, idleInTxTimeout:
 		return apierror.Wrap(apierror.Unavailable, err, "the database is not available")
 	}
-	switch class, _ := splitState(pgErr.Code); class {
+	switch classOf(pgErr.Code) {
 	// Connection exceptions, insufficient resources, operator intervention (shutdown, crash, starting up), system
 	// errors.
 	case "08", "53", "57", "58":
@@ -74,11 +79,11 @@ func translateState(pgErr *pgconn.PgError, err error) error {
 	return telemetry.WithStack(err)
 }
 
-func splitState(code string) (class, rest string) {
+func classOf(code string) string {
 	if len(code) != 5 {
-		return "", code
+		return ""
 	}
-	return code[:2], code[2:]
+	return code[:2]
 }
 
 func isConnect(err error) bool {

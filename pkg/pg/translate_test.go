@@ -9,8 +9,8 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 )
 
-// TestTranslateIn_whose_context_ended: a context that ended is the caller's, who went away, or the driver's own, for
-// whom the connection broke. The second is no fault of the caller's, and counts against the objective.
+// TestTranslateIn_whose_context_ended: an ended context is the caller's, who went away, or the driver's own,
+// because the connection broke. The caller did not cause the second case, so it counts against the objective.
 //
 // Mutation: Translate in its place, and both are the caller's.
 func TestTranslateIn_whose_context_ended(t *testing.T) {

@@ -36,7 +36,7 @@ func (db *DB) retryTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) 
 	}
 	pauses := &backoff.ExponentialBackOff{InitialInterval: 5 * time.Millisecond, MaxInterval: 20 * time.Millisecond, Multiplier: 2, RandomizationFactor: 0.9}
 	_, err := backoff.Retry(ctx, attempt, backoff.WithBackOff(pauses), backoff.WithMaxTries(maxAttempts))
-	return translateIn(ctx, err)
+	return db.check(ctx, err)
 }
 
 func (db *DB) runTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {

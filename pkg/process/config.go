@@ -16,26 +16,26 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 )
 
-// Config is the part of the configuration that means the same in each service.
+// Config is the part of the configuration that both services have.
 type Config struct {
 	Database  pg.Config
 	NATS      hint.Config
 	Lifecycle lifecycle.Config
 
 	Environment config.Environment `env:"APP_ENV" envDefault:"development"`
-	// Port has a default of the service's own, which is there before the environment is read.
+	// Port has a default of its own in each service, set before the environment is read.
 	Port uint16 `env:"PORT"`
-	// Host is where to listen; the default is this machine alone in development, and every address elsewhere.
+	// Host is where to listen; the default is only this machine in development, and every address otherwise.
 	Host string `env:"HOST"`
-	// MetricsPort 0 means the service's own port in development, and 9090 elsewhere.
+	// MetricsPort 0 means the service's own port in development, and 9090 otherwise.
 	MetricsPort   uint16 `env:"METRICS_PORT"`
 	EnableMetrics bool   `env:"ENABLE_METRICS" envDefault:"true"`
 
 	RequestTimeout time.Duration `env:"REQUEST_TIMEOUT"        envDefault:"30s"`
 	SlowRequest    time.Duration `env:"SLOW_REQUEST_THRESHOLD" envDefault:"1s"`
-	// CORSOrigins are the pages that may call us. The default is none, and in development http://localhost:3000.
+	// CORSOrigins are the origins of the pages that may call the service. The default is none, and in development http://localhost:3000.
 	CORSOrigins []string `env:"CORS_ORIGIN"`
-	// TrustedProxies are the networks whose X-Forwarded-For is believed.
+	// TrustedProxies are the networks whose X-Forwarded-For is trusted.
 	TrustedProxies []netip.Prefix `env:"TRUSTED_PROXIES"`
 
 	JWTSecret         config.Secret `env:"JWT_SECRET"`
@@ -45,6 +45,9 @@ type Config struct {
 	LogFormat string `env:"LOG_FORMAT"` // pretty in development, else json
 	LogFile   string `env:"LOG_FILE"`
 
+	// CrashDir keeps the output of a process that the Go runtime ends, for the next start on this host to report.
+	CrashDir string `env:"CRASH_DIR"`
+
 	SentryDSN                config.Secret `env:"SENTRY_DSN"`
 	SentryEnvironment        string        `env:"SENTRY_ENVIRONMENT"`
 	SentryRelease            string        `env:"SENTRY_RELEASE"`
@@ -52,16 +55,16 @@ type Config struct {
 	// GrafanaURL is where people reach Grafana, for the links in Sentry's events.
 	GrafanaURL string `env:"GRAFANA_URL"`
 
-	OTelDisabled bool `env:"OTEL_SDK_DISABLED"`
+	OTelDisabled string `env:"OTEL_SDK_DISABLED" envDefault:"false"`
 
 	// Warnings are for the operator; SetDefaults makes them.
 	Warnings []string
 }
 
-// ExampleSecret is the JWT_SECRET of .env.example, and the one in development when none is given. Everybody knows it.
+// ExampleSecret is the JWT_SECRET of .env.example, and the default in development. It is public.
 const ExampleSecret = "development-only-secret-that-everybody-knows"
 
-// The ports of production, and the origin of development, when none is given.
+// The default ports of production, and the default origin of development.
 const (
 	defaultMetricsPort = 9090
 	developmentOrigin  = "http://localhost:3000"
@@ -90,14 +93,14 @@ func (c *Config) SetDefaults() {
 	}
 	if c.JWTSecret == "" {
 		c.JWTSecret = ExampleSecret
-		c.Warnings = append(c.Warnings, "JWT_SECRET is not set: tokens are signed with a secret that everybody knows")
+		c.Warnings = append(c.Warnings, "JWT_SECRET is not set: tokens are signed with the public secret of .env.example")
 	}
 }
 
 // minSecret is the least length of a secret: 256 bits, as HMAC-SHA-256 wants (RFC 7518, section 3.2).
 const minSecret = 32
 
-// Validate checks what no single value can tell. What it wants in production it wants everywhere but in development.
+// Validate checks values that depend on each other. Its rules for production apply everywhere except in development.
 func (c *Config) Validate() []error {
 	problems := slices.Concat(c.Database.Validate(), c.NATS.Validate())
 	complain := func(variable, format string, args ...any) {
@@ -114,7 +117,7 @@ func (c *Config) Validate() []error {
 		switch u, err := url.Parse(origin); {
 		case origin == "*" && !production:
 		case origin == "*":
-			complain("CORS_ORIGIN", "* lets every page on the internet call us; name the origins")
+			complain("CORS_ORIGIN", "* lets every page on the internet call the service; name the origins")
 		case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Scheme+"://"+u.Host != origin:
 			complain("CORS_ORIGIN", "%q is not an origin, such as https://app.example.com", origin)
 		case strings.Contains(u.Host, "*"):
@@ -142,13 +145,10 @@ func (c *Config) Validate() []error {
 	if u, err := url.Parse(c.GrafanaURL); c.GrafanaURL != "" && (err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https") {
 		complain("GRAFANA_URL", "is not an address such as https://driftsentry.example.com/grafana, without user and password")
 	}
-	if _, err := telemetry.SampleRatioFromEnv(); err != nil {
-		problems = append(problems, err) // It names the variable itself.
-	}
 	return problems
 }
 
-// CheckSecret gives what is wrong with a secret that holds anywhere but in development.
+// CheckSecret returns what is wrong with a secret, or nothing in development.
 func CheckSecret(variable string, secret config.Secret) []error {
 	var problem string
 	switch {
@@ -157,24 +157,28 @@ func CheckSecret(variable string, secret config.Secret) []error {
 	case len(secret) < minSecret:
 		problem = fmt.Sprintf("must have %d bytes or more", minSecret)
 	case secret == ExampleSecret:
-		problem = "is the one of .env.example, which everybody knows"
+		problem = "is the public value of .env.example"
 	default:
 		return nil
 	}
 	return []error{config.Problem{Variable: variable, Err: errors.New(problem)}}
 }
 
-// issued are the tokens and keys that we make, wherever they stand.
+// issued matches the tokens and keys that the services make, in any text.
 const issued = `\bds[rs]?_[A-Za-z0-9_-]{40,}`
 
-// plumbing is what every statement goes through, so that an error never belongs to it.
+// plumbing is the package that every statement passes through, so it is never the source of an error.
 var plumbing = []string{"github.com/driftsentry/driftsentry/pkg/pg.", "github.com/jackc/pgx/"}
 
 // Telemetry is the configuration of the signals of a service with this name. The configuration must be valid.
 func (c *Config) Telemetry(name string, b Build) (telemetry.Config, error) {
+	var warnings []string
 	ratio, err := telemetry.SampleRatioFromEnv()
 	if err != nil {
-		return telemetry.Config{}, err
+		warnings = append(warnings, err.Error())
+	}
+	if v := strings.ToLower(c.OTelDisabled); v != "" && v != "true" && v != "false" {
+		warnings = append(warnings, fmt.Sprintf("OTEL_SDK_DISABLED: want true or false, got %q: false is used", c.OTelDisabled))
 	}
 	level, err := telemetry.ParseLevel(c.LogLevel)
 	if err != nil {
@@ -182,12 +186,13 @@ func (c *Config) Telemetry(name string, b Build) (telemetry.Config, error) {
 	}
 	return telemetry.Config{
 		ServiceName: name, Version: b.Version, Commit: b.Commit, Environment: string(c.Environment),
-		Disabled: c.OTelDisabled, SampleRatio: ratio, Metrics: c.EnableMetrics, SlowRequest: c.SlowRequest,
+		Disabled: strings.EqualFold(c.OTelDisabled, "true"), Warnings: warnings, SampleRatio: ratio, Metrics: c.EnableMetrics, SlowRequest: c.SlowRequest,
 		Log: telemetry.LogConfig{Level: level, Format: c.LogFormat, File: c.LogFile},
 		Sentry: telemetry.SentryConfig{
 			DSN: c.SentryDSN.Reveal(), Release: c.SentryRelease, Environment: c.SentryEnvironment,
 			MaxEventsPerMinute: c.SentryMaxEventsPerMinute, GrafanaURL: c.GrafanaURL, Plumbing: plumbing,
 		},
+		CrashDir:       c.CrashDir,
 		RedactPatterns: []string{issued},
 	}, nil
 }

@@ -2,6 +2,7 @@ package process_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,17 +59,31 @@ func TestConfig_Validate(t *testing.T) {
 		"SLOW_REQUEST_THRESHOLD":       {"SLOW_REQUEST_THRESHOLD=0"},
 		"GRAFANA_URL":                  {"GRAFANA_URL=https://admin:secret@grafana.example"},
 		"SENTRY_MAX_EVENTS_PER_MINUTE": {"SENTRY_MAX_EVENTS_PER_MINUTE=-1"},
-		"OTEL_TRACES_SAMPLER_ARG":      nil,
 	} {
 		t.Run(variable, func(t *testing.T) {
-			if environ == nil {
-				t.Setenv(variable, "often") // telemetry reads it itself
-			}
 			_, err := load(environ...)
 			if err == nil || !strings.Contains(err.Error(), variable+": ") || strings.Count(err.Error(), "\n") != 1 {
 				t.Errorf("err = %v", err)
 			}
 		})
+	}
+}
+
+// A setting of telemetry never decides whether a service lives.
+func TestConfig_Telemetry_wrong_settings(t *testing.T) {
+	t.Setenv("OTEL_TRACES_SAMPLER_ARG", "often")
+	c, err := load("OTEL_SDK_DISABLED=yes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := c.Telemetry("driftsentry-test", process.Build{})
+	if err != nil || got.SampleRatio != 1 || got.Disabled {
+		t.Errorf("ratio %g, disabled %t, %v; want the defaults", got.SampleRatio, got.Disabled, err)
+	}
+	for _, variable := range []string{"OTEL_TRACES_SAMPLER_ARG", "OTEL_SDK_DISABLED"} {
+		if !slices.ContainsFunc(got.Warnings, func(w string) bool { return strings.HasPrefix(w, variable+": ") }) {
+			t.Errorf("no warning names %s: %q", variable, got.Warnings)
+		}
 	}
 }
 

@@ -13,16 +13,17 @@ import (
 )
 
 // Edge is what every request passes before it comes to its route, and the routes that every service has. From the outside
-// in: the client's address behind trusted proxies; who the caller is, as far as that can be told without I/O; telemetry,
+// in: the client's address behind trusted proxies; who the caller is, as far as that is known without I/O; telemetry,
 // which continues the trace of a known caller; the headers of every response; the deadline.
 type Edge struct {
 	Telemetry interface {
 		HTTP(options telemetry.HTTPOptions) func(http.Handler) http.Handler
+		ExpectRoutes(routes chi.Routes, quiet func(*http.Request) bool, outcomes map[string]int)
 	}
 	Health *health.Reporter
 	// Metrics are served at /metrics; nil serves them elsewhere, or not at all.
 	Metrics http.Handler
-	// Proxies are the networks whose X-Forwarded-For is believed.
+	// Proxies are the networks whose X-Forwarded-For is trusted.
 	Proxies []string
 	Timeout time.Duration
 }
@@ -36,9 +37,9 @@ func (p *Process) Edge() Edge {
 	return e
 }
 
-// Caller is what a service knows about who calls.
+// Caller is what a service knows about its callers.
 type Caller struct {
-	// Recognise leaves in the request's context who it may be; nil leaves nothing.
+	// Recognise stores the likely caller in the request's context; nil stores nothing.
 	Recognise func(http.Handler) http.Handler
 	// Trusted reports whether the caller's trace may be continued.
 	Trusted func(*http.Request) bool
@@ -48,12 +49,12 @@ type Caller struct {
 	Origins []string
 }
 
-// Router has the edge and the routes of health and metrics. The service adds its own.
-func (e Edge) Router(c Caller) chi.Router {
+// Router has the edge, the routes of health and metrics, and those that the service adds.
+func (e Edge) Router(c Caller, add func(chi.Router)) chi.Router {
 	r := chi.NewRouter()
 	r.Use(middleware.ClientIPFromRemoteAddr)
 	if len(e.Proxies) > 0 {
-		r.Use(middleware.ClientIPFromXFF(e.Proxies...))
+		r.Use(forwarded, middleware.ClientIPFromXFF(e.Proxies...))
 	}
 	if c.Recognise != nil {
 		r.Use(c.Recognise)
@@ -71,16 +72,21 @@ func (e Edge) Router(c Caller) chi.Router {
 	r.NotFound(rest.NotFound)
 	r.MethodNotAllowed(rest.MethodNotAllowed)
 
-	r.Get("/health/live", e.Health.Live)
-	r.Get("/health/ready", e.Health.Ready)
-	r.Get("/health/detailed", e.Health.Detailed)
+	for path, probe := range map[string]http.HandlerFunc{
+		"/health/live": e.Health.Live, "/health/ready": e.Health.Ready, "/health/detailed": e.Health.Detailed,
+	} {
+		r.Get(path, probe)
+		r.Head(path, probe)
+	}
 	if e.Metrics != nil {
 		r.Method(http.MethodGet, "/metrics", e.Metrics)
 	}
+	add(r)
+	e.Telemetry.ExpectRoutes(r, quiet, rest.Outcomes())
 	return r
 }
 
-// quiet picks what asks again every few seconds and would drown everything else.
+// quiet selects the requests that are repeated every few seconds and would hide all others in the log.
 func quiet(r *http.Request) bool {
 	switch r.URL.Path {
 	case "/health/live", "/health/ready", "/health/detailed", "/metrics":

@@ -7,14 +7,14 @@ import (
 	"os"
 )
 
-// Flags are those of a command, which takes nothing else.
+// Flags are the flags of a command, which takes no other arguments.
 type Flags struct {
 	*flag.FlagSet
 
 	program string
 }
 
-// Flags makes the flags of a command. about is what its help says.
+// Flags makes the flags of a command. about is the text of its help.
 func (p *Program) Flags(command, about string) Flags {
 	set := flag.NewFlagSet(command, flag.ContinueOnError)
 	set.Usage = func() {
@@ -39,7 +39,7 @@ func (s Flags) Parse(args []string) error {
 		if errors.Is(err, flag.ErrHelp) {
 			return err
 		}
-		return errUsage // The flag set has told it.
+		return errUsage // The flag set has printed it.
 	}
 	if s.NArg() > 0 {
 		return s.Wrong("unexpected argument: %q", s.Arg(0))

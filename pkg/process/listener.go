@@ -49,7 +49,7 @@ func listen(host string, port uint16, variable string) (net.Listener, error) {
 // MetricsOnPublicPort reports whether /metrics is among the routes of the service's own port.
 func (c *Config) MetricsOnPublicPort() bool { return c.EnableMetrics && c.MetricsPort == 0 }
 
-// scrapeTimeout is more than any scraper waits.
+// scrapeTimeout is longer than any scraper waits.
 const scrapeTimeout = 30 * time.Second
 
 // metricsServer serves the metrics alone, on a port that no client reaches.

@@ -1,5 +1,5 @@
-// Package process is what both services have in common: the program with its commands, the configuration, the ports, the
-// edge that every request passes, the health routes, and the order of start and stop. A service adds what it is for.
+// Package process has the parts that both services share: the program with its commands, the configuration, the ports, the
+// edge that every request passes, the health routes, and the order of start and stop. A service adds its own parts.
 //
 //	Program.Run ──serve──▶ Serve ──▶ telemetry ──▶ New ──▶ the service's own parts ──▶ Run until a signal ──▶ telemetry ends
 //
@@ -32,7 +32,7 @@ type Options struct {
 	Telemetry *telemetry.Telemetry
 }
 
-// Process is a service without what makes it this service. Make it with New, add the parts to its group, give it a
+// Process is a service without its own parts. Make it with New, add the parts to its group, give it a
 // handler with Serve, then call Run once.
 type Process struct {
 	Group  *lifecycle.Group
@@ -47,7 +47,7 @@ type Process struct {
 // New opens the ports and makes the pool. Nothing is served yet.
 func New(ctx context.Context, o Options) (p *Process, err error) {
 	p = &Process{Group: lifecycle.New(o.Config.Lifecycle, o.Telemetry), config: o.Config, tel: o.Telemetry}
-	// First: an operator should learn that a port is taken before anything else happens.
+	// First: an operator should learn about an occupied port before anything else happens.
 	if p.listeners, err = o.Config.listen(); err != nil {
 		return nil, fmt.Errorf("open the ports: %w", err)
 	}
@@ -56,6 +56,7 @@ func New(ctx context.Context, o Options) (p *Process, err error) {
 	}
 	defer p.Undo(&err)
 	p.Group.OnClose("database pool", func(context.Context) error { p.DB.Close(); return nil })
+	p.Group.Go("database watch", p.watchDatabase)
 	p.Health = health.New(o.Build.Version, o.Build.Commit, p.Group.Ready, map[string]health.Check{"database": p.DB.Ping})
 	if err := p.Health.Instrument(o.Telemetry.Meter()); err != nil {
 		return nil, err
@@ -66,7 +67,7 @@ func New(ctx context.Context, o Options) (p *Process, err error) {
 // writeGrace is how long after its timeout a request's response may still be written.
 const writeGrace = 10 * time.Second
 
-// Serve makes handler the one of the public port, and gives that port's server. full is the service's whole configuration,
+// Serve makes handler the handler of the public port, and returns that port's server. full is the service's whole configuration,
 // which is logged.
 func (p *Process) Serve(ctx context.Context, handler http.Handler, full any) *http.Server {
 	public := rest.NewServer(handler, p.config.RequestTimeout+writeGrace)
@@ -87,7 +88,7 @@ func (p *Process) Address() net.Addr { return p.listeners.public.Addr() }
 // Run serves until ctx ends, or a part of the service fails.
 func (p *Process) Run(ctx context.Context) error { return p.Group.Run(ctx) }
 
-// Undo closes what New has opened when *err, the error of putting the service together, is not nil. It is for a defer.
+// Undo closes what New has opened if *err, the error of the set-up, is not nil. It is for a defer.
 func (p *Process) Undo(err *error) {
 	if *err != nil {
 		p.DB.Close()

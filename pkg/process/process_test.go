@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-chi/chi/v5"
+
 	"github.com/driftsentry/driftsentry/pkg/process"
 	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
@@ -51,7 +53,7 @@ func TestProcess_metrics_on_the_public_port(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Serve(t.Context(), p.Edge().Router(process.Caller{}), config)
+	p.Serve(t.Context(), p.Edge().Router(process.Caller{}, func(chi.Router) {}), config)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()

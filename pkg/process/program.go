@@ -29,18 +29,18 @@ type Program struct {
 	Commands map[string]func(ctx context.Context, p *Program, args []string) error
 }
 
-// errUsage says that the command line was wrong, and that this has been told already.
+// errUsage says that the command line was wrong, and that the user has been told so.
 var errUsage = errors.New("wrong usage")
 
 // Main runs the program until SIGINT or SIGTERM, and exits.
 func (p *Program) Main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	// The next signal finds the default behaviour, which is to end at once.
+	// The next signal has its default effect: the program ends at once.
 	context.AfterFunc(ctx, stop)
 	os.Exit(p.exitCode(p.run(ctx, os.Args[1:])))
 }
 
-// exitCode tells the error, if there is one.
+// exitCode prints the error, if there is one.
 func (p *Program) exitCode(err error) int {
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
@@ -106,7 +106,7 @@ func (p *Program) healthcheck(ctx context.Context, args []string) error {
 // Build is what a program was built from.
 type Build struct{ Version, Commit string }
 
-// NewBuild is what the linker has set, or else what the build itself says.
+// NewBuild returns the values that the linker has set, or else those that Go stores in the program.
 func NewBuild(version, commit string) Build {
 	b := Build{Version: version, Commit: commit}
 	info, ok := debug.ReadBuildInfo()

@@ -14,7 +14,7 @@ type Runner interface {
 
 // Settings is a service's whole configuration.
 type Settings interface {
-	// Common is the part that means the same in each service.
+	// Common is the part that both services have.
 	Common() *Config
 }
 

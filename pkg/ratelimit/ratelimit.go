@@ -33,7 +33,7 @@ type Buckets struct {
 	all map[string]*rate.Limiter
 }
 
-// New makes buckets of so many tokens, each filled again within the window.
+// New makes buckets with this number of tokens, which are full again after the window.
 func New(size int, window time.Duration) *Buckets {
 	return &Buckets{size: size, limit: rate.Limit(float64(size) / window.Seconds()), all: make(map[string]*rate.Limiter)}
 }

@@ -39,7 +39,7 @@ func (p *pipes) dial() net.Conn {
 
 // TestAttackSlowClients: who sends or reads slowly loses the connection when the time of that phase is over, and holds
 // nothing for longer. Mutations: without ReadHeaderTimeout, IdleTimeout or WriteTimeout in NewServer, or
-// SetReadDeadline in Deadline, the test of that phase never ends, which synctest tells as a deadlock.
+// SetReadDeadline in Deadline, the test of that phase never ends, which synctest reports as a deadlock.
 func TestAttackSlowClients(t *testing.T) {
 	const requestTimeout = 20 * time.Second
 	answer := strings.Repeat("x", 1<<20)

@@ -72,6 +72,6 @@ func TestMigrate_decisions_touch_no_index(t *testing.T) {
 		t.Fatal(err)
 	}
 	if hot != 1 {
-		t.Error("the decision was no heap-only update")
+		t.Error("the decision was not a heap-only update")
 	}
 }

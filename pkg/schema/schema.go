@@ -28,7 +28,7 @@ func FS() fs.FS {
 	return sub
 }
 
-// Migrate brings the database at dsn to the newest version. It takes a session-level advisory lock, so that several
+// Migrate updates the database at dsn to the newest version. It takes a session-level advisory lock, so that several
 // replicas that start at the same time wait for each other.
 func Migrate(ctx context.Context, dsn string, log *slog.Logger) (err error) {
 	config, err := pgx.ParseConfig(dsn)

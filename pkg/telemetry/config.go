@@ -42,6 +42,10 @@ type Config struct {
 	// SlowRequest is the duration from which a request is logged as a warning
 	// (default 1 s).
 	SlowRequest time.Duration
+	// LatencyObjective is the duration over which a successful request counts as
+	// late in http_requests_late_total, which the objective of latency reads
+	// (default 500 ms).
+	LatencyObjective time.Duration
 
 	Log    LogConfig
 	Sentry SentryConfig
@@ -51,6 +55,15 @@ type Config struct {
 	// masked wherever they stand, such as the keys that the service issues.
 	Redact         []string
 	RedactPatterns []string
+
+	// Warnings about the settings, which are logged at the start: a setting of
+	// telemetry never decides whether a service lives.
+	Warnings []string
+
+	// CrashDir keeps what the Go runtime says when it ends the process, for the
+	// next start of this instance to report to the log and to Sentry. Empty keeps
+	// nothing.
+	CrashDir string
 
 	// ShutdownTimeout bounds Shutdown (default 5 s).
 	ShutdownTimeout time.Duration
@@ -84,7 +97,8 @@ const (
 func ParseLevel(s string) (slog.Level, error) { return logging.ParseLevel(s) }
 
 // SampleRatioFromEnv reads the edge ratio from OTEL_TRACES_SAMPLER and
-// OTEL_TRACES_SAMPLER_ARG.
+// OTEL_TRACES_SAMPLER_ARG. When they are wrong it is 1, with an error that names
+// the variable.
 func SampleRatioFromEnv() (float64, error) { return tracing.SampleRatioFromEnv() }
 
 func (c Config) service() resource.Service {
@@ -103,6 +117,7 @@ func (c Config) withDefaults() Config {
 	}
 	c.Log.Format = cmp.Or(c.Log.Format, FormatJSON)
 	c.SlowRequest = cmp.Or(c.SlowRequest, time.Second)
+	c.LatencyObjective = cmp.Or(c.LatencyObjective, 500*time.Millisecond)
 	c.ShutdownTimeout = cmp.Or(c.ShutdownTimeout, 5*time.Second)
 	c.Sentry.MaxEventsPerMinute = cmp.Or(c.Sentry.MaxEventsPerMinute, 60)
 	// The specification turns all signals off together.

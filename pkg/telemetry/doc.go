@@ -29,6 +29,7 @@
 //	otlp       exports spans and log records to the collector
 //	sentry     reports unexpected errors
 //	origin     where an unexpected error began
+//	crash      keeps how the process ended when it could not report it
 //	resource   describes the service
 //	cut        ends exports that hang
 //

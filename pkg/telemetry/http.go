@@ -3,6 +3,8 @@ package telemetry
 import (
 	"net/http"
 
+	"github.com/go-chi/chi/v5"
+
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/server"
 )
 
@@ -19,6 +21,14 @@ type HTTPOptions = server.Options
 func (t *Telemetry) HTTP(options HTTPOptions) func(http.Handler) http.Handler {
 	return server.Middleware(server.Signals{
 		Spans: t.spans, Meters: t.metrics.Provider, Instruments: t.instruments, Logger: t.logger,
-		Sentry: t.sentry, Report: t.Report, SlowRequest: t.cfg.SlowRequest,
+		Sentry: t.sentry, Report: t.Report, SlowRequest: t.cfg.SlowRequest, LatencyObjective: t.cfg.LatencyObjective,
 	}, options)
+}
+
+// ExpectRoutes makes the series that rules read of each route, at 0, so that
+// the first errors of a route raise an alert. Call it when the router has its
+// routes. Requests that are quiet have no series; outcomes are the codes of
+// errors with their statuses.
+func (t *Telemetry) ExpectRoutes(routes chi.Routes, quiet func(*http.Request) bool, outcomes map[string]int) {
+	server.Expect(t.instruments, routes, quiet, outcomes)
 }

@@ -225,13 +225,6 @@ func TestStart_Refuses(t *testing.T) {
 			}
 		})
 	}
-	t.Run("another protocol", func(t *testing.T) {
-		t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
-		t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
-		if _, err := telemetry.Start(t.Context(), valid); err == nil || !strings.Contains(err.Error(), "OTEL_EXPORTER_OTLP_PROTOCOL") {
-			t.Errorf("got %v", err)
-		}
-	})
 }
 
 func TestLogger_AfterShutdown(t *testing.T) {

@@ -1,7 +1,9 @@
 package telemetry_test
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -85,5 +87,56 @@ func TestMetrics_Names(t *testing.T) {
 		if strings.Contains(metrics, unwanted) {
 			t.Errorf("%s is there", unwanted)
 		}
+	}
+}
+
+// A failure has its type on the duration, so that rates and latencies of errors are one query.
+func TestMetrics_ErrorType(t *testing.T) {
+	rec := telemetrytest.Start(t)
+	for path, status := range map[string]int{"/good": 200, "/missing": 404, "/broken": 503} {
+		serve(rec, telemetry.HTTPOptions{}, httptest.NewRequest("GET", path, nil), get(path, func(w http.ResponseWriter, r *http.Request) {
+			if status == 503 {
+				telemetry.SetError(r.Context(), "SERVICE_UNAVAILABLE", errors.New("no database"), false)
+			}
+			w.WriteHeader(status)
+		}))
+	}
+	metrics := rec.Metrics()
+	const name = "http_server_request_duration_seconds_count"
+	if sample(t, metrics, name, `http_route="/broken"`, `error_type="SERVICE_UNAVAILABLE"`) == "" {
+		t.Errorf("the failure has no type:\n%s", metrics)
+	}
+	for _, route := range []string{"/good", "/missing"} {
+		if got := sample(t, metrics, name, `http_route="`+route+`"`); got == "" || strings.Contains(got, "error_type") {
+			t.Errorf("%s: %q", route, got)
+		}
+	}
+}
+
+func TestMetrics_ActiveRequests(t *testing.T) {
+	rec := telemetrytest.Start(t)
+	var during string
+	router := get("/", func(http.ResponseWriter, *http.Request) {
+		during = sample(t, rec.Metrics(), "http_server_active_requests", `http_request_method="GET"`, `url_scheme="http"`)
+		panic(http.ErrAbortHandler) // Even then it ends.
+	})
+	func() {
+		defer func() { _ = recover() }()
+		serve(rec, telemetry.HTTPOptions{}, httptest.NewRequest("GET", "/", nil), router)
+	}()
+	if !strings.HasSuffix(during, " 1.0") && !strings.HasSuffix(during, " 1") {
+		t.Errorf("during a request: %q", during)
+	}
+	if after := sample(t, rec.Metrics(), "http_server_active_requests"); !strings.HasSuffix(after, " 0.0") && !strings.HasSuffix(after, " 0") {
+		t.Errorf("after it: %q", after)
+	}
+}
+
+// A bucket for each timeout: what ends there is told apart from what takes longer.
+func TestMetrics_BucketsReachTheTimeouts(t *testing.T) {
+	rec := telemetrytest.Start(t)
+	serve(rec, telemetry.HTTPOptions{}, httptest.NewRequest("GET", "/", nil), get("/", ok))
+	if sample(t, rec.Metrics(), "http_server_request_duration_seconds_bucket", `le="30.0"`) == "" {
+		t.Error("REQUEST_TIMEOUT, 30 s, is beyond the last bucket")
 	}
 }

@@ -193,6 +193,63 @@ func TestHTTP_SlowRequest(t *testing.T) {
 	}
 }
 
+func TestHTTP_late(t *testing.T) {
+	for name, tc := range map[string]struct {
+		takes  time.Duration
+		status int
+		want   string
+	}{
+		"after_the_objective":        {500*time.Millisecond + 1, 200, "1.0"},
+		"at_the_objective":           {500 * time.Millisecond, 200, "0.0"},
+		"an_error_of_the_server":     {time.Second, 503, "0.0"},
+		"an_error_of_the_client":     {time.Second, 404, "1.0"},
+		"a_client_that_disconnected": {time.Second, 499, "0.0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				rec := telemetrytest.Start(t)
+				serve(rec, telemetry.HTTPOptions{}, httptest.NewRequest("GET", "/", nil), func(r chi.Router) {
+					r.Get("/", func(w http.ResponseWriter, _ *http.Request) {
+						<-time.After(tc.takes)
+						w.WriteHeader(tc.status)
+					})
+					rec.ExpectRoutes(r, func(*http.Request) bool { return false }, nil)
+				})
+				if got := sample(t, rec.Metrics(), "http_requests_late_total", `path="/"`); !strings.Contains(got, "} "+tc.want) {
+					t.Errorf("got %q, want %s", got, tc.want)
+				}
+			})
+		})
+	}
+}
+
+// Without these series the first burst of errors after a start would be no increase.
+func TestExpectRoutes(t *testing.T) {
+	rec := telemetrytest.Start(t)
+	router := chi.NewRouter()
+	router.Get("/health", ok)
+	router.Route("/api", func(r chi.Router) { r.Post("/drifts/{id}", ok) })
+	quiet := func(r *http.Request) bool { return r.URL.Path == "/health" }
+	rec.ExpectRoutes(router, quiet, map[string]int{"INTERNAL_SERVER_ERROR": 500, "NOT_FOUND": 404, "CLIENT_CLOSED_REQUEST": 499})
+	metrics := rec.Metrics()
+	for _, series := range []string{
+		`errors_total{code="INTERNAL_SERVER_ERROR",path="/api/drifts/{id}"} 0.0`,
+		`errors_total{code="NOT_FOUND",path="/api/drifts/{id}"} 0.0`,
+		`errors_total{code="NOT_FOUND",path="unmatched"} 0.0`,
+		`http_requests_total{method="POST",path="/api/drifts/{id}",status="500"} 0.0`,
+		`http_requests_late_total{path="/api/drifts/{id}"} 0.0`,
+	} {
+		if !strings.Contains(metrics, series) {
+			t.Errorf("there is no %s in\n%s", series, metrics)
+		}
+	}
+	for _, unwanted := range []string{"/health", "CLIENT_CLOSED_REQUEST", `status="404"`, `status="499"`} {
+		if strings.Contains(metrics, unwanted) {
+			t.Errorf("%s is in\n%s", unwanted, metrics)
+		}
+	}
+}
+
 func TestHTTP_ResponseWriter(t *testing.T) {
 	t.Run("informational_status_is_not_the_responses", func(t *testing.T) {
 		rec := telemetrytest.Start(t)

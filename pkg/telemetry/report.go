@@ -2,10 +2,12 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/crash"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/origin"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/request"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/sentry"
@@ -65,4 +67,17 @@ func WithStack(err error) error {
 		return nil
 	}
 	return origin.Note(err, 1)
+}
+
+// reportCrash tells how an earlier process ended that could not tell itself; nil
+// when it ended well.
+func (t *Telemetry) reportCrash(ctx context.Context, last *crash.Last) {
+	if last == nil {
+		return
+	}
+	err := errors.New(last.Message())
+	t.logger.LogAttrs(ctx, slog.LevelError, "the service has crashed before this start",
+		slog.String("error.message", err.Error()), slog.String("error.type", "crash"),
+		slog.String("error.stack", last.Output), slog.Time("crashedAt", last.At.UTC()))
+	t.sentry.CaptureCrash(ctx, err.Error(), last.Output, last.At)
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -234,8 +233,9 @@ func TestSentry_Hangs(t *testing.T) {
 	receiver.Hang()
 	defer receiver.Resume()
 	before := goleak.IgnoreCurrent()
+	var out lockedBuffer
 	tel, err := telemetry.Start(t.Context(), telemetry.Config{
-		ServiceName: "test", Log: telemetry.LogConfig{Output: io.Discard}, ShutdownTimeout: 100 * time.Millisecond,
+		ServiceName: "test", Log: telemetry.LogConfig{Output: &out}, ShutdownTimeout: 100 * time.Millisecond,
 		Sentry: telemetry.SentryConfig{DSN: receiver.DSN()},
 	})
 	if err != nil {
@@ -251,8 +251,8 @@ func TestSentry_Hangs(t *testing.T) {
 			t.Fatalf("response %d", w.Code)
 		}
 	}
-	if err := tel.Shutdown(t.Context()); err == nil || !strings.Contains(err.Error(), "flush Sentry") {
-		t.Errorf("Shutdown: %v, want that events were left", err)
+	if err := tel.Shutdown(t.Context()); err != nil || !strings.Contains(out.String(), "flush Sentry") {
+		t.Errorf("Shutdown: %v, want a line that events were left", err)
 	}
 	receiver.Resume()
 	goleak.VerifyNone(t, before)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 )
@@ -21,6 +22,9 @@ func (t *Telemetry) Flush(ctx context.Context) error {
 // Config.ShutdownTimeout, in a context of its own: the caller's is usually the
 // one whose cancellation began the shutdown. The logger still writes, directly,
 // afterwards. A second call does nothing.
+//
+// What could not be sent is logged, and is no error: the exit code of a service
+// is about the service. The result is for what expects such a function.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
 	if t.stopped.Swap(true) {
 		return nil
@@ -28,8 +32,14 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 	// The outputs come last, to take what the others report, and get a fifth of
 	// the time for themselves.
 	share := t.cfg.ShutdownTimeout / 5
-	err := t.stopExport(ctx, t.cfg.ShutdownTimeout-share)
-	return errors.Join(err, t.closeOutputs(ctx, share))
+	if err := t.stopExport(ctx, t.cfg.ShutdownTimeout-share); err != nil && t.logger != nil {
+		t.logger.LogAttrs(ctx, slog.LevelWarn, "telemetry was not all sent", slog.String("error.message", err.Error()))
+	}
+	if err := t.crash.Close(); err != nil && t.logger != nil {
+		t.logger.LogAttrs(ctx, slog.LevelWarn, "the crash output was not closed", slog.String("error.message", err.Error()))
+	}
+	_ = t.closeOutputs(ctx, share) // An output that is stuck takes no complaint.
+	return nil
 }
 
 // stopExport flushes and stops spans, logs and Sentry side by side, so that one

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"path/filepath"
+	"slices"
 	"sync/atomic"
 
 	"github.com/go-logr/logr"
@@ -17,6 +19,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/crash"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/logging"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/metrics"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/otlp"
@@ -43,6 +46,9 @@ type Telemetry struct {
 	cut       context.Context
 	cutExport context.CancelFunc
 	stopped   atomic.Bool
+
+	crash    *crash.File
+	warnings []string // what is wrong with the settings
 }
 
 // Start starts every signal, and never waits for a network. It also installs
@@ -53,7 +59,7 @@ func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
 	if cfg.ServiceName == "" {
 		return nil, errors.New("start telemetry: the service has no name")
 	}
-	t := &Telemetry{cfg: cfg.withDefaults()}
+	t := &Telemetry{cfg: cfg.withDefaults(), warnings: slices.Clone(cfg.Warnings)}
 	t.cut, t.cutExport = context.WithCancel(context.Background())
 	if err := t.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start telemetry: %w", err), t.Shutdown(ctx))
@@ -66,9 +72,16 @@ func (t *Telemetry) start(ctx context.Context) error {
 	if t.redactor, err = redaction.New(t.cfg.Redact, t.cfg.RedactPatterns); err != nil {
 		return err
 	}
+	var last *crash.Last
+	if t.cfg.CrashDir != "" {
+		file := filepath.Join(t.cfg.CrashDir, t.cfg.ServiceName+"-"+t.cfg.InstanceID+".crash")
+		if t.crash, last, err = crash.Open(file); err != nil {
+			t.warn(err.Error())
+		}
+	}
 	res, err := resource.New(ctx, t.cfg.service())
 	if err != nil {
-		return err
+		t.warn(err.Error())
 	}
 	if t.outputs, err = logging.Open(t.cfg.Log, res); err != nil {
 		return err
@@ -91,18 +104,18 @@ func (t *Telemetry) start(ctx context.Context) error {
 	otel.SetErrorHandler(diagnostics)
 	otel.SetLogger(logr.FromSlogHandler(diagnostics.logger.Handler()))
 
-	if err := t.startSpans(ctx, res); err != nil {
-		return err
-	}
+	t.startSpans(ctx, res)
 	otel.SetTracerProvider(t.spans)
 	otel.SetTextMapPropagator(propagation.TraceContext{})
-	if err := t.startLogs(ctx, res); err != nil {
-		return err
-	}
+	t.startLogs(ctx, res)
 	var wrong error
 	t.sentry, wrong = sentry.New(t.cfg.Sentry, res, t.redactor, t.instruments.SentryEvents)
 	t.logger = t.newLogger(outputs)
 	slog.SetDefault(t.logger)
+	t.reportCrash(ctx, last)
+	for _, warning := range t.warnings {
+		t.logger.WarnContext(ctx, "a setting of telemetry is wrong; the rest works", "warning", warning)
+	}
 	if wrong != nil {
 		t.logger.WarnContext(ctx, "unexpected errors are logged, and not sent to Sentry", "error.message", wrong.Error())
 	}
@@ -113,37 +126,38 @@ func (t *Telemetry) start(ctx context.Context) error {
 // megabyte long. A stack trace still fits.
 const maxAttributeLength = 8192
 
-func (t *Telemetry) startSpans(ctx context.Context, res *sdkresource.Resource) error {
+func (t *Telemetry) startSpans(ctx context.Context, res *sdkresource.Resource) {
 	var options []sdktrace.TracerProviderOption
 	ratio := t.cfg.SampleRatio
 	if t.cfg.Disabled {
 		ratio = 0
-	} else if otlp.Wanted(otlp.Traces) {
-		exporter, err := otlp.NewSpanExporter(ctx, t.cut)
+	} else if route := t.route(otlp.Traces); route.Exports {
+		exporter, err := otlp.NewSpanExporter(ctx, route, t.cut)
 		if err != nil {
-			return err
+			t.warn(err.Error())
+		} else {
+			options = append(options, sdktrace.WithBatcher(t.redactor.SpanExporter(exporter), otlp.SpanBatches()...))
 		}
-		options = append(options, sdktrace.WithBatcher(t.redactor.SpanExporter(exporter), otlp.SpanBatches()...))
 	}
 	if t.cfg.SpanExporter != nil && !t.cfg.Disabled {
 		options = append(options, sdktrace.WithSyncer(t.redactor.SpanExporter(t.cfg.SpanExporter)))
 	}
 	t.spans = tracing.NewProvider(res, tracing.NewSampler(ratio), maxAttributeLength, options...)
-	return nil
 }
 
 // startLogs makes the logger provider, when anything is to be exported.
-func (t *Telemetry) startLogs(ctx context.Context, res *sdkresource.Resource) error {
+func (t *Telemetry) startLogs(ctx context.Context, res *sdkresource.Resource) {
 	if t.cfg.Disabled {
-		return nil
+		return
 	}
 	var processors []sdklog.Processor
-	if otlp.Wanted(otlp.Logs) {
-		exporter, err := otlp.NewLogExporter(ctx, t.cut)
+	if route := t.route(otlp.Logs); route.Exports {
+		exporter, err := otlp.NewLogExporter(ctx, route, t.cut)
 		if err != nil {
-			return err
+			t.warn(err.Error())
+		} else {
+			processors = append(processors, sdklog.NewBatchProcessor(exporter, otlp.LogBatches()...))
 		}
-		processors = append(processors, sdklog.NewBatchProcessor(exporter, otlp.LogBatches()...))
 	}
 	if t.cfg.LogExporter != nil {
 		processors = append(processors, sdklog.NewSimpleProcessor(t.cfg.LogExporter))
@@ -151,7 +165,6 @@ func (t *Telemetry) startLogs(ctx context.Context, res *sdkresource.Resource) er
 	if len(processors) > 0 {
 		t.logs = logging.NewProvider(res, maxAttributeLength, processors...)
 	}
-	return nil
 }
 
 // newLogger builds the one logger: masked first, then to every place.
@@ -165,6 +178,22 @@ func (t *Telemetry) newLogger(outputs slog.Handler) *slog.Logger {
 	}
 	masked := t.redactor.Handler(logging.FanOut(handlers...))
 	return slog.New(logging.AtLeast(t.cfg.Log.Level, logging.WithContext(masked, request.Attrs)))
+}
+
+// route is where a signal leaves.
+func (t *Telemetry) route(signal otlp.Signal) otlp.Route {
+	r := otlp.RouteOf(signal)
+	for _, warning := range r.Warnings {
+		t.warn(warning)
+	}
+	return r
+}
+
+// warn keeps a warning until there is a logger, once.
+func (t *Telemetry) warn(warning string) {
+	if !slices.Contains(t.warnings, warning) {
+		t.warnings = append(t.warnings, warning)
+	}
 }
 
 // Logger is the service's logger. Each line of a request carries its trace and

@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// NewOpaque makes a random token of 256 bits with a prefix that tells people, and secret scanners, what it is:
+// NewOpaque makes a random token of 256 bits with a prefix that shows people and secret scanners what it is:
 // refresh tokens ("dsr_") and setup tokens ("dss_"). Only its Hash is stored.
 func NewOpaque(prefix string) string {
 	var b [32]byte

@@ -114,7 +114,7 @@ func (a *Access) Verify(tokenString string) (Claims, error) {
 	return known, err
 }
 
-// A JWT of ours is about 400 bytes; there is no reason to parse a header of 1 MiB.
+// The services' JWTs have about 400 bytes, so a header of 1 MiB is not parsed.
 const maxTokenLength = 4096
 
 func (a *Access) verify(tokenString string, key []byte) (jwtClaims, error) {
@@ -123,7 +123,7 @@ func (a *Access) verify(tokenString string, key []byte) (jwtClaims, error) {
 	return claims, err
 }
 
-// onlyExpired tells an expired token of ours from one that is also wrong in another way.
+// onlyExpired reports whether a token is expired and otherwise valid.
 func onlyExpired(err error) bool {
 	if !errors.Is(err, jwt.ErrTokenExpired) {
 		return false

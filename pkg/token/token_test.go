@@ -58,7 +58,7 @@ func TestAccess_Verify(t *testing.T) {
 		"wrong audience":             {signed(t, hs256, []byte(secret), func(m jwt.MapClaims) { m["aud"] = "something" }), ErrInvalid},
 		"no expiry":                  {signed(t, hs256, []byte(secret), func(m jwt.MapClaims) { delete(m, "exp") }), ErrInvalid},
 		"issued in the future":       {signed(t, hs256, []byte(secret), func(m jwt.MapClaims) { m["iat"] = time.Now().Add(time.Hour).Unix() }), ErrInvalid},
-		"subject is no user":         {signed(t, hs256, []byte(secret), func(m jwt.MapClaims) { m["sub"] = "root" }), ErrInvalid},
+		"subject is not a user":      {signed(t, hs256, []byte(secret), func(m jwt.MapClaims) { m["sub"] = "root" }), ErrInvalid},
 		"a refresh token":            {NewOpaque(RefreshPrefix), ErrInvalid},
 		"empty":                      {"", ErrInvalid},
 		"signature cut off":          {valid[:strings.LastIndex(valid, ".")+1], ErrInvalid},

@@ -15,7 +15,7 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
-// patience bounds every wait. It is no measure of anything: only a failing test gets near it.
+// patience bounds every wait. Only a failing test comes near it.
 const patience = 5 * time.Minute
 
 var programs replica.Programs

@@ -45,7 +45,7 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 
 var parameter = regexp.MustCompile(`\\\{[^}]*\\\}`)
 
-// unused gives the operations of a service that no request has used with success.
+// unused returns the operations of a service that no request has used with success.
 func (r *recorder) unused(t *testing.T) []string {
 	t.Helper()
 	operations, err := spec.Operations("api")
@@ -78,7 +78,7 @@ func (r *recorder) expectWhole(t *testing.T, what string, made any) {
 		t.Fatal(err)
 	}
 	if lost := lost("", envelope.Data, again); len(lost) > 0 {
-		t.Errorf("%s: the client has no place for %s", what, strings.Join(lost, ", "))
+		t.Errorf("%s: the client's type has no field for %s: add it", what, strings.Join(lost, ", "))
 	}
 }
 

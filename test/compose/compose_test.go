@@ -16,15 +16,15 @@ import (
 func TestCompose(t *testing.T) {
 	s := install(t)
 	if len(s.left) > 0 {
-		fmt.Fprintf(os.Stderr, "LEFT OUT, since their images can't be had: %s\n", strings.Join(s.left, ", "))
+		fmt.Fprintf(os.Stderr, "LEFT OUT, because their images are not available: %s\n", strings.Join(s.left, ", "))
 	}
 	for _, other := range s.instead {
 		fmt.Fprintln(os.Stderr, "ANOTHER VERSION:", other)
 	}
 	t.Run("the images are small, stamped, and run by a non-root user", s.images)
 	t.Run("no container may more than it must", s.confined)
-	t.Run("the edge leads to the services and to nothing that is not for users", s.edge)
-	t.Run("a plan is decided upon and a socket hears of it, through the edge", s.work)
+	t.Run("the edge serves only what is for users", s.edge)
+	t.Run("a drift is decided and a socket gets the event, through the edge", s.work)
 	t.Run("Grafana has the dashboards, and behind it are the trace, its log and every target", s.observed)
 	t.Run("the whole stack fits into 2 GiB at rest", s.modest)
 	t.Run("a backup takes what came after it back", s.restored)
@@ -33,7 +33,7 @@ func TestCompose(t *testing.T) {
 	t.Run("no container, log or image shows a secret", s.discreet)
 	t.Run("a version that does not start is not rolled out, without an outage", s.unhealthy)
 	t.Run("a version, and NATS, are rolled out without an outage", s.rolledOut)
-	t.Run("nor does what was rolled out show a secret", s.discreet)
+	t.Run("the new version does not show a secret either", s.discreet)
 	t.Run("the api ends on SIGTERM, and the edge responds instead", s.away)
 	t.Run("the edge speaks TLS for a name", s.tls)
 }
@@ -75,7 +75,7 @@ func (s *installation) quiet(t *testing.T) {
 
 func (s *installation) has(service string) bool { return !slices.Contains(s.left, service) }
 
-// eventually tries until there is no error. What is asked runs on its own time, so asking again is all one can do.
+// eventually repeats a check until it returns no error. Other programs work at their own speed, so it can only poll.
 func eventually(t *testing.T, what string, try func() error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

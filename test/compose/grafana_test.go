@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// grafana asks Grafana as its administrator, through the edge.
+// grafana sends Grafana a request as its administrator, through the edge.
 func (s *installation) grafana(t *testing.T, path string, into any) error {
 	t.Helper()
 	credentials := base64.StdEncoding.EncodeToString([]byte("admin:" + s.secret("grafana_admin_password")))
@@ -23,7 +23,7 @@ func (s *installation) grafana(t *testing.T, path string, into any) error {
 	return json.Unmarshal(a.body, into)
 }
 
-// observed looks for what work has left, by the data sources that people use.
+// observed looks for the signals of the work, through the data sources that people use.
 func (s *installation) observed(t *testing.T) {
 	if !s.has("grafana") {
 		t.Skip("NOT RUN: no image of Grafana")
@@ -70,7 +70,7 @@ func (s *installation) observed(t *testing.T) {
 	}
 }
 
-// count gives how many series a query has.
+// count returns how many series a query has.
 func (s *installation) count(t *testing.T, query string) (int, error) {
 	t.Helper()
 	var answer struct{ Data struct{ Result []any } }

@@ -208,7 +208,7 @@ func (c *traffic) finish() {
 	c.ended.Wait()
 }
 
-// end stops the clients, and gives how many plans they sent.
+// end stops the clients, and returns how many plans they sent.
 func (c *traffic) end(t *testing.T) (plans int) {
 	t.Helper()
 	c.finish()

@@ -115,7 +115,7 @@ func TestAttackSecrets(t *testing.T) {
 	doctable.Check(t, "docs/security.md", "canaries", table)
 }
 
-// placesOf are the places that have the secret, as it is or encoded.
+// placesOf are the places that contain the secret, plain or encoded.
 func placesOf(secret string, places map[string][]byte) []string {
 	var found []string
 	for _, place := range slices.Sorted(maps.Keys(places)) {
@@ -139,7 +139,7 @@ func around(secret string, places map[string][]byte) string {
 	return out.String()
 }
 
-// loginRole makes a role with this password, and gives the database's address with it.
+// loginRole makes a role with this password, and returns the database's address with it.
 func loginRole(t *testing.T, dsn, password string) string {
 	t.Helper()
 	name := "canary_" + random()
@@ -154,7 +154,7 @@ func loginRole(t *testing.T, dsn, password string) string {
 	return u.String()
 }
 
-// exercise does what users do and what they should not, with a canary in each field. It gives all responses and frames.
+// exercise sends valid and forbidden requests, with a canary in each field. It returns all responses and frames.
 func (p *pair) exercise(plant func(string) string) (answers, frames []byte) {
 	t := p.t
 	var all bytes.Buffer
@@ -200,7 +200,7 @@ func (p *pair) exercise(plant func(string) string) (answers, frames []byte) {
 	var drift struct{ ID string }
 	made.decode(t, &drift)
 
-	// A database that complains, with the row in its detail; and one whose table is gone.
+	// A database that returns an error, with the row in its detail; and one without the table.
 	p.sql("alter table drift add constraint complain check (approval_reason is null)")
 	send(engineer.token, "POST", "/api/v1/drifts/"+drift.ID+"/approve", `{"reason":"`+plant("reason of a decision that failed")+`"}`)
 	p.sql("alter table drift drop constraint complain")

@@ -40,7 +40,7 @@ func (p *pair) client(token string) *client {
 	return &client{p, token, &http.Client{Transport: spec.Transport(p.t, http.DefaultTransport)}}
 }
 
-// signIn gives a client of the user with this role.
+// signIn returns a client of the user with this role.
 func (p *pair) signIn(role string) *client {
 	p.t.Helper()
 	u := p.users[role]

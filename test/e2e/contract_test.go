@@ -11,9 +11,10 @@ import (
 	"sync"
 	"testing"
 
-	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"github.com/driftsentry/driftsentry/test/internal/registry"
 )
 
 // docs/telemetry.md is a contract: what the services emit is in it, and what is in it is emitted. Each row says where
@@ -151,7 +152,7 @@ func note(t *testing.T, what ...string) {
 // checkMetrics looks at both services' metrics: each family and label must be in the contract.
 func checkMetrics(t *testing.T, p *pair) {
 	t.Helper()
-	c := readContract(t)
+	c, values := readContract(t), knownValues(t)
 	for service, base := range map[string]string{"api": p.apiURL, "realtime": p.realtimeURL} {
 		a := p.client("").do(t.Context(), "GET", base+"/metrics", nil)
 		parser := expfmt.NewTextParser(model.UTF8Validation)
@@ -162,32 +163,43 @@ func checkMetrics(t *testing.T, p *pair) {
 		for name, family := range families {
 			i := slices.IndexFunc(c.metrics, func(r row) bool { return r.name == name })
 			if i < 0 {
-				t.Errorf("docs/telemetry.md does not have the metric %s (%s) of %s", name, strings.ToLower(family.GetType().String()), service)
+				t.Errorf("docs/telemetry.md does not have the metric %s (%s) of %s: describe it in docs/telemetry/registry and run `make tables`", name, strings.ToLower(family.GetType().String()), service)
 				continue
 			}
 			r := c.metrics[i]
 			if kind := strings.ToLower(family.GetType().String()); kind != r.kind {
-				t.Errorf("docs/telemetry.md says that %s is a %s; it is a %s", name, r.kind, kind)
+				t.Errorf("docs/telemetry.md says that %s is a %s, but it is a %s: correct docs/telemetry/registry", name, r.kind, kind)
 			}
-			note(t, "metric", name)
-			for label := range labelsOf(family) {
-				if !slices.Contains(r.details, label) {
-					t.Errorf("docs/telemetry.md does not have the label %s of %s", label, name)
+			for _, m := range family.GetMetric() {
+				// A counter may be there from the start, and not have counted.
+				counted := m.GetCounter() == nil || m.GetCounter().GetValue() > 0 || r.seenIn == "start"
+				if counted {
+					note(t, "metric", name)
 				}
-				note(t, "label", name, label)
+				for _, l := range m.GetLabel() {
+					if !slices.Contains(r.details, l.GetName()) {
+						t.Errorf("docs/telemetry.md does not have the label %s of %s", l.GetName(), name)
+					}
+					if all := values[name][l.GetName()]; all != nil && !slices.Contains(all, l.GetValue()) {
+						t.Errorf("the registry does not have the value %q of the label %s of %s", l.GetValue(), l.GetName(), name)
+					}
+					if counted {
+						note(t, "label", name, l.GetName())
+					}
+				}
 			}
 		}
 	}
 }
 
-func labelsOf(family *dto.MetricFamily) map[string]bool {
-	labels := map[string]bool{}
-	for _, m := range family.GetMetric() {
-		for _, l := range m.GetLabel() {
-			labels[l.GetName()] = true
-		}
+// knownValues are those of each metric's label, where the registry has all of them.
+func knownValues(t *testing.T) map[string]map[string][]string {
+	t.Helper()
+	known := map[string]map[string][]string{}
+	for _, m := range registry.All(t) {
+		known[m.Exported(t)] = m.Annotations.Values
 	}
-	return labels
+	return known
 }
 
 // checkSignals looks at the spans and log lines of a run: each name, attribute and field must be in the contract.
@@ -223,6 +235,6 @@ func checkSignals(t *testing.T, p *pair) {
 		}
 	}
 	for _, what := range slices.Sorted(maps.Keys(unknown)) {
-		t.Errorf("docs/telemetry.md does not have %s", what)
+		t.Errorf("docs/telemetry.md does not have %s: add a row", what)
 	}
 }

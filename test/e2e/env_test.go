@@ -36,12 +36,12 @@ func expectEnvExample(t *testing.T, p *pair) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(read)) {
 		if !listed[name] {
-			t.Errorf(".env.example does not have %s", name)
+			t.Errorf(".env.example does not have %s: add it with its default", name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(listed)) {
 		if !read[name] && !strings.HasPrefix(name, "OTEL_") { // the SDK reads those
-			t.Errorf(".env.example has %s, which neither service reads", name)
+			t.Errorf(".env.example has %s, which neither service reads: remove it", name)
 		}
 	}
 }

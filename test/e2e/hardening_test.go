@@ -120,7 +120,7 @@ func expectHeaders(t *testing.T, what string, h http.Header) {
 	}
 }
 
-// roundTrip sends a request as it is written, and gives the response without its body.
+// roundTrip sends a request as it is written, and returns the response without its body.
 func roundTrip(t *testing.T, d door, method, target string, headers ...string) *http.Response {
 	t.Helper()
 	var text strings.Builder
@@ -135,7 +135,7 @@ func roundTrip(t *testing.T, d door, method, target string, headers ...string) *
 	return answers[0]
 }
 
-// converse sends bytes and gives the responses until the server hangs up, of which at most most bytes are read.
+// converse sends bytes and returns the responses until the server hangs up, of which at most most bytes are read.
 func converse(t *testing.T, address, text string, most int) []*http.Response {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

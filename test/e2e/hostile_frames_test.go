@@ -151,7 +151,7 @@ func openRaw(ctx context.Context, url, token string) (*rawSocket, error) {
 	return s, conn.SetDeadline(time.Now().Add(patience))
 }
 
-// try sends the bytes and then a good ping, and gives the result: a pong, or the code of the close frame.
+// try sends the bytes and then a good ping, and returns the result: a pong, or the code of the close frame.
 func (s *rawSocket) try(frame []byte) (end string, closed bool) {
 	var ping bytes.Buffer
 	_ = ws.WriteFrame(&ping, ws.MaskFrame(ws.NewTextFrame([]byte(`{"type":"ping","id":"after"}`))))

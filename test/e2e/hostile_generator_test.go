@@ -53,9 +53,9 @@ func (g *generator) send(ctx context.Context, op spec.Operation) (reply, error) 
 	return readAnswer(a), nil
 }
 
-// path fills the path's parameters, with what exists or with anything.
+// path fills the path's parameters with existing or arbitrary values.
 func (g *generator) path(op spec.Operation) string {
-	return strings.ReplaceAll(op.Path, "{id}", url.PathEscape(g.id(op)))
+	return strings.NewReplacer("{id}", url.PathEscape(g.id(op)), "{name}", url.PathEscape(g.workspace())).Replace(op.Path)
 }
 
 func (g *generator) id(op spec.Operation) string {
@@ -72,6 +72,10 @@ func (g *generator) id(op spec.Operation) string {
 		strings.ToUpper(g.drifts[0]), "{"+g.drifts[0]+"}", "..", "%00", "'; drop table drift; --", "1", strings.Repeat("9", 300), "ä\u202e", "x"+g.junk())
 }
 
+func (g *generator) workspace() string {
+	return pick(g, "production", "default", "a/b", "unknown", "-", "..", "%00", "w\x00", strings.Repeat("w", 300), "x"+g.junk())
+}
+
 var parameters = map[string][]string{
 	"page": {"1", "2", "0", "-1", "1e9", "9999999999999999999", "", "one", "1.5"}, "limit": {"20", "100", "101", "0", "-5", "x", "18446744073709551616"},
 	"severity": {"critical", "CRITICAL", "none", ""}, "status": {"detected", "resolved", "open", "'"}, "workspace": {"production", "", "a/b", "\x00", strings.Repeat("w", 300)},
@@ -79,6 +83,7 @@ var parameters = map[string][]string{
 	"sortBy": {"createdAt", "severity", "created_at; drop table drift", "id"}, "sortOrder": {"asc", "desc", "up"}, "days": {"30", "0", "366", "-1", "x"},
 	"after": {"", "x", "a:1", ":", "e:99999999999999999999", "\x00:1"}, "driftId": {"invalid", "00000000-0000-0000-0000-000000000000"}, "isRead": {"true", "maybe"},
 	"type": {"drift_detected", "x"}, "actorId": {"x"}, "action": {"drift.approved", "\x00"}, "scope": {"full", "partial", "some"}, "include": {"changes", "all"},
+	"from": {"2026-03-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59+23:59", "yesterday"}, "to": {"2026-03-01T00:00:00Z", "\x00"},
 	"mode": {"refresh-only", "normal", "destroy", "other"}, "refreshed": {"true", "false", "1"}, "purpose": {"record", "preview", "none"},
 	"ref": {"main", "refs/heads/main", "a\nb", "\xff", strings.Repeat("r", 300)}, "commit": {"4f0c2a9", "a/b", strings.Repeat("c", 65)},
 	"runUrl":      {"https://ci.example.com/1", "javascript:alert(1)", "https://u:p@ci.example.com/", "http://", strings.Repeat("u", 3000)},
@@ -113,7 +118,7 @@ func (g *generator) query(op spec.Operation) string {
 	return "?" + query
 }
 
-// valid are bodies with which the operation would succeed, or nearly.
+// valid are bodies with which the operation would succeed, or almost.
 func (g *generator) valid(op spec.Operation) any {
 	switch op.ID {
 	case "login":
@@ -126,6 +131,8 @@ func (g *generator) valid(op spec.Operation) any {
 		return map[string]any{"email": fmt.Sprintf("user%d@acme.example", g.IntN(1000)), "name": "A User", "role": pick(g, "viewer", "engineer", "king")}
 	case "updateUser":
 		return map[string]any{"name": "Renamed", "isActive": g.chance(50)}
+	case "updateWorkspace":
+		return map[string]any{"recordRef": pick[any](g, "main", nil, "", "a b", 1), "acceptRoot": pick[any](g, true, false, nil, "x")}
 	case "createApiKey":
 		return map[string]any{"name": "key", "scope": pick(g, "ingest", "all"), "expiresAt": pick(g, "2030-01-01T00:00:00Z", "2001-01-01T00:00:00Z", "soon")}
 	case "createDrift":

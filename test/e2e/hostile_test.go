@@ -19,7 +19,7 @@ import (
 const (
 	hostileRequests = 12_800
 	hostileWorkers  = 8
-	// How often each route's handler has to be reached for the run to mean anything.
+	// The least number of requests to each route's handler, so that the run is meaningful.
 	hostileLeast = 200
 )
 
@@ -52,7 +52,7 @@ func TestHostileInput(t *testing.T) {
 	for worker := range hostileWorkers {
 		wg.Go(func() {
 			for i := worker; i < hostileRequests; i += hostileWorkers {
-				// A request depends on the seed and its number alone, whichever worker sends it.
+				// A request depends only on the seed and its number, not on the worker that sends it.
 				g := &generator{rand.New(rand.NewPCG(seed, uint64(i))), h}
 				op := operations[i%len(operations)]
 				a, err := g.send(t.Context(), op)

@@ -68,7 +68,7 @@ func driftingPlan(size, each int) []byte {
 	return []byte(b.String())
 }
 
-// ship makes a release build: the race detector multiplies memory and work.
+// ship makes a release build: the race detector needs several times the memory and CPU.
 func ship(t *testing.T, name string, program *string) {
 	t.Helper()
 	shipped := filepath.Join(t.TempDir(), name)

@@ -53,7 +53,7 @@ func TestPostgresStopped(t *testing.T) {
 			}
 		}
 	})
-	t.Run("an outage is no unexpected error: nothing goes to Sentry", func(t *testing.T) {
+	t.Run("an outage is not an unexpected error: nothing goes to Sentry", func(t *testing.T) {
 		if events := p.sentry.Events(); len(events) > 0 {
 			t.Errorf("%d events; the first: %s", len(events), events[0].Raw)
 		}

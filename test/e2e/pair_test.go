@@ -22,7 +22,7 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/sentrytest"
 )
 
-// patience bounds every wait. It is no measure of anything: only a failing test gets near it.
+// patience bounds every wait. Only a failing test comes near it.
 const patience = 2 * time.Minute
 
 // The programs under test, built once.
@@ -146,7 +146,7 @@ func (p *pair) waitSpans(what string, condition func(*otlpsink.Store) bool) {
 	}
 }
 
-// stop ends both services as an orchestrator does, and expects a clean end.
+// stop stops both services as an orchestrator does, and expects exit status 0.
 func (p *pair) stop() {
 	p.t.Helper()
 	for _, proc := range []*process{p.realtime, p.api} {

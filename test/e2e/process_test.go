@@ -109,7 +109,7 @@ func (p *process) logs() []map[string]any {
 	return append([]map[string]any(nil), p.lines...)
 }
 
-// waitLog blocks until a line matches, and gives it.
+// waitLog blocks until a line matches, and returns it.
 func (p *process) waitLog(t *testing.T, what string, match func(map[string]any) bool) map[string]any {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -133,7 +133,7 @@ func (p *process) waitLog(t *testing.T, what string, match func(map[string]any) 
 	}
 }
 
-// stop sends SIGTERM and gives the exit code.
+// stop sends SIGTERM and returns the exit code.
 func (p *process) stop(t *testing.T) int {
 	t.Helper()
 	p.signal(t, syscall.SIGTERM)

@@ -79,7 +79,7 @@ func TestRaces(t *testing.T) {
 			}
 		}
 		t.Logf("tried: %d rounds of two", races)
-		// The same body has one response: the second upload is no check of its own.
+		// The same body has one response: the second upload is not another check.
 		p.expectCount(races, `select count(*) from workspace_check c join workspace w on w.id = c.workspace_id where w.name = 'twice'`)
 		p.expectCount(races, `select count(*) from event where type = 'check.completed' and body->'data'->>'workspace' = 'twice'`)
 		p.expectCount(3, `select count(*) from drift where workspace = 'twice' and version = `+strconv.Itoa(races))
@@ -159,7 +159,7 @@ func TestRaces(t *testing.T) {
 	p.stop()
 }
 
-// replica starts a second api on the same database, and gives the pair as one sees it who talks to that one.
+// replica starts a second api on the same database, and returns the pair with that api.
 func (p *pair) replica() *pair {
 	p.t.Helper()
 	other := *p
@@ -167,7 +167,7 @@ func (p *pair) replica() *pair {
 	return &other
 }
 
-// newSession signs a user in, without the price of a password, and gives the refresh token.
+// newSession signs a user in, without the cost of hashing a password, and returns the refresh token.
 func (p *pair) newSession(role string) string {
 	p.t.Helper()
 	refresh := token.NewOpaque(token.RefreshPrefix)
@@ -189,7 +189,7 @@ func (p *pair) expectDecisions(want int, workspace string) {
 		and body->'data'->>'workspace' = '`+workspace+`'`)
 }
 
-// together starts all at the same moment and gives their results.
+// together starts all calls at the same moment and returns their results.
 func together(fns ...func() int) []int {
 	results := make([]int, len(fns))
 	start := make(chan struct{})

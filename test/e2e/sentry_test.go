@@ -16,8 +16,8 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
-// TestAttackUnexpectedError: what goes wrong inside is told to Sentry, once, with all that leads to its trace, and to
-// the caller not at all. The database is broken under the running pair. Mutations: without WithStack in pg.Translate
+// TestAttackUnexpectedError: an internal error is reported to Sentry once, with everything that leads to its trace. The
+// caller does not see the cause. The test breaks the database of the running pair. Mutations: without WithStack in pg.Translate
 // the place is the route; with rest.Error showing the error's own text the caller reads SQL; without Plumbing the place
 // is package pg's; with Sentry given the e-mail the user has a second field.
 func TestAttackUnexpectedError(t *testing.T) {

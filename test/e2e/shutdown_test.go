@@ -32,7 +32,7 @@ func TestGracefulShutdown(t *testing.T) {
 		}
 	})
 	t.Run("a request in flight gets its response, and its spans arrive", func(t *testing.T) {
-		// The upload's second half is sent only after the service was told to stop and said that it drains.
+		// The upload's second half is sent only after the service got the signal to stop and logged that it drains.
 		body := plan(t, "refresh_only_tf1.11.4.json")
 		half, rest := body[:len(body)/2], body[len(body)/2:]
 		in, out := io.Pipe()

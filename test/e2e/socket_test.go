@@ -122,7 +122,7 @@ func (s *socket) read() {
 	}
 }
 
-// wait blocks until a frame matches, and gives it. The next wait looks at the frames after it.
+// wait blocks until a frame matches, and returns it. The next wait looks at the frames after it.
 func (s *socket) wait(what string, match func(frame) bool) frame {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
@@ -153,7 +153,7 @@ func (s *socket) waitEvent(eventType string) frame {
 	return s.wait("the event "+eventType, func(f frame) bool { return f.Type == "event" && f.Event.Type == eventType })
 }
 
-// closeCode waits for the end and gives the close code.
+// closeCode waits for the end and returns the close code.
 func (s *socket) closeCode() websocket.StatusCode {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)

@@ -137,7 +137,7 @@ func (p *pair) positions(eventType string) []int64 {
 	return positions
 }
 
-// listener is a socket that costs little: it looks for positions only.
+// listener is a socket that costs little: it reads only positions.
 type listener struct {
 	id    string // as the service calls the connection
 	conn  net.Conn
@@ -283,7 +283,7 @@ func (l *listener) read(n int) {
 	}
 }
 
-// event reads up to the next event, and gives its position.
+// event reads up to the next event, and returns its position.
 func (l *listener) event() (int64, error) {
 	for {
 		payload, err := l.next()

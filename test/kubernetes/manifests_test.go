@@ -223,7 +223,7 @@ func expectConfined(t *testing.T, name string, spec corev1.PodSpec) {
 	}
 	for _, v := range spec.Volumes {
 		if v.Secret == nil {
-			t.Errorf("%s: volume %s is no secret", name, v.Name)
+			t.Errorf("%s: volume %s is not a secret", name, v.Name)
 		}
 	}
 	for _, c := range spec.Containers {

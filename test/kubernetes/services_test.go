@@ -94,7 +94,7 @@ func TestServices(t *testing.T) {
 	}
 }
 
-// prepare makes the secrets' files by the script that is shipped, and gives their folder.
+// prepare makes the secrets' files by the script that is shipped, and returns their folder.
 func prepare(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -170,7 +170,7 @@ func (m *manifests) environ(t *testing.T, c corev1.Container) map[string]string 
 	return environ
 }
 
-// run starts a service on other ports until the test ends, and gives the configuration that it logs.
+// run starts a service on other ports until the test ends, and returns the configuration that it logs.
 func run(t *testing.T, name string, environ map[string]string, secrets string, public, metrics int) map[string]any {
 	t.Helper()
 	file := program(t, name)
@@ -199,7 +199,7 @@ func run(t *testing.T, name string, environ map[string]string, secrets string, p
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		said = append(said, lines.Text())
 		entry := map[string]any{}
-		_ = json.Unmarshal(lines.Bytes(), &entry) // What is no JSON is an error, and the end.
+		_ = json.Unmarshal(lines.Bytes(), &entry) // A line that is not JSON is an error, and the last one.
 		if entry["msg"] == "configuration" && entry["APP_ENV"] != nil {
 			configuration = entry
 		}

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// parseEvent finds in an event's frame what we look at. Its fields come in the order of docs/api/asyncapi.yaml's example,
-// the time before the data, in which users write.
+// parseEvent finds the position and the time in an event's frame. The fields have the order of the example in
+// docs/api/asyncapi.yaml: the time comes before the data, which contains texts of users.
 func parseEvent(payload []byte) (position int64, cursor []byte, at time.Time, ok bool) {
 	if !bytes.HasPrefix(payload, []byte(`{"type":"event"`)) {
 		return 0, nil, at, false
@@ -23,7 +23,7 @@ func parseEvent(payload []byte) (position int64, cursor []byte, at time.Time, ok
 	return position, cursor, at, err == nil
 }
 
-// field gives what stands between the name and the end, and the rest.
+// field returns the text between the name and the end, and the rest.
 func field(text []byte, name string, end byte) (value, rest []byte) {
 	_, rest, ok := bytes.Cut(text, []byte(name))
 	i := bytes.IndexByte(rest, end)

@@ -21,11 +21,11 @@ import (
 // Generator is a run. Its methods are called once, in the order Drive, Finish.
 type Generator struct {
 	o         Options
-	workspace string // ours, and nobody else's
+	workspace string // used only by this run
 	apis      []*client.Client
-	http      *http.Client // of all of them
+	http      *http.Client // shared by all
 	arrivals  []arrival
-	drifts    []string     // made for this run; each is decided once at most
+	drifts    []string     // made for this run; each is decided at most once
 	decided   atomic.Int64 // how many of them
 	began     event.Cursor // the stream before the first socket
 
@@ -78,7 +78,7 @@ func (g *Generator) plans() string { return g.workspace + "-plans" }
 
 // prepare makes a drift for each decision, and some to look at.
 func (g *Generator) prepare(ctx context.Context) error {
-	const some, batch = 100, 100 // The answer to a plan names its first 100 drifts.
+	const some, batch = 100, 100 // The response to a plan names its first 100 drifts.
 	need := some
 	for _, a := range g.arrivals {
 		if a.op == Approve || a.op == Reject {
@@ -92,11 +92,11 @@ func (g *Generator) prepare(ctx context.Context) error {
 			return fmt.Errorf("send a plan with %d drifts: may %s ingest?%s %w", batch, g.o.Email, hint(status(err)), err)
 		}
 		if len(ids) != batch {
-			return fmt.Errorf("a plan with %d drifts was answered with %d drifts", batch, len(ids))
+			return fmt.Errorf("a plan with %d drifts got a response with %d drifts", batch, len(ids))
 		}
 		g.drifts = append(g.drifts, ids...)
 	}
-	g.writes = nil // They were before the sockets, and are not looked for.
+	g.writes = nil // They came before the sockets, so they are not compared.
 	head, err := g.head(ctx)
 	g.began = head
 	return err
@@ -151,7 +151,7 @@ func (g *Generator) close() {
 	g.following.Wait()
 }
 
-// Drive sends what the schedule says, and returns when all of it was answered. When ctx ends, it sends no more.
+// Drive sends the requests of the schedule, and returns when all have a response. When ctx ends, it sends no more.
 func (g *Generator) Drive(ctx context.Context) {
 	due := make(chan int, len(g.arrivals))
 	began := time.Now()
@@ -196,8 +196,8 @@ func (g *Generator) serve(ctx context.Context, i int, began time.Time) {
 	g.answers[a.op][status]++
 }
 
-// Finish waits until every socket has everything that is in the stream now, compares what was acknowledged with what is in
-// it, closes the sockets, and resolves the drifts that the run made.
+// Finish waits until every socket has all events of the stream, compares the acknowledged writes with the stream, closes
+// the sockets, and resolves the drifts of the run.
 func (g *Generator) Finish(ctx context.Context) (Result, error) {
 	defer g.http.CloseIdleConnections()
 	head, err := g.head(ctx)
@@ -214,7 +214,7 @@ func (g *Generator) Finish(ctx context.Context) (Result, error) {
 	return r, errors.Join(err, g.cleanUp(ctx))
 }
 
-// await gives how many events the sockets still lack when the patience is over.
+// await returns how many events the sockets still lack at the timeout.
 func (g *Generator) await(ctx context.Context, head int64) (missed int64) {
 	ctx, cancel := context.WithTimeout(ctx, g.o.Patience)
 	defer cancel()
@@ -236,7 +236,7 @@ func (g *Generator) await(ctx context.Context, head int64) (missed int64) {
 	}
 }
 
-// cleanUp resolves what the run made: the plan says that nothing has drifted any more.
+// cleanUp resolves the drifts of the run, with a plan that has no drift.
 func (g *Generator) cleanUp(ctx context.Context) error {
 	var problems []error
 	for _, workspace := range []string{g.workspace, g.plans()} {
@@ -247,7 +247,7 @@ func (g *Generator) cleanUp(ctx context.Context) error {
 	return errors.Join(problems...)
 }
 
-// list is counts in words.
+// list formats counts as text.
 func list[K ~string](m map[K]int) string {
 	if len(m) == 0 {
 		return "none"

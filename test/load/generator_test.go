@@ -35,15 +35,15 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
-// transport answers requests without a network, so that time can be the test's.
+// transport responds to requests without a network, so that the test controls the time.
 type transport func(*http.Request) *http.Response
 
 func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r), nil }
 
-// TestDrive_counts_from_when_a_request_was_due: while the service stalls, requests go on to be due, and each of them has
-// waited. A closed loop would tell of one slow request.
+// TestDrive_counts_from_when_a_request_was_due: while the service stalls, more requests become due, and each of them has
+// waited. A closed loop would report one slow request.
 //
-// Mutation: count from when a request is sent (time.Now() for due in serve), and all are fast but one.
+// Mutation: count from when a request is sent (time.Now() for due in serve), and all except one are fast.
 func TestDrive_counts_from_when_a_request_was_due(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
@@ -77,7 +77,7 @@ func TestDrive_counts_from_when_a_request_was_due(t *testing.T) {
 	})
 }
 
-// TestCompare: an acknowledged write that is not in the stream, one that is there twice, and a hole in the stream are told.
+// TestCompare: an acknowledged write that is not in the stream, one that is there twice, and a gap in the stream are reported.
 func TestCompare(t *testing.T) {
 	type object = map[string]any
 	item := func(position int, eventType, id string) object {

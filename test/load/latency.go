@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// longest is what the histograms can tell; what takes longer counts as this.
+	// longest is the maximum of the histograms; longer times count as this.
 	longest = 5 * time.Minute
 	// digits of a latency that are exact.
 	digits = 3
@@ -23,7 +23,7 @@ type Latencies struct {
 	}
 }
 
-// add notes one; who is any number, by which writers are spread.
+// add records one; who is any number, which spreads writers over the shards.
 func (l *Latencies) add(who int, d time.Duration) {
 	s := &l.shards[who%shards]
 	s.Lock()
@@ -34,7 +34,7 @@ func (l *Latencies) add(who int, d time.Duration) {
 	_ = s.histogram.RecordValue(min(max(d, 0), longest).Microseconds()) // It is in the range.
 }
 
-// Summary is what a histogram tells.
+// Summary has the percentiles of a histogram.
 type Summary struct {
 	Count                    int64
 	P50, P90, P99, P999, Max time.Duration

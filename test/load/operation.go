@@ -20,7 +20,7 @@ type Operation int
 const (
 	List    Operation = iota // a page of drifts, as people open it
 	Get                      // one drift
-	Approve                  // one that nobody has decided yet
+	Approve                  // an undecided drift
 	Reject
 	Ingest // a plan in which every drift has changed
 
@@ -47,7 +47,7 @@ var lists = [...]client.DriftQuery{
 	{Severity: client.Critical},
 }
 
-// do sends the n-th request of its operation and gives the status of the response.
+// do sends the n-th request of its operation and returns the status of the response.
 func (g *Generator) do(ctx context.Context, op Operation, n int) int {
 	switch op {
 	case List:
@@ -75,7 +75,7 @@ func status(err error) int {
 	return NoAnswer
 }
 
-// plan has no timestamp: the order in which plans of one workspace come is then the one that counts.
+// plan has no timestamp, so the plans of a workspace count in the order of their arrival.
 func plan(drifted []map[string]any) map[string]any {
 	return map[string]any{"format_version": "1.2", "terraform_version": "1.11.4", "complete": true, "errored": false, "resource_drift": drifted}
 }
@@ -93,7 +93,7 @@ func (g *Generator) decide(ctx context.Context, op Operation) int {
 	return status(err)
 }
 
-// upload sends a plan and gives the ids of the first 100 of its drifts.
+// upload sends a plan and returns the ids of its first 100 drifts.
 func (g *Generator) upload(ctx context.Context, n int, workspace, scope string, plan map[string]any) (drifts []string, err error) {
 	text, err := json.Marshal(plan)
 	if err != nil {
@@ -119,7 +119,7 @@ func (g *Generator) acknowledge(w write) {
 	g.writes = append(g.writes, w)
 }
 
-// api is one of the apis, counted round and round.
+// api is one of the apis, in turn.
 func (g *Generator) api(n int) *client.Client { return g.apis[n%len(g.apis)] }
 
 // connect makes a client of each api that sends every request once, over as many connections as may be in use.
@@ -137,11 +137,11 @@ func (g *Generator) connect() error {
 	return nil
 }
 
-// clock notes when a response has arrived, before the client decodes it: the service is what is measured. A caller that
-// wants to know puts a *time.Time into the request's context, with clock{} as its key.
+// clock records when a response has arrived, before the client decodes it, because only the service is measured. A caller that
+// needs this time puts a *time.Time into the request's context, with clock{} as its key.
 type clock struct{ *http.Transport }
 
-// RoundTrip gives a response that has arrived.
+// RoundTrip returns when the whole response has arrived.
 func (c clock) RoundTrip(r *http.Request) (*http.Response, error) {
 	res, err := c.Transport.RoundTrip(r)
 	if err != nil {

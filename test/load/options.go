@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Options say whom to load, with what, and for how long.
+// Options say which services to load, with which requests, and for how long.
 type Options struct {
 	API      []string // URLs of the api: http://127.0.0.1:3001
 	Realtime []string // of realtime: http://127.0.0.1:3002
@@ -25,15 +25,15 @@ type Options struct {
 	Rates       Rates
 	Sockets     int
 	Connections int // requests that may be under way at once
-	PlanSize    int // drifts in each plan that is sent meanwhile
+	PlanSize    int // drifts in each plan of the run
 	Seed        uint64
-	// Patience is how long sockets may take to open, and at the end to have everything.
+	// Patience is how long the sockets may take to open, and at the end to receive all events.
 	Patience time.Duration
-	// Note gets a line on what is being done. Nil is silent.
+	// Note gets a line about each step. Nil is silent.
 	Note func(format string, args ...any)
 }
 
-// The most that a run may do. Who needs more runs several.
+// The limits of a run. For more load, start several runs.
 const (
 	MaxDuration  = time.Hour
 	MaxRate      = 5000 // requests a second
@@ -41,14 +41,14 @@ const (
 	MaxSockets   = 50_000
 )
 
-// Rate is how often something is done, in times a second.
+// Rate is a frequency, in times a second.
 type Rate float64
 
-// Set reads 5/s, 300/m, or 5, which is a second's. It implements flag.Value.
+// Set reads 5/s, 300/m, or 5, which means 5/s. It implements flag.Value.
 func (r *Rate) Set(text string) error {
 	number, unit, _ := strings.Cut(text, "/")
 	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || !(n >= 0 && n <= MaxRate*60) { // Not a number is neither.
+	if err != nil || !(n >= 0 && n <= MaxRate*60) { // NaN fails both comparisons.
 		return errors.New("give a number with /s or /m: 5/s, 300/m")
 	}
 	switch unit {
@@ -111,11 +111,11 @@ func (o Options) check(ctx context.Context) error {
 	return errors.Join(problems...)
 }
 
-// mayLoad refuses what is not on this machine, unless it is allowed by name.
+// mayLoad refuses hosts other than this machine, unless they are allowed by name.
 func (o Options) mayLoad(ctx context.Context, raw string) error {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Errorf("%q is no URL: http://host:port", raw)
+		return fmt.Errorf("%q is not a URL such as http://host:port", raw)
 	}
 	if slices.Contains(o.Allow, u.Hostname()) {
 		return nil
@@ -126,7 +126,7 @@ func (o Options) mayLoad(ctx context.Context, raw string) error {
 	}
 	for _, a := range addresses {
 		if !a.IP.IsLoopback() {
-			return fmt.Errorf("%s is not this machine: load only what is yours, and say so with -allow %s", u.Hostname(), u.Hostname())
+			return fmt.Errorf("%s is not this machine: load only services that are yours, and confirm with -allow %s", u.Hostname(), u.Hostname())
 		}
 	}
 	return nil

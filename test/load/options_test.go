@@ -23,7 +23,7 @@ func TestOptions_are_bounded(t *testing.T) {
 	}{
 		"another host":                {func(o *Options) { o.Realtime[0] = "http://192.0.2.1:3002" }, "-allow 192.0.2.1"},
 		"another host than the other": {func(o *Options) { o.API = append(o.API, "http://192.0.2.1"); o.Allow = []string{"192.0.2.2"} }, "-allow 192.0.2.1"},
-		"no URL":                      {func(o *Options) { o.API[0] = "localhost:3001" }, `"localhost:3001" is no URL`},
+		"no URL":                      {func(o *Options) { o.API[0] = "localhost:3001" }, `"localhost:3001" is not a URL`},
 		"too long":                    {func(o *Options) { o.Duration = 2 * time.Hour }, "at most 1h"},
 		"too many requests":           {func(o *Options) { o.Rates[Get] = MaxRate }, "requests a second are too many"},
 		"too many decisions":          {func(o *Options) { o.Rates[Approve] = MaxRate / 2 }, "decisions are too many"},
@@ -41,7 +41,7 @@ func TestOptions_are_bounded(t *testing.T) {
 	o := whole()
 	o.API[0], o.Allow = "http://192.0.2.1", []string{"192.0.2.1"}
 	if err := o.check(t.Context()); err != nil {
-		t.Errorf("what is allowed is refused: %v", err)
+		t.Errorf("an allowed host is refused: %v", err)
 	}
 }
 
@@ -58,7 +58,7 @@ func TestRate_Set(t *testing.T) {
 	}
 	for _, text := range []string{"", "x", "5/h", "-1/s", "NaN", "1e9/s"} {
 		if err := new(Rate).Set(text); err == nil {
-			t.Errorf("%q is taken", text)
+			t.Errorf("%q is accepted", text)
 		}
 	}
 }

@@ -2,14 +2,14 @@ package load
 
 import "sync/atomic"
 
-// deliveries counts what all sockets together got, and what became of the order.
+// deliveries counts the events of all sockets together, and violations of their order.
 type deliveries struct {
-	received   atomic.Int64 // events, with those that came again
-	repeated   atomic.Int64 // came again after a reconnect, which is allowed
+	received   atomic.Int64 // events, including repeated ones
+	repeated   atomic.Int64 // received again after a reconnect, which is allowed
 	lost       atomic.Int64 // positions that a socket skipped
 	duplicated atomic.Int64 // came twice over one connection
 	reordered  atomic.Int64 // came after a later one over one connection
-	resyncs    atomic.Int64 // a socket was told that its place is gone
+	resyncs    atomic.Int64 // the server told a socket that its cursor is too old
 }
 
 // place is how far one socket is in its account's stream, over all its connections.
@@ -18,7 +18,7 @@ type place struct {
 	last int64 // the last position of this connection; 0 at its beginning
 }
 
-// event takes the position of an event that came.
+// event records the position of a received event.
 func (p *place) event(position int64, d *deliveries) {
 	d.received.Add(1)
 	switch {
@@ -38,7 +38,7 @@ func (p *place) event(position int64, d *deliveries) {
 	p.has = position
 }
 
-// reach is told that everything up to the position has come: what has not is lost.
+// reach records that the server has sent everything up to the position: missing events are lost.
 func (p *place) reach(position int64, d *deliveries) {
 	if position > p.has {
 		d.lost.Add(position - p.has)

@@ -2,7 +2,7 @@ package load
 
 import "testing"
 
-// TestPlace: a socket that skips, repeats or swaps an event is told of; one whose events come again after a reconnect is
+// TestPlace: a skipped, repeated or swapped event is reported; events that are received again after a reconnect are
 // not.
 func TestPlace(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -10,28 +10,28 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/event"
 )
 
-// Result is what a run showed.
+// Result is the result of a run.
 type Result struct {
 	Took       time.Duration
 	Operations []OperationResult
-	Late       Summary // how late requests were sent: it is in their latencies, and the generator's or the connections' fault
+	Late       Summary // how late requests were sent, because of the generator or the connections; the latencies include it
 	Sockets    int
 	Delivery   Summary
-	Events     int64          // in the stream meanwhile
-	Repeated   int64          // came again after a reconnect, which is allowed
-	Ends       map[string]int // why connections of sockets ended, how often
-	Writes     int            // that were acknowledged
+	Events     int64          // in the stream during the run
+	Repeated   int64          // received again after a reconnect, which is allowed
+	Ends       map[string]int // how often the connections of sockets ended, by reason
+	Writes     int            // acknowledged ones
 	Broken     Broken
 }
 
-// OperationResult is what became of the requests of one operation.
+// OperationResult has the results of the requests of one operation.
 type OperationResult struct {
 	Operation Operation
-	Answers   map[int]int // by status; 0 is none
+	Answers   map[int]int // by status; 0 is no response
 	Latency   Summary     // from when each was due
 }
 
-// Sent is how many there were.
+// Sent is the number of requests.
 func (o OperationResult) Sent() (n int) {
 	for _, count := range o.Answers {
 		n += count
@@ -39,19 +39,19 @@ func (o OperationResult) Sent() (n int) {
 	return n
 }
 
-// Failed is how many were answered otherwise than with 200.
+// Failed is the number of requests without a response of status 200.
 func (o OperationResult) Failed() int { return o.Sent() - o.Answers[http.StatusOK] }
 
-// Broken is what must be 0.
+// Broken has the counts that must be 0.
 type Broken struct {
 	Lost       int64 // events that a socket did not get
 	Duplicated int64 // came twice over one connection, or are twice in the stream
 	Reordered  int64 // came after a later one over one connection
-	Resyncs    int64 // sockets that were told that their place is gone
+	Resyncs    int64 // sockets whose cursor was too old for the server
 	Missing    int64 // acknowledged writes that are not in the stream
 }
 
-// Whole reports whether nothing is broken.
+// Whole reports whether all counts are 0.
 func (b Broken) Whole() bool { return b == Broken{} }
 
 func (b Broken) String() string {
@@ -59,7 +59,7 @@ func (b Broken) String() string {
 		b.Lost, b.Duplicated, b.Reordered, b.Resyncs, b.Missing)
 }
 
-// Failed is how many requests of all failed.
+// Failed is the number of failed requests, of all operations.
 func (r Result) Failed() (n int) {
 	for _, o := range r.Operations {
 		n += o.Failed()
@@ -67,7 +67,7 @@ func (r Result) Failed() (n int) {
 	return n
 }
 
-// Sent is how many requests there were.
+// Sent is the number of requests, of all operations.
 func (r Result) Sent() (n int) {
 	for _, o := range r.Operations {
 		n += o.Sent()
@@ -94,7 +94,7 @@ func (g *Generator) result(head event.Cursor, missed int64, c comparison) Result
 	return r
 }
 
-// Progress is a line on how the run stands.
+// Progress is a line about the state of the run.
 func (g *Generator) Progress() string {
 	sent, failed := 0, 0
 	g.mu.Lock()
@@ -114,7 +114,7 @@ func (g *Generator) Progress() string {
 	return line
 }
 
-// Table is the result in lines for people.
+// Table is the result as text for people.
 func (r Result) Table() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-9s %9s %8s %9s %9s %9s %9s %9s\n", "", "count", "failed", "p50", "p90", "p99", "p99.9", "max")
@@ -136,7 +136,7 @@ func (r Result) Table() string {
 	return b.String()
 }
 
-// failures are the answers that were no success, in words.
+// failures lists the failed requests by status, as text.
 func (r Result) failures() string {
 	failed := map[string]int{}
 	limited := false

@@ -14,17 +14,17 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
-// patience bounds every wait. It is no measure of anything: only a failing test gets near it.
+// patience bounds every wait. Only a failing test comes near it.
 const patience = 5 * time.Minute
 
 var programs replica.Programs
 
 func TestMain(m *testing.M) { replica.Main(m, &programs) }
 
-// TestRun loads a real pair, whose realtime is killed and started again meanwhile: no request fails, every socket comes
-// back, and all have everything. A user who may not decide is told so.
+// TestRun loads a real pair, whose realtime is killed and started again meanwhile: no request fails, every socket
+// reconnects, and all receive every event. A user who may not decide gets an error that says so.
 //
-// Mutation: let realtime ignore `after`, and events are lost.
+// Mutation: if realtime ignores `after`, events are lost.
 func TestRun(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

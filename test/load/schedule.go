@@ -13,8 +13,8 @@ type arrival struct {
 	op  Operation
 }
 
-// schedule draws when each request is due: each operation comes at its rate, independently of all others and of what
-// became of the earlier ones, as people and CI do (a Poisson process).
+// schedule draws when each request is due: each operation has its rate, independent of all others and of the results
+// of earlier requests, like the requests of people and CI (a Poisson process).
 func schedule(o Options) []arrival {
 	random := rand.New(rand.NewPCG(o.Seed, 0)) //nolint:gosec // Replayable.
 	var all []arrival

@@ -20,10 +20,10 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/event"
 )
 
-// socket follows the account's whole stream, and comes back with its cursor whenever its connection ends. It is made to
-// cost little: one goroutine, small buffers, and of an event it looks at the position and the time. Package client's Stream
-// would cost two goroutines and a decoded event for each of ten thousand sockets, and what it drops, coming twice over one
-// connection or out of order, is what is counted here.
+// socket follows the account's whole stream, and reconnects with its cursor whenever its connection ends. It costs little:
+// one goroutine, small buffers, and it reads only the position and the time of an event. Package client's Stream needs two
+// goroutines and decodes each event, for each of ten thousand sockets. It also drops duplicated and reordered events, which
+// are counted here.
 type socket struct {
 	g      *Generator
 	number int
@@ -37,7 +37,7 @@ type socket struct {
 
 	conn    net.Conn
 	in      *bufio.Reader
-	silence time.Duration // after which the connection is taken for dead
+	silence time.Duration // after which the connection counts as dead
 	payload []byte        // of the last frame
 }
 
@@ -75,7 +75,7 @@ func (s *socket) run(ctx context.Context) {
 	}
 }
 
-// closed is the close code that the server gave.
+// closed is the server's close code.
 type closed ws.StatusCode
 
 func (c closed) Error() string { return fmt.Sprintf("closed with %d", int(c)) }
@@ -85,7 +85,7 @@ type refused string
 
 func (r refused) Error() string { return "refused: " + string(r) }
 
-// reason is why a connection ended, in few words.
+// reason says in a few words why a connection ended.
 func reason(err error) string {
 	var status ws.StatusError
 	var timeout net.Error
@@ -93,14 +93,14 @@ func reason(err error) string {
 	case errors.As(err, new(closed)), errors.As(err, new(refused)):
 		return err.Error()
 	case errors.As(err, &status):
-		return fmt.Sprintf("handshake answered with %d", int(status))
+		return fmt.Sprintf("handshake failed with status %d", int(status))
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "nobody listens"
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return "silence"
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
-		err = op.Err // Without the addresses, of which each has its own.
+		err = op.Err // Without the addresses, which differ for each connection.
 	}
 	return "broken: " + err.Error()
 }
@@ -124,7 +124,7 @@ func (s *socket) connect(ctx context.Context) error {
 		s.in = bufio.NewReaderSize(conn, buffer)
 	}
 	s.place.last = 0
-	// The end of ctx ends reading.
+	// When ctx ends, reading ends.
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer func() { stop(); _ = conn.Close() }()
 	for {
@@ -139,7 +139,7 @@ func (s *socket) connect(ctx context.Context) error {
 	}
 }
 
-// next reads one text frame, and answers heartbeats. What it gives is valid until the next call.
+// next reads one text frame, and responds to heartbeats. The result is valid until the next call.
 func (s *socket) next() ([]byte, error) {
 	for {
 		if err := s.conn.SetReadDeadline(time.Now().Add(s.silence)); err != nil {
@@ -171,7 +171,7 @@ func (s *socket) next() ([]byte, error) {
 	}
 }
 
-// send writes a frame. Where that fails, what the server said last can still be read, and with it why.
+// send writes a frame. If that fails, the server's last frame, with the reason, can still be read.
 func (s *socket) send(f ws.Frame) { _ = ws.WriteFrame(s.conn, ws.MaskFrameInPlace(f)) }
 
 func (s *socket) handle(payload []byte) error {
@@ -227,7 +227,7 @@ func (s *socket) handle(payload []byte) error {
 	return nil
 }
 
-// counts are how often something was.
+// counts are numbers by name.
 type counts struct {
 	mu sync.Mutex
 	m  map[string]int

@@ -15,14 +15,14 @@ func (g *Generator) head(ctx context.Context) (event.Cursor, error) {
 	return event.ParseCursor(p.Head)
 }
 
-// comparison is what of the acknowledged writes is wrong in the stream.
+// comparison counts the differences between the acknowledged writes and the stream.
 type comparison struct {
-	missing int64 // acknowledged, and not there
-	twice   int64 // there more than once
+	missing int64 // acknowledged, and not in the stream
+	twice   int64 // in the stream more than once
 	gaps    int64 // positions that the stream itself lacks
 }
 
-// compare reads the stream from its beginning of this run to head, and looks for each write that was acknowledged.
+// compare reads the stream from the beginning of this run to head, and looks for each acknowledged write.
 func (g *Generator) compare(ctx context.Context, head event.Cursor) (c comparison, err error) {
 	g.o.Note("Comparing %d acknowledged writes with the stream …", len(g.writes))
 	seen := map[write]int{}

@@ -56,7 +56,7 @@ func tests(t *testing.T) []test {
 // named is a test, or several by a pattern, in the document: `package TestName`.
 var named = regexp.MustCompile("`([a-z][a-z0-9/]*) ((?:Test|Fuzz)[A-Za-z0-9_*]+)`")
 
-// TestSecurityDocument: each test that docs/security.md names is there, each row of the STRIDE table names one, each
+// TestSecurityDocument: each test that docs/security.md names exists, each row of the STRIDE table names one, each
 // attack is in a row, and its comment names the mutation that it caught. Mutations: a name misspelt in a row; a row
 // without a name; an attack's comment without the word.
 func TestSecurityDocument(t *testing.T) {
@@ -84,7 +84,7 @@ func TestSecurityDocument(t *testing.T) {
 				}
 			}
 			if !found {
-				t.Errorf("docs/security.md names %s in %s, which is no test", reference[2], reference[1])
+				t.Errorf("docs/security.md names %s in %s, which does not exist", reference[2], reference[1])
 			}
 		}
 	}
@@ -96,10 +96,10 @@ func TestSecurityDocument(t *testing.T) {
 			continue
 		}
 		if !covered[attack] {
-			t.Errorf("no row of docs/security.md has %s %s", attack.pkg, attack.name)
+			t.Errorf("no row of docs/security.md has the test `%s %s`: add it to the last column of the STRIDE table", attack.pkg, attack.name)
 		}
 		if !strings.Contains(attack.comment, "utation") {
-			t.Errorf("the comment of %s %s does not say which mutation it caught", attack.pkg, attack.name)
+			t.Errorf("the comment of %s %s does not say which mutation it caught: add a sentence that begins with Mutation", attack.pkg, attack.name)
 		}
 	}
 }

@@ -20,7 +20,7 @@ import (
 // programs are what we ship, as package within module.
 var programs = map[string]string{"services/api": "./cmd/api", "services/realtime": "./cmd/realtime"}
 
-// pkg is a package that is part of a program, as `go list` tells.
+// pkg is a package of a program, as `go list` prints it.
 type pkg struct {
 	ImportPath string
 	Standard   bool

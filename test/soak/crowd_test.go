@@ -24,7 +24,7 @@ const (
 	decisionsInAll = 1000 // a minute
 )
 
-// TestCrowd holds 10,000 sockets open on one realtime, first idle and then with events flowing, and tells what they cost. Nothing
+// TestCrowd holds 10,000 sockets open on one realtime, first idle and then with events, and reports their cost. Nothing
 // is lost, and when they have gone, nothing of them is left.
 func TestCrowd(t *testing.T) {
 	var limit unix.Rlimit
@@ -104,7 +104,7 @@ func (p *pair) open(ctx context.Context, t *testing.T, sockets int, d time.Durat
 	return generators
 }
 
-// drive lets all generators work, and checks what became of it.
+// drive runs all generators, and checks their results.
 func drive(ctx context.Context, t *testing.T, generators []*load.Generator) []load.Result {
 	t.Helper()
 	results := make([]load.Result, len(generators))

@@ -51,7 +51,7 @@ func (u usage) gone(base usage) error {
 }
 
 // within is gone, with memory. It holds after the same work, for what has grown to its size stays so. Resident memory
-// is told but not judged: the runtime returns it when it likes.
+// is reported but not checked: the runtime decides when to return it.
 func (u usage) within(base usage) error {
 	const mebi = 1 << 20
 	if err := u.gone(base); err != nil {
@@ -113,7 +113,7 @@ func get(ctx context.Context, url string) ([]byte, error) {
 	return io.ReadAll(res.Body)
 }
 
-// await asks a service for its usage until it is as wanted, and gives the last one. Each question makes the collector
+// await asks a service for its usage until it is as wanted, and returns the last one. Each question makes the collector
 // run sooner.
 func await(ctx context.Context, r *replica.Replica, wanted func(usage) error) (u usage, err error) {
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -135,7 +135,7 @@ func await(ctx context.Context, r *replica.Replica, wanted func(usage) error) (u
 	}
 }
 
-// settled waits until an idle service holds no less than a while ago, and gives the least that it held.
+// settled waits until an idle service holds no less than a while ago, and returns the least that it held.
 func settled(ctx context.Context, t *testing.T, r *replica.Replica) usage {
 	t.Helper()
 	lowest, same := usage{goroutines: math.Inf(1), descriptors: math.Inf(1), heap: math.Inf(1)}, 0

@@ -1,5 +1,5 @@
-// Package doctable keeps the tables of a document true: a test makes the table from what it saw, and fails when the
-// document has another. With -update it writes them instead; so do tests of golden files.
+// Package doctable compares tables in documents with what a test found, and fails if they differ. With -update the test
+// writes the table instead. Tests of golden files use the same flag.
 package doctable
 
 import (
@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the tables of documents and the golden files anew")
+var update = flag.Bool("update", false, "write the tables of documents and the golden files")
 
 // Updating reports whether the test was run with -update.
 func Updating() bool { return *update }
@@ -42,8 +42,8 @@ func Header(cells ...string) string {
 	return Row(cells...) + "|" + strings.Repeat("---|", len(cells)) + "\n"
 }
 
-// Check compares what stands in the document, a path from the checkout's root, between the lines `<!-- begin NAME -->`
-// and `<!-- end NAME -->`.
+// Check compares the table with the text between the lines `<!-- begin NAME -->` and `<!-- end NAME -->` of the document, a
+// path from the checkout's root.
 func Check(t testing.TB, document, name, table string) {
 	t.Helper()
 	path := filepath.Join(Root(t), document)
@@ -61,7 +61,8 @@ func Check(t testing.TB, document, name, table string) {
 		return
 	}
 	if !Updating() {
-		t.Errorf("the table %s of %s is not what the test saw; -update writes it. It should be:\n%s", name, document, table)
+		t.Errorf("the table %q of %s does not match this test. If the new rows (+) are right, write them:\n\t%s\n%s",
+			name, document, command(t), changes(written, table))
 		return
 	}
 	if err := os.WriteFile(path, []byte(before+begin+table+end+after), 0o644); err != nil { //nolint:gosec // A document.
@@ -77,7 +78,7 @@ func File(t testing.TB, file, want string) {
 		return
 	}
 	if !Updating() {
-		t.Errorf("%s is not what it should be; -update writes it", file)
+		t.Errorf("%s is out of date. Write it:\n\t%s", file, command(t))
 		return
 	}
 	if err := os.WriteFile(path, []byte(want), 0o644); err != nil { //nolint:gosec // A source file.
@@ -85,7 +86,38 @@ func File(t testing.TB, file, want string) {
 	}
 }
 
-// Block gives what stands in the document between the two lines.
+// command is the command line, in the checkout's root, that runs this test with -update.
+func command(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err == nil {
+		dir, err = filepath.Rel(Root(t), dir)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("make .run/bin/launcher && .run/bin/launcher with-postgres -- go test -run '%s' ./%s/ -update", t.Name(), filepath.ToSlash(dir))
+}
+
+// changes lists the rows that the document has to lose (-) and to get (+).
+func changes(before, after string) string {
+	var out strings.Builder
+	list := func(sign, from, without string) {
+		for row := range strings.Lines(from) {
+			if !strings.Contains(without, row) {
+				out.WriteString(sign + row)
+			}
+		}
+	}
+	list("- ", before, after)
+	list("+ ", after, before)
+	if out.Len() == 0 {
+		return "the rows are the same, in another order or number"
+	}
+	return out.String()
+}
+
+// Block returns the text of the document between the two lines.
 func Block(t testing.TB, document, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(Root(t), document))

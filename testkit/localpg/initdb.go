@@ -46,7 +46,7 @@ func (c *Cluster) initialise(ctx context.Context) error {
 		return fmt.Errorf("initdb: %w\n%s", err, tail(strings.TrimSpace(string(out)), 10))
 	}
 	if err := os.Rename(fresh, c.data()); err != nil {
-		return fmt.Errorf("put the data in place: %w", err)
+		return fmt.Errorf("move the data to its folder: %w", err)
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ func (d debian) install(ctx context.Context, version int) (string, error) {
 	return "", errors.Join(d.apt(ctx, "install", "-y", "--no-install-recommends", name), restore())
 }
 
-// withoutCluster turns the making of a cluster off and returns what puts the file back.
+// withoutCluster prevents that the package makes a cluster, and returns a function that restores the file.
 func (d debian) withoutCluster() (restore func() error, err error) {
 	old, err := os.ReadFile(d.clusterConfig)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -22,7 +22,7 @@ func (c *Cluster) clearLeftovers(ctx context.Context) error {
 		return nil
 	case !alive(pid):
 		c.say("PostgreSQL was not stopped cleanly last time (process %d is gone): it will recover", pid)
-		return nil // PostgreSQL replaces the file, after a look whether old sessions are still attached.
+		return nil // PostgreSQL replaces the file, after it has checked for old sessions.
 	case runsIn(pid, c.data()):
 		c.say("An earlier run left PostgreSQL running (process %d): stopping it", pid)
 		return c.stopStray(ctx, pid)

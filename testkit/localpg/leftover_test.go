@@ -50,7 +50,7 @@ func TestStart_after_a_crash(t *testing.T) {
 		}
 	})
 
-	t.Run("of ours, stops the server that still runs", func(t *testing.T) {
+	t.Run("of this package, stops the server that still runs", func(t *testing.T) {
 		stray, _ := start(t, dir)
 		stray.server.unlock() // The lock ends with its process; that of this test goes on.
 		c, n := start(t, dir)
@@ -71,7 +71,7 @@ func TestStart_after_a_crash(t *testing.T) {
 		}
 	})
 
-	t.Run("refuses a password that the data does not know", func(t *testing.T) {
+	t.Run("refuses a password that differs from the data's", func(t *testing.T) {
 		state := filepath.Join(dir, "cluster.json")
 		if err := os.Remove(state); err != nil {
 			t.Fatal(err)

@@ -159,7 +159,7 @@ func (c *Cluster) Done() <-chan struct{} {
 }
 
 // Stop ends the sessions, writes everything to disk and waits for the server's end. When ctx ends first, the server is
-// killed; the next start recovers. Stopping a stopped cluster is no error.
+// killed; the next start recovers. Stopping a stopped cluster is not an error.
 func (c *Cluster) Stop(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -42,7 +42,7 @@ func (c *Cluster) findOwner() (*owner, error) {
 		}
 		return &owner{name: name, uid: uint32(uid), gid: uint32(gid)}, nil
 	}
-	return nil, errors.New("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as")
+	return nil, errors.New("PostgreSQL refuses to run as root, and neither the user postgres nor the user nobody exists")
 }
 
 // home is the folder that holds the data and fetched programs of the cluster in dir: dir itself, unless it lies
@@ -56,8 +56,8 @@ func home(dir string) string {
 
 func (c *Cluster) data() string { return filepath.Join(c.home, "data") }
 
-// settle finds a place for new data. A checkout below a folder that only root enters, such as /root, is out of the
-// server's reach.
+// settle finds a place for new data. The server can't use a checkout below a folder that only root can enter, such
+// as /root.
 func (c *Cluster) settle(ctx context.Context) error {
 	if c.owner == nil || c.reachable(ctx, c.home) {
 		return nil

@@ -114,7 +114,7 @@ func (f finder) candidates() []string {
 	return slices.Compact(dirs)
 }
 
-// look returns the candidate with the highest version, or with the wanted one.
+// look returns the candidate with the highest version, or with the requested one.
 func (f finder) look(ctx context.Context, want int, dirs []string) (programs, bool) {
 	var usable []programs
 	for _, dir := range dirs {

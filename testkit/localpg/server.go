@@ -162,7 +162,7 @@ func (s *server) launch(cmd *exec.Cmd) error {
 		if err != nil {
 			return
 		}
-		_ = cmd.Wait() // How it ended stands in its log; the callers look at that.
+		_ = cmd.Wait() // Its log says how it ended; the callers read that.
 		close(s.done)
 	}()
 	if err := <-started; err != nil {

@@ -55,7 +55,7 @@ func (s state) save(dir string) error {
 func lockDir(dir string) (unlock func(), err error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if errors.Is(err, fs.ErrPermission) {
-		return nil, fmt.Errorf("%s is another user's: run as that user, or have it removed: %w", dir, err)
+		return nil, fmt.Errorf("%s belongs to another user: run as that user, or remove it: %w", dir, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("lock the cluster: %w", err)
@@ -94,7 +94,7 @@ func (c *Cluster) dataVersion() (int, error) {
 	return version, nil
 }
 
-// Remove deletes a stopped cluster with its data, wherever that lies.
+// Remove deletes a stopped cluster with its data, wherever that is.
 func Remove(dir string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {

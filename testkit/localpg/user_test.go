@@ -40,7 +40,7 @@ func TestStart_as_root_in_a_folder_only_root_enters(t *testing.T) {
 	}
 }
 
-// TestCluster_as_an_ordinary_user runs this package's tests once more without root's rights.
+// TestCluster_as_an_ordinary_user runs this package's tests again without root's rights.
 func TestCluster_as_an_ordinary_user(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED: the other tests run as an ordinary user already")
@@ -83,7 +83,7 @@ func TestStart_dies_with_its_parent(t *testing.T) {
 		beParent(dir)
 	}
 	if runtime.GOOS != "linux" {
-		t.Skip("SKIPPED: only Linux tells a process of its parent's death; elsewhere the next start stops the server")
+		t.Skip("SKIPPED: only Linux notifies a process of its parent's death; on other systems the next start stops the server")
 	}
 	dir := clusterDir(t)
 	parent := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
@@ -102,7 +102,7 @@ func TestStart_dies_with_its_parent(t *testing.T) {
 	data := filepath.Join(dir, "data")
 	server := postmasterPID(data)
 	if !runsIn(server, data) {
-		t.Fatalf("process %d is no server", server)
+		t.Fatalf("process %d is not a server", server)
 	}
 	if err := parent.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ type Span struct {
 	Resource                  map[string]any
 	Links                     []Link
 	Events                    []Event
-	// RemoteParent says that the parent came over the wire, as far as the sender told.
+	// RemoteParent says that the parent is in another process, if the sender says so.
 	RemoteParent bool
 	Sampled      bool
 	TraceState   string

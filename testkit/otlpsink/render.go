@@ -63,7 +63,7 @@ type renderer struct {
 	colors   map[string]int // by service, in order of appearance
 }
 
-// read finds out who is below whom, and when the whole began and ended.
+// read finds each span's children, and the begin and end of the trace.
 func (r *renderer) read(t Trace) {
 	var end time.Time
 	for _, s := range t.Spans {
@@ -100,7 +100,7 @@ func (r *renderer) header(t Trace) {
 	fmt.Fprintf(&r.out, "%s %s  %s\n\n", r.paint.bold("trace"), t.ID, r.paint.dim(strings.Join(parts, ", ")))
 }
 
-// span writes one span and what hangs below it. lead stands before its own line, below before the lines under it.
+// span writes one span and its children. lead is the prefix of its own line, below the prefix of the lines under it.
 func (r *renderer) span(s Span, lead, below string, gap bool) {
 	if r.seen[s.SpanID] {
 		return
@@ -169,7 +169,7 @@ func (r *renderer) spanLine(s Span, lead string) {
 		r.paint.service(r.colors[s.Service], r.bar(offset, s.Duration())))
 }
 
-// bar shows where in the whole the span lies.
+// bar shows the position of the span within the trace.
 func (r *renderer) bar(offset, length time.Duration) string {
 	if r.total <= 0 {
 		return strings.Repeat("━", barWidth)

@@ -176,7 +176,7 @@ func TestStore_WaitFor(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("enough"))
 	err := s.WaitFor(ctx, func(*Store) bool { return false })
-	if err == nil || err.Error() != "what was waited for is not among 100 spans and 0 log records: enough" {
+	if err == nil || err.Error() != "the expected signals are not among 100 spans and 0 log records: enough" {
 		t.Errorf("err = %v", err)
 	}
 }

@@ -169,7 +169,7 @@ func (s *Store) WaitFor(ctx context.Context, condition func(*Store) bool) error 
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("what was waited for is not among %d spans and %d log records: %w", counts.Spans, counts.Logs, context.Cause(ctx))
+			return fmt.Errorf("the expected signals are not among %d spans and %d log records: %w", counts.Spans, counts.Logs, context.Cause(ctx))
 		}
 	}
 }

@@ -6,7 +6,7 @@
 //	func TestMain(m *testing.M) { pgtest.Main(m) }
 //
 // The schema is migrated once per server into a template, and a test's database is a copy of it, which takes some tens
-// of milliseconds. There is no way to run without PostgreSQL: a test that cannot have it fails and says what to do.
+// of milliseconds. The tests always need PostgreSQL: without it they fail and say what to do.
 package pgtest
 
 import (
@@ -38,8 +38,8 @@ var private struct {
 	cluster *localpg.Cluster
 }
 
-// Main runs the tests and then stops the server that they may have started. What the tests share besides is cleaned up
-// by after. It does not return.
+// Main runs the tests and then stops the server that they may have started. Each function of after then cleans up or
+// checks something; its error fails the run. Main does not return.
 func Main(m *testing.M, after ...func() error) {
 	private.mu.Lock()
 	private.allowed = true
@@ -47,7 +47,7 @@ func Main(m *testing.M, after ...func() error) {
 	code := m.Run()
 	for _, end := range append(after, stopPrivate) {
 		if err := end(); err != nil {
-			fmt.Fprintln(os.Stderr, "pgtest:", err)
+			fmt.Fprintln(os.Stderr, "after the tests:", err)
 			code = max(code, 1)
 		}
 	}
@@ -172,14 +172,33 @@ func stopPrivate() error {
 	return discard(context.Background(), private.dir, private.cluster)
 }
 
-func startCluster(ctx context.Context, say func(...any)) (dir string, c *localpg.Cluster, err error) {
+// Folder is a new folder that a server's user may enter. It is removed when the test ends.
+func Folder(t testing.TB) string {
+	t.Helper()
+	parent, err := serverFolder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(parent) })
+	return parent
+}
+
+func serverFolder() (string, error) {
 	parent, err := os.MkdirTemp("", "driftsentry-test-")
 	if err != nil {
-		return "", nil, fmt.Errorf("make a folder for PostgreSQL: %w", err)
+		return "", fmt.Errorf("make a folder for PostgreSQL: %w", err)
 	}
 	// As root the server runs as another user, who must be able to enter.
 	if err := os.Chmod(parent, 0o755); err != nil { //nolint:gosec // see above; what is secret in it has modes of its own
-		return "", nil, fmt.Errorf("make a folder for PostgreSQL: %w", err)
+		return "", fmt.Errorf("make a folder for PostgreSQL: %w", err)
+	}
+	return parent, nil
+}
+
+func startCluster(ctx context.Context, say func(...any)) (dir string, c *localpg.Cluster, err error) {
+	parent, err := serverFolder()
+	if err != nil {
+		return "", nil, err
 	}
 	dir = filepath.Join(parent, "postgres")
 	c, err = localpg.Start(ctx, localpg.Options{Dir: dir, Fast: true, Log: func(line string) { say(line) }})

@@ -17,13 +17,13 @@ import (
 // templateLock is the advisory lock under which a template is made; the number is arbitrary.
 const templateLock = 0x6472_6966_7474_706c
 
-// templates remembers per server which template is ready, so that only a program's first test asks the server.
+// templates remembers for each server which template is ready, so that only a program's first test queries the server.
 var templates = struct {
 	mu    sync.Mutex
 	ready map[string]string
 }{ready: map[string]string{}}
 
-// ensureTemplate makes the migrated template on the server unless it is there, and returns its name. The name holds a
+// ensureTemplate makes the migrated template on the server unless it exists, and returns its name. The name has a
 // hash of the migrations: a changed schema gets a new one.
 func ensureTemplate(ctx context.Context, server string) (string, error) {
 	templates.mu.Lock()
@@ -43,13 +43,13 @@ func ensureTemplate(ctx context.Context, server string) (string, error) {
 	return name, nil
 }
 
-// makeTemplate builds the template under another name and renames it, so that one that exists is complete.
+// makeTemplate builds the template under another name and renames it, so that an existing one is complete.
 func makeTemplate(ctx context.Context, server, name string) error {
 	conn, err := pgx.Connect(ctx, server)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) // It gives the lock back.
+	defer conn.Close(context.WithoutCancel(ctx)) // This releases the lock.
 	if _, err := conn.Exec(ctx, "select pg_advisory_lock($1)", int64(templateLock)); err != nil {
 		return fmt.Errorf("wait for other test programs: %w", err)
 	}

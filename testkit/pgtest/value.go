@@ -12,7 +12,7 @@ type Querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// Value gives the one value of a query that gives one row of one column, and ends the test where it doesn't.
+// Value returns the value of a query that returns one row of one column, and fails the test otherwise.
 func Value[T any](t testing.TB, db Querier, sql string, args ...any) T {
 	t.Helper()
 	rows, err := db.Query(t.Context(), sql, args...)

@@ -136,7 +136,7 @@ func (r *Receiver) Wait(ctx context.Context, enough func([]Event) bool) ([]Event
 		select {
 		case <-arrived:
 		case <-ctx.Done():
-			return events, fmt.Errorf("%d Sentry events came, and not those waited for: %w", len(events), ctx.Err())
+			return events, fmt.Errorf("%d Sentry events arrived, but not the expected ones: %w", len(events), ctx.Err())
 		}
 	}
 }

@@ -36,7 +36,7 @@ func (op *operation) checkRequest(r *http.Request, path map[string]string) error
 	}
 	for name := range query {
 		if !slices.ContainsFunc(op.parameters, func(p parameter) bool { return p.in == "query" && p.name == name }) {
-			errs = append(errs, fmt.Errorf("request query parameter %s: the operation has none of this name", name))
+			errs = append(errs, fmt.Errorf("request query parameter %s: the operation has no such parameter", name))
 		}
 	}
 	errs = append(errs, op.checkRequestBody(r))
@@ -121,7 +121,7 @@ func (r *response) checkResponse(res *http.Response, body []byte) error {
 	return errors.Join(errs...)
 }
 
-// checkTrace sees that a response tells one trace ID wherever it tells one.
+// checkTrace checks that all trace IDs in a response are the same.
 func checkTrace(header http.Header, body []byte) error {
 	id := header.Get("X-Correlation-ID")
 	if timing := header.Get("Server-Timing"); timing != "" && !strings.Contains(timing, `desc="00-`+id+`-`) {
@@ -132,7 +132,7 @@ func checkTrace(header http.Header, body []byte) error {
 			TraceID *string `json:"traceId"`
 		} `json:"error"`
 	}
-	// What is no JSON object was reported already, or is not meant to be one.
+	// What is not a JSON object was reported already, or is not meant to be one.
 	if json.Unmarshal(body, &envelope) == nil && envelope.Error.TraceID != nil && *envelope.Error.TraceID != id {
 		return fmt.Errorf("response body: error.traceId is %q, X-Correlation-ID is %q", *envelope.Error.TraceID, id)
 	}

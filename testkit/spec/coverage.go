@@ -1,17 +1,17 @@
 package spec
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
 	"net/http"
-	"os"
 	"slices"
 	"sync"
 	"testing"
 )
 
-// coverage counts what the tests of this process exercised.
+// coverage counts the responses that the tests of this process got.
 type coverage struct {
 	mu   sync.Mutex
 	seen map[string]map[int]int // by operation and status
@@ -28,33 +28,29 @@ func (c *coverage) add(operationID string, status int) {
 	c.seen[operationID][status]++
 }
 
-// Covered gives the documented statuses that an operation returned to the requests of this process.
+// Covered returns the documented statuses of an operation's responses in this process.
 func Covered(operationID string) []int {
 	covered.mu.Lock()
 	defer covered.mu.Unlock()
 	return slices.Sorted(maps.Keys(covered.seen[operationID]))
 }
 
-// Main runs a package's tests and then sees that each operation of a service was used with success; call it from
-// TestMain and exit with its result. A run of some of the tests only is not asked.
-func Main(m *testing.M, service string) int {
-	code := m.Run()
-	if code != 0 || partial() {
-		return code
+// Complete returns a check for the end of a package's tests (see pgtest.Main): each operation of the service was used with
+// success. A run of only some of the tests is not checked.
+func Complete(service string) func() error {
+	return func() error {
+		if partial() {
+			return nil
+		}
+		unused, err := Unused(service)
+		for _, op := range unused {
+			err = errors.Join(err, fmt.Errorf("no test of this package called %s %s (%s) with success: add one that does", op.Method, op.Path, op.ID))
+		}
+		return err
 	}
-	unused, err := Unused(service)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	for _, op := range unused {
-		fmt.Fprintf(os.Stderr, "no test of this package used %s %s (%s) with success\n", op.Method, op.Path, op.ID)
-		code = 1
-	}
-	return code
 }
 
-// Unused gives the operations of a service that were not yet used with success in this process.
+// Unused returns the operations of a service that were not yet used with success in this process.
 func Unused(service string) ([]Operation, error) {
 	operations, err := Operations(service)
 	return slices.DeleteFunc(operations, func(op Operation) bool {

@@ -93,7 +93,7 @@ func (c compiler) add(dir, file string) (node, error) {
 	return node{file: file, root: value, value: value}, nil
 }
 
-// schema compiles the schema that stands at n.
+// schema compiles the schema at n.
 func (c compiler) schema(n node) (*jsonschema.Schema, error) {
 	schema, err := c.Compile(base + n.file + "#" + (&url.URL{Fragment: n.pointer}).EscapedFragment())
 	if err != nil {
@@ -102,7 +102,7 @@ func (c compiler) schema(n node) (*jsonschema.Schema, error) {
 	return schema, nil
 }
 
-// readYAML gives a document the way a JSON decoder would.
+// readYAML returns a document with the types of a JSON decoder.
 func readYAML(path string) (any, error) {
 	source, err := os.ReadFile(path)
 	if err != nil {
@@ -129,8 +129,8 @@ type node struct {
 
 var escapePointer = strings.NewReplacer("~", "~0", "/", "~1")
 
-// child goes one step down; what is not there has a nil value. References are followed before the step, never after it,
-// for in a schema other keywords may stand beside a $ref.
+// child goes one step down; a missing child has a nil value. References are followed before the step, never after it,
+// because a schema may have other keywords beside a $ref.
 func (n node) child(key string) node {
 	n = n.resolve()
 	n.pointer += "/" + escapePointer.Replace(key)
@@ -169,13 +169,13 @@ func (n node) resolve() node {
 
 func (n node) exists() bool { return n.value != nil }
 
-// object gives the members of n, references followed.
+// object returns the members of n, references followed.
 func (n node) object() map[string]any {
 	object, _ := n.resolve().value.(map[string]any)
 	return object
 }
 
-// items gives the elements of n.
+// items returns the elements of n.
 func (n node) items() []node {
 	n = n.resolve()
 	list, _ := n.value.([]any)
@@ -186,7 +186,7 @@ func (n node) items() []node {
 	return nodes
 }
 
-// strings gives the elements of n that are strings.
+// strings returns the elements of n that are strings.
 func (n node) strings() []string {
 	var list []string
 	for _, item := range n.items() {

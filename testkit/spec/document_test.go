@@ -15,7 +15,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// source reads one of the documents as it stands in docs/api.
+// source reads one of the documents in docs/api.
 func source(t *testing.T, file string) node {
 	t.Helper()
 	dir, err := findDocuments()
@@ -70,7 +70,7 @@ func readSchema(t *testing.T, file string) any {
 	return value
 }
 
-// Every example is an instance of the schema that it stands beside, and every reference leads somewhere.
+// Every example is an instance of its schema, and every reference has a target.
 func TestDocuments_ExamplesAndReferences(t *testing.T) {
 	documents := map[string]node{openAPIFile: source(t, openAPIFile), asyncAPIFile: source(t, asyncAPIFile)}
 	c := compiler{jsonschema.NewCompiler()}
@@ -215,7 +215,7 @@ func TestOpenAPI_Consistency(t *testing.T) {
 			if op.body != nil {
 				want = append(want, 400, 413, 415)
 			}
-			if strings.Contains(op.Path, "{id}") {
+			if strings.Contains(op.Path, "{") {
 				want = append(want, 400, 404)
 			}
 			if op.Method == http.MethodPost {
@@ -259,6 +259,7 @@ func TestDocuments_ObjectsAreClosed(t *testing.T) {
 		"openapi.yaml/components/schemas/Plan",          // a foreign format
 		"openapi.yaml/components/schemas/ReportedState", // the caller's own words
 		"openapi.yaml/components/schemas/DriftFields",   // closed where it is used
+		"openapi.yaml/components/schemas/CheckFields",
 		"openapi.yaml/components/schemas/Metadata",
 		"asyncapi.yaml/channels/socket/bindings/ws/headers", // HTTP has others
 	}
@@ -280,7 +281,7 @@ func isObject(schemaType any) bool {
 	return schemaType == "object" || slices.Contains(list, any("object"))
 }
 
-// Draft 7 ignores what stands beside a $ref.
+// Draft 7 ignores keys beside a $ref.
 func TestAsyncAPI_NothingBesideARef(t *testing.T) {
 	walk(source(t, asyncAPIFile), func(n node) {
 		if object := n.value.(map[string]any); object["$ref"] != nil && len(object) > 1 {

@@ -23,7 +23,7 @@ type Operation struct {
 	Query    []string // its query parameters
 }
 
-// Operations gives all operations of openapi.yaml that are served by a service.
+// Operations returns all operations of openapi.yaml that are served by a service.
 func Operations(service string) ([]Operation, error) {
 	d, err := load()
 	if err != nil {
@@ -178,7 +178,7 @@ func readContent(c compiler, n node) (content, error) {
 	return list, nil
 }
 
-// find gives the operation that a request is for, and its path parameters; nil when there is none. allowed are the
+// find returns the operation that a request is for, and its path parameters; nil when there is none. allowed are the
 // methods of the path.
 func (d *documents) find(r *http.Request) (found *operation, values map[string]string, allowed []string) {
 	method := r.Method

@@ -98,7 +98,7 @@ func (tr *transport) check(r *http.Request, res *http.Response, body []byte, op 
 	return described.checkResponse(res, body)
 }
 
-// readBody reads the response's body and puts it back. It gives nil where a body can't be, or can't be read without
+// readBody reads the response's body and puts it back. It returns nil where a body can't be, or can't be read without
 // changing what the caller gets: the response to an upgrade is the connection itself.
 func readBody(r *http.Request, res *http.Response) ([]byte, error) {
 	if r.Method == http.MethodHead || res.StatusCode == http.StatusSwitchingProtocols {

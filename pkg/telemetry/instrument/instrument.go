@@ -8,11 +8,28 @@ import (
 	"errors"
 	"fmt"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 )
 
-// Counter describes a sum that only grows.
-type Counter struct{ Name, Unit, Description string }
+// Counter describes a sum that only grows. Its known Series exist from the
+// start: Prometheus sees no increase in a series that begins with an event.
+type Counter struct {
+	Name, Unit, Description string
+	Series                  []attribute.Set
+}
+
+// Alone is the one series of a counter without labels.
+func Alone() []attribute.Set { return []attribute.Set{attribute.NewSet()} }
+
+// Each is a series for each value of a label.
+func Each(label string, values ...string) []attribute.Set {
+	series := make([]attribute.Set, len(values))
+	for i, value := range values {
+		series[i] = attribute.NewSet(attribute.String(label, value))
+	}
+	return series
+}
 
 // UpDownCounter describes a sum that grows and shrinks.
 type UpDownCounter struct{ Name, Unit, Description string }
@@ -48,6 +65,9 @@ func (m *Maker) Err() error {
 func (m *Maker) Counter(d Counter) metric.Int64Counter {
 	c, err := m.meter.Int64Counter(d.Name, metric.WithUnit(d.Unit), metric.WithDescription(d.Description))
 	m.errs = append(m.errs, err)
+	for _, series := range d.Series {
+		c.Add(context.Background(), 0, metric.WithAttributeSet(series))
+	}
 	return c
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/driftsentry/driftsentry/test/internal/console"
 )
 
-// line is an event in words: when, what, to which resource, by whom and why, and the trace that it belongs to.
+// line is an event as text: time, type, resource, actor and reason, and its trace.
 func line(c *console.Console, e client.Event) string {
 	what, color := describe(e)
 	if color == "" {

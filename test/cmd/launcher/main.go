@@ -78,7 +78,7 @@ func Main(args []string) int {
 // sameSignal is how long a second signal counts as the first: make passes a SIGTERM on that its whole group got.
 const sameSignal = 500 * time.Millisecond
 
-// signals gives a context that ends with the first SIGINT, SIGTERM or SIGHUP, and one that ends with the second.
+// signals returns a context that ends with the first SIGINT, SIGTERM or SIGHUP, and one that ends with the second.
 func signals() (first, second context.Context, stop func()) {
 	first, endFirst := context.WithCancel(context.Background())
 	second, endSecond := context.WithCancelCause(context.Background())
@@ -161,7 +161,7 @@ func checkout() (string, error) {
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
-			return "", errors.New("this is no checkout of DriftSentry: no go.work here or above")
+			return "", errors.New("this is not a checkout of DriftSentry: neither this folder nor one above has a go.work")
 		}
 		dir = parent
 	}

@@ -66,11 +66,11 @@ func TestLauncher_refuses(t *testing.T) {
 	}{
 		"an unknown subcommand":     {[]string{"fly"}, "", `there is no subcommand "fly"`},
 		"arguments too many":        {[]string{"run", "fast"}, "", "takes no arguments"},
-		"a port that is none":       {[]string{"run"}, "API_PORT=http", `API_PORT="http" is no port`},
+		"an invalid port":           {[]string{"run"}, "API_PORT=http", `API_PORT="http" is not a port`},
 		"no command":                {[]string{"with-postgres", "--"}, "", "needs a command"},
-		"a trace ID that is none":   {[]string{"trace", "4bf9"}, empty, `"4bf9" is no trace ID`},
-		"a trace without a run":     {[]string{"trace"}, empty, "`make run` does not run here"},
-		"to watch without a run":    {[]string{"watch"}, empty, "`make run` does not run here"},
+		"an invalid trace ID":       {[]string{"trace", "4bf9"}, empty, `"4bf9" is not a trace ID`},
+		"a trace without a run":     {[]string{"trace"}, empty, "`make run` is not running here"},
+		"to watch without a run":    {[]string{"watch"}, empty, "`make run` is not running here"},
 		"a command that is missing": {[]string{"with-postgres", "/does/not/exist"}, "TEST_DATABASE_URL=x", "run /does/not/exist"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -40,7 +40,7 @@ func (a app) port(variable string, standard int) (int, error) {
 	}
 	port, err := strconv.Atoi(text)
 	if err != nil || port < 1 || port > 65535 {
-		return 0, fmt.Errorf("%s=%q is no port: give a number from 1 to 65535", variable, text)
+		return 0, fmt.Errorf("%s=%q is not a port: give a number from 1 to 65535", variable, text)
 	}
 	return port, nil
 }

@@ -146,7 +146,7 @@ func options(args []string, environ func(string) string, stdout io.Writer) (load
 		return o, fmt.Errorf("%w; -h helps", err)
 	}
 	if flags.NArg() > 0 {
-		return o, fmt.Errorf("%q is no flag; -h helps", flags.Arg(0))
+		return o, fmt.Errorf("%q is not a flag; -h lists the flags", flags.Arg(0))
 	}
 	err := complete(&o, *dir, *api, *realtime, *allow)
 	return o, err

@@ -16,11 +16,11 @@ func TestRun_says_what_is_wrong(t *testing.T) {
 		signIn string // LOAD_EMAIL
 	}{
 		"help":                  {args: []string{"-h"}, code: fine, out: "-allow hosts"},
-		"a rate that is none":   {args: []string{"-list", "5/h"}, code: failed, out: `invalid value "5/h" for flag -list: the unit is s or m`},
-		"an argument":           {args: []string{"fast"}, code: failed, out: `"fast" is no flag`},
+		"an invalid rate":       {args: []string{"-list", "5/h"}, code: failed, out: `invalid value "5/h" for flag -list: the unit is s or m`},
+		"an argument":           {args: []string{"fast"}, code: failed, out: `"fast" is not a flag`},
 		"no user to sign in as": {code: failed, out: "set LOAD_EMAIL and LOAD_PASSWORD"},
-		"another host":          {args: []string{"-api", "http://192.0.2.1"}, signIn: "e@acme.example", code: failed, out: "say so with -allow 192.0.2.1"},
-		"no listener":           {args: []string{"-api", "http://127.0.0.1:1"}, signIn: "e@acme.example", code: failed, out: "sign in as e@acme.example"},
+		"another host":          {args: []string{"-api", "http://192.0.2.1"}, signIn: "e@acme.example", code: failed, out: "confirm with -allow 192.0.2.1"},
+		"no listener":           {args: []string{"-api", "http://127.0.0.1:1"}, signIn: "e@acme.example", code: failed, out: "e@acme.example at http://127.0.0.1:1: sign in: "},
 		"more than may be done": {args: []string{"-for", "2h"}, signIn: "e@acme.example", code: failed, out: "at most 1h0m0s"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -31,7 +31,7 @@ func TestRun_says_what_is_wrong(t *testing.T) {
 			defer stdout.Close()
 			var stderr bytes.Buffer
 			environ := func(name string) string {
-				return map[string]string{"RUN_DIR": t.TempDir(), "LOAD_EMAIL": c.signIn}[name]
+				return map[string]string{"RUN_DIR": t.TempDir(), "LOAD_EMAIL": c.signIn, "LOAD_PASSWORD": c.signIn}[name]
 			}
 			if code := run(t.Context(), c.args, environ, stdout, &stderr); code != c.code {
 				t.Errorf("exit status %d, want %d", code, c.code)

@@ -1,5 +1,5 @@
-// Package child runs programs that end with us: each in a process group of its own, so that Ctrl-C reaches only us and
-// we stop them in our order, and, on Linux, told by the kernel when we are killed.
+// Package child runs programs that end with their parent. Each has its own process group, so that Ctrl-C reaches only the
+// parent, which then stops them in its own order. On Linux the kernel stops them if the parent is killed.
 package child
 
 import (
@@ -30,7 +30,7 @@ func Start(name string, cmd *exec.Cmd, out io.WriteCloser) (*Process, error) {
 	}
 	cmd.SysProcAttr.Setpgid = true
 	dieWithParent(cmd.SysProcAttr)
-	// A grandchild that keeps the pipe open does not keep us.
+	// Do not wait for a grandchild that keeps the pipe open.
 	cmd.WaitDelay = 5 * time.Second
 	p := &Process{name: name, cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
@@ -59,7 +59,7 @@ func (p *Process) Name() string { return p.name }
 // PID is the program's process ID.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Signal sends a signal. A program that has ended is no error.
+// Signal sends a signal. It is not an error if the program has ended.
 func (p *Process) Signal(s syscall.Signal) error {
 	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("signal %s: %w", p.name, err)
@@ -73,7 +73,7 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 // Err says how the program ended, once Done is closed: nil for exit status 0.
 func (p *Process) Err() error { return p.err }
 
-// Stop asks the program to end and waits. When ctx ends first, it is killed with all that it started.
+// Stop asks the program to end and waits. If ctx ends first, the program and all its children are killed.
 func (p *Process) Stop(ctx context.Context) error {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // It fails only when the program has ended.
 	select {
@@ -88,7 +88,7 @@ func (p *Process) Stop(ctx context.Context) error {
 	return nil
 }
 
-// Kill ends the program and all that it started as a crash would, and waits.
+// Kill kills the program and all its children, like a crash, and waits.
 func (p *Process) Kill() {
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // It fails only when the program has ended.
 	<-p.done

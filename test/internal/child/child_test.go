@@ -63,7 +63,7 @@ func TestProcess_Stop(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := r.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
-			t.Errorf("what it started still runs: %v", err)
+			t.Errorf("its child still runs: %v", err)
 		}
 	})
 	t.Run("is a group of its own", func(t *testing.T) {

@@ -4,5 +4,5 @@ package child
 
 import "syscall"
 
-// dieWithParent needs Linux. Elsewhere the next start finds the ports busy, and says so.
+// dieWithParent needs Linux. On other systems the next start reports that the ports are in use.
 func dieWithParent(*syscall.SysProcAttr) {}

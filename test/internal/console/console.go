@@ -1,5 +1,5 @@
-// Package console lets several programs share one terminal: every line comes whole, with its source's name and colour
-// before it.
+// Package console lets several programs share one terminal: lines are never mixed, and each begins with its source's
+// name in colour.
 package console
 
 import (
@@ -23,7 +23,7 @@ type Console struct {
 	width int
 }
 
-// Open makes a console of a file: colour and width are the terminal's, when it is one.
+// Open makes a console from a file. If the file is a terminal, the console has its colours and width.
 func Open(f *os.File) *Console {
 	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
 	if err != nil {
@@ -32,12 +32,12 @@ func Open(f *os.File) *Console {
 	return New(f, os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", int(size.Col))
 }
 
-// New makes a console of any writer. Width 0 is unknown.
+// New makes a console from any writer. Width 0 means unknown.
 func New(out io.Writer, color bool, width int) *Console {
 	return &Console{out: out, color: color, width: width}
 }
 
-// Color tells whether colours are shown.
+// Color reports whether colours are shown.
 func (c *Console) Color() bool { return c.color }
 
 // Width is the number of columns, 0 when it is unknown.
@@ -66,12 +66,12 @@ func (c *Console) Paint(color Color, text string) string {
 	return "\x1b[" + string(color) + "m" + text + "\x1b[0m"
 }
 
-// Say writes one line of our own.
+// Say writes one line of the launcher itself.
 func (c *Console) Say(format string, args ...any) {
 	c.write([]byte(c.Paint(Bold, "» ") + fmt.Sprintf(format, args...) + "\n"))
 }
 
-// Block writes lines as they are, and nothing comes between them.
+// Block writes lines unchanged, with no other line between them.
 func (c *Console) Block(text string) { c.write([]byte(text)) }
 
 // Slowly says the line if the work that it names takes longer than a second.
@@ -83,7 +83,7 @@ func (c *Console) Slowly(format string, args ...any) (done func()) {
 func (c *Console) write(p []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, _ = c.out.Write(p) // There is no other place to say that the terminal is gone.
+	_, _ = c.out.Write(p) // An error can't be shown: the terminal is gone.
 }
 
 // nameWidth aligns the lines of all sources.
@@ -104,7 +104,7 @@ type Source struct {
 // maxLine bounds the stored part of a line that does not end.
 const maxLine = 64 << 10
 
-// Write implements io.Writer. A line without its end waits for it.
+// Write implements io.Writer. A line is shown once it is complete.
 func (s *Source) Write(p []byte) (int, error) {
 	var out bytes.Buffer
 	rest := slices.Concat(s.partial, p)

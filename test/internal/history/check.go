@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Check gives what of the promises was broken; nothing, when all were kept.
+// Check returns the broken promises, or nothing.
 func Check(calls []Call, listeners []Listener, s State) []string {
 	c := checker{calls: calls, state: s}
 	c.stream()
@@ -53,8 +53,8 @@ type change struct {
 	action  string
 }
 
-// changes: each has one audit row and one event, a drift's versions have no gap and its row is the last of them; of
-// decisions there is at most one between two openings.
+// changes: each has one audit row and one event, a drift's versions have no gap and its row is the last of them; there is
+// at most one decision between two openings.
 func (c *checker) changes() {
 	events, audit := map[change]int{}, map[change]int{}
 	last, decided := map[string]Event{}, map[string]string{}
@@ -97,7 +97,7 @@ func (c *checker) changes() {
 	}
 }
 
-// writes: what was acknowledged is there once, what was refused is not, and nothing is there twice.
+// writes: an acknowledged write is there once, a refused one is not, and no write is there twice.
 func (c *checker) writes() {
 	created, decisions := map[string]int{}, map[string][]Event{}
 	for _, d := range c.state.Drifts {
@@ -114,7 +114,7 @@ func (c *checker) writes() {
 		case Create:
 			n = created[call.Token]
 			if d := c.state.Drifts[call.ID]; call.Acknowledged() && d.Resource != call.Token {
-				c.fail("client %d was told that %s is drift %s, which is %q", call.Client, call.Token, call.ID, d.Resource)
+				c.fail("client %d got the response that %s is drift %s, which is %q", call.Client, call.Token, call.ID, d.Resource)
 			}
 		case Decide:
 			made := decisions[call.Token]
@@ -124,7 +124,7 @@ func (c *checker) writes() {
 			}
 		case Ingest:
 			if call.Acknowledged() && !slices.Contains(c.state.Checks, call.ID) {
-				c.fail("client %d was told of the check %s, which is not there", call.Client, call.ID)
+				c.fail("client %d got a response with the check %s, which does not exist", call.Client, call.ID)
 			}
 			continue
 		case Read:
@@ -132,16 +132,16 @@ func (c *checker) writes() {
 		}
 		switch {
 		case n > 1:
-			c.fail("client %d's %s %s is there %d times", call.Client, call.Kind, call.Token, n)
+			c.fail("client %d's %s %s exists %d times", call.Client, call.Kind, call.Token, n)
 		case call.Acknowledged() && n == 0:
-			c.fail("client %d's %s %s was acknowledged (%v) and is lost", call.Client, call.Kind, call.Token, call.Attempts)
+			c.fail("client %d's %s %s was acknowledged (%v) and lost", call.Client, call.Kind, call.Token, call.Attempts)
 		case call.Refused() && n > 0:
-			c.fail("client %d's %s %s was refused (%v) and is there", call.Client, call.Kind, call.Token, call.Attempts)
+			c.fail("client %d's %s %s was refused (%v) but exists", call.Client, call.Kind, call.Token, call.Attempts)
 		}
 	}
 }
 
-// reads: what a client knows of a drift only gets newer.
+// reads: the versions of a drift that a client sees never decrease.
 func (c *checker) reads() {
 	type key struct {
 		client int
@@ -160,7 +160,7 @@ func (c *checker) reads() {
 	}
 }
 
-// listener: every event after its beginning, none skipped and none out of order.
+// listener: it gets every event after its start, none skipped and none out of order.
 func (c *checker) listener(l Listener) {
 	has := l.From // up to here, without a gap
 	for i, connection := range l.Connections {

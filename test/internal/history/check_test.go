@@ -7,7 +7,7 @@ import (
 )
 
 // whole is a history in which every promise was kept: a drift made and approved by client 1, a second decision refused,
-// an missing response to a write that was not done, and a listener that was disconnected in the middle.
+// a missing response to a write that was not done, and a listener that was disconnected in the middle.
 func whole() ([]Call, []Listener, State) {
 	calls := []Call{
 		{Client: 1, Kind: Create, Token: "r1", Attempts: []int{NoAnswer, 201}, Keyed: true, ID: "d1", Version: 1, Status: "detected"},
@@ -34,7 +34,7 @@ func whole() ([]Call, []Listener, State) {
 
 func TestCheck(t *testing.T) {
 	if broken := Check(whole()); len(broken) > 0 {
-		t.Fatalf("a whole history is said to be broken: %q", broken)
+		t.Fatalf("a complete history is reported as broken: %q", broken)
 	}
 	for name, c := range map[string]struct {
 		spoil func([]Call, []Listener, *State)
@@ -46,7 +46,7 @@ func TestCheck(t *testing.T) {
 		"a refused write that is there": {func(c []Call, _ []Listener, _ *State) { c[1].Attempts = []int{409} }, "was refused"},
 		"a write that is there twice": {func(_ []Call, _ []Listener, s *State) {
 			s.Drifts["d2"] = Drift{"d2", "r1", "detected", 0, ""}
-		}, "is there 2 times"},
+		}, "exists 2 times"},
 		"two decisions": {func(_ []Call, _ []Listener, s *State) {
 			s.Events[2] = Event{3, "e3", "drift.rejected", "d1", 3, "rejected", "because two"}
 			s.Audit = append(s.Audit, Audit{"drift.rejected", "d1", 3, "because two"})
@@ -63,7 +63,7 @@ func TestCheck(t *testing.T) {
 			s.Drifts["d1"] = Drift{"d1", "r1", "rejected", 2, ""}
 		}, "its last event says"},
 		"a read that goes back in time": {func(c []Call, _ []Listener, _ *State) { c[4].Version = 1 }, "after version 2"},
-		"a check that is not there":     {func(_ []Call, _ []Listener, s *State) { s.Checks = nil }, "told of the check"},
+		"a check that is not there":     {func(_ []Call, _ []Listener, s *State) { s.Checks = nil }, "which does not exist"},
 		"a listener that skips": {func(_ []Call, l []Listener, _ *State) {
 			l[0].Connections[1] = []Seen{{3, "e3"}}
 			l[0].Connections[0] = []Seen{{1, "e1"}}

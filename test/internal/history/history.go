@@ -16,7 +16,7 @@ const (
 // NoAnswer is the status of an attempt without a response.
 const NoAnswer = 0
 
-// Call is what one client did and was told, in the order of each client's calls.
+// Call is a request of a client and its result, in the order of each client's calls.
 type Call struct {
 	Client int
 	Kind   Kind

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// Programs looks for each on the PATH and in bin of the folder STACK_DIR (~/.cache/stack unless set), and gives their paths
+// Programs looks for each on the PATH and in bin of the folder STACK_DIR (~/.cache/stack unless set), and returns their paths
 // by name. When one is missing the test is skipped, and says so loudly.
 func Programs(t *testing.T, names ...string) map[string]string {
 	t.Helper()

@@ -23,7 +23,7 @@ var given atomic.Int64
 
 func init() { given.Store(rand.Int64N(ports)) } //nolint:gosec // Any will do.
 
-// FreePort gives a port without a listener.
+// FreePort returns a port without a listener.
 func FreePort() (int, error) {
 	var last error
 	for range 100 {

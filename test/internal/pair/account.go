@@ -14,7 +14,7 @@ import (
 // account is the name of the account that a run makes.
 const account = "demo"
 
-// ensureAccounts makes the users and the API key unless an earlier run did, in this database. fresh says that the
+// ensureAccounts makes the users and the API key, unless an earlier run made them in this database. fresh says that the
 // passwords are new.
 func (r *run) ensureAccounts(ctx context.Context) (c Credentials, fresh bool, err error) {
 	path := filepath.Join(r.Dir, "credentials.json")
@@ -67,7 +67,7 @@ func (r *run) createUsers(ctx context.Context, c Credentials) error {
 	return nil
 }
 
-// createUser gives a user who is there already, with a password that nobody kept, the new one.
+// createUser sets a new password if the user exists already, because the old one was not stored.
 func (r *run) createUser(ctx context.Context, role string, p Person) error {
 	name := strings.ToUpper(role[:1]) + role[1:]
 	created, err := r.userCommand(ctx, p, "create", "--account", account, "--name", name, "--role", role)

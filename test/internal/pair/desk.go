@@ -19,7 +19,7 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/otlpsink"
 )
 
-// Info is what a run tells the other subcommands, in .run/launcher.json while it runs.
+// Info is the data for the other subcommands, in .run/launcher.json during a run.
 type Info struct {
 	PID         int    `json:"pid"`
 	TraceURL    string `json:"traceUrl"`
@@ -29,10 +29,10 @@ type Info struct {
 	SocketURL   string `json:"socketUrl"`
 }
 
-// ErrNotRunning says that there is no run to ask.
-var ErrNotRunning = errors.New("`make run` does not run here: start it in another terminal first")
+// ErrNotRunning says that `make run` is not running.
+var ErrNotRunning = errors.New("`make run` is not running here: start it in another terminal first")
 
-// LoadInfo reads what the run tells that keeps its things in dir.
+// LoadInfo reads the data of the run whose files are in dir.
 func LoadInfo(dir string) (Info, error) {
 	var i Info
 	found, err := load(filepath.Join(dir, "launcher.json"), &i)
@@ -42,10 +42,10 @@ func LoadInfo(dir string) (Info, error) {
 	return i, err
 }
 
-// tracePatience is how long a trace that was asked for may still be on its way.
+// tracePatience is how long to wait for a requested trace that has not arrived yet.
 const tracePatience = 5 * time.Second
 
-// receiveTelemetry starts what takes the services' traces and logs, and the desk where `make trace` asks for them.
+// receiveTelemetry starts the receiver of the services' traces and logs, and the desk, which `make trace` calls.
 func (r *run) receiveTelemetry(ctx context.Context) error {
 	sink, err := otlpsink.Start(otlpsink.Options{})
 	if err != nil {
@@ -66,7 +66,7 @@ func (r *run) receiveTelemetry(ctx context.Context) error {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		_ = server.Serve(listener) // It ends with Close below, and with nothing else.
+		_ = server.Serve(listener) // It ends only with Close below.
 	}()
 	path := filepath.Join(r.Dir, "launcher.json")
 	r.onClose(func(context.Context) error {
@@ -77,7 +77,8 @@ func (r *run) receiveTelemetry(ctx context.Context) error {
 	return save(path, info)
 }
 
-// desk answers with traces as text, and waits so long for one that is asked for. The token keeps other users of the machine, and web pages, out.
+// desk returns traces as text, and waits at most this long for a requested one. The token keeps other users of the machine,
+// and web pages, out.
 func desk(store *otlpsink.Store, token string, patience time.Duration) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /traces", func(w http.ResponseWriter, _ *http.Request) { listTraces(w, store) })
@@ -111,10 +112,10 @@ func showTrace(w http.ResponseWriter, r *http.Request, store *otlpsink.Store, pa
 	_ = trace.Render(w, otlpsink.RenderOptions{Color: r.FormValue("color") != "", Width: width})
 }
 
-// settled waits until nothing more has come of the trace for a while: each service sends its part in batches of its own.
+// settled waits until no part of the trace has arrived for a while: each service sends its parts in its own batches.
 func settled(ctx context.Context, store *otlpsink.Store, trace otlpsink.Trace, quiet time.Duration) otlpsink.Trace {
 	if n := len(trace.Spans); n > 0 && time.Since(trace.Spans[n-1].End) > tracePatience {
-		return trace // It is long over.
+		return trace // It ended long ago.
 	}
 	for {
 		ctx, cancel := context.WithTimeout(ctx, quiet)
@@ -150,7 +151,7 @@ func listTraces(w http.ResponseWriter, store *otlpsink.Store) {
 
 var traceIDPattern = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// ParseTraceID takes a trace ID as people have it at hand: 32 hex digits, a UUID, or a whole traceparent.
+// ParseTraceID accepts the usual forms of a trace ID: 32 hex digits, a UUID, or a whole traceparent.
 func ParseTraceID(text string) (string, error) {
 	id := strings.ToLower(strings.TrimSpace(text))
 	if parts := strings.Split(id, "-"); len(parts) == 4 {
@@ -158,7 +159,7 @@ func ParseTraceID(text string) (string, error) {
 	}
 	id = strings.ReplaceAll(id, "-", "")
 	if !traceIDPattern.MatchString(id) {
-		return "", fmt.Errorf("%q is no trace ID: it has 32 hex digits, as in X-Correlation-ID", text)
+		return "", fmt.Errorf("%q is not a trace ID: it has 32 hex digits, as in X-Correlation-ID", text)
 	}
 	return id, nil
 }

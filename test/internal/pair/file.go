@@ -9,7 +9,7 @@ import (
 	"os"
 )
 
-// secrets are made once, for what they protect is kept.
+// secrets are made once, because the data that they protect stays.
 type secrets struct {
 	JWTSecret string `json:"JWT_SECRET"`
 	DataKey   string `json:"DATA_KEY"`
@@ -40,7 +40,7 @@ type Credentials struct {
 	APIKey   string `json:"apiKey"`
 }
 
-// LoadCredentials reads what a run has kept; false says that there is nothing.
+// LoadCredentials reads the file of an earlier run; false says that there is none.
 func LoadCredentials(path string) (Credentials, bool, error) {
 	var c Credentials
 	found, err := load(path, &c)
@@ -61,7 +61,7 @@ func load(path string, into any) (bool, error) {
 	return true, nil
 }
 
-// save writes the file for its owner alone and in one step. It is one line, so that sed can pick from it.
+// save writes the file in one step, readable only by its owner. It is one line, so that sed can extract values.
 func save(path string, v any) error {
 	raw, err := json.Marshal(v)
 	if err != nil {

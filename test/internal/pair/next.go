@@ -9,7 +9,7 @@ import (
 	"github.com/driftsentry/driftsentry/test/internal/console"
 )
 
-// nextSteps is what a person needs to know now, with lines that work when they are pasted into another terminal.
+// nextSteps is the text that a user needs now, with lines to paste into another terminal.
 func (r *run) nextSteps(c Credentials, fresh bool, s sample) string {
 	var b strings.Builder
 	title := func(text string) { fmt.Fprintf(&b, "\n%s\n", r.Console.Paint(console.Bold, text)) }

@@ -1,6 +1,6 @@
-// Package pair runs the two services on this machine for a person to try: `make run`. It brings the database, builds
+// Package pair runs the two services on this machine for a person to try: `make run`. It starts the database, builds
 // and starts the services, makes the accounts, receives the telemetry, sends a sample plan and says what to do next.
-// Everything that it keeps lies in the folder .run of the checkout.
+// Its files are in the folder .run of the checkout.
 package pair
 
 import (
@@ -21,11 +21,11 @@ import (
 // Options are what a run depends on.
 type Options struct {
 	Root    string // the checkout
-	Dir     string // what is kept: .run in the checkout
+	Dir     string // for the files of the run: .run in the checkout
 	Console *console.Console
 	// Where the services listen on 127.0.0.1.
 	APIPort, RealtimePort int
-	// DatabaseURL is used in the place of a private cluster, unless it is empty.
+	// DatabaseURL is used instead of a private cluster, unless it is empty.
 	DatabaseURL string
 	Environ     []string
 }
@@ -33,7 +33,7 @@ type Options struct {
 // stopPatience bounds the stop of everything; the services' own bound is 30 s of work and 5 s of telemetry.
 const stopPatience = 45 * time.Second
 
-// run is one run and what it has brought up so far.
+// run is one run and the parts that it has started so far.
 type run struct {
 	Options
 	secrets  secrets
@@ -44,8 +44,8 @@ type run struct {
 	closers  []func(context.Context) error
 }
 
-// Run brings everything up, stays until ctx ends or a part fails, and takes everything down, the last first. When force
-// ends, what still runs is killed. The error is nil when ctx was what ended it and all stopped cleanly.
+// Run starts everything, waits until ctx ends or a part fails, and stops everything in the reverse order. When force
+// ends, the remaining programs are killed. The error is nil if ctx ended and everything stopped cleanly.
 func Run(ctx, force context.Context, o Options) error {
 	r := &run{Options: o}
 	if err := r.checkPorts(ctx); err != nil {
@@ -56,13 +56,13 @@ func Run(ctx, force context.Context, o Options) error {
 		err = r.stay(ctx)
 	}
 	if ctx.Err() != nil {
-		err = nil // Whatever broke off did so because it was told to.
+		err = nil // The step failed only because ctx ended.
 	}
 	return errors.Join(err, r.down(force))
 }
 
 func (r *run) up(ctx context.Context) error {
-	// PostgreSQL, which is not root, must get through; what is secret has modes of its own.
+	// PostgreSQL does not run as root and must enter this folder; secret files have their own modes.
 	if err := os.MkdirAll(r.Dir, 0o755); err != nil { //nolint:gosec // see above
 		return fmt.Errorf("make the folder for what a run keeps: %w", err)
 	}
@@ -89,7 +89,7 @@ func (r *run) up(ctx context.Context) error {
 	return nil
 }
 
-// stay returns when ctx ends or something that should run does not.
+// stay returns when ctx ends or a part stops running.
 func (r *run) stay(ctx context.Context) error {
 	over := make(chan error, len(r.services)+1)
 	watch := func(done <-chan struct{}, why func() error) {

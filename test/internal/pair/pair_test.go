@@ -63,7 +63,7 @@ func TestRun_down(t *testing.T) {
 			t.Errorf("closed %q; said\n%s", order, out.String())
 		}
 	})
-	t.Run("kills what runs when it is forced", func(t *testing.T) {
+	t.Run("kills the running programs when it is forced", func(t *testing.T) {
 		r := &run{Options: Options{Console: console.New(io.Discard, false, 0)}}
 		r.services = []*child.Process{script(t, "api", stubborn)}
 		closed := false

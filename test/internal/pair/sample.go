@@ -18,7 +18,7 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/otlpsink"
 )
 
-// samplePlan is what `terraform show -json` printed for a refresh-only plan with drift in it.
+// samplePlan is the output of `terraform show -json` for a refresh-only plan with drift.
 //
 //go:embed sample.json
 var samplePlan []byte
@@ -29,17 +29,17 @@ const (
 	watchPatience = 15 * time.Second
 )
 
-// sample is what became of the sample plan.
+// sample is the result of the sample plan.
 type sample struct {
 	traceID string
 	counts  client.Counts
 	drifts  []client.Drift
-	events  int           // that came to a viewer's socket
+	events  int           // received on a viewer's socket
 	live    time.Duration // from sending the plan to the last of them
 }
 
-// sendSample sends the plan as a CI job would, with a trace of its own, while a viewer's socket waits for what comes of
-// it: the whole way through both services is tried before anyone is told that they run.
+// sendSample sends the plan as a CI job would, with a trace of its own, while a viewer's socket waits for the
+// events: the whole path through both services is tried before the user is told that they run.
 func (r *run) sendSample(ctx context.Context, c Credentials) (sample, error) {
 	defer r.Console.Slowly("Sending the sample plan and waiting for its events …")()
 	ctx, cancel := context.WithTimeout(ctx, watchPatience)
@@ -88,7 +88,7 @@ func (r *run) sendSample(ctx context.Context, c Credentials) (sample, error) {
 	return s, nil
 }
 
-// forward sends the types of the stream's events on until ctx ends.
+// forward sends the types of the stream's events to the channel until ctx ends.
 func forward(ctx context.Context, stream *client.Stream, types chan<- client.EventType) error {
 	for e, err := range stream.Events(ctx) {
 		if err != nil {
@@ -102,7 +102,7 @@ func forward(ctx context.Context, stream *client.Stream, types chan<- client.Eve
 	return nil
 }
 
-// awaitEvents waits until the socket has had all that the check published.
+// awaitEvents waits until the socket has received all events of the check.
 func awaitEvents(ctx context.Context, s *sample, events <-chan client.EventType, start time.Time) error {
 	drifts, checks := 0, 0
 	for checks == 0 || drifts < s.counts.New+s.counts.Changed+s.counts.Resolved {
@@ -122,8 +122,8 @@ func awaitEvents(ctx context.Context, s *sample, events <-chan client.EventType,
 	return nil
 }
 
-// awaitTrace waits until the sample's trace has reached us up to its end in realtime, so that it can be offered. That it
-// does not come is no reason to stop: the caller may have it sent elsewhere.
+// awaitTrace waits until the sample's trace has arrived, including its end in realtime, so that it can be shown. A missing
+// trace is not a failure: the user may have configured another receiver.
 func (r *run) awaitTrace(ctx context.Context, id string) {
 	ctx, cancel := context.WithTimeout(ctx, tracePatience)
 	defer cancel()
@@ -136,7 +136,7 @@ func (r *run) awaitTrace(ctx context.Context, id string) {
 	}
 }
 
-// ingest posts the plan below a span `ci`, which stands for the CI job and is recorded by us.
+// ingest posts the plan under a span `ci`, which represents the CI job and is recorded here.
 func (r *run) ingest(ctx context.Context, key string, plan []byte) (sample, error) {
 	span := otlpsink.Span{
 		TraceID: randomID(16), SpanID: randomID(8), Name: "ci", Kind: otlpsink.KindClient, Service: "ci", Scope: "launcher",
@@ -148,7 +148,7 @@ func (r *run) ingest(ctx context.Context, key string, plan []byte) (sample, erro
 	if err != nil {
 		return sample{}, err
 	}
-	result, err := ci.SendPlan(ctx, sampleWorkspace, bytes.NewReader(plan), client.PlanOptions{})
+	result, err := ci.SendPlan(ctx, sampleWorkspace, bytes.NewReader(plan), client.PlanOptions{Scope: "full"})
 	span.End = time.Now()
 	if err != nil {
 		span.Status, span.StatusMessage = otlpsink.StatusError, err.Error()
@@ -160,7 +160,7 @@ func (r *run) ingest(ctx context.Context, key string, plan []byte) (sample, erro
 	return sample{traceID: span.TraceID, counts: result.Check.Counts, drifts: result.Drifts}, nil
 }
 
-// stamped is the plan as if it had been made now. A plan that is older than the last one, or the same, changes nothing.
+// stamped is the plan with the current time. A plan that is older than the last one, or the same, changes nothing.
 func stamped(plan []byte, now time.Time) ([]byte, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(plan, &fields); err != nil {

@@ -50,7 +50,7 @@ func (r *run) checkPorts(ctx context.Context) error {
 	return errors.Join(problems...)
 }
 
-// build makes both programs; Go's cache makes it quick when nothing changed.
+// build builds both programs; Go's cache makes it fast if nothing has changed.
 func (r *run) build(ctx context.Context) error {
 	defer r.Console.Slowly("Building api and realtime (the first time, Go fetches their modules) …")()
 	args := []string{
@@ -81,16 +81,16 @@ func (r *run) program(ctx context.Context, name string, args ...string) *exec.Cm
 	return cmd
 }
 
-// environ is the caller's environment, with defaults for a run on this machine where the caller says nothing, and with
-// what the run decides.
+// environ is the caller's environment, with defaults for a run on this machine for the variables that are not set, and
+// with the variables that the run sets.
 func (r *run) environ() []string {
 	env := map[string]string{
 		"APP_ENV": "development", "HOST": host,
 		"JWT_SECRET": r.secrets.JWTSecret, "DATA_KEY": r.secrets.DataKey,
 		"LOG_FORMAT": "pretty",
-		// There is no load balancer that would have to hear of a stop first.
+		// No load balancer has to learn about the stop first.
 		"SHUTDOWN_DRAIN_DELAY": "0s",
-		// So that a trace can be looked at a moment after it happened.
+		// So that a trace can be shown a moment after it happened.
 		"OTEL_BSP_SCHEDULE_DELAY": "200", "OTEL_BLRP_SCHEDULE_DELAY": "200",
 	}
 	if r.sink != nil {
@@ -136,7 +136,7 @@ func (r *run) startServices(ctx context.Context) error {
 	return nil
 }
 
-// probe gives a service that hangs another chance.
+// probe bounds one attempt, so that a service that hangs is asked again.
 var probe = http.Client{Timeout: 5 * time.Second}
 
 // awaitReady asks the service until it says that it is ready.

@@ -19,7 +19,7 @@ func TestRun_checkPorts(t *testing.T) {
 	busy := l.Addr().(*net.TCPAddr).Port
 	var said strings.Builder
 	r := &run{Options: Options{APIPort: busy, RealtimePort: busy, Console: console.New(&said, false, 0)}}
-	// Through Run, which has nothing to stop then, and says nothing of it.
+	// Through Run, which then has nothing to stop and prints nothing about a stop.
 	err = Run(t.Context(), t.Context(), r.Options)
 	for _, part := range []string{"on which api is to listen, is taken", "API_PORT=…", "on which realtime is to listen, is taken", "REALTIME_PORT=…"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
@@ -27,7 +27,7 @@ func TestRun_checkPorts(t *testing.T) {
 		}
 	}
 	if said.Len() > 0 {
-		t.Errorf("said %q of what never started", said.String())
+		t.Errorf("printed %q although nothing was started", said.String())
 	}
 	l.Close()
 	if err := r.checkPorts(t.Context()); err != nil {

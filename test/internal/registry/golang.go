@@ -26,7 +26,7 @@ func Source(t testing.TB, folder string, metrics []Metric) string {
 	t.Helper()
 	slices.SortFunc(metrics, func(a, b Metric) int { return strings.Compare(a.Name, b.Name) })
 	var b strings.Builder
-	fmt.Fprintf(&b, "// Code generated from %s by TestRegistry of test/observability. DO NOT EDIT.\n\n", Dir)
+	fmt.Fprintf(&b, "// Code generated from %s by TestRegistry of test/prometheus/observability. DO NOT EDIT.\n\n", Dir)
 	fmt.Fprintf(&b, "package %s\n\n", path.Base(folder))
 	fmt.Fprintf(&b, "import %q\n\n", "github.com/driftsentry/driftsentry/pkg/telemetry/instrument")
 	b.WriteString("// What the instruments are called and mean.\nvar (\n")
@@ -45,6 +45,12 @@ func Source(t testing.TB, folder string, metrics []Metric) string {
 			}
 			b.WriteString("}")
 		}
+		for label, values := range m.Annotations.Values {
+			fmt.Fprintf(&b, ", Series: instrument.Each(%q, %s)", label, quoted(values))
+		}
+		if kind == "Counter" && len(m.Attributes) == 0 {
+			b.WriteString(", Series: instrument.Alone()")
+		}
 		b.WriteString("}\n")
 	}
 	b.WriteString(")\n")
@@ -53,6 +59,14 @@ func Source(t testing.TB, folder string, metrics []Metric) string {
 		t.Fatalf("%s: %v\n%s", folder, err, b.String())
 	}
 	return string(source)
+}
+
+func quoted(words []string) string {
+	list := make([]string, len(words))
+	for i, word := range words {
+		list[i] = strconv.Quote(word)
+	}
+	return strings.Join(list, ", ")
 }
 
 // goName is the descriptor's name: driftsentry.alerts.raised is AlertsRaised.

@@ -16,7 +16,7 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/doctable"
 )
 
-// Dir is where the registry lies, from the root of the checkout.
+// Dir is the folder of the registry, from the root of the checkout.
 const Dir = "docs/telemetry/registry"
 
 // Metric is one metric.
@@ -35,15 +35,19 @@ type Metric struct {
 // Reference names an attribute.
 type Reference struct {
 	Ref string `yaml:"ref"`
+	// Level is empty for an attribute that every series has, else it says when one has it.
+	Level any `yaml:"requirement_level"`
 }
 
 // Annotations are what we say of a metric and OpenTelemetry does not.
 type Annotations struct {
-	Code       string    `yaml:"code"`       // the package that gets the descriptor; "" when a library measures it
-	Services   []string  `yaml:"services"`   // which of api and realtime have it
-	SeenIn     string    `yaml:"seen_in"`    // run, or the test that shows it
-	Buckets    []float64 `yaml:"buckets"`    // of a histogram
-	Prometheus string    `yaml:"prometheus"` // the name, where it does not come from OpenTelemetry
+	Code     string    `yaml:"code"`     // the package that gets the descriptor; "" when a library measures it
+	Services []string  `yaml:"services"` // which of api and realtime have it
+	SeenIn   string    `yaml:"seen_in"`  // run, or the test that shows it
+	Buckets  []float64 `yaml:"buckets"`  // of a histogram
+	// Values are all values of the one label of a counter, whose series then exist from the start.
+	Values     map[string][]string `yaml:"values"`
+	Prometheus string              `yaml:"prometheus"` // the name, where it does not come from OpenTelemetry
 }
 
 // Metrics are those of one file, such as "http".
@@ -64,7 +68,7 @@ func Metrics(t testing.TB, file string) []Metric {
 	}
 	for _, m := range content.Groups {
 		if m.Type != "metric" || m.ID != "metric."+m.Name {
-			t.Errorf("%s: the group %q is no metric, or its id is not metric. and its metric_name", path, m.ID)
+			t.Errorf("%s: the group %q is not a metric, or its id is not metric. and its metric_name", path, m.ID)
 		}
 	}
 	return content.Groups

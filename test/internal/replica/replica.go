@@ -21,7 +21,7 @@ import (
 	"github.com/driftsentry/driftsentry/test/internal/loopback"
 )
 
-// Patient are settings under which a busy machine is no failure. They stay below a client's timeout of a minute.
+// Patient are settings that tolerate a busy machine. They stay below a client's timeout of a minute.
 var Patient = []string{
 	"REQUEST_TIMEOUT=50s", "DATABASE_CONNECT_TIMEOUT=40s", "DATABASE_ACQUIRE_TIMEOUT=40s", "DATABASE_STATEMENT_TIMEOUT=40s",
 	"DATABASE_LOCK_TIMEOUT=40s",
@@ -49,7 +49,7 @@ func BuildFrom(ctx context.Context, checkout, dir string, flags ...string) (Prog
 	return p, nil
 }
 
-// Replica is one place where a service runs, again and again: its port and its log stay.
+// Replica is a service that can be started several times: its port and its log stay the same.
 type Replica struct {
 	Name    string // api-1
 	Program string

@@ -14,7 +14,7 @@ import (
 var dynamic = regexp.MustCompile(`dynamic a [^{}\n]*(\{[^{}\n]*\} \{[^{}\n]*\} )?\{[^{}]*\}\n`)
 
 // Edge is the shipped Caddyfile for a Caddy on this machine: it asks these addresses, where the shipped one asks the names api and
-// realtime; it has no administration, no port 80, and puts nothing into this machine's certificates. All else is as shipped.
+// realtime; it has no administration, no port 80, and puts nothing into this machine's certificates. Everything else is unchanged.
 func Edge(t *testing.T, api, realtime []string) string {
 	t.Helper()
 	text := dynamic.ReplaceAllString(Text(t, filepath.Join(Deploy, "caddy/Caddyfile")), "")
@@ -25,7 +25,7 @@ func Edge(t *testing.T, api, realtime []string) string {
 			"reverse_proxy "+strings.Replace(service, " ", ":", 1), "reverse_proxy "+list,
 		).Replace(text)
 		if !strings.Contains(text, list) {
-			t.Fatalf("the Caddyfile does not ask %s in a way that we know", service)
+			t.Fatalf("the Caddyfile does not reach %s in a known way", service)
 		}
 	}
 	return strings.NewReplacer(

@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Deploy is where the shipped configuration lies, docs where its documents do, as seen from the running test's package.
+// Deploy is the folder of the shipped configuration, docs the folder of its documents, relative to the running test's package.
 var (
 	Deploy = filepath.Join(root(), "deploy")
 	docs   = filepath.Join(root(), "docs")
@@ -62,8 +62,8 @@ func YAML(t *testing.T, file string, into any) {
 type Group struct {
 	Name  string
 	Rules []struct {
-		Record, Alert, Expr string
-		Labels, Annotations map[string]string
+		Record, Alert, Expr, For string
+		Labels, Annotations      map[string]string
 	}
 }
 
@@ -93,7 +93,7 @@ type Dashboard struct {
 	Panels      []Panel
 }
 
-// Panel is one picture of a dashboard; a row has no targets.
+// Panel is one panel of a dashboard; a row has no targets.
 type Panel struct {
 	ID                       int
 	Type, Title, Description string
@@ -158,7 +158,7 @@ type Datasource struct {
 	} `yaml:"jsonData"`
 }
 
-// Tag says which attribute of a span is which label elsewhere.
+// Tag maps an attribute of a span to a label of another signal.
 type Tag struct{ Key, Value string }
 
 // Datasources are those by UID.

@@ -1,5 +1,5 @@
-// Package workload is clients that use DriftSentry as people, CI and browsers do, several at once and by a seeded plan, and
-// write down what they did and saw.
+// Package workload has clients that use DriftSentry like people, CI and browsers: several at once, with choices that come
+// from a seed. They record their calls and the responses.
 package workload
 
 import (
@@ -31,10 +31,10 @@ type Workload struct {
 	Seen     Tally
 
 	mu     sync.Mutex
-	drifts []string // that may be decided
+	drifts []string // ones that may be decided
 }
 
-// Tally counts the answers by status; 0 is none.
+// Tally counts the responses by status; 0 is no response.
 type Tally struct {
 	mu     sync.Mutex
 	counts map[int]int
@@ -49,7 +49,7 @@ func (t *Tally) add(status int) {
 	t.counts[status]++
 }
 
-// Take gives the counts since the last Take.
+// Take returns the counts since the last Take.
 func (t *Tally) Take() map[int]int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -58,7 +58,7 @@ func (t *Tally) Take() map[int]int {
 	return counts
 }
 
-// Count is how many answers there were with the status since the last Take; Any counts all.
+// Count is the number of responses with this status since the last Take; Any counts all.
 func (t *Tally) Count(status int) (n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -73,12 +73,12 @@ func (t *Tally) Count(status int) (n int) {
 // Any is every status.
 const Any = -1
 
-// api is the URL of the n-th, counted round and round.
+// api is the URL of the n-th attempt; the APIs take turns.
 func (w *Workload) api(n int) string { return w.APIs[n%len(w.APIs)] }
 
 func (w *Workload) realtime(n int) string { return w.Realtime[n%len(w.Realtime)] }
 
-// person is one of the clients. Their choices come from the seed; what the others do meanwhile does not.
+// person is one of the clients. Its choices depend on the seed, but not on the other clients.
 type person struct {
 	*Workload
 	number int
@@ -87,7 +87,7 @@ type person struct {
 	calls  int
 }
 
-// Run lets the client with this number work until ctx ends. What it began by then it ends.
+// Run lets the client with this number work until ctx ends. It completes the call that it has started.
 func (w *Workload) Run(ctx context.Context, number int) {
 	through := &attempts{w: w, base: &http.Transport{MaxIdleConnsPerHost: 2}}
 	defer through.base.CloseIdleConnections()
@@ -137,7 +137,7 @@ func (c *person) pick() string {
 	return c.drifts[len(c.drifts)-1-c.rand.IntN(n)]
 }
 
-// token is in this call's write and nowhere else.
+// token is a text that only this call writes.
 func (c *person) token() string {
 	return fmt.Sprintf("seed-%d-client-%d-call-%d", c.Seed, c.number, c.calls)
 }
@@ -156,7 +156,7 @@ func (c *person) create(ctx context.Context) {
 	}
 }
 
-// duel has two people decide one drift at the same moment: the client, and another one with a number of its own.
+// duel lets two clients decide one drift at the same moment: this one, and another one with its own number.
 func (c *person) duel(ctx context.Context, drift string) {
 	const seconds = 1000
 	other := &person{Workload: c.Workload, number: c.number + seconds, rand: rand.New(rand.NewPCG(c.Seed, c.rand.Uint64())), api: c.api, calls: c.calls} //nolint:gosec // Replayable.
@@ -192,7 +192,7 @@ func (c *person) read(ctx context.Context, drift string) {
 	c.note(&call, d.Drift, err)
 }
 
-// context is that of a call, whose attempts go to one replica after the other: a key holds on all of them.
+// context is the context of a call. Its attempts go to one replica after the other: an idempotency key is valid on all.
 func (c *person) context(ctx context.Context, call *history.Call) context.Context {
 	key := ""
 	if call.Keyed {
@@ -201,7 +201,7 @@ func (c *person) context(ctx context.Context, call *history.Call) context.Contex
 	return client.WithIdempotencyKey(context.WithValue(ctx, attempts{}, &attempt{call, c.rand.IntN(1 << 16)}), key)
 }
 
-// note keeps what became of a call.
+// note records the result of a call.
 func (c *person) note(call *history.Call, d client.Drift, err error) {
 	if err == nil {
 		call.ID, call.Version, call.Status = d.ID, d.Version, string(d.Status)
@@ -209,7 +209,7 @@ func (c *person) note(call *history.Call, d client.Drift, err error) {
 	c.Log.Add(*call)
 }
 
-// attempt is where the next attempt of a call goes.
+// attempt is the target of a call's next attempt.
 type attempt struct {
 	call *history.Call
 	next int
@@ -231,7 +231,7 @@ func (t *attempts) RoundTrip(r *http.Request) (*http.Response, error) {
 	a.next++
 	r = r.Clone(r.Context())
 	r.URL.Host = to.Host
-	r.GetBody = nil // A request that it can send again, net/http repeats by itself, and does not tell.
+	r.GetBody = nil // With GetBody, net/http would repeat the request by itself, without a record.
 	res, err := t.exchange(r)
 	status := history.NoAnswer
 	if err == nil {
@@ -242,7 +242,7 @@ func (t *attempts) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// exchange gives a response that has come to its end.
+// exchange returns a response that was read to its end.
 func (t *attempts) exchange(r *http.Request) (*http.Response, error) {
 	res, err := t.base.RoundTrip(r)
 	if err != nil {
@@ -254,11 +254,11 @@ func (t *attempts) exchange(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	res.Body = io.NopCloser(bytes.NewReader(body))
-	res.Header.Del("Retry-After") // A fault shall meet many attempts, however politely it asks to wait.
+	res.Header.Del("Retry-After") // Many attempts should meet a fault, even if the service asks clients to wait.
 	return res, nil
 }
 
-// began is long ago, so that no round's plan is from the future: those don't make earlier ones stale.
+// began is long ago, so that no round's plan has a time in the future: such plans do not make earlier ones stale.
 var began = time.Now().Add(-24 * time.Hour)
 
 // Plan is a plan with n drifted resources, whose values and time depend on the round.

@@ -15,14 +15,14 @@ import (
 	"github.com/driftsentry/driftsentry/test/internal/history"
 )
 
-// Listener follows the account's whole stream through package client: it comes back with its cursor, to another replica,
-// whenever its connection ends or is silent. It keeps what the server sent over each connection, and what the client made of
-// it.
+// Listener follows the account's whole stream through package client: it reconnects with its cursor, to another replica,
+// whenever its connection ends or is silent. It records the events that the server sent over each connection, and the events
+// that the client returned.
 type Listener struct {
 	w      *Workload
 	name   string
 	next   atomic.Int64 // the replica of the next connection
-	Stay   bool         // at the first one
+	Stay   bool         // always use the first one
 	stream *client.Stream
 
 	position atomic.Int64
@@ -36,10 +36,10 @@ type Listener struct {
 	resync []string
 }
 
-// pause is that between two connections, on average.
+// pause is the average time between two connections.
 const pause = 20 * time.Millisecond
 
-// NewListener makes one that begins at the replica with this number.
+// NewListener makes a listener that starts with the replica of this number.
 func (w *Workload) NewListener(name string, first int) *Listener {
 	l := &Listener{w: w, name: name, joined: make(chan struct{}), moved: make(chan struct{}, 1), from: -1}
 	l.next.Store(int64(first))
@@ -52,7 +52,7 @@ func (w *Workload) NewListener(name string, first int) *Listener {
 	return l
 }
 
-// RoundTrip leads a handshake to the replica whose turn it is.
+// RoundTrip sends a handshake to the next replica.
 func (l *Listener) RoundTrip(r *http.Request) (*http.Response, error) {
 	to, err := url.Parse(l.w.realtime(int(l.next.Load())))
 	if err != nil {
@@ -63,7 +63,7 @@ func (l *Listener) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// Run follows until ctx ends. That the token is refused while a replica cannot ask the database is no reason to stop.
+// Run follows until ctx ends. It continues if a replica refuses the token because it cannot reach the database.
 func (l *Listener) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		for e, err := range l.stream.Events(ctx) {
@@ -104,7 +104,7 @@ func (l *Listener) state(s client.State) {
 	}
 }
 
-// frame looks at what the server sends, before the client drops what comes twice.
+// frame records a frame of the server, before the client drops duplicates.
 func (l *Listener) frame(text []byte) {
 	var f struct {
 		Type     string
@@ -113,7 +113,7 @@ func (l *Listener) frame(text []byte) {
 		Event    struct{ ID string }
 	}
 	if json.Unmarshal(text, &f) != nil {
-		return // The client complains.
+		return // The client returns an error.
 	}
 	at, err := event.ParseCursor(f.Cursor)
 	l.mu.Lock()
@@ -165,8 +165,8 @@ func (l *Listener) Reach(ctx context.Context, position int64) error {
 	return nil
 }
 
-// History is what the server sent over each connection; what the client gave, which must be as if there had been one
-// connection; and how often it was told that its place is gone.
+// History returns the events that the server sent over each connection; the events that the client returned, which must look
+// like one connection; and how often the server said that the cursor is too old.
 func (l *Listener) History() (sent, got history.Listener, resyncs []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,4 +1,4 @@
-// Package alarm tells which of the shipped alerts would fire, in seconds instead of minutes: it scrapes real services
+// Package alarm finds out which of the shipped alerts would fire, in seconds instead of minutes: it scrapes real services
 // every fraction of a second, and has Prometheus's own query engine evaluate the shipped rules as if half a minute lay
 // between two scrapes. So `for: 5m` is ten scrapes. Rates come out smaller by the same factor, ratios as they are.
 package alarm
@@ -153,7 +153,7 @@ func (w *Watch) round(ctx context.Context) {
 	w.change = make(chan struct{})
 }
 
-// scrape gives nil for a target that does not respond.
+// scrape returns nil for a target that does not respond.
 func (w *Watch) scrape(ctx context.Context, t Target) model.Vector {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.URL, http.NoBody)
 	if err != nil {

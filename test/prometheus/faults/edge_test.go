@@ -43,7 +43,7 @@ const impatient = `{
 }
 `
 
-// startEdge runs Caddy before the replicas, and gives its URL.
+// startEdge runs Caddy before the replicas, and returns its URL.
 func startEdge(t *testing.T, program string, s *system, asShipped bool) (url string) {
 	t.Helper()
 	api, realtime := addresses(s.api), addresses(s.realtime)

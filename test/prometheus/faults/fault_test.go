@@ -16,7 +16,7 @@ type fault struct {
 	done  string // what the run does
 	users string // what they may see
 	never string // what must not happen
-	// alert is what tells, and what the run waits for; empty with the reason why nothing must.
+	// alert is the alert that fires and that the run waits for; if it is empty, silent has the reason.
 	alert, silent string
 	// harmless is a fault that no request may notice.
 	harmless bool
@@ -52,7 +52,7 @@ var faults = []fault{
 		},
 	},
 	{
-		name: "Postgres is read-only, as during a failover", done: "default_transaction_read_only on", users: "reads continue; writes get 503", never: lossless + ", a 500",
+		name: "Postgres is read-only, as during a failover", done: "default_transaction_read_only on", users: "503 with Retry-After until a server takes writes; sockets stay open and catch up", never: lossless + ", a 500",
 		alert: "ApiAvailabilityBurn",
 		part:  "postgres",
 		inject: func(ctx context.Context, r *run) (func(context.Context) error, error) {

@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// newHostsFile gives nil where a process may not have a mount namespace of its own.
+// newHostsFile returns nil where a process may not have a mount namespace of its own.
 func newHostsFile(t *testing.T) *hostsFile {
 	t.Helper()
 	h := hostsIn(t)
 	try := exec.CommandContext(t.Context(), "true")
 	h.bind(try)
 	if out, err := try.CombinedOutput(); err != nil {
-		t.Logf("NOT RUN: DNS failing: a mount namespace for /etc/hosts can't be had (%v: %s); run as root", err, out)
+		t.Logf("NOT RUN: DNS failing: a mount namespace for /etc/hosts is not available (%v: %s); run as root", err, out)
 		return nil
 	}
 	return h

@@ -56,7 +56,7 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
-// try does a fault, waits for what it should show, heals it, and waits until all is well again.
+// try causes a fault, waits for its effects, repairs it, and waits until everything works again.
 func (r *run) try(ctx context.Context, f fault) (o outcome, err error) {
 	r.watch.Reset()
 	if err := r.watch.Rounds(ctx, 3); err != nil {

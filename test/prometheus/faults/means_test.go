@@ -55,7 +55,7 @@ func (r *run) readOnly(ctx context.Context, verb string) error {
 	return errors.Join(r.execute(ctx, statement), r.execute(ctx, "select pg_reload_conf()"))
 }
 
-// fullDisk restarts a replica with its log on a disk that is full.
+// fullDisk restarts a replica with its log on a full disk.
 func (r *run) fullDisk(ctx context.Context, one *replica.Replica) (func(context.Context) error, error) {
 	with := func(ctx context.Context, stdout string) error {
 		one.Stdout = stdout
@@ -66,7 +66,7 @@ func (r *run) fullDisk(ctx context.Context, one *replica.Replica) (func(context.
 	return func(ctx context.Context) error { return with(ctx, "") }, err
 }
 
-// outOfMemory lets a replica die of its memory limit, three times, with an upload that needs more than it may have.
+// outOfMemory makes a replica exceed its memory limit, three times, with an upload that needs more memory than allowed.
 func (r *run) outOfMemory(ctx context.Context, one *replica.Replica) (func(context.Context) error, error) {
 	upload, err := json.Marshal(workload.Plan(30_000, 0))
 	if err != nil {

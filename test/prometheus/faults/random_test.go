@@ -37,7 +37,7 @@ func TestRandom(t *testing.T) {
 	r.finish()
 }
 
-// breakSome does one fault, or two of different parts that overlap, and heals them in any order.
+// breakSome causes one fault, or two overlapping ones in different parts, and repairs them in any order.
 func (r *run) breakSome(ctx context.Context, random *rand.Rand) {
 	r.t.Helper()
 	var heals []func(context.Context) error

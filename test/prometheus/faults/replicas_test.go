@@ -14,7 +14,7 @@ import (
 	"github.com/driftsentry/driftsentry/test/internal/replica"
 )
 
-// TestReplicas: what docs/scaling.md says of the state that replicas share, and of the state that they don't.
+// TestReplicas: the statements of docs/scaling.md about shared and separate state of replicas.
 func TestReplicas(t *testing.T) {
 	s := start(t, "RATE_LIMIT_ENABLED=true", "RATE_LIMIT_REQUESTS=40")
 	one, two := s.client(t, s.api[0], s.token), s.client(t, s.api[1], s.token)
@@ -119,7 +119,7 @@ func newClient(t *testing.T, r *replica.Replica, options ...client.Option) *clie
 	return c
 }
 
-// me is the status with which a replica answers who we are.
+// me is the status of a replica's response to GET /users/me.
 func me(t *testing.T, c *client.Client) int {
 	t.Helper()
 	_, err := c.Me(t.Context())

@@ -27,7 +27,7 @@ var calm = []string{
 const rollingPatience = 5 * time.Minute
 
 // TestRollingRestart replaces every replica behind Caddy, one after the other, under 200 requests a second and 2,000
-// sockets: no request fails, no event is lost or out of order, and each socket is told to come back.
+// sockets: no request fails, no event is lost or out of order, and each socket gets a request to reconnect.
 //
 // Mutations: Kill instead of Stop in roll, and requests fail at both edges; SHUTDOWN_DRAIN_DELAY=0s, and they fail at
 // the one that does not try again.

@@ -19,7 +19,7 @@ import (
 	"github.com/driftsentry/driftsentry/test/prometheus/alarm"
 )
 
-// run is a system with clients that use it and a watch over its alerts.
+// run is a system with clients, and the state of its alerts.
 type run struct {
 	*system
 	t         *testing.T
@@ -39,7 +39,7 @@ type run struct {
 
 const (
 	writers = 5
-	// scrapePause is what stands for half a minute in the eyes of the alerts.
+	// scrapePause is the time that counts as half a minute for the alerts.
 	scrapePause = 150 * time.Millisecond
 )
 
@@ -110,7 +110,7 @@ func (r *run) listen(name string, at int, stay bool) *workload.Listener {
 	return l
 }
 
-// recovered waits until every api has done a write, and every realtime brought its event, and tells how long that took.
+// recovered waits until every api has done a write, and every realtime has delivered its event, and returns the time.
 func (r *run) recovered(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
 	for _, one := range r.api {
@@ -138,7 +138,7 @@ func (r *run) recovered(ctx context.Context) (time.Duration, error) {
 	return time.Since(began), nil
 }
 
-// probe is a write without a key that is no client's: it may be done although it fails.
+// probe is a write without a key, by no client of the workload: it may be done although it fails.
 func (r *run) probe(ctx context.Context, c *client.Client, resource string) error {
 	ctx, cancel := context.WithTimeout(client.WithIdempotencyKey(ctx, ""), r.work.Timeout)
 	defer cancel()
@@ -169,7 +169,7 @@ func (r *run) meetWith(ctx context.Context, status, n int) error {
 	return nil
 }
 
-// during waits until the clients have met the fault, and its alert has fired.
+// during waits until the fault has affected the clients, and its alert has fired.
 func (r *run) during(ctx context.Context, f fault) error {
 	if err := r.meet(ctx); err != nil {
 		return err
@@ -236,7 +236,7 @@ func (r *run) finish() {
 		summary(calls), head, len(r.listeners), events, connections, len(broken))
 }
 
-// summary counts the calls by what became of them.
+// summary counts the calls by result.
 func summary(calls []history.Call) string {
 	counts := map[string]int{}
 	for _, c := range calls {

@@ -32,7 +32,7 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/sentrytest"
 )
 
-// patience bounds every wait. It is no measure of anything: only a failing test gets near it.
+// patience bounds every wait. Only a failing test comes near it.
 const patience = time.Minute
 
 var programs replica.Programs
@@ -52,6 +52,7 @@ type system struct {
 	postgres, nats, collector, errors *toxiproxy.Proxy
 	hosts                             *hostsFile // nil where we may not have one
 	token, password                   string     // an admin's
+	env                               []string   // of all replicas
 }
 
 // start brings everything up. environ is added to the services' environment.
@@ -78,6 +79,7 @@ func startVersion(t *testing.T, programs replica.Programs, environ ...string) *s
 	s.errors = s.proxy(t, proxies, "sentry", hostOf(t, s.sentry.DSN()))
 
 	environ = append(s.environ(sink.Endpoint()), environ...)
+	s.env = environ
 	s.migrate(ctx, t, programs)
 	s.password = "faults-password-" + rand.Text()
 	if err := replica.CreateUser(ctx, programs.API, append(slices.Clone(environ), "DATABASE_URL="+s.cluster.DSN("driftsentry")), account, "admin@acme.example", "admin", s.password); err != nil {
@@ -176,7 +178,7 @@ func (s *system) migrate(ctx context.Context, t *testing.T, programs replica.Pro
 
 func (s *system) all() []*replica.Replica { return append(slices.Clone(s.api), s.realtime...) }
 
-// startNATS gives the address of a NATS server.
+// startNATS returns the address of a NATS server.
 func startNATS(t *testing.T) string {
 	t.Helper()
 	n, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true})
@@ -248,7 +250,7 @@ func cut(p *toxiproxy.Proxy) func(context.Context) error {
 	return func(context.Context) error { return p.Start() }
 }
 
-// blink ends all connections through the proxy.
+// blink closes all connections through the proxy.
 func blink(p *toxiproxy.Proxy) error {
 	p.Stop()
 	return p.Start()

@@ -8,7 +8,7 @@ import (
 	"github.com/driftsentry/driftsentry/test/internal/shipped"
 )
 
-// Each panel says what it shows, in which unit, what is good, and what it means when there is nothing.
+// Each panel says what it shows, in which unit, which values are good, and what missing data means.
 func TestDashboards(t *testing.T) {
 	sources := shipped.Datasources(t)
 	uids := map[string]string{}
@@ -47,7 +47,7 @@ func TestDashboards(t *testing.T) {
 	}
 }
 
-// Panels lie beside each other, each with an id of its own, on rows without holes: Grafana draws whatever it is told.
+// Panels do not overlap, each has its own id, and rows have no gaps: Grafana does not check this.
 func TestDashboards_layout(t *testing.T) {
 	const columns = 24
 	for _, d := range shipped.Dashboards(t) {

@@ -1,2 +1,2 @@
-// Package observability tests the files that an SRE relies on: rules, dashboards, runbooks. What they name must exist.
+// Package observability tests the files that an SRE relies on: rules, dashboards, runbooks. The names in them must exist.
 package observability

@@ -35,6 +35,6 @@ func TestEnvironmentExample(t *testing.T) {
 	read["SECRETS_DIR"] = ""      // Required at its first mention; the default of the others is never used.
 	read["COMPOSE_PROFILES"] = "" // It is compose's own.
 	if !maps.Equal(read, listed) {
-		t.Errorf("the compose file reads %v\nthe example has %v", read, listed)
+		t.Errorf("docker-compose.prod.yml and deploy/env.example do not have the same variables and defaults:\nthe compose file reads %v\nthe example has %v", read, listed)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/doctable"
 )
 
-// TestRegistry compares what is made from docs/telemetry/registry with the registry: the tables of docs/telemetry.md, and the
-// descriptors that the code makes its instruments of. -update writes them.
+// TestRegistry compares the tables of docs/telemetry.md, and the descriptors in Go, with the registry that they are generated
+// from. -update writes them.
 func TestRegistry(t *testing.T) {
 	for _, file := range registry.Files {
 		t.Run("the_table_of_"+file, func(t *testing.T) {
@@ -39,7 +39,7 @@ func TestRegistry_has_all_instruments(t *testing.T) {
 			}
 			source, err := os.ReadFile(path)
 			if made := madeByHand.Find(source); made != nil {
-				t.Errorf("%s makes an instrument with %s…): describe it in %s and make it with pkg/telemetry/instrument", path, made, registry.Dir)
+				t.Errorf("%s makes an instrument with %s…): describe it in %s, run `make tables`, and make it with pkg/telemetry/instrument", path, made, registry.Dir)
 			}
 			return err
 		})
@@ -57,13 +57,13 @@ func TestRegistry_describes_every_attribute(t *testing.T) {
 		for _, a := range m.Attributes {
 			used[a.Ref] = true
 			if !described[a.Ref] && !strings.Contains(a.Ref, ".") {
-				t.Errorf("%s has the attribute %s, which %s/attributes.yaml does not describe", m.ID, a.Ref, registry.Dir)
+				t.Errorf("%s has the attribute %s, which %s/attributes.yaml does not describe: add it there", m.ID, a.Ref, registry.Dir)
 			}
 		}
 	}
 	for name := range described {
 		if !used[name] {
-			t.Errorf("%s/attributes.yaml describes %s, which no metric has", registry.Dir, name)
+			t.Errorf("%s/attributes.yaml describes %s, which no metric has: remove it", registry.Dir, name)
 		}
 	}
 }

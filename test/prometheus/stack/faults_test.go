@@ -184,7 +184,7 @@ func (s *system) expectFlow(t *testing.T, v victim) {
 	})
 }
 
-// stored gives the spans and lines of a request some seconds to get to the stores.
+// stored waits some seconds for the spans and lines of a request to reach the stores.
 func (s *system) stored(ctx context.Context, c caller) error {
 	ctx, cancel := context.WithTimeout(ctx, patience/24)
 	defer cancel()

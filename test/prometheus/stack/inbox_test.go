@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// inbox is whom Alertmanager tells: the Slack and the webhook of alertmanager.notify.yml.
+// inbox receives Alertmanager's notifications: it acts as the Slack and the webhook of alertmanager.notify.yml.
 type inbox struct {
 	*httptest.Server
 	mu   sync.Mutex
@@ -69,7 +69,7 @@ func (in *inbox) receive(w http.ResponseWriter, r *http.Request) {
 }
 
 // await waits until the message about an alert has come by each channel: its status, name, summary, and the links to its
-// runbook and dashboard. press is called before each look and may be nil. It gives the number of messages by then.
+// runbook and dashboard. press is called before each look and may be nil. It returns the number of messages by then.
 func (in *inbox) await(t *testing.T, status string, a alert, after int, press func()) int {
 	t.Helper()
 	var seen int

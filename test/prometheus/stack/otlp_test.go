@@ -14,7 +14,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// otlp is a connection to who takes OTLP.
+// otlp is a connection to a receiver of OTLP.
 type otlp struct {
 	traces collectortrace.TraceServiceClient
 	logs   collectorlogs.LogsServiceClient

@@ -44,7 +44,7 @@ var (
 	setting = regexp.MustCompile(`(?m)^(\s*(?:- )?(?:scrape_interval|evaluation_interval|collection_interval|metric_expiration|trace_idle_period|` +
 		`flush_check_period|wait|interval|for|group_wait|group_interval|repeat_interval): )(\d+[smhd])$`)
 	window = regexp.MustCompile(`(\[|\boffset )(\d+[smhd])\b`)
-	// A scrape gets its whole interval: a busy machine is no fault.
+	// A scrape may take its whole interval, because the machine may be busy.
 	scrapeTimeout = regexp.MustCompile(`(?m)^(\s*scrape_timeout: )\d+s$`)
 	// slo.yml multiplies by the seconds of its groups' interval.
 	seconds = regexp.MustCompile(`(?m)(\) \* )(\d+)$`)
@@ -53,7 +53,7 @@ var (
 // mail is the receiver that needs a mail server with TLS, which the test has none of.
 var mail = regexp.MustCompile(`(?m)^ {4}email_configs:\n(?: {6}.*\n)+`)
 
-// port is the free port that stands for a port of a service.
+// port is the free port that replaces a port of a service.
 func (o *overlay) port(name string, port int) int {
 	key := fmt.Sprintf("%s:%d", name, port)
 	if o.ports[key] == 0 {
@@ -68,10 +68,10 @@ func (o *overlay) address(name string, port int) string {
 
 func (o *overlay) url(name string, port int) string { return "http://" + o.address(name, port) }
 
-// path is where a file or folder of the containers lies here.
+// path is where a file or folder of the containers is on this machine.
 func (o *overlay) path(inContainer string) string { return filepath.Join(o.dir, inContainer) }
 
-// derive writes the file of a service for this test and gives its path.
+// derive writes the file of a service for this test and returns its path.
 func (o *overlay) derive(service, file string) string {
 	o.t.Helper()
 	text := o.apply(service, shipped.Text(o.t, filepath.Join(shipped.Deploy, file)))
@@ -121,7 +121,7 @@ func (o *overlay) number(s string) int {
 	return n
 }
 
-// secret writes the file that stands for a secret of the containers.
+// secret writes the file that replaces a secret of the containers.
 func (o *overlay) secret(name, value string) {
 	o.t.Helper()
 	if err := os.MkdirAll(o.path("run/secrets"), 0o755); err != nil {

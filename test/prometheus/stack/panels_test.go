@@ -105,7 +105,7 @@ func (s *system) mishaps(t *testing.T, j job) *follower {
 	return f
 }
 
-// goOn keeps users and pipelines busy until it is told to stop, so that every rate has something to count.
+// goOn keeps users and pipelines busy until it is stopped, so that every rate has something to count.
 func (j job) goOn(t *testing.T) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

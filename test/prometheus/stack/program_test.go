@@ -102,7 +102,7 @@ func tail(path string) string {
 	return string(bytes.TrimSpace(text))
 }
 
-// eventually tries until there is no error. What is asked runs on its own time, so asking again is all one can do.
+// eventually repeats a check until it returns no error. Other programs work at their own speed, so it can only poll.
 func eventually(t *testing.T, what string, try func(ctx context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -44,7 +44,7 @@ func (r logRecorder) Export(ctx context.Context, e *collectorlogs.ExportLogsServ
 	return answer, err
 }
 
-// record starts a recorder in front of the collector and gives its address.
+// record starts a recorder in front of the collector and returns its address.
 func record(t *testing.T, r *recorder, collector string) string {
 	t.Helper()
 	sink, err := otlpsink.Start(otlpsink.Options{})

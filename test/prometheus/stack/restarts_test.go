@@ -14,7 +14,7 @@ import (
 )
 
 // TestRestarts restarts the stores and the collector while requests go on. Every span and log line that the collector
-// had acknowledged must be in the stores afterwards. Killed hard, Tempo may lose what it held in memory, and no more.
+// had acknowledged must be in the stores afterwards. If it is killed, Tempo may lose only the data that it held in memory.
 //
 // Checked by breaking it: with the collector's queues in memory instead of on disk, spans are missing.
 func TestRestarts(t *testing.T) {
@@ -86,7 +86,7 @@ func TestRestarts(t *testing.T) {
 	})
 }
 
-// during sends requests from two clients until do has ended, and gives their callers. wave waits for some more
+// during sends requests from two clients until do has ended, and returns their callers. wave waits for some more
 // responses.
 func (s *system) during(t *testing.T, j job, do func(wave func())) []caller {
 	t.Helper()

@@ -31,7 +31,7 @@ var buildServices = sync.OnceValue(func() (err error) {
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if servicesDir != "" {
-		_ = os.RemoveAll(servicesDir) // A folder that stays is no failure.
+		_ = os.RemoveAll(servicesDir) // A folder that can't be removed is not a failure.
 	}
 	os.Exit(code)
 }

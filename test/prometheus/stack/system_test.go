@@ -31,7 +31,7 @@ type system struct {
 type options struct {
 	// alertmanagerFile is the one of deploy/alertmanager that runs; alertmanager.yml when empty.
 	alertmanagerFile string
-	// between gets the collector's address and gives the one that the services send to. Nil sends straight.
+	// between gets the collector's address and returns the one that the services send to. Nil sends straight.
 	between func(collector string) (address string)
 	// secrets are files of the folder of secrets.
 	secrets map[string]string

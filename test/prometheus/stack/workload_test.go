@@ -79,7 +79,7 @@ func (s *system) work(t *testing.T) job {
 			j.drift = d.ID
 		}
 	}
-	// As a browser does, which also leaves the session in the api's cache.
+	// As a browser does. This also puts the session into the api's cache.
 	j.look(t, newCaller())
 	if _, err := j.api.ApproveDrift(j.browser.in(ctx), j.drift, client.Decision{Reason: "agreed with the network team"}); err != nil {
 		t.Fatal(err)
@@ -115,7 +115,7 @@ func (s *system) client(t *testing.T, options ...client.Option) *client.Client {
 	return c
 }
 
-// signIn makes a user, and gives a client of theirs and the access token.
+// signIn makes a user, and returns a client of theirs and the access token.
 func (s *system) signIn(ctx context.Context, t *testing.T, email, role string) (c *client.Client, token string) {
 	t.Helper()
 	create := exec.CommandContext(ctx, s.program("api"), "user", "create", "--account", "acme", "--email", email,
@@ -140,7 +140,7 @@ func (j job) look(t *testing.T, c caller) {
 	}
 }
 
-// status sends a request as the engineer and gives the response's status.
+// status sends a request as the engineer and returns the response's status.
 func (j job) status(ctx context.Context, path string, c caller) (int, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, j.base+path, http.NoBody)
 	if err != nil {

@@ -7,7 +7,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"go.opentelemetry.io/otel/sdk/resource"
 	"gopkg.in/natefinch/lumberjack.v2"
@@ -26,6 +28,9 @@ type Outputs []output
 
 // Open opens the standard output and, if there is one, the file.
 func Open(cfg Config, res *resource.Resource) (Outputs, error) {
+	// The Go runtime ends a process that writes to a standard output whose reader
+	// is gone. Ignored, the write fails, and its lines are counted as dropped.
+	signal.Ignore(syscall.SIGPIPE)
 	stdout := newOutput("stdout", cfg.Output, func() error { return nil })
 	switch cfg.Format {
 	case FormatJSON:

@@ -11,8 +11,10 @@ import (
 
 // Instruments are what telemetry itself counts.
 type Instruments struct {
-	Requests     metric.Int64Counter // http_requests_total
-	Errors       metric.Int64Counter // errors_total
+	Requests     metric.Int64Counter       // http_requests_total
+	Errors       metric.Int64Counter       // errors_total
+	Late         metric.Int64Counter       // http_requests_late_total
+	Active       metric.Int64UpDownCounter // http_server_active_requests
 	ExportErrors metric.Int64Counter
 	SentryEvents metric.Int64Counter
 }
@@ -30,6 +32,8 @@ func NewInstruments(m metric.Meter, dropped func(tell func(output string, lines 
 	return Instruments{
 		Requests:     in.Counter(HTTPRequests),
 		Errors:       in.Counter(Errors),
+		Late:         in.Counter(HTTPRequestsLate),
+		Active:       in.UpDownCounter(HTTPServerActiveRequests),
 		ExportErrors: in.Counter(TelemetryExportErrors),
 		SentryEvents: in.Counter(TelemetrySentryEvents),
 	}, in.Err()

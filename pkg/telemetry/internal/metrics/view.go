@@ -11,11 +11,12 @@ import (
 )
 
 // httpBuckets are the boundaries in seconds that the semantic conventions give
-// for http.server.request.duration.
-var httpBuckets = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}
+// for http.server.request.duration, and one for the timeout of requests.
+var httpBuckets = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30}
 
-// fastBuckets are those of db.client.operation.duration, in seconds.
-var fastBuckets = []float64{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10}
+// fastBuckets are those of db.client.operation.duration, in seconds, and one for
+// the timeout of statements.
+var fastBuckets = []float64{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 15}
 
 // views correct what the instrumentation libraries measure.
 func views() []sdkmetric.View {

@@ -4,32 +4,49 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploggrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 )
 
-// NewLogExporter makes the exporter of log records, which the context end cuts
-// off.
-func NewLogExporter(ctx, end context.Context) (sdklog.Exporter, error) {
-	if err := checkProtocol(Logs); err != nil {
-		return nil, err
+// NewLogExporter makes the exporter of log records, which the context end cuts off.
+func NewLogExporter(ctx context.Context, r Route, end context.Context) (sdklog.Exporter, error) {
+	exporter, err := newLogExporter(ctx, r)
+	if err != nil {
+		return nil, fmt.Errorf("make the exporter of log records: %w", err)
+	}
+	return cutLogs{exporter, end}, nil
+}
+
+func newLogExporter(ctx context.Context, r Route) (sdklog.Exporter, error) {
+	if r.http {
+		return httpLogs(ctx, r)
 	}
 	options := []otlploggrpc.Option{
 		otlploggrpc.WithDialOption(dialOptions()...),
-		otlploggrpc.WithRetry(otlploggrpc.RetryConfig{
-			Enabled: true, InitialInterval: 500 * time.Millisecond, MaxInterval: 2 * time.Second, MaxElapsedTime: exportTimeout,
-		}),
+		otlploggrpc.WithRetry(otlploggrpc.RetryConfig(retry)),
 	}
 	if !timeoutFromEnv(Logs) {
 		options = append(options, otlploggrpc.WithTimeout(exportTimeout))
 	}
-	exporter, err := otlploggrpc.New(ctx, options...)
-	if err != nil {
-		return nil, fmt.Errorf("make the log exporter: %w", err)
+	if r.url != "" {
+		options = append(options, otlploggrpc.WithEndpointURL(r.url))
 	}
-	return cutLogs{exporter, end}, nil
+	return otlploggrpc.New(ctx, options...)
+}
+
+func httpLogs(ctx context.Context, r Route) (sdklog.Exporter, error) {
+	options := []otlploghttp.Option{
+		otlploghttp.WithRetry(otlploghttp.RetryConfig(retry)),
+	}
+	if !timeoutFromEnv(Logs) {
+		options = append(options, otlploghttp.WithTimeout(exportTimeout))
+	}
+	if r.url != "" {
+		options = append(options, otlploghttp.WithEndpointURL(r.url))
+	}
+	return otlploghttp.New(ctx, options...)
 }
 
 // LogBatches are what SpanBatches are for spans.

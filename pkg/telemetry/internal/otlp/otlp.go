@@ -1,11 +1,10 @@
-// Package otlp exports spans and log records by OTLP. The standard
-// OTEL_EXPORTER_OTLP_* variables alone configure it.
+// Package otlp exports spans and log records by OTLP, by gRPC or HTTP. The
+// standard OTEL_EXPORTER_OTLP_* variables alone configure it. A value that is
+// wrong is a warning, and never a reason not to start.
 package otlp
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"os"
 	"time"
 
@@ -31,30 +30,18 @@ func variable(signal Signal, setting string) string {
 	return "OTEL_EXPORTER_OTLP_" + string(signal) + "_" + setting
 }
 
-// Wanted reports whether a signal leaves by OTLP.
-func Wanted(signal Signal) bool {
-	endpoint := cmp.Or(os.Getenv(variable(signal, "ENDPOINT")), os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"))
-	return endpoint != "" && os.Getenv("OTEL_"+string(signal)+"_EXPORTER") != "none"
-}
-
-// checkProtocol refuses a protocol that we do not speak, rather than failing
-// later, once per batch.
-func checkProtocol(signal Signal) error {
-	for _, name := range []string{variable(signal, "PROTOCOL"), "OTEL_EXPORTER_OTLP_PROTOCOL"} {
-		if protocol := os.Getenv(name); protocol != "" {
-			if protocol == "grpc" {
-				return nil
-			}
-			return fmt.Errorf("%s: only grpc is supported, got %q", name, protocol)
-		}
-	}
-	return nil
-}
-
 // timeoutFromEnv reports whether the environment sets the exporter's timeout.
 func timeoutFromEnv(signal Signal) bool {
 	return os.Getenv(variable(signal, "TIMEOUT")) != "" || os.Getenv("OTEL_EXPORTER_OTLP_TIMEOUT") != ""
 }
+
+// retry is how an export is tried again, in all four exporters.
+var retry = struct {
+	Enabled         bool
+	InitialInterval time.Duration
+	MaxInterval     time.Duration
+	MaxElapsedTime  time.Duration
+}{true, 500 * time.Millisecond, 2 * time.Second, exportTimeout}
 
 // dialOptions come back within seconds of the collector, where gRPC's default
 // would wait up to two minutes.

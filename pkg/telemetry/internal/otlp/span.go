@@ -4,31 +4,49 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
 // NewSpanExporter makes the exporter of spans, which the context end cuts off.
-func NewSpanExporter(ctx, end context.Context) (sdktrace.SpanExporter, error) {
-	if err := checkProtocol(Traces); err != nil {
-		return nil, err
+func NewSpanExporter(ctx context.Context, r Route, end context.Context) (sdktrace.SpanExporter, error) {
+	exporter, err := newSpanExporter(ctx, r)
+	if err != nil {
+		return nil, fmt.Errorf("make the exporter of spans: %w", err)
+	}
+	return cutSpans{exporter, end}, nil
+}
+
+func newSpanExporter(ctx context.Context, r Route) (sdktrace.SpanExporter, error) {
+	if r.http {
+		return httpSpans(ctx, r)
 	}
 	options := []otlptracegrpc.Option{
 		otlptracegrpc.WithDialOption(dialOptions()...),
-		otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig{
-			Enabled: true, InitialInterval: 500 * time.Millisecond, MaxInterval: 2 * time.Second, MaxElapsedTime: exportTimeout,
-		}),
+		otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig(retry)),
 	}
 	if !timeoutFromEnv(Traces) {
 		options = append(options, otlptracegrpc.WithTimeout(exportTimeout))
 	}
-	exporter, err := otlptracegrpc.New(ctx, options...)
-	if err != nil {
-		return nil, fmt.Errorf("make the span exporter: %w", err)
+	if r.url != "" {
+		options = append(options, otlptracegrpc.WithEndpointURL(r.url))
 	}
-	return cutSpans{exporter, end}, nil
+	return otlptracegrpc.New(ctx, options...)
+}
+
+func httpSpans(ctx context.Context, r Route) (sdktrace.SpanExporter, error) {
+	options := []otlptracehttp.Option{
+		otlptracehttp.WithRetry(otlptracehttp.RetryConfig(retry)),
+	}
+	if !timeoutFromEnv(Traces) {
+		options = append(options, otlptracehttp.WithTimeout(exportTimeout))
+	}
+	if r.url != "" {
+		options = append(options, otlptracehttp.WithEndpointURL(r.url))
+	}
+	return otlptracehttp.New(ctx, options...)
 }
 
 // SpanBatches shorten the SDK's 30 seconds for one export, unless the environment

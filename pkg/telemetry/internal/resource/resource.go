@@ -17,7 +17,8 @@ type Service struct {
 }
 
 // New describes the service. What the environment says (OTEL_SERVICE_NAME,
-// OTEL_RESOURCE_ATTRIBUTES) wins over the code.
+// OTEL_RESOURCE_ATTRIBUTES) wins over the code. With an error the description is
+// usable, and lacks what could not be read.
 func New(ctx context.Context, s Service) (*sdkresource.Resource, error) {
 	attrs := []attribute.KeyValue{semconv.ServiceName(s.Name)}
 	for key, value := range map[attribute.Key]string{
@@ -37,9 +38,9 @@ func New(ctx context.Context, s Service) (*sdkresource.Resource, error) {
 		sdkresource.WithFromEnv(),
 	)
 	if err != nil {
-		return nil, fmt.Errorf("describe the service: %w", err)
+		err = fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
 	}
-	return res, nil
+	return res, err
 }
 
 // Value is the attribute's value as text, "" when there is none.

@@ -1,9 +1,11 @@
 package sentry
 
 import (
+	"context"
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	sdk "github.com/getsentry/sentry-go"
 
@@ -58,4 +60,22 @@ func sentryStack(stack []runtime.Frame) *sdk.Stacktrace {
 		frames = append(frames, sdk.NewFrame(frame))
 	}
 	return &sdk.Stacktrace{Frames: frames}
+}
+
+// CaptureCrash queues the event of an earlier process that could not send it. The
+// output is the runtime's own text, with the stacks of all goroutines.
+func (s *Reporter) CaptureCrash(ctx context.Context, message, output string, at time.Time) {
+	if s == nil || s.client == nil {
+		return
+	}
+	event := sdk.NewEvent()
+	event.Level = sdk.LevelFatal
+	event.Timestamp = at
+	event.Tags = map[string]string{"service": s.service}
+	event.Contexts["crash"] = sdk.Context{"output": s.redactor.Text(output)}
+	event.Fingerprint = []string{"crash", message}
+	event.Exception = []sdk.Exception{{
+		Type: "crash", Value: s.redactor.Text(message), Mechanism: &sdk.Mechanism{Type: "crash", Handled: new(false)},
+	}}
+	s.client.CaptureEvent(event, &sdk.EventHint{Context: ctx}, sdk.NewScope())
 }

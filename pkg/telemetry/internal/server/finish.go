@@ -43,6 +43,11 @@ func (m middleware) finish(res *response, r *http.Request, req *request.Request,
 	// Set by the router; otelhttp would name span and metric after it once more.
 	r.Pattern = ""
 	req.Labels.Add(semconv.HTTPRoute(route))
+	failed := res.status >= http.StatusInternalServerError
+	errorType := semconv.ErrorTypeKey.String(cmp.Or(failure.Code, strconv.Itoa(res.status)))
+	if failed {
+		req.Labels.Add(errorType)
+	}
 	name := spanMethod(r.Method) + " " + route
 	if req.Span.IsRecording() {
 		req.Span.SetName(name)
@@ -50,11 +55,14 @@ func (m middleware) finish(res *response, r *http.Request, req *request.Request,
 		if failure.Code != "" {
 			req.Span.SetAttributes(attribute.String("error.code", failure.Code))
 		}
-		if res.status >= http.StatusInternalServerError {
-			req.Span.SetAttributes(semconv.ErrorTypeKey.String(cmp.Or(failure.Code, strconv.Itoa(res.status))))
+		if failed {
+			req.Span.SetAttributes(errorType)
 		}
 	}
 	m.Instruments.Requests.Add(ctx, 1, m.labels.of(methodName(r.Method), route, res.status))
+	if took > m.LatencyObjective && res.status < http.StatusInternalServerError && res.status != statusClientGone {
+		m.Instruments.Late.Add(ctx, 1, metric.WithAttributes(attribute.String("path", route)))
+	}
 	if failure.Code != "" {
 		m.Instruments.Errors.Add(ctx, 1, metric.WithAttributeSet(attribute.NewSet(
 			attribute.String("code", failure.Code), attribute.String("path", route))))

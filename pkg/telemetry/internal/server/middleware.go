@@ -33,6 +33,8 @@ type Signals struct {
 	Report func(context.Context, error, ...slog.Attr)
 	// SlowRequest is the duration from which a request is logged as a warning.
 	SlowRequest time.Duration
+	// LatencyObjective is the duration over which a request counts as late.
+	LatencyObjective time.Duration
 }
 
 // Middleware makes the middleware.
@@ -67,7 +69,10 @@ func (m middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if req.Quiet {
 		m.serve(w, r.WithContext(quietContext(ctx, req)))
 	} else {
+		active := activeLabels(r)
+		m.Instruments.Active.Add(ctx, 1, active)
 		m.instrumented.ServeHTTP(w, r.WithContext(ctx))
+		m.Instruments.Active.Add(ctx, -1, active)
 	}
 	if req.Aborted {
 		// Only now, since otelhttp records nothing of a request that panics.

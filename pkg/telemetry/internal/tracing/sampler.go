@@ -64,8 +64,8 @@ func mix(x uint64) uint64 {
 
 // SampleRatioFromEnv reads the edge ratio from OTEL_TRACES_SAMPLER and
 // OTEL_TRACES_SAMPLER_ARG. Whether the sampler's name says parentbased makes no
-// difference. Without either variable every trace is sampled: retention, not
-// sampling, bounds the store.
+// difference. Without either variable, and when one is wrong, every trace is
+// sampled: retention, not sampling, bounds the store.
 func SampleRatioFromEnv() (float64, error) {
 	switch sampler := os.Getenv("OTEL_TRACES_SAMPLER"); sampler {
 	case "always_on", "parentbased_always_on":
@@ -74,7 +74,7 @@ func SampleRatioFromEnv() (float64, error) {
 		return 0, nil
 	case "", "traceidratio", "parentbased_traceidratio":
 	default:
-		return 0, fmt.Errorf("OTEL_TRACES_SAMPLER: unknown sampler %q", sampler)
+		return 1, fmt.Errorf("OTEL_TRACES_SAMPLER: unknown sampler %q", sampler)
 	}
 	arg := os.Getenv("OTEL_TRACES_SAMPLER_ARG")
 	if arg == "" {
@@ -82,7 +82,7 @@ func SampleRatioFromEnv() (float64, error) {
 	}
 	ratio, err := strconv.ParseFloat(arg, 64)
 	if err != nil || !(ratio >= 0 && ratio <= 1) {
-		return 0, fmt.Errorf("OTEL_TRACES_SAMPLER_ARG: want a number from 0 to 1, got %q", arg)
+		return 1, fmt.Errorf("OTEL_TRACES_SAMPLER_ARG: want a number from 0 to 1, got %q", arg)
 	}
 	return ratio, nil
 }

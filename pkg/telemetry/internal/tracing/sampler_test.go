@@ -97,11 +97,11 @@ func TestSampleRatioFromEnv(t *testing.T) {
 		"ratio":             {"parentbased_traceidratio", "0.1", 0.1, false},
 		"on":                {"always_on", "0.1", 1, false},
 		"off":               {"parentbased_always_off", "", 0, false},
-		"unknown sampler":   {"jaeger_remote", "", 0, true},
-		"no number":         {"traceidratio", "ten", 0, true},
-		"not a number":      {"traceidratio", "NaN", 0, true},
-		"more than all":     {"traceidratio", "1.5", 0, true},
-		"less than nothing": {"traceidratio", "-1", 0, true},
+		"unknown sampler":   {"jaeger_remote", "", 1, true},
+		"no number":         {"traceidratio", "ten", 1, true},
+		"not a number":      {"traceidratio", "NaN", 1, true},
+		"more than all":     {"traceidratio", "1.5", 1, true},
+		"less than nothing": {"traceidratio", "-1", 1, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("OTEL_TRACES_SAMPLER", tc.sampler)

@@ -9,7 +9,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/app"
 )
 
-// Set by the linker: -ldflags "-X main.version=1.2.3 -X main.commit=abc". What is not set comes from the build itself.
+// Set by the linker: -ldflags "-X main.version=1.2.3 -X main.commit=abc". Unset values come from the build itself.
 var version, commit string
 
 const usage = `api takes plans and decisions, and keeps the record of them.

@@ -89,7 +89,7 @@ func setPassword(ctx context.Context, p *process.Program, args []string) error {
 	})
 }
 
-// readPassword reads one line, or all there is.
+// readPassword reads one line, or the whole input if it has no line break.
 func readPassword(r io.Reader) (string, error) {
 	const most = 4096
 	text, err := io.ReadAll(io.LimitReader(r, most))
@@ -103,7 +103,7 @@ func readPassword(r io.Reader) (string, error) {
 	return password, nil
 }
 
-// plain tells an error by its message and fields; what is behind it is shown too, since it is an operator who asks.
+// plain shows an error's message and fields, and also its cause, because the reader is an operator.
 func plain(err error) error {
 	f, ok := errors.AsType[*apierror.Error](err)
 	if !ok || len(f.Fields) < 2 {

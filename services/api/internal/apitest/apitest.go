@@ -1,4 +1,4 @@
-// Package apitest runs the whole api service inside a test, on a database of its own, with people to call it. Every
+// Package apitest runs the whole api service inside a test, on a database of its own, with users to call it. Every
 // exchange of its clients is checked against docs/api/openapi.yaml.
 //
 // A package that uses it needs a TestMain with pgtest.Main.
@@ -39,13 +39,13 @@ type API struct {
 	// Identity makes more users.
 	Identity *identity.Service
 
-	// The people of the account "acme". Other is the admin of another account, Nobody has not signed in, and Key is an API
-	// key of acme.
+	// The clients of the account "acme". Other is the admin of another account, `Nobody` has no credentials, and Key is an
+	// API key of acme.
 	Admin, Engineer, Viewer, Other, Nobody, Key *Client
 	Account, OtherAccount                       uuid.UUID
 }
 
-// Password is everybody's.
+// Password is the password of all users.
 const Password = "correct horse battery"
 
 // cheap makes hashes that take no time.
@@ -57,13 +57,13 @@ func Start(t testing.TB, environ ...string) *API {
 	return StartOn(t, pgtest.DSN(t), environ...)
 }
 
-// StartOn is Start on a database that is there already.
+// StartOn is Start on an existing database.
 func StartOn(t testing.TB, dsn string, environ ...string) *API {
 	t.Helper()
 	c, err := app.LoadConfig(append([]string{
 		"DATABASE_URL=" + dsn, "JWT_SECRET=" + JWTSecret, "DATA_KEY=" + DataKey, "PORT=0", "SHUTDOWN_DRAIN_DELAY=0s",
 		"RATE_LIMIT_ENABLED=false", "CORS_ORIGIN=https://app.example",
-		// A busy machine is no failure.
+		// A busy machine is not a failure.
 		"REQUEST_TIMEOUT=5m", "DATABASE_CONNECT_TIMEOUT=2m", "DATABASE_ACQUIRE_TIMEOUT=2m", "DATABASE_STATEMENT_TIMEOUT=2m",
 		"DATABASE_LOCK_TIMEOUT=2m",
 	}, environ...))
@@ -85,7 +85,7 @@ func StartOn(t testing.TB, dsn string, environ ...string) *API {
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {
-			t.Errorf("the service did not end well: %v", err)
+			t.Errorf("the service stopped with an error: %v", err)
 		}
 	})
 
@@ -111,7 +111,7 @@ func (a *API) makePeople() {
 	a.Key = a.client(created.Key)
 }
 
-// NewUser makes a user, who has signed in. The email has the role and the account's name in it.
+// NewUser makes a user and signs in. The email contains the role and the account's name.
 func (a *API) NewUser(account string, role identity.Role) *Client {
 	a.t.Helper()
 	email := string(role) + "-" + uuid.NewString()[:8] + "@" + account + ".example"

@@ -12,13 +12,13 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
-// Client calls the service as somebody. A failure to call at all fails the test. Unlike the public client, it sends what is
-// wrong as well, sends it once, and shows the status and the headers of every response.
+// Client calls the service as one caller. A call without a response fails the test. Unlike the public client, it can send
+// invalid requests, sends each request once, and shows the status and the headers of every response.
 type Client struct {
 	api  *API
 	http *http.Client
 
-	Bearer  string // an access token or an API key; empty for nobody
+	Bearer  string // an access token or an API key; empty without credentials
 	Refresh string
 	User    identity.User
 	wrong   bool
@@ -36,7 +36,7 @@ func (c *Client) Wrong() *Client {
 	return &wrong
 }
 
-// Answer is a response, read.
+// Answer is a response with its body.
 type Answer struct {
 	client *Client
 
@@ -52,7 +52,7 @@ type Answer struct {
 	} `json:"error"`
 }
 
-// Want fails the test when the status is another.
+// Want fails the test if the response has another status.
 func (a *Answer) Want(status int) *Answer {
 	a.client.api.t.Helper()
 	if a.Status != status {
@@ -69,10 +69,10 @@ func (a *Answer) Decode(v any) {
 	}
 }
 
-// Correlation is the trace that the answer names.
+// Correlation is the trace ID in the response.
 func (a *Answer) Correlation() string { return a.Header.Get("X-Correlation-ID") }
 
-// Get asks for a path.
+// Get sends a GET request.
 func (c *Client) Get(path string, headers ...string) *Answer {
 	c.api.t.Helper()
 	return c.Do(http.MethodGet, path, nil, headers...)

@@ -28,7 +28,7 @@ import (
 // ServiceName is the name of the service in every signal, unless OTEL_SERVICE_NAME gives another.
 const ServiceName = "driftsentry-api"
 
-// Options is what an App is made of. Its configuration must be one that LoadConfig gave.
+// Options is what an App is made of. Its configuration must come from LoadConfig.
 type Options struct {
 	Config    *Config
 	Build     process.Build
@@ -44,7 +44,7 @@ type App struct {
 	identity *identity.Service
 }
 
-// New puts the service together. Its ports are open then, and nothing is served yet.
+// New builds the service. Afterwards its ports are open, and no request is served yet.
 func New(ctx context.Context, o Options) (app *App, err error) {
 	c, tel := o.Config, o.Telemetry
 	app = &App{}

@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// freePort is a port that nobody has at this moment.
+// freePort is a port that is free at this moment.
 func freePort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -105,7 +105,7 @@ func TestApp_metrics(t *testing.T) {
 func TestApp_start(t *testing.T) {
 	a, tel := run(t, load(t, "DATABASE_URL=postgres://u:s3cret@127.0.0.1:1/nothing", "DATABASE_CONNECT_TIMEOUT=100"))
 	base := "http://" + a.Address().String()
-	t.Run("without a database it is alive and not ready, and requests are told to come back", func(t *testing.T) {
+	t.Run("without a database it is alive and not ready, and requests get a Retry-After", func(t *testing.T) {
 		for path, want := range map[string]int{"/health/live": 200, "/health/ready": 503, "/health/detailed": 200} {
 			if status, body := get(t, base+path); status != want || strings.Contains(body, "127.0.0.1:1") {
 				t.Errorf("%s: %d %s", path, status, body)

@@ -25,7 +25,7 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
-// seeded is how many drifts there are: so many that decisions seldom run out of them.
+// seeded is the number of drifts, high enough that decisions rarely run out of them.
 const seeded = 2000
 
 const seed = `insert into drift (id, account_id, fingerprint, workspace, resource_id, resource_type, region, origin, expected_state,
@@ -40,9 +40,9 @@ const seed = `insert into drift (id, account_id, fingerprint, workspace, resourc
 const undecided = `update drift set status = 'detected', version = 1, approved_at = null, approved_by = null, approval_reason = null
 	where status <> 'detected'`
 
-// BenchmarkRequests goes through the whole service and its Postgres, by one connection: what a request allocates, and its
-// CPU without Postgres's, as cpu-µs/op, which a busy machine disturbs less than the time. All of the client is in it, and
-// with telemetry the decoding by the receiver, too.
+// BenchmarkRequests sends requests through the whole service and its Postgres on one connection. It measures the
+// allocations of a request and its CPU time without Postgres, as cpu-µs/op, which varies less on a busy machine than the
+// elapsed time. Both include the client and, with telemetry, the decoding by the receiver.
 func BenchmarkRequests(b *testing.B) {
 	for _, on := range []bool{true, false} {
 		name := map[bool]string{true: "telemetry", false: "none"}[on]
@@ -183,7 +183,7 @@ func (s *benched) measure(b *testing.B, method, path string, bodies ...string) {
 	b.ReportMetric(float64(cpu.Microseconds())/float64(n), "cpu-µs/op")
 }
 
-// ask sends one request and reads its answer, without the allocations of a real client.
+// ask sends one request and reads its response, without the allocations of a real client.
 func (s *benched) ask(request []byte) error {
 	if _, err := s.conn.Write(request); err != nil {
 		return err

@@ -9,15 +9,15 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/httpapi"
 )
 
-// DefaultPort is where the service listens when PORT does not say.
+// DefaultPort is the port of the service if PORT is not set.
 const DefaultPort = 3001
 
-// Config is everything that can be set of the api service.
+// Config is the whole configuration of the api service.
 type Config struct {
 	Service process.Config
 	Limits  httpapi.Limits
 
-	// DataKey seals and fingerprints what is stored. It must be kept as long as the data is.
+	// DataKey encrypts stored responses and fingerprints masked values. It must be kept as long as the data is.
 	DataKey config.Secret `env:"DATA_KEY"`
 	// Values says whether values of resources are stored: shown, or hidden.
 	Values string `env:"VALUES" envDefault:"shown"`
@@ -46,7 +46,7 @@ func LoadConfig(environ []string) (*Config, error) {
 	c.Service.SetDefaults()
 	if c.DataKey == "" {
 		c.DataKey = process.ExampleSecret
-		c.Service.Warnings = append(c.Service.Warnings, "DATA_KEY is not set: kept answers and masked values are sealed with a key that everybody knows")
+		c.Service.Warnings = append(c.Service.Warnings, "DATA_KEY is not set: stored responses and masked values are protected with a public key")
 	}
 	return c, nil
 }

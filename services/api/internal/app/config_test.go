@@ -27,7 +27,7 @@ func TestLoadConfig_development(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	if c.Service.JWTSecret == "" || c.DataKey == "" || len(c.Service.Warnings) != 2 {
-		t.Errorf("secrets that everybody knows need a warning each: %q", c.Service.Warnings)
+		t.Errorf("each public secret needs a warning: %q", c.Service.Warnings)
 	}
 }
 
@@ -59,14 +59,14 @@ func TestLoadConfig_production(t *testing.T) {
 		"a wildcard in an origin":          "CORS_ORIGIN=https://*.example.com",
 		"a path in an origin":              "CORS_ORIGIN=https://a.example/",
 		"an origin without a scheme":       "CORS_ORIGIN=a.example",
-		"a proxy that is no network":       "TRUSTED_PROXIES=proxy",
+		"a proxy that is not a network":    "TRUSTED_PROXIES=proxy",
 		"metrics on the port of the API":   "METRICS_PORT=3001",
 		"no limit":                         "RATE_LIMIT_REQUESTS=0",
 		"no pool":                          "DATABASE_MAX_CONNS=0",
 		"a level that there is not":        "LOG_LEVEL=loud",
 		"a format that there is not":       "LOG_FORMAT=xml",
 		"an environment that there is not": "APP_ENV=moon",
-		"a port that is no port":           "PORT=70000",
+		"an invalid port":                  "PORT=70000",
 		"no time at all":                   "REQUEST_TIMEOUT=0",
 		"tokens that expire at once":       "JWT_EXPIRY=0s",
 	} {

@@ -45,7 +45,7 @@ func asOperator(ctx context.Context, environ []string, b process.Build, out io.W
 // Migrate brings the database to the newest schema.
 func Migrate(ctx context.Context, environ []string, b process.Build, out io.Writer) error {
 	return asOperator(ctx, environ, b, out, func(c *operatorConfig, tel *telemetry.Telemetry) error {
-		return schema.Migrate(ctx, c.Database.URL.Reveal(), tel.Logger())
+		return schema.Migrate(ctx, c.Database.Direct().Reveal(), tel.Logger())
 	})
 }
 

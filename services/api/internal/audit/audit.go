@@ -93,7 +93,7 @@ func (t *Trail) List(ctx context.Context, account uuid.UUID, f Filter, limit, of
 	return rows, total, err
 }
 
-// Timeline is what happened to a drift, oldest first.
+// Timeline is the history of a drift, oldest first.
 func (t *Trail) Timeline(ctx context.Context, account, drift uuid.UUID) ([]Row, error) {
 	return t.store.Timeline(ctx, account, drift)
 }

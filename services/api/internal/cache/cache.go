@@ -45,7 +45,7 @@ func New[K comparable, V any](meter metric.Meter, name string, size int, lifetim
 	}, in.Err()
 }
 
-// Get gives the remembered value, if there is one, and counts the look-up.
+// Get returns the remembered value, if there is one, and counts the look-up.
 func (c *Cache[K, V]) Get(ctx context.Context, key K) (V, bool) {
 	value, ok, _ := c.get(ctx, key, time.Now())
 	return value, ok
@@ -83,7 +83,7 @@ func (c *Cache[K, V]) put(key K, value V, now time.Time) {
 	c.entries[key] = e
 }
 
-// Load gives the remembered value, or the one that load looks up, which is remembered unless something was forgotten in the
+// Load returns the remembered value, or the one that load looks up, which is remembered unless something was forgotten in the
 // meantime: the value may be just what had to be forgotten. Its lifetime counts from before the look-up. A failure is not
 // remembered.
 func (c *Cache[K, V]) Load(ctx context.Context, key K, load func(context.Context, K) (*V, error)) (*V, error) {

@@ -6,6 +6,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // TestService_List_total holds the remembered counts against the table after each kind of change. Mutations that it
@@ -110,5 +111,43 @@ func TestService_List_total_of_another_account(t *testing.T) {
 		if err != nil || total != p.want {
 			t.Errorf("%s sees %d drifts (%v), want %d", p.who.Email, total, err, p.want)
 		}
+	}
+}
+
+// TestService_counts_after_positions_given_twice: a standby without the last event is promoted, and another event gets its
+// position. What was counted at that head before is not what is there now.
+func TestService_counts_after_positions_given_twice(t *testing.T) {
+	w := newWorld(t)
+	kept := w.report("kept")
+	w.report("also kept")
+	lost := w.report("lost")
+	page := drift.Page{Number: 1, Size: 1}
+	total := func() int {
+		t.Helper()
+		_, n, err := w.service.List(t.Context(), w.engineer, drift.Filter{}, drift.Order{By: drift.ByCreated}, page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if n := total(); n != 3 {
+		t.Fatalf("total %d", n)
+	}
+	for _, sql := range []string{
+		"delete from alert where drift_id = '" + lost.ID.String() + "'", "delete from drift where id = '" + lost.ID.String() + "'",
+		"delete from event where position = 3", "update account_stream set position = 2 where position = 3",
+	} {
+		if _, err := w.db.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.service.Triage(t.Context(), w.engineer, kept.ID, kept.Version); err != nil {
+		t.Fatal(err)
+	}
+	if head := pgtest.Value[int](t, w.db, "select max(position)::int from account_stream"); head != 3 {
+		t.Fatalf("the head is %d, and must be where it was", head)
+	}
+	if n := total(); n != 2 {
+		t.Errorf("total %d: it was remembered from the database that is gone", n)
 	}
 }

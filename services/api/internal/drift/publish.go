@@ -43,6 +43,7 @@ func (s *Service) publish(ctx context.Context, w *work) error {
 				return err
 			}
 		}
+		w.hint.Tag = event.TagOf(events[len(events)-1].ID)
 		if err := w.AppendEvents(ctx, w.account, events, &w.hint.Position); err != nil {
 			return err
 		}
@@ -117,4 +118,11 @@ func alertTopics(drift *uuid.UUID) []string {
 		return []string{event.TopicAlerts}
 	}
 	return []string{event.TopicAlerts, event.DriftTopic(*drift)}
+}
+
+// workspaceUpdated adds the event of a workspace's settings as they are now.
+func (w *work) workspaceUpdated(s *WorkspaceState, name string) {
+	w.drafts = append(w.drafts, event.Draft{Type: event.WorkspaceUpdated, Subject: s.ID, Topics: []string{event.TopicChecks}, Data: event.WorkspaceData{
+		ID: s.ID, Name: name, RecordRef: s.RecordRef, AcceptRoot: s.AcceptRoot, Actor: w.actor,
+	}})
 }

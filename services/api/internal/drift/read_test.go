@@ -118,7 +118,8 @@ func TestService_Events(t *testing.T) {
 		t.Errorf("at the head: %+v, %v", at, err)
 	}
 	for name, c := range map[string]event.Cursor{
-		"ahead": {Epoch: first.Head.Epoch, Position: 6}, "another epoch": {Epoch: "0", Position: 1},
+		"ahead": {Epoch: first.Head.Epoch, Mark: event.Mark{Position: 6}}, "another epoch": {Epoch: "0", Mark: event.Mark{Position: 1}},
+		"another event there": {Epoch: first.Head.Epoch, Mark: event.Mark{Position: 2, Tag: first.Items[1].Cursor.Tag + 1}},
 	} {
 		_, err := w.service.Events(t.Context(), w.engineer, &c, 100)
 		if !apierror.Is(err, apierror.Conflict) {

@@ -43,6 +43,7 @@ type Store interface {
 // Tx is a transaction. Its parts are in the order in which locks are taken, each declared by the use case that needs it.
 type Tx interface {
 	CheckTx
+	SettingsTx
 	DecisionTx
 	OpenTx
 	SeenTx

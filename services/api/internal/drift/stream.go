@@ -26,9 +26,10 @@ type StreamItem struct {
 
 // StreamReader reads the account's stream.
 type StreamReader interface {
-	// Events are at most limit events after the position, in order; EventWindow is what can be read of the stream.
+	// Events are at most limit events after the position, in order; EventWindow is what can be read of the stream, with the
+	// tag of the event at a position.
 	Events(ctx context.Context, account uuid.UUID, after int64, limit int) ([]event.Event, error)
-	EventWindow(ctx context.Context, account uuid.UUID) (event.Window, error)
+	EventWindow(ctx context.Context, account uuid.UUID, at int64) (event.Window, error)
 }
 
 // Events reads the stream after a cursor, or from the oldest event that is kept. A cursor that leads nowhere is a
@@ -43,7 +44,7 @@ func (s *Service) Events(ctx context.Context, p identity.Principal, after *event
 	if err != nil {
 		return Events{}, err
 	}
-	window, err := s.store.EventWindow(ctx, p.AccountID)
+	window, err := s.store.EventWindow(ctx, p.AccountID, position)
 	if err != nil {
 		return Events{}, err
 	}
@@ -55,7 +56,7 @@ func (s *Service) Events(ctx context.Context, p identity.Principal, after *event
 	last := max(position, window.TrimmedTo)
 	for _, e := range events {
 		last = e.Position
-		part.Items = append(part.Items, StreamItem{event.Cursor{Epoch: window.Epoch, Position: e.Position}, e.Topics, e.Body})
+		part.Items = append(part.Items, StreamItem{event.Cursor{Epoch: window.Epoch, Mark: e.Mark()}, e.Topics, e.Body})
 	}
 	part.HasMore = last < window.Head
 	return part, nil

@@ -49,7 +49,7 @@ func callers(api *apitest.API) []caller {
 		{"admin", api.Admin},
 		{"API key", api.Key},
 		{"other account's admin", api.Other},
-		{"nobody", api.Nobody},
+		{"no credentials", api.Nobody},
 		{"revoked", revoked},
 		{"expired", api.Expired(api.Admin)},
 		{"deactivated", deactivated},
@@ -84,7 +84,7 @@ func TestAttackAuthorization(t *testing.T) {
 				if rt.Method == http.MethodPost || rt.Method == http.MethodPatch {
 					body = struct{}{}
 				}
-				a = c.client.Wrong().Do(rt.Method, strings.ReplaceAll(rt.Path, "{id}", uuid.NewString()), body)
+				a = c.client.Wrong().Do(rt.Method, pathOf(rt, uuid.NewString(), uuid.NewString()), body)
 			}
 			row = append(row, verdict(t, rt, c, a))
 		}

@@ -21,7 +21,7 @@ func (s *Server) listDrifts(w http.ResponseWriter, r *http.Request) error {
 	filter := drift.Filter{
 		Severity:     choice(q, "severity", "", drift.Severities...),
 		Status:       choice(q, "status", "", drift.Statuses...),
-		Workspace:    q.workspace("workspace"),
+		Workspace:    q.workspace(),
 		ResourceType: q.text("resourceType", 256),
 		Region:       q.text("region", 64),
 		Search:       q.text("search", 200),

@@ -23,7 +23,7 @@ type checkBody struct {
 	PlanTimestamp    *rest.Time        `json:"planTimestamp"`
 	CreatedAt        rest.Time         `json:"createdAt"`
 
-	Evidence      evidenceBody  `json:"evidence"`
+	Evidence      *evidenceBody `json:"evidence"`
 	RootMismatch  bool          `json:"rootMismatch"`
 	Purpose       drift.Purpose `json:"purpose"`
 	Ref           *string       `json:"ref"`
@@ -58,15 +58,34 @@ func newCheckBody(c *drift.Check) checkBody {
 	return checkBody{
 		ID: c.ID, Workspace: c.Workspace, Status: c.Status, Stale: c.Stale, Counts: c.Counts,
 		TerraformVersion: optionalText(c.TerraformVersion), PlanTimestamp: rest.TimePtr(c.PlanTimestamp), CreatedAt: rest.Time(c.CreatedAt),
-		Evidence: evidenceBody{
-			c.Evidence.Refreshed, c.Evidence.Coverage, optionalText(string(c.Evidence.Mode)), c.Evidence.Unproven,
-			append([]string{}, c.Evidence.Reasons...),
-		},
-		RootMismatch: c.RootMismatch, Purpose: c.Purpose,
+		Evidence: newEvidenceBody(&c.Evidence), RootMismatch: c.RootMismatch, Purpose: c.Purpose,
 		Ref: optionalText(c.Source.Ref), Commit: optionalText(c.Source.Commit), RunURL: optionalText(c.Source.RunURL),
 		TriggeredBy: optionalText(c.Source.TriggeredBy), FailureReason: optionalText(c.FailureReason),
-		LeftOut: leftOutBody{c.LeftOut.Count, bodies(c.LeftOut.Entries, func(o plan.Omission) omissionBody { return omissionBody(o) })}, WrapperLines: c.WrapperLines,
+		LeftOut: leftOutBody{c.LeftOut.Count, bodies(firstOf(c.LeftOut.Entries), func(o plan.Omission) omissionBody { return omissionBody(o) })}, WrapperLines: c.WrapperLines,
 	}
+}
+
+// newEvidenceBody is null in JSON for a check of a version that kept none.
+func newEvidenceBody(e *drift.Evidence) *evidenceBody {
+	if e.Refreshed == "" {
+		return nil
+	}
+	return &evidenceBody{e.Refreshed, e.Coverage, optionalText(string(e.Mode)), e.Unproven, append([]string{}, firstOf(e.Reasons)...)}
+}
+
+// firstOf bounds a list of texts about a check.
+func firstOf[T any](list []T) []T { return list[:min(len(list), 20)] }
+
+// recordedCheckBody is a check as it is kept.
+type recordedCheckBody struct {
+	checkBody
+	FormatVersion *string `json:"formatVersion"`
+	SentBy        string  `json:"sentBy"`
+	TraceID       *string `json:"traceId"`
+}
+
+func newRecordedCheckBody(c drift.Check) recordedCheckBody {
+	return recordedCheckBody{newCheckBody(&c), optionalText(c.FormatVersion), c.Actor, optionalText(c.TraceID)}
 }
 
 // encodeIngested is the data of the response to an upload. It is stored, and given again in the envelope of the day: what

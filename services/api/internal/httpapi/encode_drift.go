@@ -94,11 +94,8 @@ func appendFields(b []byte, d *drift.Drift) []byte {
 	b = appendTime(b, `,"resolvedAt":`, d.ResolvedAt)
 	b = appendOptional(b, `,"resolvedHow":`, d.ResolvedHow)
 	b = appendOptional(b, `,"resolvedBasis":`, resolvedBasis(d))
-	if b = append(b, `,"previousId":`...); d.PreviousID == nil {
-		b = append(b, "null"...)
-	} else {
-		b = appendID(b, *d.PreviousID)
-	}
+	b = appendOptionalID(b, `,"checkId":`, d.CheckID)
+	b = appendOptionalID(b, `,"previousId":`, d.PreviousID)
 	b = appendTime(b, `,"createdAt":`, &d.CreatedAt)
 	return appendTime(b, `,"updatedAt":`, &d.UpdatedAt)
 }
@@ -131,6 +128,14 @@ func appendID(b []byte, id uuid.UUID) []byte {
 	b = append(hex.AppendEncode(b, id[6:8]), '-')
 	b = append(hex.AppendEncode(b, id[8:10]), '-')
 	return append(hex.AppendEncode(b, id[10:]), '"')
+}
+
+func appendOptionalID(b []byte, name string, id *uuid.UUID) []byte {
+	b = append(b, name...)
+	if id == nil {
+		return append(b, "null"...)
+	}
+	return appendID(b, *id)
 }
 
 func appendTime(b []byte, name string, t *time.Time) []byte {

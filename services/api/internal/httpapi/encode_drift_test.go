@@ -33,13 +33,14 @@ func BenchmarkAppendDrift(b *testing.B) {
 func TestAppendDrift(t *testing.T) {
 	at := func(nanos int) time.Time { return time.Date(2026, 2, 3, 4, 5, 6, nanos, time.FixedZone("", 3600)) }
 	text, how, previous, later := "\"<&>\\\u2028\n – é", drift.ManualFix, uuid.MustParse("00ff0a1b-0000-4000-8000-0123456789ab"), at(7_999_999)
+	check := uuid.MustParse("0a000000-0000-4000-8000-0123456789ab")
 	d := &drift.Drift{
 		ID: uuid.MustParse("0af76519-16cd-43dd-8448-eb211c80319c"), Version: 12, Workspace: "staging", ResourceID: "a[\"b\"]",
 		ResourceType: "t", Provider: "p", Region: "r", Origin: "drift", PlannedAction: &text, ExpectedState: []byte(`{"a":1.50}`),
 		ActualState: []byte("null"), Difference: []byte(`{}`), Severity: "info", Status: drift.Detected, CostImpactMonthly: 1e21,
 		DetectedBy: "plan", DetectedAt: at(0), FirstSeenAt: at(1_000_000), LastSeenAt: at(10_000_000), Occurrences: 3,
 		ApprovedAt: &later, ApprovedBy: &text, ApprovalReason: &text, RejectedBy: nil, ResolvedAt: nil, ResolvedHow: &how,
-		PreviousID: &previous, CreatedAt: at(100_000_000), UpdatedAt: at(999_999_999),
+		CheckID: &check, PreviousID: &previous, CreatedAt: at(100_000_000), UpdatedAt: at(999_999_999),
 	}
 	quoted, err := json.Marshal(text)
 	if err != nil {
@@ -55,7 +56,7 @@ func TestAppendDrift(t *testing.T) {
 		"detectedBy":"plan","detectedAt":"2026-02-03T03:05:06.000Z","firstSeenAt":"2026-02-03T03:05:06.001Z",
 		"lastSeenAt":"2026-02-03T03:05:06.010Z","occurrences":3,"approvedAt":"2026-02-03T03:05:06.007Z","approvedBy":`+string(quoted)+`,
 		"approvalReason":`+string(quoted)+`,"rejectedAt":null,"rejectedBy":null,"rejectionReason":null,"resolvedAt":null,
-		"resolvedHow":"manual-fix","resolvedBasis":"decision","previousId":"00ff0a1b-0000-4000-8000-0123456789ab","createdAt":"2026-02-03T03:05:06.100Z",
+		"resolvedHow":"manual-fix","resolvedBasis":"decision","checkId":"0a000000-0000-4000-8000-0123456789ab","previousId":"00ff0a1b-0000-4000-8000-0123456789ab","createdAt":"2026-02-03T03:05:06.100Z",
 		"updatedAt":"2026-02-03T03:05:06.999Z"}`), &want); err != nil {
 		t.Fatal(err)
 	}

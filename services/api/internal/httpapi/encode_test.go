@@ -59,9 +59,9 @@ func TestBodies(t *testing.T) {
 		"a workspace": {newWorkspaceBody(monitor.Workspace{Name: "n", Status: monitor.Stale, LastCheckAt: ptr(at(1)), OpenDrifts: 2}),
 			`{"name":"n","status":"stale","lastCheckAt":"2026-01-01T00:00:00.007Z","openDrifts":2}`},
 		"events": {newEventsBody(drift.Events{
-			Items: []drift.StreamItem{{Cursor: event.Cursor{Epoch: "e", Position: 1}, Topics: []string{"t"}, Body: []byte(`{"z": 1}`)}},
-			Head:  event.Cursor{Epoch: "e", Position: 2}, HasMore: true,
-		}), `{"items":[{"position":1,"cursor":"e:1","topics":["t"],"event":{"z":1}}],"head":"e:2","hasMore":true}`},
+			Items: []drift.StreamItem{{Cursor: event.Cursor{Epoch: "e", Mark: event.Mark{Position: 1, Tag: 0xab}}, Topics: []string{"t"}, Body: []byte(`{"z": 1}`)}},
+			Head:  event.Cursor{Epoch: "e", Mark: event.Mark{Position: 2}}, HasMore: true,
+		}), `{"items":[{"position":1,"cursor":"e:1:000000ab","topics":["t"],"event":{"z":1}}],"head":"e:2","hasMore":true}`},
 		"no events": {newEventsBody(drift.Events{}), `{"items":[],"head":":0","hasMore":false}`},
 		"a user": {newUserBody(identity.User{ID: one, Email: "e", Name: "n", Role: identity.Admin, IsActive: true, CreatedAt: at(1), LastLoginAt: ptr(at(2))}),
 			`{"id":"00000000-0000-0000-0000-000000000001","email":"e","name":"n","role":"admin","isActive":true,"createdAt":"2026-01-01T00:00:00.007Z",` +

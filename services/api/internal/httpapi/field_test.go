@@ -57,9 +57,7 @@ func TestField_another_root(t *testing.T) {
 		t.Errorf("the first root again: %+v", again)
 	}
 	t.Run("a root that was accepted is taken once", func(t *testing.T) {
-		if _, err := r.api.DB.Exec(t.Context(), "update workspace set accept_root = true where name = 'prod'"); err != nil {
-			t.Fatal(err)
-		}
+		r.api.Engineer.Do("PATCH", "/api/v1/workspaces/prod", map[string]any{"acceptRoot": true}).Want(200)
 		c := r.sendBody(later(r.plan("case10x-b"), "20:02:00Z", "20:04:00Z"), "&mode=refresh-only&scope=full")
 		if c.RootMismatch || c.Counts.Resolved != 1 {
 			t.Errorf("%+v", c)
@@ -79,9 +77,7 @@ func TestField_pull_request(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := startReport(t)
 			r.send("case12a", "&ref=main&commit=4f0c2a9&runUrl=https://ci.example/1&triggeredBy=schedule")
-			if _, err := r.api.DB.Exec(t.Context(), "update workspace set record_ref = 'main'"); err != nil {
-				t.Fatal(err)
-			}
+			r.api.Engineer.Do("PATCH", "/api/v1/workspaces/prod", map[string]any{"recordRef": "main"}).Want(200)
 			r.decide("approve", "aws_instance.web")
 			before := r.detail("aws_instance.web")
 			if before.Ref != "main" || before.Commit != "4f0c2a9" || before.RunURL != "https://ci.example/1" {

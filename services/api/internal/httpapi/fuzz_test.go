@@ -25,7 +25,7 @@ func FuzzQuery(f *testing.F) {
 		r.URL = &url.URL{Path: "/", RawQuery: raw}
 		q := newQuery(r)
 		page, days, id := q.page(), q.days(), q.id("id")
-		search, workspace := q.text("search", 200), q.workspace("workspace")
+		search, workspace := q.text("search", 200), q.workspace()
 		order := choice(q, "sortOrder", drift.Descending, drift.Ascending, drift.Descending)
 		pattern := q.matching("driftId", regexp.MustCompile(`^[a-z]+$`), "letters")
 		q.boolean("isRead")

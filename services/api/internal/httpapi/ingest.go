@@ -100,7 +100,7 @@ func (s *Server) ingestFailure(w http.ResponseWriter, r *http.Request) error {
 
 // requiredWorkspace is the workspace that an upload is of; empty when it is refused.
 func requiredWorkspace(q *query) string {
-	name := q.workspace("workspace")
+	name := q.workspace()
 	if !q.values.Has("workspace") {
 		q.refuse("workspace", "is required")
 	}

@@ -16,8 +16,9 @@ import (
 
 // things is what an account has, of each kind one to be attacked.
 type things struct {
-	user, key, drift, alert, cursor string
-	words                           []string // that only this account knows
+	user, key, drift, alert, check, workspace, cursor string
+
+	words []string // that only this account knows
 }
 
 // acmeThings fills the account acme by every use case, so that each table has rows of it.
@@ -42,12 +43,17 @@ func acmeThings(t *testing.T, api *apitest.API) things {
 	api.Engineer.Post("/api/v1/drifts/"+m.drift+"/approve", map[string]string{"reason": "acme-secret-reason"}).Want(200)
 	api.Admin.Post("/api/v1/api-keys", map[string]string{"name": "acme-secret-key", "scope": "ingest"}).Want(201).Decode(&made)
 	m.key, m.user = made.APIKey.ID, api.Viewer.User.ID.String()
+	var checks struct{ Items []struct{ ID string } }
+	api.Viewer.Get("/api/v1/checks").Want(200).Decode(&checks)
+	m.check = checks.Items[0].ID
+	m.workspace = "acme-secret-other-workspace"
+	api.Engineer.Post("/api/v1/drifts", reported("acme-secret-second-resource", "workspace", m.workspace)).Want(201)
 	var events struct{ Head string }
 	api.Viewer.Get("/api/v1/events?limit=100").Want(200).Decode(&events)
 	m.cursor = events.Head
 	m.words = []string{
 		// The names of its workspace and its resource the attacker uses too.
-		"acme-secret-expected", "acme-secret-actual", "acme-secret-reason", "acme-secret-key", "acme-secret-region", "@acme.example", m.user, m.key, m.drift, m.alert, api.Account.String(), api.Admin.User.ID.String(),
+		"acme-secret-expected", "acme-secret-actual", "acme-secret-reason", "acme-secret-key", "acme-secret-region", "@acme.example", m.user, m.key, m.drift, m.alert, m.check, m.workspace, api.Account.String(), api.Admin.User.ID.String(),
 		api.Engineer.User.ID.String(),
 	}
 	return m
@@ -61,13 +67,21 @@ func (m things) id(path string) string {
 		return m.key
 	case strings.HasPrefix(path, "/api/v1/alerts"):
 		return m.alert
+	case strings.HasPrefix(path, "/api/v1/checks"):
+		return m.check
 	}
 	return m.drift
+}
+
+// pathOf is the route's with these in place of its parameters.
+func pathOf(rt httpapi.Route, id, workspace string) string {
+	return strings.NewReplacer("{id}", id, "{name}", workspace).Replace(rt.Path)
 }
 
 // bodies are what each route would do its worst with. A route that takes a body and is not here is attacked with none.
 var bodies = map[string]any{
 	"PATCH /api/v1/users/{id}":           map[string]any{"role": "admin", "isActive": false, "name": "taken over"},
+	"PATCH /api/v1/workspaces/{name}":    map[string]any{"recordRef": "theirs", "acceptRoot": true},
 	"POST /api/v1/drifts/{id}/triage":    struct{}{},
 	"POST /api/v1/drifts/{id}/approve":   map[string]string{"reason": "because it is not mine"},
 	"POST /api/v1/drifts/{id}/reject":    map[string]string{"reason": "because it is not mine"},
@@ -100,7 +114,7 @@ func (m things) attack(c *apitest.Client, rt httpapi.Route, query string) *apite
 	if rt.Path == "/api/v1/ingest/failure" && query == "" {
 		query = "workspace=acme-secret-workspace"
 	}
-	path := strings.ReplaceAll(rt.Path, "{id}", m.id(rt.Path))
+	path := pathOf(rt, m.id(rt.Path), m.workspace)
 	if query != "" {
 		path += "?" + query
 	}
@@ -123,7 +137,7 @@ func TestAttackOtherAccount(t *testing.T) {
 			if a.Status >= http.StatusInternalServerError {
 				t.Errorf("%s %s?%s: %d %s", rt.Method, rt.Path, query, a.Status, a.Body)
 			}
-			if query == "" && strings.Contains(rt.Path, "{id}") && a.Status != http.StatusNotFound {
+			if query == "" && strings.Contains(rt.Path, "{") && a.Status != http.StatusNotFound {
 				t.Errorf("%s %s: %d %s", rt.Method, rt.Path, a.Status, a.Body)
 			}
 			for _, word := range mine.words {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/go-chi/chi/v5"
@@ -104,11 +105,11 @@ func (q *query) matching(name string, pattern *regexp.Regexp, description string
 }
 
 // workspace is the name of a workspace, empty when absent.
-func (q *query) workspace(name string) string {
-	v, ok := q.value(name)
+func (q *query) workspace() string {
+	v, ok := q.value("workspace")
 	if ok {
 		if problem := drift.CheckWorkspaceName(v); problem != "" {
-			q.refuse(name, "%s", problem)
+			q.refuse("workspace", "%s", problem)
 		}
 	}
 	return v
@@ -140,6 +141,20 @@ func (q *query) boolean(name string) *bool {
 	}
 	b := v == "true"
 	return &b
+}
+
+// time is a point in time, or nil when absent.
+func (q *query) time(name string) *time.Time {
+	v, ok := q.value(name)
+	if !ok {
+		return nil
+	}
+	t, err := time.Parse(time.RFC3339, v)
+	if err != nil {
+		q.refuse(name, "must be a time such as 2026-03-01T09:00:00Z")
+		return nil
+	}
+	return &t
 }
 
 // id is a UUID, or nil when absent.
@@ -202,6 +217,15 @@ func pathID(r *http.Request) (uuid.UUID, error) {
 		return uuid.Nil, apierror.InvalidField("id", "must be a UUID")
 	}
 	return id, nil
+}
+
+// pathWorkspace is the name of the workspace in the path, in which a slash is sent as %2F.
+func pathWorkspace(r *http.Request) (string, error) {
+	name, err := url.PathUnescape(chi.URLParam(r, "name"))
+	if problem := drift.CheckWorkspaceName(name); err != nil || problem != "" {
+		return "", apierror.InvalidField("name", "%s", problem)
+	}
+	return name, nil
 }
 
 // parseID reads the one form of a UUID that we write ourselves.

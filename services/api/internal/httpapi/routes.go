@@ -73,6 +73,10 @@ func (s *Server) routes() []route {
 		{post, "/drifts/{id}/resolve", engineer, s.resolveDrift, plain},
 
 		{get, "/workspaces", viewer, s.listWorkspaces, plain},
+		{get, "/workspaces/{name}", viewer, s.getWorkspace, plain},
+		{patch, "/workspaces/{name}", engineer, s.updateWorkspace, plain},
+		{get, "/checks", viewer, s.listChecks, parameters},
+		{get, "/checks/{id}", viewer, s.getCheck, plain},
 
 		{get, "/alerts", viewer, s.listAlerts, parameters},
 		{get, "/alerts/unread-count", viewer, s.countUnreadAlerts, plain},

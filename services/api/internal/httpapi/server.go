@@ -63,12 +63,12 @@ func New(o Options) *Server {
 func (s *Server) Handler() http.Handler { return s.router() }
 
 func (s *Server) router() chi.Router {
-	r := s.options.Edge.Router(process.Caller{
+	return s.options.Edge.Router(process.Caller{
 		Recognise: s.recognise, Trusted: func(r *http.Request) bool { return callOf(r).known() },
 		Panic: s.panicked, Origins: s.options.CORSOrigins,
+	}, func(r chi.Router) {
+		for _, rt := range s.routes() {
+			r.Method(rt.method, prefix+rt.pattern, s.endpoint(rt))
+		}
 	})
-	for _, rt := range s.routes() {
-		r.Method(rt.method, prefix+rt.pattern, s.endpoint(rt))
-	}
-	return r
 }

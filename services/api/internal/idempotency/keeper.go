@@ -45,7 +45,7 @@ type Record struct {
 
 // Store is the database.
 type Store interface {
-	// Begin stores that a request is under way. When there is one of this key already, it gives that one instead, unless
+	// Begin stores that a request is running. If one with this key exists already, it returns that one instead, unless
 	// it began before forget, or before abandoned and was never finished.
 	Begin(ctx context.Context, k Key, at, forget, abandoned time.Time) (*Record, error)
 	// Finish and Abandon do nothing when the request is no longer the one that began at this time.
@@ -92,11 +92,11 @@ func newSeal(dataKey string) (cipher.AEAD, error) {
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, fmt.Errorf("make the cipher of kept responses: %w", err)
+		return nil, fmt.Errorf("make the cipher of stored responses: %w", err)
 	}
 	seal, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
-		return nil, fmt.Errorf("make the cipher of kept responses: %w", err)
+		return nil, fmt.Errorf("make the cipher of stored responses: %w", err)
 	}
 	return seal, nil
 }
@@ -115,7 +115,7 @@ type Kept struct {
 	Response    Response
 }
 
-// Begin gives an attempt for a key's first request, or the stored response. While the first one is running it is
+// Begin returns an attempt for a key's first request, or the stored response. While the first one is running it is
 // apierror.Conflict.
 func (k *Keeper) Begin(ctx context.Context, key Key) (*Attempt, *Kept, error) {
 	now := time.Now().UTC().Truncate(time.Microsecond)

@@ -58,7 +58,7 @@ func TestKeeper(t *testing.T) {
 				t.Fatalf("%v %v %v", attempt, kept, err)
 			}
 			if _, _, err := keeper.Begin(t.Context(), key); !apierror.Is(err, apierror.Conflict) || apierror.From(err).RetryAfter == 0 {
-				t.Errorf("while it is under way: %v", err)
+				t.Errorf("while it runs: %v", err)
 			}
 			if err := attempt.Finish(t.Context(), []byte("hash"), response); err != nil {
 				t.Fatal(err)

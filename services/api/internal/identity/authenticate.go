@@ -47,7 +47,7 @@ func (s *Service) Recognise(bearer string) (Credential, error) {
 	return Credential{claims: claims}, nil
 }
 
-// Authenticate gives the principal of this credential from the database, or from a cache of some seconds.
+// Authenticate returns the principal of these credentials, from the database or from a cache that lasts some seconds.
 func (s *Service) Authenticate(ctx context.Context, c Credential) (Principal, error) {
 	if c.key != uuid.Nil {
 		return s.authenticateKey(ctx, c)

@@ -99,7 +99,7 @@ func TestService_Authenticate(t *testing.T) {
 			})
 		})
 	}
-	t.Run("another role holds in time", func(t *testing.T) {
+	t.Run("another role takes effect after some seconds", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			d, s, credential := begin(t)
 			d.session.User.Role = Viewer
@@ -109,7 +109,7 @@ func TestService_Authenticate(t *testing.T) {
 			}
 		})
 	})
-	t.Run("the database is asked once in a while only", func(t *testing.T) {
+	t.Run("the database is queried only from time to time", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			d, s, credential := begin(t)
 			for range 60 {

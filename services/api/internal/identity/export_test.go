@@ -9,7 +9,7 @@ func (s *Service) OnCompare(fn func(hash string)) {
 	}
 }
 
-// Busy takes every hashing slot until free is called: other callers are told to retry later.
+// Busy takes every hashing slot until free is called: other callers get an error with Retry-After.
 func (s *Service) Busy() (free func()) {
 	for range cap(s.passwords.turns) {
 		s.passwords.turns <- struct{}{}

@@ -9,7 +9,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 )
 
-// The operator's commands, without signing in: they create the first
+// The operator's commands, which need no sign-in: they create the first
 // admin.
 
 // Bootstrap makes a user, and the account when it is new. Without a password the user gets a setup token.

@@ -46,11 +46,11 @@ type Tx interface {
 
 // UserTx changes accounts and users.
 type UserTx interface {
-	// EnsureAccount gives the account of that name, and makes it and its stream when it is new.
+	// EnsureAccount returns the account of that name. If it does not exist, it is made with its stream.
 	EnsureAccount(ctx context.Context, name string, at time.Time) (Account, error)
 	// InsertUser fails with apierror.Conflict when the email is taken.
 	InsertUser(ctx context.Context, u User) error
-	// LockUsers gives the account's active admins and the user with this id, in any role.
+	// LockUsers returns the account's active admins and the user with this id, in any role.
 	LockUsers(ctx context.Context, account, id uuid.UUID) ([]User, error)
 	// SaveUser fails with apierror.Conflict when the email is taken.
 	SaveUser(ctx context.Context, u User, at time.Time) error
@@ -80,7 +80,7 @@ type RefreshTokenTx interface {
 	SpendRefreshToken(ctx context.Context, hash []byte, at time.Time) error
 }
 
-// SetupTokenTx changes setup tokens, each of which is good for one use.
+// SetupTokenTx changes setup tokens. Each token can be used once.
 type SetupTokenTx interface {
 	InsertSetupToken(ctx context.Context, hash []byte, user uuid.UUID, until time.Time) error
 	// UseSetupToken invalidates this token and every other of its user; apierror.NotFound when it was used, or has

@@ -13,14 +13,14 @@ import (
 
 // Store is the database. Everything in it is scoped to an account.
 type Store interface {
-	// Summary is of the time since then; CostTrend of the days from the first to today.
+	// Summary covers the time since then; CostTrend the days from the first one to today.
 	Summary(ctx context.Context, account uuid.UUID, since time.Time) (Summary, error)
 	CostTrend(ctx context.Context, account uuid.UUID, first, today time.Time) ([]CostDay, error)
 	SeverityCounts(ctx context.Context, account uuid.UUID) (map[drift.Severity]int, error)
 	StatusCounts(ctx context.Context, account uuid.UUID) (map[drift.Status]int, error)
 }
 
-// Service gives the numbers.
+// Service computes the numbers.
 type Service struct{ store Store }
 
 // New makes the service.
@@ -34,7 +34,7 @@ type Summary struct {
 	Alerts        int
 	UnreadAlerts  int
 	MonthlyImpact float64  // US dollars, of the drifts that are not resolved
-	Savings       float64  // US dollars a month, of the rejected drifts, which will be reverted
+	Savings       float64  // US dollars a month, saved by the rejected drifts, which will be reverted
 	MedianSeconds *float64 // to resolve a drift; nil when none was resolved
 	P90Seconds    *float64
 }
@@ -66,12 +66,12 @@ type Distribution[K ~string] struct {
 	Total  int
 }
 
-// Summary gives the numbers of the last days.
+// Summary returns the numbers of the last days.
 func (s *Service) Summary(ctx context.Context, account uuid.UUID, days int) (Summary, error) {
 	return s.store.Summary(ctx, account, time.Now().UTC().AddDate(0, 0, -days))
 }
 
-// CostTrend gives the last days, today's last.
+// CostTrend returns one entry for each of the last days; the last one is today.
 func (s *Service) CostTrend(ctx context.Context, account uuid.UUID, days int) (CostTrend, error) {
 	today := time.Now().UTC().Truncate(24 * time.Hour)
 	trend, err := s.store.CostTrend(ctx, account, today.AddDate(0, 0, 1-days), today)

@@ -66,7 +66,7 @@ func TestService(t *testing.T) {
 			t.Errorf("%v\n%s", err, diff)
 		}
 	})
-	t.Run("the trend has what drift cost at the end of each day", func(t *testing.T) {
+	t.Run("the trend has the cost of drift at the end of each day", func(t *testing.T) {
 		trend, err := service.CostTrend(t.Context(), api.Account, 5)
 		if err != nil {
 			t.Fatal(err)

@@ -1,5 +1,5 @@
-// Package monitor says how the workspaces are: what the last check of each one said, as long as that was not too long ago.
-// It lists an account's workspaces, and counts those of all accounts for the metrics.
+// Package monitor reports the state of the workspaces: the result of the last check of each one, unless it is too old.
+// It shows an account's workspaces and their checks, and counts the workspaces of all accounts for the metrics.
 package monitor
 
 import (
@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
@@ -24,24 +23,16 @@ const (
 	OK      Status = "ok"
 	Drifted Status = "drifted"
 	Failed  Status = "failed"
-	Stale   Status = "stale" // never checked, or too long ago: unknown is not fine
+	Stale   Status = "stale" // never checked, or too long ago: its state is unknown
 )
 
 var statuses = []Status{OK, Drifted, Failed, Stale}
 
-// Workspace is where plans come from.
-type Workspace struct {
-	Name        string
-	Status      Status
-	LastCheckAt *time.Time // nil when it was never checked
-	OpenDrifts  int        // reported ones too
-}
-
-// Store is the database. A last check before staleBefore is stale.
+// Store is the database.
 type Store interface {
-	// Workspaces are an account's, by name.
-	Workspaces(ctx context.Context, account uuid.UUID, staleBefore time.Time) ([]Workspace, error)
-	// WorkspaceCounts are of all accounts, by status.
+	WorkspaceStore
+	CheckStore
+	// WorkspaceCounts are of all accounts, by status. A last check before staleBefore is stale.
 	WorkspaceCounts(ctx context.Context, staleBefore time.Time) (map[Status]int, error)
 }
 
@@ -80,11 +71,6 @@ func New(store Store, staleAfter time.Duration, t Telemetry) (*Monitor, error) {
 		return nil
 	})
 	return m, in.Err()
-}
-
-// Workspaces are all of the account, by name.
-func (m *Monitor) Workspaces(ctx context.Context, account uuid.UUID) ([]Workspace, error) {
-	return m.store.Workspaces(ctx, account, m.staleBefore())
 }
 
 func (m *Monitor) staleBefore() time.Time { return time.Now().Add(-m.staleAfter) }

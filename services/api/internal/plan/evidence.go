@@ -110,7 +110,7 @@ func (s *scan) evidence() Evidence {
 	switch {
 	case s.opt.Mode == ModeRefreshOnly && e.Mode == ModeNormal:
 		say(reasonMode)
-	case s.opt.Mode == ModeRefreshOnly && e.Mode == ModeDestroy:
+	case e.Mode == ModeDestroy: // The plan shows it, whatever is stated.
 	case s.opt.Mode != ModeUnknown:
 		e.Mode = s.opt.Mode
 	}

@@ -19,7 +19,7 @@ func alertWhere(account uuid.UUID, f drift.AlertFilter) (string, pg.Args) {
 		args["drift"] = *f.DriftID
 	}
 	if f.IsRead != nil {
-		// Spelt out, so that the partial index of the unread ones can serve.
+		// Spelt out, so that the partial index of unread alerts can be used.
 		if *f.IsRead {
 			where += " and is_read"
 		} else {

@@ -65,7 +65,7 @@ func (s *AuditStore) Timeline(ctx context.Context, account, id uuid.UUID) ([]aud
 		select `+auditColumns+` from audit where account_id = @account and drift_id = @drift order by created_at, id`, args)
 }
 
-// auditTx is a transaction of which every change leaves its audit row. The transactions of the other stores are built on it.
+// auditTx is a transaction in which every change writes its audit row. The transactions of the other stores are built on it.
 type auditTx struct{ tx *pg.Tx }
 
 var _ audit.Writer = auditTx{}
@@ -81,7 +81,7 @@ func (t auditTx) InsertAudit(ctx context.Context, rows []audit.Row) error {
 		metadata[i] = encoded
 	}
 	if len(rows) == 1 {
-		// What a decision does. To encode each value as an array of one takes twice as long.
+		// The case of a decision. Encoding each value as an array of one takes twice as long.
 		r := rows[0]
 		return t.tx.Later(ctx, `-- INSERT audit
 			insert into audit (id, account_id, created_at, action, actor_id, actor_email, actor_role, drift_id, subject, message,

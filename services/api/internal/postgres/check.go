@@ -43,6 +43,13 @@ func (t driftTx) SaveWorkspace(ctx context.Context, w *drift.WorkspaceState) err
 		})
 }
 
+// SaveSettings implements drift.SettingsTx.
+func (t driftTx) SaveSettings(ctx context.Context, account uuid.UUID, w *drift.WorkspaceState) error {
+	return exec(ctx, t.tx, `-- UPDATE workspace
+		update workspace set record_ref = @ref, accept_root = @accept where account_id = @account and id = @id`,
+		pg.Args{"account": account, "id": w.ID, "ref": w.RecordRef, "accept": w.AcceptRoot})
+}
+
 // FirstResponse implements drift.CheckTx.
 func (t driftTx) FirstResponse(ctx context.Context, workspace uuid.UUID, bodyHash []byte) ([]byte, error) {
 	rows, err := t.tx.Query(ctx, `-- SELECT workspace_check

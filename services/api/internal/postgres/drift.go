@@ -14,7 +14,7 @@ import (
 )
 
 // driftShown is what clients see of a drift, driftHead every column but the states, driftColumns every column. Each
-// column that is read costs, by its scan: a page of twenty has sixty values less without the three that are not shown.
+// column costs time to scan: without the three that are not shown, a page of twenty drifts has sixty values less.
 const driftShown = driftFields + `, expected_state, actual_state, difference`
 
 const driftHead = driftFields + `, account_id, fingerprint, difference_mac`
@@ -27,8 +27,8 @@ const driftFields = `id, version, workspace, resource_id, resource_type, provide
 
 const noDrift = "there is no such drift"
 
-// readFields reads the columns of driftFields. before is the drift of the row before, with which it likely shares many
-// texts, and which are then the same.
+// readFields reads the columns of driftFields. before is the drift of the previous row. Equal texts of the two rows share
+// their memory.
 func readFields(row *pg.Row, d, before *drift.Drift) {
 	d.ID = row.UUID()
 	d.Version = row.Int()
@@ -57,7 +57,7 @@ func readFields(row *pg.Row, d, before *drift.Drift) {
 	d.UpdatedAt = row.Time()
 }
 
-// readKeys reads what driftHead has beyond driftFields.
+// readKeys reads the columns of driftHead that driftFields does not have.
 func readKeys(row *pg.Row, d *drift.Drift) {
 	d.AccountID, d.Fingerprint, d.DifferenceMAC = row.UUID(), row.Bytes(), row.Bytes()
 }
@@ -116,8 +116,11 @@ var sortColumns = map[drift.SortKey]string{
 	drift.BySeverity: "severity_weight",
 }
 
-// streamHead is the head of the account's stream in the snapshot of the statement that it is part of.
-const streamHead = `(select epoch || ':' || position from account_stream, stream_epoch where account_id = @account)`
+// streamHead is the head of the account's stream in the snapshot of the statement that it is part of: epoch, position, and
+// the id of the event there, since positions may be given a second time.
+const streamHead = `(select epoch || ':' || position || ':' || coalesce((select id::text from event
+	where event.account_id = account_stream.account_id and event.position = account_stream.position), '')
+	from account_stream, stream_epoch where account_id = @account)`
 
 // ListDrifts implements drift.Reader.
 func (s *DriftStore) ListDrifts(
@@ -161,7 +164,7 @@ func (s *DriftStore) CountDrifts(ctx context.Context, account uuid.UUID, f drift
 	return counted.Count, counted.Head, nil
 }
 
-// likeEscaper takes their meaning from the wildcards of LIKE.
+// likeEscaper escapes the wildcards of LIKE.
 var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
 func driftWhere(account uuid.UUID, f drift.Filter) (string, pg.Args) {

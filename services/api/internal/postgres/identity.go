@@ -22,7 +22,7 @@ func (s *IdentityStore) InTx(ctx context.Context, name string, fn func(ctx conte
 	return s.db.InTx(ctx, name, func(ctx context.Context, tx *pg.Tx) error { return fn(ctx, identityTx{auditTx{tx}}) })
 }
 
-// What a caller may read when something is not there.
+// The messages that callers see if a row does not exist.
 const (
 	noAccount      = "there is no such account"
 	noUser         = "there is no such user"
@@ -38,7 +38,7 @@ type identityTx struct{ auditTx }
 // EnsureAccount implements identity.Tx.
 func (t identityTx) EnsureAccount(ctx context.Context, name string, at time.Time) (identity.Account, error) {
 	args := pg.Args{"id": uid.New(), "name": name, "at": at}
-	// It waits for a transaction that makes the same account at the same time; the look-up below then sees that one.
+	// This waits for a concurrent transaction that makes the same account; the query below then sees that account.
 	if _, err := t.tx.Exec(ctx, `-- INSERT account
 		insert into account (id, name, created_at) values (@id, @name, @at) on conflict (name) do nothing`, args); err != nil {
 		return identity.Account{}, err

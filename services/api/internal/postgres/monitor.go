@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/pg"
+	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/monitor"
 )
 
@@ -18,10 +19,12 @@ var _ monitor.Store = (*MonitorStore)(nil)
 // NewMonitorStore makes the store on a pool.
 func NewMonitorStore(db *pg.DB) *MonitorStore { return &MonitorStore{db} }
 
-// workspaceStatus is what a workspace's last check said, unless that was too long ago.
+const noWorkspace = "there is no such workspace"
+
+// workspaceStatus is the status of a workspace's last check, unless that was too long ago.
 const workspaceStatus = `case when last_check_at >= @stale_before then last_check_status else 'stale' end`
 
-// Workspaces implements monitor.Store.
+// Workspaces implements monitor.WorkspaceStore.
 func (s *MonitorStore) Workspaces(ctx context.Context, account uuid.UUID, staleBefore time.Time) ([]monitor.Workspace, error) {
 	return collect[monitor.Workspace](ctx, s.db, `-- SELECT workspace
 		select name, `+workspaceStatus+` as status, last_check_at, coalesce(open.drifts, 0) as open_drifts
@@ -31,6 +34,67 @@ func (s *MonitorStore) Workspaces(ctx context.Context, account uuid.UUID, staleB
 		) open on open.workspace = workspace.name
 		where account_id = @account order by name`,
 		pg.Args{"account": account, "stale_before": staleBefore})
+}
+
+// Workspace implements monitor.WorkspaceStore.
+func (s *MonitorStore) Workspace(ctx context.Context, account uuid.UUID, name string, staleBefore time.Time) (*monitor.Detail, error) {
+	type row struct {
+		monitor.Workspace
+		drift.WorkspaceSettings
+		CreatedAt               time.Time
+		Critical, Warning, Info int
+		OldestOpenAt            *time.Time
+	}
+	r, err := one[row](ctx, s.db, noWorkspace, `-- SELECT workspace
+		select name, `+workspaceStatus+` as status, last_check_at, open.*, created_at, record_ref, root is not null as root_known, accept_root
+		from workspace, lateral (
+			select count(*) as open_drifts,
+				count(*) filter (where severity = 'critical') as critical,
+				count(*) filter (where severity = 'warning') as warning,
+				count(*) filter (where severity = 'info') as info,
+				min(first_seen_at) as oldest_open_at
+			from drift where account_id = @account and workspace = @name and resolved_at is null
+		) open
+		where account_id = @account and name = @name`,
+		pg.Args{"account": account, "name": name, "stale_before": staleBefore})
+	if err != nil {
+		return nil, err
+	}
+	return &monitor.Detail{
+		Workspace: r.Workspace, WorkspaceSettings: r.WorkspaceSettings, CreatedAt: r.CreatedAt,
+		Critical: r.Critical, Warning: r.Warning, Info: r.Info, OldestOpenAt: r.OldestOpenAt,
+	}, nil
+}
+
+// Trend implements monitor.WorkspaceStore. Each drift is a step up on the day it was first seen and a step down on the day
+// it was resolved; those that were open before the first day start on it.
+func (s *MonitorStore) Trend(ctx context.Context, account uuid.UUID, workspace string, first, today time.Time) ([]monitor.Day, error) {
+	return collect[monitor.Day](ctx, s.db, `-- SELECT workspace trend
+		with day as (
+			select generate_series(@first::timestamp, @today::timestamp, interval '1 day')::date as day
+		), was_open as (
+			select first_seen_at, resolved_at from drift
+			where account_id = @account and workspace = @workspace and resolved_at is null
+			union all
+			select first_seen_at, resolved_at from drift
+			where account_id = @account and workspace = @workspace and resolved_at >= @first::timestamp at time zone 'utc'
+		), step as (
+			select greatest((first_seen_at at time zone 'utc')::date, @first::date) as day, 1 as step from was_open
+			union all
+			select (resolved_at at time zone 'utc')::date, -1 from was_open where resolved_at is not null
+		), drifts as (
+			select day, sum(step) as steps from step group by day
+		), checks as (
+			select (c.created_at at time zone 'utc')::date as day, count(*) as checks, count(*) filter (where c.status = 'failed') as failed
+			from workspace_check c
+			where c.workspace_id = (select id from workspace where account_id = @account and name = @workspace)
+				and c.created_at >= @first::timestamp at time zone 'utc' and `+countsForStatus+`
+			group by 1
+		)
+		select to_char(day, 'YYYY-MM-DD') as date, coalesce(checks, 0) as checks, coalesce(failed, 0) as failed,
+			(sum(coalesce(steps, 0)) over (order by day))::bigint as open_drifts
+		from day left join checks using (day) left join drifts using (day) order by day`,
+		pg.Args{"account": account, "workspace": workspace, "first": first, "today": today})
 }
 
 // WorkspaceCounts implements monitor.Store.

@@ -10,8 +10,8 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/pg"
 )
 
-// The helpers of all stores. They give the errors that the driver's connection has translated (pg.Translate); those that mean
-// something to the caller of a store are made here: a row that is missing, and one that exists already.
+// The helpers of all stores. They return the errors that the driver's connection has translated (pg.Translate). The errors
+// that mean something to the caller of a store are made here: a missing row, and a row that exists already.
 
 // collect runs a query whose columns have the names of T's fields.
 func collect[T any](ctx context.Context, q pg.Querier, sql string, args pg.Args) ([]T, error) {
@@ -22,7 +22,7 @@ func collect[T any](ctx context.Context, q pg.Querier, sql string, args pg.Args)
 	return pgx.CollectRows(rows, pgx.RowToStructByName[T])
 }
 
-// one runs a query that gives one row. None is apierror.NotFound with this message.
+// one runs a query that returns one row. Without a row the error is apierror.NotFound with this message.
 func one[T any](ctx context.Context, q pg.Querier, missing, sql string, args pg.Args) (*T, error) {
 	rows, err := q.Query(ctx, sql, args)
 	if err != nil {
@@ -35,7 +35,7 @@ func one[T any](ctx context.Context, q pg.Querier, missing, sql string, args pg.
 	return row, err
 }
 
-// scalar runs a query that gives one row of one column.
+// scalar runs a query that returns one row of one column.
 func scalar[T any](ctx context.Context, q pg.Querier, sql string, args pg.Args) (T, error) {
 	rows, err := q.Query(ctx, sql, args)
 	if err != nil {
@@ -66,7 +66,7 @@ func exec(ctx context.Context, q pg.Querier, sql string, args pg.Args) error {
 	return err
 }
 
-// change runs a statement that has to change a row. When it changed none, that is apierror.NotFound with this message.
+// change runs a statement that must change a row. If it changes none, the error is apierror.NotFound with this message.
 func change(ctx context.Context, q pg.Querier, missing, sql string, args pg.Args) error {
 	tag, err := q.Exec(ctx, sql, args)
 	if err == nil && tag.RowsAffected() == 0 {
@@ -75,7 +75,7 @@ func change(ctx context.Context, q pg.Querier, missing, sql string, args pg.Args
 	return err
 }
 
-// taken makes an error of this unique constraint apierror.Conflict with this message.
+// taken turns an error of this unique constraint into apierror.Conflict with this message.
 func taken(err error, constraint, message string) error {
 	if violated, _ := pg.UniqueViolation(err); violated == constraint {
 		return apierror.Wrap(apierror.Conflict, err, message)

@@ -22,7 +22,7 @@ var _ retention.Store = (*RetentionStore)(nil)
 const rowsPerSweep = 5000
 
 // TrimEvents implements retention.Store. A stream is trimmed from its beginning up to its last old event, a part at a
-// time; positions have no gaps, so they measure the parts.
+// time; positions have no gaps, so they measure the parts. The newest event stays whatever its age: it proves the head.
 func (s *RetentionStore) TrimEvents(ctx context.Context, before time.Time) (int, error) {
 	type old struct {
 		AccountID uuid.UUID
@@ -31,7 +31,7 @@ func (s *RetentionStore) TrimEvents(ctx context.Context, before time.Time) (int,
 	}
 	streams, err := collect[old](ctx, s.db, `-- SELECT event
 		select account_id, trimmed_to, max(event.position) as last from event join account_stream using (account_id)
-		where event.created_at < @before group by account_id, trimmed_to`, pg.Args{"before": before})
+		where event.created_at < @before and event.position < account_stream.position group by account_id, trimmed_to`, pg.Args{"before": before})
 	total := 0
 	for _, stream := range streams {
 		for from := stream.TrimmedTo; from < stream.Last && err == nil; from += rowsPerSweep {
@@ -59,13 +59,27 @@ func (s *RetentionStore) trim(ctx context.Context, account uuid.UUID, to int64) 
 	return removed, err
 }
 
-// RemoveChecks implements retention.Store. The body of a check that is not a workspace's last is older than that one: sent
-// again, it would be stale and change nothing.
+// RemoveResponses implements retention.Store. The body of a check that is not a workspace's last is older than that one:
+// sent again, it would be stale and change nothing. The check's own id stands in for the hash of the body: 16 bytes, so it
+// equals no body's, and tells which checks are done.
+func (s *RetentionStore) RemoveResponses(ctx context.Context, before time.Time) (int, error) {
+	return s.remove(ctx, `-- UPDATE workspace_check
+		update workspace_check set answer = 'null', body_hash = uuid_send(id) where id in (
+			select c.id from workspace_check c join workspace w on w.id = c.workspace_id
+			where c.created_at < @before and octet_length(c.body_hash) = 32 and c.id is distinct from w.last_check_id limit @limit)`, before)
+}
+
+// RemoveChecks implements retention.Store. It goes from workspace to workspace, for which there is an index: one of all checks
+// by time could mislead the queries for an account's newest ones.
 func (s *RetentionStore) RemoveChecks(ctx context.Context, before time.Time) (int, error) {
 	return s.remove(ctx, `-- DELETE workspace_check
 		delete from workspace_check where id in (
-			select c.id from workspace_check c join workspace w on w.id = c.workspace_id
-			where c.created_at < @before and c.id is distinct from w.last_check_id limit @limit)`, before)
+			select old.id from workspace w, lateral (
+				select c.id from workspace_check c
+				where c.workspace_id = w.id and c.created_at < @before
+					and c.id is distinct from w.last_check_id and c.id is distinct from (`+lastGoodCheck+`)
+				limit @limit
+			) old limit @limit)`, before)
 }
 
 // RemoveIdempotencyKeys implements retention.Store.
@@ -91,7 +105,7 @@ func (s *RetentionStore) RemoveExpired(ctx context.Context, before time.Time) (i
 	return total, nil
 }
 
-// remove runs a statement until it finds less than it may take.
+// remove repeats a statement until it removes fewer rows than its limit.
 func (s *RetentionStore) remove(ctx context.Context, sql string, before time.Time) (int, error) {
 	for total := 0; ; {
 		tag, err := s.db.Exec(ctx, sql, pg.Args{"before": before, "limit": rowsPerSweep})

@@ -25,7 +25,7 @@ func (t driftTx) AppendEvents(ctx context.Context, account uuid.UUID, events []e
 		return nil
 	}
 	if len(events) == 1 {
-		// What a decision does. To encode each value as an array of one takes twice as long.
+		// The case of a decision. Encoding each value as an array of one takes twice as long.
 		e := events[0]
 		return t.tx.Later(ctx, `-- INSERT event
 			with head as (
@@ -76,12 +76,30 @@ func (s *DriftStore) Events(ctx context.Context, account uuid.UUID, after int64,
 }
 
 // EventWindow implements drift.StreamReader.
-func (s *DriftStore) EventWindow(ctx context.Context, account uuid.UUID) (event.Window, error) {
-	w, err := one[event.Window](ctx, s.db, "there is no such account", `-- SELECT account_stream
-		select epoch, position as head, trimmed_to from account_stream, stream_epoch where account_id = @account`,
-		pg.Args{"account": account})
+func (s *DriftStore) EventWindow(ctx context.Context, account uuid.UUID, at int64) (event.Window, error) {
+	w, err := one[windowRow](ctx, s.db, "there is no such account", `-- SELECT account_stream
+		select epoch, s.position as head, trimmed_to, newest.id as head_id, there.id as at_id
+		from stream_epoch cross join account_stream s
+		left join event newest on newest.account_id = s.account_id and newest.position = s.position
+		left join event there on there.account_id = s.account_id and there.position = @at
+		where s.account_id = @account`,
+		pg.Args{"account": account, "at": at})
 	if err != nil {
 		return event.Window{}, err
 	}
-	return *w, nil
+	return event.Window{Epoch: w.Epoch, Head: w.Head, HeadTag: tagOf(w.HeadID), TrimmedTo: w.TrimmedTo, At: tagOf(w.AtID)}, nil
+}
+
+type windowRow struct {
+	Epoch           string
+	Head, TrimmedTo int64
+	HeadID, AtID    *uuid.UUID
+}
+
+// tagOf is the tag of an event that may not be there.
+func tagOf(id *uuid.UUID) event.Tag {
+	if id == nil {
+		return 0
+	}
+	return event.TagOf(*id)
 }

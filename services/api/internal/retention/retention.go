@@ -1,6 +1,6 @@
-// Package retention removes what has served its time: old events, the checks that no upload can repeat any more, responses
-// kept for idempotency keys, and sessions and tokens that have expired. Every replica does it; the second one finds
-// nothing.
+// Package retention removes expired data: old events, the responses to uploads that cannot be repeated any more, old
+// checks, stored responses of idempotency keys, and expired sessions and tokens. Every replica does it; the second one
+// finds nothing to remove.
 package retention
 
 import (
@@ -23,11 +23,17 @@ const Interval = 10 * time.Minute
 // idempotencyLife is how long a first response is given again.
 const idempotencyLife = 24 * time.Hour
 
+// checkLife is how long checks are kept. Their responses, which are most of their size, are kept as long as events.
+const checkLife = 90 * 24 * time.Hour
+
 // Store removes rows in small transactions, and says how many.
 type Store interface {
 	// TrimEvents removes events from the beginning of the streams, and updates the start of the streams.
 	TrimEvents(ctx context.Context, before time.Time) (int, error)
-	// RemoveChecks spares each workspace's last check.
+	// RemoveResponses takes the responses from checks, except for each workspace's last one, so that the same upload is no
+	// repetition any more.
+	RemoveResponses(ctx context.Context, before time.Time) (int, error)
+	// RemoveChecks spares each workspace's last check, and the last one that did not fail.
 	RemoveChecks(ctx context.Context, before time.Time) (int, error)
 	RemoveIdempotencyKeys(ctx context.Context, before time.Time) (int, error)
 	// RemoveExpired removes sessions and tokens that expired before then.
@@ -50,7 +56,7 @@ type Telemetry interface {
 	Report(ctx context.Context, err error, attrs ...slog.Attr)
 }
 
-// New makes a worker that keeps events, and the checks that go with them, for so long.
+// New makes a worker that keeps events, and the responses to uploads, for so long.
 func New(store Store, events time.Duration, t Telemetry) (*Worker, error) {
 	in := instrument.From(t.Meter())
 	removed := in.Counter(driftconv.RetentionRemoved)
@@ -75,7 +81,8 @@ func (w *Worker) Run(ctx context.Context) error {
 func (w *Worker) Sweep(ctx context.Context, now time.Time) {
 	kinds := map[string]func() (int, error){
 		"event":       func() (int, error) { return w.store.TrimEvents(ctx, now.Add(-w.events)) },
-		"check":       func() (int, error) { return w.store.RemoveChecks(ctx, now.Add(-w.events)) },
+		"response":    func() (int, error) { return w.store.RemoveResponses(ctx, now.Add(-w.events)) },
+		"check":       func() (int, error) { return w.store.RemoveChecks(ctx, now.Add(-max(w.events, checkLife))) },
 		"idempotency": func() (int, error) { return w.store.RemoveIdempotencyKeys(ctx, now.Add(-idempotencyLife)) },
 		// An access token may outlive its session's last refresh token by minutes.
 		"session": func() (int, error) { return w.store.RemoveExpired(ctx, now.Add(-time.Hour)) },

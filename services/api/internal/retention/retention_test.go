@@ -57,6 +57,12 @@ func TestWorker_Sweep(t *testing.T) {
 	exec(`insert into event (account_id, position, id, type, topics, body, created_at)
 		select a, n, gen_random_uuid(), 'drift.created', '{drifts}', '{}', now() - case when a = $1 and n <= 11000 then interval '8 days' else interval '1 day' end
 		from unnest(array[$1, $2]::uuid[]) a, generate_series(1, 12000) n`, account, other)
+	// Of one where nothing happens any more the newest stays: it proves the head to those who come back.
+	quiet := uuid.New()
+	exec("insert into account (id, name) values ($1, 'quiet')", quiet)
+	exec("insert into account_stream (account_id, position) values ($1, 3)", quiet)
+	exec(`insert into event (account_id, position, id, type, topics, body, created_at)
+		select $1, n, gen_random_uuid(), 'drift.created', '{drifts}', '{}', now() - interval '9 days' from generate_series(1, 3) n`, quiet)
 	exec("insert into app_user (id, account_id, email, name, role) values ($1, $2, 'a@b.example', 'A', 'viewer')", user, account)
 	for _, expires := range []string{"-2 hours", "2 hours"} {
 		session := uuid.New()
@@ -67,16 +73,23 @@ func TestWorker_Sweep(t *testing.T) {
 	for key, age := range map[string]string{"old": "25 hours", "new": "23 hours"} {
 		exec("insert into idempotency (account_id, principal, key, request_hash, created_at) values ($1, 'p', $2, '', now() - $3::interval)", account, key, age)
 	}
-	// Of a workspace's old checks the last one is spared.
+	// Of a workspace's old checks the last one and the last good one are spared, and the last one keeps its response.
 	exec("insert into workspace (id, account_id, name) values ($1, $2, 'w')", user, account)
-	for i, age := range []string{"10 days", "9 days", "9 days"} {
-		check := uuid.New()
-		exec(`insert into workspace_check (id, account_id, workspace_id, status, body_hash, answer, actor, created_at)
-			values ($1, $2, $3, 'ok', '', '{}', 'a', now() - $4::interval)`, check, account, user, age)
-		if i == 1 {
-			exec("update workspace set last_check_id = $1", check)
-		}
+	for _, c := range []struct{ format, status, purpose, age string }{
+		{"gone", "ok", "record", "100 days"},
+		{"good", "drifted", "record", "99 days"},
+		{"gone", "ok", "preview", "98 days"},
+		{"gone", "failed", "record", "97 days"},
+		{"kept", "failed", "record", "89 days"},
+		{"last", "failed", "record", "88 days"},
+		{"new", "failed", "preview", "6 days"},
+	} {
+		exec(`insert into workspace_check (id, account_id, workspace_id, format_version, status, purpose, body_hash, answer, actor, created_at,
+				plan_timestamp)
+			values (gen_random_uuid(), $1, $2, $3, $4, $5, sha256($6::text::bytea), '{}', 'a', now() - $6::text::interval, now())`,
+			account, user, c.format, c.status, c.purpose, c.age)
 	}
+	exec("update workspace set last_check_id = (select id from workspace_check where format_version = 'last')")
 
 	worker, err := retention.New(postgres.NewRetentionStore(db), 7*24*time.Hour, tel)
 	if err != nil {
@@ -90,13 +103,18 @@ func TestWorker_Sweep(t *testing.T) {
 			"select trimmed_to from account_stream where account_id = '" + account.String() + "'": 11000,
 			"select count(*) from event where account_id = '" + other.String() + "'":              12000,
 			"select trimmed_to from account_stream where account_id = '" + other.String() + "'":   0,
-			"select count(*) from session":                                                              1,
-			"select count(*) from refresh_token":                                                        1,
-			"select count(*) from setup_token":                                                          1,
-			"select count(*) from idempotency":                                                          1,
-			"select count(*) from idempotency where key = 'new'":                                        1,
-			"select count(*) from workspace_check":                                                      1,
-			"select count(*) from workspace_check join workspace on workspace_check.id = last_check_id": 1,
+			"select min(position) from event where account_id = '" + quiet.String() + "'":         3,
+			"select trimmed_to from account_stream where account_id = '" + quiet.String() + "'":   2,
+			"select count(*) from session":                       1,
+			"select count(*) from refresh_token":                 1,
+			"select count(*) from setup_token":                   1,
+			"select count(*) from idempotency":                   1,
+			"select count(*) from idempotency where key = 'new'": 1,
+			"select count(*) from workspace_check":               4,
+			"select count(*) from workspace_check where format_version in ('good', 'kept', 'last', 'new')":                                          4,
+			"select count(*) from workspace_check where answer::text = '{}' and octet_length(body_hash) = 32":                                       2,
+			"select count(*) from workspace_check where format_version in ('last', 'new') and answer::text = '{}'":                                  2,
+			"select count(*) from workspace_check where format_version in ('good', 'kept') and answer::text = 'null' and body_hash = uuid_send(id)": 2,
 		} {
 			if got := number(t, db, sql); got != want {
 				t.Errorf("%s: %d, want %d", sql, got, want)
@@ -109,15 +127,21 @@ func TestWorker_Sweep(t *testing.T) {
 			removed[line["kind"]] = line["rows"]
 		}
 	}
-	if want := map[any]any{"event": 11000.0, "session": 2.0, "check": 2.0, "idempotency": 1.0}; !maps.Equal(removed, want) {
+	// Those of checks that were removed first were not taken before: the kinds have no order.
+	responses, _ := removed["response"].(float64)
+	if responses < 2 || responses > 5 {
+		t.Errorf("%v responses were removed", removed["response"])
+	}
+	if want := map[any]any{"event": 11002.0, "session": 2.0, "check": 3.0, "response": responses, "idempotency": 1.0}; !maps.Equal(removed, want) {
 		t.Errorf("the log names %v", removed)
 	}
 }
 
-// broken is a store that always fails in this way.
+// broken is a store that always fails with this error.
 type broken struct{ err error }
 
 func (b broken) TrimEvents(context.Context, time.Time) (int, error)            { return 0, b.err }
+func (b broken) RemoveResponses(context.Context, time.Time) (int, error)       { return 0, b.err }
 func (b broken) RemoveChecks(context.Context, time.Time) (int, error)          { return 0, b.err }
 func (b broken) RemoveIdempotencyKeys(context.Context, time.Time) (int, error) { return 0, b.err }
 func (b broken) RemoveExpired(context.Context, time.Time) (int, error)         { return 0, b.err }
@@ -139,7 +163,7 @@ func TestWorker_Sweep_goes_on_after_a_failure(t *testing.T) {
 		err      error
 		reported int
 	}{
-		"unexpected":           {errors.New("broken"), 4},
+		"unexpected":           {errors.New("broken"), 5},
 		"the database is away": {apierror.New(apierror.Unavailable, "the database is not available"), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -158,7 +182,7 @@ func TestWorker_Sweep_goes_on_after_a_failure(t *testing.T) {
 					warned++
 				}
 			}
-			if warned != 4-c.reported {
+			if warned != 5-c.reported {
 				t.Errorf("%d warnings", warned)
 			}
 		})

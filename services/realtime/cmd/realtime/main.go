@@ -6,7 +6,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/realtime/internal/app"
 )
 
-// Set by the linker: -ldflags "-X main.version=1.2.3 -X main.commit=abc". What is not set comes from the build itself.
+// Set by the linker: -ldflags "-X main.version=1.2.3 -X main.commit=abc". Unset values come from the build itself.
 var version, commit string
 
 const usage = `realtime brings what happens in an account to its open sockets.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/go-chi/chi/v5"
 	"golang.org/x/time/rate"
 
 	"github.com/driftsentry/driftsentry/pkg/hint"
@@ -21,7 +22,7 @@ import (
 // ServiceName is the name of the service in every signal, unless OTEL_SERVICE_NAME gives another.
 const ServiceName = "driftsentry-realtime"
 
-// Options is what an App is made of. Its configuration must be one that LoadConfig gave.
+// Options is what an App is made of. Its configuration must come from LoadConfig.
 type Options struct {
 	Config    *Config
 	Build     process.Build
@@ -40,10 +41,10 @@ type App struct {
 	sockets *ws.Server
 }
 
-// burst is how many seconds' messages a client may send at once.
+// burst is how many seconds' worth of messages a client may send at once.
 const burst = 4
 
-// New puts the service together. Its ports are open then, and nothing is served yet.
+// New builds the service. Afterwards its ports are open, and no request is served yet.
 func New(ctx context.Context, o Options) (app *App, err error) {
 	c, tel := o.Config, o.Telemetry
 	app = &App{}
@@ -91,7 +92,7 @@ func (a *App) newHints(o Options) (*hint.Listener, error) {
 
 func newSockets(o Options, store *postgres.Store, h *hub.Hub) (*ws.Server, error) {
 	c := o.Config
-	// It signs nothing, so no token's life is of interest here.
+	// This service signs no tokens, so the lifetime does not matter.
 	tokens := token.NewAccess(c.Service.JWTSecret.Reveal(), c.Service.JWTSecretPrevious.Reveal(), 0)
 	settings := ws.Config{
 		Origins: c.Service.CORSOrigins, Heartbeat: c.Heartbeat, RequestTimeout: c.Service.RequestTimeout, Timing: o.Timing,
@@ -108,14 +109,14 @@ func newSockets(o Options, store *postgres.Store, h *hub.Hub) (*ws.Server, error
 
 // handler is the whole URL surface. The handshake is a request like others: it ends when the socket is open.
 func (a *App) handler(c *Config) http.Handler {
-	r := a.Edge().Router(process.Caller{Trusted: a.sockets.Trusted, Panic: rest.Panic})
-	if c.EnableWebSocket {
-		r.Method(http.MethodGet, "/ws", rest.Handler(a.sockets.Handshake))
-	}
-	return r
+	return a.Edge().Router(process.Caller{Trusted: a.sockets.Trusted, Panic: rest.Panic}, func(r chi.Router) {
+		if c.EnableWebSocket {
+			r.Method(http.MethodGet, "/ws", rest.Handler(a.sockets.Handshake))
+		}
+	})
 }
 
-// detail is what only this service has to report.
+// detail is this service's part of the detailed health report.
 func (a *App) detail() map[string]any {
 	status := a.hub.Status()
 	return map[string]any{"realtime": map[string]int64{

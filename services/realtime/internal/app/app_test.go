@@ -18,7 +18,7 @@ import (
 func TestService_health_and_metrics(t *testing.T) {
 	s := start(t, pgtest.DSN(t), nil)
 	s.dial(s.db.user(s.db.account()))
-	// A socket counts as open once it has its welcome, and not a moment before.
+	// A socket counts as open once it has its welcome, not earlier.
 	s.eventually("the socket is counted", func() bool {
 		var body struct{ Realtime struct{ Connections int } }
 		return json.NewDecoder(s.get("/health/detailed").Body).Decode(&body) == nil && body.Realtime.Connections == 1
@@ -71,7 +71,7 @@ func TestService_one_trace(t *testing.T) {
 		}
 		return found
 	}
-	// The answer comes before the span ends.
+	// The response is sent before the span ends.
 	received := func() bool { return len(named("receive subscribe")) == 1 }
 	s.eventually("the subscription's span", received)
 	s.tel.Reset()
@@ -116,7 +116,7 @@ func TestService_one_trace(t *testing.T) {
 	})
 }
 
-// TestService_shutdown: sockets are told, then closed, and nothing of what was committed before is lost.
+// TestService_shutdown: sockets get a message, then they are closed, and no event that was committed before is lost.
 func TestService_shutdown(t *testing.T) {
 	s := start(t, pgtest.DSN(t), nil)
 	account := s.db.account()

@@ -20,10 +20,11 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
-// TestAttackAuthorization sends every frame as everybody, and keeps the table in docs/security.md. A frame of
-// asyncapi.yaml without a row fails. A socket tells nobody's role: it only reads, and only its own account's stream
-// (TestService_accounts_are_isolated). Mutations: Active without the check of is_active, of revoked_at or of the
-// session's end changes one column each; Verify's error ignored changes «nobody».
+// TestAttackAuthorization sends every frame as each kind of caller, and compares the results with the table in
+// docs/security.md (`make tables` writes it). A frame of asyncapi.yaml without a row fails. Sockets do not depend on the
+// role: they only read, and only their own account's stream (TestService_accounts_are_isolated). Mutations: Active without
+// the check of is_active, of revoked_at or of the session's end changes one column each; ignoring Verify's error changes
+// "no credentials".
 func TestAttackAuthorization(t *testing.T) {
 	s := start(t, pgtest.DSN(t), nil)
 	account := s.db.account()
@@ -49,7 +50,7 @@ func TestAttackAuthorization(t *testing.T) {
 	}
 	callers := []struct{ name, bearer string }{
 		{"viewer", user("")}, {"engineer", role("engineer")}, {"admin", role("admin")}, {"API key", key},
-		{"other account's admin", s.sign(s.db.user(s.db.account()))}, {"nobody", ""},
+		{"other account's admin", s.sign(s.db.user(s.db.account()))}, {"no credentials", ""},
 		{"revoked", user("update session set revoked_at = now(), revoked_reason = 'logout' where id = $1")},
 		{"expired", expired},
 		{"deactivated", user("update app_user set is_active = false where id = (select user_id from session where id = $1)")},
@@ -86,8 +87,8 @@ func TestAttackAuthorization(t *testing.T) {
 	doctable.Check(t, "docs/security.md", "frames", table)
 }
 
-// say opens a socket and sends a message, and gives how far it came: the status of a refused handshake, the code of a
-// refused socket, an error's code, or that it was answered.
+// say opens a socket and sends a message, and returns the result: the status of a refused handshake, the close code of a
+// refused socket, an error's code, or "yes" for a response.
 func (s *service) say(bearer string, message map[string]any) string {
 	s.t.Helper()
 	r, status := s.knock(bearer, 0)
@@ -98,7 +99,7 @@ func (s *service) say(bearer string, message map[string]any) string {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	// At once, before it is known whether the socket is welcome.
+	// At once, before the socket is accepted or refused.
 	if _, err := r.conn.Write(ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame(data)))); err != nil {
 		s.t.Fatal(err)
 	}
@@ -120,8 +121,8 @@ func (s *service) say(bearer string, message map[string]any) string {
 	}
 }
 
-// TestAttackTokens: what is not exactly an access token of ours opens no socket: it gets 401, or close code 4401 when we
-// signed it and its time or its session is over. Mutations: as in the test of this name in httpapi, and Active without
+// TestAttackTokens: a forged token opens no socket. It gets 401, or close code 4401 if its signature is right and its time
+// or its session is over. Mutations: as in the test of this name in httpapi, and Active without
 // the comparison of user and account.
 func TestAttackTokens(t *testing.T) {
 	s := start(t, pgtest.DSN(t), nil)

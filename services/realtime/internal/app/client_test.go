@@ -133,7 +133,7 @@ func (c *client) read() {
 	}
 }
 
-// wait blocks until a frame matches, and gives it.
+// wait blocks until a frame matches, and returns it.
 func (c *client) wait(what string, match func(frame) bool) frame {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), patience)

@@ -9,10 +9,10 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/process"
 )
 
-// DefaultPort is where the service listens when PORT does not say.
+// DefaultPort is the port of the service if PORT is not set.
 const DefaultPort = 3002
 
-// Config is everything that can be set of the realtime service.
+// Config is the whole configuration of the realtime service.
 type Config struct {
 	Service process.Config
 
@@ -21,7 +21,7 @@ type Config struct {
 	// Heartbeat is how often a client is pinged. Proxies on the way must allow a connection to be silent for longer.
 	Heartbeat time.Duration `env:"WEBSOCKET_HEARTBEAT" envDefault:"30s"`
 
-	// How many sockets may be open on this replica: in all, of a user, of a network address. 0 is no limit.
+	// How many sockets may be open on this replica: in total, per user, and per network address. 0 is no limit.
 	MaxConnections           int `env:"MAX_CONNECTIONS"             envDefault:"20000"`
 	MaxConnectionsPerUser    int `env:"MAX_CONNECTIONS_PER_USER"    envDefault:"100"`
 	MaxConnectionsPerAddress int `env:"MAX_CONNECTIONS_PER_ADDRESS" envDefault:"1000"`
@@ -29,12 +29,12 @@ type Config struct {
 	// MaxConnectionsPending is how many TCP connections may be open that are no sockets yet. 0 is no limit.
 	MaxConnectionsPending int `env:"MAX_CONNECTIONS_PENDING" envDefault:"2000"`
 
-	// RateLimits says whether the following hold.
+	// RateLimits says whether the following limits apply.
 	RateLimits bool `env:"RATE_LIMIT_ENABLED" envDefault:"true"`
 	// MessageRate is how many frames a second a client may send for long; it may send four times as many at once.
 	MessageRate int `env:"RATE_LIMIT_MESSAGES" envDefault:"25"`
-	// HandshakeRate is how many handshakes a minute a network address may try. It has to be more than the sockets that it
-	// may have, for they may all come back at once.
+	// HandshakeRate is how many handshakes a minute a network address may try. It must exceed the number of sockets
+	// that the address may have, because all of them may reconnect at once.
 	HandshakeRate int `env:"RATE_LIMIT_HANDSHAKES" envDefault:"1200"`
 }
 

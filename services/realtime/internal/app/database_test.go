@@ -13,7 +13,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/hint"
 )
 
-// user is somebody who is signed in.
+// user is a signed-in user.
 type user struct{ id, account, session uuid.UUID }
 
 // database writes what api would.
@@ -72,7 +72,7 @@ const (
 	unhinted hinting = false
 )
 
-// publish commits events as api does: rows, counter, and then the hint. It gives the last position.
+// publish commits events as api does: rows, counter, and then the hint. It returns the last position.
 func (d *database) publish(account uuid.UUID, announce hinting, events ...published) int64 {
 	d.t.Helper()
 	d.mu.Lock()
@@ -82,7 +82,7 @@ func (d *database) publish(account uuid.UUID, announce hinting, events ...publis
 		d.t.Fatal(err)
 	}
 	if announce == hinted {
-		if _, err := d.conn.Exec(d.t.Context(), "select pg_notify($1, $2)", hint.Channel, hint.Hint{AccountID: account, Position: position}.String()); err != nil {
+		if _, err := d.conn.Exec(d.t.Context(), "select pg_notify($1, $2)", hint.Channel, hint.Hint{AccountID: account, Mark: event.Mark{Position: position}}.String()); err != nil {
 			d.t.Fatal(err)
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
-// TestService_a_hole_is_waited_out: a position that is counted and not there can't be, and must not make the service spin,
-// nor step over it.
+// TestService_a_hole_is_waited_out: a position without an event should be impossible. The service must neither spin nor skip
+// the position.
 func TestService_a_hole_is_waited_out(t *testing.T) {
 	s := start(t, pgtest.DSN(t), nil, seldom)
 	account := s.db.account()

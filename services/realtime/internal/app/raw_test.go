@@ -40,7 +40,7 @@ func (s *service) handshake(u user, buffer int) *raw {
 	return r
 }
 
-// knock asks for the upgrade, with the token where a browser has it, and gives the answer's status.
+// knock requests the upgrade, with the token where a browser sends it, and returns the response's status.
 func (s *service) knock(bearer string, buffer int) (*raw, int) {
 	s.t.Helper()
 	conn, err := net.Dial("tcp", s.app.Address().String())

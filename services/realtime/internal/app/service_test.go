@@ -95,7 +95,7 @@ func (s *service) get(path string) *http.Response {
 	return resp
 }
 
-// eventually repeats a question that has no event of its own, until the answer is yes.
+// eventually repeats a check, for states that send no event, until it passes.
 func (s *service) eventually(what string, yes func() bool) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)

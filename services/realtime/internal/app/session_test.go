@@ -10,7 +10,7 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
-// Whatever ends a session ends its sockets, and nobody else's.
+// Everything that ends a session ends its sockets, and no others.
 func TestService_sessions_end(t *testing.T) {
 	s := start(t, pgtest.DSN(t), nil, func(o *app.Options) { o.Timing.SessionCheck = 5 * time.Millisecond })
 	account := s.db.account()
@@ -28,7 +28,7 @@ func TestService_sessions_end(t *testing.T) {
 			if code := open.closeCode(); code != 4401 {
 				t.Errorf("close code %d", code)
 			}
-			// And nobody comes in with it.
+			// It opens no new socket either.
 			if code := s.in(t).refused(u); code != 4401 {
 				t.Errorf("close code of another attempt %d", code)
 			}
@@ -56,7 +56,7 @@ func TestService_sessions_end(t *testing.T) {
 	witness.wait("pong", func(f frame) bool { return f.Type == "pong" })
 }
 
-// refused opens a socket that is closed at once, and gives the code.
+// refused opens a socket that is closed at once, and returns the code.
 func (s *service) refused(u user) int {
 	s.t.Helper()
 	r := s.handshake(u, 0)

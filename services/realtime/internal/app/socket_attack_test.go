@@ -11,7 +11,7 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
-// Somebody who knows the id of another account's drift, and the cursor of its stream, asks for both.
+// An attacker who knows the id of another account's drift, and the cursor of its stream, asks for both.
 // Mutation: the hub finds a stream by another key than the account of the token.
 func TestAttackTopicsOfAnotherAccount(t *testing.T) {
 	s := start(t, pgtest.DSN(t), nil)
@@ -53,7 +53,7 @@ func TestAttackStolenTokenAfterLogout(t *testing.T) {
 		t.Errorf("a new socket: close code %d", code)
 	}
 	kept.send(map[string]string{"type": "auth", "id": "a", "token": s.sign(owner)})
-	if f := kept.wait("the answer", func(f frame) bool { return f.ID == "a" }); f.Code != "AUTH_ERROR" {
+	if f := kept.wait("the response", func(f frame) bool { return f.ID == "a" }); f.Code != "AUTH_ERROR" {
 		t.Errorf("a message with it: %+v", f)
 	}
 	kept.send(map[string]string{"type": "ping", "id": "p"})
@@ -61,7 +61,7 @@ func TestAttackStolenTokenAfterLogout(t *testing.T) {
 }
 
 // One address pretends to be many.
-// Mutation: ClientIPFromXFF that takes the peer for a proxy.
+// Mutation: ClientIPFromXFF treats every peer as a proxy.
 func TestAttackForgedAddress(t *testing.T) {
 	s := start(t, pgtest.DSN(t), []string{"MAX_CONNECTIONS_PER_ADDRESS=1"})
 	account := s.db.account()

@@ -95,7 +95,13 @@ func (f *Feed) Run(ctx context.Context) error {
 	defer stop() // after a panic, which starts all of this again
 	wg.Go(func() {
 		// Whenever it begins to listen, hints of the meantime are lost.
-		f.hints.Run(ctx, f.lookNow, func(h hint.Hint) bool { return f.hub.Hint(h.AccountID, h.Position) })
+		f.hints.Run(ctx, f.lookNow, func(h hint.Hint) bool {
+			news, doubt := f.hub.Hint(h.AccountID, h.Mark)
+			if doubt {
+				f.lookNow()
+			}
+			return news || doubt
+		})
 	})
 	for range f.config.Readers {
 		wg.Go(func() { f.readStreams(ctx) })

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
 )
 
@@ -31,11 +32,10 @@ func (f *Feed) lookNow() {
 	}
 }
 
-// known is the published position of a stream before its head was looked up; it may have grown since.
+// known is the published place of a stream before its head was looked up; it may have grown since.
 type known struct {
 	stream *hub.Stream
-	epoch  string
-	head   int64
+	place  event.Cursor
 }
 
 func (f *Feed) checkHeads(ctx context.Context) error {
@@ -45,7 +45,7 @@ func (f *Feed) checkHeads(ctx context.Context) error {
 	}
 	accounts, before := make([]uuid.UUID, len(streams)), make([]known, len(streams))
 	for i, s := range streams {
-		accounts[i], before[i] = s.Account(), known{s, s.Epoch(), s.Head()}
+		accounts[i], before[i] = s.Account(), known{s, s.Place()}
 	}
 	heads, err := f.store.Heads(ctx, accounts)
 	if err != nil {
@@ -55,10 +55,7 @@ func (f *Feed) checkHeads(ctx context.Context) error {
 		w, ok := heads[k.stream.Account()]
 		switch {
 		case !ok: // It has no events yet.
-		case w.Epoch != k.epoch:
-			k.stream.Reset(hub.ReasonEpoch, w)
-		case w.Head < k.head:
-			k.stream.Reset(hub.ReasonAhead, w)
+		case k.stream.Check(k.place, w):
 		case k.stream.Want(w.Head):
 			f.healed.Add(ctx, 1)
 		}

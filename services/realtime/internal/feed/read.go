@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
 )
 
@@ -36,36 +37,46 @@ func (f *Feed) read(ctx context.Context, s *hub.Stream) (err error) {
 		}
 		span.End()
 	}()
-	head, wanted := s.Head(), s.Wanted()
-	events, err := f.store.Events(ctx, s.Account(), head, f.config.Batch)
+	place, wanted := s.Place(), s.Wanted()
+	// Reading begins with the event that was published last, which proves that the stream is still the one that it was of.
+	after, limit := place.Position, f.config.Batch
+	if place.Tag != 0 {
+		after, limit = after-1, limit+1
+	}
+	events, err := f.store.Events(ctx, s.Account(), after, limit)
 	if err != nil {
 		return err
 	}
+	if place.Tag != 0 {
+		if len(events) == 0 || events[0].Mark() != place.Mark {
+			return f.explain(ctx, s, place, wanted)
+		}
+		events = events[1:]
+	}
 	span.SetAttributes(attribute.Int("driftsentry.events", len(events)))
-	if len(events) > 0 && events[0].Position == head+1 {
+	if len(events) > 0 && events[0].Position == place.Position+1 {
 		if err := s.Publish(events); !errors.Is(err, hub.ErrGap) {
 			return err
 		}
 	}
-	return f.explain(ctx, s, wanted)
+	return f.explain(ctx, s, place, wanted)
 }
 
-// explain finds out why the events after the stream's head could not be read.
-func (f *Feed) explain(ctx context.Context, s *hub.Stream, wanted int64) error {
-	w, err := f.store.Window(ctx, s.Account())
+// explain finds out why the events after the stream's place could not be read.
+func (f *Feed) explain(ctx context.Context, s *hub.Stream, place event.Cursor, wanted int64) error {
+	w, err := f.store.Window(ctx, s.Account(), place.Position)
 	if err != nil {
 		return err
 	}
-	switch head := s.Head(); {
-	case w.Epoch != s.Epoch():
-		s.Reset(hub.ReasonEpoch, w)
-	case w.TrimmedTo > head:
+	switch {
+	case s.Check(place, w):
+	case w.TrimmedTo > place.Position, w.TrimmedTo == place.Position && place.Tag != 0 && w.At == 0:
 		s.Reset(hub.ReasonTrimmed, w)
-	case w.Head < head:
-		s.Reset(hub.ReasonAhead, w)
-	case w.Head >= wanted && wanted > head:
+	case place.Tag != 0 && w.At != place.Tag:
+		s.Reset(hub.ReasonEpoch, w)
+	case w.Head >= wanted && wanted > place.Position:
 		// Announced, but not readable: this can't happen, and reading again immediately would never end.
-		return fmt.Errorf("the stream has a hole after position %d", head)
+		return fmt.Errorf("the stream has a hole after position %d", place.Position)
 	default:
 		s.Retract(wanted, w.Head) // A hint said more than was true.
 	}

@@ -26,11 +26,17 @@ const epoch = "e1"
 type lines struct{}
 
 func (lines) Event(to *bytes.Buffer, e event.Event, at event.Cursor) {
-	fmt.Fprintf(to, "event %s %s\n", at, e.Body)
+	fmt.Fprintf(to, "event %s %s\n", bare(at), e.Body)
 }
-func (lines) Position(at event.Cursor) []byte { return fmt.Appendf(nil, "position %s\n", at) }
+func (lines) Position(at event.Cursor) []byte { return fmt.Appendf(nil, "position %s\n", bare(at)) }
 func (lines) Resync(reason hub.Reason, head event.Cursor) []byte {
-	return fmt.Appendf(nil, "resync %s %s\n", reason, head)
+	return fmt.Appendf(nil, "resync %s %s\n", reason, bare(head))
+}
+
+// bare is a cursor without its tag, for tests of something else.
+func bare(at event.Cursor) event.Cursor {
+	at.Tag = 0
+	return at
 }
 
 // source is the event store in memory.
@@ -42,10 +48,19 @@ type source struct {
 	failed error // of Events
 }
 
-func (s *source) Window(context.Context, uuid.UUID) (event.Window, error) {
+func (s *source) Window(_ context.Context, _ uuid.UUID, at int64) (event.Window, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.window, s.fail
+	w := s.window
+	for _, e := range s.events {
+		if e.Position == w.Head {
+			w.HeadTag = event.TagOf(e.ID)
+		}
+		if e.Position == at {
+			w.At = event.TagOf(e.ID)
+		}
+	}
+	return w, s.fail
 }
 
 func (s *source) Events(_ context.Context, _ uuid.UUID, after int64, limit int) ([]event.Event, error) {
@@ -66,7 +81,7 @@ func (s *source) append(n int, topics ...string) []event.Event {
 	for i := range n {
 		s.window.Head++
 		s.events = append(s.events, event.Event{
-			Position: s.window.Head, Topics: topics[i%len(topics) : i%len(topics)+1], CreatedAt: time.Now(),
+			Position: s.window.Head, ID: uuid.New(), Topics: topics[i%len(topics) : i%len(topics)+1], CreatedAt: time.Now(),
 			Body:        []byte(strings.Repeat("x", int(s.window.Head*7%40))),
 			Traceparent: fmt.Sprintf("00-%032x-00000000000000aa-01", s.window.Head/5+1),
 		})

@@ -18,8 +18,8 @@ import (
 
 // Source is where events come from.
 type Source interface {
-	// Window is the readable part of an account's stream.
-	Window(ctx context.Context, account uuid.UUID) (event.Window, error)
+	// Window is the readable part of an account's stream, with the tag of the event at a position.
+	Window(ctx context.Context, account uuid.UUID, at int64) (event.Window, error)
 	// Events gives the events after a position, in order, limit at most.
 	Events(ctx context.Context, account uuid.UUID, after int64, limit int) ([]event.Event, error)
 }
@@ -122,9 +122,9 @@ func (h *Hub) Join(ctx context.Context, account uuid.UUID, conn Conn) (*Subscrib
 	}
 	r := s.ring.Load()
 	sub := &Subscriber{stream: s, conn: conn, generation: r.generation}
-	sub.position.Store(r.head)
+	sub.move(r.head)
 	s.add(sub)
-	return sub, event.Cursor{Epoch: r.epoch, Position: r.head}, nil
+	return sub, event.Cursor{Epoch: r.epoch, Mark: r.head}, nil
 }
 
 func (h *Hub) acquire(account uuid.UUID) *Stream {
@@ -163,12 +163,16 @@ func (h *Hub) Streams() []*Stream {
 	return list
 }
 
-// Hint says how far an account's stream reached. It reports whether that is news to a stream that is followed here.
-func (h *Hub) Hint(account uuid.UUID, position int64) bool {
+// Hint says how far an account's stream reached. It reports whether that is news to a stream that is followed here, and
+// whether it casts doubt on what was published here: another event stands at that position.
+func (h *Hub) Hint(account uuid.UUID, m event.Mark) (news, doubt bool) {
 	h.mu.Lock()
 	s := h.streams[account]
 	h.mu.Unlock()
-	return s != nil && s.Want(position)
+	if s == nil {
+		return false, false
+	}
+	return s.Want(m.Position), s.Doubts(m)
 }
 
 // Next blocks until a stream is behind, and gives it to one caller, who reads events, publishes them and calls

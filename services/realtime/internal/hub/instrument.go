@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/attribute"
@@ -54,6 +55,7 @@ var (
 type instruments struct {
 	latency       metric.Float64Histogram
 	deliveries    metric.Int64Counter
+	runs          metric.Int64Counter
 	subscriptions metric.Int64UpDownCounter
 	resumes       metric.Int64Counter
 }
@@ -66,6 +68,7 @@ func newInstruments(m metric.Meter, h *Hub) (instruments, error) {
 	in.Value(driftconv.RealtimeStreams, func() int64 { return int64(h.Status().Accounts) })
 	return instruments{
 		latency:       in.Histogram(driftconv.RealtimeDeliveryDuration),
+		runs:          in.Counter(driftconv.RealtimeRuns),
 		deliveries:    in.Counter(driftconv.RealtimeDeliveries),
 		subscriptions: in.UpDownCounter(driftconv.RealtimeSubscriptions),
 		resumes:       in.Counter(driftconv.RealtimeResumes),
@@ -81,6 +84,24 @@ func (h *Hub) backlog() (connections, events int64) {
 		events += max(s.stream.Head()-s.position.Load(), 0)
 	}
 	return connections, events
+}
+
+// freshness is the objective: a run of events that takes longer is late.
+const freshness = time.Second
+
+var (
+	runTimely = metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "timely")))
+	runLate   = metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "late")))
+)
+
+// run records how long a run of events took from its commit to the sockets.
+func (i *instruments) run(ctx context.Context, took time.Duration) {
+	i.latency.Record(ctx, took.Seconds())
+	outcome := runTimely
+	if took > freshness {
+		outcome = runLate
+	}
+	i.runs.Add(ctx, 1, outcome)
 }
 
 func (i *instruments) delivered(ctx context.Context, mode metric.MeasurementOption, n int) {

@@ -160,7 +160,7 @@ func (r *replays) alone(ctx context.Context, p part) ([]*block, event.Window, er
 	if err != nil || len(blocks) > 0 {
 		return blocks, event.Window{}, err
 	}
-	w, err := r.source.Window(ctx, p.stream.account)
+	w, err := r.source.Window(ctx, p.stream.account, p.after)
 	if err != nil {
 		return nil, event.Window{}, fmt.Errorf("read the stream's window: %w", err)
 	}
@@ -187,7 +187,7 @@ func (r *replays) read(ctx context.Context, p part) ([]*block, error) {
 	if !follow(p.after, events) {
 		return nil, nil
 	}
-	return encode(r.encoder, p.stream.Epoch(), events), nil
+	return encode(r.encoder, p.stream.Place().Epoch, events), nil
 }
 
 // keep caches a complete part, and removes the oldest ones that no longer fit. r.mu is held.

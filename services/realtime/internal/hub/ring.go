@@ -21,11 +21,17 @@ type block struct {
 // frame is one event's part of a block, and its topics.
 type frame struct {
 	end    int // in the block's bytes; it starts where the one before ends
+	tag    event.Tag
 	kinds  kind
 	drifts []string
 }
 
 func (b *block) last() int64 { return b.first + int64(len(b.frames)) - 1 }
+
+// mark is the place of the last event.
+func (b *block) mark() event.Mark {
+	return event.Mark{Position: b.last(), Tag: b.frames[len(b.frames)-1].tag}
+}
 
 // start is where frame i begins.
 func (b *block) start(i int) int {
@@ -53,8 +59,8 @@ func newBlock(e Encoder, epoch string, run []event.Event) *block {
 	b := &block{first: run[0].Position, frames: make([]frame, len(run)), traceparent: run[0].Traceparent, createdAt: run[0].CreatedAt}
 	var buffer bytes.Buffer
 	for i, ev := range run {
-		e.Event(&buffer, ev, event.Cursor{Epoch: epoch, Position: ev.Position})
-		f := frame{end: buffer.Len()}
+		e.Event(&buffer, ev, event.Cursor{Epoch: epoch, Mark: ev.Mark()})
+		f := frame{end: buffer.Len(), tag: event.TagOf(ev.ID)}
 		f.kinds, f.drifts = split(ev.Topics)
 		b.frames[i] = f
 	}
@@ -69,8 +75,8 @@ type ring struct {
 	generation uint32
 	reason     Reason
 	epoch      string
-	base       int64 // nothing at or below this position is in the ring
-	head       int64
+	base       event.Mark // nothing at or below this position is in the ring
+	head       event.Mark
 	blocks     []*block
 	size       int // of the blocks' bytes
 }
@@ -78,14 +84,29 @@ type ring struct {
 // add gives the ring with b at its end, and without the oldest blocks that no longer fit.
 func (r *ring) add(b *block, maxEvents, maxBytes int) *ring {
 	next := *r
-	next.head, next.size = b.last(), r.size+len(b.bytes)
+	next.head, next.size = b.mark(), r.size+len(b.bytes)
 	drop := 0
-	for drop < len(r.blocks) && (next.size > maxBytes || next.head-next.base > int64(maxEvents)) {
-		next.base, next.size = r.blocks[drop].last(), next.size-len(r.blocks[drop].bytes)
+	for drop < len(r.blocks) && (next.size > maxBytes || next.head.Position-next.base.Position > int64(maxEvents)) {
+		next.base, next.size = r.blocks[drop].mark(), next.size-len(r.blocks[drop].bytes)
 		drop++
 	}
 	next.blocks = append(slices.Clone(r.blocks[drop:]), b)
 	return &next
+}
+
+// tag is that of the event at a position from base to head; 0 when it is not known.
+func (r *ring) tag(position int64) event.Tag {
+	switch position {
+	case r.head.Position:
+		return r.head.Tag
+	case r.base.Position:
+		return r.base.Tag
+	}
+	b := find(r.blocks, position-1)
+	if b == nil {
+		return 0
+	}
+	return b.frames[position-b.first].tag
 }
 
 // after finds the block that has the event after position; nil when the event has left the ring.

@@ -50,11 +50,11 @@ func (s *Stream) open(ctx context.Context) error {
 	if s.ring.Load() != nil {
 		return nil
 	}
-	w, err := s.hub.source.Window(ctx, s.account)
+	w, err := s.hub.source.Window(ctx, s.account, 0)
 	if err != nil {
 		return err
 	}
-	s.ring.Store(&ring{epoch: w.Epoch, base: w.Head, head: w.Head})
+	s.ring.Store(&ring{epoch: w.Epoch, base: w.HeadMark(), head: w.HeadMark()})
 	s.Want(w.Head) // A hint may have come since the window was read.
 	return nil
 }
@@ -62,11 +62,36 @@ func (s *Stream) open(ctx context.Context) error {
 // Account is the stream's account.
 func (s *Stream) Account() uuid.UUID { return s.account }
 
-// Epoch is the epoch of the stream's positions.
-func (s *Stream) Epoch() string { return s.ring.Load().epoch }
-
 // Head is the position of the last event that was published here.
-func (s *Stream) Head() int64 { return s.ring.Load().head }
+func (s *Stream) Head() int64 { return s.ring.Load().head.Position }
+
+// Place is where the stream is: its epoch, and the mark of the last event that was published here.
+func (s *Stream) Place() event.Cursor {
+	r := s.ring.Load()
+	return event.Cursor{Epoch: r.epoch, Mark: r.head}
+}
+
+// Doubts reports whether another event than the one that was published here is said to stand at a position.
+func (s *Stream) Doubts(m event.Mark) bool {
+	r := s.ring.Load()
+	return r != nil && m.Position >= r.base.Position && m.Position <= r.head.Position && !r.tag(m.Position).Fits(m.Tag)
+}
+
+// Check compares the stream with a window that was read after place was taken. When the database has moved, so that what
+// was published here is not what it has, it resets the stream.
+func (s *Stream) Check(place event.Cursor, w event.Window) (reset bool) {
+	switch {
+	case s.Place() != place: // It has gone on, or was reset already.
+		return false
+	case w.Epoch != place.Epoch, w.Head == place.Position && !w.HeadTag.Fits(place.Tag):
+		s.Reset(ReasonEpoch, w)
+	case w.Head < place.Position:
+		s.Reset(ReasonAhead, w)
+	default:
+		return false
+	}
+	return true
+}
 
 // Want notes how far the stream reaches, and queues it for reading if it is behind. It reports whether that was news.
 func (s *Stream) Want(position int64) (news bool) {
@@ -96,7 +121,7 @@ func (s *Stream) lag() int64 {
 	if r == nil {
 		return 0
 	}
-	return max(s.wanted.Load()-r.head, 0)
+	return max(s.wanted.Load()-r.head.Position, 0)
 }
 
 // Done gives the stream back after reading. If it could not be read, it waits for the next hint or check of the heads.
@@ -115,7 +140,7 @@ func (s *Stream) Publish(events []event.Event) error {
 	s.publishing.Lock()
 	defer s.publishing.Unlock()
 	r := s.ring.Load()
-	if !follow(r.head, events) {
+	if !follow(r.head.Position, events) {
 		return ErrGap
 	}
 	for _, b := range encode(s.hub.encoder, r.epoch, events) {
@@ -145,7 +170,7 @@ func (s *Stream) deliver(b *block) {
 	span.SetAttributes(attrDeliveries.Int(delivered))
 	if delivered > 0 {
 		// The clocks of the database and of this host differ slightly.
-		s.hub.instruments.latency.Record(ctx, max(time.Since(b.createdAt), 0).Seconds())
+		s.hub.instruments.run(ctx, max(time.Since(b.createdAt), 0))
 		s.hub.instruments.delivered(ctx, modeLive, delivered)
 	}
 }
@@ -157,7 +182,7 @@ func (s *Stream) Reset(reason Reason, w event.Window) {
 	defer s.publishing.Unlock()
 	r := s.ring.Load()
 	s.wanted.Store(w.Head)
-	s.ring.Store(&ring{generation: r.generation + 1, reason: reason, epoch: w.Epoch, base: w.Head, head: w.Head})
+	s.ring.Store(&ring{generation: r.generation + 1, reason: reason, epoch: w.Epoch, base: w.HeadMark(), head: w.HeadMark()})
 	s.flush()
 }
 

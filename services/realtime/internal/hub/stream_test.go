@@ -139,13 +139,13 @@ func TestHub_Next(t *testing.T) {
 	sub := join(t, h, newPeer(-1))
 	t.Run("a stream is handed out once, and again when more is wanted", func(t *testing.T) {
 		for range 3 {
-			h.Hint(account, 5)
+			h.Hint(account, event.Mark{Position: 5})
 		}
 		stream, err := h.Next(t.Context())
 		if err != nil || stream.Account() != account || h.Status().Lag != 5 {
 			t.Fatalf("%v, %v, %+v", stream, err, h.Status())
 		}
-		h.Hint(account, 6)
+		h.Hint(account, event.Mark{Position: 6})
 		stream.Done(true) // still behind
 		if again, err := h.Next(t.Context()); err != nil || again != stream {
 			t.Errorf("%v, %v", again, err)
@@ -165,11 +165,11 @@ func TestHub_Next(t *testing.T) {
 		wg.Wait()
 	})
 	t.Run("a hint for an account without connections does nothing", func(t *testing.T) {
-		if h.Hint(uuid.New(), 5) {
+		if news, _ := h.Hint(uuid.New(), event.Mark{Position: 5}); news {
 			t.Error("it was news")
 		}
 		sub.Leave()
-		if h.Hint(account, 50) {
+		if news, _ := h.Hint(account, event.Mark{Position: 50}); news {
 			t.Error("it was news after the last connection left")
 		}
 	})

@@ -89,7 +89,7 @@ func TestSubscriber_Subscribe(t *testing.T) {
 	t.Run("a second cursor is refused", func(t *testing.T) {
 		_, _, _, sub := start(t)
 		subscribe(t, sub, "e1:100", "drifts")
-		if err := sub.Subscribe(t.Context(), []string{"alerts"}, &event.Cursor{Epoch: epoch, Position: 50}, nil); err == nil {
+		if err := sub.Subscribe(t.Context(), []string{"alerts"}, &event.Cursor{Epoch: epoch, Mark: event.Mark{Position: 50}}, nil); err == nil {
 			t.Error("no error")
 		}
 	})

@@ -34,6 +34,7 @@ type Subscriber struct {
 	position atomic.Int64
 
 	mu         sync.Mutex
+	tag        event.Tag // of the event at position
 	state      state
 	generation uint32 // of the ring that position is of
 	subscribed bool
@@ -86,7 +87,7 @@ func (s *Subscriber) Beat(heartbeat []byte) {
 	}
 	// Both in one write. While events are being written, the position is not what the client has.
 	if r := s.stream.ring.Load(); s.subscribed && s.state == live && s.generation == r.generation {
-		at := event.Cursor{Epoch: r.epoch, Position: s.position.Load()}
+		at := event.Cursor{Epoch: r.epoch, Mark: event.Mark{Position: s.position.Load(), Tag: s.tag}}
 		heartbeat = slices.Concat(heartbeat, s.stream.hub.encoder.Position(at))
 	}
 	_ = s.send(heartbeat) // The queue was empty.
@@ -147,11 +148,11 @@ func (s *Subscriber) Subscribe(ctx context.Context, topics []string, after *even
 		s.subscribed = true
 		if begin.cursor {
 			s.generation = begin.generation
-			s.position.Store(begin.position)
+			s.move(begin.place)
 		}
 		if begin.reason != "" {
 			s.resync(begin.reason, begin.head)
-		} else if begin.position < s.stream.Head() {
+		} else if begin.place.Position < s.stream.Head() {
 			s.startReplay()
 		}
 	}
@@ -189,9 +190,9 @@ func (s *Subscriber) Topics() []string {
 
 // start is where a first subscription begins.
 type start struct {
-	cursor     bool // position and generation are the client's choice
+	cursor     bool // place and generation are the client's choice
 	generation uint32
-	position   int64
+	place      event.Mark
 	reason     Reason // when the cursor is invalid
 	head       event.Cursor
 }
@@ -199,29 +200,42 @@ type start struct {
 // begin checks whether reading can continue after the cursor. Without one, it continues from where the connection was opened.
 func (s *Subscriber) begin(ctx context.Context, after *event.Cursor) (start, error) {
 	if after == nil {
-		return start{position: s.position.Load()}, nil
+		return start{place: event.Mark{Position: s.position.Load()}}, nil
 	}
 	r := s.stream.ring.Load()
-	b := start{cursor: true, generation: r.generation, position: after.Position}
-	if after.Epoch == r.epoch && after.Position >= r.base && after.Position <= r.head {
+	b := start{cursor: true, generation: r.generation, place: after.Mark}
+	if after.Epoch == r.epoch && after.Position >= r.base.Position && after.Position <= r.head.Position &&
+		(after.Tag == 0 || after.Tag == r.tag(after.Position)) {
 		s.stream.hub.instruments.resumed(ctx, "")
 		return b, nil
 	}
 	// It may be ahead of this replica, or older than the ring but still stored.
-	w, err := s.stream.hub.source.Window(ctx, s.stream.account)
+	w, err := s.stream.hub.source.Window(ctx, s.stream.account, after.Position)
 	if err != nil {
 		return start{}, err
 	}
 	if b.reason = check(w, *after); b.reason != "" {
-		b.head, b.position = w.HeadCursor(), w.Head
+		b.head, b.place = w.HeadCursor(), w.HeadMark()
+	} else {
+		if !s.stream.Check(event.Cursor{Epoch: r.epoch, Mark: r.head}, w) && s.stream.Doubts(after.Mark) {
+			// The client is right, and what was published here is of a database that is gone.
+			s.stream.Reset(ReasonEpoch, w)
+		}
+		b.generation = s.stream.ring.Load().generation
 	}
 	s.stream.hub.instruments.resumed(ctx, b.reason)
 	return b, nil
 }
 
+// move notes the place up to which the connection has everything. s.mu is held, or nobody else has s yet.
+func (s *Subscriber) move(to event.Mark) {
+	s.position.Store(to.Position)
+	s.tag = to.Tag
+}
+
 // resync tells the client that its cursor is invalid, and continues from head.
 func (s *Subscriber) resync(reason Reason, head event.Cursor) {
 	s.queue = append(s.queue, s.stream.hub.encoder.Resync(reason, head)...)
-	s.position.Store(head.Position)
+	s.move(head.Mark)
 	s.replay = nil
 }

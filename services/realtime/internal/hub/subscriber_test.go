@@ -190,7 +190,7 @@ func TestSubscriber_source_gone(t *testing.T) {
 				s.mu.Lock()
 				s.fail = errGone
 				s.mu.Unlock()
-				if err := sub.Subscribe(t.Context(), []string{"drifts"}, &event.Cursor{Epoch: epoch, Position: 3}, nil); err == nil {
+				if err := sub.Subscribe(t.Context(), []string{"drifts"}, &event.Cursor{Epoch: epoch, Mark: event.Mark{Position: 3}}, nil); err == nil {
 					t.Error("the window could be read")
 				}
 				s.mu.Lock()

@@ -115,7 +115,7 @@ type Reason string
 
 // The reasons, as clients see them.
 const (
-	ReasonEpoch   Reason = "epoch"   // the database was restored since
+	ReasonEpoch   Reason = "epoch"   // the database was restored, or a standby that had missed events was promoted
 	ReasonAhead   Reason = "ahead"   // beyond the head
 	ReasonTrimmed Reason = "trimmed" // older than the stored events
 )
@@ -129,7 +129,9 @@ func check(w event.Window, c event.Cursor) Reason {
 		return ReasonEpoch
 	case c.Position > w.Head:
 		return ReasonAhead
-	default:
+	case c.Position <= w.TrimmedTo:
 		return ReasonTrimmed
+	default:
+		return ReasonEpoch // Another event stands there.
 	}
 }

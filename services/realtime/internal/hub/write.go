@@ -88,10 +88,10 @@ func (s *Subscriber) pullEvents() (piece, todo) {
 	r := s.stream.ring.Load()
 	if s.generation != r.generation {
 		s.generation = r.generation
-		s.resync(r.reason, event.Cursor{Epoch: r.epoch, Position: r.base})
+		s.resync(r.reason, event.Cursor{Epoch: r.epoch, Mark: r.base})
 		return s.pull()
 	}
-	for position := s.position.Load(); position < r.head; {
+	for position := s.position.Load(); position < r.head.Position; {
 		b := r.after(position)
 		if b == nil {
 			if b = find(s.replay, position); b == nil {
@@ -102,8 +102,10 @@ func (s *Subscriber) pullEvents() (piece, todo) {
 		for from < len(b.frames) && !s.interest.wants(&b.frames[from]) {
 			from++
 		}
+		if from > 0 { // Else it is where it was.
+			s.moveTo(b, from-1)
+		}
 		position = b.first + int64(from) - 1
-		s.position.Store(position)
 		if from == len(b.frames) {
 			continue
 		}
@@ -134,8 +136,15 @@ func (s *Subscriber) wrote(p piece, n int) (delivered int) {
 		s.rest = bytes.Clone(p.block.bytes[n:p.block.frames[i].end])
 		i++
 	}
-	s.position.Store(p.block.first + int64(i) - 1)
+	if i > 0 {
+		s.moveTo(p.block, i-1)
+	}
 	return i - p.from
+}
+
+// moveTo notes that the connection has a block's frame.
+func (s *Subscriber) moveTo(b *block, frame int) {
+	s.move(event.Mark{Position: b.first + int64(frame), Tag: b.frames[frame].tag})
 }
 
 // finish ends writing: after the last frame, or because of err.

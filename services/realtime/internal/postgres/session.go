@@ -29,7 +29,7 @@ func (s *Store) Active(ctx context.Context, c token.Claims) (bool, error) {
 	return active, nil
 }
 
-// Ended gives those of the sessions that don't hold any more: revoked, expired, deleted, or of a user who was
+// Ended returns those of the sessions that are no longer valid: revoked, expired, deleted, or of a user who was
 // deactivated.
 func (s *Store) Ended(ctx context.Context, sessions []uuid.UUID) ([]uuid.UUID, error) {
 	rows, err := s.db.Query(ctx, `-- SELECT session

@@ -18,7 +18,7 @@ type Store struct{ db *pg.DB }
 // New makes a store.
 func New(db *pg.DB) *Store { return &Store{db} }
 
-// Events gives the account's events after a position, in order, limit at most.
+// Events returns the account's events after a position, in order, limit at most.
 func (s *Store) Events(ctx context.Context, account uuid.UUID, after int64, limit int) ([]event.Event, error) {
 	rows, err := s.db.Query(ctx, `-- SELECT event
 		select account_id, position, id, type, topics, body, traceparent, created_at
@@ -36,26 +36,37 @@ func (s *Store) Events(ctx context.Context, account uuid.UUID, after int64, limi
 	return events, nil
 }
 
-// Window is what of the account's stream can be read. An account without events has an empty one.
-func (s *Store) Window(ctx context.Context, account uuid.UUID) (event.Window, error) {
+// Window is the part of the account's stream that can be read, with the tag of the event at a position. An account without
+// events has an empty one.
+func (s *Store) Window(ctx context.Context, account uuid.UUID, at int64) (event.Window, error) {
 	rows, err := s.db.Query(ctx, `-- SELECT account_stream
-		select e.epoch, coalesce(s.position, 0) as head, coalesce(s.trimmed_to, 0) as trimmed_to
-		from stream_epoch e left join account_stream s on s.account_id = @account`, pgx.NamedArgs{"account": account})
+		select e.epoch, coalesce(s.position, 0), coalesce(s.trimmed_to, 0), newest.id, there.id
+		from stream_epoch e
+		left join account_stream s on s.account_id = @account
+		left join event newest on newest.account_id = @account and newest.position = s.position
+		left join event there on there.account_id = @account and there.position = @at`,
+		pgx.NamedArgs{"account": account, "at": at})
 	if err != nil {
 		return event.Window{}, fmt.Errorf("select the stream's window: %w", err)
 	}
-	w, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[event.Window])
+	w, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (w event.Window, err error) {
+		var newest, there *uuid.UUID
+		err = row.Scan(&w.Epoch, &w.Head, &w.TrimmedTo, &newest, &there)
+		w.HeadTag, w.At = tagOf(newest), tagOf(there)
+		return w, err
+	})
 	if err != nil {
 		return event.Window{}, fmt.Errorf("select the stream's window: %w", pg.Translate(err))
 	}
 	return w, nil
 }
 
-// Heads gives the windows of many accounts at once; those that have no stream yet are absent.
+// Heads returns the windows of many accounts at once; those that have no stream yet are absent.
 func (s *Store) Heads(ctx context.Context, accounts []uuid.UUID) (map[uuid.UUID]event.Window, error) {
 	rows, err := s.db.Query(ctx, `-- SELECT account_stream
-		select s.account_id, e.epoch, s.position as head, s.trimmed_to
+		select s.account_id, e.epoch, s.position, s.trimmed_to, newest.id
 		from account_stream s cross join stream_epoch e
+		left join event newest on newest.account_id = s.account_id and newest.position = s.position
 		where s.account_id = any(@accounts)`, pgx.NamedArgs{"accounts": accounts})
 	if err != nil {
 		return nil, fmt.Errorf("select the streams' heads: %w", err)
@@ -63,9 +74,11 @@ func (s *Store) Heads(ctx context.Context, accounts []uuid.UUID) (map[uuid.UUID]
 	heads := make(map[uuid.UUID]event.Window, len(accounts))
 	var (
 		account uuid.UUID
+		newest  *uuid.UUID
 		w       event.Window
 	)
-	_, err = pgx.ForEachRow(rows, []any{&account, &w.Epoch, &w.Head, &w.TrimmedTo}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&account, &w.Epoch, &w.Head, &w.TrimmedTo, &newest}, func() error {
+		w.HeadTag = tagOf(newest)
 		heads[account] = w
 		return nil
 	})
@@ -73,4 +86,12 @@ func (s *Store) Heads(ctx context.Context, accounts []uuid.UUID) (map[uuid.UUID]
 		return nil, fmt.Errorf("select the streams' heads: %w", pg.Translate(err))
 	}
 	return heads, nil
+}
+
+// tagOf is the tag of an event that may not be there.
+func tagOf(id *uuid.UUID) event.Tag {
+	if id == nil {
+		return 0
+	}
+	return event.TagOf(*id)
 }

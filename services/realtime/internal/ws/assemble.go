@@ -74,7 +74,7 @@ func (a *assembler) feed(p []byte, to receiver) error {
 	return nil
 }
 
-// parseHeader gives the header and its size; 0 when it is incomplete.
+// parseHeader returns the header and its size; 0 when it is incomplete.
 func parseHeader(p []byte) (ws.Header, int, error) {
 	r := bytes.NewReader(p)
 	h, err := ws.ReadHeader(r)

@@ -195,7 +195,7 @@ func TestAttackSubscribeStorm(t *testing.T) {
 	s.metric(`driftsentry_realtime_subscriptions{topic="drift"} 0.0`)
 }
 
-// What is no text: binary, as large as the header can say, and compressed without having been asked.
+// Frames that are not text: binary, with the largest length of a header, and compressed without an agreement.
 // Mutations: no check of the opcode; of the length; of the reserved bits.
 func TestAttackFramesOfAnotherKind(t *testing.T) {
 	s := newServer(t, func(c *ws.Config) { c.MessageRate, c.MessageBurst = rate.Inf, 1 })

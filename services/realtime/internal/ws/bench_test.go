@@ -62,7 +62,7 @@ func BenchmarkDelivery(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/sockets, "ns/delivery")
 }
 
-// BenchmarkStalled tells by how much ten clients that read nothing delay 990 others: how much later after its
+// BenchmarkStalled measures how much ten clients that read nothing delay 990 others: how much later after its
 // publishing the last of the others has an event, compared with a server beside it that has no such clients. The two
 // take turns.
 func BenchmarkStalled(b *testing.B) {
@@ -111,7 +111,7 @@ func newAudience(b *testing.B, stalled int) *audience {
 	return a
 }
 
-// publish gives the time until all readers have n events.
+// publish returns the time until all readers have n events.
 func (a *audience) publish(b *testing.B, n int) time.Duration {
 	b.Helper()
 	events := make([]event.Event, n)
@@ -177,7 +177,7 @@ func BenchmarkWrite(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/sockets, "ns/delivery")
 }
 
-// BenchmarkIdle tells what an idle, subscribed socket costs in memory, the benchmark's own side of it included.
+// BenchmarkIdle measures the memory of an idle, subscribed socket, including the benchmark's side of it.
 func BenchmarkIdle(b *testing.B) {
 	const sockets = 2000
 	s := newServer(b)

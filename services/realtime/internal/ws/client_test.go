@@ -78,7 +78,7 @@ func (c *client) write(p []byte) {
 	}
 }
 
-// wait gives what comes next all of the patience, however long ago the socket was opened.
+// wait sets the whole timeout for the next frame, even if the socket was opened long ago.
 func (c *client) wait() {
 	c.t.Helper()
 	if err := c.conn.SetDeadline(time.Now().Add(patience)); err != nil && !errors.Is(err, net.ErrClosed) {
@@ -103,7 +103,7 @@ func (c *client) send(message string) {
 	c.write(textFrame(message))
 }
 
-// read gives the next frame.
+// read returns the next frame.
 func (c *client) read() (gobwas.Header, []byte) {
 	c.t.Helper()
 	c.wait()
@@ -121,7 +121,7 @@ func (c *client) read() (gobwas.Header, []byte) {
 	return h, payload
 }
 
-// message gives the next text frame, decoded; heartbeats are stepped over.
+// message returns the next text frame, decoded; it skips heartbeats.
 func (c *client) message() serverMessage {
 	c.t.Helper()
 	for {
@@ -136,7 +136,7 @@ func (c *client) message() serverMessage {
 	}
 }
 
-// closed reads up to the close frame and then to the end of the connection, and gives the code and reason.
+// closed reads up to the close frame and then to the end of the connection, and returns the code and reason.
 func (c *client) closed() (code int, reason string) {
 	c.t.Helper()
 	for {

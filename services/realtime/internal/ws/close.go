@@ -17,7 +17,7 @@ func (c closing) frame() []byte {
 	return ws.MustCompileFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(c.code, c.reason)))
 }
 
-// The reasons for which we close. docs/api/asyncapi.yaml tells clients how to react.
+// The reasons for which the server closes. docs/api/asyncapi.yaml says how clients should react.
 var (
 	endProtocol = closing{ws.StatusProtocolError, "protocol error"}
 	endBinary   = closing{ws.StatusUnsupportedData, "binary frames are not supported"}

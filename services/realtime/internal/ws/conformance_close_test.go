@@ -16,7 +16,7 @@ func closeCases() map[string]exchange {
 		"7.1.4 a text after the close":         {sends(normal, textFrame(jsonPing)), gets(closes(1000))},
 		"7.1.5 a close between fragments":      {sends(first(jsonPing[:9]), normal, last(jsonPing[9:])), gets(closes(1000))},
 		"7.1.6 a large text, a close, a ping":  {sends(textFrame(padded(16<<10)), normal, ping("")), gets(jsonPonged, closes(1000))},
-		"what is broken after the close":       {sends(normal, raw(0xff, "x")), gets(closes(1000))},
+		"invalid data after the close":         {sends(normal, raw(0xff, "x")), gets(closes(1000))},
 		"7.3.1 an empty payload":               {sends(closeFrame("")), gets(closes(closeEmpty))},
 		"7.3.2 a payload of one byte":          {sends(closeFrame("a")), gets(closes(closeProtocol))},
 		"7.3.3 a code":                         {sends(normal), gets(closes(1000))},

@@ -50,7 +50,7 @@ var (
 			c.t.Errorf("the reply is %+v", m)
 		}
 	}}
-	// refused: it was a text, and no message of ours.
+	// refused: it was text, but not a message of this protocol.
 	refused = expectation{check: func(c *client) {
 		c.t.Helper()
 		if m := c.message(); m.Type != "error" || m.Code != "VALIDATION_ERROR" {

@@ -75,7 +75,7 @@ func (c *conn) received(p []byte) {
 	if len(p) == 0 || c.garbled {
 		return
 	}
-	c.heard.Store(c.server.config.Now().UnixNano())
+	c.heard.Store(monotonic(c.server.config.Now()))
 	var err error
 	func() {
 		defer telemetry.RecoverTo(&err)
@@ -119,7 +119,7 @@ func (c *conn) control(op ws.OpCode, payload []byte) error {
 	return nil
 }
 
-// closedByClient replies to a close frame, or takes it as the reply to ours.
+// closedByClient replies to a close frame, or accepts it as the reply to the server's.
 func (c *conn) closedByClient(payload []byte) error {
 	end, answer, err := readClose(payload)
 	if err != nil {
@@ -219,6 +219,7 @@ func (c *conn) renew(claims token.Claims) {
 	r.mu.Lock()
 	c.session = claims.SessionID
 	r.mu.Unlock()
-	c.expires.Store(claims.ExpiresAt.UnixNano())
-	c.due.Store(min(c.due.Load(), claims.ExpiresAt.UnixNano()))
+	expires := deadline(c.server.config.Now(), claims.ExpiresAt)
+	c.expires.Store(expires)
+	c.due.Store(min(c.due.Load(), expires))
 }

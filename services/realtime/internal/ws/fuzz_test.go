@@ -25,7 +25,7 @@ func (r *record) text(message []byte) error {
 }
 
 // FuzzAssembler: whatever bytes come, however they are cut, the assembler finds the same, keeps no more than a message,
-// and gives nothing that is not UTF-8 or too large.
+// and returns nothing that is not UTF-8 or too large.
 func FuzzAssembler(f *testing.F) {
 	masked := func(op ws.OpCode, fin bool, payload string) []byte {
 		return ws.MustCompileFrame(ws.MaskFrameWith(ws.NewFrame(op, fin, []byte(payload)), [4]byte{1, 2, 3, 4}))

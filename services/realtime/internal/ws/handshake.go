@@ -111,7 +111,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, key string, claim
 	return nil
 }
 
-// afterSwitch is for errors after the response has begun: the client can't get an error response any more.
+// afterSwitch is for errors after the response has begun: the client can no longer get an error response.
 func (s *Server) afterSwitch(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return apierror.Wrap(apierror.Canceled, err, "the client left")
@@ -193,8 +193,8 @@ func (s *Server) newConn(ctx context.Context, claims token.Claims, p place) *con
 		session: claims.SessionID, handshake: trace.SpanContextFromContext(ctx),
 		limiter: rate.NewLimiter(s.config.MessageRate, s.config.MessageBurst),
 	}
-	c.expires.Store(claims.ExpiresAt.UnixNano())
-	c.heard.Store(now.UnixNano())
+	c.expires.Store(deadline(now, claims.ExpiresAt))
+	c.heard.Store(monotonic(now))
 	c.schedule(now, firstBeat(s.config.Heartbeat))
 	return c
 }

@@ -34,7 +34,7 @@ const secret = "0123456789abcdef0123456789abcdef"
 // stream is an event store with one stream, the same for every account.
 type stream struct{ window event.Window }
 
-func (s stream) Window(context.Context, uuid.UUID) (event.Window, error) { return s.window, nil }
+func (s stream) Window(context.Context, uuid.UUID, int64) (event.Window, error) { return s.window, nil }
 func (s stream) Events(context.Context, uuid.UUID, int64, int) ([]event.Event, error) {
 	return nil, nil
 }

@@ -13,7 +13,7 @@ import (
 
 // schedule sets when the ticker must check the connection next.
 func (c *conn) schedule(now time.Time, in time.Duration) {
-	c.due.Store(min(now.Add(in).UnixNano(), c.expires.Load()))
+	c.due.Store(min(monotonic(now.Add(in)), c.expires.Load()))
 }
 
 // firstBeat spreads the connections over the interval, even if they came together.
@@ -24,7 +24,7 @@ func firstBeat(heartbeat time.Duration) time.Duration {
 // beat serves the connections that are due. Checking all of them each second costs less than a timer for each.
 func (s *Server) beat() {
 	now := s.config.Now()
-	due := s.registry.pick(func(c *conn) bool { return c.due.Load() <= now.UnixNano() })
+	due := s.registry.pick(func(c *conn) bool { return c.due.Load() <= monotonic(now) })
 	for _, c := range due {
 		c.beat(now)
 	}
@@ -32,10 +32,10 @@ func (s *Server) beat() {
 
 func (c *conn) beat(now time.Time) {
 	heartbeat := c.server.config.Heartbeat
-	silence := time.Duration(now.UnixNano() - c.heard.Load())
+	silence := time.Duration(monotonic(now) - c.heard.Load())
 	switch {
-	case c.expires.Load() <= now.UnixNano():
-		c.due.Store(now.Add(heartbeat).UnixNano())
+	case c.expires.Load() <= monotonic(now):
+		c.due.Store(monotonic(now.Add(heartbeat)))
 		c.shut(endExpired)
 	case silence > heartbeat && !c.busy(now) && silence > 2*heartbeat:
 		c.cut(endSilent)
@@ -53,7 +53,7 @@ func (c *conn) busy(now time.Time) bool {
 	reading := acknowledged != c.acknowledged && (waiting > 0 || c.sub.Behind())
 	c.acknowledged = acknowledged
 	if reading {
-		c.heard.Store(now.UnixNano()) // From here on it has time to reply.
+		c.heard.Store(monotonic(now)) // From here on it has time to reply.
 	}
 	return reading
 }

@@ -62,8 +62,6 @@ func newInstruments(m metric.Meter, s *Server) (instruments, error) {
 		frames:     in.Counter(driftconv.RealtimeFrames),
 		limits:     in.Counter(driftconv.RealtimeLimited),
 	}
-	// An alert uses these. A series that begins at three hundred would show no increase.
-	all.closes.Add(context.Background(), 0, metric.WithAttributes(attribute.String("code", strconv.Itoa(int(endTooSlow.code)))))
 	return all, in.Err()
 }
 

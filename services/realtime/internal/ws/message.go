@@ -98,7 +98,7 @@ func (c *conn) authenticate(ctx context.Context, accessToken string) error {
 	case err != nil:
 		return apierror.Wrap(apierror.Unauthenticated, err, "the access token is invalid")
 	case claims.UserID != c.place.user || claims.AccountID != c.account:
-		return apierror.New(apierror.Forbidden, "the access token is another user's")
+		return apierror.New(apierror.Forbidden, "the access token belongs to another user")
 	}
 	active, err := c.server.sessions.Active(ctx, claims)
 	if err != nil {

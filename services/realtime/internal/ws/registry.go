@@ -102,7 +102,7 @@ func (r *registry) close() {
 	}
 }
 
-// pick gives the connections for which yes is true.
+// pick returns the connections for which yes is true.
 func (r *registry) pick(yes func(*conn) bool) []*conn {
 	r.mu.Lock()
 	defer r.mu.Unlock()

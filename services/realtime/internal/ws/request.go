@@ -113,7 +113,7 @@ func reason(err error) string {
 	if strings.Contains(err.Error(), "unknown field") {
 		return "it has a field that is not known"
 	}
-	return "it is no JSON object"
+	return "it is not a JSON object"
 }
 
 // messageFields are the fields that a message may have in addition to type and id.

@@ -26,7 +26,7 @@ type Verifier interface {
 type Sessions interface {
 	// Active reports whether the session of these claims is valid and its user is active.
 	Active(ctx context.Context, c token.Claims) (bool, error)
-	// Ended gives those of the sessions that are no longer valid.
+	// Ended returns those of the sessions that are no longer valid.
 	Ended(ctx context.Context, sessions []uuid.UUID) ([]uuid.UUID, error)
 }
 
@@ -43,7 +43,7 @@ type Telemetry interface {
 	Report(ctx context.Context, err error, attrs ...slog.Attr)
 }
 
-// Config fits the server. Zero durations get defaults.
+// Config configures the server. Zero durations get defaults.
 type Config struct {
 	// Origins are the pages that may open sockets; * is all. Programs send no Origin, and may.
 	Origins []string

@@ -58,7 +58,7 @@ func newSocket(conn net.Conn) (*socket, error) {
 func (s *socket) TryWrite(p []byte) (int, error) { return s.write(p, false) }
 
 // WriteSome implements hub.Conn. The kernel accepts more only when a large part of its buffer is free; a client that
-// has acknowledged anything meanwhile is slow, and not stuck.
+// has acknowledged data meanwhile is slow, not stuck.
 func (s *socket) WriteSome(p []byte, timeout time.Duration) (int, error) {
 	n, err := s.writeInTime(p, timeout)
 	if cleared := s.conn.SetWriteDeadline(time.Time{}); cleared != nil {

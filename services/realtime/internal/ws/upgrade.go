@@ -24,7 +24,7 @@ const (
 	switchingDeadline = 10 * time.Second
 )
 
-// checkUpgrade checks that the request is for our protocol (RFC 6455, section 4.2.1), and gives its key.
+// checkUpgrade checks that the request is for our protocol (RFC 6455, section 4.2.1), and returns its key.
 func checkUpgrade(w http.ResponseWriter, r *http.Request) (string, error) {
 	key := r.Header.Get(headerKey)
 	raw, err := base64.StdEncoding.DecodeString(key)

@@ -1,0 +1,152 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/pg"
+	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+	"github.com/driftsentry/driftsentry/services/api/internal/monitor"
+	"github.com/driftsentry/driftsentry/services/api/internal/plan"
+)
+
+// checkRow is a check as it is read.
+type checkRow struct {
+	ID        uuid.UUID
+	Workspace string
+	Status    drift.CheckStatus
+	Stale     bool
+	Purpose   drift.Purpose
+	event.Counts
+	drift.Evidence
+	RootMismatch bool
+	drift.Source
+	FailureReason    string
+	LeftOut          int
+	LeftOutEntries   []leftOutRow
+	WrapperLines     int
+	FormatVersion    string
+	TerraformVersion string
+	PlanTimestamp    *time.Time
+	Actor            string
+	TraceID          string
+	CreatedAt        time.Time
+}
+
+func (r checkRow) check() drift.Check {
+	c := drift.Check{
+		ID: r.ID, Workspace: r.Workspace, Status: r.Status, Stale: r.Stale, Purpose: r.Purpose, Counts: r.Counts,
+		Evidence: r.Evidence, RootMismatch: r.RootMismatch, Source: r.Source, FailureReason: r.FailureReason,
+		LeftOut: plan.LeftOut{Count: r.LeftOut}, WrapperLines: r.WrapperLines, FormatVersion: r.FormatVersion,
+		TerraformVersion: r.TerraformVersion, PlanTimestamp: r.PlanTimestamp, Actor: r.Actor, TraceID: r.TraceID, CreatedAt: r.CreatedAt,
+	}
+	for _, e := range r.LeftOutEntries {
+		c.LeftOut.Entries = append(c.LeftOut.Entries, plan.Omission(e))
+	}
+	return c
+}
+
+// checkColumns are those of the checks, c, with the names of their workspaces, w, except for the entries that were left out of
+// their plans.
+const checkColumns = `c.id, w.name as workspace, c.status, c.stale, c.purpose,
+	c.count_new as new, c.count_changed as changed, c.count_unchanged as unchanged, c.count_resolved as resolved,
+	coalesce(c.refreshed, '') as refreshed, coalesce(c.coverage, '') as coverage, c.mode, c.unproven, c.reasons, c.root_mismatch,
+	c.ref, c.commit_sha as commit, c.run_url, c.triggered_by, c.failure_reason, c.left_out, c.wrapper_lines,
+	c.format_version, c.terraform_version, c.plan_timestamp, c.actor, c.trace_id, c.created_at`
+
+// withEntries reads the entries that were left out, noEntries leaves them where they are: they would make long lists.
+const (
+	withEntries = `, c.left_out_entries`
+	noEntries   = `, '[]'::jsonb as left_out_entries`
+)
+
+const fromChecks = ` from workspace_check c join workspace w on w.id = c.workspace_id `
+
+// countsForStatus is a check that a workspace's status can be of.
+const countsForStatus = `not c.stale and c.purpose = 'record'`
+
+// lastGoodCheck is the id of the last one of these of the workspace w that did not fail.
+const lastGoodCheck = `select c.id from workspace_check c where c.workspace_id = w.id and c.status <> 'failed' and ` + countsForStatus + `
+	order by c.created_at desc, c.id desc limit 1`
+
+func checkWhere(account uuid.UUID, f monitor.CheckFilter) (string, pg.Args) {
+	where, args := "where c.account_id = @account", pg.Args{"account": account}
+	if f.Workspace != "" {
+		where += " and c.workspace_id = (select id from workspace where account_id = @account and name = @workspace)"
+		args["workspace"] = f.Workspace
+	}
+	if f.Status != "" {
+		where += " and c.status = @status"
+		args["status"] = string(f.Status)
+	}
+	if f.Purpose != "" {
+		where += " and c.purpose = @purpose"
+		args["purpose"] = string(f.Purpose)
+	}
+	if f.From != nil {
+		where += " and c.created_at >= @from"
+		args["from"] = *f.From
+	}
+	if f.To != nil {
+		where += " and c.created_at < @to"
+		args["to"] = *f.To
+	}
+	return where, args
+}
+
+// readChecks runs a query for checks.
+func (s *MonitorStore) readChecks(ctx context.Context, sql string, args pg.Args) ([]drift.Check, error) {
+	rows, err := collect[checkRow](ctx, s.db, sql, args)
+	if err != nil {
+		return nil, err
+	}
+	return column(rows, checkRow.check), nil
+}
+
+// Checks implements monitor.CheckStore.
+func (s *MonitorStore) Checks(ctx context.Context, account uuid.UUID, f monitor.CheckFilter, p drift.Page) ([]drift.Check, error) {
+	where, args := checkWhere(account, f)
+	args["limit"], args["offset"] = p.Size, p.Offset()
+	return s.readChecks(ctx, "-- SELECT workspace_check\nselect "+checkColumns+noEntries+fromChecks+where+
+		" order by c.created_at desc, c.id desc limit @limit offset @offset", args)
+}
+
+// CountChecks implements monitor.CheckStore.
+func (s *MonitorStore) CountChecks(ctx context.Context, account uuid.UUID, f monitor.CheckFilter) (int, error) {
+	where, args := checkWhere(account, f)
+	return scalar[int](ctx, s.db, "-- SELECT workspace_check count\nselect count(*) from workspace_check c "+where, args)
+}
+
+// Check implements monitor.CheckStore.
+func (s *MonitorStore) Check(ctx context.Context, account, id uuid.UUID) (*drift.Check, error) {
+	row, err := one[checkRow](ctx, s.db, "there is no such check", "-- SELECT workspace_check\nselect "+checkColumns+withEntries+fromChecks+
+		"where c.account_id = @account and c.id = @id", pg.Args{"account": account, "id": id})
+	if err != nil {
+		return nil, err
+	}
+	check := row.check()
+	return &check, nil
+}
+
+// LastChecks implements monitor.WorkspaceStore. The last one is what the workspace names: of two of the same time it knows
+// which was written later.
+func (s *MonitorStore) LastChecks(ctx context.Context, account uuid.UUID, workspace string) (monitor.LastChecks, error) {
+	checks, err := s.readChecks(ctx, "-- SELECT workspace_check\nselect "+checkColumns+noEntries+fromChecks+`
+		where w.account_id = @account and w.name = @workspace and c.id in (w.last_check_id, (`+lastGoodCheck+`))
+		order by c.id = w.last_check_id desc`,
+		pg.Args{"account": account, "workspace": workspace})
+	var last monitor.LastChecks
+	for i := range checks {
+		if i == 0 {
+			last.Last = &checks[i]
+		}
+		if checks[i].Status != drift.CheckErrored {
+			last.LastGood = &checks[i]
+			break
+		}
+	}
+	return last, err
+}
