@@ -112,7 +112,7 @@ var (
 // Close waits until borrowed connections are returned, then closes all.
 func (db *DB) Close() { db.pool.Close() }
 
-// Ping runs one statement; it is the readiness check. A primary that has become a standby, or was fenced, still answers:
+// Ping runs one statement; it is the readiness check. A primary that has become a standby, or was fenced, still responds:
 // then the pool lets go of its connections, so that the next ones go where the address leads now.
 func (db *DB) Ping(ctx context.Context) error {
 	rows, err := db.Query(ctx, "-- ping\nselect current_setting('transaction_read_only') = 'on'")

@@ -30,7 +30,7 @@ func newTracer(tel Telemetry) tracer {
 	return tracer{q, t, batchTracer{q}}
 }
 
-// cancelTracer shows a statement that was taken back, because whoever asked has gone, as no failure: it is none of the
+// cancelTracer does not show a statement that was cancelled, because its client has gone, as a failure: it is none of the
 // database.
 type cancelTracer struct{ pgx.QueryTracer }
 
