@@ -3,7 +3,7 @@
 //	commit ──Announce──▶ Sender ──Notify──▶ Postgres's NOTIFY, or NATS ──Listen──▶ Listener ──▶ the stream's reader
 //	                     one per account                                           listens again when it breaks
 //
-// A hint says only "account A is at position N", with the tag of the event there. One that is lost, late or doubled does no harm: positions decide, and a
+// A hint says only "account A is at position N", with the tag of the event there. One that is lost, late or duplicated does no harm: positions decide, and a
 // look at the streams' heads finds what no hint announced. So both services start, and are ready, without NATS.
 package hint
 

@@ -109,7 +109,7 @@ func (c *NATS) Listen(ctx context.Context, ready func(), receive func(payload st
 		return fmt.Errorf("subscribe to hints: %w", err)
 	}
 	defer func() { _ = sub.Unsubscribe() }() // Of a connection that is gone, there is nothing to end.
-	// NATS has the subscription when it has answered.
+	// NATS has the subscription when it has responded.
 	flush, cancel := context.WithTimeout(ctx, subscribeTimeout)
 	defer cancel()
 	if err := c.nats.FlushWithContext(flush); err != nil {
@@ -150,7 +150,7 @@ func (c *NATS) Notify(ctx context.Context, hints []Hint) error {
 	return nil
 }
 
-// send is part of the trace of the newest events that the hint tells of.
+// send is part of the trace of the newest events that the hint announces.
 func (c *NATS) send(ctx context.Context, h Hint) error {
 	ctx, span := c.tracer.Start(telemetry.LocalParent(ctx, h.Traceparent), "send driftsentry.stream",
 		trace.WithSpanKind(trace.SpanKindProducer), attributes("send", semconv.MessagingOperationTypeSend))

@@ -45,7 +45,7 @@ var ErrDeaf = errors.New("the listening connection does not hear what is sent: b
 
 // Listen implements Way, on a connection of its own. A pooler may take LISTEN and pass nothing on, and the address of the
 // database may have moved while the old server is still there. So a listener proves itself: it hears what it sends itself
-// through the pool, on a channel that nobody else has, before it says that it listens, and every few seconds from then on.
+// through the pool, on a channel of its own, before it says that it listens, and every few seconds from then on.
 func (p Postgres) Listen(ctx context.Context, ready func(), receive func(payload string)) error {
 	conn, err := p.DB.Direct(ctx)
 	if err != nil {
