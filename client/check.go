@@ -25,7 +25,7 @@ type Check struct {
 	Stale            bool        `json:"stale"`   // the plan is older than the last one, and changed nothing
 	Purpose          string      `json:"purpose"` // record, or preview, which changed nothing
 	Counts           Counts      `json:"counts"`
-	Evidence         *Evidence   `json:"evidence"`     // nil when an earlier version made the check
+	Evidence         Evidence    `json:"evidence"`     // empty when an earlier version made the check
 	RootMismatch     bool        `json:"rootMismatch"` // the plan is of another root than the earlier ones
 	TerraformVersion string      `json:"terraformVersion"`
 	PlanTimestamp    time.Time   `json:"planTimestamp,omitzero"`

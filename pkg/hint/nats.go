@@ -150,7 +150,7 @@ func (c *NATS) Notify(ctx context.Context, hints []Hint) error {
 	return nil
 }
 
-// send is part of the trace of the newest events that the hint announces.
+// send is part of the trace of the newest events that the hint reports.
 func (c *NATS) send(ctx context.Context, h Hint) error {
 	ctx, span := c.tracer.Start(telemetry.LocalParent(ctx, h.Traceparent), "send driftsentry.stream",
 		trace.WithSpanKind(trace.SpanKindProducer), attributes("send", semconv.MessagingOperationTypeSend))

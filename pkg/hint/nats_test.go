@@ -69,7 +69,7 @@ func listen(t *testing.T, c *NATS) (hints chan string, ready chan struct{}) {
 	go func() {
 		defer close(done)
 		for ctx.Err() == nil {
-			// As a Listener does, without the pause.
+			// As a Listener does, except for the pause.
 			_ = c.Listen(ctx, func() { ready <- struct{}{} }, func(payload string) { hints <- payload })
 		}
 	}()
@@ -149,7 +149,7 @@ func TestNATS_comes_back(t *testing.T) {
 	s.Shutdown()
 	s.WaitForShutdown()
 
-	// Without a connection there is an error at once: no hint is kept to be sent late.
+	// While there is no server, that is reported at once: nothing is kept to be sent late.
 	h := Hint{AccountID: uuid.New(), Mark: event.Mark{Position: 1}}
 	for c.Notify(t.Context(), []Hint{h}) == nil { // Until it has noticed.
 	}
@@ -172,7 +172,7 @@ func TestNATS_waits_for_the_first_server(t *testing.T) {
 	l.Close()
 	c := open(t, Config{URL: config.Secret("nats://" + l.Addr().String())}, telemetrytest.Start(t))
 	if err := c.Notify(t.Context(), []Hint{{AccountID: uuid.New()}}); err == nil {
-		t.Error("a hint was sent without a connection")
+		t.Error("a hint was sent to nobody")
 	}
 	_, ready := listen(t, c)
 	serve(t, server.Options{Port: port})

@@ -30,8 +30,8 @@ func newTracer(tel Telemetry) tracer {
 	return tracer{q, t, batchTracer{q}}
 }
 
-// cancelTracer does not show a statement that was cancelled, because its client has gone, as a failure: it is none of the
-// database.
+// cancelTracer shows a statement that was taken back, because its request has ended, as no failure: the database did not
+// fail.
 type cancelTracer struct{ pgx.QueryTracer }
 
 // TraceQueryEnd implements pgx.QueryTracer.

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"maps"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -121,10 +120,6 @@ func (r *root) decide(t *testing.T, id, decision string) {
 // set changes the settings of the workspace.
 func (r *root) set(t *testing.T, settings string) {
 	t.Helper()
-	// TODO: remove this when the API has it.
-	if document, err := os.ReadFile("../../docs/api/openapi.yaml"); err != nil || !strings.Contains(string(document), "acceptRoot:") {
-		t.Skip("NOT RUN: docs/api/openapi.yaml has no settings of a workspace yet")
-	}
 	r.pair.request(t, "PATCH", "/api/v1/workspaces/"+url.PathEscape(r.workspace), settings, nil)
 }
 

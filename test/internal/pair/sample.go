@@ -148,7 +148,7 @@ func (r *run) ingest(ctx context.Context, key string, plan []byte) (sample, erro
 	if err != nil {
 		return sample{}, err
 	}
-	result, err := ci.SendPlan(ctx, sampleWorkspace, bytes.NewReader(plan), client.PlanOptions{Scope: "full"})
+	result, err := ci.SendPlan(ctx, sampleWorkspace, bytes.NewReader(plan), client.PlanOptions{Mode: "refresh-only", Scope: "full"})
 	span.End = time.Now()
 	if err != nil {
 		span.Status, span.StatusMessage = otlpsink.StatusError, err.Error()

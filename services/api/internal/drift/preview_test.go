@@ -51,6 +51,11 @@ func TestService_Ingest_preview(t *testing.T) {
 			t.Errorf("%+v", a.Check)
 		}
 	})
+	t.Run("of a plan that is older than the last one, too", func(t *testing.T) {
+		if a := w.ingest("prod", planOf(3, complete, comes), preview); a.Check.Stale || len(a.Drifts) != 1 {
+			t.Errorf("%+v", a.Check)
+		}
+	})
 	t.Run("of a plan that was recorded, too", func(t *testing.T) {
 		if a := w.ingest("prod", planOf(5, complete, stays, comes), preview); !a.Repeated() {
 			t.Error("a preview that is repeated is another one")

@@ -127,9 +127,7 @@ func TestIngest_refused(t *testing.T) {
 		r.wantFailed(4, 1)
 	})
 	t.Run("of a ref that is not recorded, none", func(t *testing.T) {
-		if _, err := r.api.DB.Exec(t.Context(), "update workspace set record_ref = 'main'"); err != nil {
-			t.Fatal(err)
-		}
+		r.settings(map[string]any{"recordRef": "main"})
 		refuse([]byte("no plan"), "&ref=feature", 400)
 		r.wantFailed(4, 1)
 		if n := pgtest.Value[int](t, r.api.DB, "select count(*)::int from workspace_check where purpose = 'preview'"); n != 0 {

@@ -141,6 +141,7 @@ func TestRead_evidence_special(t *testing.T) {
 		{"errored", made{mode: "normal", complete: "false", drift: true, errored: true}, Options{Refreshed: true}, RefreshNo, ModeNormal, "failed"},
 		{"refresh-only is said of a normal plan", made{mode: "normal", complete: "true"}, Options{Mode: ModeRefreshOnly}, RefreshUnknown, ModeNormal, "mode=refresh-only was sent"},
 		{"refresh-only is said of a destroy plan", made{mode: "destroy", complete: "true"}, Options{Mode: ModeRefreshOnly}, RefreshNo, ModeDestroy, "destroy"},
+		{"normal is said of a destroy plan", made{mode: "destroy", complete: "true"}, Options{Mode: ModeNormal, Refreshed: true}, RefreshNo, ModeDestroy, "destroy"},
 		{"a normal plan is said of a refresh-only one", made{mode: "refresh-only", complete: "true"}, Options{Mode: ModeNormal}, RefreshUnknown, ModeNormal, "refreshed=true"},
 		{"a destroy plan that forgets one", made{mode: "destroy", complete: "true", forget: true}, Options{Refreshed: true}, RefreshNo, ModeDestroy, "destroy"},
 		{"a normal plan that deletes a deposed object", made{mode: "normal", complete: "true", deposed: true}, Options{Refreshed: true}, RefreshStated, ModeNormal, ""},

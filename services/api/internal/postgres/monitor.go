@@ -97,8 +97,11 @@ func (s *MonitorStore) Trend(ctx context.Context, account uuid.UUID, workspace s
 		pg.Args{"account": account, "workspace": workspace, "first": first, "today": today})
 }
 
-// WorkspaceCounts implements monitor.Store.
+// WorkspaceCounts implements monitor.Store. A workspace that has had nothing but previews, such as that of a pull request's new
+// root, has nothing to be late with.
 func (s *MonitorStore) WorkspaceCounts(ctx context.Context, staleBefore time.Time) (map[monitor.Status]int, error) {
 	return pairs[monitor.Status, int](ctx, s.db, `-- SELECT workspace count
-		select `+workspaceStatus+`, count(*) from workspace group by 1`, pg.Args{"stale_before": staleBefore})
+		select `+workspaceStatus+`, count(*) from workspace
+		where last_check_at is not null or not exists (select from workspace_check where workspace_id = workspace.id)
+		group by 1`, pg.Args{"stale_before": staleBefore})
 }

@@ -53,7 +53,8 @@ func (c *client) waitResync(reason string) {
 }
 
 // TestService_positions_given_twice: after the database has lost events under the same epoch, positions are given to other
-// events. Clients that saw the lost ones are told to reload, and none gets a stream that is half of the one and half of the other.
+// events. Clients that saw the lost ones are told to reload, and none
+// gets a stream that is half of the one and half of the other.
 func TestService_positions_given_twice(t *testing.T) {
 	t.Run("the head goes back", func(t *testing.T) {
 		s := start(t, pgtest.DSN(t), nil, quickly)

@@ -227,7 +227,7 @@ func (s *Subscriber) begin(ctx context.Context, after *event.Cursor) (start, err
 	return b, nil
 }
 
-// move notes the place up to which the connection has everything. s.mu is held, or no other goroutine has s yet.
+// move notes the place up to which the connection has everything. s.mu is held, or s is new.
 func (s *Subscriber) move(to event.Mark) {
 	s.position.Store(to.Position)
 	s.tag = to.Tag
