@@ -28,7 +28,7 @@ Each command tells more with -h. The configuration is in environment variables, 
 func main() {
 	program := process.Program{
 		Name: "api", Usage: usage, Build: process.NewBuild(version, commit), Port: app.DefaultPort,
-		About: "Serves until SIGINT or SIGTERM. In-flight requests are answered; a second signal forces.",
+		About: "Serves until SIGINT or SIGTERM. In-flight requests are finished; a second signal forces.",
 		Serve: app.Serve,
 		Commands: map[string]func(context.Context, *process.Program, []string) error{
 			"migrate": migrate,
