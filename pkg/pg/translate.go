@@ -50,7 +50,7 @@ func Translate(err error) error {
 // translateIn is Translate for an operation within ctx. After a network failure the driver may report a context that
 // ended which is not the caller's: then the database disconnected, not the caller.
 //
-// A statement that was cancelled because its request ended has Postgres's error for that, which is no error of the database.
+// A statement that was cancelled because its request ended has Postgres's error for that, which is not an error of the database.
 func translateIn(ctx context.Context, err error) error {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == queryCanceled && ctx.Err() != nil {
 		return ctx.Err()

@@ -176,7 +176,7 @@ func (s *scanner) connection(key, v, line int) bool {
 	return eq > 0 && strings.IndexByte(rest[:eq], ';') < 0
 }
 
-// startsLine reports whether the key at i is the first of its line, but for export and the like.
+// startsLine reports whether the key at i is the first of its line, except for export and similar words.
 func (s *scanner) startsLine(i int) bool {
 	t := s.text
 	start := i

@@ -61,7 +61,7 @@ func BenchmarkFind_worst(b *testing.B) {
 	}
 }
 
-// TestFind_memory_is_bounded: what is made to be costly takes some times its size. Mutations: no maxDepth, no maxLevel.
+// TestFind_memory_is_bounded: a text that is made to be costly takes some times its size. Mutations: no maxDepth, no maxLevel.
 func TestFind_memory_is_bounded(t *testing.T) {
 	const size = 1 << 18
 	for _, text := range worst(size) {

@@ -23,7 +23,7 @@ const sensitiveWords = `
 	plaintext securevalue securestring sensitivequery sensitiveenvironment secureenvironment encryptedvalue
 	authstring authcode magiccode communitystring webhookurl webhookurls pemfile pfxblob pfx`
 
-// endings make a word sensitive that ends with one of them, and a name whose words nobody separated: PGPASSWORD, authtoken.
+// endings make a word sensitive that ends with one of them, and a name whose words are not separated: PGPASSWORD, authtoken.
 var endings = [...]string{"password", "passwords", "passwd", "secret", "secrets", "token", "apikey", "secretkey", "accesskey", "privatekey"}
 
 // lastWords are sensitive as the last word only: DB_PASS, but not pass_through.

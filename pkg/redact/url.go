@@ -68,7 +68,7 @@ func digits(s string) bool {
 	return true
 }
 
-// webhookHosts take messages from anybody who knows the path.
+// webhookHosts take messages from anyone who knows the path.
 var webhookHosts = []struct{ host, path string }{
 	{"hooks.slack.com", "/services/"}, {"hooks.slack.com", "/workflows/"}, {"hooks.slack.com", "/triggers/"},
 	{"discord.com", "/api/webhooks/"}, {"discordapp.com", "/api/webhooks/"},
@@ -78,7 +78,7 @@ var webhookHosts = []struct{ host, path string }{
 	{"hook.make.com", "/"}, {"hook.integromat.com", "/"},
 }
 
-// webhook is how much of a path is no secret, 0 when all of it is none.
+// webhook is how many bytes of a webhook's path may be shown, 0 when it is not one.
 func webhook(host, path string) int {
 	host, _, _ = strings.Cut(host, ":")
 	for _, w := range webhookHosts {
@@ -86,7 +86,7 @@ func webhook(host, path string) int {
 			return len(w.path)
 		}
 	}
-	// Somebody else's: a long segment below one that is called hook or webhook.
+	// Of another host: a long segment below one that is called hook or webhook.
 	at := strings.Index(path, "hook")
 	if at < 0 {
 		return 0

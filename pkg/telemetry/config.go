@@ -26,7 +26,7 @@ type Config struct {
 	// OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over them.
 	ServiceName, Version, Commit, Environment string
 	// InstanceID tells replicas apart. It defaults to the host's (that is, the
-	// container's) name: an ID made anew at each start would churn every series.
+	// container's) name: a new ID at each start would churn every series.
 	InstanceID string
 	// Resource holds more attributes of the service.
 	Resource []attribute.KeyValue

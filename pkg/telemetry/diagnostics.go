@@ -22,7 +22,7 @@ type diagnostics struct {
 
 func newDiagnostics(outputs slog.Handler, errors metric.Int64Counter) diagnostics {
 	limited := limitHandler{outputs, rate.NewLimiter(rate.Every(30*time.Second), 3), new(atomic.Int64)}
-	// Below warnings the SDK tells of each tracer and meter it makes.
+	// Below warnings the SDK logs each tracer and meter that it makes.
 	return diagnostics{slog.New(logging.AtLeast(slog.LevelWarn, limited)).With("module", "telemetry"), errors}
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/otlpsink"
 )
 
-// patience is how long a shutdown may take that has somebody to export to.
+// patience is how long a shutdown may take that has a collector to export to.
 const patience = time.Minute
 
 // start starts a telemetry that exports to the endpoint, and sends a request.

@@ -13,7 +13,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/sentry"
 )
 
-// Report tells of an unexpected error that belongs to no request: one log
+// Report reports an unexpected error that belongs to no request: one log
 // line with the stack of its origin, the context's span set to error and one
 // event in Sentry. The same error is reported once.
 func (t *Telemetry) Report(ctx context.Context, err error, attrs ...slog.Attr) {
@@ -52,7 +52,7 @@ func (t *Telemetry) Recover(ctx context.Context) {
 }
 
 // RecoverTo is Recover for functions that return an error, which is set to the
-// panic's. The caller decides what becomes of it, so it is not reported here.
+// panic's. The caller decides how to handle it, so it is not reported here.
 func RecoverTo(err *error) {
 	if v := recover(); v != nil {
 		*err = origin.Recovered(v)

@@ -23,7 +23,7 @@ func (t *Telemetry) Flush(ctx context.Context) error {
 // one whose cancellation began the shutdown. The logger still writes, directly,
 // afterwards. A second call does nothing.
 //
-// What could not be sent is logged, and is no error: the exit code of a service
+// What could not be sent is logged, and is not an error: the exit code of a service
 // is about the service. The result is for what expects such a function.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
 	if t.stopped.Swap(true) {

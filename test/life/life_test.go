@@ -110,7 +110,7 @@ func proveNothing(t *testing.T, l lifetime) {
 	})
 }
 
-// ends: what became of a drift is read from prior_state, whatever was decided.
+// ends: how a drift ended is read from prior_state, whatever was decided.
 func ends(t *testing.T, l lifetime) {
 	configure := func(third string) {
 		l.configure(t, resource("server", "back", `size = "small"`), resource("server", "kept", `size = "small"`),

@@ -123,7 +123,7 @@ func TestResult_Table(t *testing.T) {
 		t.Errorf("%d sent, %d failed, whole: %t", r.Sent(), r.Failed(), r.Broken.Whole())
 	}
 	table := r.Table()
-	for _, want := range []string{"list              8        3", "429: 1, no answer: 2. The api's limit is RATE_LIMIT_REQUESTS.", "closed with 1012: 2", "broken    3 lost, 0 duplicated"} {
+	for _, want := range []string{"list              8        3", "429: 1, no response: 2. The api's limit is RATE_LIMIT_REQUESTS.", "closed with 1012: 2", "broken    3 lost, 0 duplicated"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("the table lacks %q:\n%s", want, table)
 		}

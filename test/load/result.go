@@ -27,20 +27,20 @@ type Result struct {
 // OperationResult has the results of the requests of one operation.
 type OperationResult struct {
 	Operation Operation
-	Answers   map[int]int // by status; 0 is no response
+	Responses map[int]int // by status; 0 is no response
 	Latency   Summary     // from when each was due
 }
 
 // Sent is the number of requests.
 func (o OperationResult) Sent() (n int) {
-	for _, count := range o.Answers {
+	for _, count := range o.Responses {
 		n += count
 	}
 	return n
 }
 
 // Failed is the number of requests without a response of status 200.
-func (o OperationResult) Failed() int { return o.Sent() - o.Answers[http.StatusOK] }
+func (o OperationResult) Failed() int { return o.Sent() - o.Responses[http.StatusOK] }
 
 // Broken has the counts that must be 0.
 type Broken struct {
@@ -107,7 +107,7 @@ func (g *Generator) Progress() string {
 		}
 	}
 	g.mu.Unlock()
-	line := fmt.Sprintf("%d of %d requests answered, %d failed", sent, len(g.arrivals), failed)
+	line := fmt.Sprintf("%d of %d requests with a response, %d failed", sent, len(g.arrivals), failed)
 	if len(g.sockets) > 0 {
 		line += fmt.Sprintf("; %d deliveries to %d sockets, %d lost", g.received.Load(), len(g.sockets), g.lost.Load())
 	}
@@ -141,10 +141,10 @@ func (r Result) failures() string {
 	failed := map[string]int{}
 	limited := false
 	for _, o := range r.Operations {
-		for status, n := range o.Answers {
+		for status, n := range o.Responses {
 			name := fmt.Sprint(status)
 			if status == NoAnswer {
-				name = "no answer"
+				name = "no response"
 			}
 			if status != http.StatusOK {
 				failed[name] += n

@@ -95,7 +95,7 @@ func reason(err error) string {
 	case errors.As(err, &status):
 		return fmt.Sprintf("handshake failed with status %d", int(status))
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "nobody listens"
+		return "connection refused"
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return "silence"
 	}

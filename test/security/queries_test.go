@@ -47,7 +47,7 @@ var unscoped = map[string]string{
 	"(*RetentionStore).RemoveResponses":       "retention, over all accounts",
 	"(*RetentionStore).RemoveIdempotencyKeys": "retention",
 	"(*MonitorStore).WorkspaceCounts":         "a gauge without accounts",
-	"(*ScrubStore).Claim":                     "which process reads what is stored again",
+	"(*ScrubStore).Claim":                     "which process redacts the stored data again",
 	"(*ScrubStore).Step":                      "how far it has come",
 	"Postgres.Notify":                         "hints, which hold an account and a number",
 	"Postgres.prove":                          "a listener's own notification, without content",

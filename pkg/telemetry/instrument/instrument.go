@@ -34,7 +34,7 @@ func Each(label string, values ...string) []attribute.Set {
 // UpDownCounter describes a sum that grows and shrinks.
 type UpDownCounter struct{ Name, Unit, Description string }
 
-// Gauge describes a number that is looked at when somebody asks for it.
+// Gauge describes a number that is looked at when it is asked for.
 type Gauge struct{ Name, Unit, Description string }
 
 // Histogram describes a distribution. Buckets are upper bounds, in the unit.

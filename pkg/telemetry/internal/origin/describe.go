@@ -44,7 +44,7 @@ func Type(err error) string {
 		err = inner
 	}
 	if IsPanic(err) {
-		return "panic" // with a value that is no error
+		return "panic" // with a value that is not an error
 	}
 	// A database has one type for everything that can go wrong in it.
 	if state, ok := err.(interface{ SQLState() string }); ok {

@@ -35,7 +35,7 @@ func timeoutFromEnv(signal Signal) bool {
 	return os.Getenv(variable(signal, "TIMEOUT")) != "" || os.Getenv("OTEL_EXPORTER_OTLP_TIMEOUT") != ""
 }
 
-// retry is how an export is tried again, in all four exporters.
+// retry is how an export is tried again, in each of the four exporters.
 var retry = struct {
 	Enabled         bool
 	InitialInterval time.Duration

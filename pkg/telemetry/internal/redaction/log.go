@@ -54,7 +54,7 @@ func (r *Redactor) Attr(a slog.Attr) (slog.Attr, bool) {
 	value := a.Value.Resolve()
 	if a.Value.Kind() != slog.KindGroup && r.key(a.Key) {
 		if value.Equal(slog.StringValue("")) {
-			return slog.String(a.Key, ""), resolved // There is no secret, and that can be the news.
+			return slog.String(a.Key, ""), resolved // An empty value is not secret, and can explain a fault.
 		}
 		return slog.String(a.Key, redacted), true
 	}

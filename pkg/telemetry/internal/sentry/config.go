@@ -14,6 +14,6 @@ type Config struct {
 	// Release and Environment default to the service's version and environment.
 	Release, Environment string
 	// MaxEventsPerMinute bounds the reports (default 60); errors beyond it are
-	// logged and counted as ever.
+	// still logged and counted.
 	MaxEventsPerMinute int
 }

@@ -38,7 +38,7 @@ type Reporter struct {
 }
 
 // New makes the reporter. With a DSN that is none it counts what
-// it can't send: a request that failed gets its response, whatever becomes of
+// it can't send: a request that failed gets its response, with or without
 // the report. The error is for those who run the service, not a reason to stop.
 func New(cfg Config, res *sdkresource.Resource, r *redaction.Redactor, events metric.Int64Counter) (*Reporter, error) {
 	if cfg.DSN == "" {

@@ -18,7 +18,7 @@ var (
 	outcomeLimited = metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "limited")))
 )
 
-// upload is the Sentry client's HTTP transport. It counts what becomes of each
+// upload is the Sentry client's HTTP transport. It counts the outcome of each
 // event, and can be cut off: the client itself would wait for a Sentry that
 // hangs, once for every queued event.
 type upload struct {

@@ -29,7 +29,7 @@ type Signals struct {
 	Instruments metrics.Instruments
 	Logger      *slog.Logger
 	Sentry      *sentry.Reporter // may be nil
-	// Report tells of an unexpected error of a request that has no access line.
+	// Report reports an unexpected error of a request that has no access line.
 	Report func(context.Context, error, ...slog.Attr)
 	// SlowRequest is the duration from which a request is logged as a warning.
 	SlowRequest time.Duration

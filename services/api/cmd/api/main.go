@@ -16,7 +16,7 @@ const usage = `api takes plans and decisions, and keeps the record of them.
 
   api [serve]              serve until SIGINT or SIGTERM; a second signal forces
   api migrate              bring the database to the newest schema
-  api redact               mask in what is stored what the present rules call secret
+  api redact               mask in the stored data what the present rules call secret
   api healthcheck          exit with 0 when the service of this machine is ready
   api user create          make a user, and the account when it is new
   api user set-password    give a user another password
@@ -28,7 +28,7 @@ Each command tells more with -h. The configuration is in environment variables, 
 func main() {
 	program := process.Program{
 		Name: "api", Usage: usage, Build: process.NewBuild(version, commit), Port: app.DefaultPort,
-		About: "Serves until SIGINT or SIGTERM. In-flight requests are answered; a second signal forces.",
+		About: "Serves until SIGINT or SIGTERM. In-flight requests are finished; a second signal forces.",
 		Serve: app.Serve,
 		Commands: map[string]func(context.Context, *process.Program, []string) error{
 			"migrate": migrate,

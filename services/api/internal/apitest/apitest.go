@@ -39,10 +39,10 @@ type API struct {
 	// Identity makes more users.
 	Identity *identity.Service
 
-	// The clients of the account "acme". Other is the admin of another account, `Nobody` has no credentials, and Key is an
+	// The clients of the account "acme". Other is the admin of another account, Anonymous has no credentials, and Key is an
 	// API key of acme.
-	Admin, Engineer, Viewer, Other, Nobody, Key *Client
-	Account, OtherAccount                       uuid.UUID
+	Admin, Engineer, Viewer, Other, Anonymous, Key *Client
+	Account, OtherAccount                          uuid.UUID
 }
 
 // Password is the password of all users.
@@ -103,7 +103,7 @@ func (a *API) makePeople() {
 	a.Engineer = a.NewUser("acme", identity.Engineer)
 	a.Viewer = a.NewUser("acme", identity.Viewer)
 	a.Other = a.NewUser("other", identity.Admin)
-	a.Nobody = a.client("")
+	a.Anonymous = a.client("")
 	a.Account, a.OtherAccount = a.Admin.User.AccountID, a.Other.User.AccountID
 
 	var created struct{ Key string }

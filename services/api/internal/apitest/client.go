@@ -36,8 +36,8 @@ func (c *Client) Wrong() *Client {
 	return &wrong
 }
 
-// Answer is a response with its body.
-type Answer struct {
+// Response is an HTTP response whose body was read.
+type Response struct {
 	client *Client
 
 	Status int
@@ -53,7 +53,7 @@ type Answer struct {
 }
 
 // Want fails the test if the response has another status.
-func (a *Answer) Want(status int) *Answer {
+func (a *Response) Want(status int) *Response {
 	a.client.api.t.Helper()
 	if a.Status != status {
 		a.client.api.t.Fatalf("status %d, want %d: %s", a.Status, status, a.Body)
@@ -62,7 +62,7 @@ func (a *Answer) Want(status int) *Answer {
 }
 
 // Decode reads the data.
-func (a *Answer) Decode(v any) {
+func (a *Response) Decode(v any) {
 	a.client.api.t.Helper()
 	if err := json.Unmarshal(a.Data, v); err != nil {
 		a.client.api.t.Fatalf("%v in %s", err, a.Body)
@@ -70,22 +70,22 @@ func (a *Answer) Decode(v any) {
 }
 
 // Correlation is the trace ID in the response.
-func (a *Answer) Correlation() string { return a.Header.Get("X-Correlation-ID") }
+func (a *Response) Correlation() string { return a.Header.Get("X-Correlation-ID") }
 
 // Get sends a GET request.
-func (c *Client) Get(path string, headers ...string) *Answer {
+func (c *Client) Get(path string, headers ...string) *Response {
 	c.api.t.Helper()
 	return c.Do(http.MethodGet, path, nil, headers...)
 }
 
 // Post sends body, as JSON unless it is bytes already.
-func (c *Client) Post(path string, body any, headers ...string) *Answer {
+func (c *Client) Post(path string, body any, headers ...string) *Response {
 	c.api.t.Helper()
 	return c.Do(http.MethodPost, path, body, headers...)
 }
 
 // Do sends a request; headers are name, value, name, value, and a name with an empty value is left out.
-func (c *Client) Do(method, path string, body any, headers ...string) *Answer {
+func (c *Client) Do(method, path string, body any, headers ...string) *Response {
 	c.api.t.Helper()
 	a, err := c.Try(c.api.t.Context(), method, path, body, headers...)
 	if err != nil {
@@ -95,7 +95,7 @@ func (c *Client) Do(method, path string, body any, headers ...string) *Answer {
 }
 
 // Try is Do for goroutines, which must not end a test, and for requests that may fail.
-func (c *Client) Try(ctx context.Context, method, path string, body any, headers ...string) (*Answer, error) {
+func (c *Client) Try(ctx context.Context, method, path string, body any, headers ...string) (*Response, error) {
 	c.api.t.Helper()
 	if c.wrong {
 		ctx = spec.Invalid(ctx)
@@ -133,7 +133,7 @@ func (c *Client) Try(ctx context.Context, method, path string, body any, headers
 		return nil, err
 	}
 	defer resp.Body.Close()
-	a := &Answer{client: c, Status: resp.StatusCode, Header: resp.Header}
+	a := &Response{client: c, Status: resp.StatusCode, Header: resp.Header}
 	if a.Body, err = io.ReadAll(resp.Body); err != nil {
 		return nil, err
 	}

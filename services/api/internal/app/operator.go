@@ -49,7 +49,7 @@ func Migrate(ctx context.Context, environ []string, b process.Build, out io.Writ
 	})
 }
 
-// Redact reads what is stored again with the present rules of redaction.
+// Redact applies the present rules of redaction to the stored data.
 func Redact(ctx context.Context, environ []string, b process.Build, out io.Writer) error {
 	var key struct {
 		DataKey         config.Secret `env:"DATA_KEY"`
@@ -67,11 +67,11 @@ func Redact(ctx context.Context, environ []string, b process.Build, out io.Write
 			return err
 		}
 		defer db.Close()
-		answers, err := idempotency.NewKeeper(postgres.NewIdempotencyStore(db), key.DataKey.Reveal(), key.DataKeyPrevious.Reveal(), time.Minute)
+		responses, err := idempotency.NewKeeper(postgres.NewIdempotencyStore(db), key.DataKey.Reveal(), key.DataKeyPrevious.Reveal(), time.Minute)
 		if err != nil {
 			return err
 		}
-		return scrub.New(postgres.NewScrubStore(db), answers, key.DataKey.Reveal(), tel).Again(ctx)
+		return scrub.New(postgres.NewScrubStore(db), responses, key.DataKey.Reveal(), tel).Again(ctx)
 	})
 }
 

@@ -12,7 +12,7 @@ import (
 
 // OpenReader reads what a plan is compared with.
 type OpenReader interface {
-	// OpenDrifts is what is kept of a workspace's drifts that plans found and that are not resolved.
+	// OpenDrifts gives the kept values of a workspace's drifts that plans found and that are not resolved.
 	OpenDrifts(ctx context.Context, account uuid.UUID, workspace string) (map[plan.Object]plan.Open, error)
 }
 
@@ -93,7 +93,7 @@ func (w *work) link(ctx context.Context, created []*Drift) error {
 	return nil
 }
 
-// write writes what became of the drifts.
+// write writes the changes of the drifts.
 func (w *work) write(ctx context.Context, r *reconciliation, read *plan.Plan) error {
 	for _, step := range []struct {
 		save   func(context.Context, []*Drift) error

@@ -101,7 +101,7 @@ func (c *Check) conclude(read *plan.Plan, r *reconciliation) {
 	}
 }
 
-// isAhead reports whether the workspace has had a newer plan. What is stored has microseconds, and is compared with such.
+// isAhead reports whether the workspace has had a newer plan. Stored times have microseconds, and are compared with such.
 func (ws *WorkspaceState) isAhead(timestamp *time.Time) bool {
 	return timestamp != nil && ws.LastPlanTimestamp != nil && timestamp.Truncate(time.Microsecond).Before(*ws.LastPlanTimestamp)
 }
@@ -122,7 +122,7 @@ func (ws *WorkspaceState) note(c *Check, now time.Time) (failedFirst bool) {
 	return failedFirst
 }
 
-// isOtherRoot reports whether the plan is of another root than the workspace's earlier ones, and nobody has accepted that.
+// isOtherRoot reports whether the plan is of another root than the workspace's earlier ones, and no user has accepted that.
 func (ws *WorkspaceState) isOtherRoot(read *plan.Plan) bool {
 	return !ws.AcceptRoot && read.AnotherRoot(ws.Root)
 }

@@ -19,7 +19,7 @@ func TestService_List_total(t *testing.T) {
 		{Workspace: "prod"}, {Workspace: drift.DefaultWorkspace}, {ResourceType: "aws_thing"}, {ResourceType: "aws_instance"},
 		{Region: "eu-central-1"}, {Region: "eu-west-1"}, {Search: "web"}, {Search: "moved"}, {Status: drift.Detected, Search: "web"},
 	}
-	// check asks twice: the second answer is from memory.
+	// check asks twice: the second response is from memory.
 	check := func(after string) {
 		t.Helper()
 		for _, f := range filters {

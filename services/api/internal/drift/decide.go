@@ -76,7 +76,7 @@ type DecisionTx interface {
 	SaveDecision(ctx context.Context, d *Drift, markAlerts bool, by *string) error
 }
 
-// decision is what somebody decided. The reason is in their words, or says how a drift was resolved.
+// decision is what a user decided. The reason is in their words, or says how a drift was resolved.
 type decision struct {
 	action Action
 	reason string

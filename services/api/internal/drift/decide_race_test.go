@@ -13,7 +13,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
-// TestService_Approve_alert_read_meanwhile: a decision tells of no alert as read by it that somebody else has read while it
+// TestService_Approve_alert_read_meanwhile: a decision reports no alert as read by it that another user has read while it
 // waited. Mutation: LockDrift without `for update` on the alerts.
 func TestService_Approve_alert_read_meanwhile(t *testing.T) {
 	w := newWorld(t)

@@ -51,7 +51,7 @@ type Drift struct {
 	Status            Status
 	CostImpactMonthly float64 // US dollars, in cents exactly
 	DetectedBy        string
-	DetectedAt        time.Time // anew when it was reopened
+	DetectedAt        time.Time // set again when it is reopened
 	FirstSeenAt       time.Time
 	LastSeenAt        time.Time
 	Occurrences       int
@@ -92,7 +92,7 @@ func Fingerprint(account uuid.UUID, workspace string, origin Origin, resourceID 
 // maxMoney is what numeric(14, 2) holds.
 const maxMoney = 999_999_999_999.99
 
-// Cents rounds an amount to what is stored.
+// Cents rounds an amount to the precision of the stored ones.
 func Cents(amount float64) float64 { return math.Round(amount*100) / 100 }
 
 // DefaultWorkspace is that of a report which names none.

@@ -19,7 +19,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
-// Upload is a plan that somebody sends.
+// Upload is a plan as a client sends it.
 type Upload struct {
 	Workspace      string
 	Scope          plan.Scope
@@ -34,7 +34,7 @@ type Upload struct {
 	Encode func(*Ingested) ([]byte, error)
 }
 
-// Ingested is what became of an upload.
+// Ingested is the result of an upload.
 type Ingested struct {
 	Check    *Check   // nil when the upload was a repetition
 	Drifts   []*Drift // the first of those that the plan shows, as they are afterwards, the most severe first

@@ -10,7 +10,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
-// Mutation: the answer that is there is not looked for.
+// Mutation: the stored response is not looked for.
 func TestService_Ingest_repeated(t *testing.T) {
 	w := newWorld(t)
 	web := resource{address: "aws_thing.web", want: "a", got: "b"}
@@ -23,17 +23,17 @@ func TestService_Ingest_repeated(t *testing.T) {
 		t.Fatal(err)
 	}
 	if again := raw(planOf(1, complete, web)); again != first {
-		t.Errorf("the same body got\n%s\nwant the first answer\n%s", again, first)
+		t.Errorf("the same body got\n%s\nwant the first response\n%s", again, first)
 	}
 	if n := len(w.events()); n != events+1 {
 		t.Errorf("it left %d events", n-events-1)
 	}
 	if partial := raw(planOf(1, complete, web), func(u *drift.Upload) { u.Scope = plan.ScopePartial }); partial == first {
-		t.Error("other options got the first answer")
+		t.Error("other options got the first response")
 	}
 	undated := raw(planOf(0, complete, web))
 	if raw(planOf(0, complete, web)) == undated {
-		t.Error("a body without a timestamp got the first answer, but it may be another plan")
+		t.Error("a body without a timestamp got the first response, but it may be another plan")
 	}
 	if got := w.drifts()["aws_thing.web"].Occurrences; got != 4 {
 		t.Errorf("seen %d times, want 4", got)
@@ -67,7 +67,7 @@ func TestService_Ingest_at_once(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		wg.Go(func() { // Somebody who marks everything read takes the locks of alerts meanwhile.
+		wg.Go(func() { // A user who marks everything read takes the locks of alerts meanwhile.
 			if _, err := w.service.MarkAllAlertsRead(t.Context(), w.engineer); err != nil {
 				t.Error(err)
 			}

@@ -6,10 +6,10 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 )
 
-// TestService_Ingest_shows_what_is_stored: nothing that an upload wrote is read back, so what it gives must be what is stored: of
+// TestService_Ingest_shows_stored_drifts: nothing that an upload wrote is read back, so its result must be the stored drifts:
 // new drifts, changed, unchanged and moved ones, and in the order of severity. Mutations: ReadStates not called; the states of
 // shown drifts dropped after they are written; the plan's states shown for unchanged drifts.
-func TestService_Ingest_shows_what_is_stored(t *testing.T) {
+func TestService_Ingest_shows_stored_drifts(t *testing.T) {
 	w := newWorld(t)
 	same := func(what string, result *drift.Ingested, want int) {
 		t.Helper()
@@ -37,7 +37,7 @@ func TestService_Ingest_shows_what_is_stored(t *testing.T) {
 	same("unchanged, changed and moved", w.ingest("prod", planOf(2, complete, moved, thing("db", "c"), policy)), 3)
 	same("unchanged", w.ingest("prod", planOf(3, `,"complete":false`, thing("www", "b"), policy)), 2)
 
-	// The difference is the same, and another attribute has changed on both sides: what is stored stays.
+	// The difference is the same, and another attribute has changed on both sides: the stored difference stays.
 	again := w.ingest("prod", `{"format_version":"1.2","complete":false,"resource_drift":[{"address":"aws_thing.www","mode":"managed","type":"aws_thing",
 		"name":"x","change":{"actions":["update"],"before":{"v":"a","other":1},"after":{"v":"b","other":1}}}]}`)
 	if again.Check.Counts.Unchanged != 1 {

@@ -182,7 +182,7 @@ func wantKind(t *testing.T, err error, kind apierror.Kind) {
 	}
 }
 
-// wantSame compares what is stored of a drift with what a use case gave: everything that clients see, the states by their
+// wantSame compares a stored drift with the one that a use case gave: everything that clients see, the states by their
 // meaning, since the database writes JSON in its own way.
 func wantSame(t *testing.T, stored, given *drift.Drift) {
 	t.Helper()
@@ -198,7 +198,7 @@ func wantSame(t *testing.T, stored, given *drift.Drift) {
 		return d
 	}
 	if diff := cmp.Diff(meaning(*stored), meaning(*given)); diff != "" {
-		t.Errorf("what is stored is not what was given:\n%s", diff)
+		t.Errorf("the stored drift is not the given one:\n%s", diff)
 	}
 }
 

@@ -63,7 +63,7 @@ func TestService_Ingest_preview(t *testing.T) {
 	})
 }
 
-// TestService_Ingest_left_out: a workspace whose only drift could not be read is not fine. Mutation: what was left out not looked at.
+// TestService_Ingest_left_out: a workspace whose only drift could not be read is not fine. Mutation: entries that were left out not looked at.
 func TestService_Ingest_left_out(t *testing.T) {
 	w := newWorld(t)
 	a := w.ingest("prod", planOf(1, complete, resource{address: "aws_thing.nul", want: "a", got: "b"}))

@@ -135,7 +135,7 @@ func (r *reconciliation) see(c *plan.Change, fingerprint []byte) {
 	}
 }
 
-// follow gives an open drift the facts about its resource that every plan tells anew, and says which of them changed.
+// follow gives an open drift the facts about its resource that every plan states again, and says which of them changed.
 func (r *reconciliation) follow(d *Drift, c *plan.Change) []string {
 	var changed []string
 	if d.ResourceType != c.Type || d.Provider != c.Provider {
@@ -240,7 +240,7 @@ func (r *reconciliation) move(p *plan.Plan) {
 	}
 }
 
-// counts is what the check tells of itself.
+// counts is what the check counted.
 func (r *reconciliation) counts() event.Counts {
 	c := event.Counts{New: len(r.created), Unchanged: len(r.unchanged), Resolved: len(r.resolved)}
 	for _, f := range r.findings {

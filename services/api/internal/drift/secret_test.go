@@ -92,7 +92,7 @@ func TestService_Ingest_secret_changes(t *testing.T) {
 		t.Error("the same difference has another MAC")
 	}
 
-	// The key is what keeps somebody who has the database from trying values.
+	// Without the key, a thief of the database could try values.
 	service, err := drift.New(drift.Config{
 		Store: w.store, Hints: w.hints, DataKey: []byte("another key of thirty-two bytes!"), Telemetry: w.tel,
 	})

@@ -68,9 +68,9 @@ type Telemetry interface {
 type Config struct {
 	Store Store
 	Hints Announcer
-	// DataKey makes the HMACs by which changes of masked values are found.
+	// DataKey makes the HMACs that show changes of masked values.
 	DataKey []byte
-	// PreviousDataKey is the one that DataKey replaced, while what was made with it is still stored. It may be nil.
+	// PreviousDataKey is the one that DataKey replaced, while data made with it is still stored. It may be nil.
 	PreviousDataKey []byte
 	// HideValues stores keyed hashes in the place of values.
 	HideValues bool

@@ -6,7 +6,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 )
 
-// TestService_Approve_stream_lost: nothing is decided that nobody would be told of. A decision has one event. Mutations of the
+// TestService_Approve_stream_lost: nothing is decided without an event for it. A decision has one event. Mutations of the
 // statement of AppendEvents for one: the event inserted from head, of which there is none, and the commit that travels with
 // it is done; position 1 in the place of head's.
 func TestService_Approve_stream_lost(t *testing.T) {
@@ -14,7 +14,7 @@ func TestService_Approve_stream_lost(t *testing.T) {
 	d := w.report("web")
 	audited := query[int](w, "select count(*)::int from audit")
 	w.exec("delete from account_stream where account_id = $1", w.engineer.AccountID)
-	w.exec("delete from event") // No position is taken, by which the statement could fail for another reason.
+	w.exec("delete from event") // No position is taken, so the statement cannot fail for that reason.
 	if _, err := w.service.Approve(t.Context(), w.engineer, d.ID, reason, 0); err == nil {
 		t.Error("it is approved")
 	}

@@ -17,16 +17,16 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
-// caller is somebody who calls every route, and how the table shows that.
+// caller is a client that calls every route, and its name in the table.
 type caller struct {
 	name   string
 	client *apitest.Client
 }
 
-// callers are one of each kind, the last columns being those whom nobody should let in.
+// callers are one of each kind, the last columns being those that no route should let in.
 func callers(api *apitest.API) []caller {
 	revoked := api.NewUser("acme", identity.Admin)
-	api.Nobody.Post("/api/v1/auth/logout", map[string]string{"refreshToken": revoked.Refresh}).Want(200)
+	api.Anonymous.Post("/api/v1/auth/logout", map[string]string{"refreshToken": revoked.Refresh}).Want(200)
 	deactivated := api.NewUser("acme", identity.Admin)
 	api.Admin.Do(http.MethodPatch, "/api/v1/users/"+deactivated.User.ID.String(), map[string]bool{"isActive": false}).Want(200)
 	key := func() (id string, c *apitest.Client) {
@@ -49,7 +49,7 @@ func callers(api *apitest.API) []caller {
 		{"admin", api.Admin},
 		{"API key", api.Key},
 		{"other account's admin", api.Other},
-		{"no credentials", api.Nobody},
+		{"no credentials", api.Anonymous},
 		{"revoked", revoked},
 		{"expired", api.Expired(api.Admin)},
 		{"deactivated", deactivated},
@@ -59,11 +59,11 @@ func callers(api *apitest.API) []caller {
 	}
 }
 
-// TestAttackAuthorization calls every route as everybody, and keeps the table in docs/security.md. A new route is a row
+// TestAttackAuthorization calls every route as each caller, and keeps the table in docs/security.md. A new route is a row
 // that is not there. The bodies are empty, so that who is let in gets no further than to a 400 or a 404; the other
 // account's admin names what exists, and it must not exist for them. Mutations: access.allows always nil, or AtLeast with
 // the comparison turned round, changes cells of 403; `open` without its check of Revoked changes the columns
-// «revoked» and «deactivated» (who is deactivated loses the sessions too, so IsActive alone is not seen here); LockDrift without account_id makes the other account's 404 a 400.
+// "revoked" and "deactivated" (who is deactivated loses the sessions too, so IsActive alone is not seen here); LockDrift without account_id makes the other account's 404 a 400.
 func TestAttackAuthorization(t *testing.T) {
 	api := apitest.Start(t)
 	people := callers(api)
@@ -76,7 +76,7 @@ func TestAttackAuthorization(t *testing.T) {
 	for _, rt := range httpapi.Routes() {
 		row := []string{"`" + rt.Method + " " + rt.Path + "`"}
 		for _, c := range people {
-			var a *apitest.Answer
+			var a *apitest.Response
 			if c.client == api.Other {
 				a = mine.attack(api.Other, rt, "")
 			} else {
@@ -93,8 +93,8 @@ func TestAttackAuthorization(t *testing.T) {
 	doctable.Check(t, "docs/security.md", "authorization", table)
 }
 
-// verdict is the cell of an answer: the status of a refusal, or that the caller came in.
-func verdict(t *testing.T, rt httpapi.Route, c caller, a *apitest.Answer) string {
+// verdict is the cell of a response: the status of a refusal, or that the caller came in.
+func verdict(t *testing.T, rt httpapi.Route, c caller, a *apitest.Response) string {
 	t.Helper()
 	switch {
 	case a.Status == http.StatusUnauthorized:

@@ -23,8 +23,8 @@ func audited(api *apitest.API, action string) int {
 	return list.Pagination.Total
 }
 
-func refresh(api *apitest.API, token string) *apitest.Answer {
-	return api.Nobody.Post("/api/v1/auth/refresh", map[string]string{"refreshToken": token})
+func refresh(api *apitest.API, token string) *apitest.Response {
+	return api.Anonymous.Post("/api/v1/auth/refresh", map[string]string{"refreshToken": token})
 }
 
 func TestLogin(t *testing.T) {
@@ -37,17 +37,17 @@ func TestLogin(t *testing.T) {
 	gone := api.NewUser("acme", identity.Viewer)
 	api.Admin.Do(http.MethodPatch, "/api/v1/users/"+gone.User.ID.String(), map[string]bool{"isActive": false}).Want(200)
 
-	login := func(email, password string) *apitest.Answer {
-		return api.Nobody.Post("/api/v1/auth/login", map[string]string{"email": email, "password": password})
+	login := func(email, password string) *apitest.Response {
+		return api.Anonymous.Post("/api/v1/auth/login", map[string]string{"email": email, "password": password})
 	}
 	t.Run("every refusal is the same", func(t *testing.T) {
 		messages := map[string]bool{}
-		for name, a := range map[string]*apitest.Answer{
+		for name, a := range map[string]*apitest.Response{
 			"wrong password":       login(api.Viewer.User.Email, "not the password"),
 			"unknown email":        login("nobody@acme.example", apitest.Password),
 			"deactivated":          login(gone.User.Email, apitest.Password),
 			"no password set yet":  login("new@acme.example", apitest.Password),
-			"password of somebody": login("new@acme.example", "the password of nobody"),
+			"an invented password": login("new@acme.example", "an invented password"),
 		} {
 			if a.Status != http.StatusUnauthorized {
 				t.Errorf("%s: %d", name, a.Status)
@@ -79,8 +79,8 @@ func TestLogin(t *testing.T) {
 		}
 	})
 	t.Run("a setup token sets the first password, once", func(*testing.T) {
-		set := func(password string) *apitest.Answer {
-			return api.Nobody.Post("/api/v1/auth/password", map[string]string{"token": made.SetupToken, "newPassword": password})
+		set := func(password string) *apitest.Response {
+			return api.Anonymous.Post("/api/v1/auth/password", map[string]string{"token": made.SetupToken, "newPassword": password})
 		}
 		set("my first password").Want(200)
 		login("new@acme.example", "my first password").Want(200)
@@ -88,7 +88,7 @@ func TestLogin(t *testing.T) {
 		login("new@acme.example", "my first password").Want(200)
 	})
 	t.Run("an unknown setup token is refused", func(*testing.T) {
-		api.Nobody.Post("/api/v1/auth/password", map[string]string{"token": "dss_x", "newPassword": "a new password"}).Want(401)
+		api.Anonymous.Post("/api/v1/auth/password", map[string]string{"token": "dss_x", "newPassword": "a new password"}).Want(401)
 	})
 }
 
@@ -123,7 +123,7 @@ func TestRefresh(t *testing.T) {
 			var wg sync.WaitGroup
 			for range 4 {
 				wg.Go(func() {
-					a, err := api.Nobody.Try(t.Context(), http.MethodPost, "/api/v1/auth/refresh", map[string]string{"refreshToken": c.Refresh})
+					a, err := api.Anonymous.Try(t.Context(), http.MethodPost, "/api/v1/auth/refresh", map[string]string{"refreshToken": c.Refresh})
 					switch {
 					case err != nil || a.Status != 200 && a.Status != 401:
 						t.Errorf("%v %+v", err, a)
@@ -149,7 +149,7 @@ func TestRefresh(t *testing.T) {
 	t.Run("what is no token of ours is refused, and too long a one is a mistake", func(*testing.T) {
 		refresh(api, "dsr_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").Want(401)
 		refresh(api, api.Viewer.Bearer[:200]).Want(401)
-		api.Nobody.Wrong().Post("/api/v1/auth/refresh", map[string]string{"refreshToken": ""}).Want(400)
+		api.Anonymous.Wrong().Post("/api/v1/auth/refresh", map[string]string{"refreshToken": ""}).Want(400)
 	})
 	t.Run("an expired session is over", func(t *testing.T) {
 		c := api.NewUser("acme", identity.Viewer)
@@ -163,7 +163,7 @@ func TestRefresh(t *testing.T) {
 func TestLogout(t *testing.T) {
 	api := apitest.Start(t)
 	logout := func(token string) {
-		api.Nobody.Post("/api/v1/auth/logout", map[string]string{"refreshToken": token}).Want(200)
+		api.Anonymous.Post("/api/v1/auth/logout", map[string]string{"refreshToken": token}).Want(200)
 	}
 	c := api.NewUser("acme", identity.Viewer)
 	elsewhere := api.SignIn(c.User.Email)
@@ -184,10 +184,10 @@ func TestChangePassword(t *testing.T) {
 	c := api.NewUser("acme", identity.Engineer)
 	elsewhere := api.SignIn(c.User.Email)
 	elsewhere.Get("/api/v1/users/me").Want(200)
-	change := func(c *apitest.Client, current string) *apitest.Answer {
+	change := func(c *apitest.Client, current string) *apitest.Response {
 		return c.Post("/api/v1/auth/password", map[string]string{"currentPassword": current, "newPassword": "a better password"})
 	}
-	change(api.Nobody, apitest.Password).Want(401)
+	change(api.Anonymous, apitest.Password).Want(401)
 	change(api.Key, apitest.Password).Want(403)
 	change(c, "not the password").Want(401)
 	elsewhere.Get("/api/v1/users/me").Want(200)
@@ -197,8 +197,8 @@ func TestChangePassword(t *testing.T) {
 	elsewhere.Get("/api/v1/users/me").Want(401)
 	refresh(api, elsewhere.Refresh).Want(401)
 	refresh(api, c.Refresh).Want(200)
-	api.Nobody.Post("/api/v1/auth/login", map[string]string{"email": c.User.Email, "password": apitest.Password}).Want(401)
-	api.Nobody.Post("/api/v1/auth/login", map[string]string{"email": c.User.Email, "password": "a better password"}).Want(200)
+	api.Anonymous.Post("/api/v1/auth/login", map[string]string{"email": c.User.Email, "password": apitest.Password}).Want(401)
+	api.Anonymous.Post("/api/v1/auth/login", map[string]string{"email": c.User.Email, "password": "a better password"}).Want(200)
 	if n := audited(api, "password.changed"); n != 1 {
 		t.Errorf("%d audit rows, want 1", n)
 	}
@@ -206,7 +206,7 @@ func TestChangePassword(t *testing.T) {
 
 func TestUsers(t *testing.T) {
 	api := apitest.Start(t)
-	patch := func(c *apitest.Client, id uuid.UUID, body any) *apitest.Answer {
+	patch := func(c *apitest.Client, id uuid.UUID, body any) *apitest.Response {
 		return c.Do(http.MethodPatch, "/api/v1/users/"+id.String(), body)
 	}
 	t.Run("an email is taken in any case and any account", func(*testing.T) {
@@ -287,7 +287,7 @@ func TestAPIKeys(t *testing.T) {
 	}
 	api.Admin.Post("/api/v1/api-keys", map[string]any{"name": "pipeline", "scope": "ingest", "expiresAt": "2999-01-01T00:00:00Z"}).Want(201).Decode(&made)
 	key := api.With(made.Key)
-	report := func(id string) *apitest.Answer {
+	report := func(id string) *apitest.Response {
 		return key.Post("/api/v1/drifts", map[string]any{
 			"resourceId": id, "resourceType": "t", "region": "r", "expectedState": map[string]int{"a": 1}, "actualState": map[string]int{"a": 2},
 		})

@@ -108,7 +108,7 @@ func resolvedBasis(d *drift.Drift) *drift.ResolvedBasis {
 	return d.ResolvedBasis
 }
 
-// appendText appends a member of an object. What is stored is valid UTF-8, so that quoting can't fail.
+// appendText appends a member of an object. Stored text is valid UTF-8, so that quoting can't fail.
 func appendText[T ~string](b []byte, name string, value T) []byte {
 	b, _ = jsontext.AppendQuote(append(b, name...), string(value))
 	return b

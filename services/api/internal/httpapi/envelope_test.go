@@ -22,31 +22,31 @@ func TestErrors(t *testing.T) {
 		status       int
 		code, field  string
 	}{
-		"no such path":              {api.Nobody, http.MethodGet, "/nothing", nil, nil, 404, "NOT_FOUND", ""},
+		"no such path":              {api.Anonymous, http.MethodGet, "/nothing", nil, nil, 404, "NOT_FOUND", ""},
 		"no such path below /api":   {api.Admin, http.MethodGet, "/api/v1/nothing", nil, nil, 404, "NOT_FOUND", ""},
 		"no such method":            {api.Admin, http.MethodDelete, "/api/v1/drifts", nil, nil, 405, "METHOD_NOT_ALLOWED", ""},
-		"a method nobody knows":     {api.Admin, "BREW", "/api/v1/drifts", nil, nil, 405, "METHOD_NOT_ALLOWED", ""},
+		"an unknown method":         {api.Admin, "BREW", "/api/v1/drifts", nil, nil, 405, "METHOD_NOT_ALLOWED", ""},
 		"PUT":                       {api.Admin, http.MethodPut, "/api/v1/users", []byte("{}"), nil, 405, "METHOD_NOT_ALLOWED", ""},
 		"a body over a mebibyte":    {api.Admin, http.MethodPost, "/api/v1/users", []byte(`{"email":"` + strings.Repeat("a", 1<<20) + `"}`), nil, 413, "PAYLOAD_TOO_LARGE", ""},
 		"not JSON by its type":      {api.Admin, http.MethodPost, "/api/v1/users", []byte("{}"), []string{"Content-Type", "text/plain"}, 415, "UNSUPPORTED_MEDIA_TYPE", ""},
 		"no type":                   {api.Admin, http.MethodPost, "/api/v1/users", []byte("{}"), []string{"Content-Type", ""}, 415, "UNSUPPORTED_MEDIA_TYPE", ""},
-		"not JSON":                  {api.Nobody, http.MethodPost, "/api/v1/auth/login", []byte("{'email'}"), nil, 400, "VALIDATION_ERROR", ""},
-		"JSON that breaks off":      {api.Nobody, http.MethodPost, "/api/v1/auth/login", []byte(`{"email":`), nil, 400, "VALIDATION_ERROR", ""},
-		"no body":                   {api.Nobody, http.MethodPost, "/api/v1/auth/login", []byte(""), nil, 400, "VALIDATION_ERROR", ""},
-		"null":                      {api.Nobody, http.MethodPost, "/api/v1/auth/login", []byte("null"), nil, 400, "VALIDATION_ERROR", "email"},
-		"a list":                    {api.Nobody, http.MethodPost, "/api/v1/auth/login", []byte("[]"), nil, 400, "VALIDATION_ERROR", ""},
-		"a second value":            {api.Nobody, http.MethodPost, "/api/v1/auth/login", []byte("{}{}"), nil, 400, "VALIDATION_ERROR", ""},
+		"not JSON":                  {api.Anonymous, http.MethodPost, "/api/v1/auth/login", []byte("{'email'}"), nil, 400, "VALIDATION_ERROR", ""},
+		"JSON that breaks off":      {api.Anonymous, http.MethodPost, "/api/v1/auth/login", []byte(`{"email":`), nil, 400, "VALIDATION_ERROR", ""},
+		"no body":                   {api.Anonymous, http.MethodPost, "/api/v1/auth/login", []byte(""), nil, 400, "VALIDATION_ERROR", ""},
+		"null":                      {api.Anonymous, http.MethodPost, "/api/v1/auth/login", []byte("null"), nil, 400, "VALIDATION_ERROR", "email"},
+		"a list":                    {api.Anonymous, http.MethodPost, "/api/v1/auth/login", []byte("[]"), nil, 400, "VALIDATION_ERROR", ""},
+		"a second value":            {api.Anonymous, http.MethodPost, "/api/v1/auth/login", []byte("{}{}"), nil, 400, "VALIDATION_ERROR", ""},
 		"an unknown field":          {api.Admin, http.MethodPost, "/api/v1/users", map[string]any{"email": "a@b.example", "isAdmin": true}, nil, 400, "VALIDATION_ERROR", "isAdmin"},
 		"a wrong type":              {api.Admin, http.MethodPost, "/api/v1/users", map[string]any{"email": 1}, nil, 400, "VALIDATION_ERROR", "email"},
 		"a NUL character":           {api.Admin, http.MethodPost, "/api/v1/users", map[string]any{"email": "a@b.example", "name": "a\x00b", "role": "viewer"}, nil, 400, "VALIDATION_ERROR", ""},
 		"invalid UTF-8":             {api.Admin, http.MethodPost, "/api/v1/users", []byte("{\"name\":\"\xff\"}"), nil, 400, "VALIDATION_ERROR", ""},
 		"an unknown parameter":      {api.Admin, http.MethodGet, "/api/v1/users?sort=name", nil, nil, 400, "VALIDATION_ERROR", "sort"},
-		"a parameter where none is": {api.Nobody, http.MethodPost, "/api/v1/auth/login?next=/", map[string]string{"email": "a@b.example", "password": "long enough"}, nil, 400, "VALIDATION_ERROR", "next"},
+		"a parameter where none is": {api.Anonymous, http.MethodPost, "/api/v1/auth/login?next=/", map[string]string{"email": "a@b.example", "password": "long enough"}, nil, 400, "VALIDATION_ERROR", "next"},
 		"a malformed query":         {api.Admin, http.MethodGet, "/api/v1/users?page=%zz", nil, nil, 400, "VALIDATION_ERROR", ""},
 		"a page too far":            {api.Admin, http.MethodGet, "/api/v1/users?page=101&limit=100", nil, nil, 400, "VALIDATION_ERROR", "page"},
 		"a bad id":                  {api.Admin, http.MethodPatch, "/api/v1/users/1", map[string]string{"name": "x"}, nil, 400, "VALIDATION_ERROR", "id"},
 		"an id in braces":           {api.Admin, http.MethodDelete, "/api/v1/api-keys/%7B" + uuid.NewString() + "%7D", nil, nil, 400, "VALIDATION_ERROR", "id"},
-		"nobody may not know more":  {api.Nobody, http.MethodPost, approve, []byte("{"), []string{"Content-Type", "text/plain"}, 401, "AUTH_ERROR", ""},
+		"no credentials come first": {api.Anonymous, http.MethodPost, approve, []byte("{"), []string{"Content-Type", "text/plain"}, 401, "AUTH_ERROR", ""},
 		"a role that is too low":    {api.Viewer, http.MethodPost, approve, []byte("{"), nil, 403, "FORBIDDEN", ""},
 		"null for a value":          {api.Admin, http.MethodPatch, "/api/v1/users/" + uuid.NewString(), []byte(`{"name":null,"isActive":true}`), nil, 400, "VALIDATION_ERROR", ""},
 		"nothing to change":         {api.Admin, http.MethodPatch, "/api/v1/users/" + uuid.NewString(), struct{}{}, nil, 400, "VALIDATION_ERROR", ""},
@@ -89,7 +89,7 @@ func TestHealthAndMetrics(t *testing.T) {
 	api := apitest.Start(t)
 	api.Telemetry.Reset()
 	for _, path := range []string{"/health/live", "/health/ready", "/health/detailed", "/metrics"} {
-		if a := api.Nobody.Get(path).Want(200); a.Correlation() == "" {
+		if a := api.Anonymous.Get(path).Want(200); a.Correlation() == "" {
 			t.Errorf("%s has no X-Correlation-ID", path)
 		}
 	}
@@ -110,7 +110,7 @@ func TestHealthAndMetrics(t *testing.T) {
 
 func TestCORS(t *testing.T) {
 	api := apitest.Start(t)
-	a := api.Nobody.Do(http.MethodOptions, "/api/v1/drifts", nil, "Origin", "https://app.example",
+	a := api.Anonymous.Do(http.MethodOptions, "/api/v1/drifts", nil, "Origin", "https://app.example",
 		"Access-Control-Request-Method", "GET", "Access-Control-Request-Headers", "authorization,idempotency-key,traceparent,x-correlation-id")
 	if a.Status != http.StatusNoContent || a.Header.Get("Access-Control-Allow-Origin") != "https://app.example" || a.Header.Get("Access-Control-Allow-Headers") == "" {
 		t.Errorf("preflight: %d %v", a.Status, a.Header)

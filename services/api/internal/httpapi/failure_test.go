@@ -172,7 +172,7 @@ func TestIngest_source(t *testing.T) {
 			bytes.Contains(e.Event.Data, []byte(`"runUrl":"https://ci.example/1"`)) && bytes.Contains(e.Event.Data, []byte(`"refreshed":"proven"`))
 	}
 	if !found {
-		t.Errorf("no event tells of the preview: %+v", list)
+		t.Errorf("no event reports the preview: %+v", list)
 	}
 	if n := pgtest.Value[int](t, r.api.DB, `select count(*)::int from audit where action = 'check.completed' and metadata->>'triggeredBy' = 'schedule'
 		and metadata->>'purpose' = 'preview' and metadata->'evidence'->>'coverage' = 'full'`); n != 1 {

@@ -150,7 +150,7 @@ func TestField_errored(t *testing.T) {
 	}
 }
 
-// flux-iac/tofu-controller#1180: after an apply, each drift says what became of it.
+// flux-iac/tofu-controller#1180: after an apply, each drift says how it ended.
 func TestField_after_an_apply(t *testing.T) {
 	r := startReport(t)
 	r.send("case26a", "")

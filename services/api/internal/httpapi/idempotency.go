@@ -137,7 +137,7 @@ func newHashed(r *http.Request) *hashed {
 	return h
 }
 
-// drain reads what is left of the body.
+// drain reads the rest of the body.
 func (h *hashed) drain() error {
 	n, err := io.Copy(io.Discard, io.LimitReader(h.body, plan.DefaultMaxBytes+1))
 	if err != nil {

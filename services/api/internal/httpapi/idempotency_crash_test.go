@@ -15,7 +15,7 @@ import (
 )
 
 // TestIdempotencyKey_crash: a request that a crash cut off keeps its key only for as long as it might still be under way, and
-// one that was answered keeps it longer. Mutations of Begin: unfinished ones taken over at once, or never; finished ones, too.
+// one that has a response keeps it longer. Mutations of Begin: unfinished ones taken over at once, or never; finished ones, too.
 // Of app: one or three times the longest request in the place of two.
 func TestIdempotencyKey_crash(t *testing.T) {
 	api := apitest.Start(t)
@@ -25,7 +25,7 @@ func TestIdempotencyKey_crash(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	create := func() *apitest.Answer {
+	create := func() *apitest.Response {
 		return api.Admin.Post("/api/v1/api-keys", map[string]string{"name": "one", "scope": "ingest"}, "Idempotency-Key", "k")
 	}
 	// age moves the request back in time.
@@ -42,7 +42,7 @@ func TestIdempotencyKey_crash(t *testing.T) {
 	}
 	exec("insert into idempotency (account_id, principal, key, request_hash) values ($1, $2, 'k', '')", api.Account, api.Admin.User.ID.String())
 	longest := api.Config.Service.RequestTimeout
-	for _, young := range []time.Duration{0, longest + time.Second} { // The answer is kept after the request's time is up.
+	for _, young := range []time.Duration{0, longest + time.Second} { // The response is kept after the request's time is up.
 		age(young)
 		if a := create().Want(409); a.Header.Get("Retry-After") == "" {
 			t.Errorf("no Retry-After: %s", a.Body)
@@ -52,7 +52,7 @@ func TestIdempotencyKey_crash(t *testing.T) {
 	age(2*longest + time.Second)
 	first := create().Want(201)
 	if first.Header.Get("Idempotent-Replayed") != "" {
-		t.Error("what nobody answered is replayed")
+		t.Error("a request without a response is replayed")
 	}
 	made(1)
 	age(2*longest + time.Second)
@@ -62,7 +62,7 @@ func TestIdempotencyKey_crash(t *testing.T) {
 	made(1)
 }
 
-// TestIdempotencyStore_takes_over: whoever takes a request over has it alone, and the one that was thought dead changes nothing
+// TestIdempotencyStore_takes_over: a client that takes a request over has it alone, and the one that was thought dead changes nothing
 // of it. Mutations: <= in the place of each <; each column left out of what Begin sets; Finish or Abandon without created_at.
 func TestIdempotencyStore_takes_over(t *testing.T) {
 	api := apitest.Start(t)
@@ -86,10 +86,10 @@ func TestIdempotencyStore_takes_over(t *testing.T) {
 		}
 	}
 	status := 201
-	answer := idempotency.Record{RequestHash: []byte("hash"), Status: &status, Response: []byte("answer")}
+	done := idempotency.Record{RequestHash: []byte("hash"), Status: &status, Response: []byte("response")}
 	finish := func(began time.Time) {
 		t.Helper()
-		if err := store.Finish(t.Context(), key, began, answer); err != nil {
+		if err := store.Finish(t.Context(), key, began, done); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -113,9 +113,9 @@ func TestIdempotencyStore_takes_over(t *testing.T) {
 	isUnderWay("abandoned by the one that was thought dead")
 
 	finish(second)
-	for name, forget := range map[string]time.Time{"answered": never, "at the end of its day": second} {
+	for name, forget := range map[string]time.Time{"with a response": never, "at the end of its day": second} {
 		r := begin(start.Add(time.Hour), forget, second.Add(time.Hour))
-		if r == nil || r.Status == nil || *r.Status != status || !bytes.Equal(r.RequestHash, answer.RequestHash) || !bytes.Equal(r.Response, answer.Response) {
+		if r == nil || r.Status == nil || *r.Status != status || !bytes.Equal(r.RequestHash, done.RequestHash) || !bytes.Equal(r.Response, done.Response) {
 			t.Fatalf("%s: %+v", name, r)
 		}
 	}
@@ -123,7 +123,7 @@ func TestIdempotencyStore_takes_over(t *testing.T) {
 	if r := begin(third, second.Add(tick), never); r != nil {
 		t.Fatalf("not forgotten: %+v", r)
 	}
-	isUnderWay("begun anew after its day")
+	isUnderWay("begun again after its day")
 
 	var won atomic.Int32
 	var wg sync.WaitGroup

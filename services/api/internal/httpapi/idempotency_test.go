@@ -24,15 +24,15 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
 )
 
-// Mutations: what is kept is always begun anew; the body not compared; one space of keys for all of an account.
+// Mutations: a kept request is always begun again; the body not compared; one space of keys for all of an account.
 func TestIdempotencyKey(t *testing.T) {
 	api := apitest.Start(t)
-	create := func(c *apitest.Client, key, name string) *apitest.Answer {
+	create := func(c *apitest.Client, key, name string) *apitest.Response {
 		return c.Post("/api/v1/api-keys", map[string]string{"name": name, "scope": "ingest"}, "Idempotency-Key", key)
 	}
 	first := create(api.Admin, "k1", "one").Want(201)
 
-	t.Run("the same request gets the first answer, secret included, and nothing is done twice", func(t *testing.T) {
+	t.Run("the same request gets the first response, secret included, and nothing is done twice", func(t *testing.T) {
 		again := create(api.Admin, "k1", "one").Want(201)
 		if !bytes.Equal(first.Body, again.Body) || again.Header.Get("Idempotent-Replayed") != "true" || first.Header.Get("Idempotent-Replayed") != "" {
 			t.Errorf("%s\n%s\n%v", first.Body, again.Body, again.Header)
@@ -46,7 +46,7 @@ func TestIdempotencyKey(t *testing.T) {
 	})
 	t.Run("another body, path or query is another request", func(*testing.T) {
 		create(api.Admin, "k1", "two").Want(409)
-		triage := func() *apitest.Answer {
+		triage := func() *apitest.Response {
 			return api.Admin.Post("/api/v1/drifts/"+uuid.NewString()+"/triage", struct{}{}, "Idempotency-Key", "t1")
 		}
 		triage().Want(404)
@@ -55,7 +55,7 @@ func TestIdempotencyKey(t *testing.T) {
 	t.Run("keys are the principal's own", func(t *testing.T) {
 		second := api.NewUser("acme", "admin")
 		if other := create(second, "k1", "one").Want(201); bytes.Equal(first.Body, other.Body) {
-			t.Error("another user got the answer")
+			t.Error("another user got the response")
 		}
 	})
 	t.Run("a refusal is kept, and told with the trace of the one who asks", func(t *testing.T) {
@@ -71,7 +71,7 @@ func TestIdempotencyKey(t *testing.T) {
 			t.Errorf("%s\n%s", one.Body, two.Body)
 		}
 	})
-	t.Run("what was wrong with the transfer is not kept", func(*testing.T) {
+	t.Run("a fault of the transfer is not kept", func(*testing.T) {
 		api.Admin.Wrong().Post("/api/v1/api-keys", []byte(`{"name":"x","scope":"ingest"}`), "Idempotency-Key", "k4", "Content-Type", "text/plain").Want(415)
 		create(api.Admin, "k4", "x").Want(201)
 	})
@@ -82,7 +82,7 @@ func TestIdempotencyKey(t *testing.T) {
 			}
 		}
 	})
-	t.Run("of many at once, one is done and the others wait or get its answer", func(t *testing.T) {
+	t.Run("of many at once, one is done and the others wait or get its response", func(t *testing.T) {
 		before := audited(api, "api_key.created")
 		var wg sync.WaitGroup
 		for range 8 {
@@ -112,7 +112,7 @@ func TestIdempotencyKey(t *testing.T) {
 			t.Error("replayed")
 		}
 	})
-	t.Run("answers are sealed where they are stored", func(t *testing.T) {
+	t.Run("responses are sealed where they are stored", func(t *testing.T) {
 		var made struct{ Key string }
 		create(api.Admin, "k6", "sealed").Want(201).Decode(&made)
 		rows, err := api.DB.Query(t.Context(), "select answer from idempotency where answer is not null")
@@ -121,21 +121,21 @@ func TestIdempotencyKey(t *testing.T) {
 		}
 		n := 0
 		for rows.Next() {
-			var answer []byte
-			if err := rows.Scan(&answer); err != nil {
+			var response []byte
+			if err := rows.Scan(&response); err != nil {
 				t.Fatal(err)
 			}
 			n++
-			if bytes.Contains(answer, []byte(made.Key)) || bytes.Contains(answer, []byte("success")) {
-				t.Error("an answer is readable")
+			if bytes.Contains(response, []byte(made.Key)) || bytes.Contains(response, []byte("success")) {
+				t.Error("a response is readable")
 			}
 		}
 		if n == 0 {
 			t.Error("nothing is stored")
 		}
 	})
-	t.Run("a plan sent again gets the first answer; another plan does not", func(t *testing.T) {
-		ingest := func(plan string) *apitest.Answer {
+	t.Run("a plan sent again gets the first response; another plan does not", func(t *testing.T) {
+		ingest := func(plan string) *apitest.Response {
 			return api.Key.Post("/api/v1/ingest/plan?workspace=w", []byte(plan), "Idempotency-Key", "p1")
 		}
 		one := ingest(`{"format_version":"1.2","resource_drift":[]}`).Want(200)
@@ -147,7 +147,7 @@ func TestIdempotencyKey(t *testing.T) {
 	})
 }
 
-// TestIdempotencyKey_failures: what ends without a final answer can be tried again.
+// TestIdempotencyKey_failures: a request that ends without a final response can be tried again.
 func TestIdempotencyKey_failures(t *testing.T) {
 	api := apitest.Start(t)
 	keeper, err := idempotency.NewKeeper(postgres.NewIdempotencyStore(api.DB), apitest.DataKey, "", time.Minute)

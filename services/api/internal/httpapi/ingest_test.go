@@ -43,13 +43,13 @@ func zipped(t *testing.T, parts ...[]byte) []byte {
 func TestIngest(t *testing.T) {
 	api := apitest.Start(t)
 	plan := fixture(t, "refresh_only_tf1.11.4.json")
-	var answer struct {
+	var result struct {
 		Check  struct{ Status string }
 		Drifts []driftBody
 	}
 	first := api.Key.Post(ingestPath, plan).Want(200)
-	first.Decode(&answer)
-	if answer.Check.Status != "drifted" || len(answer.Drifts) != 4 {
+	first.Decode(&result)
+	if result.Check.Status != "drifted" || len(result.Drifts) != 4 {
 		t.Errorf("%s", first.Body)
 	}
 	t.Run("gzip is the same body", func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestIngest(t *testing.T) {
 			t.Errorf("the same plan got %s", again.Body)
 		}
 	})
-	// Mutation: the response is made anew of the stored check.
+	// Mutation: the response is made again from the stored check.
 	t.Run("a response that the previous version stored is given again byte by byte", func(t *testing.T) {
 		want := bytes.Replace(first.Body, []byte(`{"check":`), []byte(`{ "check" : `), 1)
 		stored := bytes.TrimSuffix(bytes.TrimPrefix(want, []byte(`{"success":true,"data":`)), []byte("}"))
@@ -78,7 +78,7 @@ func TestIngest(t *testing.T) {
 		}
 		api.Key.Post(ingestPath, []byte(`{"format_version":"1.2","complete":true}`), "Idempotency-Key", "one").Want(409)
 	})
-	// The client holds each answer against the API's document.
+	// The client compares each response with the API's document.
 	files, err := filepath.Glob(filepath.Join(plans, "..", "*", "*.json"))
 	if err != nil || len(files) < 10 {
 		t.Fatal(files, err)

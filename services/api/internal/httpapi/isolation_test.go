@@ -96,8 +96,8 @@ var bodies = map[string]any{
 	"POST /api/v1/drifts":                map[string]any{"resourceId": "acme-secret-resource", "resourceType": "acme_secret_type", "region": "r", "expectedState": map[string]int{"a": 1}, "actualState": map[string]int{"a": 2}, "workspace": "acme-secret-workspace"},
 }
 
-// attack calls the route as somebody of another account who knows every id of this one.
-func (m things) attack(c *apitest.Client, rt httpapi.Route, query string) *apitest.Answer {
+// attack calls the route as a user of another account who knows every id of this one.
+func (m things) attack(c *apitest.Client, rt httpapi.Route, query string) *apitest.Response {
 	var body any
 	if rt.Method == http.MethodPost || rt.Method == http.MethodPatch {
 		if body = bodies[rt.Method+" "+rt.Path]; body == nil {
@@ -122,7 +122,7 @@ func (m things) attack(c *apitest.Client, rt httpapi.Route, query string) *apite
 }
 
 // TestAttackOtherAccount: the admin of one account, who knows every id of another, calls every route with them, alone and
-// in every parameter that takes one. No answer has anything of the other account, and none of its rows has changed.
+// in every parameter that takes one. No response has anything of the other account, and none of its rows has changed.
 // Mutations: `account_id = @account` left out of each of LockDrift, Drift, Timeline, alertWhere, driftWhere, auditWhere,
 // ReadAlerts, Keys, RevokeKey, Users, LockUser, Events, and of the idempotency key's principal.
 func TestAttackOtherAccount(t *testing.T) {
@@ -152,7 +152,7 @@ func TestAttackOtherAccount(t *testing.T) {
 	}
 }
 
-// rowsOf is every row that belongs to acme, of every table. A table that belongs to nobody is named here.
+// rowsOf is every row that belongs to acme, of every table. A table that belongs to no account is named here.
 func rowsOf(t *testing.T, api *apitest.API) string {
 	t.Helper()
 	rows, err := api.DB.Query(t.Context(), `select c.table_name from information_schema.tables c

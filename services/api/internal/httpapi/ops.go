@@ -35,7 +35,7 @@ type accountErrors struct {
 	latest time.Time
 }
 
-// errorEntry is one error as its caller was told of it.
+// errorEntry is one error as its caller received it.
 type errorEntry struct {
 	Timestamp rest.Time `json:"timestamp"`
 	Code      string    `json:"code"`

@@ -31,7 +31,7 @@ func TestRecentErrors(t *testing.T) {
 	id := uuid.NewString()
 	missing := api.Viewer.Get("/api/v1/drifts/" + id).Want(404)
 	api.Viewer.Get("/api/v1/users").Want(403)
-	api.Nobody.Get("/api/v1/users").Want(401)
+	api.Anonymous.Get("/api/v1/users").Want(401)
 	api.Other.Get("/api/v1/drifts/" + id).Want(404)
 
 	r := recentErrors(api.Admin)

@@ -20,7 +20,7 @@ type Limits struct {
 	// LoginWindow is the window of attempts to prove a password.
 	LoginWindow     time.Duration `env:"RATE_LIMIT_LOGIN_WINDOW"      envDefault:"15m"`
 	LoginPerAddress int           `env:"RATE_LIMIT_LOGIN_PER_ADDRESS" envDefault:"100"`
-	// LoginPerEmail starts anew after a success.
+	// LoginPerEmail starts again after a success.
 	LoginPerEmail int `env:"RATE_LIMIT_LOGIN_PER_EMAIL" envDefault:"10"`
 }
 

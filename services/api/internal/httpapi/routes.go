@@ -43,7 +43,7 @@ type route struct {
 // prefix stands before every route's pattern.
 const prefix = "/api/v1"
 
-// routes is the whole URL surface but for health and metrics, with who may call what.
+// routes is the whole URL surface except for health and metrics, with who may call what.
 func (s *Server) routes() []route {
 	const get, post, patch, del = http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
 	return []route{

@@ -41,11 +41,11 @@ func TestAttackTokens(t *testing.T) {
 		refresh(api, api.Admin.Bearer[:255]).Want(401)
 	})
 	t.Run("in the URL or another scheme it is none", func(t *testing.T) {
-		if a := api.Nobody.Wrong().Get("/api/v1/users/me?access_token=" + api.Admin.Bearer); a.Status != http.StatusUnauthorized {
+		if a := api.Anonymous.Wrong().Get("/api/v1/users/me?access_token=" + api.Admin.Bearer); a.Status != http.StatusUnauthorized {
 			t.Errorf("in the URL: %d", a.Status)
 		}
 		for _, header := range []string{"Basic " + api.Admin.Bearer, api.Admin.Bearer, "Token " + api.Admin.Bearer} {
-			if a := api.Nobody.Wrong().Get("/api/v1/users/me", "Authorization", header); a.Status != http.StatusUnauthorized {
+			if a := api.Anonymous.Wrong().Get("/api/v1/users/me", "Authorization", header); a.Status != http.StatusUnauthorized {
 				t.Errorf("%.10s…: %d", header, a.Status)
 			}
 		}

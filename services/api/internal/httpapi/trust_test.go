@@ -63,7 +63,7 @@ func TestTrust(t *testing.T) {
 		}
 	})
 	for name, stranger := range map[string]*apitest.Client{
-		"nobody": api.Nobody, "an expired token": api.Expired(api.Viewer), "a token of somebody else": api.With("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.AAAA"),
+		"no credentials": api.Anonymous, "an expired token": api.Expired(api.Viewer), "a foreign token": api.With("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.AAAA"),
 		"a key that we did not make": api.With("ds_" + strings.Repeat("B", 64)),
 	} {
 		t.Run(name+" gets a trace of its own, linked", func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestTrust(t *testing.T) {
 	}
 	t.Run("a revoked session is known without I/O, and refused all the same", func(t *testing.T) {
 		gone := api.NewUser("acme", "viewer")
-		api.Nobody.Post("/api/v1/auth/logout", map[string]string{"refreshToken": gone.Refresh}).Want(200)
+		api.Anonymous.Post("/api/v1/auth/logout", map[string]string{"refreshToken": gone.Refresh}).Want(200)
 		if got := gone.Get("/api/v1/drifts", "traceparent", traceparent).Want(401).Correlation(); got != callersTrace {
 			t.Errorf("X-Correlation-ID = %s", got)
 		}

@@ -97,11 +97,11 @@ func TestWorkspaces_update(t *testing.T) {
 	api := apitest.Start(t)
 	upload(api, "network/prod", planOf(1, ""))
 	const path = "/api/v1/workspaces/network%2Fprod"
-	patch := func(c *apitest.Client, body any) *apitest.Answer {
+	patch := func(c *apitest.Client, body any) *apitest.Response {
 		t.Helper()
 		return c.Do(http.MethodPatch, path, body)
 	}
-	settings := func(a *apitest.Answer) (text string) {
+	settings := func(a *apitest.Response) (text string) {
 		t.Helper()
 		var returned, read workspaceBody
 		a.Want(200).Decode(&returned)

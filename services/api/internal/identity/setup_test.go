@@ -54,7 +54,7 @@ func count(t *testing.T, api *apitest.API, sql string, args ...any) int {
 	return pgtest.Value[int](t, api.DB, "select count(*) "+sql, args...)
 }
 
-func setPassword(c *apitest.Client, setup, password string) *apitest.Answer {
+func setPassword(c *apitest.Client, setup, password string) *apitest.Response {
 	return c.Post("/api/v1/auth/password", map[string]string{"token": setup, "newPassword": password})
 }
 
@@ -91,7 +91,7 @@ func newLate(t *testing.T, api *apitest.API, happens func()) *identity.Service {
 // UseSetupToken without used_at, or without expires_at; SetPassword without is_active.
 func TestService_SetupPassword_refused(t *testing.T) {
 	api := apitest.Start(t)
-	messages := map[string]bool{setPassword(api.Nobody, token.NewOpaque(token.SetupPrefix), "a password").Want(401).Error.Message: true}
+	messages := map[string]bool{setPassword(api.Anonymous, token.NewOpaque(token.SetupPrefix), "a password").Want(401).Error.Message: true}
 	for name, end := range map[string]string{
 		"expired":               "update setup_token set expires_at = now() where user_id = $1",
 		"used":                  "update setup_token set used_at = now() where user_id = $1",
@@ -110,7 +110,7 @@ func TestService_SetupPassword_refused(t *testing.T) {
 			n := newNewcomer(t, api)
 			exec(t, api, end, n.id)
 			free := api.Identity.Busy() // A hash at this time gives another error.
-			a := setPassword(api.Nobody, n.token, "a password")
+			a := setPassword(api.Anonymous, n.token, "a password")
 			free()
 			if a.Status != http.StatusUnauthorized {
 				t.Errorf("%d: %s", a.Status, a.Body)
@@ -140,11 +140,11 @@ func TestService_SetupPassword_spends(t *testing.T) {
 	api := apitest.Start(t)
 	n, neighbour := newNewcomer(t, api), newNewcomer(t, api)
 	another := n.another(t, api)
-	setPassword(api.Nobody, n.token, apitest.Password).Want(200)
-	setPassword(api.Nobody, another, "another password").Want(401)
-	setPassword(api.Nobody, n.token, "another password").Want(401)
+	setPassword(api.Anonymous, n.token, apitest.Password).Want(200)
+	setPassword(api.Anonymous, another, "another password").Want(401)
+	setPassword(api.Anonymous, n.token, "another password").Want(401)
 	api.SignIn(n.email)
-	setPassword(api.Nobody, neighbour.token, apitest.Password).Want(200)
+	setPassword(api.Anonymous, neighbour.token, apitest.Password).Want(200)
 	api.SignIn(neighbour.email)
 }
 
@@ -156,9 +156,9 @@ func TestService_ResetPassword_spends(t *testing.T) {
 	if _, err := api.Identity.ResetPassword(t.Context(), n.email, apitest.Password); err != nil {
 		t.Fatal(err)
 	}
-	setPassword(api.Nobody, n.token, "another password").Want(401)
+	setPassword(api.Anonymous, n.token, "another password").Want(401)
 	api.SignIn(n.email)
-	setPassword(api.Nobody, neighbour.token, apitest.Password).Want(200)
+	setPassword(api.Anonymous, neighbour.token, apitest.Password).Want(200)
 }
 
 // Of two who use a setup token at once, or two of a user, one wins, though both have been told that it holds. Mutations
@@ -191,7 +191,7 @@ func TestService_SetupPassword_at_once(t *testing.T) {
 				t.Fatalf("%v and %v, want one to win and one to be refused", errs[0], errs[1])
 			}
 			for i, status := range map[int]int{won: http.StatusOK, 1 - won: http.StatusUnauthorized} {
-				api.Nobody.Post("/api/v1/auth/login", map[string]string{"email": n.email, "password": passwords[i]}).Want(status)
+				api.Anonymous.Post("/api/v1/auth/login", map[string]string{"email": n.email, "password": passwords[i]}).Want(status)
 			}
 			if c := count(t, api, "from audit where action = 'password.changed' and subject = $1", n.email); c != 1 {
 				t.Errorf("%d audit rows, want 1", c)

@@ -29,7 +29,7 @@ func TestAttackUserEnumeration(t *testing.T) {
 	})
 	attempt := func(email, password string) (work []string, message string) {
 		hashes = nil
-		a := api.Nobody.Post("/api/v1/auth/login", map[string]string{"email": email, "password": password})
+		a := api.Anonymous.Post("/api/v1/auth/login", map[string]string{"email": email, "password": password})
 		if a.Status != http.StatusUnauthorized {
 			t.Errorf("%s: %d", email, a.Status)
 		}

@@ -6,7 +6,7 @@ type Object struct {
 	ID     string // its Change's ResourceID
 }
 
-// Open is what is kept of an open drift for the plans that come after it.
+// Open has the kept values of an open drift, for the plans that come after it.
 type Open struct {
 	// Hash is that of its Change.
 	Hash []byte
@@ -50,7 +50,7 @@ const (
 	reasonLeftOut = "The plan lists this resource, but its entry could not be read: see what was left out of the plan."
 )
 
-// Judge says what became of an open drift that is in Options.Open and that the plan does not list. id is that of
+// Judge says how an open drift ended that is in Options.Open and that the plan does not list. id is that of
 // Options.Open, or the one to which the plan moved it.
 func (p *Plan) Judge(origin Origin, id string) Verdict {
 	if !p.Evidence.Resolves() || origin != OriginDrift && (origin != OriginChange || !p.seesChanges || p.Evidence.Mode != ModeNormal) {
@@ -110,7 +110,7 @@ func (s *scan) judge() {
 		if to, ok := next[id]; ok {
 			id = to
 		}
-		// Without a configuration it cannot be told, but for the resources that the plan says it forgets.
+		// Without a configuration it cannot be told, except for the resources that the plan says it forgets.
 		configured := s.out.Slimmed || s.configured[s.hashAddress(id)]
 		st.orphan = st.found && !configured || s.planned[id] == "forget"
 	}

@@ -52,7 +52,7 @@ func TestPlan_Judge_how(t *testing.T) {
 		{"a member that was lost and is back", `{"l":["a","b"]}`, `{"l":["a"]}`, `{"l":["b"]}`, HowReverted},
 		{"a member that stays away", `{"l":["a","b"]}`, `{"l":["a"]}`, `{"l":[]}`, HowAccepted},
 		{"a changed block", `{"l":[{"name":"x","n":1},{"name":"y"}]}`, `{"l":[{"name":"y"},{"name":"x","n":2}]}`, `{"l":[{"name":"z"},{"name":"x","n":1}]}`, HowReverted},
-		{"a block changed anew", `{"l":[{"name":"x","n":1},{"name":"y"}]}`, `{"l":[{"name":"y"},{"name":"x","n":2}]}`, `{"l":[{"name":"x","n":3}]}`, HowSuperseded},
+		{"a block changed again", `{"l":[{"name":"x","n":1},{"name":"y"}]}`, `{"l":[{"name":"y"},{"name":"x","n":2}]}`, `{"l":[{"name":"x","n":3}]}`, HowSuperseded},
 		{"in a block in a block", `{"l":[{"m":[{"n":1}]}]}`, `{"l":[{"m":[{"n":2}]}]}`, `{"l":[{"m":[{"n":2}]}]}`, HowAccepted},
 		{"an order that is back", `{"l":["a","b"]}`, `{"l":["b","a"]}`, `{"l":["a","b"]}`, HowReverted},
 		{"an order that was kept", `{"l":["a","b"]}`, `{"l":["b","a"]}`, `{"l":["b","a"]}`, HowAccepted},
@@ -84,7 +84,7 @@ func TestPlan_Judge_how(t *testing.T) {
 				t.Fatal(err)
 			}
 			if v := p.Judge(OriginDrift, "aws_thing.a"); v != (Verdict{Resolved: true, How: HowUnknown}) {
-				t.Errorf("with a key that nobody knows: %+v", v)
+				t.Errorf("with an unknown key: %+v", v)
 			}
 		})
 	}

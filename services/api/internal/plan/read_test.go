@@ -261,7 +261,7 @@ func TestRead_failing_reader_is_not_an_input_error(t *testing.T) {
 		}
 	}
 	if _, err := Read(t.Context(), strings.NewReader(drifted()), Options{}); err == nil {
-		t.Error("a missing key is no error")
+		t.Error("a missing key is not an error")
 	}
 }
 

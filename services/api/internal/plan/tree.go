@@ -14,7 +14,7 @@ import (
 
 // tree parses one value at a time. Its memory is used again by the next parse, which ends the life of the nodes before.
 //
-// It trusts its input but for duplicate names: a decoder that checks the rest has cut the value out of the plan before.
+// It trusts its input except for duplicate names: a decoder that checks the rest has cut the value out of the plan before.
 // Parsing without checking again is what lets pass 1 look into every resource.
 type tree struct {
 	maxDepth int

@@ -18,7 +18,7 @@ var _ scrub.Store = (*ScrubStore)(nil)
 // NewScrubStore makes the store on a pool.
 func NewScrubStore(db *pg.DB) *ScrubStore { return &ScrubStore{db} }
 
-// rowsPerScrub bounds a transaction, so that nobody waits long for its locks, and what is in memory at once.
+// rowsPerScrub bounds a transaction, so that no request waits long for its locks, and the rows that are in memory at once.
 const rowsPerScrub = 100
 
 // scrubStage is a table, and what of it may hold secrets. Both statements know the row's place by three parts of a text.

@@ -1,4 +1,4 @@
-// Package scrub reads what is stored again with the present rules of redaction.
+// Package scrub applies the present rules of redaction to the stored data.
 //
 //	drifts ─▶ alerts ─▶ events ─▶ audit ─▶ checks' responses ─▶ kept responses ─▶ finished
 //
@@ -50,8 +50,8 @@ type Store interface {
 	Step(ctx context.Context, p *Progress, until time.Time, mask func(*Row) (changed bool)) error
 }
 
-// Answers opens and seals kept responses.
-type Answers interface {
+// Responses opens and seals kept responses.
+type Responses interface {
 	Rewrite(account, principal, key string, sealed []byte, change func(plain []byte) []byte) ([]byte, error)
 }
 
@@ -64,14 +64,14 @@ type Telemetry interface {
 // Worker does the work.
 type Worker struct {
 	store     Store
-	answers   Answers
+	responses Responses
 	key       []byte
 	telemetry Telemetry
 }
 
 // New makes a worker. dataKey is DATA_KEY.
-func New(store Store, answers Answers, dataKey string, t Telemetry) *Worker {
-	return &Worker{store, answers, []byte(dataKey), t}
+func New(store Store, responses Responses, dataKey string, t Telemetry) *Worker {
+	return &Worker{store, responses, []byte(dataKey), t}
 }
 
 const (
@@ -102,9 +102,9 @@ func (w *Worker) Run(ctx context.Context) error {
 		switch {
 		case err == nil, ctx.Err() != nil:
 		case apierror.From(err).Kind == apierror.Internal:
-			w.telemetry.Report(ctx, fmt.Errorf("read again what is stored: %w", err))
+			w.telemetry.Report(ctx, fmt.Errorf("redact the stored data again: %w", err))
 		default: // The database is away or busy, of which others tell.
-			w.telemetry.Logger().LogAttrs(ctx, slog.LevelWarn, "what is stored was not read again", slog.String("error.message", err.Error()))
+			w.telemetry.Logger().LogAttrs(ctx, slog.LevelWarn, "the stored data was not redacted again", slog.String("error.message", err.Error()))
 		}
 		timer.Reset(retry)
 	}
@@ -119,7 +119,7 @@ func (w *Worker) Again(ctx context.Context) error {
 			return err
 		}
 		again = false // The other process does the same work.
-		w.telemetry.Logger().LogAttrs(ctx, slog.LevelInfo, "another process is reading again what is stored")
+		w.telemetry.Logger().LogAttrs(ctx, slog.LevelInfo, "another process is redacting the stored data again")
 		timer := time.NewTimer(retry / 6)
 		select {
 		case <-ctx.Done():
@@ -145,7 +145,7 @@ func (w *Worker) work(ctx context.Context, again bool) (finished bool, err error
 		}
 		if p.Seen-told >= logged || p.Finished && p.Seen > 0 {
 			told = p.Seen
-			w.telemetry.Logger().LogAttrs(ctx, slog.LevelInfo, "read again what is stored",
+			w.telemetry.Logger().LogAttrs(ctx, slog.LevelInfo, "redacted the stored data again",
 				slog.String("table", p.Stage), slog.Int64("rows", p.Seen), slog.Int64("changed", p.Changed), slog.Bool("finished", p.Finished))
 		}
 	}
@@ -160,7 +160,7 @@ func (w *Worker) mask(r *Row) bool {
 	}
 	k := r.Kept
 	rewritten := false
-	sealed, err := w.answers.Rewrite(k.Account, k.Principal, k.Key, k.Sealed, func(plain []byte) []byte {
+	sealed, err := w.responses.Rewrite(k.Account, k.Principal, k.Key, k.Sealed, func(plain []byte) []byte {
 		documents := []json.RawMessage{plain}
 		// Some responses hold a secret that is shown once, to whom it was made for. Those of drifts and checks do not.
 		if aboutDrifts(plain) && plan.Again(w.key, "", nil, documents) {
@@ -168,7 +168,7 @@ func (w *Worker) mask(r *Row) bool {
 		}
 		return documents[0]
 	})
-	// One that was sealed with another key cannot be read by anybody.
+	// One that was sealed with another key cannot be read by anyone.
 	if rewritten && err == nil {
 		k.Sealed = sealed
 		changed = true

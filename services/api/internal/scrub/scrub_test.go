@@ -161,7 +161,7 @@ func TestWorker_Again(t *testing.T) {
 		t.Errorf("what is shown once is masked: %s", body)
 	}
 	lines := w.tel.Logs()
-	if line := lines[len(lines)-1]; line["msg"] != "read again what is stored" || line["table"] != "idempotency" || line["rows"] == nil || line["changed"] == nil || line["finished"] != true {
+	if line := lines[len(lines)-1]; line["msg"] != "redacted the stored data again" || line["table"] != "idempotency" || line["rows"] == nil || line["changed"] == nil || line["finished"] != true {
 		t.Errorf("%v", line)
 	}
 	if n := pgtest.Value[int64](t, w.db, "select changed from redaction where finished_at is not null"); n != 0 {
