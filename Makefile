@@ -1,25 +1,25 @@
-# DriftSentry. Go 1.26 and make are all that has to be there; `make help` lists what can be done.
+# DriftSentry. You need only Go 1.26 and make; `make help` lists the targets.
 
-MODULES  := pkg services/api services/realtime test
-# Has the types of Kubernetes' API, so go.work does not know it.
+MODULES  := client pkg services/api services/realtime test test/prometheus testkit
+# Not in go.work, because it depends on the types of the Kubernetes API.
 ALONE    := test/kubernetes
 PACKAGES := $(MODULES:%=./%/...)
 LAUNCHER := .run/bin/launcher
 TOOLS    := .run/tools
-# It closes with how many tests ran, which failed and which were skipped, and why; and with what some of them tried how often.
+# It ends with the number of tests, the failed and the skipped ones with the reason, and the counts that tests log as `tried: `.
 GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --jsonfile .run/tests.json --post-run-command test/tried --
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch trace test test-long test-security verify sbom test-stack test-compose test-kubernetes test-faults soak faults-doc check-deploy up deploy down lint fmt vuln build bench bench-load load clean compiler $(LAUNCHER)
+.PHONY: help run watch trace test test-long test-security verify sbom test-stack test-compose test-kubernetes test-faults soak tables faults-doc check-deploy up deploy down lint fmt prose vuln build bench bench-load load clean compiler $(LAUNCHER)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # `exec` makes the launcher the process that Ctrl-C reaches, and the one that make waits for.
-run: $(LAUNCHER) ## run both services on a private PostgreSQL with a sample plan; Ctrl-C stops all (make run API_PORT=… REALTIME_PORT=…)
+run: $(LAUNCHER) ## run both services on a private PostgreSQL with a sample plan; Ctrl-C stops them (make run API_PORT=… REALTIME_PORT=…)
 	@exec $(LAUNCHER) run
 
-watch: $(LAUNCHER) ## sign in as the viewer and print events as they come, while `make run` runs
+watch: $(LAUNCHER) ## sign in as the viewer and print events as they arrive, while `make run` runs
 	@exec $(LAUNCHER) watch
 
 trace: $(LAUNCHER) ## print a trace as a tree: make trace ID=<trace id>; without ID, list the newest
@@ -28,99 +28,110 @@ trace: $(LAUNCHER) ## print a trace as a tree: make trace ID=<trace id>; without
 test: compiler $(LAUNCHER) $(TOOLS)/gotestsum ## run every test under the race detector, on a real PostgreSQL
 	@exec $(LAUNCHER) with-postgres -- $(GOTEST) -race -timeout 20m $(ARGS) $(PACKAGES)
 
-# By name, so that nothing runs twice. All but the memory tests' realtime is as it ships: the race detector would slow the clients.
+# By name, so that no test runs twice. Release builds, except realtime in the memory tests: the race detector would slow the clients.
 LONG = $(shell sed -n 's/^func \(Test[A-Za-z0-9_]*\).t \*testing.*/\1/p' $$(grep -l '^//go:build long' test/e2e/*_test.go) | paste -sd '|' -)
 test-long: compiler $(LAUNCHER) $(TOOLS)/gotestsum ## run the tests that are too heavy for `make test`
 	@test -n '$(LONG)' || { echo "no long test was found in test/e2e" >&2; exit 1; }
 	@exec $(LAUNCHER) with-postgres -- $(GOTEST) -tags long -count 1 -timeout 30m -run '^($(LONG))$$' $(ARGS) ./test/e2e/
 
-test-security: compiler $(LAUNCHER) $(TOOLS)/gotestsum verify ## run every attack, and the checks of the supply chain
+test-security: compiler $(LAUNCHER) $(TOOLS)/gotestsum verify ## run every attack and the supply chain checks
 	@exec $(LAUNCHER) with-postgres -- $(GOTEST) -race -timeout 20m -run '^Test(Attack|Security)' $(ARGS) $(PACKAGES)
 
-test-stack: $(TOOLS)/gotestsum ## links, panels, alerts, faults and restarts beside a real collector, Tempo, Loki, Prometheus and Alertmanager (STACK_DIR: their folder)
-	@cd test && ../$(TOOLS)/gotestsum --format testname -- -tags stack -count 1 -timeout 25m $(ARGS) ./stack/
+test-stack: $(TOOLS)/gotestsum ## test links, panels, alerts, faults and restarts with a real collector, Tempo, Loki, Prometheus and Alertmanager (in STACK_DIR)
+	@cd test/prometheus && ../../$(TOOLS)/gotestsum --format testname -- -tags stack -count 1 -timeout 25m $(ARGS) ./stack/
 
-test-compose: ## bring the production stack up in containers, go through its edge, look at what each container may do
+test-compose: ## start the production stack in containers, test it through its edge, check the rights of each container
 	@cd test && go test -tags compose -count 1 -timeout 40m -v $(ARGS) ./compose/
 
-test-kubernetes: ## read the manifests of deploy/kubernetes strictly, and hold them against the services
+test-kubernetes: ## parse the manifests of deploy/kubernetes strictly, and compare them with the services
 	@cd test/kubernetes && GOWORK=off go test -count 1 $(ARGS) ./...
 
-test-faults: $(LAUNCHER) ## break what the services stand on while clients use them, and check that nothing was lost
-	@exec $(LAUNCHER) with-postgres -- go test -tags faults -count 1 -timeout 20m -v ./test/faults/ $(ARGS)
+test-faults: $(LAUNCHER) ## break Postgres, the network and replicas while clients use the services, and check that no data was lost
+	@exec $(LAUNCHER) with-postgres -- go test -tags faults -count 1 -timeout 20m -v ./test/prometheus/faults/ $(ARGS)
 
-soak: $(LAUNCHER) ## let the services work for ten minutes, then hold 10,000 sockets, and see that nothing is lost and nothing grows
+soak: $(LAUNCHER) ## run the services under load for ten minutes, then hold 10,000 sockets, and check for losses and leaks
 	@exec $(LAUNCHER) with-postgres -- go test -tags soak -count 1 -timeout 40m -v ./test/soak/ $(ARGS)
 
-faults-doc: ## do the same, and write docs/faults.md from it
-	@$(MAKE) test-faults ARGS='-args -update'
+TABLES := ./services/api/internal/httpapi/ ./services/realtime/internal/app/ ./test/prometheus/observability/
+tables: $(LAUNCHER) ## write the tables of documents that tests keep (a single test: go test -run NAME ./its/folder -update)
+	@exec $(LAUNCHER) with-postgres -- go test -count 1 -run '^Test(AttackAuthorization|RunbookTable|Registry)' $(TABLES) -update
 
-check-deploy: ## check the shipped configuration with the programs' own checkers, where these are there
+faults-doc: ## run make test-faults and write docs/faults.md from the result
+	@$(MAKE) test-faults ARGS='-update'
+
+check-deploy: ## check the shipped configuration with the programs' own checkers, if these are installed
 	@deploy/check
 
 COMPOSE := docker compose -f docker-compose.prod.yml
 
-up: ## start the production stack in containers, making .env and secrets when there are none
+up: ## start the production stack in containers; makes missing .env and secrets
 	@deploy/prepare
 	@COMMIT="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" $(COMPOSE) up -d --build --wait
 
-deploy: ## bring the running stack to this version, one replica after the other (ARGS=--help tells more)
+deploy: ## move the running stack to this version, one replica after the other (ARGS=--help lists options)
 	@deploy/prepare
 	@COMMIT="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" deploy/rollout $(ARGS)
 
-down: ## stop the production stack; what it has stored stays
+down: ## stop the production stack; its data stays
 	@$(COMPOSE) down
 
 bench: $(LAUNCHER) ## run every benchmark: make bench ARGS='-bench Ingest -count 10'
 	@exec $(LAUNCHER) with-postgres -- go test -run '^$$' -bench . -benchmem -timeout 60m $(ARGS) $(PACKAGES)
 
-bench-load: ## measure both services under load beside peers: make bench-load PEERS=<folder with run-api.sh, run-ws.sh, bin/>
+bench-load: ## compare both services under load with peers: make bench-load PEERS=<folder with run-api.sh, run-ws.sh, bin/>
 	@test -n "$(PEERS)" || { echo "PEERS is not set: the folder of the peers and their load generators" >&2; exit 1; }
 	@PEERS="$(PEERS)" test/bench/api.sh
 	@PEERS="$(PEERS)" test/bench/ws.sh
 
-load: ## load the pair of `make run`, or an installation of yours, and see whether anything is lost: make load ARGS=-h
+load: ## send load to `make run` or to your installation, and check that no event is lost: make load ARGS=-h
 	@mkdir -p .run/bin && go build -buildvcs=false -o .run/bin/load ./test/cmd/load && exec .run/bin/load $(ARGS)
 
-lint: $(TOOLS)/golangci-lint ## vet and lint every module, see that the files are formatted, and check what deploy has
+lint: $(TOOLS)/golangci-lint $(TOOLS)/vale ## lint every module, the format of files, the English, commit subjects, and the shipped configuration
+	@tools/lint-commits
+	@tools/lint-prose
 	@for m in $(MODULES) $(ALONE); do echo "lint $$m"; (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners ./...) || exit 1; done
-	@echo "lint the tests that have a target of their own"; cd test && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners --build-tags stack,compose,faults,soak,long ./...
+	@echo "lint the tests that have a target of their own"
+	@cd test && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners --build-tags compose,soak,long ./...
+	@cd test/prometheus && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners --build-tags stack,faults ./...
 	@deploy/check
-	@cd test && go test -count 1 ./observability/
+	@cd test/prometheus && go test -count 1 ./observability/
+
+prose: $(TOOLS)/vale ## check the English of documents and comments, warnings included: make prose ARGS=README.md
+	@tools/lint-prose --minAlertLevel=warning $(ARGS)
 
 fmt: $(TOOLS)/golangci-lint ## format the Go files
 	@for m in $(MODULES) $(ALONE); do (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" fmt ./...) || exit 1; done
 
-vuln: $(TOOLS)/govulncheck ## look for known vulnerabilities in what we depend on
+vuln: $(TOOLS)/govulncheck ## look for known vulnerabilities in the dependencies
 	@for m in $(MODULES) $(ALONE); do echo "vuln $$m"; (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/govulncheck" ./...) || exit 1; done
 
-verify: ## see that every module we depend on is what go.sum says
+verify: ## verify every dependency against go.sum
 	@for m in $(MODULES) $(ALONE); do (cd $$m && GOWORK=off go mod verify) || exit 1; done
 
-sbom: $(TOOLS)/cyclonedx-gomod ## list what is in each image's program, as CycloneDX: bin/<service>.cdx.json
+sbom: $(TOOLS)/cyclonedx-gomod ## write an SBOM for each service, as CycloneDX: bin/<service>.cdx.json
 	@mkdir -p bin
 	@for s in api realtime; do \
 		(cd services/$$s && GOWORK=off go build -buildvcs=false -trimpath -o "$(CURDIR)/bin/$$s" ./cmd/$$s) && \
 		$(TOOLS)/cyclonedx-gomod bin -json -std -licenses -output bin/$$s.cdx.json bin/$$s && echo "bin/$$s.cdx.json" || exit 1; done
 
-build: ## build the services into bin/, and each module alone, as whoever takes one of them would
+build: ## build the services into bin/, and each module alone
 	go build -trimpath -o bin/ ./services/api/cmd/api ./services/realtime/cmd/realtime
 	@for m in $(MODULES) $(ALONE); do echo "build $$m alone"; (cd $$m && GOWORK=off go build ./...) || exit 1; done
 
-clean: $(LAUNCHER) ## remove what was built and what `make run` has kept: its database, users, keys
+clean: $(LAUNCHER) ## remove built programs, and the database, users and keys of `make run`
 	@$(LAUNCHER) clean
 	rm -rf bin
 
 compiler:
-	@command -v "$$(go env CC)" >/dev/null || { echo "The race detector needs a C compiler: apt-get install gcc libc6-dev (macOS: xcode-select --install)"; exit 1; }
+	@command -v "$$(go env CC)" >/dev/null || { echo "The race detector and vale need a C compiler: apt-get install gcc libc6-dev (macOS: xcode-select --install)"; exit 1; }
 
-# Go knows better than make what is out of date. No version is stamped: git refuses a checkout of another user.
+# Go decides what is out of date. No version is stamped, because git refuses a checkout of another user.
 $(LAUNCHER):
 	@mkdir -p .run/bin
-	@test -e $@ || echo "Building the launcher (the first time, Go fetches its modules) …" >&2
+	@test -e $@ || echo "Building the launcher (Go fetches its modules the first time) …" >&2
 	@go build -buildvcs=false -o $@ ./test/cmd/launcher
 
-# The tools, at the versions of tools/go.mod. Each is a module's program there; the first build takes a while.
+# The tools, at the versions of tools/go.mod. The first build takes some minutes.
 golangci-lint := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 govulncheck   := golang.org/x/vuln/cmd/govulncheck
 gotestsum     := gotest.tools/gotestsum
@@ -134,3 +145,8 @@ $(TOOLS)/cyclonedx-gomod: tools/sbom/go.mod
 	@echo "Building cyclonedx-gomod …"
 	@mkdir -p $(TOOLS)
 	@cd tools/sbom && GOWORK=off go build -o "$(CURDIR)/$@" github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+
+$(TOOLS)/vale: tools/vale/go.mod | compiler
+	@echo "Building vale …"
+	@mkdir -p $(TOOLS)
+	@cd tools/vale && GOWORK=off go build -o "$(CURDIR)/$@" github.com/vale-cli/vale/v3/cmd/vale

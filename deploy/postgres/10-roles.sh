@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Runs once, when the cluster is made. Migrations run as the owner, the services as a role that only reads and writes rows
-# (and can't change the audit trail), the collector as one that sees statistics alone. Passwords come from the same files
-# as those that connect.
+# (and can't change the audit trail), the collector as one that reads only statistics. Passwords come from the same files
+# that the services use.
 set -euo pipefail
 
-# password FILE: that of a URL postgres://user:password@host/name.
+# password FILE: the password in a URL postgres://user:password@host/name.
 password() { sed -E 's,^[a-z]+://[^:]+:([^@]+)@.*$,\1,' "$1"; }
 
 psql -v ON_ERROR_STOP=1 --no-psqlrc --username "$POSTGRES_USER" --dbname postgres \

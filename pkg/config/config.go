@@ -18,7 +18,7 @@ import (
 	"github.com/caarlos0/env/v11"
 )
 
-// Secret is a value that never prints: not by fmt, slog or JSON. Reveal gives it to the one who uses it.
+// Secret is a value that never prints: not by fmt, slog or JSON. Reveal returns it.
 type Secret string
 
 const redacted = "[redacted]"
@@ -86,7 +86,7 @@ func (p Problem) Error() string { return p.Variable + ": " + p.Err.Error() }
 
 func (p Problem) Unwrap() error { return p.Err }
 
-// Validator is a configuration that checks what no single value can tell.
+// Validator is a configuration with checks of several values together.
 type Validator interface {
 	Validate() []error
 }
@@ -110,7 +110,7 @@ func Load(target any, environ []string) error {
 	}
 	if v, ok := target.(Validator); ok {
 		wrong := variables(problems)
-		// What could not be read has its zero value, of which there is nothing more to say.
+		// A variable that could not be parsed has its zero value, which needs no second error.
 		problems = append(problems, slices.DeleteFunc(v.Validate(), func(err error) bool {
 			problem, ok := errors.AsType[Problem](err)
 			return ok && wrong[problem.Variable]
@@ -134,7 +134,7 @@ func variables(problems []error) map[string]bool {
 }
 
 // fromFiles resolves NAME_FILE to NAME for each variable of the target; other programs have variables that end in _FILE
-// too. Both given is a mistake worth stopping for: nobody knows which one is meant.
+// too. Giving both is an error, because it is unclear which one is meant.
 func fromFiles(environ []string, target reflect.Type) (map[string]string, []error) {
 	vars := env.ToMap(environ)
 	var problems []error

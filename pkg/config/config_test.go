@@ -84,7 +84,7 @@ func TestLoad(t *testing.T) {
 			t.Errorf("a list's file that is missing: %v", err)
 		}
 	})
-	t.Run("a missing file and a doubled value are named", func(t *testing.T) {
+	t.Run("a missing file and a duplicate value are named", func(t *testing.T) {
 		var s settings
 		err := config.Load(&s, []string{"DATABASE_URL_FILE=/does/not/exist", "DATA_KEY=a", "DATA_KEY_FILE=/b"})
 		if err == nil || !strings.Contains(err.Error(), "DATABASE_URL_FILE: ") || !strings.Contains(err.Error(), "DATA_KEY: set both") {

@@ -7,7 +7,7 @@ import (
 )
 
 // Cursor is a place in an account's stream. Clients keep it as an opaque string. The epoch names one life of the
-// database: after a restore positions may be given a second time, so a cursor of another epoch leads nowhere.
+// database: after a restore positions may be given a second time, so a cursor of another epoch is invalid.
 type Cursor struct {
 	Epoch    string
 	Position int64
@@ -18,7 +18,7 @@ func (c Cursor) String() string { return c.Epoch + ":" + strconv.FormatInt(c.Pos
 // MarshalText makes a cursor a JSON string.
 func (c Cursor) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-// ErrCursor is the error for what no cursor of ours looks like.
+// ErrCursor is the error for text that is not a cursor.
 var ErrCursor = errors.New("not a cursor")
 
 const maxEpoch = 32
@@ -41,7 +41,7 @@ func ParseCursor(s string) (Cursor, error) {
 	return Cursor{epoch, int64(n)}, nil
 }
 
-// Window is what of a stream can be read: the positions after TrimmedTo, up to Head.
+// Window is the readable part of a stream: the positions after TrimmedTo, up to Head.
 type Window struct {
 	Epoch     string
 	Head      int64
@@ -52,7 +52,7 @@ type Window struct {
 func (w Window) HeadCursor() Cursor { return Cursor{w.Epoch, w.Head} }
 
 // Resumable reports whether reading can go on after c without a gap: c is of this epoch, not ahead of the head and not
-// older than what is kept.
+// older than the stored events.
 func (w Window) Resumable(c Cursor) bool {
 	return c.Epoch == w.Epoch && c.Position <= w.Head && c.Position >= w.TrimmedTo
 }

@@ -1,15 +1,13 @@
 // Package event is the contract between the two services: the envelope that api stores and realtime delivers, the
-// event types and their data, the topics, the cursor, and the hint that wakes a reader.
+// event types and their data, the topics and the cursor.
 //
 // An account's events form one stream. Each has the next position of that stream, given in the transaction that
-// commits it, so the stream has no gaps and is ordered by commit. A hint says only «account A is at position N»; it may
-// be lost, late or doubled, for positions decide and never the hint.
+// commits it, so the stream has no gaps and is ordered by commit.
 package event
 
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -33,7 +31,7 @@ const (
 	CheckCompleted Type = "check.completed"
 )
 
-// The topics that every client may subscribe to; a single drift has the topic DriftTopic(id) besides.
+// The topics that every client may subscribe to; a single drift also has the topic DriftTopic(id).
 const (
 	TopicDrifts = "drifts"
 	TopicAlerts = "alerts"
@@ -62,7 +60,7 @@ type Event struct {
 	ID          uuid.UUID
 	Type        Type
 	Topics      []string
-	Body        json.RawMessage // the CloudEvents object, written through as it is
+	Body        json.RawMessage // the CloudEvents object, sent unchanged
 	Traceparent string          // context of the PRODUCER span "publish"
 	CreatedAt   time.Time       // just before the commit
 }
@@ -83,7 +81,7 @@ type CloudEvent struct {
 // Source is the CloudEvents source of everything that api publishes.
 const Source = "/driftsentry/api"
 
-// Actor is who did what an event tells; nil when the system did.
+// Actor is the user or key that caused an event; nil for the system.
 type Actor struct {
 	ID    string `json:"id"`
 	Email string `json:"email,omitempty"`
@@ -104,7 +102,7 @@ type DriftData struct {
 	Reason            string    `json:"reason,omitempty"`
 }
 
-// AlertData is the data of alert.created and alert.read. For alert.read, a nil ID means Count alerts at once:
+// AlertData is the data of alert.created and alert.read. For alert.read, a nil ID means Count alerts together:
 // all of a drift's when DriftID is set, else all of the account's.
 type AlertData struct {
 	ID       *uuid.UUID `json:"id"`
@@ -126,7 +124,7 @@ type CheckData struct {
 	Counts    Counts    `json:"counts"`
 }
 
-// Counts is what one check of a workspace found.
+// Counts is the result of one check of a workspace.
 type Counts struct {
 	New       int `json:"new"`
 	Changed   int `json:"changed"`
@@ -134,17 +132,17 @@ type Counts struct {
 	Resolved  int `json:"resolved"`
 }
 
-// Time prints as RFC 3339 in UTC with milliseconds, as everything that leaves the services does.
+// Time prints as RFC 3339 in UTC with milliseconds, like all times in responses and events.
 type Time time.Time //nolint:recvcheck // Encoding takes the value and decoding the pointer, as time.Time itself does.
 
-// AppendTime appends what Time prints, with its quotation marks. For RFC 3339 without a fraction package time has a short
-// way, which takes a third of what any other format does.
+// AppendTime appends what Time prints, with its quotation marks. For RFC 3339 without a fraction, package time has a
+// fast path, which takes a third of the time of other formats.
 func AppendTime(b []byte, t time.Time) []byte {
 	t = t.UTC()
 	b = t.AppendFormat(append(b, '"'), time.RFC3339)
 	const digits = "0123456789"
 	millis := t.Nanosecond() / int(time.Millisecond)
-	// In the place of the Z.
+	// Replaces the Z.
 	return append(b[:len(b)-1], '.', digits[millis/100], digits[millis/10%10], digits[millis%10], 'Z', '"')
 }
 
@@ -162,35 +160,4 @@ func (t *Time) Scan(src any) error {
 	}
 	*t = Time(value)
 	return nil
-}
-
-// NotifyChannel is the Postgres channel of the hints.
-const NotifyChannel = "driftsentry_stream"
-
-// Hint says how far an account's stream reached.
-type Hint struct {
-	AccountID uuid.UUID
-	Position  int64
-	// Traceparent is that of the newest events. It is no part of the hint's text: it goes beside it, where the way to the
-	// readers has a place for it.
-	Traceparent string
-}
-
-func (h Hint) String() string { return h.AccountID.String() + ":" + strconv.FormatInt(h.Position, 10) }
-
-// ParseHint reads what String wrote.
-func ParseHint(s string) (Hint, error) {
-	id, position, ok := strings.Cut(s, ":")
-	if !ok {
-		return Hint{}, fmt.Errorf("hint %q has no position", s)
-	}
-	account, err := uuid.Parse(id)
-	if err != nil {
-		return Hint{}, fmt.Errorf("hint's account: %w", err)
-	}
-	n, err := strconv.ParseInt(position, 10, 64)
-	if err != nil || n < 0 {
-		return Hint{}, fmt.Errorf("hint %q has a wrong position", s)
-	}
-	return Hint{AccountID: account, Position: n}, nil
 }

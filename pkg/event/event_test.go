@@ -67,18 +67,6 @@ func TestValidTopic(t *testing.T) {
 	}
 }
 
-func TestParseHint(t *testing.T) {
-	h := event.Hint{AccountID: uuid.New(), Position: 42}
-	if got, err := event.ParseHint(h.String()); err != nil || got != h {
-		t.Errorf("got %v, %v", got, err)
-	}
-	for _, bad := range []string{"", "x", "x:1", h.AccountID.String(), h.AccountID.String() + ":-1", h.AccountID.String() + ":x"} {
-		if _, err := event.ParseHint(bad); err == nil {
-			t.Errorf("ParseHint(%q) gave no error", bad)
-		}
-	}
-}
-
 func TestTime_MarshalJSON(t *testing.T) {
 	at := time.Date(2026, 1, 2, 4, 4, 5, 6_999_999, time.FixedZone("", 3600))
 	got, err := json.Marshal(event.Time(at))

@@ -5,7 +5,6 @@ package health
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"net/http"
 	"runtime"
@@ -15,7 +14,9 @@ import (
 
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/driftsentry/driftsentry/pkg/driftconv"
 	"github.com/driftsentry/driftsentry/pkg/rest"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 )
 
 // Check tells whether something that the service can't do without is there. Its error is not shown.
@@ -46,22 +47,18 @@ func New(version, commit string, serving func() bool, checks map[string]Check) *
 
 // Instrument exports what the last readiness probe was told. A scrape asks nothing itself: it must not wait for a database.
 func (h *Reporter) Instrument(m metric.Meter) error {
-	_, err := m.Int64ObservableGauge("driftsentry.ready",
-		metric.WithDescription("What the last readiness probe was told: 1 ready, 0 not."), metric.WithUnit("{status}"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			switch last := h.last.Load(); {
-			case last == nil: // Nobody has asked.
-			case *last:
-				o.Observe(1)
-			default:
-				o.Observe(0)
-			}
-			return nil
-		}))
-	if err != nil {
-		return fmt.Errorf("make the gauge of readiness: %w", err)
-	}
-	return nil
+	in := instrument.From(m)
+	in.Gauge(driftconv.Ready, func(_ context.Context, o metric.Int64Observer) error {
+		switch last := h.last.Load(); {
+		case last == nil: // No probe has asked.
+		case *last:
+			o.Observe(1)
+		default:
+			o.Observe(0)
+		}
+		return nil
+	})
+	return in.Err()
 }
 
 type checkResult struct {

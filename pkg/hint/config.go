@@ -1,9 +1,3 @@
-// Package hint carries hints from api to realtime over NATS, where NATS_URL is set. Without it they go by Postgres's NOTIFY.
-//
-//	api ──«account A is at position N», traceparent──▶ driftsentry.stream.A ──▶ every realtime
-//
-// NATS keeps nothing of them. A hint that is lost, late or doubled does no harm, as package event says: positions decide,
-// and a look at the streams' heads heals what no hint announced. So both services start, and are ready, without NATS.
 package hint
 
 import (

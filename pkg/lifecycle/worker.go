@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
+
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 )
 
@@ -30,25 +32,25 @@ const (
 
 // work runs a worker until ctx ends. The error says why it ended before that.
 func (g *Group) work(ctx context.Context, w worker) error {
-	for pause := firstPause; ; pause = min(2*pause, mostPause) {
+	run := func() (struct{}, error) {
 		returned, err := guarded(ctx, w.run)
-		if returned {
-			if ctx.Err() == nil {
-				err = fmt.Errorf("%s ended early: %w", w.name, orUnexpected(err))
-				g.report(ctx, err, slog.String("worker", w.name))
-				return err
-			}
-			return nil // as it was told to
+		switch {
+		case returned && ctx.Err() != nil:
+			return struct{}{}, nil //nolint:nilerr // It was told to end.
+		case returned:
+			err = fmt.Errorf("%s ended early: %w", w.name, orUnexpected(err))
+			g.report(ctx, err, slog.String("worker", w.name))
+			return struct{}{}, backoff.Permanent(err)
 		}
 		g.report(ctx, fmt.Errorf("worker %s: %w", w.name, err), slog.String("worker", w.name))
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil
-		}
+		return struct{}{}, err
 	}
+	pauses := &backoff.ExponentialBackOff{InitialInterval: firstPause, MaxInterval: mostPause, Multiplier: 2}
+	_, err := backoff.Retry(ctx, run, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(0))
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // It was told to end.
+	}
+	return err
 }
 
 // guarded runs the worker once; a panic becomes its error.

@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// Args are a statement's parameters, which are @name in its text. It is pgx.NamedArgs that reads each text once: reading
-// it took as long as encoding its parameters. A parameter that is missing is an error.
+// Args are a statement's parameters, which are @name in its text. It is pgx.NamedArgs that reads each text once:
+// reading it took as long as encoding its parameters. A missing parameter is an error.
 type Args map[string]any
 
 // statement is a text with $1 for the first of its parameters, and their names in that order.
@@ -20,7 +20,7 @@ type statement struct {
 	names []string
 }
 
-// statements are by their texts, which come from the code and are few.
+// statements are keyed by their texts, of which the code has few.
 var statements sync.Map
 
 // RewriteQuery implements pgx.QueryRewriter.
@@ -40,8 +40,8 @@ func (a Args) RewriteQuery(ctx context.Context, conn *pgx.Conn, sql string, _ []
 	return s.sql, values, nil
 }
 
-// direct is the value in a form for which pgx has an encoder. For a pointer to an id it has none: it tries the id's text,
-// fails, formats an error, and starts anew.
+// direct is the value in a form for which pgx has an encoder. For a pointer to an id it has none: it tries the id's
+// text, fails, formats an error, and starts again.
 func direct(value any) any {
 	switch v := value.(type) {
 	case *uuid.UUID:

@@ -11,11 +11,11 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.opentelemetry.io/otel/codes"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/config"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/pkg/pg"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -89,13 +89,13 @@ func TestDB_InTx(t *testing.T) {
 			t.Error("the row stayed")
 		}
 	})
-	t.Run("a cancelled request rolls back all the same", func(t *testing.T) {
+	t.Run("a cancelled request rolls back too", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		err := db.InTx(ctx, "add", func(ctx context.Context, tx *pg.Tx) error {
 			defer cancel()
 			return insert(ctx, tx, 4)
 		})
-		if fault.From(err).Kind != fault.Canceled {
+		if apierror.From(err).Kind != apierror.Canceled {
 			t.Errorf("err = %v", err)
 		}
 		if count(t, db, "select count(*)::int from thing where id = 4") != 0 {
@@ -153,7 +153,7 @@ func TestDB_InTx(t *testing.T) {
 			t.Errorf("status = %v", s.Status)
 		}
 		if !strings.Contains(tel.Metrics(), `db_operation_name="BEGIN; INSERT thing"`) {
-			t.Error("the duration metric does not tell the operation")
+			t.Error("the duration metric does not name the operation")
 		}
 	})
 }
@@ -162,20 +162,20 @@ func TestTranslate(t *testing.T) {
 	t.Run("an exhausted pool is unavailable", func(t *testing.T) {
 		db, _ := open(t, func(c *pg.Config) { c.MaxConns, c.AcquireTimeout = 1, 10*time.Millisecond })
 		conn, err := db.Acquire(t.Context())
-		for fault.Is(err, fault.Unavailable) { // the first connection may take longer to make than this test's timeout
+		for apierror.Is(err, apierror.Unavailable) { // the first connection may take longer to make than this test's timeout
 			conn, err = db.Acquire(t.Context())
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Release()
-		if _, err := db.Exec(t.Context(), "select 1"); !fault.Is(err, fault.Unavailable) {
+		if _, err := db.Exec(t.Context(), "select 1"); !apierror.Is(err, apierror.Unavailable) {
 			t.Errorf("err = %v", err)
 		}
 	})
 	t.Run("a statement over its time is a timeout", func(t *testing.T) {
 		db, _ := open(t, func(c *pg.Config) { c.StatementTimeout = 20 * time.Millisecond })
-		if _, err := db.Exec(t.Context(), "select pg_sleep(60)"); !fault.Is(err, fault.Timeout) {
+		if _, err := db.Exec(t.Context(), "select pg_sleep(60)"); !apierror.Is(err, apierror.Timeout) {
 			t.Errorf("err = %v", err)
 		}
 	})
@@ -189,26 +189,26 @@ func TestTranslate(t *testing.T) {
 			_, err := db.Exec(ctx, "select * from thing") // on another connection
 			return err
 		})
-		if !fault.Is(err, fault.Unavailable) {
+		if !apierror.Is(err, apierror.Unavailable) {
 			t.Errorf("err = %v", err)
 		}
 	})
 	t.Run("a killed connection is unavailable, and the next call works", func(t *testing.T) {
 		db, _ := open(t)
-		if _, err := db.Exec(t.Context(), "select pg_terminate_backend(pg_backend_pid())"); !fault.Is(err, fault.Unavailable) {
+		if _, err := db.Exec(t.Context(), "select pg_terminate_backend(pg_backend_pid())"); !apierror.Is(err, apierror.Unavailable) {
 			t.Errorf("err = %v", err)
 		}
 		if err := db.Ping(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})
-	t.Run("nobody listens: unavailable, and the message tells nothing", func(t *testing.T) {
+	t.Run("no listener: unavailable, and the message reveals nothing", func(t *testing.T) {
 		db, _ := open(t, func(c *pg.Config) { c.URL = "postgres://someone:s3cret@127.0.0.1:1/nothing" })
 		err := db.Ping(t.Context())
-		if !fault.Is(err, fault.Unavailable) {
+		if !apierror.Is(err, apierror.Unavailable) {
 			t.Fatalf("err = %v", err)
 		}
-		if m := fault.From(err).Message; strings.Contains(m, "127.0.0.1") {
+		if m := apierror.From(err).Message; strings.Contains(m, "127.0.0.1") {
 			t.Errorf("message = %q", m)
 		}
 		if strings.Contains(err.Error(), "s3cret") {

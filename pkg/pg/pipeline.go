@@ -7,16 +7,16 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Tx is a transaction that saves round trips: its BEGIN travels with its first statement, and what is to run Later with
-// the next one, or with the COMMIT. A lock that the last statement takes is, in a decision, held for no round trip at all,
-// and the decisions of an account wait for that one: they all take its stream's next position.
+// Tx is a transaction that saves round trips: its BEGIN is sent with its first statement, and statements given to Later
+// with the next one, or with the COMMIT. A lock that the last statement takes is, in a decision, not held during any
+// round trip, and all decisions of an account wait for that lock, since each takes the next position of its stream.
 type Tx struct {
 	conn    *pgx.Conn
 	waiting *pgx.Batch // nil when nothing waits
 	unsent  bool       // the BEGIN waits too
 }
 
-// maxLater is how many statements may wait, for their parameters take memory.
+// maxLater is how many statements may wait, because their parameters take memory.
 const maxLater = 8
 
 var _ Querier = (*Tx)(nil)
@@ -27,8 +27,8 @@ func newTx(conn *pgx.Conn) *Tx {
 	return t
 }
 
-// Later runs a statement after those before it, with the next one or the commit, whose error its own error becomes. read,
-// unless nil, gets its rows; with the commit it must fail only with their error, for the commit is done by then.
+// Later runs a statement with the next one or the commit, and in order; its error becomes theirs. read, unless nil,
+// gets its rows. With the commit, read may return only the rows' own error, because the commit is done by then.
 func (t *Tx) Later(ctx context.Context, sql string, args Args, read func(pgx.Rows) error) error {
 	if t.waiting == nil {
 		t.waiting = new(pgx.Batch)
@@ -43,7 +43,7 @@ func (t *Tx) Later(ctx context.Context, sql string, args Args, read func(pgx.Row
 	return Translate(t.send(ctx).Close())
 }
 
-// Query runs a statement, and before it what waits.
+// Query runs the waiting statements, then this one.
 func (t *Tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	if t.waiting == nil {
 		rows, err := t.conn.Query(ctx, sql, args...)
@@ -63,7 +63,7 @@ func (t *Tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, erro
 	return nil, Translate(err)
 }
 
-// Exec runs a statement that gives no rows, and before it what waits.
+// Exec runs the waiting statements, then this one, which gives no rows.
 func (t *Tx) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.CommandTag, err error) {
 	if t.waiting == nil {
 		tag, err = t.conn.Exec(ctx, sql, args...)
@@ -79,7 +79,7 @@ func (t *Tx) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.Comm
 	return tag, Translate(err)
 }
 
-// sendWith sends what waits and then this statement, whose result is the next to be read.
+// sendWith sends the waiting statements and then this one, whose result is read next.
 func (t *Tx) sendWith(ctx context.Context, sql string, args []any) (pgx.BatchResults, error) {
 	before := t.waiting.QueuedQueries
 	t.waiting.Queue(sql, args...)
@@ -104,7 +104,7 @@ func (t *Tx) send(ctx context.Context) pgx.BatchResults {
 	return t.conn.SendBatch(ctx, batch)
 }
 
-// commit sends the COMMIT with what waits. Nothing was done when the BEGIN still waits alone.
+// commit sends the COMMIT with the waiting statements. If only the BEGIN waits, nothing was done.
 func (t *Tx) commit(ctx context.Context) error {
 	switch {
 	case t.waiting == nil:
@@ -121,7 +121,7 @@ func (t *Tx) commit(ctx context.Context) error {
 	return t.send(ctx).Close()
 }
 
-// rollback ends what the commit did not. A connection on which that fails is of no use, and the pool drops it.
+// rollback ends a transaction that was not committed. If that fails, the pool drops the connection.
 func (t *Tx) rollback(ctx context.Context) {
 	if !t.conn.IsClosed() && t.conn.PgConn().TxStatus() != 'I' {
 		_, _ = t.conn.Exec(ctx, "rollback")

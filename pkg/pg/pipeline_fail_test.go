@@ -15,45 +15,45 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/config"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 )
 
 const insertThing = "-- INSERT thing\ninsert into thing (id) values (@id)"
 
-// TestTx_lost: the connection ends when a statement is complete, and its exchange is not. Mutations: an end of the rows that
-// keeps no error; a commit that takes the transaction for one that never began.
+// TestTx_lost: the connection ends when a statement is complete, and its exchange is not. Mutations: an end of the rows
+// that keeps no error; a commit that takes the transaction for one that never began.
 func TestTx_lost(t *testing.T) {
 	const tag = "SELECT 17"
 	const query = "select generate_series(1, 17)"
 	db, _ := open(t, func(c *pg.Config) { c.URL = config.Secret(cutAfter(t, c.URL.Reveal(), tag)) })
 	exec(t, db, "create table thing (id int primary key)")
 
-	t.Run("the rows tell it", func(t *testing.T) {
+	t.Run("the rows report it", func(t *testing.T) {
 		err := db.InTx(t.Context(), "read", func(ctx context.Context, tx *pg.Tx) error {
 			rows, err := tx.Query(ctx, query)
 			if err != nil {
 				return err
 			}
 			_, err = pgx.CollectRows(rows, pgx.RowTo[int])
-			if !fault.Is(err, fault.Unavailable) {
+			if !apierror.Is(err, apierror.Unavailable) {
 				t.Errorf("the rows' error is %v", err)
 			}
 			return err
 		})
-		if !fault.Is(err, fault.Unavailable) {
+		if !apierror.Is(err, apierror.Unavailable) {
 			t.Errorf("err = %v", err)
 		}
 	})
-	t.Run("the commit tells it", func(t *testing.T) {
+	t.Run("the commit reports it", func(t *testing.T) {
 		err := db.InTx(t.Context(), "add", func(ctx context.Context, tx *pg.Tx) error {
 			if rows, err := tx.Query(ctx, query); err == nil {
 				_, _ = pgx.CollectRows(rows, pgx.RowTo[int])
 			}
 			return tx.Later(ctx, insertThing, pg.Args{"id": 1}, nil)
 		})
-		if !fault.Is(err, fault.Unavailable) {
+		if !apierror.Is(err, apierror.Unavailable) {
 			t.Errorf("err = %v", err)
 		}
 		if n := count(t, db, "select count(*)::int from thing"); n != 0 {
@@ -62,7 +62,8 @@ func TestTx_lost(t *testing.T) {
 	})
 }
 
-// cutAfter is the URL of a proxy before Postgres that ends a connection right after the completion of a command with this tag.
+// cutAfter is the URL of a proxy before Postgres that ends a connection right after the completion of a command with
+// this tag.
 func cutAfter(t *testing.T, dsn, tag string) string {
 	t.Helper()
 	server, err := pgconn.ParseConfig(dsn)
@@ -176,8 +177,8 @@ func TestTx_fails(t *testing.T) {
 	})
 }
 
-// TestTx_canceled_in_commit: whether the server commits is not known, and success is not what the caller is told. Mutation: a
-// commit that drops its batch's error.
+// TestTx_canceled_in_commit: whether the server commits is not known, and success is not what the caller is told.
+// Mutation: a commit that drops its batch's error.
 func TestTx_canceled_in_commit(t *testing.T) {
 	db, _ := open(t)
 	exec(t, db, "create table thing (id int primary key)")

@@ -1,8 +1,8 @@
-// Package pg is the door to Postgres: a pool with its timeouts, traces and metrics, transactions that are traced and
-// retried on deadlock, and the translation of what the driver says into faults.
+// Package pg is the access to Postgres: a pool with its timeouts, traces and metrics, transactions that are traced and
+// retried on deadlock, and the translation of driver errors into application errors.
 //
 // A statement's first line may name it: `-- SELECT drift`. That name is the span's name and the operation of the
-// duration metric, so both stay low in cardinality and tell operation and table.
+// duration metric, so both have few values and name the operation and the table.
 package pg
 
 import (
@@ -21,11 +21,13 @@ import (
 	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
-	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/config"
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/driftconv"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 )
 
 // Config is the pool's part of a service's configuration.
@@ -39,7 +41,7 @@ type Config struct {
 	IdleInTransaction time.Duration `env:"DATABASE_IDLE_IN_TX_TIMEOUT"    envDefault:"30s"`
 }
 
-// Validate checks what no single value can tell.
+// Validate checks several values together.
 func (c Config) Validate() []error {
 	var problems []error
 	if pc, err := pgxpool.ParseConfig(c.URL.Reveal()); c.URL != "" && err != nil {
@@ -55,23 +57,23 @@ func (c Config) Validate() []error {
 	return problems
 }
 
-// textModes are those in which the driver doesn't know a column's type, and asks for text.
+// textModes are the modes in which the driver doesn't know a column's type, and requests text.
 var textModes = []pgx.QueryExecMode{pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol}
 
-// Querier is what runs a statement: a DB, or a transaction of it.
+// Querier runs statements: a DB, or a transaction of it.
 type Querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 }
 
-// DB is a pool of connections. The zero value is of no use; call Open.
+// DB is a pool of connections. The zero value is not usable; call Open.
 type DB struct {
 	pool           *pgxpool.Pool
 	tracer         trace.Tracer
 	acquireTimeout time.Duration
 }
 
-// Telemetry is what the pool reports to.
+// Telemetry receives the pool's reports.
 type Telemetry interface {
 	TracerProvider() trace.TracerProvider
 	MeterProvider() metric.MeterProvider
@@ -123,22 +125,19 @@ func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseco
 func recordStats(pool *pgxpool.Pool, tel Telemetry) error {
 	err := otelpgx.RecordStats(pool,
 		otelpgx.WithStatsMeterProvider(tel.MeterProvider()),
-		// The default name holds host and database; one pool a service needs no more than this.
+		// The default name has host and database; a service with one pool needs only this.
 		otelpgx.WithStatsAttributes(semconv.DBClientConnectionPoolName("main")))
 	if err != nil {
 		return err
 	}
-	_, err = tel.MeterProvider().Meter("github.com/driftsentry/driftsentry/pkg/pg").Int64ObservableGauge(
-		"database.connection.pool.size",
-		metric.WithDescription("Connections of the pool by state."),
-		metric.WithUnit("{connection}"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			s := pool.Stat()
-			o.Observe(int64(s.IdleConns()), metric.WithAttributeSet(stateIdle))
-			o.Observe(int64(s.AcquiredConns()), metric.WithAttributeSet(stateUsed))
-			return nil
-		}))
-	return err
+	in := instrument.From(tel.MeterProvider().Meter("github.com/driftsentry/driftsentry/pkg/pg"))
+	in.Gauge(driftconv.DatabaseConnectionPoolSize, func(_ context.Context, o metric.Int64Observer) error {
+		s := pool.Stat()
+		o.Observe(int64(s.IdleConns()), metric.WithAttributeSet(stateIdle))
+		o.Observe(int64(s.AcquiredConns()), metric.WithAttributeSet(stateUsed))
+		return nil
+	})
+	return in.Err()
 }
 
 var (
@@ -146,7 +145,7 @@ var (
 	stateUsed = attribute.NewSet(attribute.String("state", "used"))
 )
 
-// Close waits for borrowed connections to come back and closes all.
+// Close waits until borrowed connections are returned, then closes all.
 func (db *DB) Close() { db.pool.Close() }
 
 // Ping runs one statement; it is the readiness check.
@@ -162,7 +161,7 @@ func (db *DB) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	conn, err := db.pool.Acquire(acquireCtx)
 	if err != nil {
 		if ctx.Err() == nil && acquireCtx.Err() != nil {
-			return nil, fault.Wrap(fault.Unavailable, err, "the database is busy")
+			return nil, apierror.Wrap(apierror.Unavailable, err, "the database is busy")
 		}
 		return nil, translateIn(ctx, err)
 	}

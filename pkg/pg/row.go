@@ -12,11 +12,11 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// Row reads the columns of one row, one after the other in the order in which the statement names them. It is for the few
-// statements that requests are made of: pgx's scan into a struct finds every field of every row by reflection, and took three
-// tenths of what a list costs; BenchmarkRow compares the two. Everything else is better off with pgx's.
+// Row reads the columns of one row, one after the other in the order in which the statement names them. It is for the
+// few hot statements: pgx's scan into a struct finds every field of every row by reflection, and was three tenths of
+// the CPU of a list; BenchmarkRow compares the two. All other statements use pgx's scan.
 //
-// The first column that isn't what is asked of it ends the reading with an error that names it.
+// The first column with an unexpected type or size ends reading with an error that names it.
 type Row struct {
 	fields []pgconn.FieldDescription
 	values [][]byte
@@ -42,8 +42,8 @@ func ReadRows(rows pgx.Rows, read func(*Row)) error {
 	return rows.Err()
 }
 
-// value gives the next column, nil for NULL, if it has this type (or the other one) in the format that pgx asks for: its
-// text for texts and JSON, else Postgres's binary format.
+// value gives the next column, nil for NULL, if it has this type (or the other one) in the format that pgx asks for:
+// its text for texts and JSON, else Postgres's binary format.
 func (r *Row) value(oid, or uint32) (value []byte, ok bool) {
 	if r.err != nil {
 		return nil, false
@@ -84,7 +84,8 @@ func (r *Row) sized(value []byte, size int) []byte {
 	return value
 }
 
-// Text reads a text. known is one that it probably is, such as that of the row before: then it is that one, and no copy.
+// Text reads a text. known is a likely value, such as that of the previous row; if equal, it is returned without a
+// copy.
 func (r *Row) Text(known string) string {
 	value := r.required(0, pgtype.TextOID, 0)
 	if string(value) == known {
@@ -111,13 +112,13 @@ func (r *Row) JSON() []byte {
 	return r.keep(r.required(0, pgtype.JSONOID, pgtype.JSONBOID))
 }
 
-// How much room is made at once for bytes that are kept.
+// The size of one allocation for bytes of several rows.
 const (
 	minSpare = 1 << 10
 	maxSpare = 16 << 10
 )
 
-// keep copies what the driver will use again for its next message. Those of several rows share one allocation.
+// keep copies bytes whose buffer the driver will reuse. Those of several rows share one allocation.
 func (r *Row) keep(value []byte) []byte {
 	switch {
 	case value == nil:
@@ -188,7 +189,7 @@ func (r *Row) OptionalTime() *time.Time {
 	return &t
 }
 
-// epoch is Postgres's: its times are microseconds since then.
+// epoch is Postgres's epoch: its times are microseconds since then.
 var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
 
 func (r *Row) time(value []byte) time.Time {

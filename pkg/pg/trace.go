@@ -9,7 +9,7 @@ import (
 )
 
 // tracer passes only queries and copies on to otelpgx, and a batch as one query. Connects and prepares happen when the
-// pool sees fit, which would give the same request a different trace each time; the pool's metrics tell of them.
+// pool sees fit, which would give the same request a different trace each time; the pool's metrics cover them.
 type tracer struct {
 	pgx.QueryTracer
 	pgx.CopyFromTracer

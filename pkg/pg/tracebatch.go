@@ -10,7 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// batchTracer shows the statements of one round trip as the one query that they are to whoever waits for them: a span, and
+// batchTracer shows the statements of one round trip as one query, which they are for the caller: a span, and
 // a duration, named "BEGIN; SELECT drift for update". otelpgx's own gives each statement of a batch a span without
 // a duration, and the batch a name that is the same for all.
 type batchTracer struct{ query pgx.QueryTracer }
@@ -42,7 +42,7 @@ func (batchTracer) TraceBatchQuery(ctx context.Context, _ *pgx.Conn, data pgx.Tr
 	}
 }
 
-// TraceBatchEnd implements pgx.BatchTracer. Of a batch that fails before it is sent, pgx tells the end twice.
+// TraceBatchEnd implements pgx.BatchTracer. Of a batch that fails before it is sent, pgx reports the end twice.
 func (t batchTracer) TraceBatchEnd(ctx context.Context, conn *pgx.Conn, data pgx.TraceBatchEndData) {
 	b, ok := ctx.Value(batchKey{}).(*tracedBatch)
 	if !ok || b.ended {

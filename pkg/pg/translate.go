@@ -9,11 +9,11 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 )
 
-// SQLSTATEs that mean something to us. https://www.postgresql.org/docs/current/errcodes-appendix.html
+// The SQLSTATEs that we handle. https://www.postgresql.org/docs/current/errcodes-appendix.html
 const (
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
@@ -24,34 +24,34 @@ const (
 	uniqueViolation      = "23505"
 )
 
-// Translate turns what the driver says into a fault where it has a meaning for the caller: a database that is gone,
-// restarting, read-only or too busy is Unavailable, a statement over its time is Timeout. Everything else stays as it is,
-// with the stack that led here, since nobody else knows where it began.
+// Translate turns the driver's errors into an apierror.Error if they mean something to the caller: a database that is
+// down, restarting, read-only or too busy is Unavailable, a statement that exceeds its time is Timeout. Other errors
+// are returned with the current stack, since only this function knows where they began.
 func Translate(err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := errors.AsType[*fault.Error](err); ok {
+	if _, ok := errors.AsType[*apierror.Error](err); ok {
 		return err
 	}
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return translateState(pgErr, err)
 	}
-	// The request's own end is told by its context, whatever the driver makes of the torn connection.
+	// The context says whether the request has ended, whatever the driver reports about the broken connection.
 	if errors.Is(err, context.Canceled) || (errors.Is(err, context.DeadlineExceeded) && !isConnect(err)) {
 		return err
 	}
 	if isConnect(err) || isNetwork(err) {
-		return fault.Wrap(fault.Unavailable, err, "the database is not available")
+		return apierror.Wrap(apierror.Unavailable, err, "the database is not available")
 	}
 	return telemetry.WithStack(err)
 }
 
-// translateIn is Translate for what was done within ctx. After a network failure the driver may tell of a context that ended
-// which is not the caller's: then the caller did not go away, and the database did.
+// translateIn is Translate for an operation within ctx. After a network failure the driver may report a context that
+// ended which is not the caller's: then the database disconnected, not the caller.
 func translateIn(ctx context.Context, err error) error {
 	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
-		return fault.Wrap(fault.Unavailable, err, "the database is not available")
+		return apierror.Wrap(apierror.Unavailable, err, "the database is not available")
 	}
 	return Translate(err)
 }
@@ -59,16 +59,17 @@ func translateIn(ctx context.Context, err error) error {
 func translateState(pgErr *pgconn.PgError, err error) error {
 	switch pgErr.Code {
 	case queryCanceled:
-		return fault.Wrap(fault.Timeout, err, "the database took too long")
+		return apierror.Wrap(apierror.Timeout, err, "the database took too long")
 	case deadlockDetected, serializationFailure, lockNotAvailable:
-		return fault.Wrap(fault.Unavailable, err, "the database is busy")
+		return apierror.Wrap(apierror.Unavailable, err, "the database is busy")
 	case readOnlyTransaction, idleInTxTimeout:
-		return fault.Wrap(fault.Unavailable, err, "the database is not available")
+		return apierror.Wrap(apierror.Unavailable, err, "the database is not available")
 	}
 	switch class, _ := splitState(pgErr.Code); class {
-	// Connection exceptions, insufficient resources, operator intervention (shutdown, crash, starting up), system errors.
+	// Connection exceptions, insufficient resources, operator intervention (shutdown, crash, starting up), system
+	// errors.
 	case "08", "53", "57", "58":
-		return fault.Wrap(fault.Unavailable, err, "the database is not available")
+		return apierror.Wrap(apierror.Unavailable, err, "the database is not available")
 	}
 	return telemetry.WithStack(err)
 }

@@ -3,14 +3,14 @@ package pg
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"go.opentelemetry.io/otel/codes"
 )
 
-// How often a transaction is tried that Postgres chose as a deadlock's victim. Locks are taken in one order, so a
-// second attempt is rare and a third nearly unheard of.
+// How often a transaction is tried that loses a deadlock. Locks are taken in one order, so a
+// second attempt is rare and a third very rare.
 const maxAttempts = 4
 
 // InTx runs fn in a transaction with a span of its own, named "transaction <name>", and commits when fn gives no error.
@@ -27,19 +27,16 @@ func (db *DB) InTx(ctx context.Context, name string, fn func(ctx context.Context
 }
 
 func (db *DB) retryTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
-	for attempt := 1; ; attempt++ {
+	attempt := func() (struct{}, error) {
 		err := db.runTx(ctx, fn)
-		if err == nil || attempt == maxAttempts || !retryable(err) {
-			return translateIn(ctx, err)
+		if err != nil && !retryable(err) {
+			err = backoff.Permanent(err)
 		}
-		pause := time.NewTimer(rand.N(time.Duration(attempt) * 10 * time.Millisecond)) //nolint:gosec // Jitter.
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
-			return Translate(ctx.Err())
-		}
+		return struct{}{}, err
 	}
+	pauses := &backoff.ExponentialBackOff{InitialInterval: 5 * time.Millisecond, MaxInterval: 20 * time.Millisecond, Multiplier: 2, RandomizationFactor: 0.9}
+	_, err := backoff.Retry(ctx, attempt, backoff.WithBackOff(pauses), backoff.WithMaxTries(maxAttempts))
+	return translateIn(ctx, err)
 }
 
 func (db *DB) runTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
@@ -50,7 +47,7 @@ func (db *DB) runTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) er
 	defer conn.Release()
 	tx := newTx(conn.Conn())
 	// Rolls back after an error and after a panic; after a commit it does nothing. The request's context may have
-	// ended, and a transaction must end all the same.
+	// ended, and a transaction must end anyway.
 	defer func() {
 		rollback, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Network is what one subscriber has: an IPv4 address, or of an IPv6 address its network of 64 bits. Of an address that
-// isn't known it is the zero network, one like others.
+// Network is the part of an address that belongs to one subscriber: an IPv4 address, or the /64 network of an IPv6
+// address. For an address that isn't known it is the zero network.
 func Network(address netip.Addr) netip.Prefix {
 	address = address.Unmap().WithZone("")
 	bits := address.BitLen()
@@ -21,7 +21,7 @@ func Network(address netip.Addr) netip.Prefix {
 	return network
 }
 
-// maxBuckets bounds the memory that strangers can take: some 20 MiB for all.
+// maxBuckets bounds the memory that unknown callers can use: about 20 MiB in total.
 const maxBuckets = 50_000
 
 // Buckets is a token bucket for each key.
@@ -59,8 +59,8 @@ func (b *Buckets) Take(key string) time.Duration {
 	return wait
 }
 
-// makeRoom forgets the buckets that are full, since a new one is the same. Were most in use, it forgets them all: limiting
-// nobody for a moment is better than refusing everybody.
+// makeRoom forgets the buckets that are full, since a new one is the same. If most are in use, it forgets them all:
+// limiting no one for a moment is better than refusing everyone.
 func (b *Buckets) makeRoom(now time.Time) {
 	for key, bucket := range b.all {
 		if bucket.TokensAt(now) >= float64(b.size) {

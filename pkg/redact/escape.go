@@ -63,7 +63,7 @@ func hex4(s string, i int) (rune, bool) {
 // escape writes a text as it stands between the quotes of a JSON string.
 func escape(s string) string {
 	b := make([]byte, 0, len(s)+len(s)/8)
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		switch c := s[i]; {
 		case c == '"' || c == '\\':
 			b = append(b, '\\', c)

@@ -59,7 +59,8 @@ func (r *jsonReader) read(i int) (int, bool) {
 				return i, false
 			}
 			i++
-			if r.close(); len(r.frames) == 0 {
+			r.close()
+			if len(r.frames) == 0 {
 				return i, true
 			}
 			r.done("")

@@ -61,7 +61,7 @@ func NewNames(more ...string) *Names {
 			n.longest, n.join = max(n.longest, len(spelled)), max(n.join, count)
 		}
 	}
-	for _, word := range strings.Fields(sensitiveWords) {
+	for word := range strings.FieldsSeq(sensitiveWords) {
 		add(word)
 	}
 	for _, name := range more {
@@ -77,8 +77,7 @@ func (n *Names) Sensitive(name string) bool {
 	letters, ends := stack[:0], room[:1] // the letters of the words so far, and where each starts
 	sensitive := false
 	for i := 0; i <= len(name) && !sensitive; i++ {
-		boundary := i == len(name)
-		if !boundary {
+		if i < len(name) {
 			c := name[i]
 			if c >= utf8.RuneSelf {
 				return n.sensitiveSlow(name)
@@ -89,7 +88,6 @@ func (n *Names) Sensitive(name string) bool {
 				letters = append(letters, c|0x20)
 				continue
 			}
-			boundary = true
 			if upper {
 				i-- // it starts the next word
 			}
@@ -154,7 +152,7 @@ func (n *Names) word(letters []byte, starts []int) bool {
 }
 
 func appendLower(b []byte, word string) []byte {
-	for i := 0; i < len(word); i++ {
+	for i := range len(word) {
 		c := word[i]
 		if c >= utf8.RuneSelf {
 			return append(b, strings.ToLower(word[i:])...)
@@ -274,7 +272,7 @@ func roleOf(name string) pairRole {
 	}
 	var stack [longestRole]byte
 	letters := stack[:0]
-	for i := 0; i < len(name); i++ {
+	for i := range len(name) {
 		switch c := name[i]; {
 		case 'a' <= c && c <= 'z':
 			letters = append(letters, c)

@@ -128,8 +128,8 @@ func (s *scanner) semicolon(i int) int {
 }
 
 // next is where one of the bytes is, from i on, or the end of the text.
-func next(t string, i int, any string) int {
-	if n := strings.IndexAny(t[i:], any); n >= 0 {
+func next(t string, i int, bytes string) int {
+	if n := strings.IndexAny(t[i:], bytes); n >= 0 {
 		return i + n
 	}
 	return len(t)

@@ -22,6 +22,8 @@ const (
 )
 
 // tokens start with what their issuers made recognisable.
+//
+//nolint:gosec // G101: these are only how they start.
 const tokens = `
 	AKIA ASIA ABIA ACCA LTAI
 	ghp_ gho_ ghs_ ghu_ ghr_ github_pat_

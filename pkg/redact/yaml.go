@@ -88,7 +88,7 @@ func (r *yamlReader) line(from, to int) {
 		r.textLine(from, to)
 		return
 	}
-	for more := 0; more < 4; more++ { // a message before it: do it: kind: Secret
+	for range 4 { // a message before it: do it: kind: Secret
 		inner, at := "", 0
 		if v < to {
 			inner, at = yamlKey(t, v, to)
@@ -158,7 +158,7 @@ func (r *yamlReader) textLine(from, to int) {
 
 // yamlKey is the key of the line, and where its value starts; empty when there is none.
 func yamlKey(t string, from, to int) (key string, value int) {
-	end := from
+	var end int
 	if t[from] == '"' || t[from] == '\'' {
 		n := strings.IndexByte(t[from+1:to], t[from])
 		if n < 0 {

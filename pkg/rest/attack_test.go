@@ -38,8 +38,8 @@ func (p *pipes) dial() net.Conn {
 }
 
 // TestAttackSlowClients: who sends or reads slowly loses the connection when the time of that phase is over, and holds
-// nothing for longer. Mutations: without ReadHeaderTimeout, IdleTimeout or WriteTimeout in NewServer, or SetReadDeadline in
-// Deadline, the test of that phase never ends, which synctest tells as a deadlock.
+// nothing for longer. Mutations: without ReadHeaderTimeout, IdleTimeout or WriteTimeout in NewServer, or
+// SetReadDeadline in Deadline, the test of that phase never ends, which synctest tells as a deadlock.
 func TestAttackSlowClients(t *testing.T) {
 	const requestTimeout = 20 * time.Second
 	answer := strings.Repeat("x", 1<<20)
@@ -58,7 +58,7 @@ func TestAttackSlowClients(t *testing.T) {
 		"a header that never ends":      {"GET / HTTP/1.1\r\nHost: x\r\nX-A: ", true, 10 * time.Second},
 		"not one byte":                  {"", true, 10 * time.Second},
 		"a body that never comes":       {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nfive.", true, requestTimeout},
-		"an answer that nobody reads":   {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", false, requestTimeout + 10*time.Second},
+		"a response that is never read": {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", false, requestTimeout + 10*time.Second},
 		"a connection that stays there": {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", true, 75 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -13,21 +13,21 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 )
 
-// MaxBody is the most bytes of a JSON body, plan uploads aside.
+// MaxBody is the maximum size of a JSON body, in bytes; plan uploads have another.
 const MaxBody = 1 << 20
 
 // Decode reads the request's body, one JSON object of at most MaxBody bytes, into v. Unknown fields (names are compared
-// letter by letter), fields that stand twice, wrong types, a second value, invalid UTF-8 and NUL characters, which
-// Postgres can't keep, are the caller's fault. The error names the field.
+// letter by letter), duplicate fields, wrong types, a second value, invalid UTF-8 and NUL characters, which
+// Postgres can't store, are errors of the caller. The error names the field.
 func Decode(w http.ResponseWriter, r *http.Request, v any) error {
 	if err := RequireJSON(r); err != nil {
 		return err
 	}
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
-		return fault.New(fault.UnsupportedMedia, "the body must not be compressed; only plan uploads may be")
+		return apierror.New(apierror.UnsupportedMedia, "the body must not be compressed; only plan uploads may be")
 	}
 	body, err := ReadBody(w, r, MaxBody)
 	if err != nil {
@@ -40,12 +40,12 @@ func Decode(w http.ResponseWriter, r *http.Request, v any) error {
 func RequireJSON(r *http.Request) error {
 	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || mediaType != "application/json" {
-		return fault.New(fault.UnsupportedMedia, "the Content-Type must be application/json")
+		return apierror.New(apierror.UnsupportedMedia, "the Content-Type must be application/json")
 	}
 	return nil
 }
 
-// ReadBody reads at most limit bytes. A body that is longer, or that breaks off, is the caller's fault.
+// ReadBody reads at most limit bytes. A body that is longer or incomplete is an error of the caller.
 func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if err == nil {
@@ -54,30 +54,30 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	return nil, BodyError(err)
 }
 
-// BodyError says what a failed read of a request's body means.
+// BodyError translates an error of reading a request's body.
 func BodyError(err error) error {
 	if tooLong, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return fault.Newf(fault.TooLarge, "the body is longer than %d bytes", tooLong.Limit)
+		return apierror.Newf(apierror.TooLarge, "the body is longer than %d bytes", tooLong.Limit)
 	}
-	if _, ok := errors.AsType[*fault.Error](err); ok {
+	if _, ok := errors.AsType[*apierror.Error](err); ok {
 		return err
 	}
 	if timeout, ok := errors.AsType[interface {
 		error
 		Timeout() bool
 	}](err); ok && timeout.Timeout() {
-		return fault.Wrap(fault.Timeout, err, "the body did not arrive in time")
+		return apierror.Wrap(apierror.Timeout, err, "the body did not arrive in time")
 	}
-	// What is left is a connection that broke: nobody reads this answer.
-	return fault.Wrap(fault.Canceled, err, "the body broke off")
+	// The remaining case is a broken connection: no client reads this response.
+	return apierror.Wrap(apierror.Canceled, err, "the body is incomplete")
 }
 
-// decoding is how bodies are read. Strings (of no type of their own) are read past the library's cache of short ones: four kilobytes, which would be
-// made anew for each body, or keep what some had in them if decoders were kept.
+// decoding is how bodies are read. Strings (of no type of their own) are read past the library's cache of short ones:
+// four kilobytes, which would be made again for each body, or keep strings of earlier bodies if decoders were reused.
 var decoding = json.JoinOptions(json.RejectUnknownMembers(true),
 	json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Decoder, s *string) error {
 		if dec.PeekKind() != '"' {
-			return errors.ErrUnsupported // The library says what is wrong.
+			return errors.ErrUnsupported // The library describes the error.
 		}
 		token, err := dec.ReadToken()
 		if err == nil {
@@ -89,20 +89,20 @@ var decoding = json.JoinOptions(json.RejectUnknownMembers(true),
 // Unmarshal is the strict decoding behind Decode.
 func Unmarshal(body []byte, v any) error {
 	if !utf8.Valid(body) {
-		return fault.New(fault.Invalid, "the body is not valid UTF-8")
+		return apierror.New(apierror.Invalid, "the body is not valid UTF-8")
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
-		return fault.New(fault.Invalid, "the body is empty; a JSON object is needed")
+		return apierror.New(apierror.Invalid, "the body is empty; send a JSON object")
 	}
 	if bytes.Contains(body, []byte(`\u0000`)) {
-		return fault.New(fault.Invalid, "the body has a NUL character, which can't be stored")
+		return apierror.New(apierror.Invalid, "the body has a NUL character, which can't be stored")
 	}
 	dec := jsontext.NewDecoder(bytes.NewReader(body))
 	if err := json.UnmarshalDecode(dec, v, decoding); err != nil {
 		return jsonError(err)
 	}
 	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return fault.New(fault.Invalid, "the body has more than one JSON value")
+		return apierror.New(apierror.Invalid, "the body has more than one JSON value")
 	}
 	return nil
 }
@@ -112,34 +112,34 @@ func jsonError(err error) error {
 		field := fieldName(wrong.JSONPointer)
 		switch {
 		case field == "":
-			return fault.New(fault.Invalid, "the body must be a JSON object")
+			return apierror.New(apierror.Invalid, "the body must be a JSON object")
 		case errors.Is(wrong.Err, json.ErrUnknownName):
-			return fault.InvalidField(field, "is not a field of this request")
+			return apierror.InvalidField(field, "is not a field of this request")
 		case wrong.Err != nil: // from the field's own UnmarshalText, such as a UUID's
-			return fault.InvalidField(field, "has the wrong form: %s", safeDetail(wrong.Err))
+			return apierror.InvalidField(field, "has the wrong form: %s", safeDetail(wrong.Err))
 		}
-		return fault.InvalidField(field, "has the wrong type: %s", kindNames[wrong.JSONKind])
+		return apierror.InvalidField(field, "has the wrong type: %s", kindNames[wrong.JSONKind])
 	}
 	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return fault.New(fault.Invalid, "the body is not valid JSON: it breaks off")
+		return apierror.New(apierror.Invalid, "the body is not valid JSON: it is incomplete")
 	case !ok:
-		return fault.Wrap(fault.Invalid, err, "the body can't be read: "+safeDetail(err))
+		return apierror.Wrap(apierror.Invalid, err, "the body can't be read: "+safeDetail(err))
 	case errors.Is(syntax.Err, jsontext.ErrDuplicateName):
-		return fault.InvalidField(fieldName(syntax.JSONPointer), "stands in the body twice")
+		return apierror.InvalidField(fieldName(syntax.JSONPointer), "is duplicated in the body")
 	}
-	return fault.Newf(fault.Invalid, "the body is not valid JSON, at byte %d", syntax.ByteOffset)
+	return apierror.Newf(apierror.Invalid, "the body is not valid JSON, at byte %d", syntax.ByteOffset)
 }
 
-// fieldName writes where a value stands as our errors do: `a.b`.
+// fieldName writes the place of a value as in our errors: `a.b`.
 func fieldName(at jsontext.Pointer) string { return strings.Join(slices.Collect(at.Tokens()), ".") }
 
 var kindNames = map[jsontext.Kind]string{
 	'n': "null", 'f': "bool", 't': "bool", '"': "string", '0': "number", '{': "object", '[': "array",
 }
 
-// safeDetail keeps a decoder's message short; it may repeat what the caller sent, never what we hold.
+// safeDetail keeps a decoder's message short; it may repeat the caller's input, never our own data.
 func safeDetail(err error) string {
 	const most = 120
 	s := strings.ToValidUTF8(err.Error(), "")

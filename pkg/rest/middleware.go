@@ -8,7 +8,7 @@ import (
 	"github.com/rs/cors"
 )
 
-// SecurityHeaders sets on every answer what a browser needs to be told by an API that serves no pages.
+// SecurityHeaders sets on every response the headers that browsers need from an API that serves no pages.
 func SecurityHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -22,8 +22,8 @@ func SecurityHeaders(next http.Handler) http.Handler {
 	})
 }
 
-// EndAmbiguous makes a request the last of its connection that may have said in two ways where it ends, so that nothing is
-// read of what comes behind it. net/http goes by the chunks, under HTTP/1.0 by the length, and forgets that the other was
+// EndAmbiguous closes the connection after a request that states its length in two ways, so that no
+// data behind it is read. net/http uses the chunks, under HTTP/1.0 the length, and forgets that the other was
 // there; RFC 9112, sections 6.1 and 6.3, has the connection closed.
 func EndAmbiguous(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -34,10 +34,10 @@ func EndAmbiguous(next http.Handler) http.Handler {
 	})
 }
 
-// CORS lets pages of these origins call us, and nobody else's. Credentials are bearer tokens: cookies are not used.
+// CORS lets only pages of these origins call us. Credentials are bearer tokens: cookies are not used.
 func CORS(origins []string) func(http.Handler) http.Handler {
 	if len(origins) == 0 {
-		// The library takes an empty list for everybody.
+		// The library treats an empty list as every origin.
 		return func(next http.Handler) http.Handler { return next }
 	}
 	allowed := cors.New(cors.Options{
@@ -73,8 +73,8 @@ func Deadline(timeout time.Duration) func(http.Handler) http.Handler {
 	}
 }
 
-// NewServer makes a server whose every phase is bounded, but for the reading of bodies, which Deadline bounds: a request
-// may take longer than its headers. writeTimeout must exceed the longest answer's time.
+// NewServer makes a server whose every phase is bounded, except reading bodies, which Deadline bounds: a request
+// may take longer than its headers. writeTimeout must exceed the time of the longest response.
 func NewServer(handler http.Handler, writeTimeout time.Duration) *http.Server {
 	return &http.Server{
 		Handler:           handler,
@@ -82,7 +82,7 @@ func NewServer(handler http.Handler, writeTimeout time.Duration) *http.Server {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       75 * time.Second,
 		MaxHeaderBytes:    64 << 10,
-		// `OPTIONS *` too is for the handler, which knows what every answer has.
+		// `OPTIONS *` also goes to the handler, which sets the headers of every response.
 		DisableGeneralOptionsHandler: true,
 	}
 }

@@ -1,5 +1,5 @@
-// Package rest is what both services' HTTP edges share: the envelope, the one table that makes a fault a status, strict
-// decoding, and the middleware that every answer passes.
+// Package rest is the shared part of both services' HTTP edges: the envelope, the one table that turns an error into a
+// status, strict decoding, and the middleware of every response.
 package rest
 
 import (
@@ -12,44 +12,39 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 )
 
-// Time prints as every time in our answers does: RFC 3339, UTC, milliseconds.
+// Time prints like every time in our responses: RFC 3339, UTC, milliseconds.
 type Time = event.Time
 
 // TimePtr is Time for a time that may be missing.
 func TimePtr(t *time.Time) *Time { return (*Time)(t) }
 
-// StatusClientClosedRequest is the status, in logs and metrics only, of a request whose client went away.
+// StatusClientClosedRequest is the status, in logs and metrics only, of a request whose client disconnected.
 const StatusClientClosedRequest = 499
 
-// The one place where a fault becomes a status.
-var statuses = map[fault.Kind]int{
-	fault.Internal:         http.StatusInternalServerError,
-	fault.Invalid:          http.StatusBadRequest,
-	fault.Unauthenticated:  http.StatusUnauthorized,
-	fault.Forbidden:        http.StatusForbidden,
-	fault.NotFound:         http.StatusNotFound,
-	fault.MethodNotAllowed: http.StatusMethodNotAllowed,
-	fault.Conflict:         http.StatusConflict,
-	fault.TooLarge:         http.StatusRequestEntityTooLarge,
-	fault.UnsupportedMedia: http.StatusUnsupportedMediaType,
-	fault.RateLimited:      http.StatusTooManyRequests,
-	fault.Unavailable:      http.StatusServiceUnavailable,
-	fault.Timeout:          http.StatusGatewayTimeout,
-	fault.Canceled:         StatusClientClosedRequest,
+// The one place where an error becomes a status.
+var statuses = map[apierror.Kind]int{
+	apierror.Internal:         http.StatusInternalServerError,
+	apierror.Invalid:          http.StatusBadRequest,
+	apierror.Unauthenticated:  http.StatusUnauthorized,
+	apierror.Forbidden:        http.StatusForbidden,
+	apierror.NotFound:         http.StatusNotFound,
+	apierror.MethodNotAllowed: http.StatusMethodNotAllowed,
+	apierror.Conflict:         http.StatusConflict,
+	apierror.TooLarge:         http.StatusRequestEntityTooLarge,
+	apierror.UnsupportedMedia: http.StatusUnsupportedMediaType,
+	apierror.RateLimited:      http.StatusTooManyRequests,
+	apierror.Unavailable:      http.StatusServiceUnavailable,
+	apierror.Timeout:          http.StatusGatewayTimeout,
+	apierror.Canceled:         StatusClientClosedRequest,
 }
 
 // Status is the HTTP status of a kind.
-func Status(kind fault.Kind) int { return statuses[kind] }
-
-type success struct {
-	Success bool `json:"success"`
-	Data    any  `json:"data"`
-}
+func Status(kind apierror.Kind) int { return statuses[kind] }
 
 type failure struct {
 	Success bool        `json:"success"`
@@ -65,7 +60,7 @@ type failureBody struct {
 }
 
 type details struct {
-	Errors []fault.Field `json:"errors"`
+	Errors []apierror.Field `json:"errors"`
 }
 
 // Page is the data of a list.
@@ -74,7 +69,7 @@ type Page[T any] struct {
 	Pagination Pagination `json:"pagination"`
 }
 
-// Pagination tells where in a list its page is.
+// Pagination is the place of a page in its list.
 type Pagination struct {
 	Total      int  `json:"total"`
 	Page       int  `json:"page"`
@@ -92,56 +87,34 @@ func NewPage[T any](items []T, total, page, size int) Page[T] {
 	return Page[T]{items, Pagination{Total: total, Page: page, PageSize: size, TotalPages: pages, HasMore: page < pages}}
 }
 
-// Handler answers a request or gives the error that says why not.
+// Handler responds to a request or returns an error.
 type Handler func(w http.ResponseWriter, r *http.Request) error
 
-// ServeHTTP makes a Handler an http.Handler whose errors become answers.
+// ServeHTTP makes a Handler an http.Handler whose errors become responses.
 func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := h(w, r); err != nil {
 		Error(w, r, err)
 	}
 }
 
-// Data answers with the success envelope.
-func Data(w http.ResponseWriter, status int, data any) error {
-	body, err := json.Marshal(success{true, data})
-	if err != nil {
-		return err
-	}
-	Raw(w, status, body)
-	return nil
-}
-
-// OK is Data with status 200.
-func OK(w http.ResponseWriter, data any) error { return Data(w, http.StatusOK, data) }
-
-// Raw answers with a JSON body that is encoded already.
-func Raw(w http.ResponseWriter, status int, body []byte) {
-	h := w.Header()
-	h.Set("Content-Type", "application/json; charset=utf-8")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // An error here is the client's, which is gone.
-}
-
-// How long a client is asked to wait when the fault does not say.
+// How long a client is asked to wait if the error does not say so.
 const defaultRetryAfter = 2 * time.Second
 
-// Fault is what err means for the request of this context. The server ended the context, not the client, when the
-// deadline passed; and a client that is gone explains every other failure of the same moment.
-func Fault(ctx context.Context, err error) *fault.Error {
-	f := fault.From(err)
-	if f.Kind == fault.Internal && ctx.Err() != nil {
-		return fault.From(ctx.Err())
+// Fault is the meaning of err for the request of this context. If the deadline passed, the server ended the context,
+// not the client. A disconnected client explains every other failure at that time.
+func Fault(ctx context.Context, err error) *apierror.Error {
+	f := apierror.From(err)
+	if f.Kind == apierror.Internal && ctx.Err() != nil {
+		return apierror.From(ctx.Err())
 	}
 	return f
 }
 
-// Error answers with the error envelope, and tells telemetry, which writes the one log line of the request and sends
-// what is unexpected to Sentry.
+// Error responds with the error envelope, and informs telemetry, which writes the one log line of the request and sends
+// unexpected errors to Sentry.
 func Error(w http.ResponseWriter, r *http.Request, err error) {
 	f := Fault(r.Context(), err)
-	telemetry.SetError(r.Context(), f.Kind.Code(), err, f.Kind == fault.Internal)
+	telemetry.SetError(r.Context(), f.Kind.Code(), err, f.Kind == apierror.Internal)
 	if retry := retryAfter(f); retry > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int((retry+time.Second-1)/time.Second)))
 	}
@@ -159,20 +132,20 @@ func Error(w http.ResponseWriter, r *http.Request, err error) {
 	Raw(w, Status(f.Kind), encoded)
 }
 
-func retryAfter(f *fault.Error) time.Duration {
-	if f.RetryAfter == 0 && (f.Kind == fault.Unavailable || f.Kind == fault.RateLimited) {
+func retryAfter(f *apierror.Error) time.Duration {
+	if f.RetryAfter == 0 && (f.Kind == apierror.Unavailable || f.Kind == apierror.RateLimited) {
 		return defaultRetryAfter
 	}
 	return f.RetryAfter
 }
 
-// NotFound answers for a path without a route.
+// NotFound responds to a path without a route.
 func NotFound(w http.ResponseWriter, r *http.Request) {
-	Error(w, r, fault.New(fault.NotFound, "there is nothing at this path"))
+	Error(w, r, apierror.New(apierror.NotFound, "this path does not exist"))
 }
 
-// MethodNotAllowed answers for a path that has other methods, and names them, as RFC 9110 asks. chi does so only in its
-// own handler.
+// MethodNotAllowed responds to a path that has other methods, and names them, as RFC 9110 requires. chi does so only in
+// its own handler.
 func MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	if routes := chi.RouteContext(r.Context()).Routes; routes != nil {
 		var allowed []string
@@ -183,8 +156,8 @@ func MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
 		}
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
 	}
-	Error(w, r, fault.New(fault.MethodNotAllowed, "this path does not take this method"))
+	Error(w, r, apierror.New(apierror.MethodNotAllowed, "this path does not support this method"))
 }
 
-// Panic answers after a panic; it is the telemetry middleware's hook.
+// Panic responds after a panic; it is the telemetry middleware's hook.
 func Panic(w http.ResponseWriter, r *http.Request, err error) { Error(w, r, err) }

@@ -15,10 +15,10 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 type envelope struct {
@@ -26,11 +26,11 @@ type envelope struct {
 	Data    json.RawMessage
 	Error   struct {
 		Code, Message, TraceID, Timestamp string
-		Details                           *struct{ Errors []fault.Field }
+		Details                           *struct{ Errors []apierror.Field }
 	}
 }
 
-// serve answers one request with the handler behind the telemetry middleware, as both services do.
+// serve handles one request behind the telemetry middleware, as both services do.
 func serve(t *testing.T, h http.Handler, r *http.Request) (*http.Response, envelope, *telemetrytest.Recorder) {
 	t.Helper()
 	recorder := telemetrytest.Start(t)
@@ -65,17 +65,17 @@ func TestError(t *testing.T) {
 		code   string
 		retry  string
 	}{
-		"validation":  {fault.InvalidField("reason", "is too short"), 400, "VALIDATION_ERROR", ""},
-		"auth":        {fault.New(fault.Unauthenticated, "sign in"), 401, "AUTH_ERROR", ""},
-		"forbidden":   {fault.New(fault.Forbidden, "admins only"), 403, "FORBIDDEN", ""},
-		"not found":   {fault.New(fault.NotFound, "no such drift"), 404, "NOT_FOUND", ""},
-		"method":      {fault.New(fault.MethodNotAllowed, "no"), 405, "METHOD_NOT_ALLOWED", ""},
-		"conflict":    {fault.New(fault.Conflict, "decided"), 409, "CONFLICT", ""},
-		"too large":   {fault.New(fault.TooLarge, "long"), 413, "PAYLOAD_TOO_LARGE", ""},
-		"media type":  {fault.New(fault.UnsupportedMedia, "xml"), 415, "UNSUPPORTED_MEDIA_TYPE", ""},
-		"rate limit":  {&fault.Error{Kind: fault.RateLimited, Message: "slow down", RetryAfter: 1500 * time.Millisecond}, 429, "RATE_LIMIT_EXCEEDED", "2"},
+		"validation":  {apierror.InvalidField("reason", "is too short"), 400, "VALIDATION_ERROR", ""},
+		"auth":        {apierror.New(apierror.Unauthenticated, "sign in"), 401, "AUTH_ERROR", ""},
+		"forbidden":   {apierror.New(apierror.Forbidden, "admins only"), 403, "FORBIDDEN", ""},
+		"not found":   {apierror.New(apierror.NotFound, "no such drift"), 404, "NOT_FOUND", ""},
+		"method":      {apierror.New(apierror.MethodNotAllowed, "no"), 405, "METHOD_NOT_ALLOWED", ""},
+		"conflict":    {apierror.New(apierror.Conflict, "decided"), 409, "CONFLICT", ""},
+		"too large":   {apierror.New(apierror.TooLarge, "long"), 413, "PAYLOAD_TOO_LARGE", ""},
+		"media type":  {apierror.New(apierror.UnsupportedMedia, "xml"), 415, "UNSUPPORTED_MEDIA_TYPE", ""},
+		"rate limit":  {&apierror.Error{Kind: apierror.RateLimited, Message: "slow down", RetryAfter: 1500 * time.Millisecond}, 429, "RATE_LIMIT_EXCEEDED", "2"},
 		"internal":    {errors.New("password=hunter2 refused by 10.0.0.1"), 500, "INTERNAL_SERVER_ERROR", ""},
-		"unavailable": {fault.New(fault.Unavailable, "the database is not available"), 503, "SERVICE_UNAVAILABLE", "2"},
+		"unavailable": {apierror.New(apierror.Unavailable, "the database is not available"), 503, "SERVICE_UNAVAILABLE", "2"},
 		"timeout":     {context.DeadlineExceeded, 504, "TIMEOUT", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -93,18 +93,18 @@ func TestError(t *testing.T) {
 				t.Error(err)
 			}
 			if strings.Contains(e.Error.Message, "hunter2") || strings.Contains(e.Error.Message, "10.0.0.1") {
-				t.Errorf("the answer tells the cause: %q", e.Error.Message)
+				t.Errorf("the response reveals the cause: %q", e.Error.Message)
 			}
 		})
 	}
 	t.Run("a field is named", func(t *testing.T) {
-		_, e, _ := serve(t, failing(fault.InvalidField("reason", "is too short")), get(t))
-		if e.Error.Details == nil || len(e.Error.Details.Errors) != 1 || e.Error.Details.Errors[0] != (fault.Field{Field: "reason", Message: "is too short"}) {
+		_, e, _ := serve(t, failing(apierror.InvalidField("reason", "is too short")), get(t))
+		if e.Error.Details == nil || len(e.Error.Details.Errors) != 1 || e.Error.Details.Errors[0] != (apierror.Field{Field: "reason", Message: "is too short"}) {
 			t.Errorf("details = %+v", e.Error.Details)
 		}
 	})
 	t.Run("details are null without fields", func(t *testing.T) {
-		if _, e, _ := serve(t, failing(fault.New(fault.NotFound, "no")), get(t)); e.Error.Details != nil {
+		if _, e, _ := serve(t, failing(apierror.New(apierror.NotFound, "no")), get(t)); e.Error.Details != nil {
 			t.Errorf("details = %+v", e.Error.Details)
 		}
 	})
@@ -153,12 +153,12 @@ func TestDecode(t *testing.T) {
 		"good":                 {`{"reason":"fine"}`, "application/json; charset=utf-8", 200, ""},
 		"unknown field":        {`{"reason":"x","why":1}`, "application/json", 400, "why: is not a field"},
 		"another spelling":     {`{"Reason":"x"}`, "application/json", 400, "Reason: is not a field"},
-		"a field twice":        {`{"reason":"x","reason":"y"}`, "application/json", 400, "reason: stands in the body twice"},
+		"a field twice":        {`{"reason":"x","reason":"y"}`, "application/json", 400, "reason: is duplicated in the body"},
 		"wrong form":           {`{"id":"1"}`, "application/json", 400, "id: has the wrong form"},
 		"wrong type":           {`{"cost":"much"}`, "application/json", 400, "cost: has the wrong type"},
 		"no object":            {`[]`, "application/json", 400, "must be a JSON object"},
 		"broken":               {`{"reason":}`, "application/json", 400, "not valid JSON, at byte"},
-		"cut off":              {`{"reason":"x`, "application/json", 400, "breaks off"},
+		"cut off":              {`{"reason":"x`, "application/json", 400, "is incomplete"},
 		"empty":                {"", "application/json", 400, "empty"},
 		"two values":           {`{} {}`, "application/json", 400, "more than one"},
 		"NUL":                  {`{"reason":"a\u0000b"}`, "application/json", 400, "NUL"},

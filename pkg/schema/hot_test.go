@@ -6,12 +6,12 @@ import (
 
 	"github.com/pressly/goose/v3"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/pkg/schema"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
-// TestMigrate_decisions_touch_no_index brings a database with drifts from version 3 to 4 and decides about one. It was seen
-// to fail with an index that is partial by status, without the two updates, and without the fill factor.
+// TestMigrate_decisions_touch_no_index brings a database with drifts from version 3 to 4 and decides about one. It was
+// seen to fail with an index that is partial by status, without the two updates, and without the fill factor.
 func TestMigrate_decisions_touch_no_index(t *testing.T) {
 	db, err := sql.Open("pgx", pgtest.Empty(t))
 	if err != nil {
@@ -57,7 +57,8 @@ func TestMigrate_decisions_touch_no_index(t *testing.T) {
 	if _, err := db.ExecContext(t.Context(), insert+`'detected', null from generate_series(200, 200) x`); err == nil {
 		t.Error("a resource has two open drifts")
 	}
-	// An update that leaves its page, or touches an index, is not heap-only; in one page there is room for one, at least.
+	// An update that leaves its page, or touches an index, is not heap-only; in one page there is room for one, at
+	// least.
 	tx, err := db.BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)

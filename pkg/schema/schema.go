@@ -1,4 +1,4 @@
-// Package schema holds the database's migrations and runs them. `api migrate` and every test use this one door, so
+// Package schema holds the database's migrations and runs them. `api migrate` and every test use it, so
 // that no test runs on a schema that production does not have.
 package schema
 
@@ -19,17 +19,17 @@ import (
 //go:embed migrations/*.sql
 var files embed.FS
 
-// FS is the folder of migrations, for those who need to know whether it changed.
+// FS is the folder of migrations, for callers that need to know whether it changed.
 func FS() fs.FS {
 	sub, err := fs.Sub(files, "migrations")
 	if err != nil {
-		panic(err) // The folder is embedded: it is there or this does not compile.
+		panic(err) // The folder is embedded: if it is missing, this does not compile.
 	}
 	return sub
 }
 
 // Migrate brings the database at dsn to the newest version. It takes a session-level advisory lock, so that several
-// replicas that start at once wait for one another instead of colliding.
+// replicas that start at the same time wait for each other.
 func Migrate(ctx context.Context, dsn string, log *slog.Logger) (err error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {

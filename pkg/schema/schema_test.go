@@ -13,8 +13,8 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/pkg/schema"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -57,7 +57,8 @@ func TestMigrate(t *testing.T) {
 	})
 }
 
-// TestAudit: nobody changes what is in the audit trail, the services' role by its grants, and the owner by a trigger.
+// TestAudit: the audit trail can't be changed, by the services' role because of its grants, by the owner because of a
+// trigger.
 func TestAudit(t *testing.T) {
 	conn, err := pgx.Connect(t.Context(), pgtest.DSN(t))
 	if err != nil {

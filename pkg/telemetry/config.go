@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"cmp"
-	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -10,6 +9,11 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/logging"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/resource"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/sentry"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/tracing"
 )
 
 // Config says who the service is and where its signals go. Only ServiceName
@@ -59,40 +63,34 @@ type Config struct {
 }
 
 // LogConfig says what is logged and how.
-type LogConfig struct {
-	// Level is the least severe level that is logged.
-	Level slog.Level
-	// Format of Output: FormatJSON (default) or FormatPretty.
-	Format string
-	// Output defaults to os.Stdout.
-	Output io.Writer
-	// File, when set, gets every line too, as JSON. Its directory is created and
-	// the file is rotated.
-	File string
-}
+type LogConfig = logging.Config
 
 // Formats of LogConfig.
 const (
-	FormatJSON   = "json"
-	FormatPretty = "pretty"
+	FormatJSON   = logging.FormatJSON
+	FormatPretty = logging.FormatPretty
 )
 
 // SentryConfig says where unexpected errors are reported.
-type SentryConfig struct {
-	// DSN names the project. Empty turns reports off; one that is not valid is
-	// warned of, and the reports are counted as failed.
-	DSN string
-	// GrafanaURL is where people reach Grafana. With it an event links to its
-	// trace and its log lines.
-	GrafanaURL string
-	// Plumbing are prefixes of functions that are never the place where an error
-	// belongs, such as a database driver's.
-	Plumbing []string
-	// Release and Environment default to the service's version and environment.
-	Release, Environment string
-	// MaxEventsPerMinute bounds the reports (default 60); errors beyond it are
-	// logged and counted as ever.
-	MaxEventsPerMinute int
+type SentryConfig = sentry.Config
+
+// Levels beside those of slog.
+const (
+	LevelTrace = logging.LevelTrace
+	LevelFatal = logging.LevelFatal
+)
+
+// ParseLevel reads trace, debug, info, warn, error or fatal, in any case.
+func ParseLevel(s string) (slog.Level, error) { return logging.ParseLevel(s) }
+
+// SampleRatioFromEnv reads the edge ratio from OTEL_TRACES_SAMPLER and
+// OTEL_TRACES_SAMPLER_ARG.
+func SampleRatioFromEnv() (float64, error) { return tracing.SampleRatioFromEnv() }
+
+func (c Config) service() resource.Service {
+	return resource.Service{
+		Name: c.ServiceName, Version: c.Version, Commit: c.Commit, Environment: c.Environment, InstanceID: c.InstanceID, More: c.Resource,
+	}
 }
 
 func (c Config) withDefaults() Config {

@@ -8,6 +8,8 @@ import (
 
 	"go.opentelemetry.io/otel/metric"
 	"golang.org/x/time/rate"
+
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/logging"
 )
 
 // diagnostics is where telemetry speaks of itself. Its lines are only written,
@@ -21,7 +23,7 @@ type diagnostics struct {
 func newDiagnostics(outputs slog.Handler, errors metric.Int64Counter) diagnostics {
 	limited := limitHandler{outputs, rate.NewLimiter(rate.Every(30*time.Second), 3), new(atomic.Int64)}
 	// Below warnings the SDK tells of each tracer and meter it makes.
-	return diagnostics{slog.New(levelHandler{limited, slog.LevelWarn}).With("module", "telemetry"), errors}
+	return diagnostics{slog.New(logging.AtLeast(slog.LevelWarn, limited)).With("module", "telemetry"), errors}
 }
 
 // Handle implements otel.ErrorHandler.

@@ -14,8 +14,23 @@
 //
 // Telemetry is harmless: nothing in here blocks, fails or slows its caller.
 // Every queue is bounded; what does not fit is dropped and counted. A
-// collector that hangs, a pipe that nobody reads and a Sentry that does not
-// answer change no response, and [Telemetry.Shutdown] always returns in time.
+// collector that hangs, a pipe without a reader and a Sentry that does not
+// respond change no response, and [Telemetry.Shutdown] always returns in time.
+//
+// This package sets everything up and is all that a service sees. Each part is a
+// room under internal:
+//
+//	server     the HTTP middleware: span, headers, access line, request metrics
+//	request    what is known of the request in whose context something happens
+//	tracing    spans, IDs, and which traces are kept
+//	metrics    instruments, views, and the export to Prometheus
+//	logging    log lines: levels, formats, outputs
+//	redaction  masks secrets before anything leaves
+//	otlp       exports spans and log records to the collector
+//	sentry     reports unexpected errors
+//	origin     where an unexpected error began
+//	resource   describes the service
+//	cut        ends exports that hang
 //
 // It knows nothing of the service that uses it; the example shows the ten
 // lines that a new service needs.

@@ -30,7 +30,7 @@ func Example() {
 	})
 	handler := tel.HTTP(telemetry.HTTPOptions{})(mux)
 
-	// What a caller sees: the answer's trace ID is its correlation ID.
+	// What a caller sees: the response's trace ID is its correlation ID.
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/invoices/42", nil))
 	fmt.Println(w.Code, len(w.Body.String()), w.Header().Get("X-Correlation-ID") == w.Body.String())

@@ -14,14 +14,14 @@ import (
 	"github.com/go-chi/chi/v5"
 	"go.uber.org/goleak"
 
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
 )
 
 // patience is how long a shutdown may take that has somebody to export to.
 const patience = time.Minute
 
-// start starts a telemetry that exports to the endpoint, and answers a request.
+// start starts a telemetry that exports to the endpoint, and sends a request.
 func start(t *testing.T, endpoint string, out io.Writer, shutdown time.Duration) (tel *telemetry.Telemetry, traceID string) {
 	t.Helper()
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
@@ -38,7 +38,7 @@ func start(t *testing.T, endpoint string, out io.Writer, shutdown time.Duration)
 	w := httptest.NewRecorder()
 	router.ServeHTTP(w, httptest.NewRequest("GET", "/things/password=hunter2", nil))
 	if w.Code != 200 {
-		t.Fatalf("answer %d", w.Code)
+		t.Fatalf("response %d", w.Code)
 	}
 	return tel, w.Header().Get("X-Correlation-ID")
 }
@@ -167,7 +167,7 @@ func TestOTLP_CollectorHangs(t *testing.T) {
 	}
 }
 
-// A port at which nobody listens.
+// A port without a listener.
 func TestOTLP_CollectorAbsent(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 func TestHTTP_Panic(t *testing.T) {
@@ -31,7 +31,7 @@ func TestHTTP_Panic(t *testing.T) {
 			panic("boom")
 		}))
 		if w.Code != 500 || w.Body.String() != w.Header().Get("X-Correlation-ID") || w.Header().Get("Content-Length") != "" {
-			t.Errorf("answer: %d %v %s", w.Code, w.Header(), w.Body)
+			t.Errorf("response: %d %v %s", w.Code, w.Header(), w.Body)
 		}
 		line := rec.Log("request")
 		stack, _ := line["error.stack"].(string)
@@ -52,16 +52,16 @@ func TestHTTP_Panic(t *testing.T) {
 		}
 	})
 
-	t.Run("of_the_answer_becomes_a_plain_500", func(t *testing.T) {
+	t.Run("of_the_response_becomes_a_plain_500", func(t *testing.T) {
 		rec := telemetrytest.Start(t)
 		options := telemetry.HTTPOptions{Panic: func(http.ResponseWriter, *http.Request, error) { panic("again") }}
 		w := serve(rec, options, httptest.NewRequest("GET", "/", nil), get("/", func(http.ResponseWriter, *http.Request) { panic("boom") }))
 		if w.Code != 500 || rec.Log("request")["error.message"] != "panic: boom" {
-			t.Errorf("answer %d, line %v", w.Code, rec.Log("request"))
+			t.Errorf("response %d, line %v", w.Code, rec.Log("request"))
 		}
 	})
 
-	t.Run("in_the_middle_of_an_answer_cuts_the_connection", func(t *testing.T) {
+	t.Run("in_the_middle_of_an_response_cuts_the_connection", func(t *testing.T) {
 		rec := telemetrytest.Start(t)
 		router := chi.NewRouter()
 		router.Use(rec.HTTP(telemetry.HTTPOptions{}))
@@ -78,7 +78,7 @@ func TestHTTP_Panic(t *testing.T) {
 		}
 		defer resp.Body.Close()
 		if body, err := io.ReadAll(resp.Body); err == nil {
-			t.Errorf("the client took %q for a whole answer", body)
+			t.Errorf("the client took %q for a whole response", body)
 		}
 		server.Close() // waits for the handler
 		if line := rec.Log("request"); line["level"] != "error" || line["status"] != 200.0 {
@@ -94,7 +94,7 @@ func TestHTTP_Panic(t *testing.T) {
 		w := serve(rec, telemetry.HTTPOptions{Quiet: func(*http.Request) bool { return true }},
 			httptest.NewRequest("GET", "/", nil), get("/", func(http.ResponseWriter, *http.Request) { panic("boom") }))
 		if line := rec.Log("unexpected error"); w.Code != 500 || line["error.message"] != "panic: boom" {
-			t.Errorf("answer %d, line %v", w.Code, line)
+			t.Errorf("response %d, line %v", w.Code, line)
 		}
 	})
 
@@ -113,12 +113,12 @@ func TestHTTP_Panic(t *testing.T) {
 }
 
 func TestHTTP_ClientGone(t *testing.T) {
-	for name, answer := range map[string]func(http.ResponseWriter, *http.Request){
+	for name, response := range map[string]func(http.ResponseWriter, *http.Request){
 		"after_an_error": func(w http.ResponseWriter, r *http.Request) {
 			telemetry.SetError(r.Context(), "BROKEN", r.Context().Err(), true)
 			w.WriteHeader(http.StatusInternalServerError)
 		},
-		"without_an_answer": func(http.ResponseWriter, *http.Request) {},
+		"without_an_response": func(http.ResponseWriter, *http.Request) {},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rec := telemetrytest.Start(t)
@@ -126,7 +126,7 @@ func TestHTTP_ClientGone(t *testing.T) {
 			r := httptest.NewRequest("GET", "/", nil).WithContext(ctx)
 			serve(rec, telemetry.HTTPOptions{}, r, get("/", func(w http.ResponseWriter, r *http.Request) {
 				leave()
-				answer(w, r)
+				response(w, r)
 			}))
 			if line := rec.Log("request"); line["status"] != 499.0 || line["level"] != "warn" {
 				t.Errorf("access line: %v", line)
@@ -194,7 +194,7 @@ func TestHTTP_SlowRequest(t *testing.T) {
 }
 
 func TestHTTP_ResponseWriter(t *testing.T) {
-	t.Run("informational_status_is_not_the_answers", func(t *testing.T) {
+	t.Run("informational_status_is_not_the_responses", func(t *testing.T) {
 		rec := telemetrytest.Start(t)
 		serve(rec, telemetry.HTTPOptions{}, httptest.NewRequest("GET", "/", nil), get("/", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusEarlyHints)

@@ -2,84 +2,67 @@ package telemetry
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 
-	"go.opentelemetry.io/otel/codes"
-	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/origin"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/request"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/sentry"
 )
 
-// Report tells of an unexpected error that no request will answer for: one log
+// Report tells of an unexpected error that belongs to no request: one log
 // line with the stack of its origin, the context's span set to error and one
 // event in Sentry. The same error is reported once.
 func (t *Telemetry) Report(ctx context.Context, err error, attrs ...slog.Attr) {
 	if err == nil {
 		return
 	}
-	err = withStack(err, 1)
-	if !firstReport(err) {
+	err = origin.Note(err, 1)
+	if !origin.First(err) {
 		return
 	}
 	// Taken before the line itself becomes one of the breadcrumbs.
-	rep := requestFrom(ctx).report()
-	t.logger.LogAttrs(ctx, slog.LevelError, "unexpected error", append(errorAttrs(err), attrs...)...)
-	recordError(trace.SpanFromContext(ctx), err)
+	userID, lines := request.From(ctx).History()
+	t.logger.LogAttrs(ctx, slog.LevelError, "unexpected error", append(origin.Attrs(err), attrs...)...)
+	origin.Record(trace.SpanFromContext(ctx), err)
 
-	rep.tags = make(map[string]string, len(attrs))
+	tags := make(map[string]string, len(attrs))
 	for _, a := range attrs {
-		if a, _ = t.redactor.attr(a); a.Value.Kind() == slog.KindString {
-			rep.tags[a.Key] = a.Value.String()
+		if a, _ = t.redactor.Attr(a); a.Value.Kind() == slog.KindString {
+			tags[a.Key] = a.Value.String()
 		}
 	}
-	t.sentry.capture(ctx, err, rep)
+	t.sentry.Capture(ctx, err, sentry.Circumstances{Tags: tags, UserID: userID, Lines: lines})
 }
 
-// errorAttrs describe an unexpected error on a log line.
-func errorAttrs(err error) []slog.Attr {
-	attrs := []slog.Attr{slog.String("error.message", err.Error()), slog.String("error.type", errorType(err))}
-	if stack := origin(err); len(stack) > 0 {
-		attrs = append(attrs, slog.String("error.stack", formatStack(stack)))
+// Recover reports a panic with its stack and swallows it, when deferred at the
+// start of a goroutine:
+//
+//	go func() {
+//		defer tel.Recover(ctx)
+//		…
+//	}()
+func (t *Telemetry) Recover(ctx context.Context) {
+	if v := recover(); v != nil {
+		t.Report(ctx, origin.Recovered(v))
 	}
-	return attrs
 }
 
-// recordError puts an unexpected error on a span.
-func recordError(span trace.Span, err error) {
-	if !span.IsRecording() {
-		return
+// RecoverTo is Recover for functions that return an error, which is set to the
+// panic's. The caller decides what becomes of it, so it is not reported here.
+func RecoverTo(err *error) {
+	if v := recover(); v != nil {
+		*err = origin.Recovered(v)
 	}
-	// By hand, because RecordError would name the type of our wrapper.
-	span.AddEvent(semconv.ExceptionEventName, trace.WithAttributes(
-		semconv.ExceptionType(errorType(err)),
-		semconv.ExceptionMessage(err.Error()),
-		semconv.ExceptionStacktrace(formatStack(origin(err))),
-	))
-	span.SetStatus(codes.Error, err.Error())
 }
 
-// errorType names the kind of an error: the type of the innermost one, since the
-// outer ones only say on what way it came.
-func errorType(err error) string {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			break
-		}
-		err = inner
+// WithStack notes the caller's stack on the error, unless one of the errors it
+// wraps already has one. Call it where an unexpected error first appears; nil
+// stays nil.
+func WithStack(err error) error {
+	if err == nil {
+		return nil
 	}
-	if isPanic(err) {
-		return "panic" // with a value that is no error
-	}
-	// A database has one type for everything that can go wrong in it.
-	if state, ok := err.(interface{ SQLState() string }); ok {
-		return fmt.Sprintf("%T %s", err, state.SQLState())
-	}
-	return fmt.Sprintf("%T", err)
-}
-
-func isPanic(err error) bool {
-	_, ok := errors.AsType[panicError](err)
-	return ok
+	return origin.Note(err, 1)
 }

@@ -9,12 +9,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/sentrytest"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
+	"github.com/driftsentry/driftsentry/testkit/sentrytest"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
-// TestAttackErrorStorm: whoever can make errors can't make a bill. The minute's events go out, the rest is counted, and
+// TestAttackErrorStorm: a client that causes errors cannot cause a bill. The minute's events go out, the rest is counted, and
 // the next event says how many there were. Mutations: without the limiter ten events come; without the counter the
 // metric has no such series; without the context "storm" the last check fails.
 func TestAttackErrorStorm(t *testing.T) {
@@ -37,7 +37,7 @@ func TestAttackErrorStorm(t *testing.T) {
 	}
 }
 
-// TestAttackWrongSentry: a DSN that is wrong, a Sentry that refuses, and one that is away change no answer, and what was
+// TestAttackWrongSentry: a DSN that is wrong, a Sentry that refuses, and one that is away change no response, and what was
 // not sent is counted. (TestSentry_Hangs is the fourth case.) Mutations: when newSentryReporter's error ends Start, the
 // first two fail; when a status of 4xx counts as sent, the third.
 func TestAttackWrongSentry(t *testing.T) {
@@ -53,7 +53,7 @@ func TestAttackWrongSentry(t *testing.T) {
 			rec := telemetrytest.Start(t, func(c *telemetry.Config) { c.Sentry.DSN = dsn })
 			w := serve(rec, telemetry.HTTPOptions{}, httptest.NewRequest("GET", "/", nil), get("/", func(http.ResponseWriter, *http.Request) { panic("boom") }))
 			if w.Code != http.StatusInternalServerError {
-				t.Errorf("answer %d", w.Code)
+				t.Errorf("response %d", w.Code)
 			}
 			if err := rec.Flush(t.Context()); err != nil {
 				t.Error(err)
@@ -81,7 +81,7 @@ func TestAttackPanicWithSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	for place, text := range map[string]string{
-		"the answer": w.Body.String(), "Sentry": string(raw), "the log": s.rec.Output(),
+		"the response": w.Body.String(), "Sentry": string(raw), "the log": s.rec.Output(),
 		"the spans": fmt.Sprintf("%+v", s.rec.Spans()), "the records": fmt.Sprintf("%+v", s.rec.Records()), "the metrics": s.rec.Metrics(),
 	} {
 		if strings.Contains(text, canary) {

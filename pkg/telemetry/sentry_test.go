@@ -18,9 +18,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
-	"github.com/driftsentry/driftsentry/pkg/sentrytest"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
+	"github.com/driftsentry/driftsentry/testkit/sentrytest"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 // sentryFixture is a recorder that reports to a Sentry of its own.
@@ -248,7 +248,7 @@ func TestSentry_Hangs(t *testing.T) {
 		w := httptest.NewRecorder()
 		router.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 		if w.Code != 500 {
-			t.Fatalf("answer %d", w.Code)
+			t.Fatalf("response %d", w.Code)
 		}
 	}
 	if err := tel.Shutdown(t.Context()); err == nil || !strings.Contains(err.Error(), "flush Sentry") {

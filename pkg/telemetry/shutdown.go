@@ -14,11 +14,7 @@ func (t *Telemetry) Flush(ctx context.Context) error {
 	if t.logs != nil {
 		errs = append(errs, t.logs.ForceFlush(ctx))
 	}
-	errs = append(errs, t.sentry.flush(ctx))
-	for _, o := range t.outputs {
-		errs = append(errs, o.writer.Flush(ctx))
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, t.sentry.Flush(ctx), t.outputs.Flush(ctx))...)
 }
 
 // Shutdown sends what is buffered and stops. It takes no longer than
@@ -29,7 +25,7 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 	if t.stopped.Swap(true) {
 		return nil
 	}
-	// The outputs come last, to take the others' complaints, and get a fifth of
+	// The outputs come last, to take what the others report, and get a fifth of
 	// the time for themselves.
 	share := t.cfg.ShutdownTimeout / 5
 	err := t.stopExport(ctx, t.cfg.ShutdownTimeout-share)
@@ -51,11 +47,11 @@ func (t *Telemetry) stopExport(ctx context.Context, timeout time.Duration) error
 	if t.logs != nil {
 		wg.Go(func() { errs[1] = wrap("flush logs", t.logs.Shutdown(ctx)) })
 	}
-	wg.Go(func() { errs[2] = wrap("flush Sentry", t.sentry.close(ctx)) })
+	wg.Go(func() { errs[2] = wrap("flush Sentry", t.sentry.Close(ctx)) })
 	wg.Wait()
 	t.cutExport() // what hangs still
-	if t.metrics.shutdown != nil {
-		errs[3] = wrap("stop metrics", t.metrics.shutdown(ctx))
+	if t.metrics.Shutdown != nil {
+		errs[3] = wrap("stop metrics", t.metrics.Shutdown(ctx))
 	}
 	return errors.Join(errs[:]...)
 }
@@ -63,15 +59,7 @@ func (t *Telemetry) stopExport(ctx context.Context, timeout time.Duration) error
 func (t *Telemetry) closeOutputs(ctx context.Context, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
-	var errs []error
-	for _, o := range t.outputs {
-		if err := o.writer.Close(ctx); err != nil {
-			errs = append(errs, err)
-			continue // closing what is stuck would hang as well
-		}
-		errs = append(errs, o.close())
-	}
-	return errors.Join(errs...)
+	return t.outputs.Close(ctx)
 }
 
 func wrap(what string, err error) error {

@@ -10,25 +10,34 @@ import (
 
 	"github.com/go-logr/logr"
 	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
+	sdkresource "go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/logging"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/metrics"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/otlp"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/redaction"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/request"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/resource"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/sentry"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/tracing"
 )
 
 // Telemetry is what Start started; its methods may be called concurrently.
 type Telemetry struct {
 	cfg         Config
-	redactor    *redactor
+	redactor    *redaction.Redactor
 	logger      *slog.Logger
-	outputs     []output
-	metrics     metrics
-	instruments instruments
+	outputs     logging.Outputs
+	metrics     metrics.Metrics
+	instruments metrics.Instruments
 	spans       *sdktrace.TracerProvider
 	logs        *sdklog.LoggerProvider // nil when no log is exported
-	sentry      *sentryReporter        // nil without a DSN
+	sentry      *sentry.Reporter       // nil without a DSN
 
 	// cut is done when exports are to end at once.
 	cut       context.Context
@@ -54,31 +63,31 @@ func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
 
 func (t *Telemetry) start(ctx context.Context) error {
 	var err error
-	if t.redactor, err = newRedactor(t.cfg.Redact, t.cfg.RedactPatterns); err != nil {
+	if t.redactor, err = redaction.New(t.cfg.Redact, t.cfg.RedactPatterns); err != nil {
 		return err
 	}
-	res, err := newResource(ctx, t.cfg)
+	res, err := resource.New(ctx, t.cfg.service())
 	if err != nil {
 		return err
 	}
-	if t.outputs, err = newOutputs(t.cfg.Log, res); err != nil {
+	if t.outputs, err = logging.Open(t.cfg.Log, res); err != nil {
 		return err
 	}
-	outputs := written(t.outputs)
+	outputs := t.outputs.Handler()
 
 	// Metrics come first: the other providers and their exporters look up the
 	// global meter provider, once, for the metrics about themselves.
-	if t.metrics, err = newMetrics(t.cfg, res); err != nil {
+	t.metrics = metrics.None()
+	if t.cfg.Metrics {
+		if t.metrics, err = metrics.New(res); err != nil {
+			return err
+		}
+	}
+	otel.SetMeterProvider(t.metrics.Provider)
+	if t.instruments, err = metrics.NewInstruments(t.Meter(), t.outputs.Dropped); err != nil {
 		return err
 	}
-	otel.SetMeterProvider(t.metrics.provider)
-	if t.instruments, err = newInstruments(t.Meter()); err != nil {
-		return err
-	}
-	if err := t.countDrops(); err != nil {
-		return err
-	}
-	diagnostics := newDiagnostics(redactHandler{outputs, t.redactor}, t.instruments.exportErrors)
+	diagnostics := newDiagnostics(t.redactor.Handler(outputs), t.instruments.ExportErrors)
 	otel.SetErrorHandler(diagnostics)
 	otel.SetLogger(logr.FromSlogHandler(diagnostics.logger.Handler()))
 
@@ -91,8 +100,8 @@ func (t *Telemetry) start(ctx context.Context) error {
 		return err
 	}
 	var wrong error
-	t.sentry, wrong = newSentryReporter(t.cfg.Sentry, res, t.redactor, t.instruments.sentryEvents)
-	t.logger = newLogger(t.cfg, t.redactor, outputs, t.logs, t.sentry != nil)
+	t.sentry, wrong = sentry.New(t.cfg.Sentry, res, t.redactor, t.instruments.SentryEvents)
+	t.logger = t.newLogger(outputs)
 	slog.SetDefault(t.logger)
 	if wrong != nil {
 		t.logger.WarnContext(ctx, "unexpected errors are logged, and not sent to Sentry", "error.message", wrong.Error())
@@ -100,20 +109,62 @@ func (t *Telemetry) start(ctx context.Context) error {
 	return nil
 }
 
-// countDrops exports the outputs' counts of dropped lines.
-func (t *Telemetry) countDrops() error {
-	_, err := t.Meter().Int64ObservableCounter("telemetry.log.dropped",
-		metric.WithDescription("Log lines dropped because an output was stuck or too slow."), metric.WithUnit("{line}"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			for _, output := range t.outputs {
-				o.Observe(output.writer.dropped.Load(), metric.WithAttributes(attribute.String("output", output.name)))
-			}
-			return nil
-		}))
-	if err != nil {
-		return fmt.Errorf("make an instrument: %w", err)
+// maxAttributeLength bounds what a client can put on a span: a path may be a
+// megabyte long. A stack trace still fits.
+const maxAttributeLength = 8192
+
+func (t *Telemetry) startSpans(ctx context.Context, res *sdkresource.Resource) error {
+	var options []sdktrace.TracerProviderOption
+	ratio := t.cfg.SampleRatio
+	if t.cfg.Disabled {
+		ratio = 0
+	} else if otlp.Wanted(otlp.Traces) {
+		exporter, err := otlp.NewSpanExporter(ctx, t.cut)
+		if err != nil {
+			return err
+		}
+		options = append(options, sdktrace.WithBatcher(t.redactor.SpanExporter(exporter), otlp.SpanBatches()...))
+	}
+	if t.cfg.SpanExporter != nil && !t.cfg.Disabled {
+		options = append(options, sdktrace.WithSyncer(t.redactor.SpanExporter(t.cfg.SpanExporter)))
+	}
+	t.spans = tracing.NewProvider(res, tracing.NewSampler(ratio), maxAttributeLength, options...)
+	return nil
+}
+
+// startLogs makes the logger provider, when anything is to be exported.
+func (t *Telemetry) startLogs(ctx context.Context, res *sdkresource.Resource) error {
+	if t.cfg.Disabled {
+		return nil
+	}
+	var processors []sdklog.Processor
+	if otlp.Wanted(otlp.Logs) {
+		exporter, err := otlp.NewLogExporter(ctx, t.cut)
+		if err != nil {
+			return err
+		}
+		processors = append(processors, sdklog.NewBatchProcessor(exporter, otlp.LogBatches()...))
+	}
+	if t.cfg.LogExporter != nil {
+		processors = append(processors, sdklog.NewSimpleProcessor(t.cfg.LogExporter))
+	}
+	if len(processors) > 0 {
+		t.logs = logging.NewProvider(res, maxAttributeLength, processors...)
 	}
 	return nil
+}
+
+// newLogger builds the one logger: masked first, then to every place.
+func (t *Telemetry) newLogger(outputs slog.Handler) *slog.Logger {
+	handlers := []slog.Handler{outputs}
+	if t.logs != nil {
+		handlers = append(handlers, logging.Exporter(t.logs, t.cfg.ServiceName))
+	}
+	if t.sentry != nil {
+		handlers = append(handlers, request.KeepLines())
+	}
+	masked := t.redactor.Handler(logging.FanOut(handlers...))
+	return slog.New(logging.AtLeast(t.cfg.Log.Level, logging.WithContext(masked, request.Attrs)))
 }
 
 // Logger is the service's logger. Each line of a request carries its trace and
@@ -124,14 +175,14 @@ func (t *Telemetry) Logger() *slog.Logger { return t.logger }
 func (t *Telemetry) Tracer() trace.Tracer { return t.spans.Tracer(t.cfg.ServiceName) }
 
 // Meter makes the service's own instruments.
-func (t *Telemetry) Meter() metric.Meter { return t.metrics.provider.Meter(t.cfg.ServiceName) }
+func (t *Telemetry) Meter() metric.Meter { return t.metrics.Provider.Meter(t.cfg.ServiceName) }
 
 // TracerProvider is for instrumentation libraries.
 func (t *Telemetry) TracerProvider() trace.TracerProvider { return t.spans }
 
 // MeterProvider is for instrumentation libraries.
-func (t *Telemetry) MeterProvider() metric.MeterProvider { return t.metrics.provider }
+func (t *Telemetry) MeterProvider() metric.MeterProvider { return t.metrics.Provider }
 
 // MetricsHandler serves the metrics in Prometheus's text format, or in
-// OpenMetrics with exemplars when asked for it. Without metrics it answers 404.
-func (t *Telemetry) MetricsHandler() http.Handler { return t.metrics.handler }
+// OpenMetrics with exemplars when asked for it. Without metrics it responds with 404.
+func (t *Telemetry) MetricsHandler() http.Handler { return t.metrics.Handler }

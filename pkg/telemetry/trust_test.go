@@ -10,7 +10,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 const (
@@ -21,7 +21,7 @@ const (
 )
 
 // ask sends a request with the headers, from a trusted caller or a stranger, and
-// returns its answer and its server span.
+// returns its response and its server span.
 func ask(t *testing.T, trusted bool, headers map[string]string, options ...func(*telemetry.Config)) (*telemetrytest.Recorder, http.Header, tracetest.SpanStub) {
 	t.Helper()
 	rec := telemetrytest.Start(t, options...)

@@ -26,7 +26,7 @@ const (
 	APIKeyPrefix  = "ds_"
 )
 
-// Hash is what is stored of a token: SHA-256 without salt, since the token itself has 192 bits or more of entropy.
+// Hash is the stored form of a token: SHA-256 without salt, since the token itself has 192 bits or more of entropy.
 func Hash(tokenString string) []byte {
 	sum := sha256.Sum256([]byte(tokenString))
 	return sum[:]
@@ -40,8 +40,8 @@ const (
 )
 
 // Keys makes and recognises API keys: "ds_" and 64 characters that hold the key's id, 192 random bits and an HMAC tag
-// over both. The tag lets the edge tell a key of ours from a guess without a look at the database; it is no proof that
-// the key still holds.
+// over both. The tag lets the edge tell a key of ours from a guess without the database; it does not prove that
+// the key is still valid.
 type Keys struct{ mac []byte }
 
 // NewKeys derives the tag's key from DATA_KEY, which lives as long as the data does.

@@ -1,6 +1,6 @@
-// Package token makes and checks what callers prove themselves with: access tokens (JWT), API keys, and the opaque
-// one-time tokens. Everything here works without I/O, so that an edge can tell a known caller from a stranger before it
-// starts a span; whether a session or a key still holds is looked up afterwards.
+// Package token makes and checks the credentials of callers: access tokens (JWT), API keys, and the opaque
+// one-time tokens. Everything here works without I/O, so that an edge can recognise a known caller before it
+// starts a span; whether a session or a key is still valid is looked up afterwards.
 package token
 
 import (
@@ -20,13 +20,13 @@ const (
 
 // The reasons for which an access token is refused.
 var (
-	// ErrInvalid: we did not sign this, or not as an access token.
+	// ErrInvalid: not signed by us, or not an access token.
 	ErrInvalid = errors.New("the access token is invalid")
-	// ErrExpired: we signed it, and its time is over.
+	// ErrExpired: signed by us, but expired.
 	ErrExpired = errors.New("the access token has expired")
 )
 
-// Claims is what an access token says. The role is not among them: the database decides.
+// Claims are the contents of an access token. They have no role: the database decides.
 type Claims struct {
 	UserID    uuid.UUID
 	AccountID uuid.UUID
@@ -49,8 +49,8 @@ type Access struct {
 	now              func() time.Time
 }
 
-// NewAccess signs with secret and accepts previous besides, when it is not empty, so that a secret can be rotated while
-// tokens live. ttl is how long a token holds.
+// NewAccess signs with secret and also accepts previous, if it is not empty, so that a secret can be rotated while
+// tokens are in use. ttl is how long a token is valid.
 func NewAccess(secret, previous string, ttl time.Duration) *Access {
 	a := &Access{secret: []byte(secret), previous: []byte(previous), ttl: ttl, now: time.Now}
 	a.parser = jwt.NewParser(
@@ -62,7 +62,7 @@ func NewAccess(secret, previous string, ttl time.Duration) *Access {
 	return a
 }
 
-// TTL is how long a token holds.
+// TTL is how long a token is valid.
 func (a *Access) TTL() time.Duration { return a.ttl }
 
 // Sign makes an access token of a session.
@@ -81,8 +81,8 @@ func (a *Access) Sign(user, account, session uuid.UUID) (string, error) {
 	return signed, nil
 }
 
-// Verify checks signature, method, issuer, audience and times. For ErrExpired the claims are valid all the same: the
-// caller is known, its time is over.
+// Verify checks signature, method, issuer, audience and times. For ErrExpired the claims are valid anyway: the
+// caller is known, the token has expired.
 func (a *Access) Verify(tokenString string) (Claims, error) {
 	if len(tokenString) > maxTokenLength {
 		return Claims{}, ErrInvalid

@@ -23,11 +23,11 @@ require (
 	github.com/caarlos0/env/v11 v11.4.2 // indirect
 	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	github.com/driftsentry/driftsentry/testkit v0.0.0
 	github.com/exaring/otelpgx v0.13.0 // indirect
 	github.com/felixge/httpsnoop v1.1.0 // indirect
 	github.com/fergusstrange/embedded-postgres v1.34.0 // indirect
 	github.com/getsentry/sentry-go v0.50.0 // indirect
-	github.com/getsentry/sentry-go/otel v0.50.0 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
 	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
@@ -82,3 +82,5 @@ require (
 )
 
 replace github.com/driftsentry/driftsentry/pkg => ../../pkg
+
+replace github.com/driftsentry/driftsentry/testkit => ../../testkit

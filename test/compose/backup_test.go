@@ -3,14 +3,13 @@
 package compose
 
 import (
-	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/test/internal/apiclient"
+	"github.com/driftsentry/driftsentry/client"
 )
 
 // restored decides after a backup and restores it. Mutations in deploy/restore that it catches: no new epoch (the socket
@@ -20,23 +19,21 @@ func (s *installation) restored(t *testing.T) {
 	admin := s.signIn(t)
 	s.drift = s.undecided(t, admin)
 	file := strings.TrimSpace(string(s.script(t, "backup", t.TempDir())))
-	events, notes := s.watch(t)
+	events, lost := s.watch(t)
 	s.approve(t, admin)
 	await(t, events, "drift.approved")
 	ahead := s.head(t, admin)
 
 	t.Logf("%s", s.script(t, "restore", file))
-	await(t, notes, "our place in the stream is gone (epoch): going on from its head")
-	if a := s.get(t, "/api/v1/users/me", "Authorization", "Bearer "+admin.Token); a.status != http.StatusUnauthorized {
+	await(t, lost, "epoch")
+	if a := s.get(t, "/api/v1/users/me", "Authorization", "Bearer "+admin.token); a.status != http.StatusUnauthorized {
 		t.Errorf("a session from before is still open: %d %s", a.status, a.body)
 	}
 	admin = s.signIn(t)
-	var d drift
-	s.read(t, admin, "/api/v1/drifts/"+s.drift, &d)
-	if d.Status != "detected" {
-		t.Errorf("the drift is %s", d.Status)
+	if d, err := admin.GetDrift(t.Context(), s.drift); err != nil || d.Status != client.Detected {
+		t.Errorf("the drift is %s: %v", d.Status, err)
 	}
-	if a := s.get(t, "/api/v1/events?after="+ahead, "Authorization", "Bearer "+admin.Token); a.status != http.StatusConflict {
+	if a := s.get(t, "/api/v1/events?after="+ahead, "Authorization", "Bearer "+admin.token); a.status != http.StatusConflict {
 		t.Errorf("a cursor from before: %d %s", a.status, a.body)
 	}
 	// The services write as they did, and migrations have the owner's rights.
@@ -60,37 +57,28 @@ func (s *installation) unrestorable(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err == nil {
 		t.Errorf("half a backup was restored:\n%s", out)
 	}
-	var d drift
-	s.read(t, admin, "/api/v1/drifts/"+s.drift, &d) // The session still holds.
-	if d.Status != "approved" {
-		t.Errorf("the drift is %s", d.Status)
+	if d, err := admin.GetDrift(t.Context(), s.drift); err != nil || d.Status != client.Approved { // The session still holds.
+		t.Errorf("the drift is %s: %v", d.Status, err)
 	}
 }
 
-func (s *installation) undecided(t *testing.T, c apiclient.Client) string {
+func (s *installation) undecided(t *testing.T, c user) string {
 	t.Helper()
-	var list struct{ Items []drift }
-	s.read(t, c, "/api/v1/drifts?status=detected&limit=1", &list)
+	list, err := c.ListDrifts(t.Context(), client.DriftQuery{Status: client.Detected}, client.Page{Size: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if len(list.Items) == 0 {
 		t.Fatal("every drift is decided")
 	}
 	return list.Items[0].ID
 }
 
-func (s *installation) head(t *testing.T, c apiclient.Client) string {
+func (s *installation) head(t *testing.T, c user) string {
 	t.Helper()
-	var page struct{ Head string }
-	s.read(t, c, "/api/v1/events?limit=1", &page)
-	return page.Head
-}
-
-func (s *installation) read(t *testing.T, c apiclient.Client, path string, data any) {
-	t.Helper()
-	a := s.get(t, path, "Authorization", "Bearer "+c.Token)
-	if a.status != http.StatusOK {
-		t.Fatalf("%s: %d %s", path, a.status, a.body)
-	}
-	if err := json.Unmarshal(a.body, &struct{ Data any }{data}); err != nil {
+	page, err := c.ListEvents(t.Context(), "", 1)
+	if err != nil {
 		t.Fatal(err)
 	}
+	return page.Head
 }

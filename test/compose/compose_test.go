@@ -21,7 +21,7 @@ func TestCompose(t *testing.T) {
 	for _, other := range s.instead {
 		fmt.Fprintln(os.Stderr, "ANOTHER VERSION:", other)
 	}
-	t.Run("the images are small, stamped, and run by nobody in particular", s.images)
+	t.Run("the images are small, stamped, and run by a non-root user", s.images)
 	t.Run("no container may more than it must", s.confined)
 	t.Run("the edge leads to the services and to nothing that is not for users", s.edge)
 	t.Run("a plan is decided upon and a socket hears of it, through the edge", s.work)
@@ -31,14 +31,14 @@ func TestCompose(t *testing.T) {
 	t.Run("a backup that is broken changes nothing", s.unrestorable)
 	t.Run("the services log no error", s.quiet)
 	t.Run("no container, log or image shows a secret", s.discreet)
-	t.Run("a version that does not start is not rolled out, and nobody notices", s.unhealthy)
-	t.Run("a version, and NATS, are rolled out, and nobody notices", s.rolledOut)
+	t.Run("a version that does not start is not rolled out, without an outage", s.unhealthy)
+	t.Run("a version, and NATS, are rolled out without an outage", s.rolledOut)
 	t.Run("nor does what was rolled out show a secret", s.discreet)
-	t.Run("the api ends on SIGTERM, and the edge answers for it", s.away)
+	t.Run("the api ends on SIGTERM, and the edge responds instead", s.away)
 	t.Run("the edge speaks TLS for a name", s.tls)
 }
 
-// TestVariables: what is missing in .env is named, with what to set it to.
+// TestVariables: a variable missing in .env is named, with the value to set.
 func TestVariables(t *testing.T) {
 	engine(t)
 	all := map[string]string{"SITE_ADDRESS": ":80", "PUBLIC_URL": "http://localhost", "SECRETS_DIR": "./secrets"}

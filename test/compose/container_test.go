@@ -17,7 +17,7 @@ const (
 	mostAtRest   = 2 << 30
 )
 
-// inspect decodes what docker tells of containers or images.
+// inspect decodes docker's description of containers or images.
 func inspect(t *testing.T, into any, names ...string) {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "docker", append([]string{"inspect"}, names...)...).Output()

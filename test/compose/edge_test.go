@@ -64,7 +64,7 @@ func (s *installation) get(t *testing.T, path string, headers ...string) answer 
 	return get(t, http.DefaultClient, s.base()+path, headers...)
 }
 
-// expectEnvelope is for answers of the edge, which look like those of the api.
+// expectEnvelope is for responses of the edge, which look like those of the api.
 func (a answer) expectEnvelope(t *testing.T, status int, code string) {
 	t.Helper()
 	if a.status != status || a.Error.Code != code {
@@ -92,7 +92,7 @@ func (s *installation) edge(t *testing.T) {
 	s.get(t, "/ws").expectEnvelope(t, http.StatusBadRequest, "VALIDATION_ERROR")
 	if s.has("grafana") {
 		if a := s.get(t, "/grafana/api/search"); a.status != http.StatusUnauthorized {
-			t.Errorf("Grafana lets anybody in: %d %s", a.status, a.body)
+			t.Errorf("Grafana lets anyone in: %d %s", a.status, a.body)
 		}
 	}
 }
@@ -117,7 +117,8 @@ func (s *installation) away(t *testing.T) {
 	}
 }
 
-// tls gives the edge a name. Nobody certifies localhost, so Caddy does it itself; all else is as with a real name.
+// tls gives the edge a name. No authority certifies localhost, so Caddy does it itself; the rest is as with a real
+// name.
 func (s *installation) tls(t *testing.T) {
 	const name = "localhost"
 	s.environ = append(s.environ, "SITE_ADDRESS="+name)

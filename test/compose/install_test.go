@@ -33,7 +33,7 @@ type installation struct {
 	https   int
 	left    []string // services whose image can't be had
 	instead []string // services that run another version than the pinned one
-	drift   string   // the one that was decided upon last
+	drift   string   // the one that was decided last
 	trace   string   // of the last decision that a socket heard of
 }
 
@@ -101,7 +101,7 @@ func (s *installation) prepare(dir string) {
 		s.secrets, s.http, s.https, s.http, version, commit)
 }
 
-// override takes another version of an image that is neither here nor in a registry that answers, and where there is
+// override takes another version of an image that is neither here nor in a reachable registry, and where there is
 // none leaves the service out.
 func (s *installation) override(dir string) {
 	s.t.Helper()

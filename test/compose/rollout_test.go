@@ -3,6 +3,7 @@
 package compose
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,12 +16,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/driftsentry/driftsentry/test/internal/apiclient"
+	"github.com/driftsentry/driftsentry/client"
 )
 
 const nextVersion = "0.0.1-test"
 
-// unhealthy rolls out what exits at once. Mutation in deploy/rollout that it catches: the new one is not taken away.
+// unhealthy rolls out a version that exits immediately. Mutation in deploy/rollout that it catches: the new replica is
+// not removed.
 func (s *installation) unhealthy(t *testing.T) {
 	s.worked(t)
 	before := s.containers(t, "api", "realtime")
@@ -28,7 +30,7 @@ func (s *installation) unhealthy(t *testing.T) {
 	cmd := s.scriptCommand("rollout", "--no-build")
 	cmd.Env = append(slices.Clone(cmd.Env), "DATABASE_MAX_CONNS=0")
 	out, err := cmd.CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "DATABASE_MAX_CONNS: must be") || !strings.Contains(string(out), "the old ones serve on") {
+	if err == nil || !strings.Contains(string(out), "DATABASE_MAX_CONNS: must be") || !strings.Contains(string(out), "the old replicas keep serving") {
 		t.Errorf("%v:\n%s", err, out)
 	}
 	if after := s.containers(t, "api", "realtime"); !slices.Equal(after, before) {
@@ -37,9 +39,10 @@ func (s *installation) unhealthy(t *testing.T) {
 	clients.end(t)
 }
 
-// rolledOut replaces every replica by a new version that takes its hints from NATS, while clients work. Tried by hand under 150
-// requests a second: this failed none of 14,000; docker kill instead of stop 2 of 9,000, which is why the exit status is
-// looked at; no lb_try_duration in the Caddyfile 15 of 13,000; compose's own up --force-recreate 24 of 2,000.
+// rolledOut replaces every replica by a new version that takes its hints from NATS, while clients work. Tried by hand
+// under 150 requests a second: this failed none of 14,000; docker kill instead of stop 2 of 9,000, which is why the
+// exit status is looked at; no lb_try_duration in the Caddyfile 15 of 13,000; compose's own up --force-recreate 24 of
+// 2,000.
 func (s *installation) rolledOut(t *testing.T) {
 	s.worked(t)
 	s.environ = append(s.environ, "VERSION="+nextVersion)
@@ -148,15 +151,11 @@ type traffic struct {
 func (s *installation) traffic(t *testing.T) *traffic {
 	t.Helper()
 	admin := s.signIn(t)
-	var created struct{ Key string }
-	if err := admin.Post(t.Context(), "/api/v1/api-keys", map[string]string{"name": t.Name(), "scope": "ingest"}, &created); err != nil {
-		t.Fatal(err)
-	}
+	pipeline := s.pipeline(t, admin)
 	text, err := os.ReadFile(whole(t, plan))
 	if err != nil {
 		t.Fatal(err)
 	}
-	pipeline := apiclient.Client{Base: s.base(), Token: created.Key}
 	ctx, stop := context.WithCancel(t.Context())
 	c := &traffic{stop: stop, done: map[string]int{}}
 	t.Cleanup(c.finish)
@@ -172,11 +171,12 @@ func (s *installation) traffic(t *testing.T) *traffic {
 	for range 2 {
 		c.repeat(ctx, "monitor", 20*time.Millisecond, status("/health/live"))
 	}
-	c.repeat(ctx, "reader", 100*time.Millisecond, status("/api/v1/drifts", "Authorization", "Bearer "+admin.Token))
+	c.repeat(ctx, "reader", 100*time.Millisecond, status("/api/v1/drifts", "Authorization", "Bearer "+admin.token))
 	workspaces, workspace := time.Now().UnixNano(), 0 // Another one each time, or the plan would be known already.
 	c.repeat(ctx, "pipeline", 500*time.Millisecond, func() error {
 		workspace++
-		return pipeline.Post(t.Context(), fmt.Sprintf("/api/v1/ingest/plan?workspace=w%d-%d", workspaces, workspace), text, nil)
+		_, err := pipeline.SendPlan(t.Context(), fmt.Sprintf("w%d-%d", workspaces, workspace), bytes.NewReader(text), client.PlanOptions{})
+		return err
 	})
 	return c
 }

@@ -16,8 +16,8 @@ import (
 // generated is what deploy/prepare makes of chance.
 var generated = regexp.MustCompile(`[0-9a-f]{48}`)
 
-// discreet looks for the secrets' values where everybody who may talk to the engine, or reads logs, finds them. Mutations that
-// were tried, both caught: a secret as a variable of a container, and one that a container prints.
+// discreet looks for the secrets' values where anyone with access to the engine or the logs can find them. Mutations
+// that were tried, both caught: a secret as a variable of a container, and one that a container prints.
 func (s *installation) discreet(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(s.secrets, "*"))
 	if err != nil {

@@ -3,15 +3,14 @@
 package compose
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/driftsentry/driftsentry/test/internal/apiclient"
-	"github.com/driftsentry/driftsentry/test/internal/watcher"
+	"github.com/driftsentry/driftsentry/client"
 )
 
 const (
@@ -28,7 +27,7 @@ func (s *installation) worked(t *testing.T) {
 	}
 }
 
-// work is what DriftSentry is for, done once: CI sends a plan, somebody approves a drift, and a socket hears of both.
+// work is DriftSentry's main scenario, once: CI sends a plan, a user approves a drift, and a socket gets both events.
 func (s *installation) work(t *testing.T) {
 	t.Helper()
 	create := s.command(t.Context(), "exec", "-T", "api", "api", "user", "create", "--account", "acme", "--email", email,
@@ -38,19 +37,15 @@ func (s *installation) work(t *testing.T) {
 		t.Fatalf("user create: %v\n%s", err, out)
 	}
 	admin := s.signIn(t)
-	var created struct{ Key string }
-	if err := admin.Post(t.Context(), "/api/v1/api-keys", map[string]string{"name": "CI", "scope": "ingest"}, &created); err != nil {
-		t.Fatal(err)
-	}
+	pipeline := s.pipeline(t, admin)
 	events, _ := s.watch(t)
 
 	text, err := os.ReadFile(whole(t, plan))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ingested struct{ Drifts []drift }
-	pipeline := apiclient.Client{Base: s.base(), Token: created.Key}
-	if err := pipeline.Post(t.Context(), "/api/v1/ingest/plan?workspace=production", text, &ingested); err != nil {
+	ingested, err := pipeline.SendPlan(t.Context(), "production", bytes.NewReader(text), client.PlanOptions{})
+	if err != nil {
 		t.Fatal(err)
 	}
 	if len(ingested.Drifts) == 0 {
@@ -62,47 +57,76 @@ func (s *installation) work(t *testing.T) {
 	await(t, events, "drift.approved")
 }
 
-type drift struct{ ID, Status string }
+// user is a client of a person who is signed in, and their access token, for requests that no client would send.
+type user struct {
+	*client.Client
+	token string
+}
 
-func (s *installation) signIn(t *testing.T) apiclient.Client {
+func (s *installation) signIn(t *testing.T) user {
 	t.Helper()
-	c := apiclient.Client{Base: s.base()}
-	session, err := c.SignIn(t.Context(), email, password)
+	c := s.client(t, client.WithPassword(email, password))
+	session, err := c.SignIn(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Token = session.AccessToken
+	return user{c, session.AccessToken}
+}
+
+func (s *installation) client(t *testing.T, options ...client.Option) *client.Client {
+	t.Helper()
+	c, err := client.New(s.base(), options...)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return c
 }
 
-func (s *installation) approve(t *testing.T, c apiclient.Client) {
+// pipeline is a client with an API key of its own.
+func (s *installation) pipeline(t *testing.T, admin user) *client.Client {
 	t.Helper()
-	if err := c.Post(t.Context(), "/api/v1/drifts/"+s.drift+"/approve", map[string]string{"reason": "agreed with the network team"}, nil); err != nil {
+	created, err := admin.CreateAPIKey(t.Context(), client.NewAPIKey{Name: "CI", Scope: client.ScopeIngest})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A request that fails is what the tests look for.
+	return s.client(t, client.WithAPIKey(created.Key), client.WithRetry(client.Retry{Tries: 1}))
+}
+
+func (s *installation) approve(t *testing.T, c user) {
+	t.Helper()
+	if _, err := c.ApproveDrift(t.Context(), s.drift, client.Decision{Reason: "agreed with the network team"}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// watch follows the account's events through the edge until the test ends; notes are what happens to the connection.
-func (s *installation) watch(t *testing.T) (events, notes <-chan string) {
+// watch follows the account's events through the edge until the test ends; lost is why events were missing.
+func (s *installation) watch(t *testing.T) (events <-chan client.EventType, lost <-chan string) {
 	t.Helper()
-	follows, types, happened := make(chan struct{}, 100), make(chan string, 100_000), make(chan string, 100)
-	w := watcher.Watcher{
-		API: apiclient.Client{Base: s.base()}, SocketURL: strings.Replace(s.base(), "http", "ws", 1) + "/ws",
-		Email: email, Password: password, Topics: []string{"drifts", "alerts", "checks"},
-		Ready: func() { follows <- struct{}{} },
-		Note:  func(note string) { happened <- note },
-		Event: func(f watcher.Frame) {
-			var e struct{ Type, Traceparent string }
-			_ = json.Unmarshal(f.Event, &e)
-			if e.Type == "drift.approved" {
+	follows, types, reasons := make(chan struct{}, 100), make(chan client.EventType, 100_000), make(chan string, 100)
+	stream := s.client(t, client.WithPassword(email, password)).Stream(client.StreamOptions{
+		OnState: func(s client.State) {
+			if s.Phase == client.Live {
+				follows <- struct{}{}
+			}
+		},
+		OnResync: func(_ context.Context, r client.Resync) error { reasons <- r.Reason; return nil },
+	})
+	ctx, leave := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		defer close(ended)
+		for e, err := range stream.Events(ctx) {
+			if err != nil {
+				ended <- err
+				return
+			}
+			if e.Type == client.DriftApproved {
 				s.trace = strings.Split(e.Traceparent+"--", "-")[1]
 			}
 			types <- e.Type
-		},
-	}
-	ctx, leave := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- w.Run(ctx) }()
+		}
+	}()
 	t.Cleanup(func() {
 		leave()
 		if err := <-ended; err != nil {
@@ -110,7 +134,7 @@ func (s *installation) watch(t *testing.T) (events, notes <-chan string) {
 		}
 	})
 	await(t, follows, struct{}{})
-	return types, happened
+	return types, reasons
 }
 
 // await reads until what is wanted comes.

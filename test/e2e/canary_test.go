@@ -15,10 +15,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/doctable"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/spec"
 	"github.com/driftsentry/driftsentry/test/internal/loopback"
+	"github.com/driftsentry/driftsentry/testkit/doctable"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
 // allowance is the places where a canary may be, and must be, or the list is not true any more; and why.
@@ -29,29 +29,29 @@ type allowance struct {
 
 // mayBe lists them, by canary. One that is not here must be found nowhere.
 var mayBe = map[string]allowance{
-	"drift's state":        {[]string{"answers", "database"}, "not a secret by name, mask or likeness: it is what people compare"},
-	"reason of a decision": {[]string{"answers", "database", "frames"}, "people's words to each other"},
-	"user's name":          {[]string{"answers", "database"}, "shown to the account's people"},
-	"key's name":           {[]string{"answers", "database"}, "shown to the account's people"},
-	"workspace":            {[]string{"OTLP logs", "answers", "api log file", "api stdout", "database", "frames"}, "the name that CI gives"},
-	"Idempotency-Key":      {[]string{"database"}, "by which a repetition is found; it opens nothing"},
-	"X-Correlation-ID":     {[]string{"OTLP logs", "api log file", "api stdout", "spans"}, "the caller's own name of the request"},
-	"User-Agent":           {[]string{"spans"}, "which client it was"},
-	"Host":                 {[]string{"spans"}, "which name was called"},
-	"path":                 {[]string{"OTLP logs", "api log file", "api stdout", "spans"}, "what was asked for"},
-	"id of a frame":        {[]string{"frames"}, "the answer names what it answers"},
-	"unknown field's name": {[]string{"OTLP logs", "answers", "api log file", "api stdout"}, "the refusal names the field"},
+	"drift's state":        {[]string{"database", "responses"}, "not a secret by name, mask or similarity: users compare it"},
+	"reason of a decision": {[]string{"database", "frames", "responses"}, "written for other users"},
+	"user's name":          {[]string{"database", "responses"}, "shown to the account's users"},
+	"key's name":           {[]string{"database", "responses"}, "shown to the account's users"},
+	"workspace":            {[]string{"OTLP logs", "api log file", "api stdout", "database", "frames", "responses"}, "the name that CI chose"},
+	"Idempotency-Key":      {[]string{"database"}, "finds a repeated request; it grants no access"},
+	"X-Correlation-ID":     {[]string{"OTLP logs", "api log file", "api stdout", "spans"}, "the caller's own ID of the request"},
+	"User-Agent":           {[]string{"spans"}, "identifies the client"},
+	"Host":                 {[]string{"spans"}, "identifies the host name that was used"},
+	"path":                 {[]string{"OTLP logs", "api log file", "api stdout", "spans"}, "identifies the resource"},
+	"id of a frame":        {[]string{"frames"}, "the response names the frame it belongs to"},
+	"unknown field's name": {[]string{"OTLP logs", "api log file", "api stdout", "responses"}, "the error names the field"},
 	"key of SENTRY_DSN":    {[]string{"Sentry's receiver"}, "Sentry's own key, on each envelope to that Sentry"},
 }
 
-// TestAttackSecrets plants a secret of its own in every field that a caller controls and every place where configuration
-// can hold one, runs what the pair does with errors, slow requests and a database that complains, all at trace level, and
-// searches everything that came out. The list above is in docs/security.md. A panic can't be provoked in the programs:
-// TestAttackPanicWithSecrets of package telemetry has one.
+// TestAttackSecrets plants a secret of its own in every field that a caller controls and every place where
+// configuration can hold one, runs what the pair does with errors, slow requests and a database that complains, all at
+// trace level, and searches everything that came out. The list above is in docs/security.md. A panic can't be provoked
+// in the programs: TestAttackPanicWithSecrets of package telemetry has one.
 //
-// Mutations: config.Secret that prints; Idempotency-Key, Authorization or a query on the access line; PgError's Detail in the
-// error's text; plan.Read without masks. Without the redactor's key terms nothing gets out here, for nothing is logged under
-// such a key: they are the second line of defence.
+// Mutations: config.Secret that prints; Idempotency-Key, Authorization or a query on the access line; PgError's Detail
+// in the error's text; plan.Read without masks. Without the redactor's key terms nothing gets out here, for nothing is
+// logged under such a key: they are the second line of defence.
 func TestAttackSecrets(t *testing.T) {
 	canaries := map[string]string{}
 	plant := func(name string) string {
@@ -71,7 +71,7 @@ func TestAttackSecrets(t *testing.T) {
 		"LOG_LEVEL=trace", "SLOW_REQUEST_THRESHOLD=1", "DATABASE_URL="+withPassword, "SENTRY_DSN="+sentry,
 		"JWT_SECRET="+plant("JWT_SECRET"), "JWT_SECRET_PREVIOUS="+plant("JWT_SECRET_PREVIOUS"), "DATA_KEY="+plant("DATA_KEY"),
 		"OTEL_EXPORTER_OTLP_HEADERS=authorization="+plant("OTEL_EXPORTER_OTLP_HEADERS"), "LOG_FILE="+log+"/api.log",
-		"NATS_URL=nats://"+plant("user of NATS_URL")+":"+plant("password of NATS_URL")+"@127.0.0.1:"+strconv.Itoa(loopback.Port(t)), // where nobody listens
+		"NATS_URL=nats://"+plant("user of NATS_URL")+":"+plant("password of NATS_URL")+"@127.0.0.1:"+strconv.Itoa(loopback.Port(t)), // a port without a listener
 	)
 	p.startAPI()
 	p.environ = append(p.environ, "LOG_FILE="+log+"/realtime.log")
@@ -79,7 +79,7 @@ func TestAttackSecrets(t *testing.T) {
 
 	answers, frames := p.exercise(plant)
 	places := map[string][]byte{
-		"api metrics": p.scrape(p.apiURL), "realtime metrics": p.scrape(p.realtimeURL), "answers": answers, "frames": frames,
+		"api metrics": p.scrape(p.apiURL), "realtime metrics": p.scrape(p.realtimeURL), "responses": answers, "frames": frames,
 	}
 	p.stop()
 	maps.Copy(places, p.places())
@@ -104,7 +104,7 @@ func TestAttackSecrets(t *testing.T) {
 			t.Errorf("%s is in %q, and may be in %q: %s", name, found, want, around(canaries[name], places))
 		}
 	}
-	table := doctable.Header("What", "Where it may be", "Why")
+	table := doctable.Header("Secret", "Where it may be", "Why")
 	for _, name := range slices.Sorted(maps.Keys(canaries)) {
 		if a, ok := mayBe[name]; ok {
 			table += doctable.Row(name, strings.Join(a.places, ", "), a.why)
@@ -154,11 +154,11 @@ func loginRole(t *testing.T, dsn, password string) string {
 	return u.String()
 }
 
-// exercise does what users do and what they should not, with a canary in each field. It gives all answers and frames.
+// exercise does what users do and what they should not, with a canary in each field. It gives all responses and frames.
 func (p *pair) exercise(plant func(string) string) (answers, frames []byte) {
 	t := p.t
 	var all bytes.Buffer
-	send := func(token, method, path, body string, headers ...string) answer {
+	send := func(token, method, path, body string, headers ...string) reply {
 		a := p.raw(token, method, path, body, headers...)
 		fmt.Fprintf(&all, "%s %d %v %s\n", method, a.status, a.header, a.body)
 		return a
@@ -187,7 +187,7 @@ func (p *pair) exercise(plant func(string) string) (answers, frames []byte) {
 	send(engineer.token, "GET", "/api/v1/drifts", "", "Host", plant("Host")+".example", "X-Forwarded-For", plant("X-Forwarded-For"), "Origin", "https://"+plant("Origin"))
 	send(engineer.token, "GET", "/nothing/"+plant("path"), "")
 
-	// What is kept.
+	// Data that is stored.
 	send(admin.token, "POST", "/api/v1/users", `{"email":"canary@acme.example","name":"`+plant("user's name")+`","role":"viewer"}`)
 	send(admin.token, "POST", "/api/v1/api-keys", `{"name":"`+plant("key's name")+`","scope":"ingest"}`)
 	// The key that the pair was started with is of another DATA_KEY.
@@ -239,7 +239,7 @@ func planWith(plant func(string) string) string {
 }
 
 // raw sends what the api's description may not allow.
-func (p *pair) raw(token, method, path, body string, headers ...string) answer {
+func (p *pair) raw(token, method, path, body string, headers ...string) reply {
 	p.t.Helper()
 	target := p.apiURL + path
 	if rest, ok := strings.CutPrefix(path, "REALTIME"); ok {
@@ -267,7 +267,7 @@ func (p *pair) raw(token, method, path, body string, headers ...string) answer {
 		p.t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	a := answer{status: resp.StatusCode, header: resp.Header}
+	a := reply{status: resp.StatusCode, header: resp.Header}
 	if a.body, err = io.ReadAll(resp.Body); err != nil {
 		p.t.Fatal(err)
 	}

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/spec"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
 // TestCustomerChecks are the checks that the customer's document ends with.
@@ -17,7 +17,7 @@ func TestCustomerChecks(t *testing.T) {
 	nobody := p.client("")
 
 	for service, base := range map[string]string{"api": p.apiURL, "realtime": p.realtimeURL} {
-		t.Run(service+" is alive, ready, and tells details", func(t *testing.T) {
+		t.Run(service+" is alive, ready, and gives details", func(t *testing.T) {
 			var body struct {
 				Status string
 				Uptime float64
@@ -54,7 +54,7 @@ func TestCustomerChecks(t *testing.T) {
 			}
 		}
 	})
-	t.Run("a bad approve is refused, and its log line tells all but the token", func(t *testing.T) {
+	t.Run("a bad approve is refused, and its log line has everything except the token", func(t *testing.T) {
 		bad := p.client("invalid-token")
 		a := bad.do(spec.Invalid(t.Context()), http.MethodPost, p.apiURL+"/api/v1/drifts/invalid/approve", []byte(`{}`))
 		if a.status != http.StatusUnauthorized || a.Error.Code != "AUTH_ERROR" {

@@ -12,18 +12,19 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/spec"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
-// client calls the api as one principal. Every exchange is checked against docs/api/openapi.yaml.
+// client calls the api as one principal. Every exchange is checked against docs/api/openapi.yaml. Unlike the public client, it
+// sends what is wrong as well, sends it once, and shows the status and the headers of every response.
 type client struct {
 	p     *pair
 	token string
 	http  *http.Client
 }
 
-// answer is a response, read.
-type answer struct {
+// reply is a response with its body read.
+type reply struct {
 	status int
 	header http.Header
 	body   []byte
@@ -65,7 +66,7 @@ func (c *client) createKey() string {
 }
 
 // do sends one request; headers are name, value, name, value.
-func (c *client) do(ctx context.Context, method, url string, body []byte, headers ...string) answer {
+func (c *client) do(ctx context.Context, method, url string, body []byte, headers ...string) reply {
 	c.p.t.Helper()
 	a, err := c.try(ctx, method, url, body, headers...)
 	if err != nil {
@@ -74,8 +75,8 @@ func (c *client) do(ctx context.Context, method, url string, body []byte, header
 	return a
 }
 
-// try is do for requests that may find nobody listening.
-func (c *client) try(ctx context.Context, method, url string, body []byte, headers ...string) (answer, error) {
+// try is do for requests whose server may not be listening.
+func (c *client) try(ctx context.Context, method, url string, body []byte, headers ...string) (reply, error) {
 	c.p.t.Helper()
 	var in io.Reader = http.NoBody
 	if body != nil {
@@ -83,7 +84,7 @@ func (c *client) try(ctx context.Context, method, url string, body []byte, heade
 	}
 	req, err := http.NewRequestWithContext(ctx, method, url, in)
 	if err != nil {
-		return answer{}, err
+		return reply{}, err
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
@@ -96,33 +97,33 @@ func (c *client) try(ctx context.Context, method, url string, body []byte, heade
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return answer{}, err
+		return reply{}, err
 	}
 	defer resp.Body.Close()
-	a := answer{status: resp.StatusCode, header: resp.Header}
+	a := reply{status: resp.StatusCode, header: resp.Header}
 	if a.body, err = io.ReadAll(resp.Body); err != nil {
-		return answer{}, err
+		return reply{}, err
 	}
 	return readAnswer(a), nil
 }
 
-func readAnswer(a answer) answer {
+func readAnswer(a reply) reply {
 	_ = json.Unmarshal(a.body, &a) // Health and metrics have no envelope.
 	return a
 }
 
-func (c *client) get(ctx context.Context, path string, headers ...string) answer {
+func (c *client) get(ctx context.Context, path string, headers ...string) reply {
 	c.p.t.Helper()
 	return c.do(ctx, http.MethodGet, c.p.apiURL+path, nil, headers...)
 }
 
-func (c *client) post(ctx context.Context, path string, body any, headers ...string) answer {
+func (c *client) post(ctx context.Context, path string, body any, headers ...string) reply {
 	c.p.t.Helper()
 	return c.do(ctx, http.MethodPost, c.p.apiURL+path, mustJSON(c.p.t, body), headers...)
 }
 
 // ingest sends a fixture plan to a workspace.
-func (c *client) ingest(ctx context.Context, workspace, fixture string, headers ...string) answer {
+func (c *client) ingest(ctx context.Context, workspace, fixture string, headers ...string) reply {
 	c.p.t.Helper()
 	return c.do(ctx, http.MethodPost, c.p.apiURL+"/api/v1/ingest/plan?workspace="+workspace, plan(c.p.t, fixture), headers...)
 }
@@ -137,15 +138,15 @@ func plan(t *testing.T, name string) []byte {
 	return data
 }
 
-func (a answer) decode(t *testing.T, v any) {
+func (a reply) decode(t *testing.T, v any) {
 	t.Helper()
 	if err := json.Unmarshal(a.Data, v); err != nil {
 		t.Fatalf("%v in %s", err, a.body)
 	}
 }
 
-// correlation is the trace that the answer names.
-func (a answer) correlation() string { return a.header.Get("X-Correlation-ID") }
+// correlation is the trace ID in the response.
+func (a reply) correlation() string { return a.header.Get("X-Correlation-ID") }
 
 // driftItem is what the tests want of a drift.
 type driftItem struct {

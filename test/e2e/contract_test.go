@@ -16,9 +16,9 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// docs/telemetry.md is a contract: what the services emit is in it, and what is in it is emitted. Each row says where it
-// is seen: `run` means in TestMainJob; the name of another test of this package, in that test; and `path TestName`, in a
-// test of another package, which must exist.
+// docs/telemetry.md is a contract: what the services emit is in it, and what is in it is emitted. Each row says where
+// it is seen: `run` means in TestMainJob; the name of another test of this package, in that test; and `path TestName`,
+// in a test of another package, which must exist.
 
 // row is one line of a table in docs/telemetry.md.
 type row struct {
@@ -85,7 +85,7 @@ func readContract(t *testing.T) contract {
 		}
 	}
 	if len(c.metrics) == 0 || len(c.spans) == 0 || len(c.fields) == 0 {
-		t.Fatal("docs/telemetry.md lacks a table of metrics, spans or log fields")
+		t.Fatal("docs/telemetry.md has no table of metrics, spans or log fields")
 	}
 	return c
 }
@@ -104,8 +104,8 @@ func codes(cell string) []string {
 
 var placeholder = regexp.MustCompile(`\{[^}]+\}`)
 
-// pattern makes a name with placeholders match real names: {WORD} is one in capitals, {word} one without spaces, {words…}
-// several.
+// pattern makes a name with placeholders match real names: {WORD} is one in capitals, {word} one without spaces,
+// {words…} several.
 func pattern(name string) *regexp.Regexp {
 	var b strings.Builder
 	b.WriteByte('^')

@@ -14,18 +14,18 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/test/internal/installed"
 	"github.com/driftsentry/driftsentry/test/internal/loopback"
 	"github.com/driftsentry/driftsentry/test/internal/shipped"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
-// TestAttackThroughEdge goes through the edge that is shipped, by TLS: what hides behind a request reaches no service, an
-// address that is made up is not believed, insiders' paths lead nowhere, browsers are told to come by TLS, and no
+// TestAttackThroughEdge goes through the edge that is shipped, by TLS: what hides behind a request reaches no service,
+// an address that is made up is not believed, insiders' paths lead nowhere, browsers are told to come by TLS, and no
 // credential is in the edge's log. Mutations in the Caddyfile: the log without its filter of Sec-Websocket-Protocol,
-// Idempotency-Key or the query; `trusted_proxies static 0.0.0.0/0`; without the headers of @tls. /metrics is shut twice, by the edge
-// and by the services in production, so that one alone is not missed here.
+// Idempotency-Key or the query; `trusted_proxies static 0.0.0.0/0`; without the headers of @tls. /metrics is shut
+// twice, by the edge and by the services in production, so that one alone is not missed here.
 func TestAttackThroughEdge(t *testing.T) {
 	caddy := installed.Programs(t, "caddy")["caddy"]
 	p := startPair(t, pgtest.DSN(t), append(unlimited, "TRUSTED_PROXIES=127.0.0.0/8,::1/128")...)
@@ -43,7 +43,7 @@ func TestAttackThroughEdge(t *testing.T) {
 			"Cookie: s=%s\r\nIdempotency-Key: %s\r\nSec-WebSocket-Protocol: driftsentry.v1, bearer.%s\r\nConnection: close\r\n\r\n",
 			path, secrets["query"], secrets["query"], secrets["Authorization"], secrets["Cookie"], secrets["Idempotency-Key"], secrets["Sec-WebSocket-Protocol"]), 1)
 		if len(answers) != 1 {
-			t.Fatalf("%s: %d answers", path, len(answers))
+			t.Fatalf("%s: %d responses", path, len(answers))
 		}
 		h := answers[0].Header
 		if answers[0].StatusCode != want && path != "/health/live" {

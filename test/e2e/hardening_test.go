@@ -13,9 +13,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/spec"
 	"github.com/driftsentry/driftsentry/test/internal/loopback"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
 // door is one port of the pair in production.
@@ -37,9 +37,10 @@ func startProduction(t *testing.T) (p *pair, public, metrics []door) {
 
 var traceIDs = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// TestAttackOpenDoors: in production a public port serves the API and nothing for insiders, and each answer of it has the
-// headers that tell a browser to do nothing clever. Mutations: MetricsOnPublicPort always true; SecurityHeaders left out
-// of either router; net/http/pprof served by DefaultServeMux; DisableGeneralOptionsHandler left out (`OPTIONS *`); a cookie.
+// TestAttackOpenDoors: in production a public port serves the API and nothing for insiders, and each response has the
+// headers that tell a browser to do nothing clever. Mutations: MetricsOnPublicPort always true; SecurityHeaders left
+// out of either router; net/http/pprof served by DefaultServeMux; DisableGeneralOptionsHandler left out (`OPTIONS *`);
+// a cookie.
 func TestAttackOpenDoors(t *testing.T) {
 	p, public, metrics := startProduction(t)
 	token := p.signIn("viewer").token
@@ -62,7 +63,7 @@ func TestAttackOpenDoors(t *testing.T) {
 			}
 		}
 	})
-	t.Run("every answer has the headers, and no cookie", func(t *testing.T) {
+	t.Run("every response has the headers, and no cookie", func(t *testing.T) {
 		upgrade := []string{
 			"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==",
 			"Sec-WebSocket-Protocol", "driftsentry.v1", "Authorization", "Bearer " + token,
@@ -119,7 +120,7 @@ func expectHeaders(t *testing.T, what string, h http.Header) {
 	}
 }
 
-// roundTrip sends a request as it is written, and gives the answer without its body.
+// roundTrip sends a request as it is written, and gives the response without its body.
 func roundTrip(t *testing.T, d door, method, target string, headers ...string) *http.Response {
 	t.Helper()
 	var text strings.Builder
@@ -129,12 +130,12 @@ func roundTrip(t *testing.T, d door, method, target string, headers ...string) *
 	}
 	answers := converse(t, d.address, text.String()+"\r\n", 1)
 	if len(answers) == 0 {
-		t.Fatalf("%s %s %s: no answer", d.name, method, target)
+		t.Fatalf("%s %s %s: no response", d.name, method, target)
 	}
 	return answers[0]
 }
 
-// converse sends bytes and gives the answers until the server hangs up, of which no more than most are read.
+// converse sends bytes and gives the responses until the server hangs up, of which at most most bytes are read.
 func converse(t *testing.T, address, text string, most int) []*http.Response {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -247,14 +248,14 @@ func TestAttackSmuggling(t *testing.T) {
 			t.Run(d.name+"/"+name, func(t *testing.T) {
 				request := "POST /health/live " + rest + "GET /smuggled/" + strings.ReplaceAll(name, " ", "-") + " HTTP/1.1\r\nHost: localhost\r\n\r\n"
 				if answers := converse(t, d.address, request, 2); len(answers) != 1 || answers[0].StatusCode != http.StatusMethodNotAllowed || !answers[0].Close {
-					t.Errorf("%d answers: %+v", len(answers), answers)
+					t.Errorf("%d responses: %+v", len(answers), answers)
 				}
 			})
 		}
 		t.Run(d.name+"/headers without an end", func(t *testing.T) {
 			answers := converse(t, d.address, "GET /health/live HTTP/1.1\r\nHost: x\r\nX-A: "+strings.Repeat("a", 80<<10)+"\r\n\r\n", 2)
 			if len(answers) != 1 || answers[0].StatusCode != http.StatusRequestHeaderFieldsTooLarge {
-				t.Errorf("%d answers: %+v", len(answers), answers)
+				t.Errorf("%d responses: %+v", len(answers), answers)
 			}
 		})
 	}
@@ -274,7 +275,7 @@ func expectRefused(t *testing.T, answers []*http.Response) {
 		for _, a := range answers {
 			statuses = append(statuses, a.StatusCode)
 		}
-		t.Errorf("answers %v, want one that refuses", statuses)
+		t.Errorf("responses %v, want one refusal", statuses)
 	}
 }
 

@@ -18,14 +18,14 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 const hostileFrames = 2000
 
 // TestHostileFrames sends two thousand seeded frames that are wrong in every way a client can think of, over as many
-// sockets as they cost. The service answers, or closes with a code that asyncapi.yaml has; a well-behaved socket beside
-// them misses nothing.
+// sockets as they cost. The service responds, or closes with a code that asyncapi.yaml has; a well-behaved socket
+// beside them misses nothing.
 func TestHostileFrames(t *testing.T) {
 	p := startPair(t, pgtest.DSN(t), unlimited...)
 	viewer := p.signIn("viewer")
@@ -62,13 +62,13 @@ func TestHostileFrames(t *testing.T) {
 	}
 	wg.Wait()
 	t.Logf("tried: %d frames, by how they ended: %v", hostileFrames, ends)
-	for _, end := range []string{"answered", "1002", "1003", "1007", "1009"} {
+	for _, end := range []string{"pong", "1002", "1003", "1007", "1009"} {
 		if ends[end] == 0 {
 			t.Errorf("no frame ended with %s: they are not as varied as they should be", end)
 		}
 	}
 	for end := range ends {
-		if !slices.Contains([]string{"answered", "1000", "1002", "1003", "1007", "1008", "1009", "4429"}, end) {
+		if !slices.Contains([]string{"pong", "1000", "1002", "1003", "1007", "1008", "1009", "4429"}, end) {
 			t.Errorf("%d frames ended with %s", ends[end], end)
 		}
 	}
@@ -151,7 +151,7 @@ func openRaw(ctx context.Context, url, token string) (*rawSocket, error) {
 	return s, conn.SetDeadline(time.Now().Add(patience))
 }
 
-// try sends the bytes and then a good ping, and tells how it ended: answered, or the code of the close frame.
+// try sends the bytes and then a good ping, and gives the result: a pong, or the code of the close frame.
 func (s *rawSocket) try(frame []byte) (end string, closed bool) {
 	var ping bytes.Buffer
 	_ = ws.WriteFrame(&ping, ws.MaskFrame(ws.NewTextFrame([]byte(`{"type":"ping","id":"after"}`))))
@@ -168,7 +168,7 @@ func (s *rawSocket) try(frame []byte) (end string, closed bool) {
 			code, _ := ws.ParseCloseFrameData(f.Payload)
 			return strconv.Itoa(int(code)), true
 		case bytes.Contains(f.Payload, []byte(`"pong"`)) && bytes.Contains(f.Payload, []byte(`"after"`)):
-			return "answered", false
+			return "pong", false
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/driftsentry/driftsentry/pkg/spec"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
 // generator makes one request.
@@ -28,7 +28,7 @@ func (g *generator) chance(percent int) bool { return g.IntN(100) < percent }
 
 func pick[T any](g *generator, from ...T) T { return from[g.IntN(len(from))] }
 
-func (g *generator) send(ctx context.Context, op spec.Operation) (answer, error) {
+func (g *generator) send(ctx context.Context, op spec.Operation) (reply, error) {
 	target := g.p.apiURL + g.path(op) + g.query(op)
 	var body []byte
 	if op.Method == http.MethodPost || op.Method == http.MethodPatch {
@@ -38,17 +38,17 @@ func (g *generator) send(ctx context.Context, op spec.Operation) (answer, error)
 	}
 	req, err := http.NewRequestWithContext(spec.Invalid(ctx), op.Method, target, bytes.NewReader(body))
 	if err != nil {
-		return answer{}, fmt.Errorf("%q: %w", target, err)
+		return reply{}, fmt.Errorf("%q: %w", target, err)
 	}
 	g.headers(req, op)
 	resp, err := g.http.Do(req)
 	if err != nil {
-		return answer{}, err
+		return reply{}, err
 	}
 	defer resp.Body.Close()
-	a := answer{status: resp.StatusCode, header: resp.Header}
+	a := reply{status: resp.StatusCode, header: resp.Header}
 	if a.body, err = io.ReadAll(resp.Body); err != nil {
-		return answer{}, err
+		return reply{}, err
 	}
 	return readAnswer(a), nil
 }

@@ -12,8 +12,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/spec"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
 const (
@@ -23,8 +23,9 @@ const (
 	hostileLeast = 200
 )
 
-// TestHostileInput sends some thirteen thousand seeded requests that are wrong in every way a client can think of, most of them
-// with valid credentials, so that they reach the handlers. Nothing may be a 5xx, panic, or race. HOSTILE_SEED replays.
+// TestHostileInput sends some thirteen thousand seeded requests that are wrong in every way a client can think of, most
+// of them with valid credentials, so that they reach the handlers. Nothing may be a 5xx, panic, or race. HOSTILE_SEED
+// replays.
 func TestHostileInput(t *testing.T) {
 	if testing.Short() {
 		t.Skip("NOT RUN: thousands of hostile requests take a minute, and -short was given")
@@ -56,12 +57,12 @@ func TestHostileInput(t *testing.T) {
 				op := operations[i%len(operations)]
 				a, err := g.send(t.Context(), op)
 				if err != nil {
-					t.Errorf("request %d (%s) had no answer: %v", i, op.ID, err)
+					t.Errorf("request %d (%s) had no response: %v", i, op.ID, err)
 					continue
 				}
 				mu.Lock()
 				// The one limit that stays on: so many hash a password at once, and the others wait for 2 s.
-				if a.status == http.StatusServiceUnavailable && strings.Contains(a.Error.Message, "too many people are signing in") {
+				if a.status == http.StatusServiceUnavailable && strings.Contains(a.Error.Message, "too many users are signing in") {
 					busy++
 					mu.Unlock()
 					continue
@@ -82,16 +83,16 @@ func TestHostileInput(t *testing.T) {
 	if busy > hostileRequests/100 {
 		t.Errorf("%d requests waited too long to have a password hashed", busy)
 	}
-	t.Logf("tried: seed %d, %d requests, each handler entered %d times or more; answers by status: %v",
+	t.Logf("tried: seed %d, %d requests, each handler entered %d times or more; responses by status: %v",
 		seed, hostileRequests, slices.Min(slices.Collect(maps.Values(reached))), statuses)
 	for status := range statuses {
 		if status >= 500 {
-			t.Errorf("%d answers with status %d", statuses[status], status)
+			t.Errorf("%d responses with status %d", statuses[status], status)
 		}
 	}
 	for _, status := range []int{200, 201, 400, 401, 403, 404, 409, 413, 415} {
 		if statuses[status] == 0 {
-			t.Errorf("no answer with status %d: the requests are not as varied as they should be", status)
+			t.Errorf("no response with status %d: the requests are not varied enough", status)
 		}
 	}
 	t.Log("how often each handler was entered, and came to an end or a conflict:")
@@ -108,10 +109,10 @@ func TestHostileInput(t *testing.T) {
 	p.expectNoSecret(p.places())
 }
 
-// entered reports whether an answer must have come from the operation's own handler. What may have come from before it
+// entered reports whether a response must have come from the operation's own handler. What may have come from before it
 // does not count: from the router, the look at who calls, the refusal of a query where there is none to be, and the
 // repetition of a request.
-func entered(op spec.Operation, a answer) bool {
+func entered(op spec.Operation, a reply) bool {
 	switch {
 	case a.header.Get("Idempotent-Replayed") != "":
 		return false
@@ -123,7 +124,7 @@ func entered(op spec.Operation, a answer) bool {
 		return false
 	}
 	for _, before := range []string{
-		"there is nothing at this path", "the query string is malformed", "is not a parameter of this request", "Idempotency-Key",
+		"this path does not exist", "the query string is malformed", "is not a parameter of this request", "Idempotency-Key",
 	} {
 		if bytes.Contains(a.body, []byte(before)) {
 			return false

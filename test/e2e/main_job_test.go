@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/test/internal/spantree"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // TestMainJob is what DriftSentry is for: a plan goes in, a decision comes out live, and one trace shows it all.
@@ -66,7 +66,7 @@ func TestMainJob(t *testing.T) {
 			t.Errorf("events: %v", types)
 		}
 	})
-	t.Run("the audit trail and the answer name the trace", func(t *testing.T) {
+	t.Run("the audit trail and the response name the trace", func(t *testing.T) {
 		if got := approved.correlation(); got != browser.traceID {
 			t.Errorf("X-Correlation-ID = %s, want %s", got, browser.traceID)
 		}
@@ -153,7 +153,7 @@ func expectLogs(t *testing.T, p *pair, traceID string) {
 		}
 	}
 	if line["duration_ms"] == nil || line["userId"] == nil {
-		t.Errorf("the access line lacks its duration or its user: %v", line)
+		t.Errorf("the access line has no duration or no user: %v", line)
 	}
 	trace, _ := p.sink.Trace(traceID)
 	if !slices.ContainsFunc(trace.Logs, func(l otlpsink.Log) bool { return l.Body == "request" }) {

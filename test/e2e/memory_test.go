@@ -11,12 +11,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // TestUploadMemory: a plan of 64 MiB makes the api's memory grow by no more than 1.5 times the plan's size, whether
-// nothing in it has drifted, or everything. (Tried: with each change's states kept unpacked, as they once were, plans in
-// which everything drifts fail by 2 to 5 times.)
+// nothing in it has drifted, or everything. (Tried: with each change's states kept unpacked, as they once were, plans
+// in which everything drifts fail by 2 to 5 times.)
 func TestUploadMemory(t *testing.T) {
 	ship(t, "api", &programs.api)
 	p := startPair(t, pgtest.DSN(t), append(unlimited, "REQUEST_TIMEOUT=300s")...)
@@ -27,7 +27,7 @@ func TestUploadMemory(t *testing.T) {
 		"every-large-one-drifted": driftingPlan(size, 300<<10),
 	} {
 		t.Run(name, func(t *testing.T) {
-			// A process that has signed somebody in has hashed a password, which takes as much as a plan.
+			// A process with a sign-in has hashed a password, which takes as much memory as a plan.
 			p.api.stop(t)
 			p.startAPI()
 			idle := p.memory(t, "VmRSS")
@@ -68,7 +68,7 @@ func driftingPlan(size, each int) []byte {
 	return []byte(b.String())
 }
 
-// ship builds a program as it ships: the race detector multiplies memory and work.
+// ship makes a release build: the race detector multiplies memory and work.
 func ship(t *testing.T, name string, program *string) {
 	t.Helper()
 	shipped := filepath.Join(t.TempDir(), name)

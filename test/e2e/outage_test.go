@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
-// TestPostgresStopped: while Postgres is down nothing crashes and everybody gets a clear answer; when it is back, all
-// recovers without a restart and no socket misses an event.
+// TestPostgresStopped: while Postgres is down nothing crashes and every caller gets a clear response; when it is back,
+// all recovers without a restart and no socket misses an event.
 func TestPostgresStopped(t *testing.T) {
 	cluster := pgtest.Cluster(t)
 	const timeout = 10 * time.Second
@@ -38,12 +38,12 @@ func TestPostgresStopped(t *testing.T) {
 		}
 	})
 	t.Run("requests get 503 with Retry-After within their timeout", func(t *testing.T) {
-		for name, call := range map[string]func(context.Context) answer{
-			"list": func(ctx context.Context) answer { return engineer.get(ctx, "/api/v1/drifts") },
-			"login": func(ctx context.Context) answer {
+		for name, call := range map[string]func(context.Context) reply{
+			"list": func(ctx context.Context) reply { return engineer.get(ctx, "/api/v1/drifts") },
+			"login": func(ctx context.Context) reply {
 				return p.client("").post(ctx, "/api/v1/auth/login", map[string]string{"email": "a@b.example", "password": "something-long"})
 			},
-			"ingest": func(ctx context.Context) answer { return key.ingest(ctx, "during", "refresh_only_tf1.11.4.json") },
+			"ingest": func(ctx context.Context) reply { return key.ingest(ctx, "during", "refresh_only_tf1.11.4.json") },
 		} {
 			ctx, cancel := context.WithTimeout(t.Context(), timeout)
 			a := call(ctx)
@@ -98,7 +98,7 @@ func TestPostgresStopped(t *testing.T) {
 	checkSignals(t, p)
 }
 
-// eventually repeats a question that only the service itself can answer, until the answer is yes.
+// eventually polls a condition that only the service itself knows, until it holds.
 func (p *pair) eventually(what string, yes func() bool) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), patience)

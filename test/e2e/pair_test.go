@@ -17,9 +17,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/sentrytest"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/sentrytest"
 )
 
 // patience bounds every wait. It is no measure of anything: only a failing test gets near it.
@@ -165,5 +165,5 @@ func mustJSON(t *testing.T, v any) []byte {
 	return data
 }
 
-// unlimited switches the rate limits off, for tests that send more than anybody may.
+// unlimited switches the rate limits off, for tests that send more than the limits allow.
 var unlimited = []string{"RATE_LIMIT_ENABLED=false"}

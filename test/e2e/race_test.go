@@ -10,20 +10,21 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/test/internal/workload"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // How often each race is run. A lock that is missing shows within the first dozen.
 const races = 200
 
 // TestRaces lets two act on the same thing at the same moment, over and over, and where both may be anywhere, on two
-// replicas. Exactly one wins, with one audit row and one event, positions have no gap, and no deadlock reaches anybody.
+// replicas. Exactly one wins, with one audit row and one event, positions have no gap, and no deadlock reaches a
+// client.
 //
-// Mutations, each caught in the case named: no `for update` in LockDrift (two people decide), no lock of the workspace (two
-// uploads), the position read before it is written (a plan arrives while), no `for update` in LockRefreshToken (one refresh
-// token).
+// Mutations, each caught in the case named: no `for update` in LockDrift (two people decide), no lock of the workspace
+// (two uploads), the position read before it is written (a plan arrives while), no `for update` in LockRefreshToken
+// (one refresh token).
 func TestRaces(t *testing.T) {
 	p := startPair(t, pgtest.DSN(t), unlimited...)
 	other := p.replica()
@@ -44,7 +45,7 @@ func TestRaces(t *testing.T) {
 		t.Logf("tried: %d drifts, two deciders each", len(drifts))
 		p.expectDecisions(len(drifts), "decide")
 	})
-	t.Run("a plan arrives while somebody decides, and somebody marks all alerts read", func(t *testing.T) {
+	t.Run("a plan arrives while one user decides and another marks all alerts read", func(t *testing.T) {
 		decided := 0
 		for round := range races {
 			ingestGenerated(t, key, "busy", 3, round*2)
@@ -78,7 +79,7 @@ func TestRaces(t *testing.T) {
 			}
 		}
 		t.Logf("tried: %d rounds of two", races)
-		// The same body has one answer: the second upload is no check of its own.
+		// The same body has one response: the second upload is no check of its own.
 		p.expectCount(races, `select count(*) from workspace_check c join workspace w on w.id = c.workspace_id where w.name = 'twice'`)
 		p.expectCount(races, `select count(*) from event where type = 'check.completed' and body->'data'->>'workspace' = 'twice'`)
 		p.expectCount(3, `select count(*) from drift where workspace = 'twice' and version = `+strconv.Itoa(races))
@@ -266,8 +267,8 @@ func (p *pair) expectCount(want int, query string) {
 	}
 }
 
-// expectWholeStreams: positions run from 1 to the head, and each drift's status and version are those that its last event
-// tells.
+// expectWholeStreams: positions run from 1 to the head, and each drift's status and version are those that its last
+// event tells.
 func (p *pair) expectWholeStreams() {
 	p.t.Helper()
 	p.expectCount(0, `select count(*) from account_stream s where s.position <> (select count(*) from event e where e.account_id = s.account_id)

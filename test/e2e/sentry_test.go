@@ -11,15 +11,15 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/sentrytest"
-	"github.com/driftsentry/driftsentry/pkg/spec"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/sentrytest"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
-// TestAttackUnexpectedError: what goes wrong inside is told to Sentry, once, with all that leads to its trace, and to the
-// caller not at all. The database is broken under the running pair. Mutations: without WithStack in pg.Translate the place
-// is the route; with rest.Error showing the error's own text the caller reads SQL; without Plumbing the place is package
-// pg's; with Sentry given the e-mail the user has a second field.
+// TestAttackUnexpectedError: what goes wrong inside is told to Sentry, once, with all that leads to its trace, and to
+// the caller not at all. The database is broken under the running pair. Mutations: without WithStack in pg.Translate
+// the place is the route; with rest.Error showing the error's own text the caller reads SQL; without Plumbing the place
+// is package pg's; with Sentry given the e-mail the user has a second field.
 func TestAttackUnexpectedError(t *testing.T) {
 	p := startPair(t, pgtest.DSN(t), "GRAFANA_URL=https://ops.example/grafana")
 	viewer := p.signIn("viewer")
@@ -39,12 +39,12 @@ func TestAttackUnexpectedError(t *testing.T) {
 	})
 	t.Run("a statement that fails", func(t *testing.T) {
 		p.sql("alter table alert rename to gone")
-		answer := viewer.get(t.Context(), "/api/v1/alerts")
+		reply := viewer.get(t.Context(), "/api/v1/alerts")
 		p.sql("alter table gone rename to alert")
-		if answer.status != http.StatusInternalServerError || answer.Error.TraceID != answer.correlation() || strings.Contains(string(answer.body), "relation") {
-			t.Errorf("the caller reads %d %s", answer.status, answer.body)
+		if reply.status != http.StatusInternalServerError || reply.Error.TraceID != reply.correlation() || strings.Contains(string(reply.body), "relation") {
+			t.Errorf("the caller reads %d %s", reply.status, reply.body)
 		}
-		event := p.sentryEvent("of the failed statement", func(e sentrytest.Event) bool { return e.TraceID() == answer.correlation() })
+		event := p.sentryEvent("of the failed statement", func(e sentrytest.Event) bool { return e.TraceID() == reply.correlation() })
 		if event.Transaction != "GET /api/v1/alerts" || event.Release != "0.0.0-test" || event.Environment != "development" ||
 			event.Tags["http.route"] != "/api/v1/alerts" || event.Contexts["trace"]["span_id"] == nil {
 			t.Errorf("the event is %s", event.Raw)
@@ -59,10 +59,10 @@ func TestAttackUnexpectedError(t *testing.T) {
 			t.Error("no breadcrumbs")
 		}
 		link, _ := event.Contexts["grafana"]["trace"].(string)
-		if u, err := url.Parse(link); err != nil || !strings.Contains(u.Query().Get("panes"), answer.correlation()) {
+		if u, err := url.Parse(link); err != nil || !strings.Contains(u.Query().Get("panes"), reply.correlation()) {
 			t.Errorf("the link to the trace is %q", link)
 		}
-		same := func(e sentrytest.Event) bool { return e.TraceID() == answer.correlation() }
+		same := func(e sentrytest.Event) bool { return e.TraceID() == reply.correlation() }
 		if n := len(slices.DeleteFunc(p.sentry.Events(), func(e sentrytest.Event) bool { return !same(e) })); n != 1 {
 			t.Errorf("%d events of one error", n)
 		}

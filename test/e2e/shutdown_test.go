@@ -8,8 +8,8 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // TestGracefulShutdown: SIGTERM with requests and sockets in flight drops none of them, and loses no span.
@@ -31,13 +31,13 @@ func TestGracefulShutdown(t *testing.T) {
 			t.Errorf("exit code = %d", code)
 		}
 	})
-	t.Run("a request in flight is answered, and its spans arrive", func(t *testing.T) {
+	t.Run("a request in flight gets its response, and its spans arrive", func(t *testing.T) {
 		// The upload's second half is sent only after the service was told to stop and said that it drains.
 		body := plan(t, "refresh_only_tf1.11.4.json")
 		half, rest := body[:len(body)/2], body[len(body)/2:]
 		in, out := io.Pipe()
 		ci := newTraceparent()
-		result := make(chan answer, 1)
+		result := make(chan reply, 1)
 		failed := make(chan error, 1)
 		go func() {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
@@ -61,7 +61,7 @@ func TestGracefulShutdown(t *testing.T) {
 				failed <- err
 				return
 			}
-			result <- answer{status: resp.StatusCode, header: resp.Header, body: text}
+			result <- reply{status: resp.StatusCode, header: resp.Header, body: text}
 		}()
 		if _, err := io.Copy(out, bytes.NewReader(half)); err != nil {
 			t.Fatal(err)

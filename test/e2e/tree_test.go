@@ -1,22 +1,21 @@
 package e2e
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
-)
 
-var update = flag.Bool("update", false, "write the golden trees anew")
+	"github.com/driftsentry/driftsentry/testkit/doctable"
+)
 
 // golden compares a tree with the one that is kept in testdata.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", name+".tree")
-	if *update {
+	if doctable.Updating() {
 		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
 			t.Fatal(err)
 		}

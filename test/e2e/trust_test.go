@@ -13,9 +13,9 @@ import (
 	"testing"
 	"unicode"
 
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/spec"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
 // What a stranger sends in the hope that we believe it. Each round puts another word at the place of WORD.
@@ -37,12 +37,12 @@ var forged = map[string][]string{
 	"Host":                   {"WORD.example", "WORD.example:8443", strings.Repeat("WORD", 50)},
 }
 
-// TestAttackForgedHeaders sends to both services, as a stranger and as a user, every header that says who, where from or
-// which trace. None may choose a label of a metric, become or hide a trace, or write a line that isn't ours. Mutations:
-// Trusted always true continues the stranger's trace; without the View that drops server.address each Host is a series;
-// methods as they come are labels; ClientIPFromXFF that trusts everybody believes the address; without visible() in bounded,
-// escapes of a path are in the log as they came, and without its length the long path is. A propagator that reads baggage
-// is not seen here, since nothing passes it on.
+// TestAttackForgedHeaders sends to both services, as a stranger and as a user, every header that says who, where from
+// or which trace. None may choose a label of a metric, become or hide a trace, or write a line that isn't ours.
+// Mutations: Trusted always true continues the stranger's trace; without the View that drops server.address each Host
+// is a series; methods as they come are labels; ClientIPFromXFF that trusts every proxy believes the address; without
+// visible() in bounded, escapes of a path are in the log as they came, and without its length the long path is. A
+// propagator that reads baggage is not seen here, since nothing passes it on.
 func TestAttackForgedHeaders(t *testing.T) {
 	p := startPair(t, pgtest.DSN(t), unlimited...)
 	viewer := p.signIn("viewer").token
@@ -140,7 +140,7 @@ func TestAttackForgedHeaders(t *testing.T) {
 	})
 }
 
-// forge sends one request with one header; the answer, if there is one, must be an orderly refusal or success.
+// forge sends one request with one header; the response, if there is one, must be an orderly refusal or success.
 func (p *pair) forge(target, token, name, value string) {
 	p.t.Helper()
 	req, err := http.NewRequestWithContext(spec.Invalid(p.t.Context()), http.MethodGet, target, http.NoBody)

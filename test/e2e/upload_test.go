@@ -11,11 +11,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/spec"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
-// bigPlan writes a plan of at least size bytes: all of it is resources that do not drift, but for the last one. It says
+// bigPlan writes a plan of at least size bytes: all of it is resources that do not drift, except the last one. It says
 // when it was made, so that the workspace remembers.
 func bigPlan(size int) []byte {
 	var b bytes.Buffer
@@ -32,9 +32,9 @@ func bigPlan(size int) []byte {
 	return b.Bytes()
 }
 
-// TestAttackUploads: large uploads wait for nobody and hold up nobody, and one that breaks off leaves nothing behind.
-// Mutations: no bound of large ones; their slot not given back; the workspace made before the plan is read; the limit of
-// 64 MiB doubled.
+// TestAttackUploads: large uploads do not block each other, and one that breaks off leaves nothing behind. Mutations:
+// no bound of large ones; their slot not given back; the workspace made before the plan is read; the limit of 64 MiB
+// twice.
 func TestAttackUploads(t *testing.T) {
 	p := startPair(t, pgtest.DSN(t), append(unlimited, "REQUEST_TIMEOUT=60s")...)
 	key := p.client(p.apiKey)
@@ -143,7 +143,7 @@ func (u *slowUpload) write(t *testing.T, data []byte) {
 	}
 }
 
-// status reads the answer's status line.
+// status reads the response's status line.
 func (u *slowUpload) status(t *testing.T) int {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -23,7 +23,7 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 const (
@@ -33,9 +33,10 @@ const (
 	readBuffer   = 16 << 10
 )
 
-// TestSocketsUnderWeight: a plan with 5,000 new drifts comes while 1,000 sockets listen, of which nine read half as fast as
-// a fast one and one does not read at all. Nobody but that one misses or reorders an event; that one is given up with 4408.
-// The services are as they ship: under the race detector they would fall behind the weight, which is not what is tested.
+// TestSocketsUnderWeight: a plan with 5,000 new drifts comes while 1,000 sockets listen, of which nine read half as
+// fast as a fast one and one does not read at all. No other client misses or reorders an event; that one is closed with
+// 4408. The services are release builds: with the race detector they would be too slow for this load, which is not the
+// subject.
 func TestSocketsUnderWeight(t *testing.T) {
 	ship(t, "api", &programs.api)
 	ship(t, "realtime", &programs.realtime)
@@ -143,7 +144,7 @@ type listener struct {
 	in    *bufio.Reader
 	taken int           // bytes of the last frame, which are still in the buffer
 	pace  chan struct{} // an event is read for each of these; nil reads all
-	every func(n int)   // is told of each event
+	every func(n int)   // is called for each event
 	got   []int64
 	err   error
 }
@@ -164,7 +165,7 @@ func listen(t *testing.T, url, token string, control func(network, address strin
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	l := &listener{conn: conn, in: bufio.NewReaderSize(fair{conn}, readBuffer)}
-	if early != nil { // It has what came with the handshake's answer.
+	if early != nil { // It has the data that came with the handshake's response.
 		came, _ := early.Peek(early.Buffered())
 		l.in = bufio.NewReaderSize(io.MultiReader(bytes.NewReader(came), fair{conn}), readBuffer)
 	}
@@ -190,9 +191,9 @@ func listen(t *testing.T, url, token string, control func(network, address strin
 	}
 }
 
-// packets makes a client as on a real network, with packets of 1,400 bytes. By its window a client says when it has read a
-// packet's worth; those of the loopback are as large as a client's whole buffer, and so one who reads seems to stand still
-// until it has read all of that. It has to be set before the connection is made.
+// packets makes a client as on a real network, with packets of 1,400 bytes. By its window a client says when it has
+// read a packet's worth; those of the loopback are as large as a client's whole buffer, and so one who reads seems to
+// stand still until it has read all of that. It has to be set before the connection is made.
 func packets(_, _ string, c syscall.RawConn) error {
 	return setSocket(c, syscall.IPPROTO_TCP, syscall.TCP_MAXSEG, 1400)
 }
@@ -209,7 +210,8 @@ func setSocket(c syscall.RawConn, level, option, value int) error {
 }
 
 // fair lets the others read after each piece. A goroutine that always finds more would otherwise keep its processor for
-// 10 ms, and the last of a thousand would wait for seconds, on a busy machine for as long as the service waits for a client.
+// 10 ms, and the last of a thousand would wait for seconds, on a busy machine for as long as the service waits for a
+// client.
 type fair struct{ net.Conn }
 
 func (f fair) Read(p []byte) (int, error) {
@@ -217,7 +219,7 @@ func (f fair) Read(p []byte) (int, error) {
 	return f.Conn.Read(p)
 }
 
-// next reads one text frame. It answers heartbeats, or it would be taken for gone. What it gives is valid until the next
+// next reads one text frame. It replies to heartbeats, or it would count as gone. What it gives is valid until the next
 // call.
 func (l *listener) next() ([]byte, error) {
 	for {

@@ -13,10 +13,11 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// TestManifests checks what the API server does not: that what refers to something finds it. Mutations that were tried, each
-// caught: an unknown field, one in another case, one that a ServiceMonitor does not have, a budget that selects nothing, a port
-// that no container has, replicas beside an autoscaler, a writable root, a token, a pod that no policy holds for, another name
-// of the jobs, an ingress that leads to the metrics, a Job with the account of the services, or whose account has no label.
+// TestManifests checks what the API server does not: that what refers to something finds it. Mutations that were tried,
+// each caught: an unknown field, one in another case, one that a ServiceMonitor does not have, a budget that selects
+// nothing, a port that no container has, replicas beside an autoscaler, a writable root, a token, a pod that no policy
+// holds for, another name of the jobs, an ingress that leads to the metrics, a Job with the account of the services, or
+// whose account has no label.
 func TestManifests(t *testing.T) {
 	for _, path := range []string{"base", "overlays/production"} {
 		t.Run(path, func(t *testing.T) {
@@ -209,7 +210,7 @@ func (m *manifests) expectWatched(t *testing.T) {
 	}
 }
 
-// expectConfined is what Kubernetes' own standard «restricted» wants, and a root that can't be written to.
+// expectConfined is Kubernetes' own standard "restricted", and a read-only root filesystem.
 func expectConfined(t *testing.T, name string, spec corev1.PodSpec) {
 	t.Helper()
 	is := func(b *bool, want bool) bool { return b != nil && *b == want }

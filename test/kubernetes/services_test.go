@@ -31,10 +31,11 @@ const mount = "/run/secrets/driftsentry/"
 // telemetryTimeout is what the last telemetry has after everything else has stopped.
 const telemetryTimeout = 5 * time.Second
 
-// TestServices starts each service with the very environment that its Deployment gives it, without a database, and asks what
-// the probes and Prometheus will ask. Mutations that were tried, each caught: a misspelled variable, a value that the service
-// refuses, another path of a probe, readiness asked for liveness, another port, a secret that deploy/prepare does not make,
-// a grace period that is not longer than the service's own, an image of another name, a Job without its URL.
+// TestServices starts each service with the very environment that its Deployment gives it, without a database, and asks
+// what the probes and Prometheus will ask. Mutations that were tried, each caught: a misspelled variable, a value that
+// the service refuses, another path of a probe, readiness asked for liveness, another port, a secret that
+// deploy/prepare does not make, a grace period that is not longer than the service's own, an image of another name, a
+// Job without its URL.
 func TestServices(t *testing.T) {
 	m := build(t, "overlays/production")
 	secrets := prepare(t)
@@ -204,7 +205,7 @@ func run(t *testing.T, name string, environ map[string]string, secrets string, p
 		}
 		if entry["msg"] == "ready" {
 			go func() {
-				for lines.Scan() { // Nobody should have to wait for us.
+				for lines.Scan() { // Read on, so that the process never blocks.
 				}
 			}()
 			return configuration

@@ -13,8 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/driftsentry/driftsentry/client"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/test/internal/apiclient"
 	"github.com/driftsentry/driftsentry/test/internal/workload"
 )
 
@@ -22,8 +22,8 @@ import (
 type Generator struct {
 	o         Options
 	workspace string // ours, and nobody else's
-	session   session
-	http      *http.Client
+	apis      []*client.Client
+	http      *http.Client // of all of them
 	arrivals  []arrival
 	drifts    []string     // made for this run; each is decided once at most
 	decided   atomic.Int64 // how many of them
@@ -54,14 +54,16 @@ func Start(ctx context.Context, o Options) (*Generator, error) {
 		return nil, err
 	}
 	g := &Generator{
-		o: o, workspace: "load-" + strings.ToLower(rand.Text()[:8]), http: newClient(o.Connections), arrivals: schedule(o),
-		session: session{api: apiclient.Client{Base: o.API[0]}, email: o.Email, password: o.Password},
+		o: o, workspace: "load-" + strings.ToLower(rand.Text()[:8]), arrivals: schedule(o),
 	}
 	for i := range g.answers {
 		g.answers[i] = map[int]int{}
 	}
-	if _, err := g.session.token(ctx); err != nil {
-		return nil, fmt.Errorf("sign in as %s at %s: %w", o.Email, o.API[0], err)
+	if err := g.connect(); err != nil {
+		return nil, err
+	}
+	if _, err := g.api(0).SignIn(ctx); err != nil {
+		return nil, fmt.Errorf("%s at %s: %w", o.Email, o.API[0], err)
 	}
 	if err := g.prepare(ctx); err != nil {
 		return nil, errors.Join(err, g.cleanUp(ctx))
@@ -85,9 +87,12 @@ func (g *Generator) prepare(ctx context.Context) error {
 	}
 	g.o.Note("Making %d drifts in the workspace %s …", need, g.workspace)
 	for first := 0; first < need; first += batch {
-		status, ids := g.upload(ctx, 0, g.workspace, "partial", plan(workload.Drifted(first, batch, 0)))
+		ids, err := g.upload(ctx, 0, g.workspace, "partial", plan(workload.Drifted(first, batch, 0)))
+		if err != nil {
+			return fmt.Errorf("send a plan with %d drifts: may %s ingest?%s %w", batch, g.o.Email, hint(status(err)), err)
+		}
 		if len(ids) != batch {
-			return fmt.Errorf("a plan with %d drifts was answered with status %d and %d drifts: may %s ingest?%s", batch, status, len(ids), g.o.Email, hint(status))
+			return fmt.Errorf("a plan with %d drifts was answered with %d drifts", batch, len(ids))
 		}
 		g.drifts = append(g.drifts, ids...)
 	}
@@ -180,8 +185,12 @@ func (g *Generator) serve(ctx context.Context, i int, began time.Time) {
 	a := g.arrivals[i]
 	due := began.Add(a.due)
 	g.late.add(i, time.Since(due))
-	status := g.do(ctx, a.op, i)
-	g.latencies[a.op].add(i, time.Since(due))
+	var arrived time.Time
+	status := g.do(context.WithValue(ctx, clock{}, &arrived), a.op, i)
+	if arrived.IsZero() {
+		arrived = time.Now() // No response came.
+	}
+	g.latencies[a.op].add(i, arrived.Sub(due))
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.answers[a.op][status]++
@@ -231,8 +240,8 @@ func (g *Generator) await(ctx context.Context, head int64) (missed int64) {
 func (g *Generator) cleanUp(ctx context.Context) error {
 	var problems []error
 	for _, workspace := range []string{g.workspace, g.plans()} {
-		if status, _ := g.upload(ctx, 0, workspace, "full", plan([]map[string]any{})); status != http.StatusOK {
-			problems = append(problems, fmt.Errorf("the drifts of workspace %s are not resolved: status %d", workspace, status))
+		if _, err := g.upload(ctx, 0, workspace, "full", plan([]map[string]any{})); err != nil {
+			problems = append(problems, fmt.Errorf("the drifts of workspace %s are not resolved: %w", workspace, err))
 		}
 	}
 	return errors.Join(problems...)

@@ -3,6 +3,7 @@ package load
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -10,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/driftsentry/driftsentry/client"
 )
 
 // TestSchedule: each operation comes at its rate, in order, and the same seed gives the same.
@@ -44,17 +47,20 @@ func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f
 func TestDrive_counts_from_when_a_request_was_due(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		g := &Generator{
-			o:        Options{API: []string{"http://127.0.0.1"}, Connections: 1},
-			arrivals: schedule(Options{Duration: 10 * time.Second, Rates: Rates{List: 100}}),
-			http: &http.Client{Transport: transport(func(*http.Request) *http.Response {
+		c, err := client.New("http://127.0.0.1", client.WithSession(client.Session{AccessToken: "t"}), client.WithHTTPClient(&http.Client{
+			Transport: transport(func(*http.Request) *http.Response {
 				if calls.Add(1) == 100 {
 					<-time.After(5 * time.Second)
 				}
-				return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}
-			})},
+				return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(`{"data":{}}`))}
+			}),
+		}))
+		if err != nil {
+			t.Fatal(err)
 		}
-		g.session.renewal = time.Now().Add(time.Hour)
+		g := &Generator{
+			o: Options{Connections: 1}, apis: []*client.Client{c}, arrivals: schedule(Options{Duration: 10 * time.Second, Rates: Rates{List: 100}}),
+		}
 		g.answers[List] = map[int]int{}
 		g.Drive(t.Context())
 		s := g.latencies[List].Summary()
@@ -75,7 +81,7 @@ func TestDrive_counts_from_when_a_request_was_due(t *testing.T) {
 func TestCompare(t *testing.T) {
 	type object = map[string]any
 	item := func(position int, eventType, id string) object {
-		return object{"position": position, "cursor": fmt.Sprintf("e:%d", position), "event": object{"type": eventType, "data": object{"id": id}}}
+		return object{"position": position, "cursor": fmt.Sprintf("e:%d", position), "event": object{"type": eventType, "subject": id}}
 	}
 	stream := []object{item(11, "drift.approved", "a"), item(12, "drift.rejected", "b"), item(14, "drift.rejected", "b"), item(15, "alert.read", "")}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -92,8 +98,11 @@ func TestCompare(t *testing.T) {
 		_ = json.NewEncoder(w).Encode(object{"data": object{"items": page, "head": "e:15"}})
 	}))
 	defer server.Close()
-	g := &Generator{o: Options{API: []string{server.URL}, Note: func(string, ...any) {}}, http: server.Client()}
-	g.session.renewal = time.Now().Add(time.Hour)
+	c, err := client.New(server.URL, client.WithSession(client.Session{AccessToken: "t"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &Generator{o: Options{Note: func(string, ...any) {}}, apis: []*client.Client{c}}
 	g.began.Epoch, g.began.Position = "e", 10
 	g.writes = []write{{"drift.approved", "a"}, {"drift.rejected", "b"}, {"drift.approved", "c"}}
 	head := g.began

@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"io"
 	"net/http"
 	"time"
 
+	"github.com/driftsentry/driftsentry/client"
 	"github.com/driftsentry/driftsentry/test/internal/workload"
 )
 
@@ -31,33 +32,47 @@ func (o Operation) String() string {
 }
 
 // write is a change that was acknowledged, and so must be in the stream.
-type write struct{ eventType, subject string }
-
-// NoAnswer is the status of a request whose answer never came.
-const NoAnswer = 0
-
-var lists = [...]string{
-	"/api/v1/drifts?limit=20",
-	"/api/v1/drifts?limit=20&status=detected",
-	"/api/v1/drifts?limit=20&severity=warning&sortBy=detectedAt",
-	"/api/v1/drifts?limit=20&severity=critical",
+type write struct {
+	eventType client.EventType
+	subject   string
 }
 
-// do sends the n-th request of its operation and gives the status of the answer.
+// NoAnswer is the status of a request without a response.
+const NoAnswer = 0
+
+var lists = [...]client.DriftQuery{
+	{},
+	{Status: client.Detected},
+	{Severity: client.Warning, SortBy: "detectedAt"},
+	{Severity: client.Critical},
+}
+
+// do sends the n-th request of its operation and gives the status of the response.
 func (g *Generator) do(ctx context.Context, op Operation, n int) int {
 	switch op {
 	case List:
-		status, _ := g.exchange(ctx, n, http.MethodGet, lists[n%len(lists)], nil)
-		return status
+		_, err := g.api(n).ListDrifts(ctx, lists[n%len(lists)], client.Page{Size: 20})
+		return status(err)
 	case Get:
-		status, _ := g.exchange(ctx, n, http.MethodGet, "/api/v1/drifts/"+g.drifts[n%len(g.drifts)], nil)
-		return status
+		_, err := g.api(n).GetDrift(ctx, g.drifts[n%len(g.drifts)])
+		return status(err)
 	case Approve, Reject:
 		return g.decide(ctx, op)
 	default:
-		status, _ := g.upload(ctx, n, g.plans(), "full", plan(workload.Drifted(0, g.o.PlanSize, n)))
-		return status
+		_, err := g.upload(ctx, n, g.plans(), "full", plan(workload.Drifted(0, g.o.PlanSize, n)))
+		return status(err)
 	}
+}
+
+// status is that of the response that the error is about.
+func status(err error) int {
+	if err == nil {
+		return http.StatusOK
+	}
+	if e, ok := errors.AsType[*client.Error](err); ok {
+		return e.Status
+	}
+	return NoAnswer
 }
 
 // plan has no timestamp: the order in which plans of one workspace come is then the one that counts.
@@ -67,38 +82,36 @@ func plan(drifted []map[string]any) map[string]any {
 
 func (g *Generator) decide(ctx context.Context, op Operation) int {
 	n := int(g.decided.Add(1)) - 1
-	drift, verb, done := g.drifts[n], "approve", "drift.approved"
+	drift, decide, done := g.drifts[n], g.api(n).ApproveDrift, client.DriftApproved
 	if op == Reject {
-		verb, done = "reject", "drift.rejected"
+		decide, done = g.api(n).RejectDrift, client.DriftRejected
 	}
-	status, _ := g.exchange(ctx, n, http.MethodPost, "/api/v1/drifts/"+drift+"/"+verb, map[string]string{"reason": "decided under load " + g.workspace})
-	if status == http.StatusOK {
+	_, err := decide(unkeyed(ctx), drift, client.Decision{Reason: "decided under load " + g.workspace})
+	if err == nil {
 		g.acknowledge(write{done, drift})
 	}
-	return status
+	return status(err)
 }
 
 // upload sends a plan and gives the ids of the first 100 of its drifts.
-func (g *Generator) upload(ctx context.Context, n int, workspace, scope string, plan map[string]any) (status int, drifts []string) {
-	status, data := g.exchange(ctx, n, http.MethodPost, fmt.Sprintf("/api/v1/ingest/plan?workspace=%s&scope=%s", workspace, scope), plan)
-	if status != http.StatusOK {
-		return status, nil
+func (g *Generator) upload(ctx context.Context, n int, workspace, scope string, plan map[string]any) (drifts []string, err error) {
+	text, err := json.Marshal(plan)
+	if err != nil {
+		return nil, err
 	}
-	var answer struct {
-		Data struct {
-			Check  struct{ ID string }
-			Drifts []struct{ ID string }
-		}
+	result, err := g.api(n).SendPlan(unkeyed(ctx), workspace, bytes.NewReader(text), client.PlanOptions{Scope: scope})
+	if err != nil {
+		return nil, err
 	}
-	if err := json.Unmarshal(data, &answer); err != nil {
-		return NoAnswer, nil
-	}
-	g.acknowledge(write{"check.completed", answer.Data.Check.ID})
-	for _, d := range answer.Data.Drifts {
+	g.acknowledge(write{client.CheckCompleted, result.Check.ID})
+	for _, d := range result.Drifts {
 		drifts = append(drifts, d.ID)
 	}
-	return status, drifts
+	return drifts, nil
 }
+
+// unkeyed sends no Idempotency-Key: each request is sent once, and the figures are those of the operation alone.
+func unkeyed(ctx context.Context) context.Context { return client.WithIdempotencyKey(ctx, "") }
 
 func (g *Generator) acknowledge(w write) {
 	g.mu.Lock()
@@ -106,42 +119,42 @@ func (g *Generator) acknowledge(w write) {
 	g.writes = append(g.writes, w)
 }
 
-// exchange sends one request to one of the apis, once.
-func (g *Generator) exchange(ctx context.Context, n int, method, path string, body any) (status int, data []byte) {
-	token, err := g.session.token(ctx)
-	if err != nil {
-		return NoAnswer, nil
-	}
-	var text []byte
-	if body != nil {
-		if text, err = json.Marshal(body); err != nil {
-			panic(err) // Maps of strings and numbers.
+// api is one of the apis, counted round and round.
+func (g *Generator) api(n int) *client.Client { return g.apis[n%len(g.apis)] }
+
+// connect makes a client of each api that sends every request once, over as many connections as may be in use.
+func (g *Generator) connect() error {
+	g.http = &http.Client{Transport: clock{&http.Transport{
+		MaxIdleConnsPerHost: g.o.Connections, MaxConnsPerHost: 2 * g.o.Connections, IdleConnTimeout: time.Minute,
+	}}}
+	for _, url := range g.o.API {
+		c, err := client.New(url, client.WithPassword(g.o.Email, g.o.Password), client.WithHTTPClient(g.http), client.WithRetry(client.Retry{Tries: 1}))
+		if err != nil {
+			return err
 		}
+		g.apis = append(g.apis, c)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, g.o.API[n%len(g.o.API)]+path, bytes.NewReader(text))
-	if err != nil {
-		panic(err) // The URL was checked.
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-		req.GetBody = nil // Or net/http would send a write again, and not tell.
-	}
-	res, err := g.http.Do(req)
-	if err != nil {
-		return NoAnswer, nil
-	}
-	defer res.Body.Close()
-	if data, err = io.ReadAll(res.Body); err != nil {
-		return NoAnswer, nil
-	}
-	return res.StatusCode, data
+	return nil
 }
 
-// newClient keeps as many connections as may be in use.
-func newClient(connections int) *http.Client {
-	return &http.Client{
-		Timeout:   time.Minute,
-		Transport: &http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: 2 * connections, IdleConnTimeout: time.Minute},
+// clock notes when a response has arrived, before the client decodes it: the service is what is measured. A caller that
+// wants to know puts a *time.Time into the request's context, with clock{} as its key.
+type clock struct{ *http.Transport }
+
+// RoundTrip gives a response that has arrived.
+func (c clock) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := c.Transport.RoundTrip(r)
+	if err != nil {
+		return nil, err
 	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, err
+	}
+	res.Body = io.NopCloser(bytes.NewReader(body))
+	if at, ok := r.Context().Value(clock{}).(*time.Time); ok {
+		*at = time.Now()
+	}
+	return res, nil
 }

@@ -9,8 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/client"
 	"github.com/driftsentry/driftsentry/test/internal/replica"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // patience bounds every wait. It is no measure of anything: only a failing test gets near it.
@@ -83,7 +84,7 @@ func TestRun(t *testing.T) {
 	}
 
 	o.Email = "viewer@acme.example"
-	if _, err := Start(ctx, o); err == nil || !strings.Contains(err.Error(), "status 403") {
+	if _, err := Start(ctx, o); err == nil || !client.HasCode(err, client.CodeForbidden) {
 		t.Errorf("a viewer may load: %v", err)
 	}
 }

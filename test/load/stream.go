@@ -2,48 +2,15 @@ package load
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/url"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
 )
 
-// page is a part of the account's stream, as GET /events gives it.
-type page struct {
-	Items []struct {
-		Position int64
-		Cursor   string
-		Event    struct {
-			ID, Type, Subject string
-			Data              struct{ ID string }
-		}
-	}
-	Head    string
-	HasMore bool
-}
-
-func (g *Generator) page(ctx context.Context, after string, limit int) (p page, err error) {
-	query := url.Values{"limit": {fmt.Sprint(limit)}}
-	if after != "" {
-		query.Set("after", after)
-	}
-	status, data := g.exchange(ctx, 0, http.MethodGet, "/api/v1/events?"+query.Encode(), nil)
-	if status != http.StatusOK {
-		return p, fmt.Errorf("read the stream: status %d", status)
-	}
-	var answer struct{ Data page }
-	if err := json.Unmarshal(data, &answer); err != nil {
-		return p, fmt.Errorf("read the stream: %w", err)
-	}
-	return answer.Data, nil
-}
-
 func (g *Generator) head(ctx context.Context) (event.Cursor, error) {
-	p, err := g.page(ctx, "", 1)
+	p, err := g.api(0).ListEvents(ctx, "", 1)
 	if err != nil {
-		return event.Cursor{}, err
+		return event.Cursor{}, fmt.Errorf("read the stream: %w", err)
 	}
 	return event.ParseCursor(p.Head)
 }
@@ -61,9 +28,9 @@ func (g *Generator) compare(ctx context.Context, head event.Cursor) (c compariso
 	seen := map[write]int{}
 	at := g.began
 	for at.Position < head.Position {
-		p, err := g.page(ctx, at.String(), 500)
+		p, err := g.api(0).ListEvents(ctx, at.String(), 500)
 		if err != nil {
-			return c, err
+			return c, fmt.Errorf("read the stream: %w", err)
 		}
 		if len(p.Items) == 0 {
 			c.gaps += head.Position - at.Position
@@ -72,7 +39,7 @@ func (g *Generator) compare(ctx context.Context, head event.Cursor) (c compariso
 		for _, item := range p.Items {
 			c.gaps += item.Position - at.Position - 1
 			at.Position = item.Position
-			seen[write{item.Event.Type, item.Event.Data.ID}]++
+			seen[write{item.Type, item.Subject}]++
 		}
 	}
 	for _, w := range g.writes {

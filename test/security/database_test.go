@@ -9,13 +9,13 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/driftsentry/driftsentry/pkg/doctable"
-	"github.com/driftsentry/driftsentry/pkg/localpg"
+	"github.com/driftsentry/driftsentry/testkit/doctable"
+	"github.com/driftsentry/driftsentry/testkit/localpg"
 )
 
-// TestSecurityDatabaseLog lets a database with the shipped rules for its log write down slow statements and failed ones. What
-// the statements were about is not in it. Mutation: log_error_verbosity left out. (It covers what the rules of parameters do;
-// these stay for whom it is too terse.)
+// TestSecurityDatabaseLog lets a database with the shipped rules for its log write down slow statements and failed
+// ones. What the statements were about is not in it. Mutation: log_error_verbosity left out. (It covers what the rules
+// of parameters do; these stay for whom it is too terse.)
 func TestSecurityDatabaseLog(t *testing.T) {
 	dir := t.TempDir()
 	cluster, err := localpg.Start(t.Context(), localpg.Options{Dir: dir, Log: func(line string) { t.Log(line) }, Fast: true})

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/doctable"
+	"github.com/driftsentry/driftsentry/testkit/doctable"
 )
 
 // test is a test function of this repository.
@@ -57,7 +57,7 @@ func tests(t *testing.T) []test {
 var named = regexp.MustCompile("`([a-z][a-z0-9/]*) ((?:Test|Fuzz)[A-Za-z0-9_*]+)`")
 
 // TestSecurityDocument: each test that docs/security.md names is there, each row of the STRIDE table names one, each
-// attack is in a row, and its comment tells of the mutation that it caught. Mutations: a name misspelt in a row; a row
+// attack is in a row, and its comment names the mutation that it caught. Mutations: a name misspelt in a row; a row
 // without a name; an attack's comment without the word.
 func TestSecurityDocument(t *testing.T) {
 	all := tests(t)

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/doctable"
+	"github.com/driftsentry/driftsentry/testkit/doctable"
 )
 
 // unscoped are the statements that name no account, and why they need not.
@@ -40,25 +40,26 @@ var unscoped = map[string]string{
 	"identityTx.EnsureAccount":      "makes an account; for operators",
 	// The workspace was locked in the account.
 	"driftTx.SaveWorkspace": "the workspace that the transaction has locked in the account",
-	"driftTx.CheckAnswer":   "the workspace that the transaction has locked in the account",
-	// For all accounts, on purpose, and shown to nobody.
+	"driftTx.FirstResponse": "the workspace that the transaction has locked in the account",
+	// For all accounts, on purpose, and not shown to users.
 	"(*RetentionStore).TrimEvents":            "retention",
 	"(*RetentionStore).RemoveChecks":          "retention",
 	"(*RetentionStore).RemoveIdempotencyKeys": "retention",
-	"(*DriftStore).WorkspaceCounts":           "a gauge without accounts",
-	"Notifier.Notify":                         "hints, which hold an account and a number",
-	"(*Store).Listen":                         "hints, which hold an account and a number",
+	"(*MonitorStore).WorkspaceCounts":         "a gauge without accounts",
+	"Postgres.Notify":                         "hints, which hold an account and a number",
+	"Postgres.Listen":                         "hints, which hold an account and a number",
 }
 
 var whereMade = regexp.MustCompile(`\w+Where\(account`)
 
-// TestAttackUnscopedQuery: every statement of both services names the account, in its text or by a function that makes its
-// condition, or is on the list with its reason. So a query that forgets it can't be added unseen. (TestAttackOtherAccount
-// runs them.) Mutation: `account_id = @account` left out of Timeline's or SeverityCounts' statement.
+// TestAttackUnscopedQuery: every statement of both services names the account, in its text or by a function that makes
+// its condition, or is on the list with its reason. So a query that forgets it can't be added unseen.
+// (TestAttackOtherAccount runs them.) Mutation: `account_id = @account` left out of Timeline's or SeverityCounts'
+// statement.
 func TestAttackUnscopedQuery(t *testing.T) {
 	seen := map[string]bool{}
 	statements := 0
-	for _, dir := range []string{"services/api/internal/postgres", "services/realtime/internal/postgres"} {
+	for _, dir := range []string{"services/api/internal/postgres", "services/realtime/internal/postgres", "pkg/hint"} {
 		files, err := filepath.Glob(filepath.Join(doctable.Root(t), dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)

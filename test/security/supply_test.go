@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/licensecheck"
 
-	"github.com/driftsentry/driftsentry/pkg/doctable"
+	"github.com/driftsentry/driftsentry/testkit/doctable"
 )
 
 // programs are what we ship, as package within module.
@@ -55,8 +55,8 @@ func packages(t *testing.T, module string) []pkg {
 // allowed are the licences, by SPDX name, under which we may ship with Apache-2.0.
 var allowed = []string{"Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "0BSD", "Unlicense", "CC0-1.0"}
 
-// TestSecurityLicences reads the licence of each module that is linked into what we ship. Mutation: MIT taken off the list
-// names every module that has it; a module without a licence file is named, too.
+// TestSecurityLicences reads the licence of each module that is linked into what we ship. Mutation: MIT taken off the
+// list names every module that has it; a module without a licence file is named, too.
 func TestSecurityLicences(t *testing.T) {
 	checked := map[string]bool{}
 	for module := range programs {
@@ -73,6 +73,23 @@ func TestSecurityLicences(t *testing.T) {
 	}
 	if len(checked) < 20 {
 		t.Errorf("only %d modules were looked at", len(checked))
+	}
+}
+
+// support are the modules whose packages tests use and programs must not.
+var support = []string{"github.com/driftsentry/driftsentry/testkit", "github.com/driftsentry/driftsentry/test", "github.com/fergusstrange/embedded-postgres", "github.com/nats-io/nats-server"}
+
+// TestSecurityNoTestSupport looks for packages of test support in what we ship. Mutation: an import of testkit/localpg
+// in services/api/cmd/api is named.
+func TestSecurityNoTestSupport(t *testing.T) {
+	for module := range programs {
+		for _, p := range packages(t, module) {
+			for _, prefix := range support {
+				if p.ImportPath == prefix || strings.HasPrefix(p.ImportPath, prefix+"/") {
+					t.Errorf("the program of %s links %s, which is for tests only", module, p.ImportPath)
+				}
+			}
+		}
 	}
 }
 
@@ -115,8 +132,8 @@ var (
 	goModule = regexp.MustCompile(`(?m)^\t?(?:require )?(\S+) (v\S+)`)
 )
 
-// TestSecurityPins: what we build with and run is of a named version: actions by commit, images by tag, modules with their
-// hashes. Mutations: an action at @v6, an image at :latest or without a tag, a folder without go.sum.
+// TestSecurityPins: what we build with and run is of a named version: actions by commit, images by tag, modules with
+// their hashes. Mutations: an action at @v6, an image at :latest or without a tag, a folder without go.sum.
 func TestSecurityPins(t *testing.T) {
 	root := doctable.Root(t)
 	read := func(name string) string {
@@ -148,7 +165,7 @@ func TestSecurityPins(t *testing.T) {
 			}
 		}
 	}
-	for _, module := range []string{"pkg", "services/api", "services/realtime", "test", "tools", "tools/sbom"} {
+	for _, module := range []string{"client", "pkg", "services/api", "services/realtime", "test", "testkit", "tools", "tools/sbom", "tools/vale"} {
 		sums := read(module + "/go.sum")
 		for _, match := range goModule.FindAllStringSubmatch(read(module+"/go.mod"), -1) {
 			ours := strings.HasPrefix(match[1], "github.com/driftsentry/") // replaced by the folder

@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/test/internal/replica"
 	"github.com/driftsentry/driftsentry/test/load"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // patience bounds every wait. It is no measure of anything: only a failing test gets near it.
@@ -25,7 +25,7 @@ var programs replica.Programs
 
 func TestMain(m *testing.M) { replica.Main(m, &programs) }
 
-// pair is one api and one realtime with their usual settings, but for limits, and an account of each number.
+// pair is one api and one realtime with their usual settings, except limits, and an account of each number.
 type pair struct {
 	api, realtime *replica.Replica
 	dsn           string

@@ -16,11 +16,11 @@ var (
 	sockets = flag.Int("sockets", 200, "how many sockets listen in TestSoak")
 )
 
-// TestSoak works in rounds: sockets come, 1,000 decisions a minute are made, lists read and plans sent, the sockets go. After
-// each round both services hold no more than after the first, and in none was anything lost.
+// TestSoak works in rounds: sockets come, 1,000 decisions a minute are made, lists read and plans sent, the sockets go.
+// After each round both services hold no more than after the first, and in none was anything lost.
 //
-// Mutations that it caught, each alone, in realtime: a goroutine for each socket that stays («goroutines»); 20 KiB of each socket
-// that are kept («memory»).
+// Mutations that it caught, each alone, in realtime: a goroutine for each socket that stays ("goroutines"); 20 KiB of
+// each socket that are never freed ("memory").
 func TestSoak(t *testing.T) {
 	p := startPair(t, 1)
 	rounds := min(max(int(*length/time.Minute), 4), 10)

@@ -24,7 +24,7 @@ import (
 // usage is what a service holds, by its own account.
 type usage struct {
 	goroutines  float64
-	descriptors float64 // but for the pool's
+	descriptors float64 // except the pool's
 	pool        float64 // connections to Postgres
 	heap        float64 // bytes: the lowest is what lives, the rest waits for the garbage collector
 	resident    float64 // bytes
@@ -37,7 +37,7 @@ func (u usage) String() string {
 		u.goroutines, u.descriptors, u.pool, u.heap/mebi, u.resident/mebi)
 }
 
-// gone says what u has left of what base did not have. The slack is for what comes and goes by itself; a leak is one for each
+// gone says what u holds that base did not. The slack is for normal variation; a leak is one for each
 // request or socket, and these are hundreds.
 func (u usage) gone(base usage) error {
 	const few = 10
@@ -50,8 +50,8 @@ func (u usage) gone(base usage) error {
 	return nil
 }
 
-// within is gone, with memory. It holds after the same work, for what has grown to its size stays so. Resident memory is told but
-// not judged: the runtime returns it when it likes.
+// within is gone, with memory. It holds after the same work, for what has grown to its size stays so. Resident memory
+// is told but not judged: the runtime returns it when it likes.
 func (u usage) within(base usage) error {
 	const mebi = 1 << 20
 	if err := u.gone(base); err != nil {
@@ -113,8 +113,8 @@ func get(ctx context.Context, url string) ([]byte, error) {
 	return io.ReadAll(res.Body)
 }
 
-// await asks a service for its usage until it is as wanted, and gives the last one. Each question makes the collector run
-// sooner.
+// await asks a service for its usage until it is as wanted, and gives the last one. Each question makes the collector
+// run sooner.
 func await(ctx context.Context, r *replica.Replica, wanted func(usage) error) (u usage, err error) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -135,7 +135,7 @@ func await(ctx context.Context, r *replica.Replica, wanted func(usage) error) (u
 	}
 }
 
-// settled waits until a service, which nobody uses any more, holds no less than a while ago, and gives the least that it held.
+// settled waits until an idle service holds no less than a while ago, and gives the least that it held.
 func settled(ctx context.Context, t *testing.T, r *replica.Replica) usage {
 	t.Helper()
 	lowest, same := usage{goroutines: math.Inf(1), descriptors: math.Inf(1), heap: math.Inf(1)}, 0
@@ -157,7 +157,7 @@ func settled(ctx context.Context, t *testing.T, r *replica.Replica) usage {
 	return u
 }
 
-// expectNoTransactionOpen: nobody holds a transaction in Postgres, and soon no connections but the pools' are left.
+// expectNoTransactionOpen: no transaction is open in Postgres, and soon only the pools' connections are left.
 func (p *pair) expectNoTransactionOpen(ctx context.Context, t *testing.T) {
 	t.Helper()
 	conn, err := pgx.Connect(ctx, p.dsn)

@@ -15,7 +15,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/token"
 )
 
-// Forged makes, from the secret and a session that holds, every token that must be refused, by what is wrong with it.
+// Forged makes, from the secret and a valid session, every token that must be refused, by what is wrong with it.
 // Each differs in one thing from one that is good.
 func Forged(t testing.TB, secret string, user, account, session uuid.UUID) map[string]string {
 	t.Helper()

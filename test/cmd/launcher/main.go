@@ -32,14 +32,14 @@ func commands() []command {
 		{"watch", "", "sign in as the viewer and print events as they come", watchHelp, app.watch},
 		{"trace", "[ID]", "print a trace as a tree, or the newest traces", traceHelp, app.trace},
 		{"with-postgres", "[--] COMMAND …", "run a command with a PostgreSQL for tests in TEST_DATABASE_URL", withPostgresHelp, app.withPostgres},
-		{"clean", "", "remove all that runs have kept: the database, credentials, programs", cleanHelp, app.clean},
+		{"clean", "", "remove the files of all runs: database, credentials, programs", cleanHelp, app.clean},
 	}
 }
 
-// app is what every subcommand works with.
+// app is the environment of every subcommand.
 type app struct {
 	root    string // the checkout
-	dir     string // what runs keep: .run, or what RUN_DIR says
+	dir     string // the files of runs: .run, or RUN_DIR
 	console *console.Console
 	stdout  io.Writer
 	environ func(string) string
@@ -47,7 +47,7 @@ type app struct {
 	ctx, force context.Context
 }
 
-// exitCode ends the process with this code and says nothing: what ran has said it.
+// exitCode ends the process with this code and prints nothing: the command has printed its error.
 type exitCode int
 
 func (c exitCode) Error() string { return "exit status " + strconv.Itoa(int(c)) }
@@ -144,7 +144,7 @@ func (a app) usage() {
 	for _, c := range commands() {
 		fmt.Fprintf(a.stdout, "  %-32s %s\n", c.name+" "+c.arguments, c.summary)
 	}
-	fmt.Fprint(a.stdout, "\nlauncher SUBCOMMAND -h tells more. `make help` lists the usual ways to call it.\n")
+	fmt.Fprint(a.stdout, "\nlauncher SUBCOMMAND -h shows its options. `make help` lists the usual ways to call it.\n")
 }
 
 // checkout is the folder with go.work, here or above.

@@ -113,7 +113,7 @@ func TestLauncher_clean_keeps_what_is_not_its_own(t *testing.T) {
 		}
 	}
 	code, out, errs := launch(t, []string{"RUN_DIR=" + dir}, "clean")
-	if code != 0 || !strings.Contains(out, "other things in it") {
+	if code != 0 || !strings.Contains(out, "contains other files") {
 		t.Errorf("exit code %d, %q, %q", code, out, errs)
 	}
 	left, err := os.ReadDir(dir)

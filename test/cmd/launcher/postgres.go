@@ -7,7 +7,7 @@ import (
 	"os"
 	"os/exec"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 const withPostgresHelp = `Starts a private PostgreSQL for tests, runs the command with its URL in TEST_DATABASE_URL, and stops it. The exit code is

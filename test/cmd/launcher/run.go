@@ -9,17 +9,17 @@ import (
 )
 
 const runHelp = `Brings up, in this order: PostgreSQL, a receiver for traces and logs, both services, an account with an admin, an
-engineer and a viewer and an API key; sends the sample plan; says what to do next; and stays. Ctrl-C stops it all, a
-second Ctrl-C forces. What it keeps lies in .run.
+engineer and a viewer and an API key; sends the sample plan; prints what to do next; and keeps running. Ctrl-C stops
+everything, a second Ctrl-C forces it. Its files are in .run.
 
   DATABASE_URL     use this PostgreSQL instead of a private one in .run/postgres
-  API_PORT         where api listens, 3001
-  REALTIME_PORT    where realtime listens, 3002
-  RUN_DIR          what is kept lies here instead of in .run
+  API_PORT         the port of api, default 3001
+  REALTIME_PORT    the port of realtime, default 3002
+  RUN_DIR          the folder for its files instead of .run
   NO_COLOR         no colours
 
-Every other variable goes to the services: LOG_LEVEL=debug, SENTRY_DSN=…, OTEL_EXPORTER_OTLP_ENDPOINT=… (make trace has
-nothing to show then).`
+Every other variable goes to the services: LOG_LEVEL=debug, SENTRY_DSN=…, OTEL_EXPORTER_OTLP_ENDPOINT=… (make trace then
+has nothing to show).`
 
 func (a app) runPair(_ []string) error {
 	o := pair.Options{Root: a.root, Dir: a.dir, Console: a.console, DatabaseURL: a.environ("DATABASE_URL"), Environ: os.Environ()}

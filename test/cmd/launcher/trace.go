@@ -13,12 +13,12 @@ import (
 	"github.com/driftsentry/driftsentry/test/internal/pair"
 )
 
-const traceHelp = `Asks the running launcher for a trace and prints it as a tree, with durations and log lines. ID is what X-Correlation-ID
-and every log line show; a UUID or a whole traceparent will do. Without ID it lists the newest traces.`
+const traceHelp = `Asks the running launcher for a trace and prints it as a tree, with durations and log lines. ID is the value of X-Correlation-ID
+and of trace_id in log lines; a UUID or a whole traceparent also works. Without ID it lists the newest traces.`
 
 func (a app) trace(args []string) error {
 	if len(args) > 1 {
-		return fmt.Errorf("one trace at a time, please: %d IDs were given", len(args))
+		return fmt.Errorf("give one trace ID; got %d", len(args))
 	}
 	path := "/traces"
 	if len(args) == 1 && args[0] != "" {
@@ -47,7 +47,7 @@ func (a app) trace(args []string) error {
 	return err
 }
 
-// desk is the launcher, which may wait for a trace before it answers.
+// desk is the launcher, which may wait for a trace before it responds.
 var desk = http.Client{Timeout: time.Minute}
 
 // ask gets a text from the running launcher.
@@ -64,7 +64,7 @@ func (a app) ask(info pair.Info, path string) ([]byte, error) {
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
 	if err != nil {
-		return nil, fmt.Errorf("read the launcher's answer: %w", err)
+		return nil, fmt.Errorf("read the launcher's response: %w", err)
 	}
 	if res.StatusCode != http.StatusOK {
 		return nil, errors.New(strings.TrimSpace(string(text)))

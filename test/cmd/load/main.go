@@ -1,5 +1,5 @@
-// Command load sends DriftSentry as many requests a second as it is told to while sockets listen, and tells how long each
-// took and whether anything was lost: `make load`.
+// Command load sends requests to DriftSentry at a given rate while sockets listen, and reports how long
+// each took and whether an event was lost: `make load`.
 package main
 
 import (
@@ -21,22 +21,22 @@ import (
 	"github.com/driftsentry/driftsentry/test/load"
 )
 
-const help = `load sends DriftSentry requests by a schedule drawn beforehand, holds sockets open meanwhile, and tells how long each took and
-whether anything was lost.
+const help = `load sends requests to DriftSentry by a schedule drawn in advance, holds sockets open meanwhile, and reports how long each took
+and whether an event was lost.
 
-  load                                       the pair of ` + "`make run`" + `, for 30 s, within the default limits
-  load -list 100/s -approve 1000/m -for 10m  more; for that, start the pair with RATE_LIMIT_ENABLED=false
+  load                                       the services of ` + "`make run`" + `, for 30 s, within the default limits
+  load -list 100/s -approve 1000/m -for 10m  more; start the services with RATE_LIMIT_ENABLED=false for that
   load -api https://drift.example.com -allow drift.example.com
-                                             an installation of your own
+                                             your own installation
 
 It signs in as LOAD_EMAIL with LOAD_PASSWORD; without them, as the engineer of .run/credentials.json. It writes into that user's
-account: drifts in two workspaces load-…, decisions about them, events. In the end it resolves the drifts; the audit trail
-keeps them. Use an account that is for this alone: events of others count as delivered, too.
+account: drifts in two workspaces load-…, decisions about them, events. At the end it resolves the drifts; the audit trail
+keeps them. Use a separate account: events of others also count as deliveries.
 
 Latency counts from when a request was due, not from when it could be sent. That of a delivery is from the event's time, set in
-its transaction to the millisecond, until the socket has it: across two machines it is as good as their clocks agree.
+its transaction to the millisecond, until the socket has it: between two machines it is only as exact as their clocks.
 
-Exit status: 0, 1 when something was lost, doubled or out of order, or a request failed; 2 when the run could not be done.
+Exit status: 0, 1 if an event was lost, duplicated or out of order, or a request failed; 2 if the run was not possible.
 
 `
 
@@ -72,17 +72,17 @@ func run(ctx context.Context, args []string, environ func(string) string, stdout
 	screen.Block("\n" + result.Table() + "\n")
 	switch {
 	case !result.Broken.Whole():
-		screen.Block(screen.Paint(console.Red, "✗ Something was lost, doubled or out of order.") + "\n")
+		screen.Block(screen.Paint(console.Red, "✗ An event was lost, duplicated or out of order.") + "\n")
 		return broken
 	case result.Failed() > 0:
-		screen.Block(screen.Paint(console.Red, fmt.Sprintf("✗ %d requests failed.", result.Failed())) + " No event was lost, doubled or out of order.\n")
+		screen.Block(screen.Paint(console.Red, fmt.Sprintf("✗ %d requests failed.", result.Failed())) + " No event was lost, duplicated or out of order.\n")
 		return broken
 	}
-	screen.Block(screen.Paint(console.Green, "✓ No request failed, and nothing was lost, doubled or out of order.") + "\n")
+	screen.Block(screen.Paint(console.Green, "✓ No request failed, and no event was lost, duplicated or out of order.") + "\n")
 	return fine
 }
 
-// drive does a run. A first Ctrl-C ends its sending; what was sent is still compared.
+// drive does a run. A first Ctrl-C ends sending; the requests already sent are still compared.
 func drive(ctx context.Context, o load.Options, screen *console.Console) (load.Result, error) {
 	g, err := load.Start(ctx, o)
 	if err != nil {
@@ -169,7 +169,7 @@ func complete(o *load.Options, dir, api, realtime, allow string) error {
 			return err
 		}
 		if !found {
-			return errors.New("whom to sign in as? Set LOAD_EMAIL and LOAD_PASSWORD, or start `make run` first")
+			return errors.New("no user to sign in as: set LOAD_EMAIL and LOAD_PASSWORD, or start `make run` first")
 		}
 		o.Email, o.Password = credentials.Engineer.Email, credentials.Engineer.Password
 	}

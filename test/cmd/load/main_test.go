@@ -18,9 +18,9 @@ func TestRun_says_what_is_wrong(t *testing.T) {
 		"help":                  {args: []string{"-h"}, code: fine, out: "-allow hosts"},
 		"a rate that is none":   {args: []string{"-list", "5/h"}, code: failed, out: `invalid value "5/h" for flag -list: the unit is s or m`},
 		"an argument":           {args: []string{"fast"}, code: failed, out: `"fast" is no flag`},
-		"nobody to sign in as":  {code: failed, out: "Set LOAD_EMAIL and LOAD_PASSWORD"},
+		"no user to sign in as": {code: failed, out: "set LOAD_EMAIL and LOAD_PASSWORD"},
 		"another host":          {args: []string{"-api", "http://192.0.2.1"}, signIn: "e@acme.example", code: failed, out: "say so with -allow 192.0.2.1"},
-		"nobody who listens":    {args: []string{"-api", "http://127.0.0.1:1"}, signIn: "e@acme.example", code: failed, out: "sign in as e@acme.example"},
+		"no listener":           {args: []string{"-api", "http://127.0.0.1:1"}, signIn: "e@acme.example", code: failed, out: "sign in as e@acme.example"},
 		"more than may be done": {args: []string{"-for", "2h"}, signIn: "e@acme.example", code: failed, out: "at most 1h0m0s"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -39,7 +39,7 @@ func TestProcess_Stop(t *testing.T) {
 		}
 		<-p.Done()
 	})
-	t.Run("tells an exit status that is not 0", func(t *testing.T) {
+	t.Run("reports an exit status that is not 0", func(t *testing.T) {
 		p := start(t, `trap 'exit 3' TERM; echo ready; while :; do sleep 0.01; done`)
 		if err := p.Stop(t.Context()); err == nil || !strings.Contains(err.Error(), "script: exit status 3") {
 			t.Errorf("err = %v", err)

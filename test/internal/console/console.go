@@ -74,7 +74,7 @@ func (c *Console) Say(format string, args ...any) {
 // Block writes lines as they are, and nothing comes between them.
 func (c *Console) Block(text string) { c.write([]byte(text)) }
 
-// Slowly says the line if what it tells of takes longer than a second.
+// Slowly says the line if the work that it names takes longer than a second.
 func (c *Console) Slowly(format string, args ...any) (done func()) {
 	timer := time.AfterFunc(time.Second, func() { c.Say(format, args...) })
 	return func() { timer.Stop() }
@@ -101,7 +101,7 @@ type Source struct {
 	partial []byte
 }
 
-// maxLine bounds what is kept of a line that does not end.
+// maxLine bounds the stored part of a line that does not end.
 const maxLine = 64 << 10
 
 // Write implements io.Writer. A line without its end waits for it.

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// whole is a history in which every promise was kept: a drift made and approved by client 1, a second decision refused, an
-// answer that never came of a write that was not done, and a listener that was thrown out in the middle.
+// whole is a history in which every promise was kept: a drift made and approved by client 1, a second decision refused,
+// an missing response to a write that was not done, and a listener that was disconnected in the middle.
 func whole() ([]Call, []Listener, State) {
 	calls := []Call{
 		{Client: 1, Kind: Create, Token: "r1", Attempts: []int{NoAnswer, 201}, Keyed: true, ID: "d1", Version: 1, Status: "detected"},
@@ -72,7 +72,7 @@ func TestCheck(t *testing.T) {
 		"a listener that sees a wrong event": {func(_ []Call, l []Listener, _ *State) {
 			l[0].Connections[1][1].ID = "e9"
 		}, "saw event e9"},
-		"a listener that lacks the end": {func(_ []Call, l []Listener, _ *State) { l[0].Connections = l[0].Connections[:1] }, "ended at position 2"},
+		"a listener without the end": {func(_ []Call, l []Listener, _ *State) { l[0].Connections = l[0].Connections[:1] }, "ended at position 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			calls, listeners, state := whole()

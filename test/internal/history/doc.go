@@ -1,9 +1,9 @@
-// Package history checks what clients saw of DriftSentry against what is stored, in the manner of Jepsen: clients write
-// down each call and its answer, and afterwards every promise is a predicate over these notes and the database.
+// Package history compares what clients saw of DriftSentry with the stored data, as Jepsen does: clients write
+// down each call and its response, and afterwards every promise is a predicate over these notes and the database.
 //
 // What is promised, and so checked:
 //
-//   - A write that was acknowledged is there, once. One that was refused (4xx) is not there. One whose answer was a 5xx
+//   - A write that was acknowledged is there, once. One that was refused (4xx) is not there. One whose response was a 5xx
 //     or never came may or may not be there, and if it is, once.
 //   - A write repeated with its Idempotency-Key is done once, however often it was sent.
 //   - Of several decisions about one drift, one is made; each change of a drift has one audit row and one event, and the

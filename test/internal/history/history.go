@@ -13,7 +13,7 @@ const (
 	Read   Kind = "read"   // one drift
 )
 
-// NoAnswer is the status of an attempt whose answer never came.
+// NoAnswer is the status of an attempt without a response.
 const NoAnswer = 0
 
 // Call is what one client did and was told, in the order of each client's calls.
@@ -24,14 +24,14 @@ type Call struct {
 	Token string
 	// Keyed says that it was sent with an Idempotency-Key, which all its attempts share.
 	Keyed    bool
-	Attempts []int  // the statuses of the answers, in order
-	ID       string // of the drift, or of the check that an ingest made, as answered or as asked for
+	Attempts []int  // the statuses of the responses, in order
+	ID       string // of the drift, or of the check that an ingest made, as in the response or in the request
 	Action   string // approved or rejected, of a decision
-	Version  int    // of the drift, in the answer
-	Status   string // of the drift, in the answer
+	Version  int    // of the drift, in the response
+	Status   string // of the drift, in the response
 }
 
-// Acknowledged reports whether an attempt was answered with success.
+// Acknowledged reports whether the response to an attempt was a success.
 func (c Call) Acknowledged() bool {
 	for _, status := range c.Attempts {
 		if status >= 200 && status < 300 {
@@ -41,7 +41,7 @@ func (c Call) Acknowledged() bool {
 	return false
 }
 
-// Refused reports whether every attempt was answered, and none of them with more than a refusal: nothing was done.
+// Refused reports whether every attempt got a response, and each of them was a refusal: nothing was done.
 func (c Call) Refused() bool {
 	for _, status := range c.Attempts {
 		if status < 400 || status >= 500 {

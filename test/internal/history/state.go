@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// State is what is stored of an account in the end.
+// State is the stored data of an account at the end.
 type State struct {
 	Head   int64
 	Drifts map[string]Drift // by id

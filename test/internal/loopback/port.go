@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// The ports are below those that the system gives to outgoing connections (from 32768 on Linux, 49152 on macOS): while a
-// program is down and comes again, none of these must take its port.
+// The ports are below those that the system gives to outgoing connections (from 32768 on Linux, 49152 on macOS): while
+// a program is down and comes again, none of these must take its port.
 const (
 	first = 20_000
 	ports = 12_000
@@ -23,7 +23,7 @@ var given atomic.Int64
 
 func init() { given.Store(rand.Int64N(ports)) } //nolint:gosec // Any will do.
 
-// FreePort gives a port that nobody listens on.
+// FreePort gives a port without a listener.
 func FreePort() (int, error) {
 	var last error
 	for range 100 {

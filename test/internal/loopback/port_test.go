@@ -8,7 +8,7 @@ import (
 	"github.com/driftsentry/driftsentry/test/internal/loopback"
 )
 
-// Mutations: random ports, of which some come twice; a port that somebody has.
+// Mutations: random ports, of which some come twice; a port in use.
 func TestPort(t *testing.T) {
 	seen := map[int]bool{}
 	for range 500 {
@@ -20,7 +20,7 @@ func TestPort(t *testing.T) {
 		next := port + 1
 		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(next)))
 		if err != nil {
-			continue // Somebody else has it.
+			continue // Another process has it.
 		}
 		if got := loopback.Port(t); got == next || seen[got] {
 			t.Errorf("%d is taken, and was given", got)

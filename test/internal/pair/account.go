@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"net/http"
 	"path/filepath"
 	"strings"
 
-	"github.com/driftsentry/driftsentry/test/internal/apiclient"
+	"github.com/driftsentry/driftsentry/client"
 )
 
 // account is the name of the account that a run makes.
@@ -27,39 +25,32 @@ func (r *run) ensureAccounts(ctx context.Context) (c Credentials, fresh bool, er
 	if !found {
 		c = Credentials{Admin: newPerson("admin"), Engineer: newPerson("engineer"), Viewer: newPerson("viewer")}
 	}
-	api := apiclient.Client{Base: r.apiURL()}
-	var session apiclient.Session
+	admin, err := client.New(r.apiURL(), client.WithPassword(c.Admin.Email, c.Admin.Password))
+	if err != nil {
+		return c, false, err
+	}
+	known := false
 	if found {
-		session, err = api.SignIn(ctx, c.Admin.Email, c.Admin.Password)
+		_, err := admin.SignIn(ctx)
 		if err == nil && c.APIKey != "" {
 			return c, false, nil
 		}
-		if err != nil && !refused(err) {
-			return c, false, fmt.Errorf("sign in as %s: %w", c.Admin.Email, err)
+		if err != nil && !client.HasCode(err, client.CodeAuth) {
+			return c, false, err
 		}
+		known = err == nil
 	}
-	if session.AccessToken == "" {
+	if !known {
 		if err := r.createUsers(ctx, c); err != nil {
 			return c, false, err
 		}
-		if session, err = api.SignIn(ctx, c.Admin.Email, c.Admin.Password); err != nil {
-			return c, false, fmt.Errorf("sign in as %s: %w", c.Admin.Email, err)
-		}
 	}
-	api.Token = session.AccessToken
-	var created struct {
-		Key string `json:"key"`
-	}
-	if err := api.Post(ctx, "/api/v1/api-keys", map[string]string{"name": "make run", "scope": "ingest"}, &created); err != nil {
-		return c, false, fmt.Errorf("create an API key: %w", err)
+	created, err := admin.CreateAPIKey(ctx, client.NewAPIKey{Name: "make run", Scope: client.ScopeIngest})
+	if err != nil {
+		return c, false, fmt.Errorf("create an API key as %s: %w", c.Admin.Email, err)
 	}
 	c.APIKey = created.Key
 	return c, !found, save(path, c)
-}
-
-func refused(err error) bool {
-	e, ok := errors.AsType[*apiclient.Error](err)
-	return ok && e.Status == http.StatusUnauthorized
 }
 
 func newPerson(role string) Person {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/driftsentry/driftsentry/pkg/localpg"
 	"github.com/driftsentry/driftsentry/test/internal/console"
+	"github.com/driftsentry/driftsentry/testkit/localpg"
 )
 
 // databaseName is the database in the private cluster.

@@ -16,7 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
 )
 
 // Info is what a run tells the other subcommands, in .run/launcher.json while it runs.

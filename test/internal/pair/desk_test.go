@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
 )
 
 func TestDesk(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/driftsentry/driftsentry/client"
 	"github.com/driftsentry/driftsentry/test/internal/console"
 )
 
@@ -53,7 +54,7 @@ func (r *run) nextSteps(c Credentials, fresh bool, s sample) string {
 }
 
 // undecided is the first drift that can still be approved.
-func undecided(drifts []drift) string {
+func undecided(drifts []client.Drift) string {
 	for _, d := range drifts {
 		if d.Status == "detected" || d.Status == "triaged" {
 			return d.ID

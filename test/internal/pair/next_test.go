@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/driftsentry/driftsentry/client"
 	"github.com/driftsentry/driftsentry/test/internal/console"
 )
 
@@ -76,7 +77,7 @@ func TestRun_nextSteps(t *testing.T) {
 		}
 	}
 
-	s := sample{traceID: "4bf92f3577b34da6a3ce929d0e0e4736", live: time.Second, drifts: []drift{{ID: "decided", Status: "approved"}, {ID: "open", Status: "detected"}}}
+	s := sample{traceID: "4bf92f3577b34da6a3ce929d0e0e4736", live: time.Second, drifts: []client.Drift{{ID: "decided", Status: "approved"}, {ID: "open", Status: "detected"}}}
 	text := r.nextSteps(people, true, s)
 	paste(text)
 	want(

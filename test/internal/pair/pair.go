@@ -12,10 +12,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/localpg"
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
 	"github.com/driftsentry/driftsentry/test/internal/child"
 	"github.com/driftsentry/driftsentry/test/internal/console"
+	"github.com/driftsentry/driftsentry/testkit/localpg"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
 )
 
 // Options are what a run depends on.

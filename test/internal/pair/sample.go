@@ -1,21 +1,21 @@
 package pair
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	_ "embed"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
-	"github.com/driftsentry/driftsentry/test/internal/apiclient"
-	"github.com/driftsentry/driftsentry/test/internal/watcher"
+	"github.com/driftsentry/driftsentry/client"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
 )
 
 // samplePlan is what `terraform show -json` printed for a refresh-only plan with drift in it.
@@ -32,17 +32,10 @@ const (
 // sample is what became of the sample plan.
 type sample struct {
 	traceID string
-	counts  event.Counts
-	drifts  []drift
+	counts  client.Counts
+	drifts  []client.Drift
 	events  int           // that came to a viewer's socket
 	live    time.Duration // from sending the plan to the last of them
-}
-
-type drift struct {
-	ID         string `json:"id"`
-	ResourceID string `json:"resourceId"`
-	Severity   string `json:"severity"`
-	Status     string `json:"status"`
 }
 
 // sendSample sends the plan as a CI job would, with a trace of its own, while a viewer's socket waits for what comes of
@@ -55,33 +48,29 @@ func (r *run) sendSample(ctx context.Context, c Credentials) (sample, error) {
 	if err != nil {
 		return sample{}, err
 	}
-
-	subscribed := make(chan struct{}, 1)
-	events := make(chan event.Type, 1000)
-	watchCtx, leave := context.WithCancel(ctx)
-	viewer := watcher.Watcher{
-		API: apiclient.Client{Base: r.apiURL()}, SocketURL: r.socketURL(), Email: c.Viewer.Email, Password: c.Viewer.Password,
-		Topics: []string{event.TopicDrifts, event.TopicAlerts, event.TopicChecks},
-		Ready:  func() { subscribed <- struct{}{} },
-		Event: func(f watcher.Frame) {
-			var e event.CloudEvent
-			if json.Unmarshal(f.Event, &e) != nil {
-				return
-			}
-			select {
-			case events <- e.Type:
-			case <-watchCtx.Done():
-			}
-		},
+	viewer, err := client.New(r.apiURL(), client.WithRealtime(r.realtimeURL()), client.WithPassword(c.Viewer.Email, c.Viewer.Password))
+	if err != nil {
+		return sample{}, err
 	}
-	refused := make(chan error, 1)
-	var watching sync.WaitGroup
-	watching.Go(func() { refused <- viewer.Run(watchCtx) })
-	defer watching.Wait()
+	live := make(chan struct{}, 1)
+	events := make(chan client.EventType, 1000)
+	ended := make(chan error, 1)
+	stream := viewer.Stream(client.StreamOptions{OnState: func(s client.State) {
+		if s.Phase == client.Live {
+			select {
+			case live <- struct{}{}:
+			default:
+			}
+		}
+	}})
+	followCtx, leave := context.WithCancel(ctx)
+	var following sync.WaitGroup
+	following.Go(func() { ended <- forward(followCtx, stream, events) })
+	defer following.Wait()
 	defer leave()
 	select {
-	case <-subscribed:
-	case err := <-refused:
+	case <-live:
+	case err := <-ended:
 		return sample{}, fmt.Errorf("open the viewer's socket: %w", err)
 	case <-ctx.Done():
 		return sample{}, fmt.Errorf("open the viewer's socket: %w", context.Cause(ctx))
@@ -99,15 +88,29 @@ func (r *run) sendSample(ctx context.Context, c Credentials) (sample, error) {
 	return s, nil
 }
 
+// forward sends the types of the stream's events on until ctx ends.
+func forward(ctx context.Context, stream *client.Stream, types chan<- client.EventType) error {
+	for e, err := range stream.Events(ctx) {
+		if err != nil {
+			return err
+		}
+		select {
+		case types <- e.Type:
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
 // awaitEvents waits until the socket has had all that the check published.
-func awaitEvents(ctx context.Context, s *sample, events <-chan event.Type, start time.Time) error {
+func awaitEvents(ctx context.Context, s *sample, events <-chan client.EventType, start time.Time) error {
 	drifts, checks := 0, 0
 	for checks == 0 || drifts < s.counts.New+s.counts.Changed+s.counts.Resolved {
 		select {
 		case t := <-events:
 			s.events++
 			s.live = time.Since(start)
-			if t == event.CheckCompleted {
+			if t == client.CheckCompleted {
 				checks++
 			} else if strings.HasPrefix(string(t), "drift.") {
 				drifts++
@@ -139,12 +142,13 @@ func (r *run) ingest(ctx context.Context, key string, plan []byte) (sample, erro
 		TraceID: randomID(16), SpanID: randomID(8), Name: "ci", Kind: otlpsink.KindClient, Service: "ci", Scope: "launcher",
 		Start: time.Now(), Status: otlpsink.StatusUnset, Sampled: true, Attributes: map[string]any{"driftsentry.workspace": sampleWorkspace},
 	}
-	var data struct {
-		Check  event.CheckData `json:"check"`
-		Drifts []drift         `json:"drifts"`
+	ci, err := client.New(r.apiURL(), client.WithAPIKey(key), client.WithHeaders(func(_ context.Context, h http.Header) {
+		h.Set("Traceparent", "00-"+span.TraceID+"-"+span.SpanID+"-01")
+	}))
+	if err != nil {
+		return sample{}, err
 	}
-	err := apiclient.Client{Base: r.apiURL(), Token: key}.Post(ctx, "/api/v1/ingest/plan?workspace="+sampleWorkspace, plan, &data,
-		"traceparent", "00-"+span.TraceID+"-"+span.SpanID+"-01")
+	result, err := ci.SendPlan(ctx, sampleWorkspace, bytes.NewReader(plan), client.PlanOptions{})
 	span.End = time.Now()
 	if err != nil {
 		span.Status, span.StatusMessage = otlpsink.StatusError, err.Error()
@@ -153,7 +157,7 @@ func (r *run) ingest(ctx context.Context, key string, plan []byte) (sample, erro
 	if err != nil {
 		return sample{}, fmt.Errorf("send the sample plan (trace %s): %w", span.TraceID, err)
 	}
-	return sample{traceID: span.TraceID, counts: data.Check.Counts, drifts: data.Drifts}, nil
+	return sample{traceID: span.TraceID, counts: result.Check.Counts, drifts: result.Drifts}, nil
 }
 
 // stamped is the plan as if it had been made now. A plan that is older than the last one, or the same, changes nothing.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
 	"github.com/driftsentry/driftsentry/test/internal/console"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
 )
 
 func TestRun_checkPorts(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // Main is the TestMain of a package that runs replicas: it compiles both services for its tests, as pgtest.Main gives

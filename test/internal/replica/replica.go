@@ -131,7 +131,7 @@ func (r *Replica) Kill() error {
 	return err
 }
 
-// Restart starts the program anew after its end and waits until it is ready.
+// Restart starts the program again after its end and waits until it is ready.
 func (r *Replica) Restart(ctx context.Context) error {
 	if err := r.Start(); err != nil {
 		return err

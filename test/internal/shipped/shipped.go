@@ -1,5 +1,4 @@
-// Package shipped reads the files that an SRE relies on: dashboards, rules, data sources, runbooks. Paths are those seen
-// from a package in test.
+// Package shipped reads the files that an SRE relies on: dashboards, rules, data sources, runbooks.
 package shipped
 
 import (
@@ -13,11 +12,23 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Deploy is where the shipped configuration lies, docs where its documents do.
-const (
-	Deploy = "../../deploy"
-	docs   = "../../docs"
+// Deploy is where the shipped configuration lies, docs where its documents do, as seen from the running test's package.
+var (
+	Deploy = filepath.Join(root(), "deploy")
+	docs   = filepath.Join(root(), "docs")
 )
+
+// root is the folder above that has go.work.
+func root() string {
+	for dir := "."; ; dir = filepath.Join(dir, "..") {
+		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
+			return dir
+		}
+		if whole, err := filepath.Abs(dir); err != nil || whole == filepath.Dir(whole) {
+			panic("no folder above has go.work: run the tests in a checkout")
+		}
+	}
+}
 
 // Files are those that a pattern matches, of which there must be some.
 func Files(t *testing.T, pattern string) []string {

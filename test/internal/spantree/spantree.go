@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
 )
 
 // Draw draws a trace as its structure: kinds, names, services, parents, links and errors, and nothing that differs from

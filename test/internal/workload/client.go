@@ -10,9 +10,11 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
+	"github.com/driftsentry/driftsentry/client"
 	"github.com/driftsentry/driftsentry/test/internal/history"
 )
 
@@ -76,22 +78,25 @@ func (w *Workload) api(n int) string { return w.APIs[n%len(w.APIs)] }
 
 func (w *Workload) realtime(n int) string { return w.Realtime[n%len(w.Realtime)] }
 
-// client is one of them. Its choices come from the seed; what the others do meanwhile does not.
-type client struct {
+// person is one of the clients. Their choices come from the seed; what the others do meanwhile does not.
+type person struct {
 	*Workload
 	number int
 	rand   *rand.Rand
-	http   *http.Client
+	api    *client.Client
 	calls  int
 }
 
 // Run lets the client with this number work until ctx ends. What it began by then it ends.
 func (w *Workload) Run(ctx context.Context, number int) {
-	c := &client{
-		Workload: w, number: number, rand: rand.New(rand.NewPCG(w.Seed, uint64(number))), //nolint:gosec // Replayable.
-		http: &http.Client{Timeout: w.Timeout, Transport: &http.Transport{MaxIdleConnsPerHost: 2}},
+	through := &attempts{w: w, base: &http.Transport{MaxIdleConnsPerHost: 2}}
+	defer through.base.CloseIdleConnections()
+	api, err := client.New(w.APIs[0], client.WithSession(client.Session{AccessToken: w.Token}), client.WithHTTPClient(&http.Client{Transport: through}),
+		client.WithTimeout(w.Timeout), client.WithRetry(client.Retry{Tries: 3, First: time.Millisecond, Last: time.Millisecond}))
+	if err != nil {
+		panic(err) // The URL is ours.
 	}
-	defer c.http.CloseIdleConnections()
+	c := &person{Workload: w, number: number, rand: rand.New(rand.NewPCG(w.Seed, uint64(number))), api: api} //nolint:gosec // Replayable.
 	tick := time.NewTicker(w.Pause)
 	defer tick.Stop()
 	for ctx.Err() == nil {
@@ -104,7 +109,7 @@ func (w *Workload) Run(ctx context.Context, number int) {
 	}
 }
 
-func (c *client) step(ctx context.Context) {
+func (c *person) step(ctx context.Context) {
 	drift := c.pick()
 	switch n := c.rand.IntN(10); {
 	case n < 3 || drift == "":
@@ -121,7 +126,7 @@ func (c *client) step(ctx context.Context) {
 }
 
 // pick chooses one of the newest drifts, so that several clients choose the same.
-func (c *client) pick() string {
+func (c *person) pick() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.drifts) == 0 {
@@ -133,122 +138,124 @@ func (c *client) pick() string {
 }
 
 // token is in this call's write and nowhere else.
-func (c *client) token() string {
+func (c *person) token() string {
 	return fmt.Sprintf("seed-%d-client-%d-call-%d", c.Seed, c.number, c.calls)
 }
 
-func (c *client) create(ctx context.Context) {
+func (c *person) create(ctx context.Context) {
 	call := history.Call{Client: c.number, Kind: history.Create, Token: c.token(), Keyed: c.rand.IntN(2) == 0}
-	c.write(ctx, &call, "/api/v1/drifts", map[string]any{
-		"resourceId": call.Token, "resourceType": "aws_instance", "region": "eu-west-1",
-		"expectedState": map[string]any{"size": "small"}, "actualState": map[string]any{"size": "large"},
+	d, err := c.api.ReportDrift(c.context(ctx, &call), client.DriftReport{
+		ResourceID: call.Token, ResourceType: "aws_instance", Region: "eu-west-1",
+		ExpectedState: map[string]any{"size": "small"}, ActualState: map[string]any{"size": "large"},
 	})
-	if call.ID != "" {
+	c.note(&call, d, err)
+	if err == nil {
 		c.mu.Lock()
 		c.drifts = append(c.drifts, call.ID)
 		c.mu.Unlock()
 	}
-	c.Log.Add(call)
 }
 
 // duel has two people decide one drift at the same moment: the client, and another one with a number of its own.
-func (c *client) duel(ctx context.Context, drift string) {
+func (c *person) duel(ctx context.Context, drift string) {
 	const seconds = 1000
-	other := &client{Workload: c.Workload, number: c.number + seconds, rand: rand.New(rand.NewPCG(c.Seed, c.rand.Uint64())), http: c.http, calls: c.calls} //nolint:gosec // Replayable.
+	other := &person{Workload: c.Workload, number: c.number + seconds, rand: rand.New(rand.NewPCG(c.Seed, c.rand.Uint64())), api: c.api, calls: c.calls} //nolint:gosec // Replayable.
 	var both sync.WaitGroup
 	both.Go(func() { c.decide(ctx, drift, "approve") })
 	both.Go(func() { other.decide(ctx, drift, "reject") })
 	both.Wait()
 }
 
-func (c *client) decide(ctx context.Context, drift, verb string) {
+func (c *person) decide(ctx context.Context, drift, verb string) {
 	call := history.Call{Client: c.number, Kind: history.Decide, Token: c.token(), ID: drift, Keyed: c.rand.IntN(2) == 0, Action: "approved"}
+	decide := c.api.ApproveDrift
 	if verb == "reject" {
-		call.Action = "rejected"
+		call.Action, decide = "rejected", c.api.RejectDrift
 	}
-	c.write(ctx, &call, "/api/v1/drifts/"+drift+"/"+verb, map[string]any{"reason": call.Token})
-	c.Log.Add(call)
+	d, err := decide(c.context(ctx, &call), drift, client.Decision{Reason: call.Token})
+	c.note(&call, d, err)
 }
 
-func (c *client) ingest(ctx context.Context) {
+func (c *person) ingest(ctx context.Context) {
 	call := history.Call{Client: c.number, Kind: history.Ingest, Token: c.token(), Keyed: true}
-	c.write(ctx, &call, fmt.Sprintf("/api/v1/ingest/plan?workspace=client-%d", c.number), Plan(3, c.calls))
-	c.Log.Add(call)
-}
-
-func (c *client) read(ctx context.Context, drift string) {
-	call := history.Call{Client: c.number, Kind: history.Read, ID: drift}
-	c.attempt(ctx, &call, c.rand.IntN(1<<16), http.MethodGet, "/api/v1/drifts/"+drift, nil)
-	c.Log.Add(call)
-}
-
-// attempts is how often a keyed write is sent that has no final answer.
-const attempts = 3
-
-// write sends a write, and again where it has an Idempotency-Key and no final answer came. Each attempt goes to another
-// replica: a key holds on all of them.
-func (c *client) write(ctx context.Context, call *history.Call, path string, body any) {
-	data, err := json.Marshal(body)
+	plan, err := json.Marshal(Plan(3, c.calls))
 	if err != nil {
 		panic(err) // Maps of strings and numbers.
 	}
-	first := c.rand.IntN(1 << 16)
-	for i := range attempts {
-		c.attempt(ctx, call, first+i, http.MethodPost, path, data)
-		if last := call.Attempts[len(call.Attempts)-1]; !call.Keyed || (last != history.NoAnswer && last < 500) {
-			return
-		}
-	}
+	result, err := c.api.SendPlan(c.context(ctx, &call), fmt.Sprintf("client-%d", c.number), bytes.NewReader(plan), client.PlanOptions{})
+	c.note(&call, client.Drift{ID: result.Check.ID}, err)
 }
 
-// attempt sends a request once and notes what the answer said.
-func (c *client) attempt(ctx context.Context, call *history.Call, api int, method, path string, body []byte) {
-	status, data := c.exchange(ctx, call, c.api(api)+path, method, body)
-	c.Seen.add(status)
-	call.Attempts = append(call.Attempts, status)
-	if status < 200 || status >= 300 {
-		return
-	}
-	var answer struct {
-		Data struct {
-			ID      string
-			Version int
-			Status  string
-			Check   struct{ ID string }
-		}
-	}
-	if err := json.Unmarshal(data, &answer); err != nil {
-		panic(fmt.Sprintf("%s %s: %d with %q: %v", method, path, status, data, err))
-	}
-	call.ID, call.Version, call.Status = answer.Data.ID, answer.Data.Version, answer.Data.Status
-	if call.Kind == history.Ingest {
-		call.ID = answer.Data.Check.ID
-	}
+func (c *person) read(ctx context.Context, drift string) {
+	call := history.Call{Client: c.number, Kind: history.Read, ID: drift}
+	d, err := c.api.GetDrift(c.context(ctx, &call), drift)
+	c.note(&call, d.Drift, err)
 }
 
-func (c *client) exchange(ctx context.Context, call *history.Call, url, method string, body []byte) (status int, data []byte) {
-	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
-	if err != nil {
-		panic(err) // The URL is ours.
-	}
-	req.Header.Set("Authorization", "Bearer "+c.Token)
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-		// A request that it can send again, net/http repeats by itself, and does not tell.
-		req.GetBody = nil
-	}
+// context is that of a call, whose attempts go to one replica after the other: a key holds on all of them.
+func (c *person) context(ctx context.Context, call *history.Call) context.Context {
+	key := ""
 	if call.Keyed {
-		req.Header.Set("Idempotency-Key", call.Token)
+		key = call.Token
 	}
-	res, err := c.http.Do(req)
+	return client.WithIdempotencyKey(context.WithValue(ctx, attempts{}, &attempt{call, c.rand.IntN(1 << 16)}), key)
+}
+
+// note keeps what became of a call.
+func (c *person) note(call *history.Call, d client.Drift, err error) {
+	if err == nil {
+		call.ID, call.Version, call.Status = d.ID, d.Version, string(d.Status)
+	}
+	c.Log.Add(*call)
+}
+
+// attempt is where the next attempt of a call goes.
+type attempt struct {
+	call *history.Call
+	next int
+}
+
+// attempts notes each attempt of the client's calls.
+type attempts struct {
+	w    *Workload
+	base *http.Transport
+}
+
+// RoundTrip makes one attempt.
+func (t *attempts) RoundTrip(r *http.Request) (*http.Response, error) {
+	a := r.Context().Value(attempts{}).(*attempt)
+	to, err := url.Parse(t.w.api(a.next))
 	if err != nil {
-		return history.NoAnswer, nil
+		return nil, err
+	}
+	a.next++
+	r = r.Clone(r.Context())
+	r.URL.Host = to.Host
+	r.GetBody = nil // A request that it can send again, net/http repeats by itself, and does not tell.
+	res, err := t.exchange(r)
+	status := history.NoAnswer
+	if err == nil {
+		status = res.StatusCode
+	}
+	t.w.Seen.add(status)
+	a.call.Attempts = append(a.call.Attempts, status)
+	return res, err
+}
+
+// exchange gives a response that has come to its end.
+func (t *attempts) exchange(r *http.Request) (*http.Response, error) {
+	res, err := t.base.RoundTrip(r)
+	if err != nil {
+		return nil, err
 	}
 	defer res.Body.Close()
-	if data, err = io.ReadAll(res.Body); err != nil {
-		return history.NoAnswer, nil
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, err
 	}
-	return res.StatusCode, data
+	res.Body = io.NopCloser(bytes.NewReader(body))
+	res.Header.Del("Retry-After") // A fault shall meet many attempts, however politely it asks to wait.
+	return res, nil
 }
 
 // began is long ago, so that no round's plan is from the future: those don't make earlier ones stale.

@@ -9,41 +9,40 @@ import (
 	"strings"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
+	"github.com/driftsentry/driftsentry/pkg/process"
 	"github.com/driftsentry/driftsentry/services/api/internal/app"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
 
-func user(ctx context.Context, args []string) error {
+func user(ctx context.Context, p *process.Program, args []string) error {
 	if len(args) > 0 {
 		switch args[0] {
 		case "create":
-			return createUser(ctx, args[1:])
+			return createUser(ctx, p, args[1:])
 		case "set-password":
-			return setPassword(ctx, args[1:])
+			return setPassword(ctx, p, args[1:])
 		case "-h", "-help", "--help":
-			_, err := os.Stdout.WriteString(usage)
-			return err
+			return p.Help()
 		}
 	}
-	fmt.Fprintf(os.Stderr, "api user: give create or set-password\n\n%s", usage)
-	return errUsage
+	return p.Wrong("api user: give create or set-password")
 }
 
-func createUser(ctx context.Context, args []string) error {
-	set := flags("user create", "Makes a user in the database of DATABASE_URL, and the account when it is new. Without a password it prints a setup\n"+
+func createUser(ctx context.Context, p *process.Program, args []string) error {
+	set := p.Flags("user create", "Makes a user in the database of DATABASE_URL, and the account when it is new. Without a password it prints a setup\n"+
 		"token, with which the user sets one at POST /api/v1/auth/password.")
 	account := set.String("account", "", "the `name` of the account")
 	email := set.String("email", "", "the user's `email`")
 	name := set.String("name", "", "the user's `name`")
 	role := set.String("role", "", "`viewer`, engineer or admin")
 	fromStdin := set.Bool("password-stdin", false, "read the password from standard input")
-	if err := set.parse(args); err != nil {
+	if err := set.Parse(args); err != nil {
 		return err
 	}
 	for _, required := range []string{"account", "email", "name", "role"} {
 		if set.Lookup(required).Value.String() == "" {
-			return set.wrong("--%s is required", required)
+			return set.Wrong("--%s is required", required)
 		}
 	}
 	var password string
@@ -53,7 +52,7 @@ func createUser(ctx context.Context, args []string) error {
 			return err
 		}
 	}
-	return app.WithIdentity(ctx, os.Environ(), build(), os.Stderr, func(users *identity.Service) error {
+	return app.WithIdentity(ctx, os.Environ(), p.Build, os.Stderr, func(users *identity.Service) error {
 		u, setup, err := users.Bootstrap(ctx, *account, *email, *name, identity.Role(*role), password)
 		if err != nil {
 			return plain(err)
@@ -66,21 +65,21 @@ func createUser(ctx context.Context, args []string) error {
 	})
 }
 
-func setPassword(ctx context.Context, args []string) error {
-	set := flags("user set-password", "Gives a user another password, which it reads from standard input. The user's sessions end.")
+func setPassword(ctx context.Context, p *process.Program, args []string) error {
+	set := p.Flags("user set-password", "Gives a user another password, which it reads from standard input. The user's sessions end.")
 	email := set.String("email", "", "the user's `email`")
 	fromStdin := set.Bool("password-stdin", false, "read the password from standard input; there is no other way")
-	if err := set.parse(args); err != nil {
+	if err := set.Parse(args); err != nil {
 		return err
 	}
 	if *email == "" || !*fromStdin {
-		return set.wrong("--email and --password-stdin are required")
+		return set.Wrong("--email and --password-stdin are required")
 	}
 	password, err := readPassword(os.Stdin)
 	if err != nil {
 		return err
 	}
-	return app.WithIdentity(ctx, os.Environ(), build(), os.Stderr, func(users *identity.Service) error {
+	return app.WithIdentity(ctx, os.Environ(), p.Build, os.Stderr, func(users *identity.Service) error {
 		u, err := users.ResetPassword(ctx, *email, password)
 		if err != nil {
 			return plain(err)
@@ -104,9 +103,9 @@ func readPassword(r io.Reader) (string, error) {
 	return password, nil
 }
 
-// plain tells a fault by its message and fields; what is behind it is shown too, since it is an operator who asks.
+// plain tells an error by its message and fields; what is behind it is shown too, since it is an operator who asks.
 func plain(err error) error {
-	f, ok := errors.AsType[*fault.Error](err)
+	f, ok := errors.AsType[*apierror.Error](err)
 	if !ok || len(f.Fields) < 2 {
 		return err
 	}

@@ -13,11 +13,12 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/pg"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
+	"github.com/driftsentry/driftsentry/pkg/process"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/api/internal/app"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 // The secrets of the service under test, which protect nothing.
@@ -71,7 +72,7 @@ func StartOn(t testing.TB, dsn string, environ ...string) *API {
 	}
 	a := &API{t: t, DSN: dsn, Config: c, Telemetry: telemetrytest.Start(t)}
 	service, err := app.New(t.Context(), app.Options{
-		Config: c, Build: app.Build{Version: "0.0.0-test", Commit: "none"}, Telemetry: a.Telemetry.Telemetry, Hashing: cheap,
+		Config: c, Build: process.Build{Version: "0.0.0-test", Commit: "none"}, Telemetry: a.Telemetry.Telemetry, Hashing: cheap,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +89,7 @@ func StartOn(t testing.TB, dsn string, environ ...string) *API {
 		}
 	})
 
-	if a.DB, err = pg.Open(t.Context(), c.Database, "test", a.Telemetry); err != nil {
+	if a.DB, err = pg.Open(t.Context(), c.Service.Database, "test", a.Telemetry); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(a.DB.Close)

@@ -7,12 +7,13 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
-	"github.com/driftsentry/driftsentry/pkg/spec"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
-// Client calls the service as somebody. A failure to call at all fails the test.
+// Client calls the service as somebody. A failure to call at all fails the test. Unlike the public client, it sends what is
+// wrong as well, sends it once, and shows the status and the headers of every response.
 type Client struct {
 	api  *API
 	http *http.Client
@@ -47,7 +48,7 @@ type Answer struct {
 		Code    string
 		Message string
 		TraceID string
-		Details *struct{ Errors []fault.Field }
+		Details *struct{ Errors []apierror.Field }
 	} `json:"error"`
 }
 

@@ -3,29 +3,23 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
-	"net"
-	"net/http"
 	"os"
-	"time"
 
 	"github.com/alexedwards/argon2id"
 
-	"github.com/driftsentry/driftsentry/pkg/config"
-	"github.com/driftsentry/driftsentry/pkg/health"
 	"github.com/driftsentry/driftsentry/pkg/hint"
-	"github.com/driftsentry/driftsentry/pkg/lifecycle"
 	"github.com/driftsentry/driftsentry/pkg/pg"
-	"github.com/driftsentry/driftsentry/pkg/rest"
-	"github.com/driftsentry/driftsentry/pkg/service"
+	"github.com/driftsentry/driftsentry/pkg/process"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/pkg/token"
+	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/httpapi"
 	"github.com/driftsentry/driftsentry/services/api/internal/idempotency"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/services/api/internal/insight"
+	"github.com/driftsentry/driftsentry/services/api/internal/monitor"
 	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
 	"github.com/driftsentry/driftsentry/services/api/internal/retention"
 	"github.com/driftsentry/driftsentry/services/api/internal/scrub"
@@ -34,13 +28,10 @@ import (
 // ServiceName is the name of the service in every signal, unless OTEL_SERVICE_NAME gives another.
 const ServiceName = "driftsentry-api"
 
-// Build is what the program was built from.
-type Build struct{ Version, Commit string }
-
 // Options is what an App is made of. Its configuration must be one that LoadConfig gave.
 type Options struct {
 	Config    *Config
-	Build     Build
+	Build     process.Build
 	Telemetry *telemetry.Telemetry
 	// Hashing is for tests; see identity.Config.
 	Hashing *argon2id.Params
@@ -48,79 +39,57 @@ type Options struct {
 
 // App is the service. Make it with New, then call Run once.
 type App struct {
-	group     *lifecycle.Group
-	listeners service.Listeners
-	db        *pg.DB
-	identity  *identity.Service
+	*process.Process
+
+	identity *identity.Service
 }
 
 // New puts the service together. Its ports are open then, and nothing is served yet.
 func New(ctx context.Context, o Options) (app *App, err error) {
 	c, tel := o.Config, o.Telemetry
-	app = &App{group: lifecycle.New(c.Lifecycle, tel)}
-	if app.listeners, err = c.Service.Listen(c.Port); err != nil {
-		return nil, fmt.Errorf("open the ports: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, app.close())
-		}
-	}()
-
-	if app.db, err = pg.Open(ctx, c.Database, ServiceName, tel); err != nil {
+	app = &App{}
+	app.Process, err = process.New(ctx, process.Options{Name: ServiceName, Config: &c.Service, Build: o.Build, Telemetry: tel})
+	if err != nil {
 		return nil, err
 	}
-	app.group.OnClose("database pool", func(context.Context) error { app.db.Close(); return nil })
+	defer app.Undo(&err)
 
-	if app.identity, err = newIdentity(c, app.db, tel, o.Hashing); err != nil {
+	if app.identity, err = newIdentity(c, app.DB, tel, o.Hashing); err != nil {
 		return nil, err
 	}
 	drifts, err := app.newDrifts(c, tel)
 	if err != nil {
 		return nil, err
 	}
-	// A request ends within its timeout; what has no answer after twice that time was cut off by a crash.
-	answers, err := idempotency.NewKeeper(postgres.NewIdempotencyStore(app.db), c.DataKey.Reveal(), 2*c.Service.RequestTimeout)
+	workspaces, err := monitor.New(postgres.NewMonitorStore(app.DB), c.WorkspaceStaleAfter, tel)
 	if err != nil {
 		return nil, err
 	}
-
-	app.group.Go("redaction", scrub.New(postgres.NewScrubStore(app.db), answers, c.DataKey.Reveal(), tel).Run)
-
+	app.Group.Go("workspace monitor", workspaces.Run)
+	old, err := retention.New(postgres.NewRetentionStore(app.DB), c.EventRetention, tel)
+	if err != nil {
+		return nil, err
+	}
+	app.Group.Go("retention", old.Run)
+	// A request ends within its timeout; what has no response after twice that time was cut off by a crash.
+	responses, err := idempotency.NewKeeper(postgres.NewIdempotencyStore(app.DB), c.DataKey.Reveal(), 2*c.Service.RequestTimeout)
+	if err != nil {
+		return nil, err
+	}
+	app.Group.Go("redaction", scrub.New(postgres.NewScrubStore(app.DB), responses, c.DataKey.Reveal(), tel).Run)
 	// The instance's name, as telemetry has it.
 	replica, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("name this replica: %w", err)
 	}
-	var metrics http.Handler
-	if c.Service.MetricsOnPublicPort() {
-		metrics = tel.MetricsHandler()
-	}
-	report := health.New(o.Build.Version, o.Build.Commit, app.group.Ready, map[string]health.Check{"database": app.db.Ping})
-	if err := report.Instrument(tel.Meter()); err != nil {
-		return nil, err
-	}
-	edge := httpapi.New(httpapi.Options{
-		Identity: app.identity, Drifts: drifts, Idempotency: answers,
-		Health:  report,
-		Metrics: metrics, Telemetry: tel, Replica: replica,
-		RequestTimeout: c.Service.RequestTimeout, CORSOrigins: c.Service.CORSOrigins, TrustedProxies: c.Service.Proxies(),
-		Limits: c.Limits,
+	server := httpapi.New(httpapi.Options{
+		Edge: app.Edge(), Identity: app.identity, Drifts: drifts, Idempotency: responses,
+		Audit: audit.NewTrail(postgres.NewAuditStore(app.DB)), Insight: insight.New(postgres.NewInsightStore(app.DB)), Monitor: workspaces,
+		Logger: tel.Logger(), Replica: replica, CORSOrigins: c.Service.CORSOrigins, Limits: c.Limits,
 	})
-	app.group.Serve("public", rest.NewServer(edge.Handler(), c.Service.RequestTimeout+writeGrace), app.listeners.Public)
-	if app.listeners.Metrics != nil {
-		app.group.Serve("metrics", service.MetricsServer(tel.MetricsHandler()), app.listeners.Metrics)
-	}
-
-	for _, warning := range c.Warnings {
-		tel.Logger().WarnContext(ctx, "configuration", "warning", warning)
-	}
-	tel.Logger().LogAttrs(ctx, slog.LevelInfo, "configuration", config.Attrs(c)...)
+	app.Serve(ctx, server.Handler(), c)
 	return app, nil
 }
-
-// writeGrace is how long after its timeout a request's answer may still be written.
-const writeGrace = 10 * time.Second
 
 func newIdentity(c *Config, db *pg.DB, tel *telemetry.Telemetry, hashing *argon2id.Params) (*identity.Service, error) {
 	keys, err := token.NewKeys(c.DataKey.Reveal())
@@ -134,63 +103,33 @@ func newIdentity(c *Config, db *pg.DB, tel *telemetry.Telemetry, hashing *argon2
 	})
 }
 
-// newDrifts makes the domain, and the workers that go with it.
+// newDrifts makes the domain, and the worker that sends its hints.
 func (a *App) newDrifts(c *Config, tel *telemetry.Telemetry) (*drift.Service, error) {
-	store := postgres.NewDriftStore(a.db)
-	notifier, err := a.newNotifier(c, tel)
+	way, err := hint.Open(c.Service.NATS, a.DB, ServiceName, tel)
 	if err != nil {
 		return nil, err
 	}
-	hints, err := drift.NewHints(notifier, tel)
+	a.Group.OnClose("hints", func(context.Context) error { way.Close(); return nil })
+	hints, err := hint.NewSender(way, tel)
 	if err != nil {
 		return nil, err
 	}
 	drifts, err := drift.New(drift.Config{
-		Store: store, Hints: hints, DataKey: []byte(c.DataKey.Reveal()), HideValues: c.Values == valuesHidden, StaleAfter: c.WorkspaceStaleAfter, Telemetry: tel,
+		Store: postgres.NewDriftStore(a.DB), Hints: hints, DataKey: []byte(c.DataKey.Reveal()), HideValues: c.Values == valuesHidden, Telemetry: tel,
 	})
 	if err != nil {
 		return nil, err
 	}
-	monitor, err := drift.NewMonitor(store, c.WorkspaceStaleAfter, tel)
-	if err != nil {
-		return nil, err
-	}
-	old, err := retention.New(postgres.NewRetentionStore(a.db), c.EventRetention, tel)
-	if err != nil {
-		return nil, err
-	}
-	a.group.Go("hints", hints.Run)
-	a.group.Go("workspace monitor", monitor.Run)
-	a.group.Go("retention", old.Run)
+	a.Group.Go("hints", hints.Run)
 	return drifts, nil
 }
-
-// newNotifier chooses the way that hints go.
-func (a *App) newNotifier(c *Config, tel *telemetry.Telemetry) (drift.Notifier, error) {
-	if !c.NATS.Enabled() {
-		return postgres.NewNotifier(a.db), nil
-	}
-	conn, err := hint.Open(c.NATS, ServiceName, tel)
-	if err != nil {
-		return nil, err
-	}
-	a.group.OnClose("NATS", func(context.Context) error { conn.Close(); return nil })
-	return conn, nil
-}
-
-// Address is where the service listens.
-func (a *App) Address() net.Addr { return a.listeners.Public.Addr() }
 
 // Identity makes the users of tests.
 func (a *App) Identity() *identity.Service { return a.identity }
 
-// Run serves until ctx ends, or a part of the service fails.
-func (a *App) Run(ctx context.Context) error { return a.group.Run(ctx) }
-
-// close undoes New when it fails half-way.
-func (a *App) close() error {
-	if a.db != nil {
-		a.db.Close()
-	}
-	return a.listeners.Close()
+// Serve runs the service with the configuration of environ until ctx ends.
+func Serve(ctx context.Context, environ []string, b process.Build) error {
+	return process.Serve(ctx, environ, ServiceName, b, LoadConfig, func(ctx context.Context, c *Config, tel *telemetry.Telemetry) (process.Runner, error) {
+		return New(ctx, Options{Config: c, Build: b, Telemetry: tel})
+	})
 }

@@ -9,10 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
+	"github.com/driftsentry/driftsentry/pkg/process"
 	"github.com/driftsentry/driftsentry/services/api/internal/app"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -136,7 +137,7 @@ func TestNew_closes_what_it_opened(t *testing.T) {
 	}
 	defer taken.Close()
 	c := load(t, "DATABASE_URL=postgres://h/d", "METRICS_PORT="+strconv.Itoa(taken.Addr().(*net.TCPAddr).Port))
-	c.Port = mustPort(t, port)
+	c.Service.Port = mustPort(t, port)
 	_, err = app.New(t.Context(), app.Options{Config: c, Telemetry: telemetrytest.Start(t).Telemetry})
 	if err == nil || !strings.Contains(err.Error(), "METRICS_PORT") {
 		t.Fatalf("err = %v", err)
@@ -160,7 +161,7 @@ func mustPort(t *testing.T, text string) uint16 {
 func TestWithIdentity(t *testing.T) {
 	environ := []string{"DATABASE_URL=" + pgtest.DSN(t), "LOG_FORMAT=json"}
 	var log strings.Builder
-	err := app.WithIdentity(t.Context(), environ, app.Build{}, &log, func(users *identity.Service) error {
+	err := app.WithIdentity(t.Context(), environ, process.Build{}, &log, func(users *identity.Service) error {
 		_, setup, err := users.Bootstrap(t.Context(), "acme", "a@b.example", "Ada", identity.Admin, "")
 		if err == nil && setup == nil {
 			t.Error("no setup token")

@@ -18,11 +18,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/driftsentry/driftsentry/pkg/otlpsink"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/services/api/internal/app"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/testkit/otlpsink"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // seeded is how many drifts there are: so many that decisions seldom run out of them.
@@ -48,11 +48,28 @@ func BenchmarkRequests(b *testing.B) {
 		name := map[bool]string{true: "telemetry", false: "none"}[on]
 		b.Run(name, func(b *testing.B) {
 			s := startBench(b, on)
-			b.Run("list", func(b *testing.B) { s.measure(b, "GET", "?page=1&limit=20&severity=critical", "") })
-			b.Run("get", func(b *testing.B) { s.measure(b, "GET", "/%s", "") })
-			b.Run("approve", func(b *testing.B) { s.measure(b, "POST", "/%s/approve", `{"reason":"agreed with the network team"}`) })
+			b.Run("list", func(b *testing.B) { s.measure(b, "GET", "drifts?page=1&limit=20&severity=critical", "") })
+			b.Run("get", func(b *testing.B) { s.measure(b, "GET", "drifts/%s", "") })
+			b.Run("approve", func(b *testing.B) {
+				s.measure(b, "POST", "drifts/%s/approve", `{"reason":"agreed with the network team"}`)
+			})
+			b.Run("ingest/unchanged", func(b *testing.B) { s.measure(b, "POST", "ingest/plan?workspace=same", benchPlan("large")) })
+			b.Run("ingest/changed", func(b *testing.B) {
+				s.measure(b, "POST", "ingest/plan?workspace=other", benchPlan("large"), benchPlan("xlarge"))
+			})
 		})
 	}
+}
+
+// benchPlan is a plan of 50 drifted resources, without a timestamp, so that each upload of it counts.
+func benchPlan(size string) string {
+	entries := make([]string, 50)
+	for i := range entries {
+		entries[i] = fmt.Sprintf(`{"address":"aws_instance.web[%[1]d]","mode":"managed","type":"aws_instance","name":"web","change":{"actions":["update"],
+			"before":{"id":"i-%[1]d","instance_type":"t3.micro","monitoring":true,"tags":{"Team":"core","Name":"web-%[1]d"}},
+			"after":{"id":"i-%[1]d","instance_type":"t3.%[2]s","monitoring":true,"tags":{"Team":"core","Name":"web-%[1]d"}}}}`, i, size)
+	}
+	return `{"format_version":"1.2","terraform_version":"1.11.4","complete":true,"resource_drift":[` + strings.Join(entries, ",") + `]}`
 }
 
 type benched struct {
@@ -128,27 +145,28 @@ func (s *benched) seed(b *testing.B, a *app.App, dsn string) {
 	s.answers = bufio.NewReaderSize(s.conn, 1<<17)
 }
 
-// measure asks again and again; %s in the path is the id of one drift after the other.
-func (s *benched) measure(b *testing.B, method, path, body string) {
+// measure sends the bodies again and again, one after the other; %s in the path is the id of one drift after the other.
+func (s *benched) measure(b *testing.B, method, path string, bodies ...string) {
 	b.Helper()
 	perDrift := strings.Contains(path, "%s")
-	requests := make([][]byte, 1)
+	requests := make([][]byte, len(bodies))
 	if perDrift {
 		requests = make([][]byte, len(s.ids))
 	}
 	for i := range requests {
-		target := "/api/v1/drifts" + path
+		target, body := "/api/v1/"+path, bodies[i%len(bodies)]
 		if perDrift {
 			target = fmt.Sprintf(target, s.ids[i])
 		}
 		requests[i] = fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
 			method, target, s.token, len(body), body)
 	}
+	decides := perDrift && bodies[0] != ""
 	b.ReportAllocs()
 	var cpu time.Duration
 	began, n := usedCPU(), 0
 	for b.Loop() {
-		if body != "" && n%len(requests) == 0 {
+		if decides && n%len(requests) == 0 {
 			b.StopTimer()
 			cpu += usedCPU() - began
 			_, err := s.db.Exec(b.Context(), undecided)

@@ -1,28 +1,21 @@
 package app
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/driftsentry/driftsentry/pkg/config"
-	"github.com/driftsentry/driftsentry/pkg/hint"
-	"github.com/driftsentry/driftsentry/pkg/lifecycle"
-	"github.com/driftsentry/driftsentry/pkg/pg"
-	"github.com/driftsentry/driftsentry/pkg/service"
+	"github.com/driftsentry/driftsentry/pkg/process"
 	"github.com/driftsentry/driftsentry/services/api/internal/httpapi"
 )
 
+// DefaultPort is where the service listens when PORT does not say.
+const DefaultPort = 3001
+
 // Config is everything that can be set of the api service.
 type Config struct {
-	Service   service.Config
-	Database  pg.Config
-	NATS      hint.Config
-	Lifecycle lifecycle.Config
-	Limits    httpapi.Limits
-
-	Port uint16 `env:"PORT" envDefault:"3001"`
+	Service process.Config
+	Limits  httpapi.Limits
 
 	// DataKey seals and fingerprints what is stored. It must be kept as long as the data is.
 	DataKey config.Secret `env:"DATA_KEY"`
@@ -34,9 +27,6 @@ type Config struct {
 
 	EventRetention      time.Duration `env:"EVENT_RETENTION"       envDefault:"168h"`
 	WorkspaceStaleAfter time.Duration `env:"WORKSPACE_STALE_AFTER" envDefault:"36h"`
-
-	// Warnings are what whoever runs this should know.
-	Warnings []string
 }
 
 // The values of VALUES.
@@ -47,26 +37,29 @@ const (
 
 // LoadConfig reads the configuration from environment variables. The error names every problem.
 func LoadConfig(environ []string) (*Config, error) {
-	c := &Config{}
+	c := &Config{Service: process.Config{Port: DefaultPort}}
 	if err := config.Load(c, environ); err != nil {
 		return nil, err
 	}
-	c.Warnings = c.Service.SetDefaults()
+	c.Service.SetDefaults()
 	if c.DataKey == "" {
-		c.DataKey = service.ExampleSecret
-		c.Warnings = append(c.Warnings, "DATA_KEY is not set: kept answers and masked values are sealed with a key that everybody knows")
+		c.DataKey = process.ExampleSecret
+		c.Service.Warnings = append(c.Service.Warnings, "DATA_KEY is not set: kept answers and masked values are sealed with a key that everybody knows")
 	}
 	return c, nil
 }
 
+// Common implements process.Settings.
+func (c *Config) Common() *process.Config { return &c.Service }
+
 // Validate implements config.Validator.
 func (c *Config) Validate() []error {
-	problems := slices.Concat(c.Service.Validate(), c.Database.Validate(), c.NATS.Validate())
+	problems := c.Service.Validate()
 	complain := func(variable, format string, args ...any) {
 		problems = append(problems, config.Problem{Variable: variable, Err: fmt.Errorf(format, args...)})
 	}
 	if c.Service.Environment != config.Development {
-		problems = append(problems, service.CheckSecret("DATA_KEY", c.DataKey)...)
+		problems = append(problems, process.CheckSecret("DATA_KEY", c.DataKey)...)
 	}
 	if c.Values != valuesShown && c.Values != valuesHidden {
 		complain("VALUES", "must be shown or hidden")
@@ -92,9 +85,6 @@ func (c *Config) Validate() []error {
 		if n.value < 1 {
 			complain(n.variable, "must be 1 or more; RATE_LIMIT_ENABLED=false turns all limits off")
 		}
-	}
-	if c.Service.EnableMetrics && c.Service.MetricsPort != 0 && c.Service.MetricsPort == c.Port {
-		problems = append(problems, config.Problem{Variable: "METRICS_PORT", Err: errors.New("is the same as PORT; leave it out to serve both on one port in development")})
 	}
 	return problems
 }

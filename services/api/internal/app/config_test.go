@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/driftsentry/driftsentry/pkg/config"
-	"github.com/driftsentry/driftsentry/pkg/service"
+	"github.com/driftsentry/driftsentry/pkg/process"
 	"github.com/driftsentry/driftsentry/services/api/internal/app"
 )
 
@@ -22,12 +22,12 @@ func TestLoadConfig_development(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Port != 3001 || c.Service.Host != "127.0.0.1" || c.Service.LogFormat != "pretty" || !c.Service.MetricsOnPublicPort() ||
+	if c.Service.Port != 3001 || c.Service.Host != "127.0.0.1" || c.Service.LogFormat != "pretty" || !c.Service.MetricsOnPublicPort() ||
 		c.JWTExpiry != 15*time.Minute || c.RefreshExpiry != 168*time.Hour || c.Service.RequestTimeout != 30*time.Second {
 		t.Errorf("%+v", c)
 	}
-	if c.Service.JWTSecret == "" || c.DataKey == "" || len(c.Warnings) != 2 {
-		t.Errorf("secrets that everybody knows need a warning each: %q", c.Warnings)
+	if c.Service.JWTSecret == "" || c.DataKey == "" || len(c.Service.Warnings) != 2 {
+		t.Errorf("secrets that everybody knows need a warning each: %q", c.Service.Warnings)
 	}
 }
 
@@ -38,7 +38,7 @@ func TestLoadConfig_production(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.Service.Host != "" || c.Service.LogFormat != "json" || c.Service.MetricsPort != 9090 || c.Service.MetricsOnPublicPort() ||
-		len(c.Warnings) != 0 || c.Service.RequestTimeout != 15*time.Second || len(c.Service.CORSOrigins) != 2 {
+		len(c.Service.Warnings) != 0 || c.Service.RequestTimeout != 15*time.Second || len(c.Service.CORSOrigins) != 2 {
 		t.Errorf("%+v", c)
 	}
 	if got := c.Service.Proxies(); !slices.Equal(got, []string{"10.0.0.0/8", "fd00::/8"}) {
@@ -51,7 +51,7 @@ func TestLoadConfig_production(t *testing.T) {
 
 	for name, bad := range map[string]string{
 		"a short JWT_SECRET":               "JWT_SECRET=short",
-		"the example's JWT_SECRET":         "JWT_SECRET=" + service.ExampleSecret,
+		"the example's JWT_SECRET":         "JWT_SECRET=" + process.ExampleSecret,
 		"no JWT_SECRET":                    "JWT_SECRET=",
 		"a short JWT_SECRET_PREVIOUS":      "JWT_SECRET_PREVIOUS=short",
 		"no DATA_KEY":                      "DATA_KEY=",

@@ -8,8 +8,8 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/config"
 	"github.com/driftsentry/driftsentry/pkg/pg"
+	"github.com/driftsentry/driftsentry/pkg/process"
 	"github.com/driftsentry/driftsentry/pkg/schema"
-	"github.com/driftsentry/driftsentry/pkg/service"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/services/api/internal/idempotency"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
@@ -27,7 +27,7 @@ type operatorConfig struct {
 func (c *operatorConfig) Validate() []error { return c.Database.Validate() }
 
 // asOperator runs fn with the database's configuration and with signals that leave nowhere but to out.
-func asOperator(ctx context.Context, environ []string, b Build, out io.Writer, fn func(*operatorConfig, *telemetry.Telemetry) error) error {
+func asOperator(ctx context.Context, environ []string, b process.Build, out io.Writer, fn func(*operatorConfig, *telemetry.Telemetry) error) error {
 	var c operatorConfig
 	if err := config.Load(&c, environ); err != nil {
 		return err
@@ -43,14 +43,14 @@ func asOperator(ctx context.Context, environ []string, b Build, out io.Writer, f
 }
 
 // Migrate brings the database to the newest schema.
-func Migrate(ctx context.Context, environ []string, b Build, out io.Writer) error {
+func Migrate(ctx context.Context, environ []string, b process.Build, out io.Writer) error {
 	return asOperator(ctx, environ, b, out, func(c *operatorConfig, tel *telemetry.Telemetry) error {
 		return schema.Migrate(ctx, c.Database.URL.Reveal(), tel.Logger())
 	})
 }
 
 // Redact reads what is stored again with the present rules of redaction.
-func Redact(ctx context.Context, environ []string, b Build, out io.Writer) error {
+func Redact(ctx context.Context, environ []string, b process.Build, out io.Writer) error {
 	var key struct {
 		DataKey config.Secret `env:"DATA_KEY"`
 	}
@@ -58,7 +58,7 @@ func Redact(ctx context.Context, environ []string, b Build, out io.Writer) error
 		return err
 	}
 	if key.DataKey == "" {
-		key.DataKey = service.ExampleSecret
+		key.DataKey = process.ExampleSecret
 	}
 	return asOperator(ctx, environ, b, out, func(c *operatorConfig, tel *telemetry.Telemetry) error {
 		db, err := pg.Open(ctx, c.Database, ServiceName+"-redact", tel)
@@ -75,7 +75,7 @@ func Redact(ctx context.Context, environ []string, b Build, out io.Writer) error
 }
 
 // WithIdentity runs fn with the users of the database.
-func WithIdentity(ctx context.Context, environ []string, b Build, out io.Writer, fn func(*identity.Service) error) error {
+func WithIdentity(ctx context.Context, environ []string, b process.Build, out io.Writer, fn func(*identity.Service) error) error {
 	return asOperator(ctx, environ, b, out, func(c *operatorConfig, tel *telemetry.Telemetry) error {
 		db, err := pg.Open(ctx, c.Database, ServiceName+"-user", tel)
 		if err != nil {

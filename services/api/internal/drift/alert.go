@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/uid"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
@@ -28,19 +29,35 @@ var AlertTypes = []AlertType{DriftDetected, ApprovalNeeded, RemediationFailed, C
 
 // Alert is something that people should look at.
 type Alert struct {
-	ID        uuid.UUID   `json:"id"`
-	DriftID   *uuid.UUID  `json:"driftId"` // nil when it is not about one drift
-	Type      AlertType   `json:"type"`
-	Severity  Severity    `json:"severity"`
-	Title     string      `json:"title"`
-	Message   string      `json:"message"`
-	IsRead    bool        `json:"isRead"` // by anybody of the account
-	ReadAt    *event.Time `json:"readAt"`
-	ReadBy    *string     `json:"readBy"`
-	CreatedAt event.Time  `json:"createdAt"`
+	ID        uuid.UUID
+	DriftID   *uuid.UUID // nil when it is not about one drift
+	Type      AlertType
+	Severity  Severity
+	Title     string
+	Message   string
+	IsRead    bool // by any user of the account
+	ReadAt    *time.Time
+	ReadBy    *string // nil when no user has read it: it is unread, or the system marked it
+	CreatedAt time.Time
 }
 
-// AlertFilter says which alerts; what is empty does not matter.
+// AlertReader reads alerts.
+type AlertReader interface {
+	ListAlerts(ctx context.Context, account uuid.UUID, f AlertFilter, p Page) ([]Alert, error)
+	CountAlerts(ctx context.Context, account uuid.UUID, f AlertFilter) (int, error)
+}
+
+// AlertTx changes alerts.
+type AlertTx interface {
+	// LockAlert is one alert; apierror.NotFound when there is none.
+	LockAlert(ctx context.Context, account, id uuid.UUID) (*Alert, error)
+	InsertAlerts(ctx context.Context, account uuid.UUID, alerts []Alert) error
+	// MarkAlertsRead marks the unread ones of the selected alerts, and counts them by drift; those without a drift count under
+	// the zero id.
+	MarkAlertsRead(ctx context.Context, account uuid.UUID, which AlertSelection, by *string, at time.Time) (map[uuid.UUID]int, error)
+}
+
+// AlertFilter says which alerts; an empty field does not matter.
 type AlertFilter struct {
 	DriftID  *uuid.UUID
 	IsRead   *bool
@@ -63,7 +80,7 @@ const maxAlerts = 20
 func alertsFor(workspace string, critical []*Drift, now time.Time) []Alert {
 	if len(critical) > maxAlerts {
 		return []Alert{{
-			ID: newID(), Type: DriftDetected, Severity: plan.Critical, CreatedAt: event.Time(now),
+			ID: uid.New(), Type: DriftDetected, Severity: plan.Critical, CreatedAt: now,
 			Title:   fmt.Sprintf("%d critical drifts in %s", len(critical), workspace),
 			Message: "one check found them; filter the drifts by workspace and severity to see all",
 		}}
@@ -71,7 +88,7 @@ func alertsFor(workspace string, critical []*Drift, now time.Time) []Alert {
 	alerts := make([]Alert, 0, len(critical))
 	for _, d := range critical {
 		alerts = append(alerts, Alert{
-			ID: newID(), DriftID: &d.ID, Type: DriftDetected, Severity: plan.Critical, CreatedAt: event.Time(now),
+			ID: uid.New(), DriftID: &d.ID, Type: DriftDetected, Severity: plan.Critical, CreatedAt: now,
 			Title:   "critical drift of " + d.ResourceID,
 			Message: fmt.Sprintf("%s in %s, found by %s", d.ResourceType, workspace, foundBy(d)),
 		})
@@ -92,7 +109,7 @@ func foundBy(d *Drift) string {
 // failedCheckAlert is the alert of a plan that errored.
 func failedCheckAlert(workspace string, now time.Time) Alert {
 	return Alert{
-		ID: newID(), Type: CheckFailed, Severity: plan.Warning, CreatedAt: event.Time(now),
+		ID: uid.New(), Type: CheckFailed, Severity: plan.Warning, CreatedAt: now,
 		Title:   "the check of " + workspace + " failed",
 		Message: "the plan says that it errored, so it is unknown what drifted",
 	}
@@ -114,21 +131,20 @@ func (s *Service) CountUnreadAlerts(ctx context.Context, p identity.Principal) (
 	return s.store.CountAlerts(ctx, p.AccountID, AlertFilter{IsRead: &unread})
 }
 
-// ReadAlert marks an alert read. One that is read already stays as it is.
-func (s *Service) ReadAlert(ctx context.Context, p identity.Principal, id uuid.UUID) (*Alert, error) {
+// MarkAlertRead marks an alert read. One that is read already stays as it is.
+func (s *Service) MarkAlertRead(ctx context.Context, p identity.Principal, id uuid.UUID) (*Alert, error) {
 	var alert *Alert
 	err := s.inTx(ctx, p, "alert.read", func(ctx context.Context, w *work) (err error) {
 		alert, err = w.LockAlert(ctx, p.AccountID, id)
 		if err != nil || alert.IsRead {
 			return err
 		}
-		if _, err := w.ReadAlerts(ctx, p.AccountID, AlertSelection{ID: &id}, w.email, w.now); err != nil {
+		if _, err := w.MarkAlertsRead(ctx, p.AccountID, AlertSelection{ID: &id}, w.email, w.now); err != nil {
 			return err
 		}
-		readAt := event.Time(w.now)
-		alert.IsRead, alert.ReadAt, alert.ReadBy = true, &readAt, w.email
-		w.audit(event.AlertRead, nil, alert.Title, "", map[string]any{"alertId": alert.ID})
-		w.alertRead(alert)
+		alert.IsRead, alert.ReadAt, alert.ReadBy = true, &w.now, w.email
+		w.audit(ctx, event.AlertRead, nil, alert.Title, "", map[string]any{"alertId": alert.ID})
+		w.alertChanged(event.AlertRead, alert)
 		return nil
 	})
 	if err != nil {
@@ -137,11 +153,11 @@ func (s *Service) ReadAlert(ctx context.Context, p identity.Principal, id uuid.U
 	return alert, nil
 }
 
-// ReadAllAlerts marks all alerts of the account read, and says how many were not.
-func (s *Service) ReadAllAlerts(ctx context.Context, p identity.Principal) (int, error) {
+// MarkAllAlertsRead marks all alerts of the account read, and says how many were not.
+func (s *Service) MarkAllAlertsRead(ctx context.Context, p identity.Principal) (int, error) {
 	count := 0
 	err := s.inTx(ctx, p, "alert.read_all", func(ctx context.Context, w *work) error {
-		counts, err := w.ReadAlerts(ctx, p.AccountID, AlertSelection{All: true}, w.email, w.now)
+		counts, err := w.MarkAlertsRead(ctx, p.AccountID, AlertSelection{All: true}, w.email, w.now)
 		if err != nil {
 			return err
 		}
@@ -150,10 +166,42 @@ func (s *Service) ReadAllAlerts(ctx context.Context, p identity.Principal) (int,
 			count += n
 		}
 		if count > 0 {
-			w.audit(event.AlertRead, nil, "all alerts", "", map[string]any{"count": count})
+			w.audit(ctx, event.AlertRead, nil, "all alerts", "", map[string]any{"count": count})
 			w.alertsRead(nil, count)
 		}
 		return nil
 	})
 	return count, err
+}
+
+// raise inserts alerts and their events.
+func (w *work) raise(ctx context.Context, alerts []Alert) error {
+	if len(alerts) == 0 {
+		return nil
+	}
+	if err := w.InsertAlerts(ctx, w.account, alerts); err != nil {
+		return err
+	}
+	for i := range alerts {
+		w.alertChanged(event.AlertCreated, &alerts[i])
+		w.raised = append(w.raised, alerts[i].Type)
+	}
+	return nil
+}
+
+// markAlertsOf marks the alerts of drifts that need no more attention. No user has read them, so they have no reader.
+func (w *work) markAlertsOf(ctx context.Context, drifts []*Drift) error {
+	if len(drifts) == 0 {
+		return nil
+	}
+	counts, err := w.MarkAlertsRead(ctx, w.account, AlertSelection{Drifts: ids(drifts)}, nil, w.now)
+	if err != nil {
+		return err
+	}
+	for _, d := range drifts {
+		if n := counts[d.ID]; n > 0 {
+			w.alertsRead(&d.ID, n)
+		}
+	}
+	return nil
 }

@@ -2,14 +2,13 @@ package drift
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"math"
 	"slices"
 	"unicode/utf8"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
@@ -19,8 +18,8 @@ type Report struct {
 	ResourceID        string
 	ResourceType      string
 	Region            string
-	ExpectedState     json.RawMessage // an object, or null; nil when the caller left it out
-	ActualState       json.RawMessage
+	ExpectedState     []byte // a JSON object, or null; nil when the caller left it out
+	ActualState       []byte
 	Severity          Severity // empty: decided as for a plan
 	CostImpactMonthly float64
 	Workspace         string
@@ -36,10 +35,10 @@ func (s *Service) Create(ctx context.Context, p identity.Principal, r Report) (*
 		Expected: r.ExpectedState, Actual: r.ActualState, Severity: r.Severity,
 	}, plan.Options{Key: s.dataKey, HideValues: s.hideValues})
 	if errors.Is(err, plan.ErrNoDrift) {
-		return nil, fault.InvalidField("actualState", "must differ from expectedState")
+		return nil, apierror.InvalidField("actualState", "must differ from expectedState")
 	}
 	if err != nil {
-		return nil, planFault(err)
+		return nil, planError(err)
 	}
 	var d *Drift
 	err = s.inTx(ctx, p, "drift.create", func(ctx context.Context, w *work) error {
@@ -49,7 +48,7 @@ func (s *Service) Create(ctx context.Context, p identity.Principal, r Report) (*
 		}
 		w.locked()
 		d = newDrift(p.AccountID, r.Workspace, Fingerprint(p.AccountID, r.Workspace, plan.OriginManual, r.ResourceID), change, w.now)
-		d.CostImpactMonthly, d.DetectedBy = cents(r.CostImpactMonthly), DetectedByPerson
+		d.CostImpactMonthly, d.DetectedBy = Cents(r.CostImpactMonthly), DetectedByPerson
 		if p.IsKey() {
 			d.DetectedBy = DetectedByAPI
 		}
@@ -59,7 +58,7 @@ func (s *Service) Create(ctx context.Context, p identity.Principal, r Report) (*
 		if err := w.InsertDrifts(ctx, []*Drift{d}); err != nil {
 			return err
 		}
-		w.record(event.DriftCreated, d, "reported by "+foundBy(d), "", nil)
+		w.record(ctx, event.DriftCreated, d, "reported by "+foundBy(d), "", nil)
 		if d.Severity != plan.Critical {
 			return nil
 		}
@@ -80,8 +79,8 @@ const (
 
 // check finds everything that is wrong with a report's fields.
 func (r *Report) check() error {
-	var fields []fault.Field
-	refuse := func(name, message string) { fields = append(fields, fault.Field{Field: name, Message: message}) }
+	var fields []apierror.Field
+	refuse := func(name, message string) { fields = append(fields, apierror.Field{Field: name, Message: message}) }
 	for _, text := range []struct {
 		name, value string
 		most        int
@@ -111,7 +110,7 @@ func (r *Report) check() error {
 		refuse("workspace", problem)
 	}
 	if len(fields) > 0 {
-		return fault.InvalidFields(fields...)
+		return apierror.InvalidFields(fields...)
 	}
 	return nil
 }

@@ -2,10 +2,9 @@ package drift_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
@@ -26,12 +25,7 @@ func TestService_Create(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var a, b any
-	_ = json.Unmarshal(d.AppendJSON(nil), &a)
-	_ = json.Unmarshal(stored.Drift.AppendJSON(nil), &b)
-	if fmt.Sprint(a) != fmt.Sprint(b) {
-		t.Errorf("stored is %v, want what was answered: %v", b, a)
-	}
+	wantSame(t, &stored.Drift, d)
 
 	try := func(change func(*drift.Report)) error {
 		r := drift.Report{
@@ -43,7 +37,7 @@ func TestService_Create(t *testing.T) {
 		return err
 	}
 	t.Run("open already is a conflict", func(t *testing.T) {
-		wantKind(t, try(func(r *drift.Report) { r.ResourceID = "db" }), fault.Conflict)
+		wantKind(t, try(func(r *drift.Report) { r.ResourceID = "db" }), apierror.Conflict)
 		if err := try(func(r *drift.Report) { r.ResourceID, r.Workspace = "db", "other" }); err != nil {
 			t.Errorf("in another workspace it is another resource: %v", err)
 		}
@@ -59,12 +53,12 @@ func TestService_Create(t *testing.T) {
 	} {
 		t.Run("the error names "+name, func(t *testing.T) {
 			err := try(change)
-			if !fault.Is(err, fault.Invalid) || fault.From(err).Fields[0].Field != name {
+			if !apierror.Is(err, apierror.Invalid) || apierror.From(err).Fields[0].Field != name {
 				t.Errorf("%v", err)
 			}
 		})
 	}
 	t.Run("no drift is an error", func(t *testing.T) {
-		wantKind(t, try(func(r *drift.Report) { r.ActualState = json.RawMessage(`{"a":1,"b":null}`) }), fault.Invalid)
+		wantKind(t, try(func(r *drift.Report) { r.ActualState = json.RawMessage(`{"a":1,"b":null}`) }), apierror.Invalid)
 	})
 }

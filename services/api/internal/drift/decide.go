@@ -12,7 +12,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/redact"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
@@ -49,7 +49,7 @@ func (s *Service) Reject(ctx context.Context, p identity.Principal, id uuid.UUID
 // Resolve closes a drift.
 func (s *Service) Resolve(ctx context.Context, p identity.Principal, id uuid.UUID, how ResolvedHow, version int) (*Drift, error) {
 	if !slices.Contains(waysToResolve, how) {
-		return nil, fault.InvalidField("resolvedHow", "must be one of auto-remediate, manual-fix, acknowledged")
+		return nil, apierror.InvalidField("resolvedHow", "must be one of auto-remediate, manual-fix, acknowledged")
 	}
 	return s.decide(ctx, p, id, version, decision{action: Resolve, reason: string(how)})
 }
@@ -57,7 +57,7 @@ func (s *Service) Resolve(ctx context.Context, p identity.Principal, id uuid.UUI
 func checkReason(reason string) (string, error) {
 	reason = strings.TrimSpace(reason)
 	if n := utf8.RuneCountInString(reason); n < minReason || n > maxReason {
-		return "", fault.InvalidField("reason", "must have %d to %d characters", minReason, maxReason)
+		return "", apierror.InvalidField("reason", "must have %d to %d characters", minReason, maxReason)
 	}
 	// People paste what they should not. The mask may be longer than what it stands for.
 	reason = redact.Text(reason)
@@ -65,6 +65,15 @@ func checkReason(reason string) (string, error) {
 		reason = string(runes[:maxReason])
 	}
 	return reason, nil
+}
+
+// DecisionTx changes one drift.
+type DecisionTx interface {
+	// LockDrift is one drift, and how many of its alerts are unread, which are locked too. apierror.NotFound when there is
+	// none.
+	LockDrift(ctx context.Context, account, id uuid.UUID) (d *Drift, unread int, err error)
+	// SaveDecision writes what the decision changed; markAlerts marks the drift's unread alerts read.
+	SaveDecision(ctx context.Context, d *Drift, markAlerts bool, by *string) error
 }
 
 // decision is what somebody decided. The reason is in their words, or says how a drift was resolved.
@@ -89,16 +98,16 @@ func (s *Service) decide(ctx context.Context, p identity.Principal, id uuid.UUID
 			return err
 		}
 		if version != 0 && version != d.Version {
-			return fault.Newf(fault.Conflict, "the drift has changed: its version is %d, not %d", d.Version, version)
+			return apierror.Newf(apierror.Conflict, "the drift has changed: its version is %d, not %d", d.Version, version)
 		}
 		what.apply(d, w)
 		// Taking note decides nothing: the alerts stay. That LockDrift has locked them, too, is the price of one way for all.
-		settles := alerts > 0 && what.action != Triage
-		if err := w.SaveDecision(ctx, d, settles, w.email); err != nil {
+		markAlerts := alerts > 0 && what.action != Triage
+		if err := w.SaveDecision(ctx, d, markAlerts, w.email); err != nil {
 			return err
 		}
-		w.record(transitions[what.action].event, d, what.reason, what.reason, map[string]any{"from": from, "to": d.Status})
-		if settles {
+		w.record(ctx, transitions[what.action].event, d, what.reason, what.reason, map[string]any{"from": from, "to": d.Status})
+		if markAlerts {
 			w.alertsRead(&d.ID, alerts)
 		}
 		return nil

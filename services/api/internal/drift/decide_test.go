@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
@@ -37,19 +37,17 @@ func TestService_Approve(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a, b := string(got.AppendJSON(nil)), string(stored.Drift.AppendJSON(nil)); a != b {
-			t.Errorf("stored is\n%s\nwant what was answered:\n%s", b, a)
-		}
+		wantSame(t, &stored.Drift, got)
 		if stored.AlertCount != 1 || query[int](w, "select count(*)::int from alert where drift_id = $1 and is_read and read_by = $2", d.ID, w.engineer.Email) != 1 {
 			t.Errorf("the alert was not marked read: %+v", stored)
 		}
-		timeline, err := w.service.Timeline(t.Context(), w.engineer, d.ID)
+		timeline, err := w.trail.Timeline(t.Context(), w.engineer.AccountID, d.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
 		last := timeline[len(timeline)-1]
-		if len(timeline) != 2 || last.Action != "drift.approved" || *last.ActorEmail != w.engineer.Email || last.Message != reason ||
-			*last.TraceID != span.SpanContext().TraceID().String() || last.Metadata["from"] != "detected" {
+		if len(timeline) != 2 || last.Action != "drift.approved" || last.ActorEmail != w.engineer.Email || last.Message != reason ||
+			last.TraceID != span.SpanContext().TraceID().String() || last.Metadata["from"] != "detected" {
 			t.Errorf("timeline: %+v", timeline)
 		}
 		want := []event.Type{event.DriftCreated, event.AlertCreated, event.DriftApproved, event.AlertRead}
@@ -85,7 +83,7 @@ func TestService_Approve(t *testing.T) {
 			"triage":  func() (*drift.Drift, error) { return w.service.Triage(t.Context(), w.engineer, d.ID, 0) },
 		} {
 			_, err := decide()
-			if !fault.Is(err, fault.Conflict) {
+			if !apierror.Is(err, apierror.Conflict) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -100,7 +98,7 @@ func TestService_Approve(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := w.service.Approve(t.Context(), w.engineer, d.ID, reason, 1)
-		wantKind(t, err, fault.Conflict)
+		wantKind(t, err, apierror.Conflict)
 		if _, err := w.service.Approve(t.Context(), w.engineer, d.ID, reason, 2); err != nil {
 			t.Error(err)
 		}
@@ -110,7 +108,7 @@ func TestService_Approve(t *testing.T) {
 		d := w.report("reasoned")
 		for _, bad := range []string{"", "too short", "         x         ", strings.Repeat("é", 1001)} {
 			_, err := w.service.Approve(t.Context(), w.engineer, d.ID, bad, 0)
-			wantKind(t, err, fault.Invalid)
+			wantKind(t, err, apierror.Invalid)
 		}
 		if _, err := w.service.Approve(t.Context(), w.engineer, d.ID, strings.Repeat("é", 1000), 0); err != nil {
 			t.Error(err)
@@ -120,13 +118,13 @@ func TestService_Approve(t *testing.T) {
 	t.Run("another account's drift is not found", func(t *testing.T) {
 		d := w.report("ours")
 		_, err := w.service.Approve(t.Context(), w.stranger, d.ID, reason, 0)
-		wantKind(t, err, fault.NotFound)
+		wantKind(t, err, apierror.NotFound)
 		_, err = w.service.Get(t.Context(), w.stranger, d.ID)
-		wantKind(t, err, fault.NotFound)
-		_, err = w.service.Timeline(t.Context(), w.stranger, d.ID)
-		wantKind(t, err, fault.NotFound)
+		wantKind(t, err, apierror.NotFound)
+		_, err = w.trail.Timeline(t.Context(), w.stranger.AccountID, d.ID)
+		wantKind(t, err, apierror.NotFound)
 		_, err = w.service.Approve(t.Context(), w.engineer, uuid.New(), reason, 0)
-		wantKind(t, err, fault.NotFound)
+		wantKind(t, err, apierror.NotFound)
 		if w.drifts()["ours"].Status != drift.Detected {
 			t.Error("a stranger changed it")
 		}
@@ -136,7 +134,7 @@ func TestService_Approve(t *testing.T) {
 func TestService_Resolve(t *testing.T) {
 	w := newWorld(t)
 	d := w.report("web")
-	if _, err := w.service.Resolve(t.Context(), w.engineer, d.ID, drift.Reverted, 0); !fault.Is(err, fault.Invalid) {
+	if _, err := w.service.Resolve(t.Context(), w.engineer, d.ID, drift.Reverted, 0); !apierror.Is(err, apierror.Invalid) {
 		t.Errorf("a person resolved it as a plan would: %v", err)
 	}
 	got, err := w.service.Resolve(t.Context(), w.engineer, d.ID, drift.ManualFix, 0)
@@ -147,7 +145,7 @@ func TestService_Resolve(t *testing.T) {
 		t.Errorf("resolved: %+v", got)
 	}
 	_, err = w.service.Resolve(t.Context(), w.engineer, d.ID, drift.ManualFix, 0)
-	wantKind(t, err, fault.Conflict)
+	wantKind(t, err, apierror.Conflict)
 
 	if again := w.report("web"); again.PreviousID == nil || *again.PreviousID != d.ID {
 		t.Errorf("the drift that came back does not name the resolved one: %+v", again)
@@ -180,7 +178,7 @@ func TestService_two_people_decide_at_once(t *testing.T) {
 			switch {
 			case err == nil:
 				won++
-			case !fault.Is(err, fault.Conflict):
+			case !apierror.Is(err, apierror.Conflict):
 				t.Errorf("the loser got %v", err)
 			}
 		}

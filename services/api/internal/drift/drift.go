@@ -88,8 +88,8 @@ func Fingerprint(account uuid.UUID, workspace string, origin Origin, resourceID 
 // maxMoney is what numeric(14, 2) holds.
 const maxMoney = 999_999_999_999.99
 
-// cents rounds an amount to what is stored.
-func cents(amount float64) float64 { return math.Round(amount*100) / 100 }
+// Cents rounds an amount to what is stored.
+func Cents(amount float64) float64 { return math.Round(amount*100) / 100 }
 
 // DefaultWorkspace is that of a report which names none.
 const DefaultWorkspace = "default"

@@ -2,7 +2,6 @@ package drift_test
 
 import (
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -16,15 +15,7 @@ func TestService_Ingest_repeated(t *testing.T) {
 	w := newWorld(t)
 	web := resource{address: "aws_thing.web", want: "a", got: "b"}
 	raw := func(body string, change ...func(*drift.Upload)) string {
-		u := drift.Upload{Workspace: "prod", Body: strings.NewReader(body)}
-		for _, f := range change {
-			f(&u)
-		}
-		b, err := w.service.Ingest(t.Context(), w.key, u)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(b)
+		return string(w.ingest("prod", body, change...).Response)
 	}
 	first := raw(planOf(1, complete, web))
 	events := len(w.events())
@@ -77,7 +68,7 @@ func TestService_Ingest_at_once(t *testing.T) {
 			}
 		})
 		wg.Go(func() { // Somebody who marks everything read takes the locks of alerts meanwhile.
-			if _, err := w.service.ReadAllAlerts(t.Context(), w.engineer); err != nil {
+			if _, err := w.service.MarkAllAlertsRead(t.Context(), w.engineer); err != nil {
 				t.Error(err)
 			}
 		})

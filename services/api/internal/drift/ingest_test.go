@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
@@ -63,11 +63,11 @@ func TestService_Ingest_fixtures(t *testing.T) {
 	if first.Check.Status != "drifted" || first.Check.Counts != (event.Counts{New: 4}) || len(first.Drifts) != 4 {
 		t.Errorf("refresh-only: %+v", first.Check)
 	}
-	var severities []string
+	var severities []drift.Severity
 	for _, d := range first.Drifts {
 		severities = append(severities, d.Severity)
 	}
-	if want := []string{"critical", "critical", "warning", "warning"}; !slices.Equal(severities, want) {
+	if want := []drift.Severity{plan.Critical, plan.Critical, plan.Warning, plan.Warning}; !slices.Equal(severities, want) {
 		t.Errorf("severities are %v, want %v", severities, want)
 	}
 	if alerts, n, err := w.service.ListAlerts(t.Context(), w.engineer, drift.AlertFilter{DriftID: &first.Drifts[0].ID}, drift.Page{Number: 1, Size: 20}); err != nil || n != 1 || alerts[0].Type != drift.DriftDetected {
@@ -86,7 +86,7 @@ func TestService_Ingest_fixtures(t *testing.T) {
 
 	for _, name := range []string{"errored_tf1.11.4.json", "targeted_incomplete_tf1.11.4.json"} {
 		a := w.ingest("prod", fixture(t, name))
-		want := map[string]string{"errored_tf1.11.4.json": "failed", "targeted_incomplete_tf1.11.4.json": "drifted"}[name]
+		want := map[string]drift.CheckStatus{"errored_tf1.11.4.json": "failed", "targeted_incomplete_tf1.11.4.json": "drifted"}[name]
 		if a.Check.Status != want || a.Check.Counts != (event.Counts{}) {
 			t.Errorf("%s: %+v, want %s and nothing resolved", name, a.Check, want)
 		}
@@ -102,7 +102,7 @@ func TestService_Ingest_fixtures(t *testing.T) {
 		t.Errorf("moved without a drift: %+v", a.Check)
 	}
 	_, err := w.tryIngest("prod", fixture(t, "plan_stream_tf1.11.4.jsonl"))
-	wantKind(t, err, fault.Invalid)
+	wantKind(t, err, apierror.Invalid)
 
 	t.Run("no secret is anywhere", func(t *testing.T) {
 		rows, err := w.db.Query(t.Context(), `select row_to_json(d)::text from drift d union all select row_to_json(e)::text from event e
@@ -164,7 +164,7 @@ func TestService_Ingest_life(t *testing.T) {
 		if after := w.events()[before:]; !slices.Equal(after, []event.Type{event.DriftReopened, event.CheckCompleted}) {
 			t.Errorf("events: %v", after)
 		}
-		timeline, err := w.service.Timeline(t.Context(), w.engineer, d.ID)
+		timeline, err := w.trail.Timeline(t.Context(), w.engineer.AccountID, d.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -349,7 +349,7 @@ func TestService_Ingest_isolation(t *testing.T) {
 	w := newWorld(t)
 	web := resource{address: "aws_thing.web", want: "a", got: "b"}
 	w.ingest("prod", planOf(1, complete, web))
-	if _, err := w.service.Ingest(t.Context(), w.stranger, drift.Upload{Workspace: "prod", Body: strings.NewReader(planOf(2, complete))}); err != nil {
+	if _, err := w.service.Ingest(t.Context(), w.stranger, drift.Upload{Workspace: "prod", Body: strings.NewReader(planOf(2, complete)), Encode: encode}); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.drifts()["aws_thing.web"]; got.Status != drift.Detected {
@@ -365,7 +365,7 @@ func TestService_Ingest_bad_plans_leave_nothing(t *testing.T) {
 	w := newWorld(t)
 	for _, body := range []string{"", "{", "[]", `{"format_version":"9.0","complete":true}`, planOf(1, complete) + "x"} {
 		_, err := w.tryIngest("prod", body)
-		wantKind(t, err, fault.Invalid)
+		wantKind(t, err, apierror.Invalid)
 	}
 	if n := query[int](w, "select count(*)::int from workspace"); n != 0 {
 		t.Errorf("%d workspaces were made", n)
@@ -381,7 +381,7 @@ func TestService_Ingest_large(t *testing.T) {
 	}
 	a := w.ingest("prod", planOf(1, complete, resources...))
 	if a.Check.Counts.New != n || len(a.Drifts) != 100 {
-		t.Errorf("%+v, %d drifts in the answer", a.Check.Counts, len(a.Drifts))
+		t.Errorf("%+v, %d drifts in the response", a.Check.Counts, len(a.Drifts))
 	}
 	if len(w.events()) != n+1 {
 		t.Errorf("%d events", len(w.events()))

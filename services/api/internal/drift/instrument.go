@@ -2,13 +2,14 @@ package drift
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/driftsentry/driftsentry/pkg/driftconv"
 	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 )
 
 // instruments are the product's own metrics. None has a label whose values a customer chooses.
@@ -22,22 +23,15 @@ type instruments struct {
 }
 
 func newInstruments(meter metric.Meter) (*instruments, error) {
-	var i instruments
-	var problems []error
-	counter := func(target *metric.Int64Counter, name, unit, description string) {
-		c, err := meter.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(description))
-		*target, problems = c, append(problems, err)
-	}
-	counter(&i.decided, "driftsentry.drifts.decided", "{drift}", "Drifts whose status somebody changed, by the new status.")
-	counter(&i.checks, "driftsentry.ingest.checks", "{check}", "Plans taken, by what the check said; stale ones and ones sent again changed nothing.")
-	counter(&i.drifts, "driftsentry.ingest.drifts", "{drift}", "Drifts that plans touched, by what they did to them.")
-	counter(&i.published, "driftsentry.events.published", "{event}", "Events committed to the streams, by type.")
-	counter(&i.alerts, "driftsentry.alerts.raised", "{alert}", "Alerts raised, by type.")
-	duration, err := meter.Float64Histogram("driftsentry.ingest.duration", metric.WithUnit("s"),
-		metric.WithDescription("Time to read a plan and commit what it means."),
-		metric.WithExplicitBucketBoundaries(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30))
-	i.duration = duration
-	return &i, errors.Join(append(problems, err)...)
+	in := instrument.From(meter)
+	return &instruments{
+		decided:   in.Counter(driftconv.DriftsDecided),
+		checks:    in.Counter(driftconv.IngestChecks),
+		duration:  in.Histogram(driftconv.IngestDuration),
+		drifts:    in.Counter(driftconv.IngestDrifts),
+		published: in.Counter(driftconv.EventsPublished),
+		alerts:    in.Counter(driftconv.AlertsRaised),
+	}, in.Err()
 }
 
 // label makes a measurement's one attribute.
@@ -55,7 +49,7 @@ func (i *instruments) decision(ctx context.Context, to Status) {
 func (i *instruments) committed(ctx context.Context, w *work) {
 	types := make(map[event.Type]int64)
 	for _, d := range w.drafts {
-		types[d.event]++
+		types[d.Type]++
 	}
 	for t, n := range types {
 		i.published.Add(ctx, n, label("type", string(t)))

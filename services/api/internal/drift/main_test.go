@@ -12,19 +12,22 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/config"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/pkg/pg"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
+	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -36,7 +39,8 @@ type world struct {
 	store   *postgres.DriftStore
 	db      *pg.DB
 	tel     *telemetrytest.Recorder
-	hints   *drift.Hints
+	hints   *hint.Sender
+	trail   *audit.Trail
 
 	engineer, colleague, key, stranger identity.Principal
 }
@@ -52,12 +56,12 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(db.Close)
-	w := &world{t: t, db: db, tel: tel, store: postgres.NewDriftStore(db)}
-	if w.hints, err = drift.NewHints(postgres.NewNotifier(db), tel); err != nil {
+	w := &world{t: t, db: db, tel: tel, store: postgres.NewDriftStore(db), trail: audit.NewTrail(postgres.NewAuditStore(db))}
+	if w.hints, err = hint.NewSender(hint.Postgres{DB: db}, tel); err != nil {
 		t.Fatal(err)
 	}
 	w.service, err = drift.New(drift.Config{
-		Store: w.store, Hints: w.hints, DataKey: []byte("a key of thirty-two bytes, or so"), StaleAfter: 36 * time.Hour, Telemetry: tel,
+		Store: w.store, Hints: w.hints, DataKey: []byte("a key of thirty-two bytes, or so"), Telemetry: tel,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -113,47 +117,30 @@ func (w *world) report(resource string, change ...func(*drift.Report)) *drift.Dr
 	return d
 }
 
-// answer is what an uploader is told.
-type answer struct {
-	Check struct {
-		ID     uuid.UUID
-		Status string
-		Stale  bool
-		Counts event.Counts
+// encode is a response to an upload, with what the edge's has in it.
+func encode(i *drift.Ingested) ([]byte, error) {
+	var states []string
+	for _, d := range i.Drifts {
+		states = append(states, string(d.ExpectedState), string(d.ActualState), string(d.Difference))
 	}
-	Drifts []struct {
-		ID                                                  uuid.UUID
-		Version, Occurrences                                int
-		ResourceID, Status, Severity, Origin, PlannedAction string
-		ResolvedHow                                         *string
-		PreviousID                                          *uuid.UUID
-		ExpectedState, ActualState, Difference              json.RawMessage
-	}
+	return json.Marshal(map[string]any{"check": i.Check.ID, "drifts": i.Drifts, "states": states})
 }
 
-func (w *world) tryIngest(workspace, body string, change ...func(*drift.Upload)) (answer, error) {
-	u := drift.Upload{Workspace: workspace, Refreshed: true, Body: strings.NewReader(body)}
+func (w *world) tryIngest(workspace, body string, change ...func(*drift.Upload)) (*drift.Ingested, error) {
+	u := drift.Upload{Workspace: workspace, Refreshed: true, Body: strings.NewReader(body), Encode: encode}
 	for _, f := range change {
 		f(&u)
 	}
-	raw, err := w.service.Ingest(w.t.Context(), w.key, u)
-	if err != nil {
-		return answer{}, err
-	}
-	var a answer
-	if err := json.Unmarshal(raw, &a); err != nil {
-		return answer{}, fmt.Errorf("the answer is no JSON: %w: %s", err, raw)
-	}
-	return a, nil
+	return w.service.Ingest(w.t.Context(), w.key, u)
 }
 
-func (w *world) ingest(workspace, body string, change ...func(*drift.Upload)) answer {
+func (w *world) ingest(workspace, body string, change ...func(*drift.Upload)) *drift.Ingested {
 	w.t.Helper()
-	a, err := w.tryIngest(workspace, body, change...)
+	result, err := w.tryIngest(workspace, body, change...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return a
+	return result
 }
 
 // drifts are an account's drifts by resource, those that were resolved too; of several the newest.
@@ -188,10 +175,30 @@ func (w *world) events() []event.Type {
 	return types
 }
 
-func wantKind(t *testing.T, err error, kind fault.Kind) {
+func wantKind(t *testing.T, err error, kind apierror.Kind) {
 	t.Helper()
-	if !fault.Is(err, kind) {
+	if !apierror.Is(err, kind) {
 		t.Errorf("the error is %v, want %s", err, kind)
+	}
+}
+
+// wantSame compares what is stored of a drift with what a use case gave: everything that clients see, the states by their
+// meaning, since the database writes JSON in its own way.
+func wantSame(t *testing.T, stored, given *drift.Drift) {
+	t.Helper()
+	meaning := func(d drift.Drift) drift.Drift {
+		d.AccountID, d.Fingerprint, d.DifferenceMAC = uuid.Nil, nil, nil // They are not read for clients.
+		for _, state := range []*[]byte{&d.ExpectedState, &d.ActualState, &d.Difference} {
+			var value any
+			if err := json.Unmarshal(*state, &value); err != nil {
+				t.Fatalf("%s: a state is %q: %v", d.ResourceID, *state, err)
+			}
+			*state = fmt.Append(nil, value)
+		}
+		return d
+	}
+	if diff := cmp.Diff(meaning(*stored), meaning(*given)); diff != "" {
+		t.Errorf("what is stored is not what was given:\n%s", diff)
 	}
 }
 
@@ -210,13 +217,6 @@ func hasAttribute(s spanStub, key, value string) bool {
 	return slices.ContainsFunc(s.Attributes, func(a attribute.KeyValue) bool {
 		return string(a.Key) == key && a.Value.String() == value
 	})
-}
-
-func cancellable(t *testing.T) (context.Context, context.CancelFunc) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	t.Cleanup(cancel)
-	return ctx, cancel
 }
 
 // metric is the value of a series, as it is scraped.

@@ -10,27 +10,28 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 )
 
 // One row has a statement of its own, which writes what the statement for many does.
-// Mutations of the one: a coalesce left out or with another text; actor and drift, subject and message, role and action
-// swapped; the database's clock in the place of the row's time. Of the other: role and message swapped, the coalesce.
+// Mutations of the one: actor and drift, subject and message, role and action
+// swapped; the database's clock in the place of the row's time. Of the other: role and message swapped.
 func TestTx_InsertAudit_one_or_many(t *testing.T) {
 	w := newWorld(t)
-	actor, subject, email, trace := uuid.New(), uuid.New(), "ada@example.com", "0af7651916cd43dd8448eb211c80319c"
-	full := drift.AuditRow{
-		Timestamp: event.Time(time.Date(2026, 3, 1, 12, 0, 0, 123_456_000, time.UTC)), Action: "drift.approved", ActorID: &actor,
-		ActorEmail: &email, ActorRole: "engineer", DriftID: &subject, Subject: `aws_thing.web["a,b"]`, Message: `a {reason} and \ more`,
-		TraceID: &trace, Metadata: map[string]any{"version": 2.0, "counts": map[string]any{"new": 1.0}},
+	actor, subject := uuid.New(), uuid.New()
+	full := audit.Row{
+		AccountID: w.engineer.AccountID, CreatedAt: time.Date(2026, 3, 1, 12, 0, 0, 123_456_000, time.UTC), Action: "drift.approved", ActorID: &actor,
+		ActorEmail: "ada@example.com", ActorRole: "engineer", DriftID: &subject, Subject: `aws_thing.web["a,b"]`, Message: `a {reason} and \ more`,
+		TraceID: "0af7651916cd43dd8448eb211c80319c", Metadata: map[string]any{"version": 2.0, "counts": map[string]any{"new": 1.0}},
 	}
-	insert := func(rows ...drift.AuditRow) []string {
+	insert := func(rows ...audit.Row) []string {
 		t.Helper()
 		for i := range rows {
 			rows[i].ID = uuid.New()
 		}
 		if err := w.store.InTx(t.Context(), "test", func(ctx context.Context, tx drift.Tx) error {
-			return tx.InsertAudit(ctx, w.engineer.AccountID, rows)
+			return tx.InsertAudit(ctx, rows)
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -40,19 +41,20 @@ func TestTx_InsertAudit_one_or_many(t *testing.T) {
 		}
 		return stored
 	}
-	many := insert(full, drift.AuditRow{})
-	for i, row := range []drift.AuditRow{full, {}} {
+	empty := audit.Row{AccountID: w.engineer.AccountID}
+	many := insert(full, empty)
+	for i, row := range []audit.Row{full, empty} {
 		if one := insert(row)[0]; one != many[i] {
 			t.Errorf("alone it is\n%s\nand of two\n%s", one, many[i])
 		}
 	}
 	// And it is what was given.
-	list, err := w.store.ListAudit(t.Context(), w.engineer.AccountID, drift.AuditFilter{ActorID: &actor}, drift.Page{Number: 1, Size: 10})
-	if err != nil || len(list) != 2 {
-		t.Fatalf("%d rows, %v", len(list), err)
+	list, n, err := w.trail.List(t.Context(), w.engineer.AccountID, audit.Filter{ActorID: &actor}, 10, 0)
+	if err != nil || len(list) != 2 || n != 2 {
+		t.Fatalf("%d rows of %d, %v", len(list), n, err)
 	}
 	for _, got := range list {
-		got.ID, got.Timestamp = uuid.UUID{}, event.Time(time.Time(got.Timestamp).UTC())
+		got.ID, got.CreatedAt = uuid.UUID{}, got.CreatedAt.UTC()
 		if !reflect.DeepEqual(got, full) {
 			t.Errorf("%+v, want %+v", got, full)
 		}

@@ -2,25 +2,24 @@ package drift
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/attribute"
-	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
+	"github.com/driftsentry/driftsentry/pkg/uid"
 )
 
-// draft is an event that has no trace and no position yet.
-type draft struct {
-	event   event.Type
-	subject uuid.UUID
-	topics  []string
-	data    any
+// StreamTx writes the account's stream.
+type StreamTx interface {
+	// AppendEvents gives the events the next positions of the account's stream. It comes last: *last, the last position, is
+	// known when the transaction is committed.
+	AppendEvents(ctx context.Context, account uuid.UUID, events []event.Event, last *int64) error
 }
 
 // publish appends the work's events to the account's stream. Its span is their context: the parent, in another service,
@@ -35,12 +34,12 @@ func (s *Service) publish(ctx context.Context, w *work) error {
 		attribute.String("driftsentry.account.id", w.account.String()),
 		attribute.StringSlice("driftsentry.event.types", w.types()),
 	))
-	w.hint = event.Hint{AccountID: w.account, Traceparent: telemetry.Traceparent(ctx)}
+	w.hint = hint.Hint{AccountID: w.account, Traceparent: telemetry.Traceparent(ctx)}
 	for part := range slices.Chunk(w.drafts, partRows) {
 		events := make([]event.Event, len(part))
 		for i, d := range part {
 			var err error
-			if events[i], err = d.make(w, w.hint.Traceparent); err != nil {
+			if events[i], err = d.Event(w.account, uid.New(), w.now, w.hint.Traceparent); err != nil {
 				return err
 			}
 		}
@@ -62,50 +61,27 @@ func (w *work) end() {
 func (w *work) types() []string {
 	var types []string
 	for _, d := range w.drafts {
-		if t := string(d.event); !slices.Contains(types, t) {
+		if t := string(d.Type); !slices.Contains(types, t) {
 			types = append(types, t)
 		}
 	}
 	return types
 }
 
-// make completes the event with its CloudEvents body.
-func (d draft) make(w *work, traceparent string) (event.Event, error) {
-	id := newID()
-	data, err := json.Marshal(d.data)
-	if err != nil {
-		return event.Event{}, fmt.Errorf("encode the data of %s: %w", d.event, err)
-	}
-	body, err := json.Marshal(event.CloudEvent{
-		SpecVersion: "1.0", ID: id, Source: event.Source, Type: d.event, Subject: d.subject.String(),
-		Time: event.Time(w.now), DataContentType: "application/json", Traceparent: traceparent, Data: data,
-	})
-	if err != nil {
-		return event.Event{}, fmt.Errorf("encode %s: %w", d.event, err)
-	}
-	return event.Event{AccountID: w.account, ID: id, Type: d.event, Topics: d.topics, Body: body, Traceparent: traceparent}, nil
-}
-
-// drift adds the event of a drift as it is now.
-func (w *work) drift(t event.Type, d *Drift, reason string) {
-	w.drafts = append(w.drafts, draft{t, d.ID, []string{event.TopicDrifts, event.DriftTopic(d.ID)}, event.DriftData{
+// driftChanged adds the event of a drift as it is now.
+func (w *work) driftChanged(t event.Type, d *Drift, reason string) {
+	w.drafts = append(w.drafts, event.Draft{Type: t, Subject: d.ID, Topics: []string{event.TopicDrifts, event.DriftTopic(d.ID)}, Data: event.DriftData{
 		ID: d.ID, Workspace: d.Workspace, ResourceID: d.ResourceID, ResourceType: d.ResourceType,
 		Status: string(d.Status), Severity: string(d.Severity), Version: d.Version,
 		CostImpactMonthly: d.CostImpactMonthly, Actor: w.actor, Reason: reason,
 	}})
 }
 
-func (w *work) alertCreated(a *Alert) {
-	w.drafts = append(w.drafts, draft{event.AlertCreated, a.ID, alertTopics(a.DriftID), event.AlertData{
+// alertChanged adds the event of one alert as it is now.
+func (w *work) alertChanged(t event.Type, a *Alert) {
+	w.drafts = append(w.drafts, event.Draft{Type: t, Subject: a.ID, Topics: alertTopics(a.DriftID), Data: event.AlertData{
 		ID: &a.ID, DriftID: a.DriftID, Type: string(a.Type), Severity: string(a.Severity), Title: a.Title,
-		Count: 1, Actor: w.actor,
-	}})
-}
-
-func (w *work) alertRead(a *Alert) {
-	w.drafts = append(w.drafts, draft{event.AlertRead, a.ID, alertTopics(a.DriftID), event.AlertData{
-		ID: &a.ID, DriftID: a.DriftID, Type: string(a.Type), Severity: string(a.Severity), Title: a.Title,
-		IsRead: true, Count: 1, Actor: w.actor,
+		IsRead: a.IsRead, Count: 1, Actor: w.actor,
 	}})
 }
 
@@ -115,13 +91,13 @@ func (w *work) alertsRead(drift *uuid.UUID, count int) {
 	if drift != nil {
 		subject = *drift
 	}
-	w.drafts = append(w.drafts, draft{event.AlertRead, subject, alertTopics(drift), event.AlertData{
+	w.drafts = append(w.drafts, event.Draft{Type: event.AlertRead, Subject: subject, Topics: alertTopics(drift), Data: event.AlertData{
 		DriftID: drift, IsRead: true, Count: count, Actor: w.actor,
 	}})
 }
 
 func (w *work) checkCompleted(c *Check) {
-	w.drafts = append(w.drafts, draft{event.CheckCompleted, c.ID, []string{event.TopicChecks}, event.CheckData{
+	w.drafts = append(w.drafts, event.Draft{Type: event.CheckCompleted, Subject: c.ID, Topics: []string{event.TopicChecks}, Data: event.CheckData{
 		ID: c.ID, Workspace: c.Workspace, Status: string(c.Status), Stale: c.Stale, Counts: c.Counts,
 	}})
 }

@@ -1,6 +1,8 @@
 package drift
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -8,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/uid"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
@@ -29,6 +32,8 @@ type reconciliation struct {
 	addresses map[string]bool   // what the plan shows
 	changes   map[*Drift]*plan.Change
 
+	same map[*Drift]bool // seen with the difference that is stored
+
 	seen      []*Drift // what the plan shows, each once
 	unchanged []*Drift // seen, and just as before
 	created   []*Drift
@@ -37,6 +42,9 @@ type reconciliation struct {
 	resolved  []*Drift
 	critical  []*Drift // of those that people should look at
 	findings  []finding
+
+	shown   []*Drift // in the response to the upload
+	isShown map[*Drift]bool
 }
 
 // reconcile compares what a plan shows with the open drifts that plans found.
@@ -44,7 +52,7 @@ func reconcile(account uuid.UUID, workspace string, open []*Drift, p *plan.Plan,
 	r := &reconciliation{
 		account: account, workspace: workspace, now: now,
 		open: make(map[string]*Drift, len(open)), moved: make(map[*Drift]string), addresses: make(map[string]bool),
-		changes: make(map[*Drift]*plan.Change, len(p.Changes)),
+		changes: make(map[*Drift]*plan.Change, len(p.Changes)), same: make(map[*Drift]bool),
 	}
 	for _, d := range open {
 		r.open[string(d.Fingerprint)] = d
@@ -65,6 +73,7 @@ func reconcile(account uuid.UUID, workspace string, open []*Drift, p *plan.Plan,
 			r.miss(d, p)
 		}
 	}
+	r.show()
 	return r
 }
 
@@ -81,6 +90,7 @@ func (r *reconciliation) see(c *plan.Change, fingerprint []byte) {
 	d.LastSeenAt = r.now
 	d.Occurrences++
 	if c.Matches(d.DifferenceMAC) {
+		r.same[d] = true
 		if !r.reportMove(d) {
 			r.unchanged = append(r.unchanged, d)
 		}
@@ -192,8 +202,8 @@ func (r *reconciliation) counts() event.Counts {
 	return c
 }
 
-// drifted reports whether something that plans found is open afterwards.
-func (r *reconciliation) drifted() bool {
+// leavesOpen reports whether a drift that plans found is open afterwards.
+func (r *reconciliation) leavesOpen() bool {
 	return len(r.created) > 0 || len(r.open) > len(r.resolved)
 }
 
@@ -208,38 +218,47 @@ func (r *reconciliation) saved() []*Drift {
 	return list
 }
 
-// Bounds of a part of the drifts whose states are in memory at once. One drift may be larger than a part.
+// The uploader is told about so many drifts at most, and about fewer when their states are very large.
 const (
-	partDrifts = 500
-	partBytes  = 1 << 20
+	maxShown      = 100
+	maxShownBytes = 4 << 20
 )
 
-// withStates saves drifts together with the states that the plan shows, a part at a time.
-func (r *reconciliation) withStates(p *plan.Plan, drifts []*Drift, save func([]*Drift) error) error {
-	for len(drifts) > 0 {
-		n, size := 0, 0
-		for n < len(drifts) && n < partDrifts && (n == 0 || size < partBytes) {
-			d := drifts[n]
-			states := p.Unpack(r.changes[d])
-			d.ExpectedState, d.ActualState, d.Difference = states.Expected, states.Actual, states.Difference
-			size += r.changes[d].Size()
-			n++
-		}
-		if err := save(drifts[:n]); err != nil {
-			return err
-		}
-		for _, d := range drifts[:n] {
-			d.ExpectedState, d.ActualState, d.Difference = nil, nil, nil
-		}
-		drifts = drifts[n:]
+// show picks the drifts that the response has, the most severe first.
+func (r *reconciliation) show() {
+	bySeverity := func(a, b *Drift) int {
+		return cmp.Compare(slices.Index(Severities, a.Severity), slices.Index(Severities, b.Severity))
 	}
-	return nil
+	shown, size := slices.Clone(r.seen), 0
+	slices.SortStableFunc(shown, bySeverity)
+	r.shown = slices.DeleteFunc(shown[:min(len(shown), maxShown)], func(d *Drift) bool {
+		size += r.changes[d].Size()
+		return size > maxShownBytes
+	})
+	slices.SortFunc(r.shown, func(a, b *Drift) int {
+		return cmp.Or(bySeverity(a, b), cmp.Compare(a.ResourceID, b.ResourceID), bytes.Compare(a.ID[:], b.ID[:]))
+	})
+	r.isShown = make(map[*Drift]bool, len(r.shown))
+	for _, d := range r.shown {
+		r.isShown[d] = true
+	}
+}
+
+// shownUnchanged are those of the shown drifts whose states the plan does not change.
+func (r *reconciliation) shownUnchanged() []*Drift {
+	var list []*Drift
+	for _, d := range r.shown {
+		if r.same[d] {
+			list = append(list, d)
+		}
+	}
+	return list
 }
 
 // newDrift makes a drift of a change.
 func newDrift(account uuid.UUID, workspace string, fingerprint []byte, c *plan.Change, now time.Time) *Drift {
 	d := &Drift{
-		ID: newID(), AccountID: account, Version: 1, Fingerprint: fingerprint, Workspace: workspace,
+		ID: uid.New(), AccountID: account, Version: 1, Fingerprint: fingerprint, Workspace: workspace,
 		ResourceID: c.ResourceID(), ResourceType: c.Type, Origin: c.Origin, Status: Detected,
 		DetectedAt: now, FirstSeenAt: now, LastSeenAt: now, Occurrences: 1, CreatedAt: now, UpdatedAt: now,
 	}

@@ -94,7 +94,7 @@ func TestService_Ingest_secret_changes(t *testing.T) {
 
 	// The key is what keeps somebody who has the database from trying values.
 	service, err := drift.New(drift.Config{
-		Store: w.store, Hints: w.hints, DataKey: []byte("another key of thirty-two bytes!"), StaleAfter: 36 * time.Hour, Telemetry: w.tel,
+		Store: w.store, Hints: w.hints, DataKey: []byte("another key of thirty-two bytes!"), Telemetry: w.tel,
 	})
 	if err != nil {
 		t.Fatal(err)

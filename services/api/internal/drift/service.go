@@ -10,21 +10,47 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/driftsentry/driftsentry/services/api/internal/cachestat"
-	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/pkg/hint"
+	"github.com/driftsentry/driftsentry/services/api/internal/audit"
+	"github.com/driftsentry/driftsentry/services/api/internal/cache"
 )
 
-// Service is the use cases. Whoever calls them has checked that the principal's role allows it.
+// Service has the use cases. Their caller has checked that the principal's role allows them.
 type Service struct {
 	store       Store
-	hints       *Hints
+	hints       Announcer
 	dataKey     []byte
 	hideValues  bool
-	staleAfter  time.Duration
 	log         *slog.Logger
 	tracer      trace.Tracer
 	instruments *instruments
-	counts      *counts
+	counts      *cache.Cache[counted, int]
+}
+
+// Store is the database. Everything in it is scoped to an account: what belongs to another account is not found.
+type Store interface {
+	// InTx runs fn in a transaction named for its span. On a deadlock fn runs again, so it must change nothing outside.
+	InTx(ctx context.Context, name string, fn func(ctx context.Context, tx Tx) error) error
+
+	Reader
+	AlertReader
+	StreamReader
+}
+
+// Tx is a transaction. Its parts are in the order in which locks are taken, each declared by the use case that needs it.
+type Tx interface {
+	CheckTx
+	DecisionTx
+	OpenTx
+	SeenTx
+	AlertTx
+	audit.Writer
+	StreamTx
+}
+
+// Announcer tells the readers of an account's stream, after the commit, how far the stream has reached. It never blocks.
+type Announcer interface {
+	Announce(h hint.Hint)
 }
 
 // Telemetry is what the service reports to.
@@ -37,13 +63,11 @@ type Telemetry interface {
 // Config is what a service is made of.
 type Config struct {
 	Store Store
-	Hints *Hints
+	Hints Announcer
 	// DataKey makes the HMACs by which changes of masked values are found.
 	DataKey []byte
 	// HideValues stores keyed hashes in the place of values.
 	HideValues bool
-	// StaleAfter is how old a workspace's last check may be before its status counts as unknown.
-	StaleAfter time.Duration
 	Telemetry  Telemetry
 }
 
@@ -53,43 +77,23 @@ func New(c Config) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the instruments of drifts: %w", err)
 	}
-	stat, err := cachestat.New(c.Telemetry.Meter(), "drift_count")
+	counts, err := cache.New[counted, int](c.Telemetry.Meter(), "drift_count", countsKept, cache.Forever)
 	if err != nil {
-		return nil, fmt.Errorf("make the instruments of the counts: %w", err)
+		return nil, err
 	}
 	return &Service{
-		store: c.Store, hints: c.Hints, dataKey: c.DataKey, hideValues: c.HideValues, staleAfter: c.StaleAfter,
-		log: c.Telemetry.Logger(), tracer: c.Telemetry.Tracer(), instruments: instruments, counts: newCounts(stat),
+		store: c.Store, hints: c.Hints, dataKey: c.DataKey, hideValues: c.HideValues,
+		log: c.Telemetry.Logger(), tracer: c.Telemetry.Tracer(), instruments: instruments, counts: counts,
 	}, nil
 }
 
 // now is the time in the precision that is stored.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-// newID makes an id whose order is that of its making.
-func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
-
-// Get is one drift and what surrounds it.
-func (s *Service) Get(ctx context.Context, p identity.Principal, id uuid.UUID) (*Detail, error) {
-	return s.store.Drift(ctx, p.AccountID, id)
-}
-
-// List is a page of the drifts that pass the filter, and how many pass it.
-func (s *Service) List(ctx context.Context, p identity.Principal, f Filter, o Order, page Page) ([]*Drift, int, error) {
-	drifts, head, err := s.store.ListDrifts(ctx, p.AccountID, f, o, page)
-	if err != nil {
-		return nil, 0, err
+func ids(drifts []*Drift) []uuid.UUID {
+	list := make([]uuid.UUID, len(drifts))
+	for i, d := range drifts {
+		list[i] = d.ID
 	}
-	if n := len(drifts); n < page.Size && (n > 0 || page.Number == 1) {
-		return drifts, page.Offset() + n, nil // The last page tells by itself.
-	}
-	if total, ok := s.counts.get(ctx, p.AccountID, f, head); ok {
-		return drifts, total, nil
-	}
-	total, head, err := s.store.CountDrifts(ctx, p.AccountID, f)
-	if err != nil {
-		return nil, 0, err
-	}
-	s.counts.put(p.AccountID, f, head, total)
-	return drifts, total, nil
+	return list
 }

@@ -4,8 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 )
 
 // Status is where a drift stands:
@@ -76,9 +76,9 @@ func (d *Drift) check(a Action) error {
 	case d.Can(a):
 		return nil
 	case d.Status == t.to:
-		return fault.Newf(fault.Conflict, "the drift is already %s", d.Status)
+		return apierror.Newf(apierror.Conflict, "the drift is already %s", d.Status)
 	}
-	return fault.Newf(fault.Conflict, "a drift that is %s can't become %s", d.Status, t.to)
+	return apierror.Newf(apierror.Conflict, "a drift that is %s can't become %s", d.Status, t.to)
 }
 
 // apply does an action that the status allows.
@@ -108,7 +108,7 @@ const (
 	Reverted   ResolvedHow = "reverted"   // it was rejected, and the infrastructure followed
 	Accepted   ResolvedHow = "accepted"   // it was approved, and the code followed
 	Superseded ResolvedHow = "superseded" // the resource differs in another way now
-	Unknown    ResolvedHow = "unknown"    // nobody had decided
+	Unknown    ResolvedHow = "unknown"    // no decision had been made
 )
 
 // waysToResolve are those that a person may name.

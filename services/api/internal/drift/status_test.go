@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 )
 
 func TestDrift_transitions(t *testing.T) {
@@ -26,7 +26,7 @@ func TestDrift_transitions(t *testing.T) {
 					t.Fatalf("Can = %t, check = %v, want %t", d.Can(action), err, ok)
 				}
 				if !ok {
-					if !fault.Is(err, fault.Conflict) {
+					if !apierror.Is(err, apierror.Conflict) {
 						t.Errorf("%v is no conflict", err)
 					}
 					return

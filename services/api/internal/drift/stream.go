@@ -2,26 +2,33 @@ package drift
 
 import (
 	"context"
-	"encoding/json"
 
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
 
 // Events is a part of an account's stream.
 type Events struct {
-	Items   []StreamItem `json:"items"`
-	Head    event.Cursor `json:"head"`
-	HasMore bool         `json:"hasMore"` // after the last item
+	Items   []StreamItem
+	Head    event.Cursor
+	HasMore bool // after the last item
 }
 
 // StreamItem is an event in its place.
 type StreamItem struct {
-	Position int64           `json:"position"`
-	Cursor   event.Cursor    `json:"cursor"`
-	Topics   []string        `json:"topics"`
-	Event    json.RawMessage `json:"event"`
+	Cursor event.Cursor
+	Topics []string
+	Body   []byte // the CloudEvents object
+}
+
+// StreamReader reads the account's stream.
+type StreamReader interface {
+	// Events are at most limit events after the position, in order; EventWindow is what can be read of the stream.
+	Events(ctx context.Context, account uuid.UUID, after int64, limit int) ([]event.Event, error)
+	EventWindow(ctx context.Context, account uuid.UUID) (event.Window, error)
 }
 
 // Events reads the stream after a cursor, or from the oldest event that is kept. A cursor that leads nowhere is a
@@ -41,14 +48,14 @@ func (s *Service) Events(ctx context.Context, p identity.Principal, after *event
 		return Events{}, err
 	}
 	if after != nil && !window.Resumable(*after) {
-		return Events{}, fault.New(fault.Conflict,
+		return Events{}, apierror.New(apierror.Conflict,
 			"the cursor leads nowhere in this stream: reload what you show, and go on from the head of a request without after")
 	}
 	part := Events{Items: make([]StreamItem, 0, len(events)), Head: window.HeadCursor()}
 	last := max(position, window.TrimmedTo)
 	for _, e := range events {
 		last = e.Position
-		part.Items = append(part.Items, StreamItem{e.Position, event.Cursor{Epoch: window.Epoch, Position: e.Position}, e.Topics, e.Body})
+		part.Items = append(part.Items, StreamItem{event.Cursor{Epoch: window.Epoch, Position: e.Position}, e.Topics, e.Body})
 	}
 	part.HasMore = last < window.Head
 	return part, nil

@@ -11,12 +11,10 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/telemetry"
+	"github.com/driftsentry/driftsentry/pkg/hint"
+	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
-
-// roleKey is the role of an API key, in the audit trail and in events.
-const roleKey = "api_key"
 
 // work is a transaction of a principal. It collects the audit rows and the events, which inTx writes in the end, so that
 // the stream's counter is always the last row that is locked.
@@ -25,18 +23,16 @@ type work struct {
 	account uuid.UUID
 	now     time.Time
 
-	actorID uuid.UUID
-	actor   *event.Actor // the same, as events tell
-	email   *string      // nil for an API key
-	role    string
-	traceID *string
+	by    audit.Actor
+	actor *event.Actor // the same, as events tell
+	email *string      // nil for an API key
 
-	rows   []AuditRow
-	drafts []draft
+	rows   []audit.Row
+	drafts []event.Draft
 	raised []AlertType
 
 	publishing trace.Span // nil when there is nothing to publish
-	hint       event.Hint // for readers, after the commit
+	hint       hint.Hint  // for readers, after the commit
 }
 
 // partRows is how many rows one statement takes. Several statements wait before they are sent, with their parameters: at a
@@ -49,12 +45,12 @@ func (s *Service) inTx(ctx context.Context, p identity.Principal, name string, f
 	defer func() { w.end() }() // After a panic, too.
 	err := s.store.InTx(ctx, name, func(ctx context.Context, tx Tx) error {
 		w.end() // The attempt before this one was rolled back.
-		w = newWork(ctx, p, tx)
+		w = newWork(p, tx)
 		if err := fn(ctx, w); err != nil {
 			return err
 		}
 		for part := range slices.Chunk(w.rows, partRows) {
-			if err := tx.InsertAudit(ctx, p.AccountID, part); err != nil {
+			if err := tx.InsertAudit(ctx, part); err != nil {
 				return err
 			}
 		}
@@ -74,81 +70,30 @@ func (s *Service) inTx(ctx context.Context, p identity.Principal, name string, f
 	return nil
 }
 
-func newWork(ctx context.Context, p identity.Principal, tx Tx) *work {
-	w := &work{Tx: tx, account: p.AccountID, now: now(), actorID: p.ID(), role: string(p.Role)}
-	if p.IsKey() {
-		w.role = roleKey
-	}
-	w.actor = &event.Actor{ID: w.actorID.String(), Role: w.role, Email: p.Email}
+func newWork(p identity.Principal, tx Tx) *work {
+	w := &work{Tx: tx, account: p.AccountID, now: now(), by: p.Actor()}
+	w.actor = &event.Actor{ID: w.by.ID.String(), Role: w.by.Role, Email: w.by.Email}
 	if p.Email != "" {
 		w.email = &p.Email
-	}
-	if id := telemetry.TraceID(ctx); id != "" {
-		w.traceID = &id
 	}
 	return w
 }
 
-// locked says that what the work changes is its own now. Whoever waited for that must not write the time at which the
-// waiting began: the times of a drift's changes are in the order of the changes.
+// locked says that what the work changes is its own now. The time of a change must not be the one at which waiting for the
+// lock began: the times of a drift's changes are in the order of the changes.
 func (w *work) locked() { w.now = now() }
 
-// audit adds an audit row.
-func (w *work) audit(action event.Type, drift *uuid.UUID, subject, message string, metadata map[string]any) {
-	if metadata == nil {
-		metadata = map[string]any{}
-	}
-	w.rows = append(w.rows, AuditRow{
-		ID: newID(), Timestamp: event.Time(w.now), Action: string(action),
-		ActorID: &w.actorID, ActorEmail: w.email, ActorRole: w.role,
-		DriftID: drift, Subject: subject, Message: message, TraceID: w.traceID, Metadata: metadata,
-	})
+// audit adds an audit row, about one drift unless drift is nil.
+func (w *work) audit(ctx context.Context, action event.Type, drift *uuid.UUID, subject, message string, metadata map[string]any) {
+	row := audit.New(ctx, w.account, w.now, w.by, string(action), subject, message, metadata)
+	row.DriftID = drift
+	w.rows = append(w.rows, row)
 }
 
 // record adds a drift's change: an audit row with the version that it led to, and an event.
-func (w *work) record(t event.Type, d *Drift, message, reason string, metadata map[string]any) {
+func (w *work) record(ctx context.Context, t event.Type, d *Drift, message, reason string, metadata map[string]any) {
 	all := map[string]any{"version": d.Version}
 	maps.Copy(all, metadata)
-	w.audit(t, &d.ID, d.ResourceID, message, all)
-	w.drift(t, d, reason)
-}
-
-// raise inserts alerts and their events.
-func (w *work) raise(ctx context.Context, alerts []Alert) error {
-	if len(alerts) == 0 {
-		return nil
-	}
-	if err := w.InsertAlerts(ctx, w.account, alerts); err != nil {
-		return err
-	}
-	for i := range alerts {
-		w.alertCreated(&alerts[i])
-		w.raised = append(w.raised, alerts[i].Type)
-	}
-	return nil
-}
-
-// settle marks the alerts of drifts read that need nobody's attention any more. Nobody has read them.
-func (w *work) settle(ctx context.Context, drifts []*Drift) error {
-	if len(drifts) == 0 {
-		return nil
-	}
-	counts, err := w.ReadAlerts(ctx, w.account, AlertSelection{Drifts: ids(drifts)}, nil, w.now)
-	if err != nil {
-		return err
-	}
-	for _, d := range drifts {
-		if n := counts[d.ID]; n > 0 {
-			w.alertsRead(&d.ID, n)
-		}
-	}
-	return nil
-}
-
-func ids(drifts []*Drift) []uuid.UUID {
-	list := make([]uuid.UUID, len(drifts))
-	for i, d := range drifts {
-		list[i] = d.ID
-	}
-	return list
+	w.audit(ctx, t, &d.ID, d.ResourceID, message, all)
+	w.driftChanged(t, d, reason)
 }

@@ -24,7 +24,7 @@ func (s *Server) listAlerts(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return rest.OK(w, rest.NewPage(alerts, total, page.Number, page.Size))
+	return writePage(w, alerts, newAlertBody, total, page)
 }
 
 func (s *Server) countUnreadAlerts(w http.ResponseWriter, r *http.Request) error {
@@ -32,9 +32,7 @@ func (s *Server) countUnreadAlerts(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	return rest.OK(w, struct {
-		Count int `json:"count"`
-	}{count})
+	return rest.OK(w, unreadBody{count})
 }
 
 func (s *Server) markAlertRead(w http.ResponseWriter, r *http.Request) error {
@@ -45,24 +43,22 @@ func (s *Server) markAlertRead(w http.ResponseWriter, r *http.Request) error {
 	if err := decodeNothing(w, r); err != nil {
 		return err
 	}
-	alert, err := s.drifts.ReadAlert(r.Context(), caller(r), id)
+	alert, err := s.drifts.MarkAlertRead(r.Context(), caller(r), id)
 	if err != nil {
 		return err
 	}
-	return rest.OK(w, alert)
+	return rest.OK(w, newAlertBody(*alert))
 }
 
 func (s *Server) markAllAlertsRead(w http.ResponseWriter, r *http.Request) error {
 	if err := decodeNothing(w, r); err != nil {
 		return err
 	}
-	count, err := s.drifts.ReadAllAlerts(r.Context(), caller(r))
+	count, err := s.drifts.MarkAllAlertsRead(r.Context(), caller(r))
 	if err != nil {
 		return err
 	}
-	return rest.OK(w, struct {
-		MarkedCount int `json:"markedCount"`
-	}{count})
+	return rest.OK(w, markedBody{count})
 }
 
 // decodeNothing takes a body that need not be there, and has nothing in it.

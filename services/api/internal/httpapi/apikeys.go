@@ -4,28 +4,8 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/driftsentry/driftsentry/pkg/rest"
-	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
-
-type keyBody struct {
-	ID         uuid.UUID  `json:"id"`
-	Name       string     `json:"name"`
-	Scope      string     `json:"scope"`
-	Prefix     string     `json:"prefix"`
-	CreatedAt  rest.Time  `json:"createdAt"`
-	ExpiresAt  *rest.Time `json:"expiresAt"`
-	LastUsedAt *rest.Time `json:"lastUsedAt"`
-	CreatedBy  string     `json:"createdBy"`
-}
-
-func newKeyBody(k identity.APIKey) keyBody {
-	return keyBody{
-		k.ID, k.Name, k.Scope, k.Prefix, rest.Time(k.CreatedAt), rest.TimePtr(k.ExpiresAt), rest.TimePtr(k.LastUsedAt), k.CreatedBy,
-	}
-}
 
 func (s *Server) listKeys(w http.ResponseWriter, r *http.Request) error {
 	q := newQuery(r)
@@ -53,7 +33,7 @@ func (s *Server) createKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return rest.Data(w, http.StatusCreated, map[string]any{"apiKey": newKeyBody(apiKey), "key": key})
+	return rest.Data(w, http.StatusCreated, createdKeyBody{newKeyBody(apiKey), key})
 }
 
 func (s *Server) revokeKey(w http.ResponseWriter, r *http.Request) error {

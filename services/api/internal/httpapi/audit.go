@@ -4,8 +4,7 @@ import (
 	"net/http"
 	"regexp"
 
-	"github.com/driftsentry/driftsentry/pkg/rest"
-	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 )
 
 var auditAction = regexp.MustCompile(`^[a-z_]{1,31}\.[a-z_]{1,32}$`)
@@ -13,7 +12,7 @@ var auditAction = regexp.MustCompile(`^[a-z_]{1,31}\.[a-z_]{1,32}$`)
 func (s *Server) listAudit(w http.ResponseWriter, r *http.Request) error {
 	q := newQuery(r)
 	page := q.page()
-	filter := drift.AuditFilter{
+	filter := audit.Filter{
 		DriftID: q.id("driftId"),
 		ActorID: q.id("actorId"),
 		Action:  q.matching("action", auditAction, "an action such as drift.approved"),
@@ -21,9 +20,9 @@ func (s *Server) listAudit(w http.ResponseWriter, r *http.Request) error {
 	if err := q.err(); err != nil {
 		return err
 	}
-	rows, total, err := s.drifts.ListAudit(r.Context(), caller(r), filter, page)
+	rows, total, err := s.options.Audit.List(r.Context(), caller(r).AccountID, filter, page.Size, page.Offset())
 	if err != nil {
 		return err
 	}
-	return rest.OK(w, rest.NewPage(rows, total, page.Number, page.Size))
+	return writePage(w, rows, newAuditBody, total, page)
 }

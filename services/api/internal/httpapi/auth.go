@@ -6,11 +6,8 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/google/uuid"
-
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/rest"
-	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
 
 // optional is a property that may be absent, but not null.
@@ -23,20 +20,6 @@ func (o *optional[T]) UnmarshalJSON(data []byte) error {
 	}
 	o.value = new(T)
 	return json.Unmarshal(data, o.value)
-}
-
-type tokensBody struct {
-	AccessToken  string    `json:"accessToken"`
-	RefreshToken string    `json:"refreshToken"`
-	ExpiresIn    int       `json:"expiresIn"`
-	User         *selfBody `json:"user,omitempty"`
-}
-
-type selfBody struct {
-	ID    uuid.UUID     `json:"id"`
-	Email string        `json:"email"`
-	Name  string        `json:"name"`
-	Role  identity.Role `json:"role"`
 }
 
 func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
@@ -55,9 +38,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.limits.loggedIn(body.Email)
-	return rest.OK(w, tokensBody{
-		tokens.Access, tokens.Refresh, tokens.ExpiresIn, &selfBody{user.ID, user.Email, user.Name, user.Role},
-	})
+	return rest.OK(w, newTokensBody(tokens, &selfBody{user.ID, user.Email, user.Name, user.Role}))
 }
 
 type refreshBody struct {
@@ -73,7 +54,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return rest.OK(w, tokensBody{AccessToken: tokens.Access, RefreshToken: tokens.Refresh, ExpiresIn: tokens.ExpiresIn})
+	return rest.OK(w, newTokensBody(tokens, nil))
 }
 
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
@@ -100,7 +81,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 	setup, current := body.Token.value, body.CurrentPassword.value
 	switch {
 	case (setup == nil) == (current == nil):
-		return fault.New(fault.Invalid, "either a setup token or the current password is needed")
+		return apierror.New(apierror.Invalid, "either a setup token or the current password is needed")
 	case setup != nil:
 		if err := s.limits.login(r, ""); err != nil {
 			return err
@@ -114,7 +95,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		if p.IsKey() {
-			return fault.New(fault.Forbidden, "an API key has no password")
+			return apierror.New(apierror.Forbidden, "an API key has no password")
 		}
 		if err := s.limits.login(r, p.Email); err != nil {
 			return err
@@ -132,11 +113,5 @@ func (s *Server) me(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return rest.OK(w, map[string]any{
-		"user":    newUserBody(state.User),
-		"account": map[string]any{"id": state.Account.ID, "name": state.Account.Name},
-		"session": map[string]any{
-			"id": state.ID, "createdAt": rest.Time(state.CreatedAt), "expiresAt": rest.Time(state.ExpiresAt),
-		},
-	})
+	return rest.OK(w, newMeBody(state))
 }

@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 )
@@ -21,12 +21,12 @@ func (v versioned) version() (int, error) {
 	case v.Version == nil:
 		return 0, nil
 	case *v.Version < 1:
-		return 0, fault.InvalidField("version", "must be a number from 1")
+		return 0, apierror.InvalidField("version", "must be a number from 1")
 	}
 	return *v.Version, nil
 }
 
-// decideOn is what the handlers of all decisions share: the drift's id, a body, and the answer.
+// decideOn is what the handlers of all decisions share: the drift's id, a body, and the response.
 func decideOn[B interface{ version() (int, error) }](
 	w http.ResponseWriter, r *http.Request, decide func(id uuid.UUID, version int, body B) (*drift.Drift, error),
 ) error {

@@ -5,9 +5,7 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/google/uuid"
-
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
@@ -42,30 +40,6 @@ func (s *Server) listDrifts(w http.ResponseWriter, r *http.Request) error {
 	return writeDrifts(w, drifts, total, page)
 }
 
-// writeDrifts writes a page of drifts, whose states are copied as they came from the database.
-func writeDrifts(w http.ResponseWriter, drifts []*drift.Drift, total int, page drift.Page) error {
-	pagination, err := json.Marshal(rest.NewPage(drifts, total, page.Number, page.Size).Pagination)
-	if err != nil {
-		return err
-	}
-	writeData(w, http.StatusOK, func(b []byte) []byte {
-		b = append(b, `{"items":[`...)
-		for i, d := range drifts {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = d.AppendJSON(b)
-		}
-		b = append(append(b, `],"pagination":`...), pagination...)
-		return append(b, '}')
-	})
-	return nil
-}
-
-func writeDrift(w http.ResponseWriter, status int, d *drift.Drift) {
-	writeData(w, status, d.AppendJSON)
-}
-
 func (s *Server) getDrift(w http.ResponseWriter, r *http.Request) error {
 	id, err := pathID(r)
 	if err != nil {
@@ -76,20 +50,9 @@ func (s *Server) getDrift(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	writeData(w, http.StatusOK, func(b []byte) []byte { return d.AppendJSON(b, p.Role.AtLeast(identity.Engineer)) })
+	mayDecide := p.Role.AtLeast(identity.Engineer)
+	rest.Encoded(w, http.StatusOK, func(b []byte) []byte { return appendDetail(b, d, mayDecide) })
 	return nil
-}
-
-// timelineEntry is an audit row as a drift's timeline shows it.
-type timelineEntry struct {
-	ID         uuid.UUID      `json:"id"`
-	Timestamp  rest.Time      `json:"timestamp"`
-	Action     string         `json:"action"`
-	ActorEmail *string        `json:"actorEmail"`
-	ActorRole  string         `json:"actorRole"`
-	Message    string         `json:"message"`
-	TraceID    *string        `json:"traceId"`
-	Metadata   map[string]any `json:"metadata"`
 }
 
 func (s *Server) driftTimeline(w http.ResponseWriter, r *http.Request) error {
@@ -97,15 +60,11 @@ func (s *Server) driftTimeline(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	rows, err := s.drifts.Timeline(r.Context(), caller(r), id)
+	rows, err := s.options.Audit.Timeline(r.Context(), caller(r).AccountID, id)
 	if err != nil {
 		return err
 	}
-	entries := make([]timelineEntry, len(rows))
-	for i, row := range rows {
-		entries[i] = timelineEntry{row.ID, row.Timestamp, row.Action, row.ActorEmail, row.ActorRole, row.Message, row.TraceID, row.Metadata}
-	}
-	return rest.OK(w, entries)
+	return rest.OK(w, bodies(rows, newTimelineEntry))
 }
 
 func (s *Server) createDrift(w http.ResponseWriter, r *http.Request) error {
@@ -129,7 +88,7 @@ func (s *Server) createDrift(w http.ResponseWriter, r *http.Request) error {
 	}
 	if body.Severity != nil {
 		if !slices.Contains(drift.Severities, *body.Severity) {
-			return fault.InvalidField("severity", "must be one of critical, warning, info")
+			return apierror.InvalidField("severity", "must be one of critical, warning, info")
 		}
 		report.Severity = *body.Severity
 	}

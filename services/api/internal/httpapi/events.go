@@ -31,5 +31,5 @@ func (s *Server) listEvents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return rest.OK(w, events)
+	return rest.OK(w, newEventsBody(events))
 }

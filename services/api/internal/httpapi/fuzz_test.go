@@ -8,7 +8,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 )
 
@@ -31,8 +31,8 @@ func FuzzQuery(f *testing.F) {
 		q.boolean("isRead")
 		err := q.err()
 		if err != nil {
-			refusal := fault.From(err)
-			if refusal.Kind != fault.Invalid || q.broken == nil && len(refusal.Fields) == 0 {
+			refusal := apierror.From(err)
+			if refusal.Kind != apierror.Invalid || q.broken == nil && len(refusal.Fields) == 0 {
 				t.Fatalf("%q: %v", raw, err)
 			}
 			for _, field := range refusal.Fields {

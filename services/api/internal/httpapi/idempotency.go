@@ -11,7 +11,7 @@ import (
 	"regexp"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/services/api/internal/idempotency"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
@@ -20,10 +20,10 @@ import (
 var (
 	idempotencyKey = regexp.MustCompile(`^[\x21-\x7e]{1,255}$`)
 
-	errOtherRequest = fault.New(fault.Conflict, "this Idempotency-Key was used for another request")
+	errOtherRequest = apierror.New(apierror.Conflict, "this Idempotency-Key was used for another request")
 )
 
-// once gives a repeated request the first answer. The request's hash is known when its body has been read, by the handler
+// once gives a repeated request the first response. The request's hash is known when its body has been read, by the handler
 // or to compare, so a body is never kept in memory for it.
 func (s *Server) once(handler rest.Handler) rest.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
@@ -32,7 +32,7 @@ func (s *Server) once(handler rest.Handler) rest.Handler {
 			return handler(w, r)
 		}
 		if len(sent) > 1 || !idempotencyKey.MatchString(sent[0]) {
-			return fault.InvalidField("Idempotency-Key", "must be one value of 1 to 255 printable ASCII characters without spaces")
+			return apierror.InvalidField("Idempotency-Key", "must be one value of 1 to 255 printable ASCII characters without spaces")
 		}
 		p := caller(r)
 		attempt, kept, err := s.options.Idempotency.Begin(r.Context(), idempotency.Key{Account: p.AccountID, Principal: p.ID(), Key: sent[0]})
@@ -47,7 +47,7 @@ func (s *Server) once(handler rest.Handler) rest.Handler {
 	}
 }
 
-// replay answers as the first time.
+// replay responds as the first time.
 func replay(w http.ResponseWriter, request *hashed, kept *idempotency.Kept) error {
 	if err := request.drain(); err != nil {
 		return err
@@ -56,68 +56,70 @@ func replay(w http.ResponseWriter, request *hashed, kept *idempotency.Kept) erro
 		return errOtherRequest
 	}
 	w.Header().Set("Idempotent-Replayed", "true")
-	if kept.Answer.Refusal != nil {
-		return kept.Answer.Refusal
+	if kept.Response.Refusal != nil {
+		return kept.Response.Refusal
 	}
-	rest.Raw(w, kept.Answer.Status, kept.Answer.Body)
+	rest.Raw(w, kept.Response.Status, kept.Response.Body)
 	return nil
 }
 
-// How long an answer may take to be kept.
+// How long a response may take to be kept.
 const keepTimeout = 5 * time.Second
 
-// attempt runs the handler, keeps its answer when it is final, and only then gives it: whoever has it can repeat the
-// request.
+// attempt runs the handler, keeps its response when it is final, and only then gives it: a client that has it can repeat
+// the request.
 func (s *Server) attempt(w http.ResponseWriter, r *http.Request, request *hashed, attempt *idempotency.Attempt, handler rest.Handler) error {
-	settled := false
+	kept := false
 	defer func() {
-		if !settled { // the handler panicked
-			s.settle(r, request, attempt, nil)
+		if !kept { // the handler panicked
+			s.keep(r, request, attempt, nil)
 		}
 	}()
 	buffered := &recorder{ResponseWriter: w, status: http.StatusOK}
 	err := handler(buffered, r)
-	settled = true
+	kept = true
 	if err != nil {
-		var answer *idempotency.Answer
+		var response *idempotency.Response
 		if f := rest.Fault(r.Context(), err); keepable(f.Kind) {
-			answer = &idempotency.Answer{Status: rest.Status(f.Kind), Refusal: f}
+			response = &idempotency.Response{Status: rest.Status(f.Kind), Refusal: f}
 		}
-		s.settle(r, request, attempt, answer)
+		s.keep(r, request, attempt, response)
 		return err
 	}
-	s.settle(r, request, attempt, &idempotency.Answer{Status: buffered.status, Body: buffered.body.Bytes()})
+	s.keep(r, request, attempt, &idempotency.Response{Status: buffered.status, Body: buffered.body.Bytes()})
 	rest.Raw(w, buffered.status, buffered.body.Bytes())
 	return nil
 }
 
-// settle keeps the answer, or forgets the request when there is none to be kept. What was done is done: a failure to keep
-// its answer does not change it.
-func (s *Server) settle(r *http.Request, request *hashed, attempt *idempotency.Attempt, answer *idempotency.Answer) {
-	if answer != nil && request.drain() != nil {
-		answer = nil // Without its body, the request can't be told from another.
+// keep keeps the response, or forgets the request when there is none to be kept. What was done is done: a failure to keep
+// its response does not change it.
+func (s *Server) keep(r *http.Request, request *hashed, attempt *idempotency.Attempt, response *idempotency.Response) {
+	if response != nil && request.drain() != nil {
+		response = nil // Without its body, the request can't be told from another.
 	}
 	// Also for a client that went away.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), keepTimeout)
 	defer cancel()
 	var err error
-	if answer != nil {
-		err = attempt.Finish(ctx, request.Sum(nil), *answer)
+	if response != nil {
+		err = attempt.Finish(ctx, request.Sum(nil), *response)
 	} else {
 		err = attempt.Abandon(ctx)
 	}
 	if err != nil {
-		s.log.WarnContext(ctx, "the answer was not kept for its Idempotency-Key", "error.message", err.Error())
+		s.log.WarnContext(ctx, "the response was not kept for its Idempotency-Key", "error.message", err.Error())
 	}
 }
 
 // keepable reports whether a refusal is the same when the same is asked again at once. What depends on headers, on the
 // time or on our state of health is not.
-func keepable(kind fault.Kind) bool {
-	return kind == fault.Invalid || kind == fault.NotFound || kind == fault.Conflict
+func keepable(kind apierror.Kind) bool {
+	return kind == apierror.Invalid || kind == apierror.NotFound || kind == apierror.Conflict
 }
 
-// hashed computes a request's hash while its body is read: of method, URL and body.
+// hashed computes a request's hash while its body is read: of method, URL and body, as it was sent. (That of a check is of the
+// inflated body with its options, so that a plan sent without a key, by another caller or compressed is the same. Neither can be
+// made of the other, and both are compared with what the previous version has stored.)
 type hashed struct {
 	hash.Hash
 	body io.Reader
@@ -142,12 +144,12 @@ func (h *hashed) drain() error {
 		return rest.BodyError(err)
 	}
 	if n > plan.DefaultMaxBytes {
-		return fault.Newf(fault.TooLarge, "the body is longer than %d bytes", plan.DefaultMaxBytes)
+		return apierror.Newf(apierror.TooLarge, "the body is longer than %d bytes", plan.DefaultMaxBytes)
 	}
 	return nil
 }
 
-// recorder holds a handler's answer back.
+// recorder holds a handler's response back.
 type recorder struct {
 	http.ResponseWriter
 	status int

@@ -81,12 +81,12 @@ func TestIdempotencyStore_takes_over(t *testing.T) {
 	}
 	isUnderWay := func(when string) {
 		t.Helper()
-		if r := begin(start, never, never); r == nil || r.Status != nil || r.Answer != nil || len(r.RequestHash) != 0 {
+		if r := begin(start, never, never); r == nil || r.Status != nil || r.Response != nil || len(r.RequestHash) != 0 {
 			t.Fatalf("%s: %+v, want one that is under way", when, r)
 		}
 	}
 	status := 201
-	answer := idempotency.Record{RequestHash: []byte("hash"), Status: &status, Answer: []byte("answer")}
+	answer := idempotency.Record{RequestHash: []byte("hash"), Status: &status, Response: []byte("answer")}
 	finish := func(began time.Time) {
 		t.Helper()
 		if err := store.Finish(t.Context(), key, began, answer); err != nil {
@@ -115,7 +115,7 @@ func TestIdempotencyStore_takes_over(t *testing.T) {
 	finish(second)
 	for name, forget := range map[string]time.Time{"answered": never, "at the end of its day": second} {
 		r := begin(start.Add(time.Hour), forget, second.Add(time.Hour))
-		if r == nil || r.Status == nil || *r.Status != status || !bytes.Equal(r.RequestHash, answer.RequestHash) || !bytes.Equal(r.Answer, answer.Answer) {
+		if r == nil || r.Status == nil || *r.Status != status || !bytes.Equal(r.RequestHash, answer.RequestHash) || !bytes.Equal(r.Response, answer.Response) {
 			t.Fatalf("%s: %+v", name, r)
 		}
 	}

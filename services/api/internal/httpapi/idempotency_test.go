@@ -14,8 +14,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/health"
+	"github.com/driftsentry/driftsentry/pkg/process"
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/services/api/internal/apitest"
 	"github.com/driftsentry/driftsentry/services/api/internal/httpapi"
@@ -155,9 +156,10 @@ func TestIdempotencyKey_failures(t *testing.T) {
 	}
 	outcome := func(http.ResponseWriter, *http.Request) error { return nil }
 	server := httpapi.New(httpapi.Options{
-		Identity: api.Identity, Idempotency: keeper, Telemetry: api.Telemetry, Replica: "r",
-		Health:         health.New("", "", func() bool { return true }, nil),
-		RequestTimeout: time.Minute,
+		Identity: api.Identity, Idempotency: keeper, Logger: api.Telemetry.Logger(), Replica: "r",
+		Edge: process.Edge{
+			Telemetry: api.Telemetry, Health: health.New("", "", func() bool { return true }, nil), Timeout: time.Minute,
+		},
 	})
 	edge := httptest.NewServer(httpapi.With(server, http.MethodPost, "/thing", func(w http.ResponseWriter, r *http.Request) error { return outcome(w, r) }))
 	t.Cleanup(edge.Close)
@@ -179,9 +181,9 @@ func TestIdempotencyKey_failures(t *testing.T) {
 	for name, failure := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"an unexpected error": func(http.ResponseWriter, *http.Request) error { return errors.New("boom") },
 		"a panic":             func(http.ResponseWriter, *http.Request) error { panic("boom") },
-		"unavailable":         func(http.ResponseWriter, *http.Request) error { return fault.New(fault.Unavailable, "later") },
+		"unavailable":         func(http.ResponseWriter, *http.Request) error { return apierror.New(apierror.Unavailable, "later") },
 		"a timeout":           func(http.ResponseWriter, *http.Request) error { return context.DeadlineExceeded },
-		"a limit":             func(http.ResponseWriter, *http.Request) error { return fault.New(fault.RateLimited, "slow") },
+		"a limit":             func(http.ResponseWriter, *http.Request) error { return apierror.New(apierror.RateLimited, "slow") },
 	} {
 		outcome = failure
 		if status := send(); status < 429 {

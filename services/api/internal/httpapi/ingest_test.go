@@ -58,7 +58,18 @@ func TestIngest(t *testing.T) {
 			t.Errorf("the same plan got %s", again.Body)
 		}
 	})
-	t.Run("an Idempotency-Key gets the first answer", func(t *testing.T) {
+	// Mutation: the response is made anew of the stored check.
+	t.Run("a response that the previous version stored is given again byte by byte", func(t *testing.T) {
+		want := bytes.Replace(first.Body, []byte(`{"check":`), []byte(`{ "check" : `), 1)
+		stored := bytes.TrimSuffix(bytes.TrimPrefix(want, []byte(`{"success":true,"data":`)), []byte("}"))
+		if _, err := api.DB.Exec(t.Context(), "update workspace_check set answer = $1", string(stored)); err != nil {
+			t.Fatal(err)
+		}
+		if again := api.Key.Post(ingestPath, plan).Want(200); !bytes.Equal(again.Body, want) {
+			t.Errorf("%s\nwant\n%s", again.Body, want)
+		}
+	})
+	t.Run("an Idempotency-Key gets the first response", func(t *testing.T) {
 		small := []byte(`{"format_version":"1.2","complete":false}`)
 		a := api.Key.Post(ingestPath, small, "Idempotency-Key", "one").Want(200)
 		b := api.Key.Post(ingestPath, small, "Idempotency-Key", "one").Want(200)

@@ -8,7 +8,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 )
@@ -113,7 +113,7 @@ func (l *errorLog) report(account uuid.UUID) errorReport {
 func (s *Server) remember(r *http.Request, err error) {
 	account := callOf(r).principal.AccountID
 	f := rest.Fault(r.Context(), err)
-	if account == uuid.Nil || f.Kind == fault.Canceled { // nobody got that one
+	if account == uuid.Nil || f.Kind == apierror.Canceled { // the client is gone
 		return
 	}
 	s.errors.add(account, errorEntry{
@@ -123,7 +123,7 @@ func (s *Server) remember(r *http.Request, err error) {
 	})
 }
 
-// panicked answers after a panic.
+// panicked responds after a panic.
 func (s *Server) panicked(w http.ResponseWriter, r *http.Request, err error) {
 	rest.Panic(w, r, err)
 	s.remember(r, err)

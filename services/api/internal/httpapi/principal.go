@@ -8,7 +8,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
@@ -31,7 +31,7 @@ func callOf(r *http.Request) *call {
 // known reports whether the caller has a credential of ours.
 func (c *call) known() bool { return c.refused == nil }
 
-var errNoCredential = fault.New(fault.Unauthenticated, "sign in: the Authorization header has no bearer token")
+var errNoCredential = apierror.New(apierror.Unauthenticated, "sign in: the Authorization header has no bearer token")
 
 // recognise tells who calls, before the request has a span and without I/O, so that a known caller's trace is continued
 // and a stranger's is not.
@@ -57,7 +57,7 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) (identity.
 	if err == nil {
 		p, err = s.identity.Authenticate(r.Context(), c.credential)
 	}
-	if fault.Is(err, fault.Unauthenticated) {
+	if apierror.Is(err, apierror.Unauthenticated) {
 		// RFC 6750, section 3.
 		challenge := "Bearer"
 		if r.Header.Get("Authorization") != "" {
@@ -69,11 +69,7 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) (identity.
 		return p, err
 	}
 	c.principal = p
-	role := string(p.Role)
-	if p.IsKey() {
-		role = "api_key"
-	}
-	telemetry.SetUser(r.Context(), p.ID().String(), p.AccountID.String(), role)
+	telemetry.SetUser(r.Context(), p.ID().String(), p.AccountID.String(), p.Actor().Role)
 	trace.SpanFromContext(r.Context()).SetAttributes(attribute.String("driftsentry.account.id", p.AccountID.String()))
 	return p, nil
 }
@@ -82,9 +78,9 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) (identity.
 func (a access) allows(p identity.Principal) error {
 	switch {
 	case p.IsKey() && !a.keys:
-		return fault.New(fault.Forbidden, "an API key may only send plans and report drifts")
+		return apierror.New(apierror.Forbidden, "an API key may only send plans and report drifts")
 	case !p.IsKey() && !p.Role.AtLeast(a.role):
-		return fault.Newf(fault.Forbidden, "this needs the role %s", a.role)
+		return apierror.Newf(apierror.Forbidden, "this needs the role %s", a.role)
 	}
 	return nil
 }

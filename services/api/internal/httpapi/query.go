@@ -14,7 +14,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 )
 
@@ -23,7 +23,7 @@ import (
 type query struct {
 	values url.Values
 	known  map[string]bool
-	fields []fault.Field
+	fields []apierror.Field
 	broken error // the query string can't be read at all
 }
 
@@ -31,12 +31,12 @@ func newQuery(r *http.Request) *query {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	q := &query{values: values, known: make(map[string]bool)}
 	if err != nil {
-		q.broken = fault.Wrap(fault.Invalid, err, "the query string is malformed")
+		q.broken = apierror.Wrap(apierror.Invalid, err, "the query string is malformed")
 	}
 	return q
 }
 
-// err is the answer to a query with problems, nil when there is none.
+// err tells the problems of a query, nil when there is none.
 func (q *query) err() error {
 	if q.broken != nil {
 		return q.broken
@@ -47,7 +47,7 @@ func (q *query) err() error {
 		}
 	}
 	if len(q.fields) > 0 {
-		return fault.InvalidFields(q.fields...)
+		return apierror.InvalidFields(q.fields...)
 	}
 	return nil
 }
@@ -63,7 +63,7 @@ func cleanName(name string) string {
 }
 
 func (q *query) refuse(name, format string, args ...any) {
-	q.fields = append(q.fields, fault.Field{Field: name, Message: fmt.Sprintf(format, args...)})
+	q.fields = append(q.fields, apierror.Field{Field: name, Message: fmt.Sprintf(format, args...)})
 }
 
 // value is the parameter's one value; false when it is absent, or refused.
@@ -199,7 +199,7 @@ func (q *query) days() int { return q.integer("days", 30, 365) }
 func pathID(r *http.Request) (uuid.UUID, error) {
 	id, err := parseID(chi.URLParam(r, "id"))
 	if err != nil {
-		return uuid.Nil, fault.InvalidField("id", "must be a UUID")
+		return uuid.Nil, apierror.InvalidField("id", "must be a UUID")
 	}
 	return id, nil
 }

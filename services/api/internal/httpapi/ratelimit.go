@@ -7,7 +7,7 @@ import (
 
 	"github.com/go-chi/chi/v5/middleware"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/ratelimit"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
@@ -79,7 +79,7 @@ func tooMany(wait time.Duration, message string) error {
 	if wait == 0 {
 		return nil
 	}
-	return &fault.Error{Kind: fault.RateLimited, Message: message, RetryAfter: wait}
+	return &apierror.Error{Kind: apierror.RateLimited, Message: message, RetryAfter: wait}
 }
 
 // network is where the client calls from.

@@ -7,7 +7,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
@@ -49,7 +49,7 @@ func TestUploads_large_ones_need_a_slot(t *testing.T) {
 	}
 	for encoding, body := range map[string][]byte{"identity": large, "gzip": zipped.Bytes()} {
 		b := open(body, encoding)
-		if err := read(b); !fault.Is(err, fault.Unavailable) || fault.From(err).RetryAfter == 0 {
+		if err := read(b); !apierror.Is(err, apierror.Unavailable) || apierror.From(err).RetryAfter == 0 {
 			t.Errorf("one more, %s: %v", encoding, err)
 		}
 		b.release()
@@ -76,7 +76,7 @@ func TestUploads_no_body_is_longer_than_a_plan(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.release()
-	if _, err := io.Copy(io.Discard, b); !fault.Is(err, fault.TooLarge) {
+	if _, err := io.Copy(io.Discard, b); !apierror.Is(err, apierror.TooLarge) {
 		t.Errorf("%v", err)
 	}
 }

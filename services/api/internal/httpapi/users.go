@@ -3,35 +3,9 @@ package httpapi
 import (
 	"net/http"
 
-	"github.com/google/uuid"
-
 	"github.com/driftsentry/driftsentry/pkg/rest"
-	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
-
-type userBody struct {
-	ID          uuid.UUID     `json:"id"`
-	Email       string        `json:"email"`
-	Name        string        `json:"name"`
-	Role        identity.Role `json:"role"`
-	IsActive    bool          `json:"isActive"`
-	CreatedAt   rest.Time     `json:"createdAt"`
-	LastLoginAt *rest.Time    `json:"lastLoginAt"`
-}
-
-func newUserBody(u identity.User) userBody {
-	return userBody{u.ID, u.Email, u.Name, u.Role, u.IsActive, rest.Time(u.CreatedAt), rest.TimePtr(u.LastLoginAt)}
-}
-
-// writePage writes a page of items in the shape that body gives them.
-func writePage[T, B any](w http.ResponseWriter, items []T, body func(T) B, total int, page drift.Page) error {
-	bodies := make([]B, len(items))
-	for i, item := range items {
-		bodies[i] = body(item)
-	}
-	return rest.OK(w, rest.NewPage(bodies, total, page.Number, page.Size))
-}
 
 func (s *Server) listUsers(w http.ResponseWriter, r *http.Request) error {
 	q := newQuery(r)
@@ -59,9 +33,7 @@ func (s *Server) createUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return rest.Data(w, http.StatusCreated, map[string]any{
-		"user": newUserBody(user), "setupToken": setup.Token, "setupTokenExpiresAt": rest.Time(setup.ExpiresAt),
-	})
+	return rest.Data(w, http.StatusCreated, createdUserBody{setup.Token, rest.Time(setup.ExpiresAt), newUserBody(user)})
 }
 
 func (s *Server) updateUser(w http.ResponseWriter, r *http.Request) error {

@@ -7,9 +7,9 @@ import (
 )
 
 func (s *Server) listWorkspaces(w http.ResponseWriter, r *http.Request) error {
-	workspaces, err := s.drifts.Workspaces(r.Context(), caller(r))
+	workspaces, err := s.options.Monitor.Workspaces(r.Context(), caller(r).AccountID)
 	if err != nil {
 		return err
 	}
-	return rest.OK(w, workspaces)
+	return rest.OK(w, bodies(workspaces, newWorkspaceBody))
 }

@@ -1,10 +1,10 @@
-// Package idempotency makes a request that is sent again harmless: whoever names a request with a key gets, within a day,
-// the first answer for every repetition.
+// Package idempotency makes a repeated request harmless: a client that names a request with a key gets, within a day, the
+// first response for every repetition.
 //
-//	(unknown) ──Begin──▶ under way ──Finish──▶ answered ──a day──▶ (unknown)
-//	                        └──Abandon, or nobody came back──▶ (unknown)
+//	(unknown) ──Begin──▶ under way ──Finish──▶ finished ──a day──▶ (unknown)
+//	                        └──Abandon, or a crash──▶ (unknown)
 //
-// Some answers hold a secret that is shown once, so they are stored sealed.
+// Some responses hold a secret that is shown once, so they are stored encrypted.
 package idempotency
 
 import (
@@ -19,34 +19,34 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 )
 
-// Key names a request. Every principal has keys of its own.
+// Key names a request. Every principal has its own keys.
 type Key struct {
 	Account   uuid.UUID
 	Principal uuid.UUID
 	Key       string
 }
 
-// Answer is how a request ended: a success with its body, or a refusal.
-type Answer struct {
+// Response is the result of a request: a success with its body, or a refusal.
+type Response struct {
 	Status  int
 	Body    []byte
-	Refusal *fault.Error
+	Refusal *apierror.Error
 }
 
-// Record is what is stored of a request.
+// Record is the stored form of a request.
 type Record struct {
 	RequestHash []byte
-	Status      *int // nil while it is under way
-	Answer      []byte
+	Status      *int // nil while it is running
+	Response    []byte
 }
 
 // Store is the database.
 type Store interface {
 	// Begin stores that a request is under way. When there is one of this key already, it gives that one instead, unless
-	// it began before forget, or before abandoned and was never answered.
+	// it began before forget, or before abandoned and was never finished.
 	Begin(ctx context.Context, k Key, at, forget, abandoned time.Time) (*Record, error)
 	// Finish and Abandon do nothing when the request is no longer the one that began at this time.
 	Finish(ctx context.Context, k Key, began time.Time, r Record) error
@@ -55,31 +55,35 @@ type Store interface {
 
 const (
 	keepFor = 24 * time.Hour
-	// retryAfter is how long to wait for an answer that somebody else is waiting for already.
+	// retryAfter is how long to wait while the first request is still running.
 	retryAfter = 2 * time.Second
 )
 
-// Keeper keeps answers.
+// Keeper stores responses.
 type Keeper struct {
 	store Store
 	seal  cipher.AEAD
-	// patience is after what time a request without an answer was cut off, by a crash.
+	// patience is the time after which a request without a response counts as cut off by a crash.
 	patience time.Duration
 }
 
-// NewKeeper seals with a key derived from dataKey. No request may take longer than patience.
+// keyInfo separates this key from others derived from DATA_KEY. It must not change, or stored responses can't be
+// decrypted.
+const keyInfo = "driftsentry idempotency answers"
+
+// NewKeeper encrypts with a key derived from dataKey. No request may take longer than patience.
 func NewKeeper(store Store, dataKey string, patience time.Duration) (*Keeper, error) {
-	key, err := hkdf.Key(sha256.New, []byte(dataKey), nil, "driftsentry idempotency answers", 32)
+	key, err := hkdf.Key(sha256.New, []byte(dataKey), nil, keyInfo, 32)
 	if err != nil {
-		return nil, fmt.Errorf("derive the key of kept answers: %w", err)
+		return nil, fmt.Errorf("derive the key of kept responses: %w", err)
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, fmt.Errorf("make the cipher of kept answers: %w", err)
+		return nil, fmt.Errorf("make the cipher of kept responses: %w", err)
 	}
 	seal, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
-		return nil, fmt.Errorf("make the cipher of kept answers: %w", err)
+		return nil, fmt.Errorf("make the cipher of kept responses: %w", err)
 	}
 	return &Keeper{store, seal, patience}, nil
 }
@@ -91,15 +95,15 @@ type Attempt struct {
 	began  time.Time
 }
 
-// Kept is the answer to the first request of a key.
+// Kept is the response to the first request of a key.
 type Kept struct {
-	// RequestHash tells the request that got the answer. Another one must not get it.
+	// RequestHash identifies the request of this response. A different request must not get it.
 	RequestHash []byte
-	Answer      Answer
+	Response    Response
 }
 
-// Begin gives an attempt for a key's first request, or the answer that was kept. While the first one is under way it is
-// fault.Conflict.
+// Begin gives an attempt for a key's first request, or the stored response. While the first one is running it is
+// apierror.Conflict.
 func (k *Keeper) Begin(ctx context.Context, key Key) (*Attempt, *Kept, error) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	record, err := k.store.Begin(ctx, key, now, now.Add(-keepFor), now.Add(-k.patience))
@@ -110,72 +114,72 @@ func (k *Keeper) Begin(ctx context.Context, key Key) (*Attempt, *Kept, error) {
 		return &Attempt{k, key, now}, nil, nil
 	}
 	if record.Status == nil {
-		return nil, nil, &fault.Error{
-			Kind: fault.Conflict, Message: "the first request with this Idempotency-Key is still under way", RetryAfter: retryAfter,
+		return nil, nil, &apierror.Error{
+			Kind: apierror.Conflict, Message: "the first request with this Idempotency-Key is still under way", RetryAfter: retryAfter,
 		}
 	}
-	answer, err := k.open(key, *record)
+	response, err := k.open(key, *record)
 	if err != nil {
 		return nil, nil, err
 	}
-	return nil, &Kept{record.RequestHash, answer}, nil
+	return nil, &Kept{record.RequestHash, response}, nil
 }
 
-// Finish keeps the answer for every repetition of the request.
-func (a *Attempt) Finish(ctx context.Context, requestHash []byte, answer Answer) error {
-	plain := answer.Body
-	if answer.Refusal != nil {
+// Finish stores the response for every repetition of the request.
+func (a *Attempt) Finish(ctx context.Context, requestHash []byte, response Response) error {
+	plain := response.Body
+	if response.Refusal != nil {
 		var err error
-		if plain, err = json.Marshal(refusal{answer.Refusal.Kind.Code(), answer.Refusal.Message, answer.Refusal.Fields}); err != nil {
+		if plain, err = json.Marshal(refusal{response.Refusal.Kind.Code(), response.Refusal.Message, response.Refusal.Fields}); err != nil {
 			return fmt.Errorf("encode a refusal: %w", err)
 		}
 	}
 	sealed := a.keeper.seal.Seal(nil, nil, plain, a.key.bytes()) //nolint:gosec // The cipher draws the nonce itself.
-	return a.keeper.store.Finish(ctx, a.key, a.began, Record{RequestHash: requestHash, Status: &answer.Status, Answer: sealed})
+	return a.keeper.store.Finish(ctx, a.key, a.began, Record{RequestHash: requestHash, Status: &response.Status, Response: sealed})
 }
 
-// Abandon lets the request be made anew.
+// Abandon allows the request to be made again.
 func (a *Attempt) Abandon(ctx context.Context) error {
 	return a.keeper.store.Abandon(ctx, a.key, a.began)
 }
 
-// refusal is how a fault is kept. The kind's code is stable, its number is not.
+// refusal is how an error is stored. The kind's code is stable, its number is not.
 type refusal struct {
-	Code    string        `json:"code"`
-	Message string        `json:"message"`
-	Fields  []fault.Field `json:"fields,omitempty"`
+	Code    string           `json:"code"`
+	Message string           `json:"message"`
+	Fields  []apierror.Field `json:"fields,omitempty"`
 }
 
-func (k *Keeper) open(key Key, r Record) (Answer, error) {
-	plain, err := k.seal.Open(nil, nil, r.Answer, key.bytes())
+func (k *Keeper) open(key Key, r Record) (Response, error) {
+	plain, err := k.seal.Open(nil, nil, r.Response, key.bytes())
 	if err != nil {
-		return Answer{}, fmt.Errorf("open a kept answer, was DATA_KEY changed?: %w", err)
+		return Response{}, fmt.Errorf("open a kept response, was DATA_KEY changed?: %w", err)
 	}
-	answer := Answer{Status: *r.Status, Body: plain}
-	if answer.Status < 400 {
-		return answer, nil
+	response := Response{Status: *r.Status, Body: plain}
+	if response.Status < 400 {
+		return response, nil
 	}
 	var why refusal
 	if err := json.Unmarshal(plain, &why); err != nil {
-		return Answer{}, fmt.Errorf("decode a kept refusal: %w", err)
+		return Response{}, fmt.Errorf("decode a kept refusal: %w", err)
 	}
-	for kind := fault.Internal; kind <= fault.Canceled; kind++ {
+	for kind := apierror.Internal; kind <= apierror.Canceled; kind++ {
 		if kind.Code() == why.Code {
-			return Answer{Status: answer.Status, Refusal: &fault.Error{Kind: kind, Message: why.Message, Fields: why.Fields}}, nil
+			return Response{Status: response.Status, Refusal: &apierror.Error{Kind: kind, Message: why.Message, Fields: why.Fields}}, nil
 		}
 	}
-	return Answer{}, fmt.Errorf("a kept refusal has the unknown code %q", why.Code)
+	return Response{}, fmt.Errorf("a kept refusal has the unknown code %q", why.Code)
 }
 
-// Rewrite changes a sealed answer, which is sealed again for the same key.
+// Rewrite changes a sealed response, which is sealed again for the same key.
 func (k *Keeper) Rewrite(account, principal, key string, sealed []byte, change func(plain []byte) []byte) ([]byte, error) {
 	place := []byte(account + principal + key)
 	plain, err := k.seal.Open(nil, nil, sealed, place)
 	if err != nil {
-		return nil, fmt.Errorf("open a kept answer, was DATA_KEY changed?: %w", err)
+		return nil, fmt.Errorf("open a kept response, was DATA_KEY changed?: %w", err)
 	}
 	return k.seal.Seal(nil, nil, change(plain), place), nil //nolint:gosec // The cipher draws the nonce itself.
 }
 
-// bytes binds a sealed answer to its key, so that it opens in no other place.
+// bytes binds a sealed response to its key, so that it opens in no other place.
 func (k Key) bytes() []byte { return []byte(k.Account.String() + k.Principal.String() + k.Key) }

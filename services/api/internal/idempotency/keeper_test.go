@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/services/api/internal/idempotency"
 )
 
@@ -46,9 +46,9 @@ func newKeeper(t *testing.T, store idempotency.Store, dataKey string) *idempoten
 
 func TestKeeper(t *testing.T) {
 	key := idempotency.Key{Account: uuid.New(), Principal: uuid.New(), Key: "k"}
-	for name, answer := range map[string]idempotency.Answer{
+	for name, response := range map[string]idempotency.Response{
 		"a success": {Status: 201, Body: []byte(`{"success":true,"data":{"key":"ds_secret"}}`)},
-		"a refusal": {Status: 400, Refusal: &fault.Error{Kind: fault.Invalid, Message: "not this one", Fields: []fault.Field{{Field: "f", Message: "m"}}}},
+		"a refusal": {Status: 400, Refusal: &apierror.Error{Kind: apierror.Invalid, Message: "not this one", Fields: []apierror.Field{{Field: "f", Message: "m"}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := &drawer{}
@@ -57,20 +57,20 @@ func TestKeeper(t *testing.T) {
 			if attempt == nil || kept != nil || err != nil {
 				t.Fatalf("%v %v %v", attempt, kept, err)
 			}
-			if _, _, err := keeper.Begin(t.Context(), key); !fault.Is(err, fault.Conflict) || fault.From(err).RetryAfter == 0 {
+			if _, _, err := keeper.Begin(t.Context(), key); !apierror.Is(err, apierror.Conflict) || apierror.From(err).RetryAfter == 0 {
 				t.Errorf("while it is under way: %v", err)
 			}
-			if err := attempt.Finish(t.Context(), []byte("hash"), answer); err != nil {
+			if err := attempt.Finish(t.Context(), []byte("hash"), response); err != nil {
 				t.Fatal(err)
 			}
-			if bytes.Contains(d.record.Answer, []byte("secret")) || bytes.Contains(d.record.Answer, []byte("not this one")) {
-				t.Errorf("it is stored as %q", d.record.Answer)
+			if bytes.Contains(d.record.Response, []byte("secret")) || bytes.Contains(d.record.Response, []byte("not this one")) {
+				t.Errorf("it is stored as %q", d.record.Response)
 			}
 			_, kept, err = keeper.Begin(t.Context(), key)
-			if err != nil || !bytes.Equal(kept.RequestHash, []byte("hash")) || kept.Answer.Status != answer.Status || !bytes.Equal(kept.Answer.Body, answer.Body) {
+			if err != nil || !bytes.Equal(kept.RequestHash, []byte("hash")) || kept.Response.Status != response.Status || !bytes.Equal(kept.Response.Body, response.Body) {
 				t.Fatalf("%+v, %v", kept, err)
 			}
-			if diff := cmp.Diff(answer.Refusal, kept.Answer.Refusal); diff != "" {
+			if diff := cmp.Diff(response.Refusal, kept.Response.Refusal); diff != "" {
 				t.Error(diff)
 			}
 
@@ -83,14 +83,14 @@ func TestKeeper(t *testing.T) {
 				if _, kept, err := keeper.Begin(t.Context(), elsewhere); err == nil {
 					t.Errorf("another principal: %+v", kept)
 				}
-				d.record.Answer[len(d.record.Answer)/2] ^= 1
+				d.record.Response[len(d.record.Response)/2] ^= 1
 				if _, kept, err := keeper.Begin(t.Context(), key); err == nil {
 					t.Errorf("changed: %+v", kept)
 				}
 			})
 		})
 	}
-	t.Run("an abandoned request can be made anew", func(t *testing.T) {
+	t.Run("an abandoned request can be made again", func(t *testing.T) {
 		keeper := newKeeper(t, &drawer{}, "a data key")
 		for range 2 {
 			attempt, _, err := keeper.Begin(t.Context(), key)

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/token"
+	"github.com/driftsentry/driftsentry/pkg/uid"
 )
 
 // ScopeIngest lets a key send plans and report drifts, and nothing else.
@@ -17,7 +18,7 @@ func (s *Service) Keys(ctx context.Context, p Principal, limit, offset int) ([]A
 	return s.store.Keys(ctx, p.AccountID, limit, offset)
 }
 
-// CreateKey makes an API key. The key itself is in the answer and nowhere else.
+// CreateKey makes an API key. The key itself is in the response and nowhere else.
 func (s *Service) CreateKey(ctx context.Context, p Principal, name, scope string, expiresAt *time.Time) (APIKey, string, error) {
 	now := s.now()
 	var in input
@@ -29,14 +30,14 @@ func (s *Service) CreateKey(ctx context.Context, p Principal, name, scope string
 	if err := in.err(); err != nil {
 		return APIKey{}, "", err
 	}
-	id := newID()
-	key, prefix := s.apiKeys.New(id)
-	k := APIKey{ID: id, Name: name, Scope: scope, Prefix: prefix, CreatedAt: now, CreatedBy: p.Email, ExpiresAt: expiresAt}
+	keyID := uid.New()
+	key, prefix := s.apiKeys.New(keyID)
+	k := APIKey{ID: keyID, Name: name, Scope: scope, Prefix: prefix, CreatedAt: now, CreatedBy: p.Email, ExpiresAt: expiresAt}
 	err := s.store.InTx(ctx, "api_key.create", func(ctx context.Context, tx Tx) error {
 		if err := tx.InsertKey(ctx, k, p.AccountID, p.UserID, token.Hash(key)); err != nil {
 			return err
 		}
-		return s.record(ctx, tx, p.AccountID, actorOf(p), actionKeyCreated, name, "the API key was created", map[string]any{"apiKey": id, "scope": scope})
+		return s.record(ctx, tx, p.AccountID, p.Actor(), actionKeyCreated, name, "the API key was created", map[string]any{"apiKey": keyID, "scope": scope})
 	})
 	return k, key, err
 }
@@ -48,8 +49,8 @@ func (s *Service) RevokeKey(ctx context.Context, p Principal, id uuid.UUID) erro
 		if err != nil {
 			return err
 		}
-		return s.record(ctx, tx, p.AccountID, actorOf(p), actionKeyRevoked, key.Name, "the API key was revoked", map[string]any{"apiKey": id})
+		return s.record(ctx, tx, p.AccountID, p.Actor(), actionKeyRevoked, key.Name, "the API key was revoked", map[string]any{"apiKey": id})
 	})
-	s.keys.forget(id)
+	s.keys.Forget(id)
 	return err
 }

@@ -9,26 +9,26 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/token"
 )
 
-// Credential is what a request brings to prove who sends it, and that we made. Whether it still holds is another question.
+// Credential is the proof of identity in a request, made by us. It may no longer be valid.
 type Credential struct {
 	claims token.Claims
 	key    uuid.UUID // zero for an access token
 	hash   []byte    // of the API key
 }
 
-// Why a caller is refused. The texts tell no more than the caller knows.
+// Why a caller is refused. The texts reveal only what the caller knows.
 var (
-	errUnknownCredential = fault.New(fault.Unauthenticated, "the token is not one of ours")
-	errExpired           = fault.New(fault.Unauthenticated, "the access token has expired; refresh it")
-	errSessionOver       = fault.New(fault.Unauthenticated, "the session has ended; sign in again")
-	errKeyOver           = fault.New(fault.Unauthenticated, "the API key is no longer valid")
+	errUnknownCredential = apierror.New(apierror.Unauthenticated, "the token is unknown")
+	errExpired           = apierror.New(apierror.Unauthenticated, "the access token has expired; refresh it")
+	errSessionOver       = apierror.New(apierror.Unauthenticated, "the session has ended; sign in again")
+	errKeyOver           = apierror.New(apierror.Unauthenticated, "the API key is no longer valid")
 )
 
-// Recognise tells, without I/O, whether an access token or an API key is ours and in its time.
+// Recognise reports, without I/O, whether an access token or an API key is ours and has not expired.
 func (s *Service) Recognise(bearer string) (Credential, error) {
 	if strings.HasPrefix(bearer, token.APIKeyPrefix) {
 		id, ok := s.apiKeys.Recognise(bearer)
@@ -47,13 +47,13 @@ func (s *Service) Recognise(bearer string) (Credential, error) {
 	return Credential{claims: claims}, nil
 }
 
-// Authenticate gives the principal whose credential this is, as the database knows it, or knew it seconds ago.
+// Authenticate gives the principal of this credential from the database, or from a cache of some seconds.
 func (s *Service) Authenticate(ctx context.Context, c Credential) (Principal, error) {
 	if c.key != uuid.Nil {
 		return s.authenticateKey(ctx, c)
 	}
-	state, err := s.sessions.get(ctx, c.claims.SessionID, s.store.Session)
-	if fault.Is(err, fault.NotFound) {
+	state, err := s.sessions.Load(ctx, c.claims.SessionID, s.store.Session)
+	if apierror.Is(err, apierror.NotFound) {
 		return Principal{}, errSessionOver
 	}
 	if err != nil {
@@ -66,17 +66,17 @@ func (s *Service) Authenticate(ctx context.Context, c Credential) (Principal, er
 	return Principal{AccountID: u.AccountID, UserID: u.ID, SessionID: state.ID, Email: u.Email, Role: u.Role}, nil
 }
 
-// open reports whether the session holds at this time.
+// open reports whether the session is valid at this time.
 func (s *SessionState) open(now time.Time) bool {
 	return !s.Revoked && s.User.IsActive && now.Before(s.ExpiresAt)
 }
 
-// keyTouch is how exactly the time of a key's last use is kept.
+// keyTouch is the precision of a key's last use.
 const keyTouch = time.Minute
 
 func (s *Service) authenticateKey(ctx context.Context, c Credential) (Principal, error) {
-	key, err := s.keys.get(ctx, c.key, s.loadKey)
-	if fault.Is(err, fault.NotFound) {
+	key, err := s.keys.Load(ctx, c.key, s.loadKey)
+	if apierror.Is(err, apierror.NotFound) {
 		return Principal{}, errKeyOver
 	}
 	if err != nil {
@@ -89,7 +89,7 @@ func (s *Service) authenticateKey(ctx context.Context, c Credential) (Principal,
 	return Principal{AccountID: key.AccountID, KeyID: c.key, KeyName: key.Name}, nil
 }
 
-// loadKey looks a key up and records that it is used.
+// loadKey looks a key up and records its use.
 func (s *Service) loadKey(ctx context.Context, id uuid.UUID) (*KeyState, error) {
 	key, err := s.store.Key(ctx, id)
 	if err != nil {

@@ -6,16 +6,17 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/token"
+	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 )
 
 // setupExpiry is how long a new user has to set the first password: over a weekend.
 const setupExpiry = 72 * time.Hour
 
 var (
-	errSetup           = fault.New(fault.Unauthenticated, "the setup token is not valid; ask an admin for another")
-	errCurrentPassword = fault.New(fault.Unauthenticated, "the current password is wrong")
+	errSetup           = apierror.New(apierror.Unauthenticated, "the setup token is not valid; ask an admin for another")
+	errCurrentPassword = apierror.New(apierror.Unauthenticated, "the current password is wrong")
 )
 
 // SetupPassword sets a password with the one-time token that an admin passed on. All sessions of the user end.
@@ -26,9 +27,9 @@ func (s *Service) SetupPassword(ctx context.Context, setup, password string) err
 	if err := in.err(); err != nil {
 		return err
 	}
-	// Before the hash is made, which is work that not everybody may ask for.
+	// Before the hash is computed, which is expensive.
 	known, err := s.store.SetupToken(ctx, token.Hash(setup))
-	if fault.Is(err, fault.NotFound) {
+	if apierror.Is(err, apierror.NotFound) {
 		return errSetup
 	}
 	if err != nil {
@@ -42,13 +43,13 @@ func (s *Service) SetupPassword(ctx context.Context, setup, password string) err
 		return err
 	}
 	err = s.store.InTx(ctx, "auth.password", func(ctx context.Context, tx Tx) error {
-		if err := s.changePassword(ctx, tx, known.User, actorIs(known.User), uuid.Nil, "", hash); err != nil {
+		if err := s.changePassword(ctx, tx, known.User, known.User.actor(), uuid.Nil, "", hash); err != nil {
 			return err
 		}
 		return tx.UseSetupToken(ctx, token.Hash(setup), s.now())
 	})
-	s.sessions.forgetAll()
-	if fault.Is(err, fault.NotFound) {
+	s.sessions.Clear()
+	if apierror.Is(err, apierror.NotFound) {
 		return errSetup
 	}
 	return err
@@ -77,17 +78,17 @@ func (s *Service) ChangePassword(ctx context.Context, p Principal, current, pass
 		return err
 	}
 	err = s.store.InTx(ctx, "auth.password", func(ctx context.Context, tx Tx) error {
-		return s.changePassword(ctx, tx, known.User, actorOf(p), p.SessionID, *known.PasswordHash, hash)
+		return s.changePassword(ctx, tx, known.User, p.Actor(), p.SessionID, *known.PasswordHash, hash)
 	})
-	s.sessions.forgetAll()
-	if fault.Is(err, fault.NotFound) {
+	s.sessions.Clear()
+	if apierror.Is(err, apierror.NotFound) {
 		return errCurrentPassword
 	}
 	return err
 }
 
 // changePassword sets the hash, ends the user's sessions but one, and says so in the audit trail.
-func (s *Service) changePassword(ctx context.Context, tx Tx, u User, by actor, keep uuid.UUID, oldHash, newHash string) error {
+func (s *Service) changePassword(ctx context.Context, tx Tx, u User, by audit.Actor, keep uuid.UUID, oldHash, newHash string) error {
 	now := s.now()
 	if err := tx.SetPassword(ctx, u.ID, oldHash, newHash, now); err != nil {
 		return err

@@ -7,10 +7,10 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 )
 
-// Bounds of what people type, in characters.
+// Bounds of user input, in characters.
 const (
 	minPassword, maxPassword = 8, 255
 	maxEmail                 = 254 // RFC 3696, erratum 1690
@@ -19,21 +19,21 @@ const (
 	maxToken                 = 255
 )
 
-// input collects what is wrong with an input, so that the caller learns of everything at once.
-type input struct{ fields []fault.Field }
+// input collects the errors of an input, so that the caller gets all of them in one response.
+type input struct{ fields []apierror.Field }
 
 func (in *input) refuse(field, format string, args ...any) {
-	in.fields = append(in.fields, fault.Field{Field: field, Message: fmt.Sprintf(format, args...)})
+	in.fields = append(in.fields, apierror.Field{Field: field, Message: fmt.Sprintf(format, args...)})
 }
 
 func (in *input) err() error {
 	if len(in.fields) == 0 {
 		return nil
 	}
-	return fault.InvalidFields(in.fields...)
+	return apierror.InvalidFields(in.fields...)
 }
 
-// text wants a character or more, and no control characters.
+// text requires at least one character, and no control characters.
 func (in *input) text(field, value string, most int) {
 	switch n := utf8.RuneCountInString(value); {
 	case n < 1 || n > most:
@@ -57,7 +57,7 @@ var address = regexp.MustCompile("^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-zA-Z
 	`(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$`)
 
 func (in *input) email(value string) {
-	// The parser knows of the dots that the expression lets pass.
+	// The parser checks the dots that the expression allows.
 	if parsed, err := mail.ParseAddress(value); err != nil || parsed.Address != value || len(value) > maxEmail || !address.MatchString(value) {
 		in.refuse("email", "must be an email address")
 	}

@@ -9,7 +9,7 @@ func (s *Service) OnCompare(fn func(hash string)) {
 	}
 }
 
-// Busy takes every turn to hash until free is called: whoever wants one meanwhile is told to come later.
+// Busy takes every hashing slot until free is called: other callers are told to retry later.
 func (s *Service) Busy() (free func()) {
 	for range cap(s.passwords.turns) {
 		s.passwords.turns <- struct{}{}

@@ -5,11 +5,12 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
+	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 )
 
-// What an operator does at the command line of the service, without signing in: the first admin has to come from
-// somewhere.
+// The operator's commands, without signing in: they create the first
+// admin.
 
 // Bootstrap makes a user, and the account when it is new. Without a password the user gets a setup token.
 func (s *Service) Bootstrap(ctx context.Context, account, email, name string, role Role, password string) (User, *Setup, error) {
@@ -38,7 +39,7 @@ func (s *Service) Bootstrap(ctx context.Context, account, email, name string, ro
 		if err != nil {
 			return err
 		}
-		if user, err = s.insertUser(ctx, tx, a.ID, system, email, name, role); err != nil {
+		if user, err = s.insertUser(ctx, tx, a.ID, audit.System, email, name, role); err != nil {
 			return err
 		}
 		if hash != "" {
@@ -51,7 +52,8 @@ func (s *Service) Bootstrap(ctx context.Context, account, email, name string, ro
 	return user, setup, err
 }
 
-// ResetPassword sets a user's password. All sessions of the user end, and setup tokens, which would set another, are spent.
+// ResetPassword sets a user's password. All sessions of the user end, and the setup tokens, which would set another
+// password, become invalid.
 func (s *Service) ResetPassword(ctx context.Context, email, password string) (User, error) {
 	var in input
 	in.email(email)
@@ -64,14 +66,14 @@ func (s *Service) ResetPassword(ctx context.Context, email, password string) (Us
 		return User{}, err
 	}
 	if !known.IsActive {
-		return User{}, fault.New(fault.Conflict, "the user is deactivated")
+		return User{}, apierror.New(apierror.Conflict, "the user is deactivated")
 	}
 	hash, err := s.passwords.hash(ctx, password)
 	if err != nil {
 		return User{}, err
 	}
 	return known.User, s.store.InTx(ctx, "user.reset_password", func(ctx context.Context, tx Tx) error {
-		if err := s.changePassword(ctx, tx, known.User, system, uuid.Nil, "", hash); err != nil {
+		if err := s.changePassword(ctx, tx, known.User, audit.System, uuid.Nil, "", hash); err != nil {
 			return err
 		}
 		return tx.SpendSetupTokens(ctx, known.ID, s.now())

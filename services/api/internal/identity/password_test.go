@@ -8,7 +8,7 @@ import (
 
 	"github.com/alexedwards/argon2id"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 )
 
 var cheap = &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 8, KeyLength: 16}
@@ -27,12 +27,12 @@ func TestPasswords(t *testing.T) {
 			t.Errorf("%q: %v, %v", password, ok, err)
 		}
 	}
-	t.Run("nobody's password is no password", func(t *testing.T) {
-		if ok, err := p.matches(t.Context(), "the password of nobody", nil); ok || err != nil {
+	t.Run("the hash for unknown users matches no password", func(t *testing.T) {
+		if ok, err := p.matches(t.Context(), "the password of no user", nil); ok || err != nil {
 			t.Errorf("%v, %v", ok, err)
 		}
 	})
-	t.Run("whoever waits too long for a turn is told to come later", func(t *testing.T) {
+	t.Run("a caller that waits too long for a turn is told to try again", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			busy, err := newPasswords(cheap)
 			if err != nil {
@@ -43,12 +43,12 @@ func TestPasswords(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if _, err := busy.hash(t.Context(), "x"); !fault.Is(err, fault.Unavailable) {
+			if _, err := busy.hash(t.Context(), "x"); !apierror.Is(err, apierror.Unavailable) {
 				t.Errorf("err = %v", err)
 			}
 			gone, cancel := context.WithCancel(t.Context())
 			cancel()
-			if _, err := busy.matches(gone, "x", nil); fault.From(err).Kind != fault.Canceled {
+			if _, err := busy.matches(gone, "x", nil); apierror.From(err).Kind != apierror.Canceled {
 				t.Errorf("err = %v", err)
 			}
 			busy.done()
@@ -59,14 +59,14 @@ func TestPasswords(t *testing.T) {
 	})
 }
 
-// TestPasswords_cost: what is used when nobody says otherwise is what OWASP recommends.
+// TestPasswords_cost: the default cost is the one that OWASP recommends.
 func TestPasswords_cost(t *testing.T) {
 	p, err := newPasswords(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(p.nobody, "$argon2id$v=19$m=19456,t=2,p=1$") {
-		t.Errorf("hashes look like %s", p.nobody)
+	if !strings.HasPrefix(p.decoy, "$argon2id$v=19$m=19456,t=2,p=1$") {
+		t.Errorf("hashes look like %s", p.decoy)
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Role is what a user may do in an account. Each role may do what those before it may.
+// Role is what a user may do in an account. Each role includes the rights of those before it.
 type Role string
 
 // The roles.
@@ -21,12 +21,12 @@ var roles = []Role{Viewer, Engineer, Admin}
 // Valid reports whether this is one of the roles.
 func (r Role) Valid() bool { return slices.Contains(roles, r) }
 
-// AtLeast reports whether r may do what other may.
+// AtLeast reports whether r has the rights of other.
 func (r Role) AtLeast(other Role) bool {
 	return r.Valid() && slices.Index(roles, r) >= slices.Index(roles, other)
 }
 
-// Principal is who makes a request, as the database knows it at this moment: a user in a session, or an API key.
+// Principal is the caller of a request according to the database: a user in a session, or an API key.
 type Principal struct {
 	AccountID uuid.UUID
 	UserID    uuid.UUID // zero for an API key

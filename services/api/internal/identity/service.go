@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/alexedwards/argon2id"
@@ -9,11 +8,20 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/driftsentry/driftsentry/pkg/driftconv"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 	"github.com/driftsentry/driftsentry/pkg/token"
-	"github.com/driftsentry/driftsentry/services/api/internal/cachestat"
+	"github.com/driftsentry/driftsentry/services/api/internal/cache"
 )
 
-// Service is the use cases. Whoever calls those of admins has checked that the principal is one.
+const (
+	// cacheFor is how long a look-up is believed. A right that is lost must be lost within 10 s, on every replica.
+	cacheFor = 5 * time.Second
+	// cacheSize bounds the memory; sessions that are in use at the same moment are fewer.
+	cacheSize = 10_000
+)
+
+// Service has the use cases. The caller of those for admins has checked that the principal is one.
 type Service struct {
 	store         Store
 	access        *token.Access
@@ -21,21 +29,21 @@ type Service struct {
 	passwords     *passwords
 	refreshExpiry time.Duration
 
-	sessions *cache[SessionState]
-	keys     *cache[KeyState]
+	sessions *cache.Cache[uuid.UUID, SessionState]
+	keys     *cache.Cache[uuid.UUID, KeyState]
 
 	logins metric.Int64Counter
 	clock  func() time.Time
 }
 
-// Config is what a service is made of.
+// Config has the parts and settings of a service.
 type Config struct {
 	Store  Store
 	Access *token.Access
 	Keys   *token.Keys
 	// RefreshExpiry is how long a session lives without being refreshed.
 	RefreshExpiry time.Duration
-	// Hashing defaults to what OWASP recommends for passwords; tests, whose passwords protect nothing, want less.
+	// Hashing defaults to what OWASP recommends for passwords; tests use less.
 	Hashing *argon2id.Params
 	Meter   metric.Meter
 }
@@ -45,19 +53,17 @@ func New(c Config) (*Service, error) {
 	s := &Service{
 		store: c.Store, access: c.Access, apiKeys: c.Keys, refreshExpiry: c.RefreshExpiry, clock: time.Now,
 	}
-	sessions, err := cachestat.New(c.Meter, "session")
-	if err != nil {
-		return nil, fmt.Errorf("make an instrument: %w", err)
+	var err error
+	if s.sessions, err = cache.New[uuid.UUID, SessionState](c.Meter, "session", cacheSize, cacheFor); err != nil {
+		return nil, err
 	}
-	keys, err := cachestat.New(c.Meter, "api_key")
-	if err != nil {
-		return nil, fmt.Errorf("make an instrument: %w", err)
+	if s.keys, err = cache.New[uuid.UUID, KeyState](c.Meter, "api_key", cacheSize, cacheFor); err != nil {
+		return nil, err
 	}
-	s.sessions, s.keys = newCache[SessionState](sessions), newCache[KeyState](keys)
-	s.logins, err = c.Meter.Int64Counter("driftsentry.auth.logins",
-		metric.WithDescription("Attempts to sign in, by outcome."), metric.WithUnit("{attempt}"))
-	if err != nil {
-		return nil, fmt.Errorf("make an instrument: %w", err)
+	in := instrument.From(c.Meter)
+	s.logins = in.Counter(driftconv.AuthLogins)
+	if err := in.Err(); err != nil {
+		return nil, err
 	}
 	if s.passwords, err = newPasswords(c.Hashing); err != nil {
 		return nil, err
@@ -67,9 +73,6 @@ func New(c Config) (*Service, error) {
 
 // now is the time in the precision that is stored.
 func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
-
-// newID makes an id whose order is that of its making.
-func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
 // Outcomes of an attempt to sign in.
 var (

@@ -5,11 +5,13 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/token"
+	"github.com/driftsentry/driftsentry/pkg/uid"
+	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 )
 
-// Tokens are what a session lives by.
+// Tokens are the tokens of a session.
 type Tokens struct {
 	Access    string
 	Refresh   string
@@ -17,9 +19,9 @@ type Tokens struct {
 }
 
 var (
-	// One answer for every reason, so that nobody learns which emails have an account.
-	errSignIn  = fault.New(fault.Unauthenticated, "the email or the password is wrong")
-	errRefresh = fault.New(fault.Unauthenticated, "the refresh token is not valid; sign in again")
+	// One message for every reason, so that a caller does not learn which emails have an account.
+	errSignIn  = apierror.New(apierror.Unauthenticated, "the email or the password is wrong")
+	errRefresh = apierror.New(apierror.Unauthenticated, "the refresh token is not valid; sign in again")
 )
 
 // Login opens a session.
@@ -34,7 +36,7 @@ func (s *Service) Login(ctx context.Context, email, password string) (Tokens, Us
 	switch {
 	case err == nil:
 		s.logins.Add(ctx, 1, loginAccepted)
-	case fault.Is(err, fault.Unauthenticated):
+	case apierror.Is(err, apierror.Unauthenticated):
 		s.logins.Add(ctx, 1, loginRefused)
 	}
 	return tokens, user, err
@@ -42,7 +44,7 @@ func (s *Service) Login(ctx context.Context, email, password string) (Tokens, Us
 
 func (s *Service) login(ctx context.Context, email, password string) (Tokens, User, error) {
 	known, err := s.store.Credentials(ctx, email)
-	if err != nil && !fault.Is(err, fault.NotFound) {
+	if err != nil && !apierror.Is(err, apierror.NotFound) {
 		return Tokens{}, User{}, err
 	}
 	if known == nil {
@@ -52,7 +54,7 @@ func (s *Service) login(ctx context.Context, email, password string) (Tokens, Us
 	if !known.IsActive {
 		hash = nil
 	}
-	// The same work for nobody, for a wrong password and for a right one.
+	// The same work for an unknown user, for a wrong password and for a right one.
 	ok, err := s.passwords.matches(ctx, password, hash)
 	if err != nil {
 		return Tokens{}, User{}, err
@@ -65,20 +67,20 @@ func (s *Service) login(ctx context.Context, email, password string) (Tokens, Us
 	var tokens Tokens
 	err = s.store.InTx(ctx, "auth.login", func(ctx context.Context, tx Tx) error {
 		now := s.now()
-		// It also sees to it that nobody signs in with a password that is being changed, or while being deactivated.
+		// It also prevents a sign-in with a password that is being changed, or of a user who is being deactivated.
 		if err := tx.NoteSignIn(ctx, user.ID, *hash, now); err != nil {
 			return err
 		}
-		session := Session{ID: newID(), CreatedAt: now, ExpiresAt: now.Add(s.refreshExpiry)}
+		session := Session{ID: uid.New(), CreatedAt: now, ExpiresAt: now.Add(s.refreshExpiry)}
 		if err := tx.InsertSession(ctx, user.ID, session); err != nil {
 			return err
 		}
 		if tokens, err = s.issue(ctx, tx, user, session.ID); err != nil {
 			return err
 		}
-		return s.record(ctx, tx, user.AccountID, actorIs(user), actionSignedIn, user.Email, "signed in", map[string]any{"session": session.ID})
+		return s.record(ctx, tx, user.AccountID, user.actor(), actionSignedIn, user.Email, "signed in", map[string]any{"session": session.ID})
 	})
-	if fault.Is(err, fault.NotFound) {
+	if apierror.Is(err, apierror.NotFound) {
 		return Tokens{}, User{}, errSignIn
 	}
 	return tokens, user, err
@@ -94,8 +96,8 @@ func (s *Service) issue(ctx context.Context, tx Tx, u User, session uuid.UUID) (
 	return Tokens{Access: access, Refresh: refresh, ExpiresIn: int(s.access.TTL().Seconds())}, err
 }
 
-// Refresh exchanges a refresh token for the session's next tokens. A token that was spent before is in two hands, so its
-// session ends.
+// Refresh exchanges a refresh token for the session's next tokens. If a token is used a second time, two parties have
+// it, so its session ends.
 func (s *Service) Refresh(ctx context.Context, refresh string) (Tokens, error) {
 	var in input
 	in.token("refreshToken", refresh)
@@ -104,7 +106,7 @@ func (s *Service) Refresh(ctx context.Context, refresh string) (Tokens, error) {
 	}
 	var tokens Tokens
 	var reused uuid.UUID
-	var refused error // kept out of the transaction, which has to commit what it revokes
+	var refused error // not returned from the transaction, which must commit the revocation
 	err := s.store.InTx(ctx, "auth.refresh", func(ctx context.Context, tx Tx) error {
 		tokens, reused, refused = Tokens{}, uuid.Nil, nil
 		now, hash := s.now(), token.Hash(refresh)
@@ -118,7 +120,7 @@ func (s *Service) Refresh(ctx context.Context, refresh string) (Tokens, error) {
 		}
 		if old.Spent {
 			refused, reused = errRefresh, old.ID
-			return s.end(ctx, tx, &old.SessionState, TokenReuse, system)
+			return s.end(ctx, tx, &old.SessionState, TokenReuse, audit.System)
 		}
 		if err := tx.SpendRefreshToken(ctx, hash, now); err != nil {
 			return err
@@ -129,18 +131,18 @@ func (s *Service) Refresh(ctx context.Context, refresh string) (Tokens, error) {
 		tokens, err = s.issue(ctx, tx, old.User, old.ID)
 		return err
 	})
-	if fault.Is(err, fault.NotFound) {
+	if apierror.Is(err, apierror.NotFound) {
 		return Tokens{}, errRefresh
 	}
 	if err == nil {
-		s.sessions.forget(reused)
+		s.sessions.Forget(reused)
 		err = refused
 	}
 	return tokens, err
 }
 
 // end revokes a session, and says so in the audit trail.
-func (s *Service) end(ctx context.Context, tx Tx, session *SessionState, why Reason, by actor) error {
+func (s *Service) end(ctx context.Context, tx Tx, session *SessionState, why Reason, by audit.Actor) error {
 	open, err := tx.RevokeSession(ctx, session.ID, why, s.now())
 	if err != nil || !open {
 		return err
@@ -149,7 +151,7 @@ func (s *Service) end(ctx context.Context, tx Tx, session *SessionState, why Rea
 		map[string]any{"session": session.ID, "reason": why})
 }
 
-// Logout ends the session of a refresh token. A token that is not known is no error: what is wanted is already so.
+// Logout ends the session of a refresh token. An unknown token is not an error: there is no session to end.
 func (s *Service) Logout(ctx context.Context, refresh string) error {
 	var in input
 	in.token("refreshToken", refresh)
@@ -163,10 +165,10 @@ func (s *Service) Logout(ctx context.Context, refresh string) error {
 			return err
 		}
 		session = t.ID
-		return s.end(ctx, tx, &t.SessionState, SignedOut, actorIs(t.User))
+		return s.end(ctx, tx, &t.SessionState, SignedOut, t.User.actor())
 	})
-	s.sessions.forget(session)
-	if fault.Is(err, fault.NotFound) {
+	s.sessions.Forget(session)
+	if apierror.Is(err, apierror.NotFound) {
 		return nil
 	}
 	return err

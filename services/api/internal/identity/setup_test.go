@@ -11,12 +11,12 @@ import (
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/metric/noop"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/api/internal/apitest"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // newcomer is a user without a password.
@@ -86,9 +86,9 @@ func newLate(t *testing.T, api *apitest.API, happens func()) *identity.Service {
 	return s
 }
 
-// A setup token that does not hold is refused before a hash is made, and, when it ceases to hold just then, by the transaction.
-// Mutations: each of the three conditions of SetupPassword left out; the hash made before them; UseSetupToken without used_at,
-// or without expires_at; SetPassword without is_active.
+// A setup token that does not hold is refused before a hash is made, and, when it ceases to hold just then, by the
+// transaction. Mutations: each of the three conditions of SetupPassword left out; the hash made before them;
+// UseSetupToken without used_at, or without expires_at; SetPassword without is_active.
 func TestService_SetupPassword_refused(t *testing.T) {
 	api := apitest.Start(t)
 	messages := map[string]bool{setPassword(api.Nobody, token.NewOpaque(token.SetupPrefix), "a password").Want(401).Error.Message: true}
@@ -109,7 +109,7 @@ func TestService_SetupPassword_refused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n := newNewcomer(t, api)
 			exec(t, api, end, n.id)
-			free := api.Identity.Busy() // Whoever hashes now gets another error.
+			free := api.Identity.Busy() // A hash at this time gives another error.
 			a := setPassword(api.Nobody, n.token, "a password")
 			free()
 			if a.Status != http.StatusUnauthorized {
@@ -123,10 +123,10 @@ func TestService_SetupPassword_refused(t *testing.T) {
 			service := newLate(t, api, func() { exec(t, api, end, n.id) })
 			err := service.SetupPassword(t.Context(), n.token, "a password")
 			nothingDone(t, n)
-			if !fault.Is(err, fault.Unauthenticated) {
+			if !apierror.Is(err, apierror.Unauthenticated) {
 				t.Fatalf("err = %v", err)
 			}
-			messages[fault.From(err).Message] = true
+			messages[apierror.From(err).Message] = true
 		})
 	}
 	if len(messages) != 1 {
@@ -134,8 +134,8 @@ func TestService_SetupPassword_refused(t *testing.T) {
 	}
 }
 
-// Who has a password needs no setup token any more, and others need theirs. Mutations of UseSetupToken: the second statement
-// left out; without its user.
+// Who has a password needs no setup token any more, and others need theirs. Mutations of UseSetupToken: the second
+// statement left out; without its user.
 func TestService_SetupPassword_spends(t *testing.T) {
 	api := apitest.Start(t)
 	n, neighbour := newNewcomer(t, api), newNewcomer(t, api)
@@ -148,7 +148,7 @@ func TestService_SetupPassword_spends(t *testing.T) {
 	api.SignIn(neighbour.email)
 }
 
-// A password that the operator set is not the first one any more: a setup token that somebody else may have been given no longer
+// A password that the operator set is no longer the first one: a setup token that another person may have no longer
 // sets another. (Tried: ResetPassword without SpendSetupTokens, and that without its user.)
 func TestService_ResetPassword_spends(t *testing.T) {
 	api := apitest.Start(t)
@@ -161,8 +161,8 @@ func TestService_ResetPassword_spends(t *testing.T) {
 	setPassword(api.Nobody, neighbour.token, apitest.Password).Want(200)
 }
 
-// Of two who use a setup token at once, or two of a user, one wins, though both have been told that it holds. Mutations of
-// UseSetupToken: without used_at; for two tokens, the second statement left out.
+// Of two who use a setup token at once, or two of a user, one wins, though both have been told that it holds. Mutations
+// of UseSetupToken: without used_at; for two tokens, the second statement left out.
 func TestService_SetupPassword_at_once(t *testing.T) {
 	api := apitest.Start(t)
 	for name, two := range map[string]func(newcomer) [2]string{
@@ -187,7 +187,7 @@ func TestService_SetupPassword_at_once(t *testing.T) {
 			if errs[0] != nil {
 				won = 1
 			}
-			if errs[won] != nil || !fault.Is(errs[1-won], fault.Unauthenticated) {
+			if errs[won] != nil || !apierror.Is(errs[1-won], apierror.Unauthenticated) {
 				t.Fatalf("%v and %v, want one to win and one to be refused", errs[0], errs[1])
 			}
 			for i, status := range map[int]int{won: http.StatusOK, 1 - won: http.StatusUnauthorized} {

@@ -6,16 +6,17 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/services/api/internal/apitest"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// TestAttackUserEnumeration: an email without a user costs the work of a wrong password, one hash of the same parameters,
-// and gets the same answer. Counted, since a time measured on a busy machine proves nothing. Mutations: matches that
-// returns at once for a nil hash, and login that returns when Credentials finds nobody, count no hash.
+// TestAttackUserEnumeration: an email without a user costs the work of a wrong password, one hash of the same
+// parameters, and gets the same response. It counts hashes, since a time measured on a busy machine proves nothing.
+// Mutations: matches that returns immediately for a nil hash, and login that returns when Credentials finds no user,
+// count no hash.
 func TestAttackUserEnumeration(t *testing.T) {
 	api := apitest.Start(t)
 	gone := api.NewUser("acme", identity.Viewer)
@@ -40,7 +41,7 @@ func TestAttackUserEnumeration(t *testing.T) {
 	}
 	for name, email := range map[string]string{"unknown": "nobody@acme.example", "deactivated": gone.User.Email, "without a password": "new@acme.example"} {
 		if work, message := attempt(email, apitest.Password); !slices.Equal(work, wantWork) || message != wantMessage {
-			t.Errorf("%s: the work is %q, the answer %q; a wrong password's %q, %q", name, work, message, wantWork, wantMessage)
+			t.Errorf("%s: the work is %q, the response %q; a wrong password's %q, %q", name, work, message, wantWork, wantMessage)
 		}
 	}
 }

@@ -5,9 +5,11 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 )
 
-// Store is the database. What is not there is fault.NotFound.
+// Store is the database. A missing row is apierror.NotFound.
 type Store interface {
 	// InTx runs fn in a transaction named for its span. On a deadlock fn runs again, so it must change nothing outside.
 	InTx(ctx context.Context, name string, fn func(ctx context.Context, tx Tx) error) error
@@ -16,7 +18,7 @@ type Store interface {
 	Lists
 }
 
-// Lookups find one thing by what a caller has of it.
+// Lookups find one row by a value that the caller has.
 type Lookups interface {
 	Session(ctx context.Context, id uuid.UUID) (*SessionState, error)
 	Key(ctx context.Context, id uuid.UUID) (*KeyState, error)
@@ -36,29 +38,31 @@ type Lists interface {
 type Tx interface {
 	UserTx
 	SessionTx
-	TokenTx
+	RefreshTokenTx
+	SetupTokenTx
 	KeyTx
-	InsertAudit(ctx context.Context, row Audit) error
+	audit.Writer
 }
 
 // UserTx changes accounts and users.
 type UserTx interface {
 	// EnsureAccount gives the account of that name, and makes it and its stream when it is new.
 	EnsureAccount(ctx context.Context, name string, at time.Time) (Account, error)
-	// InsertUser fails with fault.Conflict when the email is taken.
+	// InsertUser fails with apierror.Conflict when the email is taken.
 	InsertUser(ctx context.Context, u User) error
-	// LockUsers gives the account's active admins and the user with this id, whoever that is.
+	// LockUsers gives the account's active admins and the user with this id, in any role.
 	LockUsers(ctx context.Context, account, id uuid.UUID) ([]User, error)
-	// SaveUser fails with fault.Conflict when the email is taken.
+	// SaveUser fails with apierror.Conflict when the email is taken.
 	SaveUser(ctx context.Context, u User, at time.Time) error
-	// SetPassword fails with fault.NotFound when the user is not active, or when the old hash, unless empty, is no longer
-	// the user's.
+	// SetPassword fails with apierror.NotFound when the user is not active, or when the old hash, unless empty, is no
+	// longer the user's.
 	SetPassword(ctx context.Context, user uuid.UUID, oldHash, newHash string, at time.Time) error
 }
 
 // SessionTx changes sessions.
 type SessionTx interface {
-	// NoteSignIn locks the user until the end; fault.NotFound when the user is not active or has another password now.
+	// NoteSignIn locks the user until the end; apierror.NotFound when the user is not active or has another password
+	// now.
 	NoteSignIn(ctx context.Context, user uuid.UUID, hash string, at time.Time) error
 	InsertSession(ctx context.Context, user uuid.UUID, s Session) error
 	ExtendSession(ctx context.Context, id uuid.UUID, until time.Time) error
@@ -68,16 +72,21 @@ type SessionTx interface {
 	RevokeSessions(ctx context.Context, user, except uuid.UUID, why Reason, at time.Time) (int, error)
 }
 
-// TokenTx changes the tokens that are good for one use.
-type TokenTx interface {
+// RefreshTokenTx changes refresh tokens, each of which is good for one use.
+type RefreshTokenTx interface {
 	InsertRefreshToken(ctx context.Context, hash []byte, session uuid.UUID, at, until time.Time) error
-	// LockRefreshToken keeps everybody else away from the token and its session.
+	// LockRefreshToken keeps other transactions away from the token and its session.
 	LockRefreshToken(ctx context.Context, hash []byte) (*RefreshToken, error)
 	SpendRefreshToken(ctx context.Context, hash []byte, at time.Time) error
+}
+
+// SetupTokenTx changes setup tokens, each of which is good for one use.
+type SetupTokenTx interface {
 	InsertSetupToken(ctx context.Context, hash []byte, user uuid.UUID, until time.Time) error
-	// UseSetupToken spends this token and every other of its user; fault.NotFound when it was used, or has expired.
+	// UseSetupToken invalidates this token and every other of its user; apierror.NotFound when it was used, or has
+	// expired.
 	UseSetupToken(ctx context.Context, hash []byte, at time.Time) error
-	// SpendSetupTokens spends every setup token of the user.
+	// SpendSetupTokens invalidates every setup token of the user.
 	SpendSetupTokens(ctx context.Context, user uuid.UUID, at time.Time) error
 }
 
@@ -87,7 +96,7 @@ type KeyTx interface {
 	RevokeKey(ctx context.Context, account, id uuid.UUID, at time.Time) (*APIKey, error)
 }
 
-// Account is a tenant. Nothing of one is seen by another.
+// Account is a tenant. No account sees the data of another.
 type Account struct {
 	ID   uuid.UUID
 	Name string
@@ -118,7 +127,7 @@ type Session struct {
 	ExpiresAt time.Time
 }
 
-// SessionState is a session and whose it is.
+// SessionState is a session and its user.
 type SessionState struct {
 	Session
 	Revoked bool
@@ -140,7 +149,7 @@ type SetupToken struct {
 	Used      bool
 }
 
-// APIKey is an API key but for the key itself.
+// APIKey is an API key without the key itself.
 type APIKey struct {
 	ID         uuid.UUID
 	Name       string

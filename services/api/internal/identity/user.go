@@ -6,8 +6,10 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/token"
+	"github.com/driftsentry/driftsentry/pkg/uid"
+	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 )
 
 // Setup is a one-time token that sets a first password.
@@ -29,7 +31,7 @@ func (s *Service) CreateUser(ctx context.Context, p Principal, email, name strin
 	var user User
 	var setup Setup
 	err := s.store.InTx(ctx, "user.create", func(ctx context.Context, tx Tx) (err error) {
-		if user, err = s.insertUser(ctx, tx, p.AccountID, actorOf(p), email, name, role); err != nil {
+		if user, err = s.insertUser(ctx, tx, p.AccountID, p.Actor(), email, name, role); err != nil {
 			return err
 		}
 		setup, err = s.issueSetup(ctx, tx, user)
@@ -46,8 +48,8 @@ func checkUser(email, name string, role Role) error {
 	return in.err()
 }
 
-func (s *Service) insertUser(ctx context.Context, tx Tx, account uuid.UUID, by actor, email, name string, role Role) (User, error) {
-	u := User{ID: newID(), AccountID: account, Email: email, Name: name, Role: role, IsActive: true, CreatedAt: s.now()}
+func (s *Service) insertUser(ctx context.Context, tx Tx, account uuid.UUID, by audit.Actor, email, name string, role Role) (User, error) {
+	u := User{ID: uid.New(), AccountID: account, Email: email, Name: name, Role: role, IsActive: true, CreatedAt: s.now()}
 	if err := tx.InsertUser(ctx, u); err != nil {
 		return User{}, err
 	}
@@ -59,7 +61,7 @@ func (s *Service) issueSetup(ctx context.Context, tx Tx, u User) (Setup, error) 
 	return setup, tx.InsertSetupToken(ctx, token.Hash(setup.Token), u.ID, setup.ExpiresAt)
 }
 
-// UserChange is what changes of a user; nil does not.
+// UserChange has the new values of a user; nil means unchanged.
 type UserChange struct {
 	Email    *string
 	Name     *string
@@ -68,11 +70,11 @@ type UserChange struct {
 }
 
 var (
-	errNoUser    = fault.New(fault.NotFound, "there is no such user")
-	errLastAdmin = fault.New(fault.Conflict, "the account needs an active admin, and this is the last one")
+	errNoUser    = apierror.New(apierror.NotFound, "there is no such user")
+	errLastAdmin = apierror.New(apierror.Conflict, "the account needs an active admin, and this is the last one")
 )
 
-// UpdateUser changes a user. One who is deactivated loses all sessions.
+// UpdateUser changes a user. A deactivated user loses all sessions.
 func (s *Service) UpdateUser(ctx context.Context, p Principal, id uuid.UUID, change UserChange) (User, error) {
 	if err := change.check(); err != nil {
 		return User{}, err
@@ -109,16 +111,16 @@ func (s *Service) UpdateUser(ctx context.Context, p Principal, id uuid.UUID, cha
 			}
 			metadata["sessionsEnded"] = ended
 		}
-		return s.record(ctx, tx, p.AccountID, actorOf(p), actionUserUpdated, user.Email, "the user was changed", metadata)
+		return s.record(ctx, tx, p.AccountID, p.Actor(), actionUserUpdated, user.Email, "the user was changed", metadata)
 	})
-	s.sessions.forgetAll()
+	s.sessions.Clear()
 	return user, err
 }
 
 func (c UserChange) check() error {
 	var in input
 	if c == (UserChange{}) {
-		return fault.New(fault.Invalid, "the body names nothing to change")
+		return apierror.New(apierror.Invalid, "the body has no field to change")
 	}
 	if c.Email != nil {
 		in.email(*c.Email)
@@ -132,7 +134,7 @@ func (c UserChange) check() error {
 	return in.err()
 }
 
-// apply changes the user, and tells what changed.
+// apply changes the user, and returns the changes.
 func (c UserChange) apply(u *User) map[string]any {
 	changed := map[string]any{}
 	if c.Email != nil && *c.Email != u.Email {

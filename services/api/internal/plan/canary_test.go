@@ -39,7 +39,8 @@ func TestRead_canary(t *testing.T) {
 		}
 		out := stored(p)
 		if trace := canary.Find(out, c.Canary); trace != "" {
-			if failed++; failed < 30 {
+			failed++
+			if failed < 30 {
 				t.Errorf("%s: %s in %s", c.Name, trace, out)
 			}
 		}

@@ -179,7 +179,7 @@ func (c *comparer) appendScalar(b []byte, n *node, named bool) []byte {
 	if n == nil {
 		return b
 	}
-	if c.hideAll && n.kind != 'n' && n.kind != '{' && n.kind != '[' && !(n.kind == '"' && (len(n.text) == 0 || named)) {
+	if c.hideAll && c.hides(n, named) {
 		return c.appendHash(b, n)
 	}
 	switch n.kind {
@@ -201,6 +201,14 @@ func (c *comparer) appendScalar(b []byte, n *node, named bool) []byte {
 	default:
 		return append(b, "[]"...)
 	}
+}
+
+// hides reports whether a value is one that is shown as a hash when no values are kept.
+func (*comparer) hides(n *node, named bool) bool {
+	if n.kind == '"' {
+		return len(n.text) > 0 && !named
+	}
+	return n.kind == '0' || n.kind == 't' || n.kind == 'f'
 }
 
 // appendHidden writes what a mask covers. That there is nothing is no secret; what there is, is one, its shape included.

@@ -145,7 +145,7 @@ func (x *index) contains(text []byte, budget *int) bool {
 		}
 		found, cost := x.startsWithSecret(text[i:])
 		if !found {
-			more := 0
+			var more int
 			found, more = x.startsEncoded(text, i)
 			cost += more
 		}

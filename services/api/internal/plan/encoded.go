@@ -13,16 +13,16 @@ var sextets = func() (value [256]int8) {
 		value[i] = -1
 	}
 	for i, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") {
-		value[c] = int8(i) //nolint:gosec // 64 at most
+		value[c] = int8(i)
 	}
 	value['-'], value['_'] = 62, 63
 	return value
 }()
 
-// appendBase64 decodes base64 of either alphabet, up to a character that is of none, or to max bytes.
-func appendBase64[Text ~[]byte | ~string](b []byte, text Text, max int) []byte {
+// appendBase64 decodes base64 of either alphabet, up to a character that is of none, or to most bytes.
+func appendBase64[Text ~[]byte | ~string](b []byte, text Text, most int) []byte {
 	bits, have := uint32(0), 0
-	for i := 0; i < len(text) && len(b) < max; i++ {
+	for i := 0; i < len(text) && len(b) < most; i++ {
 		v := sextets[text[i]]
 		if v < 0 {
 			break
@@ -30,15 +30,15 @@ func appendBase64[Text ~[]byte | ~string](b []byte, text Text, max int) []byte {
 		bits = bits<<6 | uint32(v)
 		if have += 6; have >= 8 {
 			have -= 8
-			b = append(b, byte(bits>>have))
+			b = append(b, byte(bits>>have)) //nolint:gosec // G115: the lowest eight bits
 		}
 	}
 	return b
 }
 
-// appendHex decodes pairs of hexadecimal digits, up to one that is none, or to max bytes.
-func appendHex(b, text []byte, max int) []byte {
-	for i := 0; i+1 < len(text) && len(b) < max; i += 2 {
+// appendHex decodes pairs of hexadecimal digits, up to one that is none, or to most bytes.
+func appendHex(b, text []byte, most int) []byte {
+	for i := 0; i+1 < len(text) && len(b) < most; i += 2 {
 		var c [1]byte
 		if _, err := hex.Decode(c[:], text[i:i+2]); err != nil {
 			break

@@ -115,7 +115,7 @@ func TestRead_secret_elsewhere(t *testing.T) {
 		"in HCP's export":          strings.Replace(drifted(open, masked), "format_version", "plan_format_version", 1),
 		"with an escape sequence":  drifted(open, strings.ReplaceAll(masked, "horse", `h\u006frse`)),
 		"named by its neighbour":   drifted(open, update("b", `{"env":[{"name":"DB_PASSWORD","value":`+q(leak)+`}],"x":1}`, `{"x":2}`)),
-		"beside another secret":    drifted(masked, update("a", `{"u":`+q("password=abc123 and then "+leak)+`}`, `{}`)),
+		"beside another secret":    drifted(masked, update("a", `{"u":`+q("curl -u bob:abc123 https://x "+leak)+`}`, `{}`)),
 		"masked for its name only": drifted(open, update("b", `{"apiKey":{"x":[`+q(leak)+`]},"x":1}`, `{"x":2}`)),
 	} {
 		t.Run(name, func(t *testing.T) {

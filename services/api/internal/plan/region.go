@@ -58,14 +58,14 @@ func zoneRegion(zone string) string {
 	return zone
 }
 
-// places are words of which the names of regions are made.
-var places = [...]string{"africa", "asia", "austral", "brazil", "canada", "central", "chile", "east", "europe", "france", "germany", "india", "indonesia",
+// regionWords are those of which the names of regions are made.
+var regionWords = [...]string{"africa", "asia", "austral", "brazil", "canada", "central", "chile", "east", "europe", "france", "germany", "india", "indonesia",
 	"israel", "italy", "japan", "korea", "malaysia", "mexico", "north", "norway", "poland", "qatar", "south", "spain", "sweden", "switzerland", "uae", "west"}
 
 // isPlace reports whether a region has the name of a place. Only such a one is shown although a secret has the same text.
 func isPlace(region string) bool {
 	region = strings.ToLower(region)
-	return len(region) <= 24 && slices.ContainsFunc(places[:], func(place string) bool { return strings.Contains(region, place) })
+	return len(region) <= 24 && slices.ContainsFunc(regionWords[:], func(place string) bool { return strings.Contains(region, place) })
 }
 
 // isRegion accepts what clouds call a region: words and numbers joined by dashes or spaces.

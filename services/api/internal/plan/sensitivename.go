@@ -78,15 +78,12 @@ func (m names) within(a, b *node) nameKind {
 			if k.kind != '"' {
 				continue
 			}
-			switch m.kind(k.name) & (namePairName | nameOfKind) {
-			case namePairName:
-				if m.sensitive(k.text) {
-					secret |= namePairValue
-				}
-			case nameOfKind:
-				if string(k.text) == "Secret" {
-					secret |= nameSecretData
-				}
+			kind := m.kind(k.name)
+			if kind&namePairName != 0 && m.sensitive(k.text) {
+				secret |= namePairValue
+			}
+			if kind&nameOfKind != 0 && string(k.text) == "Secret" {
+				secret |= nameSecretData
 			}
 		}
 	}

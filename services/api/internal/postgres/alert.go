@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
@@ -38,7 +37,7 @@ func alertWhere(account uuid.UUID, f drift.AlertFilter) (string, pg.Args) {
 	return where, args
 }
 
-// ListAlerts implements drift.Alerts.
+// ListAlerts implements drift.AlertReader.
 func (s *DriftStore) ListAlerts(ctx context.Context, account uuid.UUID, f drift.AlertFilter, p drift.Page) ([]drift.Alert, error) {
 	where, args := alertWhere(account, f)
 	args["limit"], args["offset"] = p.Size, p.Offset()
@@ -46,22 +45,22 @@ func (s *DriftStore) ListAlerts(ctx context.Context, account uuid.UUID, f drift.
 		select `+alertColumns+` from alert `+where+` order by created_at desc, id desc limit @limit offset @offset`, args)
 }
 
-// CountAlerts implements drift.Alerts.
+// CountAlerts implements drift.AlertReader.
 func (s *DriftStore) CountAlerts(ctx context.Context, account uuid.UUID, f drift.AlertFilter) (int, error) {
 	where, args := alertWhere(account, f)
 	return scalar[int](ctx, s.db, "-- SELECT alert count\nselect count(*) from alert "+where, args)
 }
 
-// LockAlert implements drift.Tx.
+// LockAlert implements drift.AlertTx.
 func (t driftTx) LockAlert(ctx context.Context, account, id uuid.UUID) (*drift.Alert, error) {
 	return one[drift.Alert](ctx, t.tx, "there is no such alert", `-- SELECT alert for update
 		select `+alertColumns+` from alert where account_id = @account and id = @id for update`,
 		pg.Args{"account": account, "id": id})
 }
 
-// InsertAlerts implements drift.Tx.
+// InsertAlerts implements drift.AlertTx.
 func (t driftTx) InsertAlerts(ctx context.Context, account uuid.UUID, alerts []drift.Alert) error {
-	_, err := t.tx.Exec(ctx, `-- INSERT alert
+	return exec(ctx, t.tx, `-- INSERT alert
 		insert into alert (id, account_id, drift_id, type, severity, title, message, created_at)
 		select id, @account, drift_id, type, severity, title, message, created_at
 		from unnest(@id::uuid[], @drift::uuid[], @type::text[], @severity::text[], @title::text[], @message::text[], @at::timestamptz[])
@@ -74,13 +73,12 @@ func (t driftTx) InsertAlerts(ctx context.Context, account uuid.UUID, alerts []d
 			"severity": column(alerts, func(a drift.Alert) string { return string(a.Severity) }),
 			"title":    column(alerts, func(a drift.Alert) string { return a.Title }),
 			"message":  column(alerts, func(a drift.Alert) string { return a.Message }),
-			"at":       column(alerts, func(a drift.Alert) time.Time { return time.Time(a.CreatedAt) }),
+			"at":       column(alerts, func(a drift.Alert) time.Time { return a.CreatedAt }),
 		})
-	return err
 }
 
-// ReadAlerts implements drift.Tx. The rows are locked by id, as everywhere, before they are changed.
-func (t driftTx) ReadAlerts(ctx context.Context, account uuid.UUID, which drift.AlertSelection, by *string, at time.Time) (map[uuid.UUID]int, error) {
+// MarkAlertsRead implements drift.AlertTx. The rows are locked by id, as everywhere, before they are changed.
+func (t driftTx) MarkAlertsRead(ctx context.Context, account uuid.UUID, which drift.AlertSelection, by *string, at time.Time) (map[uuid.UUID]int, error) {
 	args := pg.Args{"account": account, "by": by, "at": at}
 	condition := "false"
 	switch {
@@ -93,7 +91,7 @@ func (t driftTx) ReadAlerts(ctx context.Context, account uuid.UUID, which drift.
 		condition = "drift_id = any(@drifts)"
 		args["drifts"] = which.Drifts
 	}
-	rows, err := t.tx.Query(ctx, `-- UPDATE alert
+	return pairs[uuid.UUID, int](ctx, t.tx, `-- UPDATE alert
 		with unread as (
 			select id from alert where account_id = @account and not is_read and `+condition+` order by id for update
 		), marked as (
@@ -101,15 +99,4 @@ func (t driftTx) ReadAlerts(ctx context.Context, account uuid.UUID, which drift.
 			returning drift_id
 		)
 		select coalesce(drift_id, '00000000-0000-0000-0000-000000000000'), count(*) from marked group by 1`, args)
-	if err != nil {
-		return nil, err
-	}
-	marked := make(map[uuid.UUID]int)
-	var id uuid.UUID
-	var n int
-	_, err = pgx.ForEachRow(rows, []any{&id, &n}, func() error {
-		marked[id] = n
-		return nil
-	})
-	return marked, err
 }

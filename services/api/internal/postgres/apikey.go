@@ -21,8 +21,7 @@ func (s *IdentityStore) Key(ctx context.Context, id uuid.UUID) (*identity.KeySta
 
 // TouchKey implements identity.Store.
 func (s *IdentityStore) TouchKey(ctx context.Context, id uuid.UUID, at time.Time) error {
-	_, err := s.db.Exec(ctx, "-- UPDATE api_key\nupdate api_key set last_used_at = @at where id = @id", pg.Args{"id": id, "at": at})
-	return err
+	return exec(ctx, s.db, "-- UPDATE api_key\nupdate api_key set last_used_at = @at where id = @id", pg.Args{"id": id, "at": at})
 }
 
 // Keys implements identity.Store.
@@ -40,19 +39,18 @@ func (s *IdentityStore) Keys(ctx context.Context, account uuid.UUID, limit, offs
 
 // InsertKey implements identity.Tx.
 func (t identityTx) InsertKey(ctx context.Context, k identity.APIKey, account, by uuid.UUID, hash []byte) error {
-	_, err := t.q.Exec(ctx, `-- INSERT api_key
+	return exec(ctx, t.tx, `-- INSERT api_key
 		insert into api_key (id, account_id, name, scope, prefix, hash, created_by, created_at, expires_at)
 		values (@id, @account, @name, @scope, @prefix, @hash, @by, @created, @expires)`,
 		pg.Args{
 			"id": k.ID, "account": account, "name": k.Name, "scope": k.Scope, "prefix": k.Prefix, "hash": hash, "by": by,
 			"created": k.CreatedAt, "expires": k.ExpiresAt,
 		})
-	return err
 }
 
 // RevokeKey implements identity.Tx.
 func (t identityTx) RevokeKey(ctx context.Context, account, id uuid.UUID, at time.Time) (*identity.APIKey, error) {
-	return one[identity.APIKey](ctx, t.q, noKey, `-- UPDATE api_key
+	return one[identity.APIKey](ctx, t.tx, noKey, `-- UPDATE api_key
 		update api_key k set revoked_at = @at from app_user u
 		where k.id = @id and k.account_id = @account and k.revoked_at is null and u.id = k.created_by
 		returning `+keyColumns, pg.Args{"account": account, "id": id, "at": at})

@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 )
@@ -78,7 +78,7 @@ func readDrifts(rows pgx.Rows, withStates bool) ([]*drift.Drift, error) {
 	return drifts, err
 }
 
-// Drift implements drift.Drifts.
+// Drift implements drift.Reader.
 func (s *DriftStore) Drift(ctx context.Context, account, id uuid.UUID) (*drift.Detail, error) {
 	rows, err := s.db.Query(ctx, `-- SELECT drift
 		select `+driftShown+`, (select count(*) from alert where drift_id = drift.id) as alert_count
@@ -95,7 +95,7 @@ func (s *DriftStore) Drift(ctx context.Context, account, id uuid.UUID) (*drift.D
 		d.AlertCount = int(row.BigInt())
 	})
 	if err == nil && d == nil {
-		err = fault.New(fault.NotFound, noDrift)
+		err = apierror.New(apierror.NotFound, noDrift)
 	}
 	return d, err
 }
@@ -112,7 +112,7 @@ var sortColumns = map[drift.SortKey]string{
 // streamHead is the head of the account's stream in the snapshot of the statement that it is part of.
 const streamHead = `(select epoch || ':' || position from account_stream, stream_epoch where account_id = @account)`
 
-// ListDrifts implements drift.Drifts.
+// ListDrifts implements drift.Reader.
 func (s *DriftStore) ListDrifts(
 	ctx context.Context, account uuid.UUID, f drift.Filter, o drift.Order, p drift.Page,
 ) ([]*drift.Drift, drift.Head, error) {
@@ -139,7 +139,7 @@ func (s *DriftStore) ListDrifts(
 	return drifts, drift.Head(head), err
 }
 
-// CountDrifts implements drift.Drifts.
+// CountDrifts implements drift.Reader.
 func (s *DriftStore) CountDrifts(ctx context.Context, account uuid.UUID, f drift.Filter) (int, drift.Head, error) {
 	where, args := driftWhere(account, f)
 	type row struct {
@@ -178,7 +178,7 @@ func driftWhere(account uuid.UUID, f drift.Filter) (string, pg.Args) {
 	return where, args
 }
 
-// LockDrift implements drift.Tx.
+// LockDrift implements drift.DecisionTx.
 func (t driftTx) LockDrift(ctx context.Context, account, id uuid.UUID) (d *drift.Drift, unread int, err error) {
 	args := pg.Args{"account": account, "id": id}
 	err = t.tx.Later(ctx, `-- SELECT drift for update
@@ -186,7 +186,7 @@ func (t driftTx) LockDrift(ctx context.Context, account, id uuid.UUID) (d *drift
 		func(rows pgx.Rows) error {
 			found, err := readDrifts(rows, true)
 			if err == nil && len(found) == 0 {
-				err = fault.New(fault.NotFound, noDrift)
+				err = apierror.New(apierror.NotFound, noDrift)
 			}
 			if err == nil {
 				d = found[0]
@@ -205,7 +205,7 @@ func (t driftTx) LockDrift(ctx context.Context, account, id uuid.UUID) (d *drift
 	return d, unread, err
 }
 
-// LockOpenDrifts implements drift.Tx.
+// LockOpenDrifts implements drift.OpenTx.
 func (t driftTx) LockOpenDrifts(ctx context.Context, account uuid.UUID, workspace string) ([]*drift.Drift, error) {
 	rows, err := t.tx.Query(ctx, `-- SELECT drift for update
 		select `+driftHead+` from drift
@@ -218,21 +218,32 @@ func (t driftTx) LockOpenDrifts(ctx context.Context, account uuid.UUID, workspac
 	return readDrifts(rows, false)
 }
 
-// DriftsByID implements drift.Tx.
-func (t driftTx) DriftsByID(ctx context.Context, account uuid.UUID, ids []uuid.UUID) ([]*drift.Drift, error) {
-	rows, err := t.tx.Query(ctx, `-- SELECT drift
-		select `+driftColumns+` from drift where account_id = @account and id = any(@ids)
-		order by severity_weight desc, resource_id, id`,
-		pg.Args{"account": account, "ids": ids})
-	if err != nil {
-		return nil, err
+// ReadStates implements drift.SeenTx.
+func (t driftTx) ReadStates(ctx context.Context, account uuid.UUID, drifts []*drift.Drift) error {
+	byID := make(map[uuid.UUID]*drift.Drift, len(drifts))
+	for _, d := range drifts {
+		byID[d.ID] = d
 	}
-	return readDrifts(rows, true)
+	rows, err := t.tx.Query(ctx, `-- SELECT drift
+		select id, expected_state, actual_state, difference from drift where account_id = @account and id = any(@ids)`,
+		pg.Args{"account": account, "ids": column(drifts, driftID)})
+	if err != nil {
+		return err
+	}
+	return pg.ReadRows(rows, func(row *pg.Row) {
+		if d := byID[row.UUID()]; d != nil {
+			readStates(row, d)
+		}
+	})
 }
 
-// LastResolved implements drift.Tx.
+// LastResolved implements drift.OpenTx.
 func (t driftTx) LastResolved(ctx context.Context, account uuid.UUID, fingerprints [][]byte) (map[string]uuid.UUID, error) {
-	rows, err := t.tx.Query(ctx, `-- SELECT drift
+	type row struct {
+		Fingerprint []byte
+		ID          uuid.UUID
+	}
+	found, err := collect[row](ctx, t.tx, `-- SELECT drift
 		select distinct on (fingerprint) fingerprint, id from drift
 		where account_id = @account and fingerprint = any(@fingerprints) and resolved_at is not null
 		order by fingerprint, resolved_at desc`,
@@ -240,12 +251,9 @@ func (t driftTx) LastResolved(ctx context.Context, account uuid.UUID, fingerprin
 	if err != nil {
 		return nil, err
 	}
-	last := make(map[string]uuid.UUID)
-	var fingerprint []byte
-	var id uuid.UUID
-	_, err = pgx.ForEachRow(rows, []any{&fingerprint, &id}, func() error {
-		last[string(fingerprint)] = id
-		return nil
-	})
-	return last, err
+	last := make(map[string]uuid.UUID, len(found))
+	for _, r := range found {
+		last[string(r.Fingerprint)] = r.ID
+	}
+	return last, nil
 }

@@ -7,14 +7,13 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 )
 
-// InsertDrifts implements drift.Tx.
+// InsertDrifts implements drift.OpenTx.
 func (t driftTx) InsertDrifts(ctx context.Context, drifts []*drift.Drift) error {
-	_, err := t.tx.Exec(ctx, `-- INSERT drift
+	err := exec(ctx, t.tx, `-- INSERT drift
 		insert into drift (id, account_id, version, fingerprint, workspace, resource_id, resource_type, provider, region, origin,
 			planned_action, expected_state, actual_state, difference, difference_mac, severity, status, cost_impact_monthly,
 			detected_by, detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at)
@@ -40,23 +39,19 @@ func (t driftTx) InsertDrifts(ctx context.Context, drifts []*drift.Drift) error 
 			"previous_id":   column(drifts, func(d *drift.Drift) *uuid.UUID { return d.PreviousID }),
 			"created_at":    column(drifts, func(d *drift.Drift) time.Time { return d.CreatedAt }),
 		}))
-	if constraint, _ := pg.UniqueViolation(err); constraint == "drift_open_key" {
-		return fault.Wrap(fault.Conflict, err, "the resource has an open drift already")
-	}
-	return err
+	return taken(err, "drift_open_key", "the resource has an open drift already")
 }
 
-// ParkDrifts implements drift.Tx. The drift's own id stands in for its fingerprint: 16 bytes, so it equals no other's.
+// ParkDrifts implements drift.SeenTx. The drift's own id stands in for its fingerprint: 16 bytes, so it equals no other's.
 func (t driftTx) ParkDrifts(ctx context.Context, drifts []*drift.Drift) error {
-	_, err := t.tx.Exec(ctx, `-- UPDATE drift
+	return exec(ctx, t.tx, `-- UPDATE drift
 		update drift set fingerprint = uuid_send(id) where account_id = @account and id = any(@id)`,
 		pg.Args{"account": drifts[0].AccountID, "id": column(drifts, driftID)})
-	return err
 }
 
-// SaveDrifts implements drift.Tx.
+// SaveDrifts implements drift.SeenTx.
 func (t driftTx) SaveDrifts(ctx context.Context, drifts []*drift.Drift) error {
-	_, err := t.tx.Exec(ctx, `-- UPDATE drift
+	return exec(ctx, t.tx, `-- UPDATE drift
 		update drift d set version = n.version, fingerprint = n.fingerprint, resource_id = n.resource_id, status = n.status,
 			detected_at = n.detected_at, last_seen_at = n.last_seen_at, occurrences = n.occurrences,
 			approved_at = n.approved_at, approved_by = n.approved_by, approval_reason = n.approval_reason,
@@ -80,11 +75,10 @@ func (t driftTx) SaveDrifts(ctx context.Context, drifts []*drift.Drift) error {
 			"resolved_at":      column(drifts, func(d *drift.Drift) *time.Time { return d.ResolvedAt }),
 			"resolved_how":     column(drifts, func(d *drift.Drift) *string { return (*string)(d.ResolvedHow) }),
 		}))
-	return err
 }
 
-// SaveDecision implements drift.Tx. LockDrift has locked the drift and its alerts.
-func (t driftTx) SaveDecision(ctx context.Context, d *drift.Drift, readAlerts bool, by *string) error {
+// SaveDecision implements drift.DecisionTx. LockDrift has locked the drift and its alerts.
+func (t driftTx) SaveDecision(ctx context.Context, d *drift.Drift, markAlerts bool, by *string) error {
 	args := pg.Args{
 		"account": d.AccountID, "id": d.ID, "version": d.Version, "status": string(d.Status), "at": d.UpdatedAt,
 		"approved_at": d.ApprovedAt, "approved_by": d.ApprovedBy, "approval_reason": d.ApprovalReason,
@@ -97,7 +91,7 @@ func (t driftTx) SaveDecision(ctx context.Context, d *drift.Drift, readAlerts bo
 			rejected_at = @rejected_at, rejected_by = @rejected_by, rejection_reason = @rejection_reason,
 			resolved_at = @resolved_at, resolved_how = @resolved_how
 		where account_id = @account and id = @id`, args, nil)
-	if err != nil || !readAlerts {
+	if err != nil || !markAlerts {
 		return err
 	}
 	return t.tx.Later(ctx, `-- UPDATE alert
@@ -105,9 +99,9 @@ func (t driftTx) SaveDecision(ctx context.Context, d *drift.Drift, readAlerts bo
 		where account_id = @account and drift_id = @id and not is_read`, args, nil)
 }
 
-// SaveStates implements drift.Tx.
+// SaveStates implements drift.SeenTx.
 func (t driftTx) SaveStates(ctx context.Context, drifts []*drift.Drift) error {
-	_, err := t.tx.Exec(ctx, `-- UPDATE drift states
+	return exec(ctx, t.tx, `-- UPDATE drift states
 		update drift d set provider = n.provider, region = n.region, planned_action = n.planned_action,
 			expected_state = n.expected_state, actual_state = n.actual_state, difference = n.difference,
 			difference_mac = n.difference_mac, severity = n.severity
@@ -116,15 +110,13 @@ func (t driftTx) SaveStates(ctx context.Context, drifts []*drift.Drift) error {
 		as n (id, provider, region, planned_action, expected_state, actual_state, difference, difference_mac, severity)
 		where d.account_id = @account and d.id = n.id`,
 		merge(states(drifts), pg.Args{"account": drifts[0].AccountID, "id": column(drifts, driftID)}))
-	return err
 }
 
-// SaveSightings implements drift.Tx.
+// SaveSightings implements drift.SeenTx.
 func (t driftTx) SaveSightings(ctx context.Context, drifts []*drift.Drift) error {
-	_, err := t.tx.Exec(ctx, `-- UPDATE drift sighting
+	return exec(ctx, t.tx, `-- UPDATE drift sighting
 		update drift set occurrences = occurrences + 1, last_seen_at = @at where account_id = @account and id = any(@id)`,
 		pg.Args{"account": drifts[0].AccountID, "id": column(drifts, driftID), "at": drifts[0].LastSeenAt})
-	return err
 }
 
 // heads are the parameters of what inserting and saving a drift share.

@@ -2,12 +2,9 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/idempotency"
 )
@@ -23,7 +20,7 @@ func NewIdempotencyStore(db *pg.DB) *IdempotencyStore { return &IdempotencyStore
 // Begin implements idempotency.Store.
 func (s *IdempotencyStore) Begin(ctx context.Context, k idempotency.Key, at, forget, abandoned time.Time) (*idempotency.Record, error) {
 	args := keyArgs(k, pg.Args{"at": at, "forget": forget, "abandoned": abandoned})
-	// Who comes second waits here for the first, and then finds its row.
+	// The second request waits here for the first one, and then finds its row.
 	tag, err := s.db.Exec(ctx, `-- INSERT idempotency
 		insert into idempotency as i (account_id, principal, key, request_hash, created_at)
 		values (@account, @principal, @key, '', @at)
@@ -33,34 +30,29 @@ func (s *IdempotencyStore) Begin(ctx context.Context, k idempotency.Key, at, for
 	if err != nil || tag.RowsAffected() > 0 {
 		return nil, err
 	}
-	rows, err := s.db.Query(ctx, `-- SELECT idempotency
-		select request_hash, status, answer from idempotency where account_id = @account and principal = @principal and key = @key`, args)
-	if err != nil {
-		return nil, err
-	}
-	record, err := pgx.CollectExactlyOneRow(rows, pgx.RowToAddrOfStructByName[idempotency.Record])
-	if errors.Is(err, pgx.ErrNoRows) {
+	record, err := one[idempotency.Record](ctx, s.db, "there is no such request", `-- SELECT idempotency
+		select request_hash, status, answer as response from idempotency
+		where account_id = @account and principal = @principal and key = @key`, args)
+	if apierror.Is(err, apierror.NotFound) {
 		// The first was abandoned between the two statements.
-		return nil, fault.Wrap(fault.Conflict, err, "the first request with this Idempotency-Key has just failed; try again")
+		return nil, apierror.Wrap(apierror.Conflict, err, "the first request with this Idempotency-Key has just failed; try again")
 	}
 	return record, err
 }
 
 // Finish implements idempotency.Store.
 func (s *IdempotencyStore) Finish(ctx context.Context, k idempotency.Key, began time.Time, r idempotency.Record) error {
-	_, err := s.db.Exec(ctx, `-- UPDATE idempotency
+	return exec(ctx, s.db, `-- UPDATE idempotency
 		update idempotency set request_hash = @hash, status = @status, answer = @answer
 		where account_id = @account and principal = @principal and key = @key and created_at = @began`,
-		keyArgs(k, pg.Args{"began": began, "hash": r.RequestHash, "status": r.Status, "answer": r.Answer}))
-	return err
+		keyArgs(k, pg.Args{"began": began, "hash": r.RequestHash, "status": r.Status, "answer": r.Response}))
 }
 
 // Abandon implements idempotency.Store.
 func (s *IdempotencyStore) Abandon(ctx context.Context, k idempotency.Key, began time.Time) error {
-	_, err := s.db.Exec(ctx, `-- DELETE idempotency
+	return exec(ctx, s.db, `-- DELETE idempotency
 		delete from idempotency where account_id = @account and principal = @principal and key = @key and created_at = @began`,
 		keyArgs(k, pg.Args{"began": began}))
-	return err
 }
 
 func keyArgs(k idempotency.Key, more pg.Args) pg.Args {

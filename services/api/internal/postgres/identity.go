@@ -4,10 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/google/uuid"
-
-	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/pkg/pg"
+	"github.com/driftsentry/driftsentry/pkg/uid"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
 
@@ -21,7 +19,7 @@ func NewIdentityStore(db *pg.DB) *IdentityStore { return &IdentityStore{db} }
 
 // InTx implements identity.Store.
 func (s *IdentityStore) InTx(ctx context.Context, name string, fn func(ctx context.Context, tx identity.Tx) error) error {
-	return s.db.InTx(ctx, name, func(ctx context.Context, tx *pg.Tx) error { return fn(ctx, identityTx{tx}) })
+	return s.db.InTx(ctx, name, func(ctx context.Context, tx *pg.Tx) error { return fn(ctx, identityTx{auditTx{tx}}) })
 }
 
 // What a caller may read when something is not there.
@@ -35,42 +33,21 @@ const (
 )
 
 // identityTx is a transaction of the store.
-type identityTx struct{ q pg.Querier }
-
-// change runs a statement that has to change a row. When it changed none, that is fault.NotFound with this message.
-func change(ctx context.Context, q pg.Querier, missing, sql string, args pg.Args) error {
-	tag, err := q.Exec(ctx, sql, args)
-	if err == nil && tag.RowsAffected() == 0 {
-		return fault.New(fault.NotFound, missing)
-	}
-	return err
-}
-
-// InsertAudit implements identity.Tx.
-func (t identityTx) InsertAudit(ctx context.Context, a identity.Audit) error {
-	_, err := t.q.Exec(ctx, `-- INSERT audit
-		insert into audit (id, account_id, created_at, action, actor_id, actor_email, actor_role, subject, message, trace_id, metadata)
-		values (@id, @account, @at, @action, @actor, @email, @role, @subject, @message, @trace, @metadata)`,
-		pg.Args{
-			"id": a.ID, "account": a.AccountID, "at": a.At, "action": a.Action, "actor": a.ActorID, "email": a.ActorEmail,
-			"role": a.ActorRole, "subject": a.Subject, "message": a.Message, "trace": a.TraceID, "metadata": a.Metadata,
-		})
-	return err
-}
+type identityTx struct{ auditTx }
 
 // EnsureAccount implements identity.Tx.
 func (t identityTx) EnsureAccount(ctx context.Context, name string, at time.Time) (identity.Account, error) {
-	args := pg.Args{"id": uuid.Must(uuid.NewV7()), "name": name, "at": at}
-	// It waits for whoever makes the same account at the same time; the look-up below then sees theirs.
-	if _, err := t.q.Exec(ctx, `-- INSERT account
+	args := pg.Args{"id": uid.New(), "name": name, "at": at}
+	// It waits for a transaction that makes the same account at the same time; the look-up below then sees that one.
+	if _, err := t.tx.Exec(ctx, `-- INSERT account
 		insert into account (id, name, created_at) values (@id, @name, @at) on conflict (name) do nothing`, args); err != nil {
 		return identity.Account{}, err
 	}
-	account, err := one[identity.Account](ctx, t.q, noAccount, "-- SELECT account\nselect id, name from account where name = @name", args)
+	account, err := one[identity.Account](ctx, t.tx, noAccount, "-- SELECT account\nselect id, name from account where name = @name", args)
 	if err != nil {
 		return identity.Account{}, err
 	}
-	_, err = t.q.Exec(ctx, `-- INSERT account_stream
+	_, err = t.tx.Exec(ctx, `-- INSERT account_stream
 		insert into account_stream (account_id) values (@id) on conflict do nothing`, pg.Args{"id": account.ID})
 	return *account, err
 }

@@ -18,7 +18,7 @@ func NewRetentionStore(db *pg.DB) *RetentionStore { return &RetentionStore{db} }
 
 var _ retention.Store = (*RetentionStore)(nil)
 
-// rowsPerSweep bounds a transaction, so that nobody waits long for its locks.
+// rowsPerSweep bounds a transaction, so that others do not wait long for its locks.
 const rowsPerSweep = 5000
 
 // TrimEvents implements retention.Store. A stream is trimmed from its beginning up to its last old event, a part at a

@@ -45,21 +45,19 @@ func (s *IdentityStore) Session(ctx context.Context, id uuid.UUID) (*identity.Se
 
 // InsertSession implements identity.Tx.
 func (t identityTx) InsertSession(ctx context.Context, user uuid.UUID, s identity.Session) error {
-	_, err := t.q.Exec(ctx, `-- INSERT session
+	return exec(ctx, t.tx, `-- INSERT session
 		insert into session (id, user_id, created_at, expires_at) values (@id, @user, @created, @expires)`,
 		pg.Args{"id": s.ID, "user": user, "created": s.CreatedAt, "expires": s.ExpiresAt})
-	return err
 }
 
 // ExtendSession implements identity.Tx.
 func (t identityTx) ExtendSession(ctx context.Context, id uuid.UUID, until time.Time) error {
-	_, err := t.q.Exec(ctx, "-- UPDATE session\nupdate session set expires_at = @until where id = @id", pg.Args{"id": id, "until": until})
-	return err
+	return exec(ctx, t.tx, "-- UPDATE session\nupdate session set expires_at = @until where id = @id", pg.Args{"id": id, "until": until})
 }
 
 // RevokeSession implements identity.Tx.
 func (t identityTx) RevokeSession(ctx context.Context, id uuid.UUID, why identity.Reason, at time.Time) (bool, error) {
-	tag, err := t.q.Exec(ctx, `-- UPDATE session
+	tag, err := t.tx.Exec(ctx, `-- UPDATE session
 		update session set revoked_at = @at, revoked_reason = @why where id = @id and revoked_at is null`,
 		pg.Args{"id": id, "why": why, "at": at})
 	return tag.RowsAffected() > 0, err
@@ -67,7 +65,7 @@ func (t identityTx) RevokeSession(ctx context.Context, id uuid.UUID, why identit
 
 // RevokeSessions implements identity.Tx.
 func (t identityTx) RevokeSessions(ctx context.Context, user, except uuid.UUID, why identity.Reason, at time.Time) (int, error) {
-	tag, err := t.q.Exec(ctx, `-- UPDATE session
+	tag, err := t.tx.Exec(ctx, `-- UPDATE session
 		update session set revoked_at = @at, revoked_reason = @why
 		where user_id = @user and id <> @except and revoked_at is null and expires_at > @at`,
 		pg.Args{"user": user, "except": except, "why": why, "at": at})

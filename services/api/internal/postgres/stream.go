@@ -12,7 +12,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/pg"
 )
 
-// AppendEvents implements drift.Tx. The counter's lock is held from here to the commit, so one statement takes the
+// AppendEvents implements drift.StreamTx. The counter's lock is held from here to the commit, so one statement takes the
 // positions and uses them, and those of a decision travel with the commit; a plan of thousands of drifts has a statement for
 // each part, and holds the lock for a few round trips. Without a counter it must fail there, before the commit: then the
 // events have no position, which the table refuses.
@@ -60,7 +60,7 @@ func (t driftTx) AppendEvents(ctx context.Context, account uuid.UUID, events []e
 		}, read)
 }
 
-// Events implements drift.Records.
+// Events implements drift.StreamReader.
 func (s *DriftStore) Events(ctx context.Context, account uuid.UUID, after int64, limit int) ([]event.Event, error) {
 	rows, err := s.db.Query(ctx, `-- SELECT event
 		select account_id, position, id, type, topics, body, traceparent, created_at from event
@@ -75,7 +75,7 @@ func (s *DriftStore) Events(ctx context.Context, account uuid.UUID, after int64,
 	})
 }
 
-// EventWindow implements drift.Records.
+// EventWindow implements drift.StreamReader.
 func (s *DriftStore) EventWindow(ctx context.Context, account uuid.UUID) (event.Window, error) {
 	w, err := one[event.Window](ctx, s.db, "there is no such account", `-- SELECT account_stream
 		select epoch, position as head, trimmed_to from account_stream, stream_epoch where account_id = @account`,
@@ -84,18 +84,4 @@ func (s *DriftStore) EventWindow(ctx context.Context, account uuid.UUID) (event.
 		return event.Window{}, err
 	}
 	return *w, nil
-}
-
-// Notifier sends hints with Postgres's NOTIFY.
-type Notifier struct{ db *pg.DB }
-
-// NewNotifier makes the notifier on a pool.
-func NewNotifier(db *pg.DB) Notifier { return Notifier{db} }
-
-// Notify implements drift.Notifier: all hints in one statement, outside of every transaction that made them.
-func (n Notifier) Notify(ctx context.Context, hints []event.Hint) error {
-	_, err := n.db.Exec(ctx, `-- NOTIFY
-		select pg_notify(@channel, hint) from unnest(@hints::text[]) as hint`,
-		pg.Args{"channel": event.NotifyChannel, "hints": column(hints, event.Hint.String)})
-	return err
 }

@@ -12,10 +12,9 @@ import (
 
 // InsertRefreshToken implements identity.Tx.
 func (t identityTx) InsertRefreshToken(ctx context.Context, hash []byte, session uuid.UUID, at, until time.Time) error {
-	_, err := t.q.Exec(ctx, `-- INSERT refresh_token
+	return exec(ctx, t.tx, `-- INSERT refresh_token
 		insert into refresh_token (hash, session_id, created_at, expires_at) values (@hash, @session, @at, @until)`,
 		pg.Args{"hash": hash, "session": session, "at": at, "until": until})
-	return err
 }
 
 // LockRefreshToken implements identity.Tx.
@@ -25,7 +24,7 @@ func (t identityTx) LockRefreshToken(ctx context.Context, hash []byte) (*identit
 		TokenExpiresAt time.Time
 		Spent          bool
 	}
-	row, err := one[tokenRow](ctx, t.q, noRefreshToken, `-- SELECT refresh_token
+	row, err := one[tokenRow](ctx, t.tx, noRefreshToken, `-- SELECT refresh_token
 		select r.expires_at as token_expires_at, r.spent_at is not null as spent, `+sessionColumns+`
 		from refresh_token r join session s on s.id = r.session_id
 			join app_user u on u.id = s.user_id join account a on a.id = u.account_id
@@ -38,16 +37,15 @@ func (t identityTx) LockRefreshToken(ctx context.Context, hash []byte) (*identit
 
 // SpendRefreshToken implements identity.Tx.
 func (t identityTx) SpendRefreshToken(ctx context.Context, hash []byte, at time.Time) error {
-	return change(ctx, t.q, noRefreshToken, `-- UPDATE refresh_token
+	return change(ctx, t.tx, noRefreshToken, `-- UPDATE refresh_token
 		update refresh_token set spent_at = @at where hash = @hash and spent_at is null`, pg.Args{"hash": hash, "at": at})
 }
 
 // InsertSetupToken implements identity.Tx.
 func (t identityTx) InsertSetupToken(ctx context.Context, hash []byte, user uuid.UUID, until time.Time) error {
-	_, err := t.q.Exec(ctx, `-- INSERT setup_token
+	return exec(ctx, t.tx, `-- INSERT setup_token
 		insert into setup_token (hash, user_id, expires_at) values (@hash, @user, @until)`,
 		pg.Args{"hash": hash, "user": user, "until": until})
-	return err
 }
 
 // SetupToken implements identity.Store.
@@ -69,19 +67,17 @@ func (s *IdentityStore) SetupToken(ctx context.Context, hash []byte) (*identity.
 // UseSetupToken implements identity.Tx.
 func (t identityTx) UseSetupToken(ctx context.Context, hash []byte, at time.Time) error {
 	args := pg.Args{"hash": hash, "at": at}
-	if err := change(ctx, t.q, noSetupToken, `-- UPDATE setup_token
+	if err := change(ctx, t.tx, noSetupToken, `-- UPDATE setup_token
 		update setup_token set used_at = @at where hash = @hash and used_at is null and expires_at > @at`, args); err != nil {
 		return err
 	}
-	_, err := t.q.Exec(ctx, `-- UPDATE setup_token
+	return exec(ctx, t.tx, `-- UPDATE setup_token
 		update setup_token set used_at = @at
 		where user_id = (select user_id from setup_token where hash = @hash) and used_at is null`, args)
-	return err
 }
 
 // SpendSetupTokens implements identity.Tx.
 func (t identityTx) SpendSetupTokens(ctx context.Context, user uuid.UUID, at time.Time) error {
-	_, err := t.q.Exec(ctx, `-- UPDATE setup_token
+	return exec(ctx, t.tx, `-- UPDATE setup_token
 		update setup_token set used_at = @at where user_id = @user and used_at is null`, pg.Args{"user": user, "at": at})
-	return err
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
@@ -35,7 +34,7 @@ func (s *IdentityStore) Users(ctx context.Context, account uuid.UUID, limit, off
 
 // InsertUser implements identity.Tx.
 func (t identityTx) InsertUser(ctx context.Context, u identity.User) error {
-	_, err := t.q.Exec(ctx, `-- INSERT app_user
+	_, err := t.tx.Exec(ctx, `-- INSERT app_user
 		insert into app_user (id, account_id, email, name, role, is_active, created_at, updated_at)
 		values (@id, @account, @email, @name, @role, @active, @created, @created)`,
 		pg.Args{
@@ -46,7 +45,7 @@ func (t identityTx) InsertUser(ctx context.Context, u identity.User) error {
 
 // LockUsers implements identity.Tx. All lock in the same order.
 func (t identityTx) LockUsers(ctx context.Context, account, id uuid.UUID) ([]identity.User, error) {
-	return collect[identity.User](ctx, t.q, `-- SELECT app_user
+	return collect[identity.User](ctx, t.tx, `-- SELECT app_user
 		select `+userColumns+` from app_user u
 		where u.account_id = @account and (u.id = @id or (u.role = 'admin' and u.is_active)) order by u.id for update`,
 		pg.Args{"account": account, "id": id})
@@ -54,7 +53,7 @@ func (t identityTx) LockUsers(ctx context.Context, account, id uuid.UUID) ([]ide
 
 // SaveUser implements identity.Tx.
 func (t identityTx) SaveUser(ctx context.Context, u identity.User, at time.Time) error {
-	_, err := t.q.Exec(ctx, `-- UPDATE app_user
+	_, err := t.tx.Exec(ctx, `-- UPDATE app_user
 		update app_user set email = @email, name = @name, role = @role, is_active = @active, updated_at = @at where id = @id`,
 		pg.Args{"id": u.ID, "email": u.Email, "name": u.Name, "role": u.Role, "active": u.IsActive, "at": at})
 	return emailTaken(err)
@@ -62,7 +61,7 @@ func (t identityTx) SaveUser(ctx context.Context, u identity.User, at time.Time)
 
 // SetPassword implements identity.Tx.
 func (t identityTx) SetPassword(ctx context.Context, user uuid.UUID, oldHash, newHash string, at time.Time) error {
-	return change(ctx, t.q, noUser, `-- UPDATE app_user
+	return change(ctx, t.tx, noUser, `-- UPDATE app_user
 		update app_user set password_hash = @new, updated_at = @at
 		where id = @id and is_active and (@old = '' or password_hash = @old)`,
 		pg.Args{"id": user, "old": oldHash, "new": newHash, "at": at})
@@ -70,14 +69,11 @@ func (t identityTx) SetPassword(ctx context.Context, user uuid.UUID, oldHash, ne
 
 // NoteSignIn implements identity.Tx.
 func (t identityTx) NoteSignIn(ctx context.Context, user uuid.UUID, hash string, at time.Time) error {
-	return change(ctx, t.q, noUser, `-- UPDATE app_user
+	return change(ctx, t.tx, noUser, `-- UPDATE app_user
 		update app_user set last_login_at = @at where id = @id and is_active and password_hash = @hash`,
 		pg.Args{"id": user, "hash": hash, "at": at})
 }
 
 func emailTaken(err error) error {
-	if name, ok := pg.UniqueViolation(err); ok && name == "app_user_email_key" {
-		return fault.Wrap(fault.Conflict, err, "there is a user with this email already")
-	}
-	return err
+	return taken(err, "app_user_email_key", "there is a user with this email already")
 }

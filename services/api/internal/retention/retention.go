@@ -1,5 +1,5 @@
-// Package retention removes what has served its time: old events, the checks that no upload can repeat any more, answers
-// kept for idempotency keys, and sessions and tokens that have expired. Every replica does it; whoever comes second finds
+// Package retention removes what has served its time: old events, the checks that no upload can repeat any more, responses
+// kept for idempotency keys, and sessions and tokens that have expired. Every replica does it; the second one finds
 // nothing.
 package retention
 
@@ -12,18 +12,20 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
+	"github.com/driftsentry/driftsentry/pkg/driftconv"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 )
 
-// Interval is how often a worker looks.
+// Interval is how often a worker runs.
 const Interval = 10 * time.Minute
 
-// idempotencyLife is how long a first answer is given again.
+// idempotencyLife is how long a first response is given again.
 const idempotencyLife = 24 * time.Hour
 
 // Store removes rows in small transactions, and says how many.
 type Store interface {
-	// TrimEvents removes events from the beginning of the streams, and moves what the streams say is kept.
+	// TrimEvents removes events from the beginning of the streams, and updates the start of the streams.
 	TrimEvents(ctx context.Context, before time.Time) (int, error)
 	// RemoveChecks spares each workspace's last check.
 	RemoveChecks(ctx context.Context, before time.Time) (int, error)
@@ -41,7 +43,7 @@ type Worker struct {
 	report  func(ctx context.Context, err error, attrs ...slog.Attr)
 }
 
-// Telemetry is what the worker reports to.
+// Telemetry receives the worker's reports.
 type Telemetry interface {
 	Logger() *slog.Logger
 	Meter() metric.Meter
@@ -50,12 +52,9 @@ type Telemetry interface {
 
 // New makes a worker that keeps events, and the checks that go with them, for so long.
 func New(store Store, events time.Duration, t Telemetry) (*Worker, error) {
-	removed, err := t.Meter().Int64Counter("driftsentry.retention.removed",
-		metric.WithDescription("Rows removed because they had served their time, by kind."), metric.WithUnit("{row}"))
-	if err != nil {
-		return nil, fmt.Errorf("make the instruments of retention: %w", err)
-	}
-	return &Worker{store, events, t.Logger(), removed, t.Report}, nil
+	in := instrument.From(t.Meter())
+	removed := in.Counter(driftconv.RetentionRemoved)
+	return &Worker{store, events, t.Logger(), removed, t.Report}, in.Err()
 }
 
 // Run removes old rows now and then every Interval, until ctx ends.
@@ -72,7 +71,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 }
 
-// Sweep removes what is old at this time, once. One kind's failure does not spare the others.
+// Sweep removes expired rows once. If one kind fails, the others are still removed.
 func (w *Worker) Sweep(ctx context.Context, now time.Time) {
 	kinds := map[string]func() (int, error){
 		"event":       func() (int, error) { return w.store.TrimEvents(ctx, now.Add(-w.events)) },
@@ -89,9 +88,9 @@ func (w *Worker) Sweep(ctx context.Context, now time.Time) {
 		}
 		switch {
 		case err == nil, ctx.Err() != nil:
-		case fault.From(err).Kind == fault.Internal:
+		case apierror.From(err).Kind == apierror.Internal:
 			w.report(ctx, fmt.Errorf("remove old rows of %s: %w", kind, err), slog.String("kind", kind))
-		default: // The database is away or busy, of which others tell. The next sweep does it.
+		default: // The database is down or busy, which others report. The next sweep does it.
 			w.log.LogAttrs(ctx, slog.LevelWarn, "old rows were not removed", slog.String("kind", kind), slog.String("error.message", err.Error()))
 		}
 	}

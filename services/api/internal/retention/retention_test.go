@@ -10,13 +10,13 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/config"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/pkg/pg"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
 	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
 	"github.com/driftsentry/driftsentry/services/api/internal/retention"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -110,7 +110,7 @@ func TestWorker_Sweep(t *testing.T) {
 		}
 	}
 	if want := map[any]any{"event": 11000.0, "session": 2.0, "check": 2.0, "idempotency": 1.0}; !maps.Equal(removed, want) {
-		t.Errorf("the log tells of %v", removed)
+		t.Errorf("the log names %v", removed)
 	}
 }
 
@@ -132,15 +132,15 @@ func (r *reports) Report(_ context.Context, _ error, attrs ...slog.Attr) {
 	r.kinds = append(r.kinds, attrs[0].Value.String())
 }
 
-// TestWorker_Sweep_goes_on_after_a_failure: one kind's failure does not spare the others. A database that is away is no unexpected
-// error: reported, it would be one in each replica with every sweep.
+// TestWorker_Sweep_goes_on_after_a_failure: one kind's failure does not spare the others. A database that is away is no
+// unexpected error: reported, it would be one in each replica with every sweep.
 func TestWorker_Sweep_goes_on_after_a_failure(t *testing.T) {
 	for name, c := range map[string]struct {
 		err      error
 		reported int
 	}{
 		"unexpected":           {errors.New("broken"), 4},
-		"the database is away": {fault.New(fault.Unavailable, "the database is not available"), 0},
+		"the database is away": {apierror.New(apierror.Unavailable, "the database is not available"), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &reports{Recorder: telemetrytest.Start(t)}

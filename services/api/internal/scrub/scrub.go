@@ -13,7 +13,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
@@ -47,7 +47,7 @@ type Store interface {
 	// finished.
 	Claim(ctx context.Context, rules int, until time.Time, again bool) (*Progress, error)
 	// Step masks the next rows and stores the progress, in one transaction that also extends the claim.
-	Step(ctx context.Context, p *Progress, until time.Time, mask func(*Row) (changed bool, err error)) error
+	Step(ctx context.Context, p *Progress, until time.Time, mask func(*Row) (changed bool)) error
 }
 
 // Answers opens and seals kept responses.
@@ -101,7 +101,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 		switch {
 		case err == nil, ctx.Err() != nil:
-		case fault.From(err).Kind == fault.Internal:
+		case apierror.From(err).Kind == apierror.Internal:
 			w.telemetry.Report(ctx, fmt.Errorf("read again what is stored: %w", err))
 		default: // The database is away or busy, of which others tell.
 			w.telemetry.Logger().LogAttrs(ctx, slog.LevelWarn, "what is stored was not read again", slog.String("error.message", err.Error()))
@@ -153,10 +153,10 @@ func (w *Worker) work(ctx context.Context, again bool) (finished bool, err error
 }
 
 // mask masks the secrets of a row.
-func (w *Worker) mask(r *Row) (bool, error) {
+func (w *Worker) mask(r *Row) bool {
 	changed := plan.Again(w.key, r.Type, r.Texts, r.Documents)
 	if r.Kept == nil {
-		return changed, nil
+		return changed
 	}
 	k := r.Kept
 	rewritten := false
@@ -168,14 +168,12 @@ func (w *Worker) mask(r *Row) (bool, error) {
 		}
 		return documents[0]
 	})
-	if err != nil {
-		// It was sealed with another key, so that nobody can read it.
-		return changed, nil
-	}
-	if rewritten {
+	// One that was sealed with another key cannot be read by anybody.
+	if rewritten && err == nil {
 		k.Sealed = sealed
+		changed = true
 	}
-	return changed || rewritten, nil
+	return changed
 }
 
 // aboutDrifts tells the responses that hold drifts or what a check found.
@@ -183,6 +181,13 @@ func aboutDrifts(body []byte) bool {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(body, &members) != nil {
 		return false
+	}
+	if data, ok := members["data"]; ok && members["success"] != nil { // the envelope
+		var list []json.RawMessage
+		if json.Unmarshal(data, &list) == nil {
+			return len(list) > 0 && aboutDrifts(list[0])
+		}
+		return aboutDrifts(data)
 	}
 	for _, name := range [...]string{"resourceId", "workspace", "drifts", "results", "items", "checkId"} {
 		if _, ok := members[name]; ok {

@@ -13,11 +13,11 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/config"
 	"github.com/driftsentry/driftsentry/pkg/pg"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
 	"github.com/driftsentry/driftsentry/services/api/internal/idempotency"
 	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
 	"github.com/driftsentry/driftsentry/services/api/internal/scrub"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -101,7 +101,7 @@ func (w *world) old(n int) {
 		w.exec("insert into audit (id, account_id, action, message, metadata) values ($1, $2, 'a', 'DB_PASSWORD=fakepw-3-x', '{\"reason\":\"password=fakepw-3-y\"}')", uuid.Must(uuid.NewV7()), w.account)
 		w.exec("insert into workspace_check (id, account_id, workspace_id, status, body_hash, answer, actor) values ($1, $2, $3, 'ok', $4, $5, 'a')",
 			uuid.Must(uuid.NewV7()), w.account, workspace, []byte(address), `{"note":"postgres://u:fakepw-4-x@h/db"}`)
-		w.keep(fmt.Sprintf("k%d", i), `{"resourceId":"x","expectedState":{"note":"password=fakepw-5-x"}}`)
+		w.keep(fmt.Sprintf("k%d", i), `{"success":true,"data":{"resourceId":"x","expectedState":{"note":"password=fakepw-5-x"}}}`)
 	}
 }
 
@@ -110,7 +110,7 @@ func (w *world) keep(key, body string) {
 	w.Helper()
 	attempt, _, err := w.keeper.Begin(w.Context(), idempotency.Key{Account: w.account, Principal: w.account, Key: key})
 	if err == nil {
-		err = attempt.Finish(w.Context(), []byte("hash"), idempotency.Answer{Status: 201, Body: []byte(body)})
+		err = attempt.Finish(w.Context(), []byte("hash"), idempotency.Response{Status: 201, Body: []byte(body)})
 	}
 	if err != nil {
 		w.Fatal(err)
@@ -123,7 +123,7 @@ func (w *world) kept(key string) string {
 	if err != nil || kept == nil {
 		w.Fatal(err)
 	}
-	return string(kept.Answer.Body)
+	return string(kept.Response.Body)
 }
 
 // TestWorker_Again: nothing of what is secret by the present rules stays, and the rest does. Mutations: each stage left out; the
@@ -131,7 +131,8 @@ func (w *world) kept(key string) string {
 func TestWorker_Again(t *testing.T) {
 	w := newWorld(t)
 	w.old(120)
-	w.keep("shown once", `{"apiKey":{"id":"x"},"key":"ds_fakekey"}`)
+	const shownOnce = `{"success":true,"data":{"id":"x","key":"ds_fakekey","setupToken":"ds_fakekey"}}`
+	w.keep("shown once", shownOnce)
 	if dump := w.dump(); strings.Count(dump, "fakepw") < 120*10 {
 		t.Fatal("the secrets are not there")
 	}
@@ -156,8 +157,12 @@ func TestWorker_Again(t *testing.T) {
 	if body := w.kept("k7"); strings.Contains(body, "fakepw") || !strings.Contains(body, "[redacted]") {
 		t.Error(body)
 	}
-	if body := w.kept("shown once"); !strings.Contains(body, "ds_fakekey") {
+	if body := w.kept("shown once"); body != shownOnce {
 		t.Errorf("what is shown once is masked: %s", body)
+	}
+	lines := w.tel.Logs()
+	if line := lines[len(lines)-1]; line["msg"] != "read again what is stored" || line["table"] != "idempotency" || line["rows"] == nil || line["changed"] == nil || line["finished"] != true {
+		t.Errorf("%v", line)
 	}
 	if n := pgtest.Value[int64](t, w.db, "select changed from redaction where finished_at is not null"); n != 0 {
 		t.Errorf("the second time %d rows changed", n)
@@ -172,8 +177,9 @@ type broken struct {
 
 var errBroken = errors.New("the power went")
 
-func (b *broken) Step(ctx context.Context, p *scrub.Progress, until time.Time, mask func(*scrub.Row) (bool, error)) error {
-	if b.left--; b.left < 0 {
+func (b *broken) Step(ctx context.Context, p *scrub.Progress, until time.Time, mask func(*scrub.Row) bool) error {
+	b.left--
+	if b.left < 0 {
 		return errBroken
 	}
 	return b.Store.Step(ctx, p, until, mask)

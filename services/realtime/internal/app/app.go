@@ -3,24 +3,13 @@ package app
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"log/slog"
-	"net"
 	"net/http"
-	"time"
 
-	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/chi/v5/middleware"
 	"golang.org/x/time/rate"
 
-	"github.com/driftsentry/driftsentry/pkg/config"
-	"github.com/driftsentry/driftsentry/pkg/health"
 	"github.com/driftsentry/driftsentry/pkg/hint"
-	"github.com/driftsentry/driftsentry/pkg/lifecycle"
-	"github.com/driftsentry/driftsentry/pkg/pg"
+	"github.com/driftsentry/driftsentry/pkg/process"
 	"github.com/driftsentry/driftsentry/pkg/rest"
-	"github.com/driftsentry/driftsentry/pkg/service"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/feed"
@@ -32,13 +21,10 @@ import (
 // ServiceName is the name of the service in every signal, unless OTEL_SERVICE_NAME gives another.
 const ServiceName = "driftsentry-realtime"
 
-// Build is what the program was built from.
-type Build struct{ Version, Commit string }
-
 // Options is what an App is made of. Its configuration must be one that LoadConfig gave.
 type Options struct {
 	Config    *Config
-	Build     Build
+	Build     process.Build
 	Telemetry *telemetry.Telemetry
 	// Hub, Feed and Timing are for tests; their zero values are how the service runs.
 	Hub    hub.Config
@@ -48,42 +34,30 @@ type Options struct {
 
 // App is the service. Make it with New, then call Run once.
 type App struct {
-	group     *lifecycle.Group
-	listeners service.Listeners
-	db        *pg.DB
-	hub       *hub.Hub
-	sockets   *ws.Server
+	*process.Process
+
+	hub     *hub.Hub
+	sockets *ws.Server
 }
 
 // burst is how many seconds' messages a client may send at once.
 const burst = 4
 
-// writeGrace is how long after its timeout a request's answer may still be written.
-const writeGrace = 10 * time.Second
-
 // New puts the service together. Its ports are open then, and nothing is served yet.
 func New(ctx context.Context, o Options) (app *App, err error) {
 	c, tel := o.Config, o.Telemetry
-	app = &App{group: lifecycle.New(c.Lifecycle, tel)}
-	if app.listeners, err = c.Service.Listen(c.Port); err != nil {
-		return nil, fmt.Errorf("open the ports: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, app.close())
-		}
-	}()
-
-	if app.db, err = pg.Open(ctx, c.Database, ServiceName, tel); err != nil {
+	app = &App{}
+	app.Process, err = process.New(ctx, process.Options{Name: ServiceName, Config: &c.Service, Build: o.Build, Telemetry: tel})
+	if err != nil {
 		return nil, err
 	}
-	app.group.OnClose("database pool", func(context.Context) error { app.db.Close(); return nil })
-	store := postgres.New(app.db)
+	defer app.Undo(&err)
 
+	store := postgres.New(app.DB)
 	if app.hub, err = hub.New(o.Hub, store, ws.Encoder{}, tel); err != nil {
 		return nil, err
 	}
-	hints, err := app.newHints(o, store)
+	hints, err := app.newHints(o)
 	if err != nil {
 		return nil, err
 	}
@@ -91,45 +65,28 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	app.group.Go("feed", streams.Run)
+	app.Group.Go("feed", streams.Run)
 
 	if app.sockets, err = newSockets(o, store, app.hub); err != nil {
 		return nil, err
 	}
-	app.group.Go("socket timers", app.sockets.Run)
-	app.group.OnStop("sockets", app.sockets.Stop)
-	app.group.OnClose("writers", func(context.Context) error { app.hub.Wait(); return nil })
+	app.Group.Go("socket timers", app.sockets.Run)
+	app.Group.OnStop("sockets", app.sockets.Stop)
+	app.Group.OnClose("writers", func(context.Context) error { app.hub.Wait(); return nil })
 
-	report := health.New(o.Build.Version, o.Build.Commit, app.group.Ready, map[string]health.Check{"database": app.db.Ping})
-	report.Detail = app.detail
-	if err := report.Instrument(tel.Meter()); err != nil {
-		return nil, err
-	}
-	public := rest.NewServer(app.handler(o, report), c.Service.RequestTimeout+writeGrace)
-	public.ConnState = app.sockets.ConnState
-	app.group.Serve("public", public, app.listeners.Public)
-	if app.listeners.Metrics != nil {
-		app.group.Serve("metrics", service.MetricsServer(tel.MetricsHandler()), app.listeners.Metrics)
-	}
-
-	for _, warning := range c.Warnings {
-		tel.Logger().WarnContext(ctx, "configuration", "warning", warning)
-	}
-	tel.Logger().LogAttrs(ctx, slog.LevelInfo, "configuration", config.Attrs(c)...)
+	app.Health.Detail = app.detail
+	app.Serve(ctx, app.handler(c), c).ConnState = app.sockets.ConnState
 	return app, nil
 }
 
-// newHints chooses the way that hints come.
-func (a *App) newHints(o Options, store *postgres.Store) (feed.Hints, error) {
-	if !o.Config.NATS.Enabled() {
-		return store, nil
-	}
-	conn, err := hint.Open(o.Config.NATS, ServiceName, o.Telemetry)
+// newHints makes the listener for hints.
+func (a *App) newHints(o Options) (*hint.Listener, error) {
+	way, err := hint.Open(o.Config.Service.NATS, a.DB, ServiceName, o.Telemetry)
 	if err != nil {
 		return nil, err
 	}
-	a.group.OnClose("NATS", func(context.Context) error { conn.Close(); return nil })
-	return conn, nil
+	a.Group.OnClose("hints", func(context.Context) error { way.Close(); return nil })
+	return hint.NewListener(way, o.Telemetry)
 }
 
 func newSockets(o Options, store *postgres.Store, h *hub.Hub) (*ws.Server, error) {
@@ -150,44 +107,12 @@ func newSockets(o Options, store *postgres.Store, h *hub.Hub) (*ws.Server, error
 }
 
 // handler is the whole URL surface. The handshake is a request like others: it ends when the socket is open.
-func (a *App) handler(o Options, report *health.Reporter) http.Handler {
-	c := o.Config
-	r := chi.NewRouter()
-	r.Use(middleware.ClientIPFromRemoteAddr)
-	if proxies := c.Service.Proxies(); len(proxies) > 0 {
-		r.Use(middleware.ClientIPFromXFF(proxies...))
-	}
-	r.Use(
-		o.Telemetry.HTTP(telemetry.HTTPOptions{
-			Trusted: a.sockets.Trusted, Quiet: quiet, Panic: rest.Panic,
-			ClientAddress: func(r *http.Request) string { return middleware.GetClientIP(r.Context()) },
-		}),
-		rest.SecurityHeaders,
-		rest.EndAmbiguous,
-		rest.Deadline(c.Service.RequestTimeout),
-	)
-	r.NotFound(rest.NotFound)
-	r.MethodNotAllowed(rest.MethodNotAllowed)
-
-	r.Get("/health/live", report.Live)
-	r.Get("/health/ready", report.Ready)
-	r.Get("/health/detailed", report.Detailed)
-	if c.Service.MetricsOnPublicPort() {
-		r.Method(http.MethodGet, "/metrics", o.Telemetry.MetricsHandler())
-	}
+func (a *App) handler(c *Config) http.Handler {
+	r := a.Edge().Router(process.Caller{Trusted: a.sockets.Trusted, Panic: rest.Panic})
 	if c.EnableWebSocket {
 		r.Method(http.MethodGet, "/ws", rest.Handler(a.sockets.Handshake))
 	}
 	return r
-}
-
-// quiet picks what asks again every few seconds and would drown everything else.
-func quiet(r *http.Request) bool {
-	switch r.URL.Path {
-	case "/health/live", "/health/ready", "/health/detailed", "/metrics":
-		return true
-	}
-	return false
 }
 
 // detail is what only this service has to report.
@@ -198,16 +123,9 @@ func (a *App) detail() map[string]any {
 	}}
 }
 
-// Address is where the service listens.
-func (a *App) Address() net.Addr { return a.listeners.Public.Addr() }
-
-// Run serves until ctx ends, or a part of the service fails.
-func (a *App) Run(ctx context.Context) error { return a.group.Run(ctx) }
-
-// close undoes New when it fails half-way.
-func (a *App) close() error {
-	if a.db != nil {
-		a.db.Close()
-	}
-	return a.listeners.Close()
+// Serve runs the service with the configuration of environ until ctx ends.
+func Serve(ctx context.Context, environ []string, b process.Build) error {
+	return process.Serve(ctx, environ, ServiceName, b, LoadConfig, func(ctx context.Context, c *Config, tel *telemetry.Telemetry) (process.Runner, error) {
+		return New(ctx, Options{Config: c, Build: b, Telemetry: tel})
+	})
 }

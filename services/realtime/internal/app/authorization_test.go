@@ -13,11 +13,11 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/doctable"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/spec"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/pkg/token/tokentest"
+	"github.com/driftsentry/driftsentry/testkit/doctable"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
 // TestAttackAuthorization sends every frame as everybody, and keeps the table in docs/security.md. A frame of

@@ -3,25 +3,20 @@ package app
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/driftsentry/driftsentry/pkg/config"
-	"github.com/driftsentry/driftsentry/pkg/hint"
-	"github.com/driftsentry/driftsentry/pkg/lifecycle"
-	"github.com/driftsentry/driftsentry/pkg/pg"
-	"github.com/driftsentry/driftsentry/pkg/service"
+	"github.com/driftsentry/driftsentry/pkg/process"
 )
+
+// DefaultPort is where the service listens when PORT does not say.
+const DefaultPort = 3002
 
 // Config is everything that can be set of the realtime service.
 type Config struct {
-	Service   service.Config
-	Database  pg.Config
-	NATS      hint.Config
-	Lifecycle lifecycle.Config
+	Service process.Config
 
-	Port            uint16 `env:"PORT"             envDefault:"3002"`
-	EnableWebSocket bool   `env:"ENABLE_WEBSOCKET" envDefault:"true"`
+	EnableWebSocket bool `env:"ENABLE_WEBSOCKET" envDefault:"true"`
 
 	// Heartbeat is how often a client is pinged. Proxies on the way must allow a connection to be silent for longer.
 	Heartbeat time.Duration `env:"WEBSOCKET_HEARTBEAT" envDefault:"30s"`
@@ -41,24 +36,24 @@ type Config struct {
 	// HandshakeRate is how many handshakes a minute a network address may try. It has to be more than the sockets that it
 	// may have, for they may all come back at once.
 	HandshakeRate int `env:"RATE_LIMIT_HANDSHAKES" envDefault:"1200"`
-
-	// Warnings are what whoever runs this should know.
-	Warnings []string
 }
 
 // LoadConfig reads the configuration from environment variables. The error names every problem.
 func LoadConfig(environ []string) (*Config, error) {
-	c := &Config{}
+	c := &Config{Service: process.Config{Port: DefaultPort}}
 	if err := config.Load(c, environ); err != nil {
 		return nil, err
 	}
-	c.Warnings = c.Service.SetDefaults()
+	c.Service.SetDefaults()
 	return c, nil
 }
 
+// Common implements process.Settings.
+func (c *Config) Common() *process.Config { return &c.Service }
+
 // Validate implements config.Validator.
 func (c *Config) Validate() []error {
-	problems := slices.Concat(c.Service.Validate(), c.Database.Validate(), c.NATS.Validate())
+	problems := c.Service.Validate()
 	complain := func(variable string, err error) {
 		problems = append(problems, config.Problem{Variable: variable, Err: err})
 	}
@@ -76,9 +71,6 @@ func (c *Config) Validate() []error {
 		if n.value < n.least {
 			complain(n.variable, fmt.Errorf("must be %d or more", n.least))
 		}
-	}
-	if c.Service.EnableMetrics && c.Service.MetricsPort != 0 && c.Service.MetricsPort == c.Port {
-		complain("METRICS_PORT", errors.New("is the same as PORT; leave it out to serve both on one port in development"))
 	}
 	return problems
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/hint"
 )
 
 // user is somebody who is signed in.
@@ -72,7 +73,7 @@ const (
 )
 
 // publish commits events as api does: rows, counter, and then the hint. It gives the last position.
-func (d *database) publish(account uuid.UUID, hint hinting, events ...published) int64 {
+func (d *database) publish(account uuid.UUID, announce hinting, events ...published) int64 {
 	d.t.Helper()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -80,8 +81,8 @@ func (d *database) publish(account uuid.UUID, hint hinting, events ...published)
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	if hint == hinted {
-		if _, err := d.conn.Exec(d.t.Context(), "select pg_notify($1, $2)", event.NotifyChannel, event.Hint{AccountID: account, Position: position}.String()); err != nil {
+	if announce == hinted {
+		if _, err := d.conn.Exec(d.t.Context(), "select pg_notify($1, $2)", hint.Channel, hint.Hint{AccountID: account, Position: position}.String()); err != nil {
 			d.t.Fatal(err)
 		}
 	}

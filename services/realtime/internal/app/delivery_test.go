@@ -11,9 +11,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/app"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 func TestService_delivers_in_order_and_completely(t *testing.T) {
@@ -106,7 +107,7 @@ func TestService_hints_alone_deliver(t *testing.T) {
 	}
 	t.Run("a hint that lies does nothing", func(*testing.T) {
 		for _, payload := range []string{"nonsense", "", account.String() + ":1000000", account.String() + ":1", uuid.NewString() + ":7", account.String() + ":-1"} {
-			s.db.exec("select pg_notify($1, $2)", event.NotifyChannel, payload)
+			s.db.exec("select pg_notify($1, $2)", hint.Channel, payload)
 		}
 		c.waitEvent(s.db.publish(account, hinted, some(1)...))
 		s.metric(`driftsentry_realtime_hints_total{outcome="invalid"} 3.0`)

@@ -4,8 +4,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
+	"github.com/driftsentry/driftsentry/pkg/hint"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // TestService_a_hole_is_waited_out: a position that is counted and not there can't be, and must not make the service spin,
@@ -28,7 +28,7 @@ func TestService_a_hole_is_waited_out(t *testing.T) {
 	})
 
 	s.db.exec("insert into event select * from kept")
-	s.db.exec("select pg_notify($1, $2)", event.NotifyChannel, account.String()+":4")
+	s.db.exec("select pg_notify($1, $2)", hint.Channel, account.String()+":4")
 	c.waitEvent(3)
 	if got := c.positions(); !slices.Equal(got, sequence(1, 3)) {
 		t.Errorf("events %v", got)

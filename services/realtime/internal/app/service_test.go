@@ -8,11 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
-	"github.com/driftsentry/driftsentry/pkg/spec"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
+	"github.com/driftsentry/driftsentry/pkg/process"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/app"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
+	"github.com/driftsentry/driftsentry/testkit/spec"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -44,7 +45,7 @@ func start(t *testing.T, dsn string, environ []string, options ...func(*app.Opti
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := app.Options{Config: config, Build: app.Build{Version: "1.2.3", Commit: "abc"}, Telemetry: tel.Telemetry}
+	o := app.Options{Config: config, Build: process.Build{Version: "1.2.3", Commit: "abc"}, Telemetry: tel.Telemetry}
 	for _, option := range options {
 		option(&o)
 	}

@@ -6,8 +6,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/app"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // Whatever ends a session ends its sockets, and nobody else's.

@@ -7,8 +7,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/pgtest"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/app"
+	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
 // Somebody who knows the id of another account's drift, and the cursor of its stream, asks for both.

@@ -4,8 +4,8 @@
 //	                     ├──▶ the hub's queue of streams that are behind ──▶ readers: SELECT by position ──▶ publish
 //	heads, every 2 s ────┘
 //
-// A hint only wakes; what is read is decided by positions. A hint that is lost, late or doubled, and a listening
-// connection that breaks, cost two seconds at most: a look at the heads of all streams heals them.
+// A hint only wakes; positions decide what to read. A hint that is lost, late or duplicated, and a listening
+// connection that breaks, cost two seconds at most: a check of the heads of all streams makes up for them.
 package feed
 
 import (
@@ -20,26 +20,29 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
+	"github.com/driftsentry/driftsentry/pkg/driftconv"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
 )
 
 // Store is the database.
 type Store interface {
 	hub.Source
-	// Heads gives the windows of many accounts at once; those without a stream are absent.
+	// Heads gives the windows of many accounts; those without a stream are absent.
 	Heads(ctx context.Context, accounts []uuid.UUID) (map[uuid.UUID]event.Window, error)
 }
 
-// Hints is the way that hints come: Postgres's NOTIFY, or NATS.
+// Hints receives the hints of api.
 type Hints interface {
-	// Listen passes hints on until its connection breaks, and calls ready when it listens.
-	Listen(ctx context.Context, ready func(), receive func(payload string)) error
+	// Run passes hints on until ctx ends, and calls ready each time that it begins to listen.
+	Run(ctx context.Context, ready func(), receive func(hint.Hint) bool)
 }
 
-// Telemetry is what the feed reports to.
+// Telemetry receives the feed's reports.
 type Telemetry interface {
 	Tracer() trace.Tracer
 	Meter() metric.Meter
@@ -49,40 +52,36 @@ type Telemetry interface {
 
 // Config fits the feed. Zero values get defaults.
 type Config struct {
-	HeadCheck  time.Duration // how often the heads are looked at
-	Readers    int           // how many streams are read at a time
-	Batch      int           // how many events are read at once
-	FirstPause time.Duration // before listening again; it doubles up to LastPause
-	LastPause  time.Duration
+	HeadCheck time.Duration // how often the heads are looked at
+	Readers   int           // how many streams are read at a time
+	Batch     int           // how many events are read at once
 }
 
 func (c Config) withDefaults() Config {
 	c.HeadCheck = cmp.Or(c.HeadCheck, 2*time.Second)
 	c.Readers = cmp.Or(c.Readers, 3)
 	c.Batch = cmp.Or(c.Batch, 256)
-	c.FirstPause = cmp.Or(c.FirstPause, 100*time.Millisecond)
-	c.LastPause = cmp.Or(c.LastPause, 5*time.Second)
 	return c
 }
 
 // Feed follows the streams of a hub.
 type Feed struct {
-	config    Config
-	store     Store
-	hints     Hints
-	hub       *hub.Hub
-	tel       Telemetry
-	meters    meters
-	look      chan struct{} // at the heads, now
-	listening atomic.Bool
-	failing   atomic.Bool // the database; said once
+	config  Config
+	store   Store
+	hints   Hints
+	hub     *hub.Hub
+	tel     Telemetry
+	healed  metric.Int64Counter
+	look    chan struct{} // at the heads, now
+	failing atomic.Bool   // the database; said once
 }
 
 // New makes a feed; Run runs it.
 func New(config Config, store Store, hints Hints, h *hub.Hub, tel Telemetry) (*Feed, error) {
 	f := &Feed{config: config.withDefaults(), store: store, hints: hints, hub: h, tel: tel, look: make(chan struct{}, 1)}
-	var err error
-	if f.meters, err = newMeters(tel.Meter(), f); err != nil {
+	in := instrument.From(tel.Meter())
+	f.healed = in.Counter(driftconv.RealtimeHealed)
+	if err := in.Err(); err != nil {
 		return nil, err
 	}
 	return f, nil
@@ -94,7 +93,10 @@ func (f *Feed) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stop() // after a panic, which starts all of this again
-	wg.Go(func() { f.listen(ctx) })
+	wg.Go(func() {
+		// Whenever it begins to listen, hints of the meantime are lost.
+		f.hints.Run(ctx, f.lookNow, func(h hint.Hint) bool { return f.hub.Hint(h.AccountID, h.Position) })
+	})
 	for range f.config.Readers {
 		wg.Go(func() { f.readStreams(ctx) })
 	}
@@ -108,15 +110,15 @@ func (f *Feed) guard(step func() error) (err error) {
 	return step()
 }
 
-// settle tells that the database is gone, or back, once each; and every error that nobody expects.
-func (f *Feed) settle(ctx context.Context, err error) {
+// tell logs that the database is gone, or back, once each; and every unexpected error.
+func (f *Feed) tell(ctx context.Context, err error) {
 	switch {
 	case err == nil:
 		if f.failing.CompareAndSwap(true, false) {
 			f.tel.Logger().LogAttrs(ctx, slog.LevelInfo, "the event streams can be read again")
 		}
 	case ctx.Err() != nil:
-	case fault.From(err).Kind == fault.Internal:
+	case apierror.From(err).Kind == apierror.Internal:
 		f.tel.Report(ctx, err)
 	case f.failing.CompareAndSwap(false, true):
 		f.tel.Logger().LogAttrs(ctx, slog.LevelWarn, "the event streams can't be read; sockets stay open and miss nothing",

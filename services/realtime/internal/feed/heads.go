@@ -9,7 +9,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
 )
 
-// watchHeads looks at the heads of all streams every now and then, until ctx ends.
+// watchHeads checks the heads of all streams regularly, until ctx ends.
 func (f *Feed) watchHeads(ctx context.Context) {
 	tick := time.NewTicker(f.config.HeadCheck)
 	defer tick.Stop()
@@ -20,7 +20,7 @@ func (f *Feed) watchHeads(ctx context.Context) {
 		case <-tick.C:
 		case <-f.look:
 		}
-		f.settle(ctx, f.guard(func() error { return f.checkHeads(ctx) }))
+		f.tell(ctx, f.guard(func() error { return f.checkHeads(ctx) }))
 	}
 }
 
@@ -31,7 +31,7 @@ func (f *Feed) lookNow() {
 	}
 }
 
-// known is what was published of a stream before its head was looked up: meanwhile it may have gone on.
+// known is the published position of a stream before its head was looked up; it may have grown since.
 type known struct {
 	stream *hub.Stream
 	epoch  string
@@ -60,7 +60,7 @@ func (f *Feed) checkHeads(ctx context.Context) error {
 		case w.Head < k.head:
 			k.stream.Reset(hub.ReasonAhead, w)
 		case k.stream.Want(w.Head):
-			f.meters.healed.Add(ctx, 1)
+			f.healed.Add(ctx, 1)
 		}
 	}
 	return nil

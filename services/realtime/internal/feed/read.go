@@ -20,9 +20,9 @@ func (f *Feed) readStreams(ctx context.Context) {
 			return
 		}
 		err = f.guard(func() error { return f.read(ctx, s) })
-		// After an error the next look at the heads tries again.
+		// After an error the next check of the heads tries again.
 		s.Done(err == nil)
-		f.settle(ctx, err)
+		f.tell(ctx, err)
 	}
 }
 
@@ -50,7 +50,7 @@ func (f *Feed) read(ctx context.Context, s *hub.Stream) (err error) {
 	return f.explain(ctx, s, wanted)
 }
 
-// explain finds out why the events after the stream's head were not there to be read.
+// explain finds out why the events after the stream's head could not be read.
 func (f *Feed) explain(ctx context.Context, s *hub.Stream, wanted int64) error {
 	w, err := f.store.Window(ctx, s.Account())
 	if err != nil {
@@ -64,10 +64,10 @@ func (f *Feed) explain(ctx context.Context, s *hub.Stream, wanted int64) error {
 	case w.Head < head:
 		s.Reset(hub.ReasonAhead, w)
 	case w.Head >= wanted && wanted > head:
-		// Told of, and not to be read: that can't be, and reading again at once would go on for ever.
+		// Announced, but not readable: this can't happen, and reading again immediately would never end.
 		return fmt.Errorf("the stream has a hole after position %d", head)
 	default:
-		s.Settle(wanted, w.Head) // A hint said more than was true.
+		s.Retract(wanted, w.Head) // A hint said more than was true.
 	}
 	return nil
 }

@@ -13,14 +13,14 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 )
 
-// fallBehind gives the connection a goroutine of its own, which may wait for it. s.mu is held.
+// fallBehind gives the connection its own goroutine, which may wait for it. s.mu is held.
 func (s *Subscriber) fallBehind() {
 	s.state = catching
 	ctx, cut := context.WithCancel(context.Background())
 	s.cut = cut
 	h := s.stream.hub
 	h.catchingMu.Lock()
-	h.catching[s]++ // The goroutine before this one may not be quite done.
+	h.catching[s]++ // The previous goroutine may not have ended.
 	h.catchingMu.Unlock()
 	h.writers.Go(func() {
 		defer func() {
@@ -84,12 +84,12 @@ func (s *Subscriber) writeWaiting(p piece) {
 		return
 	}
 	if delivered := s.wrote(p, n); delivered > 0 {
-		s.stream.hub.meters.delivered(context.Background(), modeReplay, delivered)
+		s.stream.hub.instruments.delivered(context.Background(), modeReplay, delivered)
 	}
 	switch {
 	case err == nil:
 	case errors.Is(err, os.ErrDeadlineExceeded) && !s.closing:
-		// It gets as much time again to read how its last frame ends, and why it was closed.
+		// It gets the same time again to read the end of its last frame and the close frame.
 		s.queue = nil
 		s.unlocked(s.conn.TooSlow)
 	default:
@@ -115,12 +115,12 @@ func (s *Subscriber) readSource(ctx context.Context) {
 	case len(blocks) > 0:
 		s.replay = blocks
 	default:
-		s.stream.hub.meters.resumed(ctx, ReasonTrimmed)
+		s.stream.hub.instruments.resumed(ctx, ReasonTrimmed)
 		s.resync(ReasonTrimmed, window.HeadCursor())
 	}
 }
 
-// unlocked does something that waits, without s.mu. It has it again afterwards, after a panic too.
+// unlocked does something that waits, without holding s.mu. It locks s.mu again afterwards, even after a panic.
 func (s *Subscriber) unlocked(do func()) {
 	s.mu.Unlock()
 	defer s.mu.Lock()
@@ -139,8 +139,8 @@ func wait(ctx context.Context, d time.Duration) {
 // maxLinks bounds the links of a replay's span.
 const maxLinks = 32
 
-// startReplay starts the span of a replay: a root, for it belongs to the client that came back, linked to the traces
-// that caused the events. s.mu is held.
+// startReplay starts the span of a replay: a root, because it belongs to the client that reconnected, linked to the
+// traces that caused the events. s.mu is held.
 func (s *Subscriber) startReplay() {
 	if s.span != nil {
 		return
@@ -151,7 +151,7 @@ func (s *Subscriber) startReplay() {
 	s.links, s.linked = 0, ""
 }
 
-// link tells the replay's span which trace caused the events that are written next.
+// link adds to the replay's span the trace that caused the next events.
 func (s *Subscriber) link(b *block) {
 	if s.span == nil || s.links == maxLinks || s.linked == b.traceparent {
 		return

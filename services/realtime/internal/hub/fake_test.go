@@ -16,8 +16,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 const epoch = "e1"

@@ -18,7 +18,7 @@ import (
 
 // Source is where events come from.
 type Source interface {
-	// Window is what of an account's stream can be read.
+	// Window is the readable part of an account's stream.
 	Window(ctx context.Context, account uuid.UUID) (event.Window, error)
 	// Events gives the events after a position, in order, limit at most.
 	Events(ctx context.Context, account uuid.UUID, after int64, limit int) ([]event.Event, error)
@@ -33,17 +33,17 @@ type Encoder interface {
 
 // Conn is the sending side of a connection. It is written to by one goroutine at a time.
 type Conn interface {
-	// TryWrite writes what can be written at once, in a single attempt, and never waits.
+	// TryWrite writes as much as the kernel takes, in a single attempt, and never waits.
 	TryWrite(p []byte) (int, error)
 	// WriteSome waits until some of p can be written, for timeout at most; then it gives os.ErrDeadlineExceeded.
 	WriteSome(p []byte, timeout time.Duration) (int, error)
 	// TooSlow says that the connection made no progress for too long; it should be closed.
 	TooSlow()
-	// Finish is called once, when nothing will be written any more: after the last frame, or because of err.
+	// Finish is called once, after the last write: after the last frame, or because of err.
 	Finish(err error)
 }
 
-// Telemetry is what the hub reports to.
+// Telemetry receives the hub's reports.
 type Telemetry interface {
 	Tracer() trace.Tracer
 	Meter() metric.Meter
@@ -57,13 +57,13 @@ type Config struct {
 	RingBytes  int // how many bytes of frames
 	Batch      int // how many events are read at once
 	Replays    int // how many parts may be read from the source at a time, for connections that catch up
-	// ReplayBytes is how many bytes of frames are kept of what was read for them, until none catches up any more. A part that
+	// ReplayBytes is how many bytes of frames are cached for them, until no connection is catching up. A part that
 	// one of them is writing counts no longer when it makes room for another.
 	ReplayBytes int
-	QueueBytes  int // how many bytes of answers may wait for a connection
+	QueueBytes  int // how many bytes of responses may wait for a connection
 	// Stall is how long a connection may make no progress.
 	Stall time.Duration
-	// Retry is how long a connection waits that could not read the source.
+	// Retry is how long a connection waits after it could not read the source.
 	Retry time.Duration
 }
 
@@ -81,14 +81,14 @@ func (c Config) withDefaults() Config {
 
 // Hub is the streams of the accounts that are connected here.
 type Hub struct {
-	config  Config
-	source  Source
-	encoder Encoder
-	tel     Telemetry
-	meters  meters
-	behind  queue
-	replays *replays
-	writers sync.WaitGroup // goroutines of connections that catch up
+	config      Config
+	source      Source
+	encoder     Encoder
+	tel         Telemetry
+	instruments instruments
+	behind      queue
+	replays     *replays
+	writers     sync.WaitGroup // goroutines of connections that catch up
 
 	mu      sync.Mutex
 	streams map[uuid.UUID]*Stream
@@ -106,7 +106,7 @@ func New(config Config, source Source, encoder Encoder, tel Telemetry) (*Hub, er
 	}
 	h.replays = newReplays(h.config, source, encoder, tel)
 	var err error
-	if h.meters, err = newMeters(tel.Meter(), h); err != nil {
+	if h.instruments, err = newInstruments(tel.Meter(), h); err != nil {
 		return nil, err
 	}
 	return h, nil
@@ -150,7 +150,7 @@ func (h *Hub) release(s *Stream) {
 	}
 }
 
-// Streams are the streams that are followed now.
+// Streams are the streams that are followed at this time.
 func (h *Hub) Streams() []*Stream {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -164,14 +164,14 @@ func (h *Hub) Streams() []*Stream {
 }
 
 // Hint says how far an account's stream reached. It reports whether that is news to a stream that is followed here.
-func (h *Hub) Hint(hint event.Hint) bool {
+func (h *Hub) Hint(account uuid.UUID, position int64) bool {
 	h.mu.Lock()
-	s := h.streams[hint.AccountID]
+	s := h.streams[account]
 	h.mu.Unlock()
-	return s != nil && s.Want(hint.Position)
+	return s != nil && s.Want(position)
 }
 
-// Next blocks until a stream is behind, and hands it to the caller alone, who reads events, publishes them and says
+// Next blocks until a stream is behind, and gives it to one caller, who reads events, publishes them and calls
 // Done. Streams take turns.
 func (h *Hub) Next(ctx context.Context) (*Stream, error) { return h.behind.pop(ctx) }
 
@@ -181,13 +181,13 @@ func (h *Hub) Wait() {
 	h.replays.readers.Wait()
 }
 
-// Status is what the health report tells.
+// Status is the hub's part of the health report.
 type Status struct {
 	Accounts int
 	Lag      int64 // the most events that a stream is known to be ahead of what was read
 }
 
-// Status tells how the streams are doing.
+// Status gives the state of the streams.
 func (h *Hub) Status() Status {
 	var st Status
 	for _, s := range h.Streams() {

@@ -10,9 +10,10 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 )
 
-// replays reads events that the ring no longer has, once for all who want them: after a burst larger than the ring, and
-// when clients come back by the thousand, that is every connection of an account. So that they want the same, events are
-// read in parts that begin at multiples of the batch; and complete parts are kept while anybody catches up.
+// replays reads events that the ring no longer has, once for all connections that need them: after a burst larger than
+// the ring, and when thousands of clients reconnect, that is every connection of an account. So that they need the same
+// parts, events are read in parts that begin at multiples of the batch; complete parts are cached while any connection
+// is catching up.
 type replays struct {
 	source   Source
 	encoder  Encoder
@@ -36,12 +37,12 @@ type part struct {
 	after      int64
 }
 
-// flight is the reading of a part, for all who wait for it. It ends with the last of them.
+// flight is one read of a part, for all connections that wait for it. It ends when the last of them leaves.
 type flight struct {
 	waiting int
 	cancel  context.CancelFunc
 
-	done   chan struct{} // closed when the rest is set
+	done   chan struct{} // closed when the other fields are set
 	blocks []*block
 	err    error
 }
@@ -53,23 +54,24 @@ func newReplays(c Config, source Source, encoder Encoder, tel Telemetry) *replay
 	}
 }
 
-// after gives blocks of which one has the event after position. When that is gone it gives none, and the window that says
-// so.
+// after gives blocks of which one has the event after position. If that no longer exists, it gives none, and the window
+// that says so.
 func (r *replays) after(ctx context.Context, s *Stream, generation uint32, position int64) ([]*block, event.Window, error) {
 	p := part{s, generation, position - position%int64(r.batch)}
 	if s.Head() < p.after+int64(r.batch) {
-		// It isn't complete. Those who were up to date when they left all come back with the same position, and miss little.
+		// It isn't complete. Connections that were up to date when they left all return with the same position, and
+		// miss little.
 		p.after = position
 	}
 	blocks, err := r.shared(ctx, p)
 	if err != nil || find(blocks, position) != nil {
 		return blocks, event.Window{}, err
 	}
-	// The part begins before what is left of the stream, or has an event that can't be encoded.
+	// The part begins before the oldest stored event, or has an event that can't be encoded.
 	return r.alone(ctx, part{s, generation, position})
 }
 
-// shared reads a part together with all who want it at the same time, or gives it from before.
+// shared reads a part together with all connections that need it at the same time, or gives the cached one.
 func (r *replays) shared(ctx context.Context, p part) ([]*block, error) {
 	f, blocks := r.join(ctx, p)
 	if f == nil {
@@ -84,7 +86,7 @@ func (r *replays) shared(ctx context.Context, p part) ([]*block, error) {
 	f.waiting--
 	if f.waiting == 0 {
 		f.cancel()
-		r.land(p, f) // Whoever comes now begins anew.
+		r.land(p, f) // A later connection starts a new read.
 	}
 	select {
 	case <-f.done:
@@ -112,7 +114,7 @@ func (r *replays) join(ctx context.Context, p part) (*flight, []*block) {
 	return f, nil
 }
 
-// fly reads for all who wait.
+// fly reads for all waiting connections.
 func (r *replays) fly(ctx context.Context, p part, f *flight) {
 	var blocks []*block
 	var err, broken error
@@ -121,7 +123,7 @@ func (r *replays) fly(ctx context.Context, p part, f *flight) {
 		blocks, err = r.inSlot(ctx, p)
 	}()
 	if broken != nil {
-		r.tel.Report(ctx, broken) // Whoever wants the event meets it again alone, and it costs that one its connection.
+		r.tel.Report(ctx, broken) // A connection that needs the event hits the panic again alone, and only it is closed.
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -133,7 +135,7 @@ func (r *replays) fly(ctx context.Context, p part, f *flight) {
 	}
 }
 
-// land takes a flight off the list. r.mu is held.
+// land removes a flight from the list. r.mu is held.
 func (r *replays) land(p part, f *flight) {
 	if r.flights[p] == f {
 		delete(r.flights, p)
@@ -148,7 +150,7 @@ func (r *replays) inSlot(ctx context.Context, p part) ([]*block, error) {
 	return r.read(ctx, p)
 }
 
-// alone reads a part for one connection, and when there is nothing left of it, the window.
+// alone reads a part for one connection, or the window if the part no longer exists.
 func (r *replays) alone(ctx context.Context, p part) ([]*block, event.Window, error) {
 	if err := r.takeSlot(ctx); err != nil {
 		return nil, event.Window{}, err
@@ -188,7 +190,7 @@ func (r *replays) read(ctx context.Context, p part) ([]*block, error) {
 	return encode(r.encoder, p.stream.Epoch(), events), nil
 }
 
-// keep keeps a complete part, and lets go of the oldest ones that no longer fit. r.mu is held.
+// keep caches a complete part, and removes the oldest ones that no longer fit. r.mu is held.
 func (r *replays) keep(p part, blocks []*block) {
 	r.kept[p] = blocks
 	r.order, r.size = append(r.order, p), r.size+size(blocks)
@@ -197,14 +199,14 @@ func (r *replays) keep(p part, blocks []*block) {
 	}
 }
 
-// letGo takes a part off what is kept. r.mu is held.
+// letGo removes a part from the cache. r.mu is held.
 func (r *replays) letGo(p part) {
 	r.size -= size(r.kept[p])
 	delete(r.kept, p)
 	r.order = slices.DeleteFunc(r.order, func(other part) bool { return other == p })
 }
 
-// forget lets go of everything that is kept of a stream, or of all for nil.
+// forget removes all cached parts of a stream, or of all streams for nil.
 func (r *replays) forget(s *Stream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

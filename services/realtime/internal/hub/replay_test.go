@@ -41,7 +41,8 @@ func behind(t *testing.T, h *hub.Hub, n int) []*peer {
 	return peers
 }
 
-// Mutations: parts are not kept; a part begins where the connection is; the kept ones are forgotten by whoever has caught up first.
+// Mutations: parts are not kept; a part begins where the connection is; the cache is emptied when the first connection
+// has caught up.
 func TestReplays_are_read_once_for_all(t *testing.T) {
 	const connections, events, batch = 20, 200, 10
 	s := &counting{source: newSource()}
@@ -61,7 +62,7 @@ func TestReplays_are_read_once_for_all(t *testing.T) {
 		t.Errorf("the source was read %d times for %d connections, not %d", n, connections, events/batch)
 	}
 	h.Wait()
-	// Nothing is kept for nobody.
+	// Nothing is cached without a connection that catches up.
 	p := behind(t, h, 1)[0]
 	p.read(-1)
 	p.upTo(t, 200)
@@ -70,7 +71,7 @@ func TestReplays_are_read_once_for_all(t *testing.T) {
 	}
 }
 
-// What is kept has a bound: whoever comes after it reads again.
+// The cache has a bound: a later connection reads again.
 func TestReplays_keep_no_more_than_they_may(t *testing.T) {
 	s := &counting{source: newSource()}
 	s.append(200, "drifts")
@@ -100,13 +101,14 @@ func TestReplays_of_a_growing_stream(t *testing.T) {
 			publish(t, h, s.append(6, "drifts"))
 		}
 	}
-	// Twenty complete parts and the incomplete one for the first, which that one is for the other two when it is complete.
+	// Twenty complete parts and the incomplete one for the first, which that one is for the other two when it is
+	// complete.
 	if n := s.reads.Load(); n != 22 {
 		t.Errorf("the source was read %d times, not 22", n)
 	}
 }
 
-// Whoever missed little of a part that isn't complete reads no more than that.
+// A connection that missed little of an incomplete part reads no more than that.
 func TestReplays_of_the_newest_part(t *testing.T) {
 	s := &counting{source: newSource()}
 	s.append(208, "drifts")
@@ -131,8 +133,8 @@ func (s hanging) Events(ctx context.Context, _ uuid.UUID, _ int64, _ int) ([]eve
 	return nil, ctx.Err()
 }
 
-// A read is for all who wait for it: it goes on when the first leaves, and ends with the last, and then nothing is left of it.
-// Mutations: it ends with the first; it doesn't end.
+// A read is for all who wait for it: it goes on when the first leaves, and ends with the last, and then nothing is left
+// of it. Mutations: it ends with the first; it doesn't end.
 func TestReplays_end_with_the_last(t *testing.T) {
 	s := hanging{newSource(), make(chan context.Context, 2)}
 	s.append(40, "drifts")
@@ -156,7 +158,7 @@ func TestReplays_end_with_the_last(t *testing.T) {
 			synctest.Wait()
 		}
 		if reading.Err() == nil {
-			t.Error("the read goes on for nobody")
+			t.Error("the read goes on without a waiting connection")
 		}
 		h.Wait()
 		if len(s.asked) > 0 {
@@ -165,7 +167,7 @@ func TestReplays_end_with_the_last(t *testing.T) {
 	})
 }
 
-// The part that a position is in may begin before what is left of the stream, and end before its end.
+// The part of a position may begin before the oldest stored event, and end before the part's end.
 func TestReplays_of_a_trimmed_stream(t *testing.T) {
 	s := newSource()
 	s.append(34, "drifts")
@@ -189,7 +191,7 @@ func (f fragile) Event(to *bytes.Buffer, e event.Event, at event.Cursor) {
 	f.lines.Event(to, e, at)
 }
 
-// A panic costs the connections that wanted the event, and nobody else, not even one that is past it in the same part.
+// A panic closes only the connections that need the event, not even one that is past it in the same part.
 func TestReplays_panic(t *testing.T) {
 	s := newSource()
 	s.append(40, "drifts")

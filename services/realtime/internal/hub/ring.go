@@ -18,7 +18,7 @@ type block struct {
 	createdAt   time.Time // of the first event
 }
 
-// frame is one event's part of a block, and who wants it.
+// frame is one event's part of a block, and its topics.
 type frame struct {
 	end    int // in the block's bytes; it starts where the one before ends
 	kinds  kind
@@ -62,10 +62,10 @@ func newBlock(e Encoder, epoch string, run []event.Event) *block {
 	return b
 }
 
-// ring is the last events of a stream. It never changes: a new one takes its place, so readers need no lock.
+// ring is the last events of a stream. It never changes: a new one replaces it, so readers need no lock.
 type ring struct {
 	// generation grows when positions lose their meaning: the database was restored, or events were trimmed before they
-	// were read. reason says which; base is where reading goes on.
+	// were read. reason says which; base is where reading continues.
 	generation uint32
 	reason     Reason
 	epoch      string
@@ -88,7 +88,7 @@ func (r *ring) add(b *block, maxEvents, maxBytes int) *ring {
 	return &next
 }
 
-// after finds the block that has the event after position; nil when the ring has moved past it.
+// after finds the block that has the event after position; nil when the event has left the ring.
 func (r *ring) after(position int64) *block { return find(r.blocks, position) }
 
 func find(blocks []*block, position int64) *block {
@@ -100,7 +100,7 @@ func find(blocks []*block, position int64) *block {
 		if position >= last.last() {
 			return nil
 		}
-		return last // where all those are that keep up
+		return last // the position of all connections that keep up
 	}
 	return blocks[sort.Search(n, func(i int) bool { return blocks[i].last() > position })]
 }

@@ -43,7 +43,7 @@ type shard struct {
 	subs []*Subscriber
 }
 
-// open reads where the stream is; whoever comes first does.
+// open reads the stream's head; the first subscriber calls it.
 func (s *Stream) open(ctx context.Context) error {
 	s.opening.Lock()
 	defer s.opening.Unlock()
@@ -59,7 +59,7 @@ func (s *Stream) open(ctx context.Context) error {
 	return nil
 }
 
-// Account is whose stream it is.
+// Account is the stream's account.
 func (s *Stream) Account() uuid.UUID { return s.account }
 
 // Epoch is the epoch of the stream's positions.
@@ -99,7 +99,7 @@ func (s *Stream) lag() int64 {
 	return max(s.wanted.Load()-r.head, 0)
 }
 
-// Done gives the stream back after reading. When it could not be read, it waits for the next hint or look at the heads.
+// Done gives the stream back after reading. If it could not be read, it waits for the next hint or check of the heads.
 func (s *Stream) Done(ok bool) {
 	s.queued.Store(false)
 	if ok {
@@ -133,7 +133,8 @@ func follow(position int64, events []event.Event) bool {
 	return len(events) > 0
 }
 
-// deliver appends a block to the ring and brings it to all who keep up. The span is the account's, not a socket's.
+// deliver appends a block to the ring and writes it to all connections that keep up. The span is the account's, not a
+// socket's.
 func (s *Stream) deliver(b *block) {
 	ctx := telemetry.LocalParent(context.Background(), b.traceparent)
 	ctx, span := s.hub.tel.Tracer().Start(ctx, spanProcess, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(processAttributes(s.account, b)...))
@@ -143,13 +144,13 @@ func (s *Stream) deliver(b *block) {
 	delivered := s.flush()
 	span.SetAttributes(attrDeliveries.Int(delivered))
 	if delivered > 0 {
-		// The database's clock and ours are not quite the same.
-		s.hub.meters.latency.Record(ctx, max(time.Since(b.createdAt), 0).Seconds())
-		s.hub.meters.delivered(ctx, modeLive, delivered)
+		// The clocks of the database and of this host differ slightly.
+		s.hub.instruments.latency.Record(ctx, max(time.Since(b.createdAt), 0).Seconds())
+		s.hub.instruments.delivered(ctx, modeLive, delivered)
 	}
 }
 
-// Reset begins a new generation: what was read until now can't be gone on from. All connections are told, and go on
+// Reset begins a new generation: earlier positions are no longer valid. All connections are notified, and continue
 // from the window's head.
 func (s *Stream) Reset(reason Reason, w event.Window) {
 	s.publishing.Lock()
@@ -160,13 +161,13 @@ func (s *Stream) Reset(reason Reason, w event.Window) {
 	s.flush()
 }
 
-// Wanted is how far the stream is said to reach.
+// Wanted is the highest announced position.
 func (s *Stream) Wanted() int64 { return s.wanted.Load() }
 
-// Settle takes back a claim that the stream reached further than head, unless another came since.
-func (s *Stream) Settle(claimed, head int64) { s.wanted.CompareAndSwap(claimed, head) }
+// Retract takes back a claim that the stream reached further than head, unless another came since.
+func (s *Stream) Retract(claimed, head int64) { s.wanted.CompareAndSwap(claimed, head) }
 
-// flush lets each subscriber write what it can at once, and counts the events that they wrote.
+// flush lets each subscriber write without waiting, and counts the written events.
 func (s *Stream) flush() int {
 	workers := 1
 	if s.size() >= parallelFrom {

@@ -139,21 +139,21 @@ func TestHub_Next(t *testing.T) {
 	sub := join(t, h, newPeer(-1))
 	t.Run("a stream is handed out once, and again when more is wanted", func(t *testing.T) {
 		for range 3 {
-			h.Hint(event.Hint{AccountID: account, Position: 5})
+			h.Hint(account, 5)
 		}
 		stream, err := h.Next(t.Context())
 		if err != nil || stream.Account() != account || h.Status().Lag != 5 {
 			t.Fatalf("%v, %v, %+v", stream, err, h.Status())
 		}
-		h.Hint(event.Hint{AccountID: account, Position: 6})
+		h.Hint(account, 6)
 		stream.Done(true) // still behind
 		if again, err := h.Next(t.Context()); err != nil || again != stream {
 			t.Errorf("%v, %v", again, err)
 		}
-		stream.Settle(6, 0)
+		stream.Retract(6, 0)
 		stream.Done(true)
 	})
-	t.Run("nothing is handed out when nobody is behind", func(t *testing.T) {
+	t.Run("nothing is handed out when no subscriber is behind", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() {
@@ -165,11 +165,11 @@ func TestHub_Next(t *testing.T) {
 		wg.Wait()
 	})
 	t.Run("a hint for an account without connections does nothing", func(t *testing.T) {
-		if h.Hint(event.Hint{AccountID: uuid.New(), Position: 5}) {
+		if h.Hint(uuid.New(), 5) {
 			t.Error("it was news")
 		}
 		sub.Leave()
-		if h.Hint(event.Hint{AccountID: account, Position: 50}) {
+		if h.Hint(account, 50) {
 			t.Error("it was news after the last connection left")
 		}
 	})

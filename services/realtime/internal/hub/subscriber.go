@@ -9,11 +9,11 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 )
 
-// state is where a subscriber is in the picture of doc.go. Closing is a flag beside it, for what is under way is
+// state is the subscriber's state in the diagram of doc.go. Closing is a separate flag, because a write in progress is
 // finished first.
 type state uint8
 
@@ -29,7 +29,7 @@ type Subscriber struct {
 	conn         Conn
 	shard, index int // guarded by the shard's lock
 
-	// position is that of the last event that was written or stepped over. Before the first subscription it stays where
+	// position is that of the last event that was written or skipped. Before the first subscription it stays where
 	// it was when the connection was opened.
 	position atomic.Int64
 
@@ -40,8 +40,8 @@ type Subscriber struct {
 	closing    bool
 	interest   interest
 
-	rest  []byte // of what was written in part; it goes first
-	queue []byte // answers that wait, whole frames
+	rest  []byte // the rest of a partly written frame; it is written first
+	queue []byte // responses that wait, whole frames
 	last  []byte // the frame to close with
 
 	replay []*block           // events read from the source, which are no longer in the ring
@@ -51,33 +51,33 @@ type Subscriber struct {
 	cut    context.CancelFunc // ends the reading of the source
 }
 
-// ErrOverflow says that the client asks, and doesn't read the answers.
-var ErrOverflow = errors.New("too many answers wait for the client")
+// ErrOverflow says that the client sends requests but does not read the responses.
+var ErrOverflow = errors.New("too many responses wait for the client")
 
-// Send writes an answer, now or when those before it are written.
+// Send writes a response, now or after the ones before it.
 func (s *Subscriber) Send(frame []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.answer(frame)
+	return s.send(frame)
 }
 
-// answer is Send with s.mu held.
-func (s *Subscriber) answer(frame []byte) error {
+// send is Send with s.mu held.
+func (s *Subscriber) send(frame []byte) error {
 	if s.closing || s.state == ended {
-		return nil // Nobody reads it any more.
+		return nil // It is not read any more.
 	}
 	if len(s.queue)+len(frame) > s.stream.hub.config.QueueBytes {
 		return ErrOverflow
 	}
 	s.queue = append(s.queue, frame...)
 	if n := s.flush(); n > 0 {
-		s.stream.hub.meters.delivered(context.Background(), modeReplay, n)
+		s.stream.hub.instruments.delivered(context.Background(), modeReplay, n)
 	}
 	return nil
 }
 
-// Beat sends a heartbeat, and tells a client that subscribed to something how far it has everything. One that catches up
-// and has answers waiting is spared.
+// Beat sends a heartbeat, with the position up to which a subscribed client has every event. A client that catches up
+// and has responses waiting is not closed.
 func (s *Subscriber) Beat(heartbeat []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,10 +89,11 @@ func (s *Subscriber) Beat(heartbeat []byte) {
 		at := event.Cursor{Epoch: r.epoch, Position: s.position.Load()}
 		heartbeat = slices.Concat(heartbeat, s.stream.hub.encoder.Position(at))
 	}
-	_ = s.answer(heartbeat) // The queue was empty.
+	_ = s.send(heartbeat) // The queue was empty.
 }
 
-// Close writes what is under way, the answers that wait, and then last, and finishes. The first call counts.
+// Close writes the frame in progress, the waiting responses, and then last, and finishes. Only the first call has an
+// effect.
 func (s *Subscriber) Close(last []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,11 +107,11 @@ func (s *Subscriber) Close(last []byte) {
 	s.flush()
 }
 
-// Leave takes the connection out of its stream. The connection must be closed.
+// Leave removes the connection from its stream. The connection must be closed.
 func (s *Subscriber) Leave() {
 	s.mu.Lock()
 	s.end()
-	s.stream.hub.meters.unsubscribed(s.interest)
+	s.stream.hub.instruments.unsubscribed(s.interest)
 	s.interest = interest{}
 	s.mu.Unlock()
 	s.stream.remove(s)
@@ -118,8 +119,8 @@ func (s *Subscriber) Leave() {
 }
 
 // Subscribe adds topics. In a connection's first subscription after may say where to begin, instead of where the stream
-// was when the connection was opened. answer makes the frame that says it is done.
-func (s *Subscriber) Subscribe(ctx context.Context, topics []string, after *event.Cursor, answer func(topics []string) []byte) error {
+// was when the connection was opened. ack makes the frame that confirms it.
+func (s *Subscriber) Subscribe(ctx context.Context, topics []string, after *event.Cursor, ack func(topics []string) []byte) error {
 	s.mu.Lock()
 	interest, err := s.interest.with(topics)
 	subscribed := s.subscribed
@@ -128,7 +129,7 @@ func (s *Subscriber) Subscribe(ctx context.Context, topics []string, after *even
 	case err != nil:
 		return err
 	case after != nil && subscribed:
-		return fault.InvalidField("after", "may stand in the first subscribe of a connection only")
+		return apierror.InvalidField("after", "is allowed only in the first subscribe of a connection")
 	}
 	var begin start
 	if !subscribed {
@@ -154,22 +155,22 @@ func (s *Subscriber) Subscribe(ctx context.Context, topics []string, after *even
 			s.startReplay()
 		}
 	}
-	s.stream.hub.meters.subscribed(s.interest, interest)
+	s.stream.hub.instruments.subscribed(s.interest, interest)
 	s.interest = interest
-	return s.answer(answer(interest.topics()))
+	return s.send(ack(interest.topics()))
 }
 
 // Unsubscribe removes topics.
-func (s *Subscriber) Unsubscribe(topics []string, answer func(topics []string) []byte) error {
+func (s *Subscriber) Unsubscribe(topics []string, ack func(topics []string) []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing || s.state == ended {
 		return nil
 	}
 	interest := s.interest.without(topics)
-	s.stream.hub.meters.subscribed(s.interest, interest)
+	s.stream.hub.instruments.subscribed(s.interest, interest)
 	s.interest = interest
-	return s.answer(answer(interest.topics()))
+	return s.send(ack(interest.topics()))
 }
 
 // Behind reports whether the connection is catching up.
@@ -191,11 +192,11 @@ type start struct {
 	cursor     bool // position and generation are the client's choice
 	generation uint32
 	position   int64
-	reason     Reason // when the cursor leads nowhere
+	reason     Reason // when the cursor is invalid
 	head       event.Cursor
 }
 
-// begin finds out whether reading can go on after the cursor. Without one, it goes on where the connection was opened.
+// begin checks whether reading can continue after the cursor. Without one, it continues from where the connection was opened.
 func (s *Subscriber) begin(ctx context.Context, after *event.Cursor) (start, error) {
 	if after == nil {
 		return start{position: s.position.Load()}, nil
@@ -203,10 +204,10 @@ func (s *Subscriber) begin(ctx context.Context, after *event.Cursor) (start, err
 	r := s.stream.ring.Load()
 	b := start{cursor: true, generation: r.generation, position: after.Position}
 	if after.Epoch == r.epoch && after.Position >= r.base && after.Position <= r.head {
-		s.stream.hub.meters.resumed(ctx, "")
+		s.stream.hub.instruments.resumed(ctx, "")
 		return b, nil
 	}
-	// It may be ahead of us only, and kept though it is not in the ring.
+	// It may be ahead of this replica, or older than the ring but still stored.
 	w, err := s.stream.hub.source.Window(ctx, s.stream.account)
 	if err != nil {
 		return start{}, err
@@ -214,11 +215,11 @@ func (s *Subscriber) begin(ctx context.Context, after *event.Cursor) (start, err
 	if b.reason = check(w, *after); b.reason != "" {
 		b.head, b.position = w.HeadCursor(), w.Head
 	}
-	s.stream.hub.meters.resumed(ctx, b.reason)
+	s.stream.hub.instruments.resumed(ctx, b.reason)
 	return b, nil
 }
 
-// resync tells the client that its cursor leads nowhere, and goes on from head.
+// resync tells the client that its cursor is invalid, and continues from head.
 func (s *Subscriber) resync(reason Reason, head event.Cursor) {
 	s.queue = append(s.queue, s.stream.hub.encoder.Resync(reason, head)...)
 	s.position.Store(head.Position)

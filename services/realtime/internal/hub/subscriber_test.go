@@ -14,9 +14,8 @@ import (
 	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
 )
 
-// Whatever the kernel takes, wherever it cuts, however far a client falls behind: it gets every event of its topics once,
-// whole and in order.
-// Mutation: an event that the ring has moved past is stepped over instead of read.
+// Whatever the kernel takes, wherever it cuts, however far a client falls behind: it gets every event of its topics
+// once, whole and in order. Mutation: an event that the ring has moved past is stepped over instead of read.
 func TestSubscriber_everything_arrives_once_and_in_order(t *testing.T) {
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -88,9 +87,8 @@ func TestSubscriber_everything_arrives_once_and_in_order(t *testing.T) {
 	}
 }
 
-// A client without progress for 10 s is given up; the others don't notice.
-// Mutations: a write in part doesn't switch to catching up; catching up waits with the lock held, which the others need; a
-// stall is not noticed.
+// A client without progress for 10 s is given up; the others don't notice. Mutations: a write in part doesn't switch to
+// catching up; catching up waits with the lock held, which the others need; a stall is not noticed.
 func TestSubscriber_no_progress(t *testing.T) {
 	s := newSource()
 	h, tel := newHub(t, s, hub.Config{RingEvents: 10})
@@ -219,7 +217,7 @@ func TestSubscriber_source_gone(t *testing.T) {
 }
 
 func TestSubscriber_Send(t *testing.T) {
-	t.Run("answers keep their order and stand between whole frames", func(t *testing.T) {
+	t.Run("responses keep their order and are between whole frames", func(t *testing.T) {
 		s := newSource()
 		h, _ := newHub(t, s, hub.Config{})
 		p := newPeer(3)
@@ -239,15 +237,15 @@ func TestSubscriber_Send(t *testing.T) {
 			t.Errorf("events %v", got)
 		}
 		if want := "answer 0\nanswer 1\nanswer 2\nanswer 3\nanswer 4\n"; !strings.Contains(p.text(), want) {
-			t.Errorf("the answers are not whole and in order:\n%s", p.text())
+			t.Errorf("the responses are not whole and in order:\n%s", p.text())
 		}
 		sub.Close(nil)
 		<-p.done
 		sub.Leave()
 		h.Wait()
 	})
-	// Mutation: the queue of answers without its bound.
-	t.Run("who does not read its answers is refused more", func(t *testing.T) {
+	// Mutation: the queue of responses without its bound.
+	t.Run("a client that does not read its responses gets no more", func(t *testing.T) {
 		h, _ := newHub(t, newSource(), hub.Config{QueueBytes: 100})
 		p := newPeer(0)
 		sub := join(t, h, p)
@@ -257,7 +255,7 @@ func TestSubscriber_Send(t *testing.T) {
 				refused++
 			}
 		}
-		// One answer is being written, ten wait.
+		// One response is being written, ten wait.
 		if refused == 0 || refused < 8 {
 			t.Errorf("%d of 20 were refused", refused)
 		}
@@ -287,7 +285,7 @@ func TestSubscriber_Send(t *testing.T) {
 		sub.Leave()
 		h.Wait()
 	})
-	t.Run("a heartbeat tells the position only to who has subscribed, and keeps up", func(t *testing.T) {
+	t.Run("a heartbeat has the position only for a subscribed client that keeps up", func(t *testing.T) {
 		s := newSource()
 		h, _ := newHub(t, s, hub.Config{})
 		p := newPeer(-1)

@@ -4,14 +4,14 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 )
 
 // MaxTopics bounds the topics of a connection.
 const MaxTopics = 200
 
-// kind is a set of the topics that everybody may have.
+// kind is a set of the topics that every user may have.
 type kind uint8
 
 const (
@@ -74,12 +74,12 @@ func (in *interest) with(topics []string) (interest, error) {
 		sum.drifts[t] = struct{}{}
 	}
 	if sum.count() > MaxTopics {
-		return interest{}, fault.InvalidField("topics", "a connection may have %d topics", MaxTopics)
+		return interest{}, apierror.InvalidField("topics", "a connection may have %d topics", MaxTopics)
 	}
 	return sum, nil
 }
 
-// without gives the interest with topics removed. What is not in it is no error.
+// without gives the interest with topics removed. A topic that is not in it is not an error.
 func (in *interest) without(topics []string) interest {
 	set, single := split(topics)
 	rest := interest{in.kinds &^ set, maps.Clone(in.drifts)}
@@ -110,17 +110,17 @@ func (in *interest) topics() []string {
 	return append(list, slices.Sorted(maps.Keys(in.drifts))...)
 }
 
-// Reason says why a cursor leads nowhere.
+// Reason says why a cursor is invalid.
 type Reason string
 
 // The reasons, as clients see them.
 const (
 	ReasonEpoch   Reason = "epoch"   // the database was restored since
 	ReasonAhead   Reason = "ahead"   // beyond the head
-	ReasonTrimmed Reason = "trimmed" // older than what is kept
+	ReasonTrimmed Reason = "trimmed" // older than the stored events
 )
 
-// check gives the reason for which reading can't go on after c; "" when it can.
+// check gives the reason why reading can't continue after c; "" when it can.
 func check(w event.Window, c event.Cursor) Reason {
 	switch {
 	case w.Resumable(c):

@@ -6,14 +6,15 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/event"
 )
 
-// wake writes what is new, and counts the events.
+// wake writes new events, and counts them.
 func (s *Subscriber) wake() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.flush()
 }
 
-// flush writes what can be written at once, and counts the events. What is left is for a goroutine that may wait.
+// flush writes as much as the kernel takes immediately, and counts the events. A goroutine that may wait writes the
+// rest.
 func (s *Subscriber) flush() (delivered int) {
 	if s.state != live {
 		return 0
@@ -45,14 +46,14 @@ func (s *Subscriber) flush() (delivered int) {
 	}
 }
 
-// piece is what is written next: bytes that nobody else has a claim on, or frames of a block.
+// piece is the next data to write: bytes of this connection, or frames of a shared block.
 type piece struct {
 	bytes    []byte
 	block    *block // nil when bytes are s.rest
 	from, to int
 }
 
-// todo is what has to be done next.
+// todo is the next step.
 type todo uint8
 
 const (
@@ -62,7 +63,7 @@ const (
 	finish // the last frame is written
 )
 
-// maxPiece bounds what is offered to the kernel at once, so that progress shows.
+// maxPiece bounds the size of one write, so that progress is visible.
 const maxPiece = 64 << 10
 
 // pull finds what to write next.
@@ -117,8 +118,8 @@ func (s *Subscriber) pullEvents() (piece, todo) {
 	return piece{}, nothing
 }
 
-// wrote settles that n bytes of p were written, and counts the events. An event that was written in part counts, and its
-// rest is kept: only that, for the block may be large.
+// wrote records that n bytes of p were written, and counts the events. A partly written event counts, and its
+// rest is kept; only the rest, because the block may be large.
 func (s *Subscriber) wrote(p piece, n int) (delivered int) {
 	if p.block == nil {
 		s.rest = p.bytes[n:]
@@ -137,7 +138,7 @@ func (s *Subscriber) wrote(p piece, n int) (delivered int) {
 	return i - p.from
 }
 
-// finish ends the writing: after the last frame, or because of err.
+// finish ends writing: after the last frame, or because of err.
 func (s *Subscriber) finish(err error) {
 	if s.state != ended {
 		s.end()

@@ -12,7 +12,7 @@ import (
 // maxMessage bounds a client's message, whole or in fragments.
 const maxMessage = 16 << 10
 
-// assembler makes messages of a client's bytes, however they arrive, and checks them against RFC 6455. What is wrong is
+// assembler makes messages from a client's bytes, however they arrive, and checks them against RFC 6455. An error is
 // a closing.
 type assembler struct {
 	pending    []byte // of a frame that isn't complete
@@ -21,15 +21,15 @@ type assembler struct {
 	closed     bool // a close frame came, and nothing may follow it
 }
 
-// receiver gets what the assembler finds. A payload is valid until the call returns.
+// receiver gets the frames of the assembler. A payload is valid until the call returns.
 type receiver interface {
-	// frame is called for each frame, before what it means is known.
+	// frame is called for each frame, before it is interpreted.
 	frame() error
 	control(op ws.OpCode, payload []byte) error
 	text(message []byte) error
 }
 
-// feed takes what was read. p is overwritten.
+// feed takes received bytes. p is overwritten.
 func (a *assembler) feed(p []byte, to receiver) error {
 	if a.closed {
 		return nil
@@ -74,7 +74,7 @@ func (a *assembler) feed(p []byte, to receiver) error {
 	return nil
 }
 
-// parseHeader gives the header and its size; 0 when it isn't there yet.
+// parseHeader gives the header and its size; 0 when it is incomplete.
 func parseHeader(p []byte) (ws.Header, int, error) {
 	r := bytes.NewReader(p)
 	h, err := ws.ReadHeader(r)

@@ -17,7 +17,7 @@ import (
 
 // Attacks on the sockets. Each says which change of the source makes it fail: it was tried, where nothing else is said.
 
-// A page of another origin has the token of somebody who is signed in, and opens a socket in their name.
+// A page of another origin has the token of a signed-in user, and opens a socket in their name.
 // Mutation: originAllowed always true.
 func TestAttackCrossSiteOrigin(t *testing.T) {
 	s := newServer(t)
@@ -86,7 +86,7 @@ func TestAttackHalfOpen(t *testing.T) {
 	s.metric(`driftsentry_realtime_connections_pending 1000.0`)
 	for range 20 {
 		if _, err := s.tcp().Read(make([]byte, 1)); err == nil {
-			t.Error("one connection more was answered")
+			t.Error("one connection too many was accepted")
 		}
 	}
 	s.metric(`driftsentry_realtime_limited_total{limit="pending"} 20.0`)
@@ -118,13 +118,13 @@ func TestAttackIdleSockets(t *testing.T) {
 		s.clock.forward(heartbeat)
 		alive.ping()
 	}
-	s.eventually("only the one that answers is left", func() bool { return s.Connections() == 1 })
+	s.eventually("only the one that responds is left", func() bool { return s.Connections() == 1 })
 	alive.ping()
 	s.dial().ping()
 }
 
 // A client that asks and never reads: pings with all the payload that they may have.
-// Mutation: the queue of answers without its bound.
+// Mutation: the queue of responses without its bound.
 func TestAttackPingFloodUnread(t *testing.T) {
 	s := newServer(t)
 	beside := s.dial()

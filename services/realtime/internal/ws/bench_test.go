@@ -39,7 +39,7 @@ func (c *client) stay() {
 	}
 }
 
-// BenchmarkDelivery is the whole way of one event to 1,000 sockets, but for the database and the clients' reading.
+// BenchmarkDelivery is the whole way of one event to 1,000 sockets, except the database and the clients' reading.
 func BenchmarkDelivery(b *testing.B) {
 	const sockets = 1000
 	s := newServer(b)
@@ -62,8 +62,9 @@ func BenchmarkDelivery(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/sockets, "ns/delivery")
 }
 
-// BenchmarkStalled tells by how much ten clients that read nothing delay 990 others: how much later after its publishing the
-// last of the others has an event, compared with a server beside it that has no such clients. The two take turns.
+// BenchmarkStalled tells by how much ten clients that read nothing delay 990 others: how much later after its
+// publishing the last of the others has an event, compared with a server beside it that has no such clients. The two
+// take turns.
 func BenchmarkStalled(b *testing.B) {
 	with, without := newAudience(b, 10), newAudience(b, 0)
 	var delays []float64
@@ -127,7 +128,7 @@ func (a *audience) publish(b *testing.B, n int) time.Duration {
 	return time.Since(start)
 }
 
-// count reads events until the connection ends, and tells of each.
+// count reads events until the connection ends, and reports each.
 func (c *client) count(one func()) {
 	for {
 		h, err := gobwas.ReadHeader(c.in)

@@ -15,7 +15,7 @@ import (
 
 	gobwas "github.com/gobwas/ws"
 
-	"github.com/driftsentry/driftsentry/pkg/spec"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
 // client is a socket whose frames are written and read one by one.
@@ -54,7 +54,7 @@ func (s *server) tcp() net.Conn {
 	return conn
 }
 
-// open sends a handshake and reads the answer.
+// open sends a handshake and reads the response.
 func (s *server) open(req *http.Request) (*client, *http.Response) {
 	s.t.Helper()
 	conn := s.tcp()
@@ -186,7 +186,7 @@ func decode(t testing.TB, payload []byte) serverMessage {
 	return m
 }
 
-// ping asks and expects the answer: what came before it was understood, and the connection lives.
+// ping sends a ping and expects the pong: earlier frames were understood, and the connection is alive.
 func (c *client) ping() {
 	c.t.Helper()
 	c.send(`{"type":"ping","id":"p"}`)
@@ -195,7 +195,7 @@ func (c *client) ping() {
 		m = c.message()
 	}
 	if m.Type != "pong" || m.ID == nil || *m.ID != "p" {
-		c.t.Errorf("the answer to ping is %+v", m)
+		c.t.Errorf("the reply to ping is %+v", m)
 	}
 }
 

@@ -4,7 +4,7 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// closing is an end of a connection: its close code and the reason that goes with it.
+// closing is the close code of a connection and its reason.
 type closing struct {
 	code   ws.StatusCode
 	reason string
@@ -17,7 +17,7 @@ func (c closing) frame() []byte {
 	return ws.MustCompileFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(c.code, c.reason)))
 }
 
-// The ends that we choose. docs/api/asyncapi.yaml tells clients what to do then.
+// The reasons for which we close. docs/api/asyncapi.yaml tells clients how to react.
 var (
 	endProtocol = closing{ws.StatusProtocolError, "protocol error"}
 	endBinary   = closing{ws.StatusUnsupportedData, "binary frames are not supported"}
@@ -31,13 +31,13 @@ var (
 	endTooSlow  = closing{4408, "no progress for too long"}
 	endTooMany  = closing{4429, "too many messages"}
 	endBroken   = closing{ws.StatusAbnormalClosure, "the connection broke"} // never sent
-	endSilent   = closing{ws.StatusAbnormalClosure, "no answer to heartbeats"}
+	endSilent   = closing{ws.StatusAbnormalClosure, "no response to heartbeats"}
 	endNoReason = closing{ws.StatusNoStatusRcvd, reasonByClient}
 )
 
 const reasonByClient = "closed by the client"
 
-// readClose checks the payload of a client's close frame. The answer repeats its code; without one it is empty.
+// readClose checks the payload of a client's close frame. The reply repeats its code; without one it is empty.
 func readClose(payload []byte) (end closing, answer []byte, err error) {
 	if len(payload) == 0 {
 		return endNoReason, ws.CompiledClose, nil

@@ -10,12 +10,12 @@ func closeCases() map[string]exchange {
 	normal := closeFrame(closePayload(1000, ""))
 	reason := func(text string) [][]byte { return sends(closeFrame(closePayload(1000, text))) }
 	cases := map[string]exchange{
-		"7.1.1 a text, then a close":           {sends(textFrame(jsonPing), normal), gets(answered, closes(1000))},
+		"7.1.1 a text, then a close":           {sends(textFrame(jsonPing), normal), gets(jsonPonged, closes(1000))},
 		"7.1.2 two closes":                     {sends(normal, normal), gets(closes(1000))},
 		"7.1.3 a ping after the close":         {sends(normal, ping("")), gets(closes(1000))},
 		"7.1.4 a text after the close":         {sends(normal, textFrame(jsonPing)), gets(closes(1000))},
 		"7.1.5 a close between fragments":      {sends(first(jsonPing[:9]), normal, last(jsonPing[9:])), gets(closes(1000))},
-		"7.1.6 a large text, a close, a ping":  {sends(textFrame(padded(16<<10)), normal, ping("")), gets(answered, closes(1000))},
+		"7.1.6 a large text, a close, a ping":  {sends(textFrame(padded(16<<10)), normal, ping("")), gets(jsonPonged, closes(1000))},
 		"what is broken after the close":       {sends(normal, raw(0xff, "x")), gets(closes(1000))},
 		"7.3.1 an empty payload":               {sends(closeFrame("")), gets(closes(closeEmpty))},
 		"7.3.2 a payload of one byte":          {sends(closeFrame("a")), gets(closes(closeProtocol))},
@@ -44,10 +44,10 @@ func closeCases() map[string]exchange {
 
 func miscCases() map[string]exchange {
 	return map[string]exchange{
-		"10.1.1 a large text in fragments of 1,300": {fragments(padded(16<<10), 1300), gets(answered)},
+		"10.1.1 a large text in fragments of 1,300": {fragments(padded(16<<10), 1300), gets(jsonPonged)},
 		"10.1.1 of 64 KiB":                          {fragments(padded(64<<10), 1300), gets(closes(closeTooBig))},
 		"whole texts after one in fragments": {
-			slices.Concat(fragments(padded(4000), 1300), sends(textFrame(jsonPing)), fragments(jsonPing, 5)), gets(answered, answered, answered),
+			slices.Concat(fragments(padded(4000), 1300), sends(textFrame(jsonPing)), fragments(jsonPing, 5)), gets(jsonPonged, jsonPonged, jsonPonged),
 		},
 	}
 }

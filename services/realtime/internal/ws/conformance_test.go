@@ -11,11 +11,13 @@ import (
 	gobwas "github.com/gobwas/ws"
 )
 
-// The cases of the Autobahn test suite, by their numbers and names, as far as they fit a server that takes text messages
-// up to 16 KiB, and no extension (so not 12 and 13, which are permessage-deflate, nor 9, whose messages are megabytes).
-// Where Autobahn expects an echo, a JSON ping must be answered. Names without a number are cases that it does not have.
+// The cases of the Autobahn test suite, by their numbers and names, as far as they fit a server that takes text
+// messages up to 16 KiB, and no extension (so not 12 and 13, which are permessage-deflate, nor 9, whose messages are
+// megabytes). Where Autobahn expects an echo, a JSON ping must get its pong. Names without a number are cases that it
+// does not have.
 //
-// What is sent comes three times: in one packet, frame by frame, and in pieces; Autobahn has these as cases of their own.
+// Every case is sent three times: in one packet, frame by frame, and in pieces; Autobahn has these as cases of their
+// own.
 
 const (
 	closeProtocol = 1002
@@ -41,27 +43,27 @@ func sends(frames ...[]byte) [][]byte          { return frames }
 func gets(wanted ...expectation) []expectation { return wanted }
 
 var (
-	// answered: the JSON ping has its answer.
-	answered = expectation{check: func(c *client) {
+	// jsonPonged: the JSON ping has its pong.
+	jsonPonged = expectation{check: func(c *client) {
 		c.t.Helper()
 		if m := c.message(); m.Type != "pong" {
-			c.t.Errorf("the answer is %+v", m)
+			c.t.Errorf("the reply is %+v", m)
 		}
 	}}
 	// refused: it was a text, and no message of ours.
 	refused = expectation{check: func(c *client) {
 		c.t.Helper()
 		if m := c.message(); m.Type != "error" || m.Code != "VALIDATION_ERROR" {
-			c.t.Errorf("the answer is %+v", m)
+			c.t.Errorf("the reply is %+v", m)
 		}
 	}}
 )
 
-func answeredID(id string) expectation {
+func jsonPongedID(id string) expectation {
 	return expectation{check: func(c *client) {
 		c.t.Helper()
 		if m := c.message(); m.ID == nil || *m.ID != id {
-			c.t.Errorf("the answer is %+v, want the id %q", m, id)
+			c.t.Errorf("the reply is %+v, want the id %q", m, id)
 		}
 	}}
 }
@@ -200,12 +202,12 @@ func TestConformance_half_close(t *testing.T) {
 		closeWrite(c)
 		c.expectEnd(t)
 	})
-	t.Run("what was asked before is answered", func(t *testing.T) {
+	t.Run("earlier messages get their replies", func(t *testing.T) {
 		c := s.dial()
 		c.t = t
 		c.send(jsonPing)
 		closeWrite(c)
-		answered.check(c)
+		jsonPonged.check(c)
 		c.expectEnd(t)
 	})
 	t.Run("in the middle of a frame", func(t *testing.T) {
@@ -221,7 +223,7 @@ func TestConformance_half_close(t *testing.T) {
 		closeWrite(c)
 		c.expectClose(1000)
 	})
-	t.Run("instead of an answer to ours", func(t *testing.T) {
+	t.Run("instead of a reply to ours", func(t *testing.T) {
 		c := s.dial()
 		c.t = t
 		c.write(raw(0x83, ""))
@@ -242,10 +244,10 @@ func (c *client) expectEnd(t *testing.T) {
 func TestConformance_frames_that_come_with_the_handshake(t *testing.T) {
 	s := newServer(t)
 	for name, e := range map[string]exchange{
-		"whole":                  {sends(textFrame(jsonPing), ping("early")), gets(answered, ponged("early"))},
+		"whole":                  {sends(textFrame(jsonPing), ping("early")), gets(jsonPonged, ponged("early"))},
 		"a broken one":           {sends(raw(0xc1, jsonPing)), gets(closes(closeProtocol))},
 		"a close":                {sends(closeFrame(closePayload(1000, ""))), gets(closes(1000))},
-		"more than a buffer has": {repeated(200, textFrame(jsonPing)), repeated(200, answered)},
+		"more than a buffer has": {repeated(200, textFrame(jsonPing)), repeated(200, jsonPonged)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := s.dialWith(bytes.Join(e.sends, nil))
@@ -260,6 +262,6 @@ func TestConformance_frames_that_come_with_the_handshake(t *testing.T) {
 		c := s.dialWith(f[:5])
 		c.t = t
 		c.write(f[5:])
-		answered.check(c)
+		jsonPonged.check(c)
 	})
 }

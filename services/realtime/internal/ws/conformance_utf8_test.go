@@ -48,11 +48,11 @@ func utf8Cases() map[string]exchange {
 	cases := map[string]exchange{
 		"6.1.1 an empty text":                       {sends(textFrame("")), gets(refused)},
 		"6.1.2 three empty fragments":               {sends(first(""), more(""), last("")), gets(refused)},
-		"6.1.3 three fragments, one of them filled": {sends(first(""), more(jsonPing), last("")), gets(answered)},
+		"6.1.3 three fragments, one of them filled": {sends(first(""), more(jsonPing), last("")), gets(jsonPonged)},
 		"6.7.1 NUL":                              {sends(textFrame("\x00")), gets(refused)},
 		"invalid, and nothing after it is heard": {sends(textFrame("\xff"), textFrame(jsonPing)), gets(closes(closeNotUTF8))},
 		"a fragment each for the halves of a character": {
-			sends(first(`{"type":"ping","id":"`+"\xce"), ping("x"), last("\xba"+`"}`)), gets(ponged("x"), answeredID("κ")),
+			sends(first(`{"type":"ping","id":"`+"\xce"), ping("x"), last("\xba"+`"}`)), gets(ponged("x"), jsonPongedID("κ")),
 		},
 		"a character that never ends, before another text": {
 			sends(textFrame(strings.Repeat("x", 10)+"\xce"), textFrame("\xba")), gets(closes(closeNotUTF8)),
@@ -65,7 +65,7 @@ func utf8Cases() map[string]exchange {
 	}
 	for name, ids := range validUTF8 {
 		for i, id := range ids {
-			add(fmt.Sprintf("%s %d, valid", name, i+1), id, answeredID(id))
+			add(fmt.Sprintf("%s %d, valid", name, i+1), id, jsonPongedID(id))
 		}
 	}
 	for name, ids := range invalidUTF8 {

@@ -48,14 +48,14 @@ type conn struct {
 	garbled   bool // what comes can't be read any more
 }
 
-// serve takes what came with the handshake, and reads until the connection has ended.
+// serve takes the data that came with the handshake, and reads until the connection has ended.
 func (c *conn) serve(early []byte) {
 	c.received(early)
 	go c.wait()
 }
 
-// wait takes what the client sends next. Then a new goroutine waits, for the stack of this one has grown by what was sent,
-// and it may be long until more comes: of ten thousand connections this is most of the memory.
+// wait reads the next data from the client. Then a new goroutine waits, since this one has a large stack after reading,
+// and the next data may be far away: for ten thousand idle connections, this is most of the memory.
 func (c *conn) wait() {
 	if err := c.read(c.received); err != nil {
 		c.bury(c.context())
@@ -69,8 +69,8 @@ func (c *conn) context() context.Context {
 	return trace.ContextWithSpanContext(context.Background(), c.handshake)
 }
 
-// received takes what was read. What the client breaks ends the connection in order; after that everything is discarded
-// until the connection is closed.
+// received takes received bytes. A protocol error ends the connection with a close frame; after that all data is
+// discarded until the connection is closed.
 func (c *conn) received(p []byte) {
 	if len(p) == 0 || c.garbled {
 		return
@@ -109,23 +109,23 @@ func (c *conn) control(op ws.OpCode, payload []byte) error {
 	switch {
 	case c.closing() && op != ws.OpClose:
 	case op == ws.OpPing:
-		c.server.meters.received(ctx, "ws_ping")
-		return c.answer(ctx, "ws_pong", ws.MustCompileFrame(ws.NewPongFrame(payload)))
+		c.server.instruments.received(ctx, "ws_ping")
+		return c.reply(ctx, "ws_pong", ws.MustCompileFrame(ws.NewPongFrame(payload)))
 	case op == ws.OpPong:
-		c.server.meters.received(ctx, "ws_pong")
+		c.server.instruments.received(ctx, "ws_pong")
 	default:
 		return c.closedByClient(payload)
 	}
 	return nil
 }
 
-// closedByClient answers a close frame, or takes it as the answer to ours.
+// closedByClient replies to a close frame, or takes it as the reply to ours.
 func (c *conn) closedByClient(payload []byte) error {
 	end, answer, err := readClose(payload)
 	if err != nil {
 		return err
 	}
-	c.garbled = true // Nothing may follow.
+	c.garbled = true // No frame may follow.
 	c.answered.Store(true)
 	c.shutWith(end, answer)
 	if c.finished.Load() {
@@ -142,13 +142,13 @@ func (c *conn) text(message []byte) error {
 	return c.handle(message)
 }
 
-// answer sends a frame to the client.
-func (c *conn) answer(ctx context.Context, kind string, frame []byte) error {
-	c.server.meters.sent(ctx, kind)
+// reply sends a frame to the client.
+func (c *conn) reply(ctx context.Context, kind string, frame []byte) error {
+	c.server.instruments.sent(ctx, kind)
 	return c.delivered(c.sub.Send(frame))
 }
 
-// delivered makes the end of a client that asks and doesn't read what it asked for.
+// delivered closes a client that sends requests and doesn't read the responses.
 func (c *conn) delivered(err error) error {
 	if errors.Is(err, hub.ErrOverflow) {
 		return endTooSlow
@@ -156,7 +156,7 @@ func (c *conn) delivered(err error) error {
 	return err
 }
 
-// shut ends the connection in order: what is being written, then the close frame.
+// shut ends the connection: the frame in progress, then the close frame.
 func (c *conn) shut(end closing) { c.shutWith(end, end.frame()) }
 
 func (c *conn) shutWith(end closing, frame []byte) {
@@ -165,25 +165,25 @@ func (c *conn) shutWith(end closing, frame []byte) {
 	}
 }
 
-// decide settles why the connection ends. The first to say counts.
+// decide records why the connection ends. The first reason counts.
 func (c *conn) decide(end closing) bool {
 	first := c.end.CompareAndSwap(nil, &end)
 	if first {
-		c.server.meters.closed(c.context(), end.code)
+		c.server.instruments.closed(c.context(), end.code)
 	}
 	return first
 }
 
-// cut ends the connection at once.
+// cut ends the connection immediately.
 func (c *conn) cut(end closing) {
 	c.decide(end)
-	_ = c.conn.Close() // The reader hears of it.
+	_ = c.conn.Close() // This wakes the reader.
 }
 
 // TooSlow implements hub.Conn.
 func (c *conn) TooSlow() { c.shut(endTooSlow) }
 
-// Finish implements hub.Conn. After our close frame the client gets time to read up to it, and to answer.
+// Finish implements hub.Conn. After our close frame the client gets time to read up to it, and to reply.
 func (c *conn) Finish(err error) {
 	c.finished.Store(true)
 	if err != nil || c.answered.Load() {
@@ -196,7 +196,7 @@ func (c *conn) Finish(err error) {
 	}
 }
 
-// bury frees what the connection had.
+// bury frees the connection's resources.
 func (c *conn) bury(ctx context.Context) {
 	c.cut(endBroken)
 	c.sub.Leave()

@@ -63,7 +63,7 @@ func errorFrame(code, message, traceID string, id *string) []byte {
 	}{"error", code, message, traceID, id})
 }
 
-// Encoder makes the frames of what the hub says.
+// Encoder makes the frames of the hub's messages.
 type Encoder struct{}
 
 // Position implements hub.Encoder.
@@ -83,7 +83,7 @@ func (Encoder) Resync(reason hub.Reason, head event.Cursor) []byte {
 	}{"resync", reason, head})
 }
 
-// Event implements hub.Encoder. The stored body is written through as it is.
+// Event implements hub.Encoder. The stored body is sent unchanged.
 func (Encoder) Event(to *bytes.Buffer, e event.Event, at event.Cursor) {
 	topics, err := json.Marshal(e.Topics)
 	if err != nil {
@@ -100,6 +100,6 @@ func (Encoder) Event(to *bytes.Buffer, e event.Event, at event.Cursor) {
 	p = append(p, e.Body...)
 	p = append(p, '}')
 	if err := ws.WriteFrame(to, ws.NewTextFrame(p)); err != nil {
-		panic(err) // A buffer takes everything.
+		panic(err) // Writing to a buffer can't fail.
 	}
 }

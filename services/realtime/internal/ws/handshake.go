@@ -13,29 +13,29 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5/middleware"
-	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/time/rate"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/pkg/ratelimit"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/pkg/token"
+	"github.com/driftsentry/driftsentry/pkg/uid"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
 )
 
-// tokenSubprotocol is where a browser puts the token, which can't set headers.
+// tokenSubprotocol carries the token of a browser, which can't set headers.
 const tokenSubprotocol = "bearer."
 
-// Handshake answers GET /ws. It returns when the connection is open, so that the request's span, its access line and its
-// metrics are those of the handshake, with its own status, 101. What follows has nothing of the request any more.
+// Handshake handles GET /ws. It returns when the connection is open, so that the request's span, its access line and
+// its metrics are those of the handshake, with its own status, 101. The connection does not use the request after that.
 func (s *Server) Handshake(w http.ResponseWriter, r *http.Request) error {
 	err := s.handshake(w, r)
 	if err != nil {
-		s.meters.handshake(r.Context(), outcomeOf(err))
+		s.instruments.handshake(r.Context(), outcomeOf(err))
 		if l, ok := errors.AsType[limit](err); ok {
-			s.meters.limited(l)
+			s.instruments.limited(l)
 		}
 	}
 	return err
@@ -51,12 +51,12 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !s.originAllowed(r.Header["Origin"]) {
-		return fault.New(fault.Forbidden, "pages of this origin may not open sockets")
+		return apierror.New(apierror.Forbidden, "pages of this origin may not open sockets")
 	}
 	claims, err := s.tokens.Verify(accessToken(r))
 	expired := errors.Is(err, token.ErrExpired)
 	if err != nil && !expired {
-		return fault.Wrap(fault.Unauthenticated, err, "an access token is required")
+		return apierror.Wrap(apierror.Unauthenticated, err, "an access token is required")
 	}
 	telemetry.SetUser(r.Context(), claims.UserID.String(), claims.AccountID.String(), "")
 	trace.SpanFromContext(r.Context()).SetAttributes(attrAccount.String(claims.AccountID.String()))
@@ -72,7 +72,7 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// admit opens the connection of a caller that we know. The place becomes the connection's unless there is an error.
+// admit opens the connection of a known caller. The place becomes the connection's unless there is an error.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request, key string, claims token.Claims, expired bool, p place) error {
 	if expired {
 		return s.refuse(w, r, key, p, endExpired, outcomeExpired)
@@ -101,9 +101,9 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, key string, claim
 		}
 		return s.afterSwitch(r.Context(), err)
 	}
-	s.meters.handshake(r.Context(), outcomeAccepted)
-	s.meters.sent(r.Context(), "welcome")
-	_ = c.sub.Send(welcomeFrame(c.id, head, s.config.Heartbeat)) // The first answer finds the queue empty.
+	s.instruments.handshake(r.Context(), outcomeAccepted)
+	s.instruments.sent(r.Context(), "welcome")
+	_ = c.sub.Send(welcomeFrame(c.id, head, s.config.Heartbeat)) // The queue is empty at the first response.
 	if !s.registry.add(c) {
 		c.goodbye(minComeback)
 	}
@@ -111,10 +111,10 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, key string, claim
 	return nil
 }
 
-// afterSwitch is for errors when the answer has begun: nothing can be said to the client any more.
+// afterSwitch is for errors after the response has begun: the client can't get an error response any more.
 func (s *Server) afterSwitch(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return fault.Wrap(fault.Canceled, err, "the client left")
+		return apierror.Wrap(apierror.Canceled, err, "the client left")
 	}
 	return fmt.Errorf("take over the connection: %w", err)
 }
@@ -125,9 +125,9 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, key string, p pl
 	if err != nil {
 		return s.afterSwitch(r.Context(), err)
 	}
-	telemetry.SetError(r.Context(), fault.Unauthenticated.Code(), end, false)
-	s.meters.handshake(r.Context(), outcome)
-	s.meters.closed(r.Context(), end.code)
+	telemetry.SetError(r.Context(), apierror.Unauthenticated.Code(), end, false)
+	s.instruments.handshake(r.Context(), outcome)
+	s.instruments.closed(r.Context(), end.code)
 	go func() {
 		defer s.registry.give(p)
 		defer tcp.Close()
@@ -146,11 +146,11 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, key string, p pl
 
 func closeWrite(c net.Conn) {
 	if tcp, ok := c.(*net.TCPConn); ok {
-		_ = tcp.CloseWrite() // It fails when the client is gone, which reading will tell.
+		_ = tcp.CloseWrite() // It fails when the client has disconnected, which reading detects.
 	}
 }
 
-// Trusted reports whether the caller's access token is one that we signed and that holds, without I/O.
+// Trusted reports, without I/O, whether the caller's access token is signed by us and has not expired.
 func (s *Server) Trusted(r *http.Request) bool {
 	_, err := s.tokens.Verify(accessToken(r))
 	return err == nil
@@ -171,7 +171,7 @@ func accessToken(r *http.Request) string {
 
 func (s *Server) originAllowed(origins []string) bool {
 	if len(origins) == 0 {
-		return true // Not a browser, which can be told to send any: a token is required all the same.
+		return true // Not a browser, so the header proves nothing: a token is required anyway.
 	}
 	return len(origins) == 1 && slices.ContainsFunc(s.config.Origins, func(o string) bool { return o == "*" || strings.EqualFold(o, origins[0]) })
 }
@@ -181,15 +181,15 @@ func clientAddress(r *http.Request) netip.Addr {
 	if address := middleware.GetClientIPAddr(r.Context()); address.IsValid() {
 		return address
 	}
-	peer, _ := netip.ParseAddrPort(r.RemoteAddr) // The zero address is one like others.
+	peer, _ := netip.ParseAddrPort(r.RemoteAddr) // The zero address is treated like any other.
 	return peer.Addr().Unmap()
 }
 
-// newConn makes the connection's own state. Of the request's context it keeps the trace, to be linked to.
+// newConn makes the connection's own state. It keeps the trace of the request's context for links.
 func (s *Server) newConn(ctx context.Context, claims token.Claims, p place) *conn {
 	now := s.config.Now()
 	c := &conn{
-		server: s, id: uuid.Must(uuid.NewV7()), account: claims.AccountID, place: p, opened: now,
+		server: s, id: uid.New(), account: claims.AccountID, place: p, opened: now,
 		session: claims.SessionID, handshake: trace.SpanContextFromContext(ctx),
 		limiter: rate.NewLimiter(s.config.MessageRate, s.config.MessageBurst),
 	}

@@ -9,9 +9,9 @@ import (
 	gobwas "github.com/gobwas/ws"
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/spec"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/ws"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
 // do sends a handshake through the check against the documentation.
@@ -51,7 +51,7 @@ func TestServer_Handshake(t *testing.T) {
 		"a list of connection options":   {mine, with("Connection", "keep-alive, Upgrade"), http.StatusSwitchingProtocols},
 		"upgrade in capitals":            {mine, with("Upgrade", "WebSocket"), http.StatusSwitchingProtocols},
 		"no token":                       {"", nil, http.StatusUnauthorized},
-		"a token that nobody signed":     {"invalid-token", nil, http.StatusUnauthorized},
+		"a token without a signature":    {"invalid-token", nil, http.StatusUnauthorized},
 		"a token that others signed":     {foreign, nil, http.StatusUnauthorized},
 		"an API key":                     {"ds_" + strings.Repeat("A", 64), nil, http.StatusUnauthorized},
 		"the token in the URL":           {"", nil, http.StatusUnauthorized},

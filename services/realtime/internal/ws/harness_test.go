@@ -16,14 +16,14 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"golang.org/x/time/rate"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/telemetrytest"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/ws"
+	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 // patience bounds every wait; only a failing test gets near it.
@@ -78,7 +78,7 @@ func (s *sessions) setFailure(err error) {
 	s.fail = err
 }
 
-var errUnavailable = fault.New(fault.Unavailable, "the database is not available")
+var errUnavailable = apierror.New(apierror.Unavailable, "the database is not available")
 
 func (s *sessions) end(id uuid.UUID) {
 	s.mu.Lock()
@@ -183,7 +183,7 @@ func (s *server) signIn(c caller, d time.Duration) string {
 	return signed
 }
 
-// eventually repeats a question that has no event of its own, until the answer is yes.
+// eventually polls a condition that has no event of its own, until it holds.
 func (s *server) eventually(what string, yes func() bool) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
@@ -213,7 +213,7 @@ func (s *server) waitSpan(name string) {
 	})
 }
 
-// request is a handshake that is right but for what change does.
+// request is a valid handshake, apart from what change does.
 func (s *server) request(accessToken string, change func(http.Header)) *http.Request {
 	s.t.Helper()
 	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.http.URL+"/ws", http.NoBody)

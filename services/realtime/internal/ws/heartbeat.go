@@ -11,17 +11,17 @@ import (
 	"github.com/google/uuid"
 )
 
-// schedule sets when the ticker has to look at the connection next.
+// schedule sets when the ticker must check the connection next.
 func (c *conn) schedule(now time.Time, in time.Duration) {
 	c.due.Store(min(now.Add(in).UnixNano(), c.expires.Load()))
 }
 
-// firstBeat spreads the connections over the interval, however they came.
+// firstBeat spreads the connections over the interval, even if they came together.
 func firstBeat(heartbeat time.Duration) time.Duration {
 	return heartbeat/2 + rand.N(heartbeat/2+1) //nolint:gosec // Jitter.
 }
 
-// beat serves the connections whose time has come. Looking at all of them each second costs less than a timer for each.
+// beat serves the connections that are due. Checking all of them each second costs less than a timer for each.
 func (s *Server) beat() {
 	now := s.config.Now()
 	due := s.registry.pick(func(c *conn) bool { return c.due.Load() <= now.UnixNano() })
@@ -42,18 +42,18 @@ func (c *conn) beat(now time.Time) {
 	default:
 		c.schedule(now, heartbeat)
 		c.sub.Beat(ws.CompiledPing)
-		c.server.meters.sent(context.Background(), "ws_ping")
+		c.server.instruments.sent(context.Background(), "ws_ping")
 	}
 }
 
-// busy reports whether the client is reading what was written before the heartbeats that it should answer. It is slow
-// then, and not silent.
+// busy reports whether the client is reading data that was written before the heartbeats that it must reply to. It is
+// slow then, and not silent.
 func (c *conn) busy(now time.Time) bool {
 	acknowledged, waiting := c.progress()
 	reading := acknowledged != c.acknowledged && (waiting > 0 || c.sub.Behind())
 	c.acknowledged = acknowledged
 	if reading {
-		c.heard.Store(now.UnixNano()) // From here on it has time to answer.
+		c.heard.Store(now.UnixNano()) // From here on it has time to reply.
 	}
 	return reading
 }

@@ -6,42 +6,42 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/ratelimit"
 )
 
-// Limits bound what a replica takes on. Zero is no limit. An address is what one subscriber has: an IPv4 address, or an
+// Limits bound the load of a replica. Zero is no limit. An address belongs to one subscriber: an IPv4 address, or an
 // IPv6 network of 64 bits.
 type Limits struct {
 	Total      int // sockets
 	PerUser    int // sockets
 	PerAddress int // sockets
 	Handshakes int // a minute, from an address
-	Pending    int // TCP connections that are no sockets yet
+	Pending    int // TCP connections that are not sockets yet
 }
 
-// limit is one of them, as the error that says it was met.
+// limit is one of them, with the error for a client that reaches it.
 type limit struct {
 	name    string // as in the metrics
-	kind    fault.Kind
+	kind    apierror.Kind
 	message string
 }
 
 var (
-	limitTotal      = limit{"total", fault.Unavailable, "there are too many connections"}
-	limitUser       = limit{"user", fault.RateLimited, "this user has too many connections"}
-	limitAddress    = limit{"address", fault.RateLimited, "there are too many connections from this address"}
-	limitHandshakes = limit{"handshakes", fault.RateLimited, "there are too many attempts to connect from this address"}
-	limitPending    = limit{name: "pending"} // Nobody is told: the connection is closed.
+	limitTotal      = limit{"total", apierror.Unavailable, "there are too many connections"}
+	limitUser       = limit{"user", apierror.RateLimited, "this user has too many connections"}
+	limitAddress    = limit{"address", apierror.RateLimited, "there are too many connections from this address"}
+	limitHandshakes = limit{"handshakes", apierror.RateLimited, "there are too many attempts to connect from this address"}
+	limitPending    = limit{name: "pending"} // Without a response: the connection is closed.
 )
 
 func (l limit) Error() string { return "the limit " + l.name }
 
 func (l limit) met(retryAfter time.Duration) error {
-	return &fault.Error{Kind: l.kind, Message: l.message, RetryAfter: retryAfter, Err: l}
+	return &apierror.Error{Kind: l.kind, Message: l.message, RetryAfter: retryAfter, Err: l}
 }
 
-// How long a client is asked to wait that found no place.
+// How long a refused client is asked to wait.
 const placeRetry = 10 * time.Second
 
 // newHandshakes makes the buckets of handshakes; nil without a limit.
@@ -52,7 +52,7 @@ func newHandshakes(l Limits) *ratelimit.Buckets {
 	return ratelimit.New(l.Handshakes, time.Minute)
 }
 
-// attempt counts a handshake from this network, whatever becomes of it: looking a session up costs the database more
+// attempt counts a handshake from this network, whatever its result: looking up a session costs the database more
 // than it costs the caller.
 func (s *Server) attempt(p place) error {
 	if s.handshakes == nil {
@@ -64,18 +64,18 @@ func (s *Server) attempt(p place) error {
 	return nil
 }
 
-// pending counts the connections that are no sockets yet.
+// pending counts the connections that are not sockets yet.
 type pending struct{ n atomic.Int64 }
 
-// ConnState is for the http.Server that serves Handshake. Who connects and sends nothing holds a descriptor until the
-// server's timeout. Beyond the limit a new connection is closed at once, so that there are always some left for the open
-// sockets' service: the database, the exporters, the probes.
+// ConnState is for the http.Server that serves Handshake. A client that connects and sends nothing holds a descriptor
+// until the server's timeout. Beyond the limit a new connection is closed immediately, so that there are always some
+// left for the open sockets' service: the database, the exporters, the probes.
 func (s *Server) ConnState(c net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		if n := s.pending.n.Add(1); s.config.Limits.Pending > 0 && n > int64(s.config.Limits.Pending) {
-			s.meters.limited(limitPending)
-			_ = c.Close() // The server finds it closed, and says so here.
+			s.instruments.limited(limitPending)
+			_ = c.Close() // The server notices that it is closed, and reports it here.
 		}
 	case http.StateHijacked, http.StateClosed:
 		s.pending.n.Add(-1)

@@ -7,10 +7,10 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/pkg/token"
 )
@@ -18,13 +18,13 @@ import (
 // maxInvalid is how many invalid messages a connection may send.
 const maxInvalid = 20
 
-// handle answers a message. Each one is a short trace of its own, linked to the handshake; but a ping says nothing that
-// anybody would look for.
+// handle responds to a message. Each one is a short trace of its own, linked to the handshake, except a ping, which no
+// one would look for.
 func (c *conn) handle(data []byte) error {
 	r, err := parse(data)
 	if err == nil && r.Type == typePing {
-		c.server.meters.received(c.context(), typePing)
-		return c.answer(c.context(), "pong", pongFrame(r.id()))
+		c.server.instruments.received(c.context(), typePing)
+		return c.reply(c.context(), "pong", pongFrame(r.id()))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), c.server.config.RequestTimeout)
 	defer cancel()
@@ -32,7 +32,7 @@ func (c *conn) handle(data []byte) error {
 		trace.WithLinks(trace.Link{SpanContext: c.handshake}), trace.WithAttributes(
 			attrConnection.String(c.id.String()), attrAccount.String(c.account.String()), semconv.UserID(c.place.user.String())))
 	defer span.End()
-	c.server.meters.received(ctx, r.Type)
+	c.server.instruments.received(ctx, r.Type)
 	if err == nil {
 		err = c.dispatch(ctx, r)
 	}
@@ -41,14 +41,14 @@ func (c *conn) handle(data []byte) error {
 	}
 	level, attrs := slog.LevelDebug, append(c.logAttrs(), slog.String("type", r.Type))
 	if err != nil {
-		f := fault.From(err)
-		if f.Kind == fault.Internal {
+		f := apierror.From(err)
+		if f.Kind == apierror.Internal {
 			c.server.tel.Report(ctx, err, c.logAttrs()...)
 		}
 		level = slog.LevelWarn
 		attrs = append(attrs, slog.String("error.code", f.Kind.Code()), slog.String("error.message", f.Message))
 		span.SetAttributes(attribute.String("error.code", f.Kind.Code()))
-		if f.Kind == fault.Internal || f.Kind == fault.Unavailable {
+		if f.Kind == apierror.Internal || f.Kind == apierror.Unavailable {
 			span.SetStatus(codes.Error, f.Kind.Code())
 		}
 		err = c.refuse(ctx, f, r)
@@ -57,12 +57,12 @@ func (c *conn) handle(data []byte) error {
 	return err
 }
 
-// refuse answers with an error; who sends too much that is invalid is shown the door.
-func (c *conn) refuse(ctx context.Context, f *fault.Error, r request) error {
-	if err := c.answer(ctx, "error", errorFrame(f.Kind.Code(), f.Message, telemetry.TraceID(ctx), r.id())); err != nil {
+// refuse responds with an error; a client that sends too many invalid messages is disconnected.
+func (c *conn) refuse(ctx context.Context, f *apierror.Error, r request) error {
+	if err := c.reply(ctx, "error", errorFrame(f.Kind.Code(), f.Message, telemetry.TraceID(ctx), r.id())); err != nil {
 		return err
 	}
-	if f.Kind == fault.Invalid {
+	if f.Kind == apierror.Invalid {
 		c.invalid++
 		if c.invalid > maxInvalid {
 			return endPolicy
@@ -73,7 +73,7 @@ func (c *conn) refuse(ctx context.Context, f *fault.Error, r request) error {
 
 func (c *conn) dispatch(ctx context.Context, r request) error {
 	answer := func(topics []string) []byte {
-		c.server.meters.sent(ctx, "ack")
+		c.server.instruments.sent(ctx, "ack")
 		return ackFrame(r.ID, topics)
 	}
 	switch r.Type {
@@ -94,18 +94,18 @@ func (c *conn) authenticate(ctx context.Context, accessToken string) error {
 	claims, err := c.server.tokens.Verify(accessToken)
 	switch {
 	case errors.Is(err, token.ErrExpired):
-		return fault.Wrap(fault.Unauthenticated, err, "the access token has expired")
+		return apierror.Wrap(apierror.Unauthenticated, err, "the access token has expired")
 	case err != nil:
-		return fault.Wrap(fault.Unauthenticated, err, "the access token is invalid")
+		return apierror.Wrap(apierror.Unauthenticated, err, "the access token is invalid")
 	case claims.UserID != c.place.user || claims.AccountID != c.account:
-		return fault.New(fault.Forbidden, "the access token is another user's")
+		return apierror.New(apierror.Forbidden, "the access token is another user's")
 	}
 	active, err := c.server.sessions.Active(ctx, claims)
 	if err != nil {
 		return err
 	}
 	if !active {
-		return fault.New(fault.Unauthenticated, "the session has ended")
+		return apierror.New(apierror.Unauthenticated, "the session has ended")
 	}
 	c.renew(claims)
 	return nil

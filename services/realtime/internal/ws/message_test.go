@@ -9,9 +9,9 @@ import (
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/driftsentry/driftsentry/pkg/spec"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/ws"
+	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
 func TestServer_messages(t *testing.T) {
@@ -23,7 +23,7 @@ func TestServer_messages(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		message string
-		want    string // the type of the answer
+		want    string // the type of the response
 		id      string
 	}{
 		"subscribe":                   {`{"type":"subscribe","id":"1","topics":["drifts","` + drift + `"]}`, "ack", "1"},
@@ -125,7 +125,7 @@ func TestServer_messages(t *testing.T) {
 		c.expectClose(1008)
 	})
 	t.Run("each message is a trace, linked to the handshake", func(t *testing.T) {
-		s := newServer(t) // without the spans of the others, which end after their answers
+		s := newServer(t) // without the spans of the other tests, which end after their responses
 		c := s.dial()
 		c.send(`{"type":"subscribe","id":"1","topics":["users"]}`)
 		m := c.message()

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 )
 
 // registry is the open connections, and the places that are taken. A place is taken before a connection is opened.
@@ -29,7 +29,7 @@ func newRegistry(limits Limits) *registry {
 	}
 }
 
-// place is what a connection takes up.
+// place is the share of a connection in the limits.
 type place struct {
 	user    uuid.UUID
 	network netip.Prefix
@@ -42,7 +42,7 @@ func (r *registry) take(p place) error {
 	full := func(n, limit int) bool { return limit > 0 && n >= limit }
 	switch {
 	case r.closed:
-		return fault.New(fault.Unavailable, "the service restarts")
+		return apierror.New(apierror.Unavailable, "the service restarts")
 	case full(r.places, r.limits.Total):
 		return limitTotal.met(placeRetry)
 	case full(r.users[p.user], r.limits.PerUser):
@@ -75,7 +75,7 @@ func drop[K comparable](counts map[K]int, key K) {
 	}
 }
 
-// add lists an open connection. It reports false when the service stops: the connection should go at once.
+// add lists an open connection. It reports false when the service stops: the connection should be closed.
 func (r *registry) add(c *conn) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -89,7 +89,7 @@ func (r *registry) remove(c *conn) {
 	delete(r.conns, c)
 }
 
-// close lets nobody in any more.
+// close refuses new connections.
 func (r *registry) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

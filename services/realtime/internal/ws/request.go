@@ -9,8 +9,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
-	"github.com/driftsentry/driftsentry/pkg/fault"
 )
 
 // The types of a client's messages.
@@ -19,7 +19,7 @@ const (
 	typeUnsubscribe = "unsubscribe"
 	typeAuth        = "auth"
 	typePing        = "ping"
-	typeInvalid     = "invalid" // how what is none of them is counted
+	typeInvalid     = "invalid" // the label for all other types
 )
 
 // request is a client's message, checked.
@@ -33,7 +33,7 @@ type request struct {
 	hasID bool
 }
 
-// id is what an answer repeats.
+// id is repeated in the response.
 func (r *request) id() *string {
 	if !r.hasID {
 		return nil
@@ -41,7 +41,7 @@ func (r *request) id() *string {
 	return &r.ID
 }
 
-// message is a client's message as it is sent. Pointers tell what is there.
+// message is a client's message as sent. A nil pointer means that the field is absent.
 type message struct {
 	Type   string    `json:"type"`
 	ID     *string   `json:"id"`
@@ -57,7 +57,7 @@ const (
 	maxCursorLength = 64
 )
 
-// parse reads a message. What could be read of one that is wrong is in the request all the same.
+// parse reads a message. The valid fields of a wrong one are in the request too.
 func parse(data []byte) (request, error) {
 	r := request{Type: typeInvalid}
 	m, err := decode(data)
@@ -69,14 +69,14 @@ func parse(data []byte) (request, error) {
 	}
 	fields, ok := messageFields[m.Type]
 	if !ok {
-		return r, fault.InvalidField("type", "is not one of subscribe, unsubscribe, auth, ping")
+		return r, apierror.InvalidField("type", "is not one of subscribe, unsubscribe, auth, ping")
 	}
 	r.Type = m.Type
 	if r.Type == typePing && m.ID == nil {
 		return r, m.only(fields)
 	}
 	if !r.hasID {
-		return r, fault.InvalidField("id", "must be a string of 1 to %d characters", maxIDLength)
+		return r, apierror.InvalidField("id", "must be a string of 1 to %d characters", maxIDLength)
 	}
 	if err := m.only(fields); err != nil {
 		return r, err
@@ -85,27 +85,27 @@ func parse(data []byte) (request, error) {
 	return r, err
 }
 
-// decode is strict: an unknown field is a mistake that should not pass unseen.
+// decode is strict: an unknown field is an error.
 func decode(data []byte) (m message, err error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&m); err != nil {
-		// Perhaps its id can be told nevertheless.
+		// Its id may be readable nevertheless.
 		var lenient struct {
 			ID string `json:"id"`
 		}
 		if json.Unmarshal(data, &lenient) == nil {
 			m.ID = &lenient.ID
 		}
-		return m, fault.Wrap(fault.Invalid, err, "not a message: "+reason(err))
+		return m, apierror.Wrap(apierror.Invalid, err, "not a message: "+reason(err))
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return m, fault.New(fault.Invalid, "not a message: something follows the object")
+		return m, apierror.New(apierror.Invalid, "not a message: there is more data after the object")
 	}
 	return m, nil
 }
 
-// reason tells what is wrong with JSON in words that don't repeat the input.
+// reason describes a JSON error without repeating the input.
 func reason(err error) string {
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && e.Field != "" {
 		return e.Field + " has the wrong type"
@@ -116,7 +116,7 @@ func reason(err error) string {
 	return "it is no JSON object"
 }
 
-// messageFields are the fields that a message may have beside type and id.
+// messageFields are the fields that a message may have in addition to type and id.
 var messageFields = map[string][]string{
 	typeSubscribe: {"topics", "after"}, typeUnsubscribe: {"topics"}, typeAuth: {"token"}, typePing: {},
 }
@@ -124,7 +124,7 @@ var messageFields = map[string][]string{
 func (m *message) only(fields []string) error {
 	for name, there := range map[string]bool{"topics": m.Topics != nil, "after": m.After != nil, "token": m.Token != nil} {
 		if there && !slices.Contains(fields, name) {
-			return fault.InvalidField(name, "does not belong to this type of message")
+			return apierror.InvalidField(name, "does not belong to this type of message")
 		}
 	}
 	return nil
@@ -134,7 +134,7 @@ func (r *request) fill(m message) error {
 	switch r.Type {
 	case typeSubscribe, typeUnsubscribe:
 		if m.Topics == nil {
-			return fault.InvalidField("topics", "is required")
+			return apierror.InvalidField("topics", "is required")
 		}
 		r.Topics = *m.Topics
 		if err := checkTopics(r.Topics); err != nil {
@@ -145,12 +145,12 @@ func (r *request) fill(m message) error {
 		}
 		cursor, err := event.ParseCursor(*m.After)
 		if err != nil || len(*m.After) > maxCursorLength {
-			return fault.InvalidField("after", "is not a cursor")
+			return apierror.InvalidField("after", "is not a cursor")
 		}
 		r.After = &cursor
 	case typeAuth:
 		if m.Token == nil || *m.Token == "" || len(*m.Token) > maxTokenLength {
-			return fault.InvalidField("token", "is required, and has %d characters at most", maxTokenLength)
+			return apierror.InvalidField("token", "is required, with at most %d characters", maxTokenLength)
 		}
 		r.Token = *m.Token
 	}
@@ -159,14 +159,14 @@ func (r *request) fill(m message) error {
 
 func checkTopics(topics []string) error {
 	if len(topics) == 0 || len(topics) > maxTopics {
-		return fault.InvalidField("topics", "must be 1 to %d", maxTopics)
+		return apierror.InvalidField("topics", "must be 1 to %d", maxTopics)
 	}
 	for i, t := range topics {
 		switch {
 		case !event.ValidTopic(t) || t != strings.ToLower(t):
-			return fault.InvalidField("topics", "unknown topic %.64q", t)
+			return apierror.InvalidField("topics", "unknown topic %.64q", t)
 		case slices.Contains(topics[:i], t):
-			return fault.InvalidField("topics", "%q is there twice", t)
+			return apierror.InvalidField("topics", "%q is duplicated", t)
 		}
 	}
 	return nil

@@ -22,20 +22,20 @@ type Verifier interface {
 	Verify(accessToken string) (token.Claims, error)
 }
 
-// Sessions knows which sessions hold.
+// Sessions knows which sessions are valid.
 type Sessions interface {
-	// Active reports whether the session of these claims holds and its user is active.
+	// Active reports whether the session of these claims is valid and its user is active.
 	Active(ctx context.Context, c token.Claims) (bool, error)
-	// Ended gives those of the sessions that don't hold any more.
+	// Ended gives those of the sessions that are no longer valid.
 	Ended(ctx context.Context, sessions []uuid.UUID) ([]uuid.UUID, error)
 }
 
-// Hub is where connections get their events.
+// Hub delivers the events to connections.
 type Hub interface {
 	Join(ctx context.Context, account uuid.UUID, conn hub.Conn) (*hub.Subscriber, event.Cursor, error)
 }
 
-// Telemetry is what the server reports to.
+// Telemetry receives the server's reports.
 type Telemetry interface {
 	Tracer() trace.Tracer
 	Meter() metric.Meter
@@ -48,9 +48,9 @@ type Config struct {
 	// Origins are the pages that may open sockets; * is all. Programs send no Origin, and may.
 	Origins []string
 	Limits  Limits
-	// Heartbeat is how often a connection is pinged; one that stays silent for two of them is given up.
+	// Heartbeat is how often a connection is pinged; one that stays silent for two of them is closed.
 	Heartbeat time.Duration
-	// MessageRate is how many frames a second a client may send for long; zero is no limit.
+	// MessageRate is how many frames a second a client may send permanently; zero is no limit.
 	MessageRate  rate.Limit
 	MessageBurst int
 	// RequestTimeout bounds the handling of one message.
@@ -59,11 +59,11 @@ type Config struct {
 	Timing
 }
 
-// Timing is what only tests change.
+// Timing has the values that only tests change.
 type Timing struct {
-	Tick         time.Duration // how often timers are looked at
+	Tick         time.Duration // how often timers are checked
 	SessionCheck time.Duration // how often sessions are looked up: a revoked one ends within twice that
-	Linger       time.Duration // how long a client may take to answer a close frame
+	Linger       time.Duration // how long a client may take to reply to a close frame
 	Now          func() time.Time
 }
 
@@ -84,13 +84,13 @@ func (c Config) withDefaults() Config {
 
 // Server is the sockets of this replica.
 type Server struct {
-	config   Config
-	tokens   Verifier
-	sessions Sessions
-	hub      Hub
-	tel      Telemetry
-	meters   meters
-	registry *registry
+	config      Config
+	tokens      Verifier
+	sessions    Sessions
+	hub         Hub
+	tel         Telemetry
+	instruments instruments
+	registry    *registry
 
 	handshakes *ratelimit.Buckets // of each network; nil without a limit
 	pending    pending
@@ -103,7 +103,7 @@ func New(config Config, tokens Verifier, sessions Sessions, h Hub, tel Telemetry
 		registry: newRegistry(config.Limits), handshakes: newHandshakes(config.Limits),
 	}
 	var err error
-	if s.meters, err = newMeters(tel.Meter(), s); err != nil {
+	if s.instruments, err = newInstruments(tel.Meter(), s); err != nil {
 		return nil, err
 	}
 	return s, nil

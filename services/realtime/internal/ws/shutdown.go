@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// Clients of a replica that leaves come back to the others, this many a second.
+// Clients of a replica that stops reconnect to the others, this many a second.
 const (
 	comebackRate = 1000
 	minComeback  = time.Second
 	maxComeback  = 30 * time.Second
 )
 
-// goodbye asks the client to come back within spread, and closes.
+// goodbye asks the client to reconnect within spread, and closes.
 func (c *conn) goodbye(spread time.Duration) {
-	// A client that has no room for it is gone anyway.
-	_ = c.answer(c.context(), "reconnect", reconnectFrame(rand.N(spread))) //nolint:gosec // Jitter.
+	// A client whose queue is full is closed anyway.
+	_ = c.reply(c.context(), "reconnect", reconnectFrame(rand.N(spread))) //nolint:gosec // Jitter.
 	c.shut(endRestart)
 }
 
-// Stop says goodbye to every client and waits until they are gone. When ctx ends the rest is cut off.
+// Stop says goodbye to every client and waits until all have closed. When ctx ends, the others are cut off.
 func (s *Server) Stop(ctx context.Context) error {
 	s.registry.close()
 	all := s.registry.pick(func(*conn) bool { return true })

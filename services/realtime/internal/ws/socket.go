@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// socket is the TCP connection, written to without waiting, and waited on without holding a buffer: of ten thousand
+// socket is the TCP connection. It writes without waiting, and waits without holding a buffer: of ten thousand
 // connections nearly all are idle.
 type socket struct {
 	conn net.Conn
@@ -33,7 +33,7 @@ type socket struct {
 	write1, read1 func(fd uintptr) bool
 }
 
-// sendBuffer bounds what the kernel keeps for a client that doesn't read; by itself it would grow to megabytes.
+// sendBuffer bounds the kernel's buffer for a client that doesn't read; by default it can grow to megabytes.
 const sendBuffer = 256 << 10
 
 func newSocket(conn net.Conn) (*socket, error) {
@@ -57,8 +57,8 @@ func newSocket(conn net.Conn) (*socket, error) {
 // TryWrite implements hub.Conn.
 func (s *socket) TryWrite(p []byte) (int, error) { return s.write(p, false) }
 
-// WriteSome implements hub.Conn. The kernel takes more only when a good part of its buffer is free; a client that has
-// acknowledged anything meanwhile is slow, and not stuck.
+// WriteSome implements hub.Conn. The kernel accepts more only when a large part of its buffer is free; a client that
+// has acknowledged anything meanwhile is slow, and not stuck.
 func (s *socket) WriteSome(p []byte, timeout time.Duration) (int, error) {
 	n, err := s.writeInTime(p, timeout)
 	if cleared := s.conn.SetWriteDeadline(time.Time{}); cleared != nil {
@@ -67,7 +67,7 @@ func (s *socket) WriteSome(p []byte, timeout time.Duration) (int, error) {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return n, err
 	}
-	// On a busy machine the time may have passed before we came to write at all. That is not the client's fault.
+	// On a busy machine the time may have passed before the first attempt to write. That is not the client's fault.
 	if n, tried := s.write(p, false); n > 0 || tried != nil {
 		return n, tried
 	}
@@ -91,8 +91,8 @@ func (s *socket) writeInTime(p []byte, timeout time.Duration) (int, error) {
 	}
 }
 
-// progress is how many bytes the client has acknowledged, and how many that the kernel took it has not; 0 where the
-// kernel doesn't tell.
+// progress is how many bytes the client has acknowledged, and how many are still in the kernel; 0 where the
+// kernel doesn't report it.
 func (s *socket) progress() (acknowledged uint64, waiting int) {
 	_ = s.raw.Control(func(fd uintptr) { acknowledged, waiting = progress(int(fd)) })
 	return acknowledged, waiting
@@ -129,7 +129,7 @@ var buffers = sync.Pool{New: func() any {
 	return &b
 }}
 
-// read waits for data and lets use have it until it returns.
+// read waits for data and passes it to use.
 func (s *socket) read(use func([]byte)) error {
 	r := &s.reading
 	r.buffer, r.n, r.err = nil, 0, nil

@@ -39,8 +39,8 @@ func pipe(t *testing.T) (*socket, net.Conn) {
 	return s, client
 }
 
-// SmallBuffer makes a client as on a real network: with packets of 1,400 bytes, where the loopback's would be larger than
-// its buffer.
+// SmallBuffer makes a client as on a real network: with packets of 1,400 bytes, where the loopback's would be larger
+// than its buffer.
 func SmallBuffer(_, _ string, c syscall.RawConn) error {
 	var err error
 	failed := c.Control(func(fd uintptr) {
@@ -106,7 +106,7 @@ func TestSocket_WriteSome(t *testing.T) {
 			t.Errorf("wrote %d, %v", n, err)
 		}
 	})
-	// Mutation: attemptWrite waits after EAGAIN, whoever asks.
+	// Mutation: attemptWrite waits after EAGAIN, for every caller.
 	t.Run("one that is full is not waited for", func(t *testing.T) {
 		s, _ := pipe(t)
 		fill(t, s)

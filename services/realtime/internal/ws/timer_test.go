@@ -98,7 +98,7 @@ func TestServer_heartbeat(t *testing.T) {
 		c.write(frame(gobwas.OpPong, true, ""))
 		c.ping()
 	})
-	t.Run("who answers nothing for two intervals is dropped", func(*testing.T) {
+	t.Run("a client that sends nothing for two intervals is disconnected", func(*testing.T) {
 		silent := s.dial()
 		for range 3 {
 			s.clock.forward(25 * time.Second)
@@ -143,7 +143,7 @@ func TestServer_heartbeat_of_a_slow_reader(t *testing.T) {
 		want := fmt.Sprintf(`driftsentry_realtime_frames_total{direction="sent",type="ws_ping"} %d.0`, beats)
 		s.eventually(want, func() bool { return strings.Contains(s.tel.Metrics(), want) })
 	}
-	// Now it stops. What waits for it does not make up for an answer.
+	// Now it stops. Data that waits for it does not replace a reply.
 	s.eventually("it is given up", func() bool {
 		s.clock.forward(26 * time.Second)
 		return s.Connections() == 0
@@ -156,7 +156,7 @@ func TestServer_Stop(t *testing.T) {
 	for i := range clients {
 		clients[i] = s.dial()
 	}
-	deaf := s.dial() // it never answers the close frame
+	deaf := s.dial() // it never replies to the close frame
 	stopped := make(chan error, 1)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -180,7 +180,7 @@ func TestServer_Stop(t *testing.T) {
 		t.Errorf("%d connections are left", n)
 	}
 	_ = deaf
-	t.Run("nobody is let in any more", func(t *testing.T) {
+	t.Run("no client is accepted any more", func(t *testing.T) {
 		if resp := s.do(t, s.request(s.sign(newCaller()), nil)); resp.StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("%s", resp.Status)
 		}

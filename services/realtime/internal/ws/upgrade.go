@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/driftsentry/driftsentry/pkg/fault"
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 )
 
 const (
@@ -24,39 +24,39 @@ const (
 	switchingDeadline = 10 * time.Second
 )
 
-// checkUpgrade checks that the request asks for what we speak (RFC 6455, section 4.2.1), and gives its key.
+// checkUpgrade checks that the request is for our protocol (RFC 6455, section 4.2.1), and gives its key.
 func checkUpgrade(w http.ResponseWriter, r *http.Request) (string, error) {
 	key := r.Header.Get(headerKey)
 	raw, err := base64.StdEncoding.DecodeString(key)
 	switch {
 	case !r.ProtoAtLeast(1, 1) || r.ProtoMajor != 1:
-		return "", fault.New(fault.Invalid, "a WebSocket needs HTTP/1.1")
+		return "", apierror.New(apierror.Invalid, "a WebSocket needs HTTP/1.1")
 	case !hasToken(r.Header, "Connection", "upgrade") || !hasToken(r.Header, "Upgrade", "websocket"):
 		w.Header().Set("Upgrade", "websocket")
-		return "", fault.New(fault.Invalid, "this is a WebSocket: ask for the upgrade")
+		return "", apierror.New(apierror.Invalid, "this is a WebSocket: send the header Upgrade: websocket")
 	case r.Header.Get(headerVersion) != supportedVersion:
 		w.Header().Set("Sec-WebSocket-Version", supportedVersion)
-		return "", fault.InvalidField("Sec-WebSocket-Version", "must be %s", supportedVersion)
+		return "", apierror.InvalidField("Sec-WebSocket-Version", "must be %s", supportedVersion)
 	case err != nil || len(raw) != keySize:
-		return "", fault.InvalidField("Sec-WebSocket-Key", "must be %d bytes in base64", keySize)
+		return "", apierror.InvalidField("Sec-WebSocket-Key", "must be %d bytes in base64", keySize)
 	case !slices.Contains(list(r.Header, headerProtocol), subprotocol):
-		return "", fault.InvalidField("Sec-WebSocket-Protocol", "must have %s", subprotocol)
+		return "", apierror.InvalidField("Sec-WebSocket-Protocol", "must have %s", subprotocol)
 	}
 	return key, nil
 }
 
-// upgrade answers 101 and takes the connection over, with what the client has sent already. The status goes through the
-// response writer, so that telemetry sees it.
+// upgrade responds with 101 and takes the connection over, with the data that the client has already sent. The status
+// goes through the response writer, so that telemetry sees it.
 func upgrade(w http.ResponseWriter, key string) (conn net.Conn, early []byte, err error) {
 	sum := sha1.Sum([]byte(key + acceptMagic)) //nolint:gosec // As above.
 	h := w.Header()
 	h.Set("Upgrade", "websocket")
 	h.Set("Connection", "Upgrade")
-	// In the case of the RFC, which a few clients insist on.
+	// Written with the letter case of the RFC, which a few clients require.
 	h["Sec-WebSocket-Accept"] = []string{base64.StdEncoding.EncodeToString(sum[:])}
 	h["Sec-WebSocket-Protocol"] = []string{subprotocol}
 	control := http.NewResponseController(w)
-	// The server's own deadline for writing still holds here; a connection that can't take a header is none.
+	// The server's own write deadline still applies here; a connection that can't take a header is unusable.
 	_ = control.SetWriteDeadline(time.Now().Add(switchingDeadline))
 	w.WriteHeader(http.StatusSwitchingProtocols)
 	conn, buffered, err := control.Hijack()

@@ -1,0 +1,197 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"net/url"
+	"time"
+)
+
+// Severity is how much a drift matters: critical, warning or info.
+type Severity string
+
+// The severities.
+const (
+	Critical Severity = "critical"
+	Warning  Severity = "warning"
+	Info     Severity = "info"
+)
+
+// DriftStatus is where a drift is in its life.
+type DriftStatus string
+
+// The statuses. A drift goes from Detected or Triaged to Approved or Rejected, and from any of them to Resolved.
+const (
+	Detected DriftStatus = "detected"
+	Triaged  DriftStatus = "triaged"
+	Approved DriftStatus = "approved"
+	Rejected DriftStatus = "rejected"
+	Resolved DriftStatus = "resolved"
+)
+
+// Resolution is how a drift was resolved.
+type Resolution string
+
+// The resolutions that people give. The others come from plans: reverted, accepted, superseded, unknown.
+const (
+	AutoRemediate Resolution = "auto-remediate"
+	ManualFix     Resolution = "manual-fix"
+	Acknowledged  Resolution = "acknowledged"
+)
+
+// Drift is a resource that is not as it should be. Times that have not come are zero, texts that are not there empty.
+type Drift struct {
+	ID                string            `json:"id"`
+	Version           int               `json:"version"` // grows with every change except being seen again
+	Workspace         string            `json:"workspace"`
+	ResourceID        string            `json:"resourceId"` // the Terraform address, or the caller's id
+	ResourceType      string            `json:"resourceType"`
+	Provider          string            `json:"provider"`
+	Region            string            `json:"region"`
+	Origin            string            `json:"origin"`        // drift, change or manual
+	PlannedAction     string            `json:"plannedAction"` // what the plan would do about it
+	ExpectedState     json.RawMessage   `json:"expectedState"` // null when it should not exist
+	ActualState       json.RawMessage   `json:"actualState"`   // null when it does not exist
+	Difference        map[string]Change `json:"difference"`    // by path, such as ingress[0].cidr_blocks
+	Severity          Severity          `json:"severity"`
+	Status            DriftStatus       `json:"status"`
+	CostImpactMonthly float64           `json:"costImpactMonthly"` // US dollars
+	DetectedBy        string            `json:"detectedBy"`
+	DetectedAt        time.Time         `json:"detectedAt"`
+	FirstSeenAt       time.Time         `json:"firstSeenAt"`
+	LastSeenAt        time.Time         `json:"lastSeenAt"`
+	Occurrences       int               `json:"occurrences"`
+	ApprovedAt        time.Time         `json:"approvedAt,omitzero"`
+	ApprovedBy        string            `json:"approvedBy,omitempty"` // an email
+	ApprovalReason    string            `json:"approvalReason,omitempty"`
+	RejectedAt        time.Time         `json:"rejectedAt,omitzero"`
+	RejectedBy        string            `json:"rejectedBy,omitempty"` // an email
+	RejectionReason   string            `json:"rejectionReason,omitempty"`
+	ResolvedAt        time.Time         `json:"resolvedAt,omitzero"`
+	ResolvedHow       Resolution        `json:"resolvedHow,omitempty"`
+	PreviousID        string            `json:"previousId,omitempty"` // the resolved drift that this one is a return of
+	CreatedAt         time.Time         `json:"createdAt"`
+	UpdatedAt         time.Time         `json:"updatedAt"`
+}
+
+// Change is both sides of a path that differs; a side that does not have the path is null.
+type Change struct {
+	Expected json.RawMessage `json:"expected"`
+	Actual   json.RawMessage `json:"actual"`
+}
+
+// DriftDetail is a drift, and what the caller may do with it.
+type DriftDetail struct {
+	Drift
+	AlertCount int  `json:"alertCount"`
+	CanApprove bool `json:"canApprove"`
+	CanReject  bool `json:"canReject"`
+}
+
+// TimelineEntry is something that happened to a drift.
+type TimelineEntry struct {
+	ID         string          `json:"id"`
+	Timestamp  time.Time       `json:"timestamp"`
+	Action     string          `json:"action"` // such as drift.approved
+	ActorEmail string          `json:"actorEmail"`
+	ActorRole  string          `json:"actorRole"`
+	Message    string          `json:"message"`
+	TraceID    string          `json:"traceId"`
+	Metadata   json.RawMessage `json:"metadata"`
+}
+
+// DriftQuery filters and orders drifts. A zero field does not filter.
+type DriftQuery struct {
+	Severity     Severity
+	Status       DriftStatus
+	Workspace    string
+	ResourceType string
+	Region       string
+	Search       string // part of the resource's id or type
+	SortBy       string // createdAt (the default), detectedAt, lastSeenAt, costImpactMonthly or severity
+	SortOrder    string // desc (the default) or asc
+}
+
+func (q DriftQuery) values() url.Values {
+	v := url.Values{}
+	set(v, "severity", q.Severity)
+	set(v, "status", q.Status)
+	set(v, "workspace", q.Workspace)
+	set(v, "resourceType", q.ResourceType)
+	set(v, "region", q.Region)
+	set(v, "search", q.Search)
+	set(v, "sortBy", q.SortBy)
+	set(v, "sortOrder", q.SortOrder)
+	return v
+}
+
+// ListDrifts gives a page of drifts.
+func (c *Client) ListDrifts(ctx context.Context, q DriftQuery, p Page) (List[Drift], error) {
+	return list[Drift](ctx, c, "/api/v1/drifts", q.values(), p)
+}
+
+// Drifts gives all drifts, page by page. The API gives the first 10,000: narrow the query where there are more.
+func (c *Client) Drifts(ctx context.Context, q DriftQuery) iter.Seq2[Drift, error] {
+	return all(func(p Page) (List[Drift], error) { return c.ListDrifts(ctx, q, p) })
+}
+
+// GetDrift gives one drift.
+func (c *Client) GetDrift(ctx context.Context, id string) (DriftDetail, error) {
+	return get[DriftDetail](ctx, c, driftPath(id, ""), nil)
+}
+
+// DriftTimeline gives what happened to a drift, oldest first.
+func (c *Client) DriftTimeline(ctx context.Context, id string) ([]TimelineEntry, error) {
+	return get[[]TimelineEntry](ctx, c, driftPath(id, "/timeline"), nil)
+}
+
+// DriftReport is a drift that another tool, or a person, has found.
+type DriftReport struct {
+	ResourceID        string   `json:"resourceId"`
+	ResourceType      string   `json:"resourceType"`
+	Region            string   `json:"region"`
+	ExpectedState     any      `json:"expectedState"` // encodes to an object, or null when the resource should not exist
+	ActualState       any      `json:"actualState"`   // encodes to an object, or null when it does not exist
+	Severity          Severity `json:"severity,omitempty"`
+	CostImpactMonthly float64  `json:"costImpactMonthly,omitempty"`
+	Workspace         string   `json:"workspace,omitempty"` // default, when it is empty
+}
+
+// ReportDrift reports a drift. A resource that has an open report already is CodeConflict.
+func (c *Client) ReportDrift(ctx context.Context, r DriftReport) (Drift, error) {
+	return post[Drift](ctx, c, "/api/v1/drifts", r)
+}
+
+// Decision is why a drift is approved or rejected.
+type Decision struct {
+	Reason  string `json:"reason"`            // 10 to 1000 characters
+	Version int    `json:"version,omitempty"` // that was seen; CodeConflict when the drift has changed since. 0 is any.
+}
+
+// ApproveDrift accepts a drift: the actual state is fine, and the code should follow.
+func (c *Client) ApproveDrift(ctx context.Context, id string, d Decision) (Drift, error) {
+	return post[Drift](ctx, c, driftPath(id, "/approve"), d)
+}
+
+// RejectDrift demands that a drift is reverted.
+func (c *Client) RejectDrift(ctx context.Context, id string, d Decision) (Drift, error) {
+	return post[Drift](ctx, c, driftPath(id, "/reject"), d)
+}
+
+// TriageDrift takes note of a drift. version is as in Decision.
+func (c *Client) TriageDrift(ctx context.Context, id string, version int) (Drift, error) {
+	return post[Drift](ctx, c, driftPath(id, "/triage"), struct {
+		Version int `json:"version,omitempty"`
+	}{version})
+}
+
+// ResolveDrift closes a drift. version is as in Decision.
+func (c *Client) ResolveDrift(ctx context.Context, id string, how Resolution, version int) (Drift, error) {
+	return post[Drift](ctx, c, driftPath(id, "/resolve"), struct {
+		ResolvedHow Resolution `json:"resolvedHow"`
+		Version     int        `json:"version,omitempty"`
+	}{how, version})
+}
+
+func driftPath(id, rest string) string { return "/api/v1/drifts/" + url.PathEscape(id) + rest }

@@ -1,0 +1,148 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// EventType says what happened. Newer servers have more types: ignore those that are not known.
+type EventType string
+
+// The types.
+const (
+	DriftCreated   EventType = "drift.created"
+	DriftUpdated   EventType = "drift.updated"
+	DriftTriaged   EventType = "drift.triaged"
+	DriftApproved  EventType = "drift.approved"
+	DriftRejected  EventType = "drift.rejected"
+	DriftReopened  EventType = "drift.reopened"
+	DriftResolved  EventType = "drift.resolved"
+	AlertCreated   EventType = "alert.created"
+	AlertRead      EventType = "alert.read"
+	CheckCompleted EventType = "check.completed"
+)
+
+// Event is one entry of an account's stream.
+type Event struct {
+	Position   int64    `json:"position"` // grows by one from event to event; other topics' events leave gaps
+	Cursor     string   `json:"cursor"`   // keep it when the event was handled
+	Topics     []string `json:"topics"`
+	CloudEvent `json:"event"`
+}
+
+// CloudEvent is the CloudEvents 1.0 object of an event.
+type CloudEvent struct {
+	SpecVersion     string          `json:"specversion"`
+	ID              string          `json:"id"`
+	Source          string          `json:"source"`
+	Type            EventType       `json:"type"`
+	Subject         string          `json:"subject"` // the id of the drift, alert or check
+	Time            time.Time       `json:"time"`
+	DataContentType string          `json:"datacontenttype"`
+	Traceparent     string          `json:"traceparent"` // to go on with the trace of what caused it
+	Data            json.RawMessage `json:"data"`
+}
+
+// Actor is who did something.
+type Actor struct {
+	ID    string `json:"id"`
+	Email string `json:"email,omitempty"` // empty for an API key
+	Role  string `json:"role"`
+}
+
+// DriftChange is the data of the drift.* events: the drift after the change.
+type DriftChange struct {
+	ID                string      `json:"id"`
+	Workspace         string      `json:"workspace"`
+	ResourceID        string      `json:"resourceId"`
+	ResourceType      string      `json:"resourceType"`
+	Status            DriftStatus `json:"status"`
+	Severity          Severity    `json:"severity"`
+	Version           int         `json:"version"`
+	CostImpactMonthly float64     `json:"costImpactMonthly"`
+	Actor             *Actor      `json:"actor"` // nil when the system did it
+	Reason            string      `json:"reason,omitempty"`
+}
+
+// AlertChange is the data of the alert.* events. An alert.read without an ID is about Count alerts at once: those of the
+// drift when there is a DriftID, else all of the account.
+type AlertChange struct {
+	ID       string    `json:"id"`
+	DriftID  string    `json:"driftId"`
+	Type     AlertType `json:"type"`
+	Severity Severity  `json:"severity"`
+	Title    string    `json:"title"`
+	IsRead   bool      `json:"isRead"`
+	Count    int       `json:"count"`
+	Actor    *Actor    `json:"actor"`
+}
+
+// CheckChange is the data of check.completed.
+type CheckChange struct {
+	ID        string      `json:"id"`
+	Workspace string      `json:"workspace"`
+	Status    CheckStatus `json:"status"`
+	Stale     bool        `json:"stale"`
+	Counts    Counts      `json:"counts"`
+}
+
+// Drift reads the data of a drift.* event.
+func (e CloudEvent) Drift() (DriftChange, error) { return eventData[DriftChange](e) }
+
+// Alert reads the data of an alert.* event.
+func (e CloudEvent) Alert() (AlertChange, error) { return eventData[AlertChange](e) }
+
+// Check reads the data of a check.* event.
+func (e CloudEvent) Check() (CheckChange, error) { return eventData[CheckChange](e) }
+
+func eventData[T any](e CloudEvent) (data T, err error) {
+	if err := json.Unmarshal(e.Data, &data); err != nil {
+		return data, fmt.Errorf("read the data of %s %s: %w", e.Type, e.ID, err)
+	}
+	return data, nil
+}
+
+// EventPage is a part of the stream, read without a socket.
+type EventPage struct {
+	Items   []Event `json:"items"`
+	Head    string  `json:"head"` // the cursor of the stream's end
+	HasMore bool    `json:"hasMore"`
+}
+
+// ListEvents reads up to limit events (1 to 500, 100 for 0) after a cursor, or from the oldest that is kept when it is empty. A
+// cursor that leads nowhere is CodeConflict: load the lists again, and go on from the Head of another page.
+func (c *Client) ListEvents(ctx context.Context, after string, limit int) (EventPage, error) {
+	query := url.Values{}
+	set(query, "after", after)
+	if limit > 0 {
+		query.Set("limit", strconv.Itoa(limit))
+	}
+	return get[EventPage](ctx, c, "/api/v1/events", query)
+}
+
+// Events reads the stream from a cursor (see ListEvents) to its end as it is then. To go on from there, use Stream.
+func (c *Client) Events(ctx context.Context, after string) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		for {
+			page, err := c.ListEvents(ctx, after, 500)
+			if err != nil {
+				yield(Event{}, err)
+				return
+			}
+			for _, e := range page.Items {
+				if !yield(e, nil) {
+					return
+				}
+				after = e.Cursor
+			}
+			if !page.HasMore || len(page.Items) == 0 {
+				return
+			}
+		}
+	}
+}

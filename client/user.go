@@ -1,0 +1,111 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Role is what a person may do.
+type Role string
+
+// The roles. A viewer reads; an engineer also sends plans and decides; an admin also manages users and keys.
+const (
+	Viewer   Role = "viewer"
+	Engineer Role = "engineer"
+	Admin    Role = "admin"
+)
+
+// User is a person of the account.
+type User struct {
+	ID          string    `json:"id"`
+	Email       string    `json:"email"`
+	Name        string    `json:"name"`
+	Role        Role      `json:"role"`
+	IsActive    bool      `json:"isActive"`
+	CreatedAt   time.Time `json:"createdAt"`
+	LastLoginAt time.Time `json:"lastLoginAt,omitzero"`
+}
+
+// Me is the caller.
+type Me struct {
+	User    User `json:"user"`
+	Account struct {
+		ID   string `json:"id"`
+		Name string `json:"name"`
+	} `json:"account"`
+	Session struct {
+		ID        string    `json:"id"`
+		CreatedAt time.Time `json:"createdAt"`
+		ExpiresAt time.Time `json:"expiresAt"` // unless it is refreshed before
+	} `json:"session"`
+}
+
+// Me gives the caller, the account and the session.
+func (c *Client) Me(ctx context.Context) (Me, error) { return get[Me](ctx, c, "/api/v1/users/me", nil) }
+
+// ListUsers gives a page of the account's users, oldest first.
+func (c *Client) ListUsers(ctx context.Context, p Page) (List[User], error) {
+	return list[User](ctx, c, "/api/v1/users", url.Values{}, p)
+}
+
+// Users gives all users of the account.
+func (c *Client) Users(ctx context.Context) iter.Seq2[User, error] {
+	return all(func(p Page) (List[User], error) { return c.ListUsers(ctx, p) })
+}
+
+// NewUser is a user that is to be made.
+type NewUser struct {
+	Email string `json:"email"`
+	Name  string `json:"name"`
+	Role  Role   `json:"role"`
+}
+
+// CreatedUser is a new user, with the token for SetPassword. It is shown once: pass it on.
+type CreatedUser struct {
+	User                User      `json:"user"`
+	SetupToken          string    `json:"setupToken"`
+	SetupTokenExpiresAt time.Time `json:"setupTokenExpiresAt"`
+}
+
+// CreateUser makes a user. An email that is taken is CodeConflict.
+func (c *Client) CreateUser(ctx context.Context, u NewUser) (CreatedUser, error) {
+	return post[CreatedUser](ctx, c, "/api/v1/users", u)
+}
+
+// UserChange names what changes; nil fields stay.
+type UserChange struct {
+	Email    *string `json:"email,omitempty"`
+	Name     *string `json:"name,omitempty"`
+	Role     *Role   `json:"role,omitempty"`
+	IsActive *bool   `json:"isActive,omitempty"`
+}
+
+// UpdateUser changes a user. The account's last active admin stays one: CodeConflict.
+func (c *Client) UpdateUser(ctx context.Context, id string, change UserChange) (user User, err error) {
+	raw, err := json.Marshal(change)
+	if err != nil {
+		return user, fmt.Errorf("encode the request: %w", err)
+	}
+	// Done twice, it says the same.
+	err = c.send(ctx, request{method: http.MethodPatch, path: "/api/v1/users/" + url.PathEscape(id), body: jsonBody(raw), repeatable: true}, &user)
+	return user, err
+}
+
+// SetPassword sets the first password of a user, who has the setup token that an admin passed on. No credentials are needed.
+func (c *Client) SetPassword(ctx context.Context, setupToken, newPassword string) error {
+	return c.secret(ctx, "/api/v1/auth/password", map[string]string{"token": setupToken, "newPassword": newPassword}, nil)
+}
+
+// ChangePassword gives the caller another password. The caller's other sessions end.
+func (c *Client) ChangePassword(ctx context.Context, current, next string) error {
+	raw, err := json.Marshal(map[string]string{"currentPassword": current, "newPassword": next})
+	if err != nil {
+		return fmt.Errorf("encode the request: %w", err)
+	}
+	return c.send(ctx, request{method: http.MethodPost, path: "/api/v1/auth/password", body: jsonBody(raw), guarded: true}, nil)
+}

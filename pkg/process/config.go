@@ -1,0 +1,202 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/driftsentry/driftsentry/pkg/config"
+	"github.com/driftsentry/driftsentry/pkg/hint"
+	"github.com/driftsentry/driftsentry/pkg/lifecycle"
+	"github.com/driftsentry/driftsentry/pkg/pg"
+	"github.com/driftsentry/driftsentry/pkg/telemetry"
+)
+
+// Config is the part of the configuration that means the same in each service.
+type Config struct {
+	Database  pg.Config
+	NATS      hint.Config
+	Lifecycle lifecycle.Config
+
+	Environment config.Environment `env:"APP_ENV" envDefault:"development"`
+	// Port has a default of the service's own, which is there before the environment is read.
+	Port uint16 `env:"PORT"`
+	// Host is where to listen; the default is this machine alone in development, and every address elsewhere.
+	Host string `env:"HOST"`
+	// MetricsPort 0 means the service's own port in development, and 9090 elsewhere.
+	MetricsPort   uint16 `env:"METRICS_PORT"`
+	EnableMetrics bool   `env:"ENABLE_METRICS" envDefault:"true"`
+
+	RequestTimeout time.Duration `env:"REQUEST_TIMEOUT"        envDefault:"30s"`
+	SlowRequest    time.Duration `env:"SLOW_REQUEST_THRESHOLD" envDefault:"1s"`
+	// CORSOrigins are the pages that may call us. The default is none, and in development http://localhost:3000.
+	CORSOrigins []string `env:"CORS_ORIGIN"`
+	// TrustedProxies are the networks whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix `env:"TRUSTED_PROXIES"`
+
+	JWTSecret         config.Secret `env:"JWT_SECRET"`
+	JWTSecretPrevious config.Secret `env:"JWT_SECRET_PREVIOUS"`
+
+	LogLevel  string `env:"LOG_LEVEL"  envDefault:"info"`
+	LogFormat string `env:"LOG_FORMAT"` // pretty in development, else json
+	LogFile   string `env:"LOG_FILE"`
+
+	SentryDSN                config.Secret `env:"SENTRY_DSN"`
+	SentryEnvironment        string        `env:"SENTRY_ENVIRONMENT"`
+	SentryRelease            string        `env:"SENTRY_RELEASE"`
+	SentryMaxEventsPerMinute int           `env:"SENTRY_MAX_EVENTS_PER_MINUTE" envDefault:"60"`
+	// GrafanaURL is where people reach Grafana, for the links in Sentry's events.
+	GrafanaURL string `env:"GRAFANA_URL"`
+
+	OTelDisabled bool `env:"OTEL_SDK_DISABLED"`
+
+	// Warnings are for the operator; SetDefaults makes them.
+	Warnings []string
+}
+
+// ExampleSecret is the JWT_SECRET of .env.example, and the one in development when none is given. Everybody knows it.
+const ExampleSecret = "development-only-secret-that-everybody-knows"
+
+// The ports of production, and the origin of development, when none is given.
+const (
+	defaultMetricsPort = 9090
+	developmentOrigin  = "http://localhost:3000"
+)
+
+// SetDefaults fills in what depends on other values.
+func (c *Config) SetDefaults() {
+	development := c.Environment == config.Development
+	if c.LogFormat == "" {
+		c.LogFormat = telemetry.FormatJSON
+		if development {
+			c.LogFormat = telemetry.FormatPretty
+		}
+	}
+	if !development {
+		if c.MetricsPort == 0 {
+			c.MetricsPort = defaultMetricsPort
+		}
+		return
+	}
+	if c.Host == "" {
+		c.Host = "127.0.0.1"
+	}
+	if len(c.CORSOrigins) == 0 {
+		c.CORSOrigins = []string{developmentOrigin}
+	}
+	if c.JWTSecret == "" {
+		c.JWTSecret = ExampleSecret
+		c.Warnings = append(c.Warnings, "JWT_SECRET is not set: tokens are signed with a secret that everybody knows")
+	}
+}
+
+// minSecret is the least length of a secret: 256 bits, as HMAC-SHA-256 wants (RFC 7518, section 3.2).
+const minSecret = 32
+
+// Validate checks what no single value can tell. What it wants in production it wants everywhere but in development.
+func (c *Config) Validate() []error {
+	problems := slices.Concat(c.Database.Validate(), c.NATS.Validate())
+	complain := func(variable, format string, args ...any) {
+		problems = append(problems, config.Problem{Variable: variable, Err: fmt.Errorf(format, args...)})
+	}
+	production := c.Environment != config.Development
+	if production {
+		problems = append(problems, CheckSecret("JWT_SECRET", c.JWTSecret)...)
+		if c.JWTSecretPrevious != "" {
+			problems = append(problems, CheckSecret("JWT_SECRET_PREVIOUS", c.JWTSecretPrevious)...)
+		}
+	}
+	for _, origin := range c.CORSOrigins {
+		switch u, err := url.Parse(origin); {
+		case origin == "*" && !production:
+		case origin == "*":
+			complain("CORS_ORIGIN", "* lets every page on the internet call us; name the origins")
+		case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Scheme+"://"+u.Host != origin:
+			complain("CORS_ORIGIN", "%q is not an origin, such as https://app.example.com", origin)
+		case strings.Contains(u.Host, "*"):
+			complain("CORS_ORIGIN", "%q: wildcards are not supported; name the origins", origin)
+		}
+	}
+	if _, err := telemetry.ParseLevel(c.LogLevel); err != nil {
+		complain("LOG_LEVEL", "%q is not one of trace, debug, info, warn, error, fatal", c.LogLevel)
+	}
+	if c.LogFormat != "" && c.LogFormat != telemetry.FormatJSON && c.LogFormat != telemetry.FormatPretty {
+		complain("LOG_FORMAT", "%q is not one of json, pretty", c.LogFormat)
+	}
+	if c.RequestTimeout <= 0 {
+		complain("REQUEST_TIMEOUT", "must be more than 0")
+	}
+	if c.SlowRequest <= 0 {
+		complain("SLOW_REQUEST_THRESHOLD", "must be more than 0")
+	}
+	if c.EnableMetrics && c.MetricsPort != 0 && c.MetricsPort == c.Port {
+		complain("METRICS_PORT", "is the same as PORT; leave it out to serve both on one port in development")
+	}
+	if c.SentryMaxEventsPerMinute < 1 {
+		complain("SENTRY_MAX_EVENTS_PER_MINUTE", "must be 1 or more; an empty SENTRY_DSN turns reports off")
+	}
+	if u, err := url.Parse(c.GrafanaURL); c.GrafanaURL != "" && (err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https") {
+		complain("GRAFANA_URL", "is not an address such as https://driftsentry.example.com/grafana, without user and password")
+	}
+	if _, err := telemetry.SampleRatioFromEnv(); err != nil {
+		problems = append(problems, err) // It names the variable itself.
+	}
+	return problems
+}
+
+// CheckSecret gives what is wrong with a secret that holds anywhere but in development.
+func CheckSecret(variable string, secret config.Secret) []error {
+	var problem string
+	switch {
+	case secret == "":
+		problem = "is required"
+	case len(secret) < minSecret:
+		problem = fmt.Sprintf("must have %d bytes or more", minSecret)
+	case secret == ExampleSecret:
+		problem = "is the one of .env.example, which everybody knows"
+	default:
+		return nil
+	}
+	return []error{config.Problem{Variable: variable, Err: errors.New(problem)}}
+}
+
+// issued are the tokens and keys that we make, wherever they stand.
+const issued = `\bds[rs]?_[A-Za-z0-9_-]{40,}`
+
+// plumbing is what every statement goes through, so that an error never belongs to it.
+var plumbing = []string{"github.com/driftsentry/driftsentry/pkg/pg.", "github.com/jackc/pgx/"}
+
+// Telemetry is the configuration of the signals of a service with this name. The configuration must be valid.
+func (c *Config) Telemetry(name string, b Build) (telemetry.Config, error) {
+	ratio, err := telemetry.SampleRatioFromEnv()
+	if err != nil {
+		return telemetry.Config{}, err
+	}
+	level, err := telemetry.ParseLevel(c.LogLevel)
+	if err != nil {
+		return telemetry.Config{}, fmt.Errorf("LOG_LEVEL: %w", err)
+	}
+	return telemetry.Config{
+		ServiceName: name, Version: b.Version, Commit: b.Commit, Environment: string(c.Environment),
+		Disabled: c.OTelDisabled, SampleRatio: ratio, Metrics: c.EnableMetrics, SlowRequest: c.SlowRequest,
+		Log: telemetry.LogConfig{Level: level, Format: c.LogFormat, File: c.LogFile},
+		Sentry: telemetry.SentryConfig{
+			DSN: c.SentryDSN.Reveal(), Release: c.SentryRelease, Environment: c.SentryEnvironment,
+			MaxEventsPerMinute: c.SentryMaxEventsPerMinute, GrafanaURL: c.GrafanaURL, Plumbing: plumbing,
+		},
+		RedactPatterns: []string{issued},
+	}, nil
+}
+
+// Proxies are the trusted networks as text.
+func (c *Config) Proxies() []string {
+	list := make([]string, len(c.TrustedProxies))
+	for i, p := range c.TrustedProxies {
+		list[i] = p.String()
+	}
+	return list
+}

@@ -1,0 +1,57 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+)
+
+// unmatched stands for the route of a request that matches none.
+const unmatched = "unmatched"
+
+// defaultRoute is the pattern of the route that served the request: chi's when
+// the middleware is inside chi's root router, else that of http.ServeMux. It is
+// known only after the handler has run.
+func defaultRoute(r *http.Request) string {
+	rctx := chi.RouteContext(r.Context())
+	if rctx == nil {
+		// A pattern of ServeMux may begin with a method and a host.
+		if i := strings.IndexByte(r.Pattern, '/'); i >= 0 {
+			return r.Pattern[i:]
+		}
+		return ""
+	}
+	pattern := rctx.RoutePattern()
+	if !strings.HasSuffix(pattern, "/*") || rctx.Routes == nil {
+		return pattern
+	}
+	// Either a wildcard route, or a sub-router in which nothing matched.
+	path := r.URL.RawPath
+	if path == "" {
+		path = r.URL.Path
+	}
+	if !rctx.Routes.Match(chi.NewRouteContext(), r.Method, path) {
+		return ""
+	}
+	return pattern
+}
+
+// methodName is the method, or _OTHER for what a client made up.
+func methodName(method string) string {
+	switch method {
+	case http.MethodConnect, http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodOptions,
+		http.MethodPatch, http.MethodPost, http.MethodPut, http.MethodTrace:
+		return method
+	}
+	return "_OTHER"
+}
+
+// spanMethod is the method in a span's name, where the conventions say HTTP for
+// one that is not known.
+func spanMethod(method string) string {
+	if method = methodName(method); method == "_OTHER" {
+		return "HTTP"
+	}
+	return method
+}

@@ -1,0 +1,99 @@
+// Package audit is the audit trail: who did what to what, and in which trace. The use cases of the other packages write its
+// rows, each in the transaction of the change that the row describes. This package reads the trail.
+package audit
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/pkg/telemetry"
+	"github.com/driftsentry/driftsentry/pkg/uid"
+)
+
+// Roles of actors who are not users.
+const (
+	RoleKey    = "api_key"
+	RoleSystem = "system"
+)
+
+// Actor is who does something: a user, an API key, or the system.
+type Actor struct {
+	ID    *uuid.UUID // nil for the system
+	Email string     // empty unless it is a user
+	Role  string
+}
+
+// System acts when no signed-in user asked for it.
+var System = Actor{Role: RoleSystem}
+
+// Row is one entry of the trail.
+type Row struct {
+	ID         uuid.UUID
+	AccountID  uuid.UUID
+	CreatedAt  time.Time
+	Action     string // subject.verb
+	ActorID    *uuid.UUID
+	ActorEmail string
+	ActorRole  string
+	DriftID    *uuid.UUID // nil when it is not about one drift
+	Subject    string
+	Message    string
+	TraceID    string // empty without a trace
+	Metadata   map[string]any
+}
+
+// New makes a row about what the actor does at this time, in the trace of ctx.
+func New(ctx context.Context, account uuid.UUID, at time.Time, by Actor, action, subject, message string, metadata map[string]any) Row {
+	if metadata == nil {
+		metadata = map[string]any{}
+	}
+	return Row{
+		ID: uid.New(), AccountID: account, CreatedAt: at, Action: action,
+		ActorID: by.ID, ActorEmail: by.Email, ActorRole: by.Role,
+		Subject: subject, Message: message, TraceID: telemetry.TraceID(ctx), Metadata: metadata,
+	}
+}
+
+// Writer adds rows, all of one account, to the trail. The transactions of the other packages have it.
+type Writer interface {
+	InsertAudit(ctx context.Context, rows []Row) error
+}
+
+// Filter says which rows; an empty field does not matter.
+type Filter struct {
+	DriftID *uuid.UUID
+	ActorID *uuid.UUID
+	Action  string
+}
+
+// Store is the database.
+type Store interface {
+	// ListAudit is a part of the rows, newest first.
+	ListAudit(ctx context.Context, account uuid.UUID, f Filter, limit, offset int) ([]Row, error)
+	CountAudit(ctx context.Context, account uuid.UUID, f Filter) (int, error)
+	// Timeline is a drift's rows, oldest first. apierror.NotFound when there is no such drift.
+	Timeline(ctx context.Context, account, drift uuid.UUID) ([]Row, error)
+}
+
+// Trail reads the audit trail.
+type Trail struct{ store Store }
+
+// NewTrail makes the trail of a store.
+func NewTrail(store Store) *Trail { return &Trail{store} }
+
+// List is a part of the account's trail, newest first, and the number of all rows.
+func (t *Trail) List(ctx context.Context, account uuid.UUID, f Filter, limit, offset int) ([]Row, int, error) {
+	total, err := t.store.CountAudit(ctx, account, f)
+	if err != nil {
+		return nil, 0, err
+	}
+	rows, err := t.store.ListAudit(ctx, account, f, limit, offset)
+	return rows, total, err
+}
+
+// Timeline is what happened to a drift, oldest first.
+func (t *Trail) Timeline(ctx context.Context, account, drift uuid.UUID) ([]Row, error) {
+	return t.store.Timeline(ctx, account, drift)
+}

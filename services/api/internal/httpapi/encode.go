@@ -1,0 +1,33 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/driftsentry/driftsentry/pkg/rest"
+	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+)
+
+// The encoders of responses are in the files encode_*.go, one for each subject. The domain packages know no JSON; the envelope
+// is package rest's.
+
+// bodies gives each item the shape in which clients see it.
+func bodies[T, B any](items []T, body func(T) B) []B {
+	list := make([]B, len(items))
+	for i, item := range items {
+		list[i] = body(item)
+	}
+	return list
+}
+
+// writePage writes a page of items in the shape that body gives them.
+func writePage[T, B any](w http.ResponseWriter, items []T, body func(T) B, total int, page drift.Page) error {
+	return rest.OK(w, rest.NewPage(bodies(items, body), total, page.Number, page.Size))
+}
+
+// optionalText is null in JSON when there is no text.
+func optionalText(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

@@ -1,0 +1,129 @@
+package httpapi
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/rest"
+	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+)
+
+// appendDrift appends a drift. The states are copied as they are: decoding them to encode them again would cost more than
+// everything else in a list.
+func appendDrift(b []byte, d *drift.Drift) []byte {
+	return append(appendFields(append(b, '{'), d), '}')
+}
+
+// appendDetail appends the detail: the drift's fields and its own, and what the caller may do with it.
+func appendDetail(b []byte, d *drift.Detail, mayDecide bool) []byte {
+	b = appendFields(append(b, '{'), &d.Drift)
+	b = strconv.AppendInt(append(b, `,"alertCount":`...), int64(d.AlertCount), 10)
+	b = strconv.AppendBool(append(b, `,"canApprove":`...), mayDecide && d.Can(drift.Approve))
+	b = strconv.AppendBool(append(b, `,"canReject":`...), mayDecide && d.Can(drift.Reject))
+	return append(b, '}')
+}
+
+// appendDrifts appends a list of drifts.
+func appendDrifts(b []byte, drifts []*drift.Drift) []byte {
+	b = append(b, '[')
+	for i, d := range drifts {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendDrift(b, d)
+	}
+	return append(b, ']')
+}
+
+func writeDrift(w http.ResponseWriter, status int, d *drift.Drift) {
+	rest.Encoded(w, status, func(b []byte) []byte { return appendDrift(b, d) })
+}
+
+// writeDrifts writes a page of drifts.
+func writeDrifts(w http.ResponseWriter, drifts []*drift.Drift, total int, page drift.Page) error {
+	pagination, err := json.Marshal(rest.NewPage(drifts, total, page.Number, page.Size).Pagination)
+	if err != nil {
+		return err
+	}
+	rest.Encoded(w, http.StatusOK, func(b []byte) []byte {
+		b = appendDrifts(append(b, `{"items":`...), drifts)
+		b = append(append(b, `,"pagination":`...), pagination...)
+		return append(b, '}')
+	})
+	return nil
+}
+
+func appendFields(b []byte, d *drift.Drift) []byte {
+	b = appendID(append(b, `"id":`...), d.ID)
+	b = strconv.AppendInt(append(b, `,"version":`...), int64(d.Version), 10)
+	b = appendText(b, `,"workspace":`, d.Workspace)
+	b = appendText(b, `,"resourceId":`, d.ResourceID)
+	b = appendText(b, `,"resourceType":`, d.ResourceType)
+	b = appendText(b, `,"provider":`, d.Provider)
+	b = appendText(b, `,"region":`, d.Region)
+	b = appendText(b, `,"origin":`, d.Origin)
+	b = appendOptional(b, `,"plannedAction":`, d.PlannedAction)
+	b = append(append(b, `,"expectedState":`...), d.ExpectedState...)
+	b = append(append(b, `,"actualState":`...), d.ActualState...)
+	b = append(append(b, `,"difference":`...), d.Difference...)
+	b = appendText(b, `,"severity":`, d.Severity)
+	b = appendText(b, `,"status":`, d.Status)
+	b = strconv.AppendFloat(append(b, `,"costImpactMonthly":`...), d.CostImpactMonthly, 'f', -1, 64)
+	b = appendText(b, `,"detectedBy":`, d.DetectedBy)
+	b = appendTime(b, `,"detectedAt":`, &d.DetectedAt)
+	b = appendTime(b, `,"firstSeenAt":`, &d.FirstSeenAt)
+	b = appendTime(b, `,"lastSeenAt":`, &d.LastSeenAt)
+	b = strconv.AppendInt(append(b, `,"occurrences":`...), int64(d.Occurrences), 10)
+	b = appendTime(b, `,"approvedAt":`, d.ApprovedAt)
+	b = appendOptional(b, `,"approvedBy":`, d.ApprovedBy)
+	b = appendOptional(b, `,"approvalReason":`, d.ApprovalReason)
+	b = appendTime(b, `,"rejectedAt":`, d.RejectedAt)
+	b = appendOptional(b, `,"rejectedBy":`, d.RejectedBy)
+	b = appendOptional(b, `,"rejectionReason":`, d.RejectionReason)
+	b = appendTime(b, `,"resolvedAt":`, d.ResolvedAt)
+	b = appendOptional(b, `,"resolvedHow":`, d.ResolvedHow)
+	if b = append(b, `,"previousId":`...); d.PreviousID == nil {
+		b = append(b, "null"...)
+	} else {
+		b = appendID(b, *d.PreviousID)
+	}
+	b = appendTime(b, `,"createdAt":`, &d.CreatedAt)
+	return appendTime(b, `,"updatedAt":`, &d.UpdatedAt)
+}
+
+// appendText appends a member of an object. What is stored is valid UTF-8, so that quoting can't fail.
+func appendText[T ~string](b []byte, name string, value T) []byte {
+	b, _ = jsontext.AppendQuote(append(b, name...), string(value))
+	return b
+}
+
+func appendOptional[T ~string](b []byte, name string, value *T) []byte {
+	if value == nil {
+		return append(append(b, name...), "null"...)
+	}
+	return appendText(b, name, *value)
+}
+
+func appendID(b []byte, id uuid.UUID) []byte {
+	b = append(b, '"')
+	b = append(hex.AppendEncode(b, id[:4]), '-')
+	b = append(hex.AppendEncode(b, id[4:6]), '-')
+	b = append(hex.AppendEncode(b, id[6:8]), '-')
+	b = append(hex.AppendEncode(b, id[8:10]), '-')
+	return append(hex.AppendEncode(b, id[10:]), '"')
+}
+
+func appendTime(b []byte, name string, t *time.Time) []byte {
+	b = append(b, name...)
+	if t == nil {
+		return append(b, "null"...)
+	}
+	return event.AppendTime(b, *t)
+}

@@ -1,0 +1,95 @@
+package httpapi
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/pkg/rest"
+	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+)
+
+type userBody struct {
+	ID          uuid.UUID     `json:"id"`
+	Email       string        `json:"email"`
+	Name        string        `json:"name"`
+	Role        identity.Role `json:"role"`
+	IsActive    bool          `json:"isActive"`
+	CreatedAt   rest.Time     `json:"createdAt"`
+	LastLoginAt *rest.Time    `json:"lastLoginAt"`
+}
+
+func newUserBody(u identity.User) userBody {
+	return userBody{u.ID, u.Email, u.Name, u.Role, u.IsActive, rest.Time(u.CreatedAt), rest.TimePtr(u.LastLoginAt)}
+}
+
+// createdUserBody is a new user with the one-time token that sets the first password.
+type createdUserBody struct {
+	SetupToken          string    `json:"setupToken"`
+	SetupTokenExpiresAt rest.Time `json:"setupTokenExpiresAt"`
+	User                userBody  `json:"user"`
+}
+
+type tokensBody struct {
+	AccessToken  string    `json:"accessToken"`
+	RefreshToken string    `json:"refreshToken"`
+	ExpiresIn    int       `json:"expiresIn"`
+	User         *selfBody `json:"user,omitempty"` // after a login
+}
+
+type selfBody struct {
+	ID    uuid.UUID     `json:"id"`
+	Email string        `json:"email"`
+	Name  string        `json:"name"`
+	Role  identity.Role `json:"role"`
+}
+
+func newTokensBody(t identity.Tokens, user *selfBody) tokensBody {
+	return tokensBody{t.Access, t.Refresh, t.ExpiresIn, user}
+}
+
+type meBody struct {
+	Account accountBody `json:"account"`
+	Session sessionBody `json:"session"`
+	User    userBody    `json:"user"`
+}
+
+type accountBody struct {
+	ID   uuid.UUID `json:"id"`
+	Name string    `json:"name"`
+}
+
+type sessionBody struct {
+	CreatedAt rest.Time `json:"createdAt"`
+	ExpiresAt rest.Time `json:"expiresAt"`
+	ID        uuid.UUID `json:"id"`
+}
+
+func newMeBody(s *identity.SessionState) meBody {
+	return meBody{
+		accountBody{s.Account.ID, s.Account.Name},
+		sessionBody{rest.Time(s.CreatedAt), rest.Time(s.ExpiresAt), s.ID},
+		newUserBody(s.User),
+	}
+}
+
+type keyBody struct {
+	ID         uuid.UUID  `json:"id"`
+	Name       string     `json:"name"`
+	Scope      string     `json:"scope"`
+	Prefix     string     `json:"prefix"`
+	CreatedAt  rest.Time  `json:"createdAt"`
+	ExpiresAt  *rest.Time `json:"expiresAt"`
+	LastUsedAt *rest.Time `json:"lastUsedAt"`
+	CreatedBy  string     `json:"createdBy"`
+}
+
+func newKeyBody(k identity.APIKey) keyBody {
+	return keyBody{
+		k.ID, k.Name, k.Scope, k.Prefix, rest.Time(k.CreatedAt), rest.TimePtr(k.ExpiresAt), rest.TimePtr(k.LastUsedAt), k.CreatedBy,
+	}
+}
+
+// createdKeyBody is a new API key. The key itself is shown this once.
+type createdKeyBody struct {
+	APIKey keyBody `json:"apiKey"`
+	Key    string  `json:"key"`
+}

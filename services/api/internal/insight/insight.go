@@ -1,0 +1,116 @@
+// Package insight is the numbers of a dashboard: what drifts there are, what they cost and how long they stay.
+package insight
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+)
+
+// Store is the database. Everything in it is scoped to an account.
+type Store interface {
+	// Summary is of the time since then; CostTrend of the days from the first to today.
+	Summary(ctx context.Context, account uuid.UUID, since time.Time) (Summary, error)
+	CostTrend(ctx context.Context, account uuid.UUID, first, today time.Time) ([]CostDay, error)
+	SeverityCounts(ctx context.Context, account uuid.UUID) (map[drift.Severity]int, error)
+	StatusCounts(ctx context.Context, account uuid.UUID) (map[drift.Status]int, error)
+}
+
+// Service gives the numbers.
+type Service struct{ store Store }
+
+// New makes the service.
+func New(store Store) *Service { return &Service{store} }
+
+// Summary is of the drifts detected and the alerts raised in some time.
+type Summary struct {
+	Drifts        int
+	ByStatus      map[drift.Status]int
+	BySeverity    map[drift.Severity]int
+	Alerts        int
+	UnreadAlerts  int
+	MonthlyImpact float64  // US dollars, of the drifts that are not resolved
+	Savings       float64  // US dollars a month, of the rejected drifts, which will be reverted
+	MedianSeconds *float64 // to resolve a drift; nil when none was resolved
+	P90Seconds    *float64
+}
+
+// CostDay is what drift cost on one day, in US dollars a month.
+type CostDay struct {
+	Date     string  // UTC
+	Cost     float64 // of the drifts that were open when the day ended, or are now
+	Resolved float64 // of the drifts that were resolved that day
+}
+
+// CostTrend is what drift cost day by day.
+type CostTrend struct {
+	Days               []CostDay
+	Start, End, Change float64
+	TotalResolved      float64
+}
+
+// Share is the part of the drifts that are of one kind: of a severity, or of a status.
+type Share[K ~string] struct {
+	Kind       K
+	Count      int
+	Percentage float64
+}
+
+// Distribution is how many drifts there are of each kind.
+type Distribution[K ~string] struct {
+	Shares []Share[K]
+	Total  int
+}
+
+// Summary gives the numbers of the last days.
+func (s *Service) Summary(ctx context.Context, account uuid.UUID, days int) (Summary, error) {
+	return s.store.Summary(ctx, account, time.Now().UTC().AddDate(0, 0, -days))
+}
+
+// CostTrend gives the last days, today's last.
+func (s *Service) CostTrend(ctx context.Context, account uuid.UUID, days int) (CostTrend, error) {
+	today := time.Now().UTC().Truncate(24 * time.Hour)
+	trend, err := s.store.CostTrend(ctx, account, today.AddDate(0, 0, 1-days), today)
+	if err != nil {
+		return CostTrend{}, err
+	}
+	t := CostTrend{Days: trend, Start: trend[0].Cost, End: trend[len(trend)-1].Cost}
+	t.Change = drift.Cents(t.End - t.Start)
+	for _, day := range trend {
+		t.TotalResolved = drift.Cents(t.TotalResolved + day.Resolved)
+	}
+	return t, nil
+}
+
+// BySeverity counts all drifts by severity.
+func (s *Service) BySeverity(ctx context.Context, account uuid.UUID) (Distribution[drift.Severity], error) {
+	counts, err := s.store.SeverityCounts(ctx, account)
+	return distribute(drift.Severities, counts), err
+}
+
+// ByStatus counts all drifts by status.
+func (s *Service) ByStatus(ctx context.Context, account uuid.UUID) (Distribution[drift.Status], error) {
+	counts, err := s.store.StatusCounts(ctx, account)
+	return distribute(drift.Statuses, counts), err
+}
+
+// distribute makes the shares of all kinds, in their order, also those without a drift.
+func distribute[K ~string](kinds []K, counts map[K]int) Distribution[K] {
+	d := Distribution[K]{Shares: make([]Share[K], 0, len(kinds))}
+	for _, n := range counts {
+		d.Total += n
+	}
+	for _, kind := range kinds {
+		percentage := 0.0
+		if d.Total > 0 {
+			const decimal = 10 // one of them
+			percentage = math.Round(100*decimal*float64(counts[kind])/float64(d.Total)) / decimal
+		}
+		d.Shares = append(d.Shares, Share[K]{kind, counts[kind], percentage})
+	}
+	return d
+}

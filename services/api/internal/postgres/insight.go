@@ -1,0 +1,100 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/pkg/pg"
+	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+	"github.com/driftsentry/driftsentry/services/api/internal/insight"
+	"github.com/driftsentry/driftsentry/services/api/internal/plan"
+)
+
+// InsightStore is package insight's database.
+type InsightStore struct{ db *pg.DB }
+
+var _ insight.Store = (*InsightStore)(nil)
+
+// NewInsightStore makes the store on a pool.
+func NewInsightStore(db *pg.DB) *InsightStore { return &InsightStore{db} }
+
+// Summary implements insight.Store.
+func (s *InsightStore) Summary(ctx context.Context, account uuid.UUID, since time.Time) (insight.Summary, error) {
+	type drifts struct {
+		Total, Detected, Triaged, Approved, Rejected, Resolved int
+		Critical, Warning, Info                                int
+		Impact, Savings                                        float64
+		Median, P90                                            *float64
+	}
+	args := pg.Args{"account": account, "since": since}
+	d, err := one[drifts](ctx, s.db, "", `-- SELECT drift summary
+		select count(*) as total,
+			count(*) filter (where status = 'detected') as detected,
+			count(*) filter (where status = 'triaged') as triaged,
+			count(*) filter (where status = 'approved') as approved,
+			count(*) filter (where status = 'rejected') as rejected,
+			count(*) filter (where status = 'resolved') as resolved,
+			count(*) filter (where severity = 'critical') as critical,
+			count(*) filter (where severity = 'warning') as warning,
+			count(*) filter (where severity = 'info') as info,
+			coalesce(sum(cost_impact_monthly) filter (where status <> 'resolved'), 0)::float8 as impact,
+			coalesce(sum(cost_impact_monthly) filter (where status = 'rejected'), 0)::float8 as savings,
+			percentile_cont(0.5) within group (order by extract(epoch from resolved_at - detected_at)::float8) as median,
+			percentile_cont(0.9) within group (order by extract(epoch from resolved_at - detected_at)::float8) as p90
+		from drift where account_id = @account and detected_at >= @since`, args)
+	if err != nil {
+		return insight.Summary{}, err
+	}
+	type alerts struct{ Total, Unread int }
+	a, err := one[alerts](ctx, s.db, "", `-- SELECT alert summary
+		select count(*) as total, count(*) filter (where not is_read) as unread
+		from alert where account_id = @account and created_at >= @since`, args)
+	if err != nil {
+		return insight.Summary{}, err
+	}
+	return insight.Summary{
+		Drifts: d.Total,
+		ByStatus: map[drift.Status]int{
+			drift.Detected: d.Detected, drift.Triaged: d.Triaged, drift.Approved: d.Approved,
+			drift.Rejected: d.Rejected, drift.Resolved: d.Resolved,
+		},
+		BySeverity: map[drift.Severity]int{plan.Critical: d.Critical, plan.Warning: d.Warning, plan.Info: d.Info},
+		Alerts:     a.Total, UnreadAlerts: a.Unread,
+		MonthlyImpact: d.Impact, Savings: d.Savings, MedianSeconds: d.Median, P90Seconds: d.P90,
+	}, nil
+}
+
+// CostTrend implements insight.Store. Each drift is a step up on the day it was first seen and a step down on the day it
+// was resolved; what is before the first day starts on it.
+func (s *InsightStore) CostTrend(ctx context.Context, account uuid.UUID, first, today time.Time) ([]insight.CostDay, error) {
+	return collect[insight.CostDay](ctx, s.db, `-- SELECT drift cost
+		with day as (
+			select generate_series(@first::timestamp, @today::timestamp, interval '1 day')::date as day
+		), step as (
+			select greatest((first_seen_at at time zone 'utc')::date, @first::date) as day, cost_impact_monthly as cost, 0 as resolved
+			from drift where account_id = @account
+			union all
+			select greatest((resolved_at at time zone 'utc')::date, @first::date), -cost_impact_monthly,
+				case when (resolved_at at time zone 'utc')::date >= @first::date then cost_impact_monthly else 0 end
+			from drift where account_id = @account and resolved_at is not null
+		)
+		select to_char(day, 'YYYY-MM-DD') as date,
+			(sum(coalesce(sum(cost), 0)) over (order by day))::float8 as cost,
+			coalesce(sum(resolved), 0)::float8 as resolved
+		from day left join step using (day) group by day order by day`,
+		pg.Args{"account": account, "first": first, "today": today})
+}
+
+// SeverityCounts implements insight.Store.
+func (s *InsightStore) SeverityCounts(ctx context.Context, account uuid.UUID) (map[drift.Severity]int, error) {
+	return pairs[drift.Severity, int](ctx, s.db, `-- SELECT drift count
+		select severity, count(*) from drift where account_id = @account group by severity`, pg.Args{"account": account})
+}
+
+// StatusCounts implements insight.Store.
+func (s *InsightStore) StatusCounts(ctx context.Context, account uuid.UUID) (map[drift.Status]int, error) {
+	return pairs[drift.Status, int](ctx, s.db, `-- SELECT drift count
+		select status, count(*) from drift where account_id = @account group by status`, pg.Args{"account": account})
+}

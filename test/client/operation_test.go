@@ -1,0 +1,174 @@
+package client_test
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/driftsentry/driftsentry/client"
+	"github.com/driftsentry/driftsentry/testkit/spec"
+)
+
+// TestClient_has_every_operation uses each method of the client as its users would, on a real api, under the eyes of the
+// documentation: every request is what openapi.yaml says, every operation has a method, and every property of a response has
+// a place in the client's types.
+//
+// Mutations: a method less, a field less in a type, a wrong name of a field or parameter.
+func TestClient_has_every_operation(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	p := startPair(ctx, t)
+	r := &recorder{base: spec.Transport(t, http.DefaultTransport), used: map[string]bool{}}
+	through := client.WithHTTPClient(&http.Client{Transport: r})
+	admin, engineer := p.as("admin", through), p.as("engineer", through)
+	see := func(what string) func(any, error) {
+		return func(made any, err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatalf("%s: %v", what, err)
+			}
+			r.expectWhole(t, what, made)
+		}
+	}
+	people(ctx, t, p, admin, through)
+	key, err := admin.CreateAPIKey(ctx, client.NewAPIKey{Name: "ci", Scope: client.ScopeIngest})
+	see("CreateAPIKey")(key, err)
+	keys, err := admin.ListAPIKeys(ctx, client.Page{})
+	see("ListAPIKeys")(keys, err)
+
+	ci := p.client(through, client.WithAPIKey(key.Key))
+	plan, err := os.Open("../../services/api/internal/plan/testdata/plans/refresh_only_tf1.11.4.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plan.Close()
+	result, err := ci.SendPlan(ctx, "production", plan, client.PlanOptions{Scope: "full", IncludeChanges: true})
+	see("SendPlan")(result, err)
+	report, err := ci.ReportDrift(ctx, client.DriftReport{
+		ResourceID: "i-1", ResourceType: "aws_instance", Region: "eu-central-1", Severity: client.Critical, CostImpactMonthly: 236.4, Workspace: "reported",
+		ExpectedState: map[string]string{"size": "small"}, ActualState: map[string]string{"size": "large"},
+	})
+	see("ReportDrift")(report, err)
+
+	list, err := engineer.ListDrifts(ctx, client.DriftQuery{
+		Severity: client.Critical, Status: client.Detected, Workspace: "reported", ResourceType: "aws_instance", Region: "eu-central-1",
+		Search: "i-1", SortBy: "severity", SortOrder: "asc",
+	}, client.Page{Number: 1, Size: 5})
+	see("ListDrifts")(list, err)
+	if len(list.Items) != 1 || list.Items[0].ID != report.ID {
+		t.Errorf("found %+v", list.Items)
+	}
+	alerts, err := engineer.ListAlerts(ctx, client.AlertQuery{IsRead: new(false), Severity: client.Critical, Type: client.DriftDetected}, client.Page{})
+	see("ListAlerts")(alerts, err)
+	unread, err := engineer.CountUnreadAlerts(ctx)
+	if err != nil || unread != len(alerts.Items) || unread == 0 {
+		t.Fatalf("%d unread, %v; the list has %d", unread, err, len(alerts.Items))
+	}
+	alert, err := engineer.MarkAlertRead(ctx, alerts.Items[0].ID)
+	see("MarkAlertRead")(alert, err)
+	if marked, err := engineer.MarkAllAlertsRead(ctx); err != nil || marked != unread-1 {
+		t.Errorf("%d marked, %v", marked, err)
+	}
+
+	decide(ctx, t, engineer, report, see, collect(t, engineer.Drifts(ctx, client.DriftQuery{Workspace: "production"})))
+	numbers(ctx, engineer, see)
+	audit, err := admin.ListAudit(ctx, client.AuditQuery{DriftID: report.ID, Action: "drift.created"}, client.Page{})
+	see("ListAudit")(audit, err)
+	failures, err := admin.RecentErrors(ctx)
+	see("RecentErrors")(failures, err)
+	if err := admin.DeleteAPIKey(ctx, key.APIKey.ID); err != nil {
+		t.Error(err)
+	}
+	if err := admin.SignOut(ctx); err != nil {
+		t.Error(err)
+	}
+
+	// The probes and the metrics are for orchestrators.
+	probes := []string{"GET /health/detailed", "GET /health/live", "GET /health/ready", "GET /metrics"}
+	if missing := slices.Sorted(slices.Values(r.unused(t))); !slices.Equal(missing, probes) {
+		t.Errorf("the client does not use %v; only %v are left out on purpose", missing, probes)
+	}
+}
+
+func people(ctx context.Context, t *testing.T, p *pair, admin *client.Client, through client.Option) {
+	t.Helper()
+	created, err := admin.CreateUser(ctx, client.NewUser{Email: "grace@acme.example", Name: "Grace", Role: client.Viewer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.client(through).SetPassword(ctx, created.SetupToken, p.password+"1"); err != nil {
+		t.Fatal(err)
+	}
+	var kept client.Session
+	grace := p.client(through, client.WithPassword("grace@acme.example", p.password+"1"), client.OnSession(func(s client.Session) { kept = s }))
+	if err := grace.ChangePassword(ctx, p.password+"1", p.password+"2"); err != nil {
+		t.Fatal(err)
+	}
+	// The next run of the program has only the refresh token.
+	again := p.client(through, client.WithSession(client.Session{RefreshToken: kept.RefreshToken}))
+	me, err := again.Me(ctx)
+	if err != nil || me.User.Email != "grace@acme.example" || me.Account.Name != "acme" {
+		t.Fatalf("%+v, %v", me, err)
+	}
+	if _, err := admin.UpdateUser(ctx, created.User.ID, client.UserChange{Role: new(client.Engineer), IsActive: new(false)}); err != nil {
+		t.Fatal(err)
+	}
+	if users := collect(t, admin.Users(ctx)); len(users) != 4 || users[3].Role != client.Engineer || users[3].IsActive {
+		t.Errorf("users: %+v", users)
+	}
+}
+
+func decide(ctx context.Context, t *testing.T, engineer *client.Client, report client.Drift, see func(string) func(any, error), others []client.Drift) {
+	t.Helper()
+	if len(others) < 2 {
+		t.Fatalf("the plan made %d drifts", len(others))
+	}
+	triaged, err := engineer.TriageDrift(ctx, report.ID, report.Version)
+	see("TriageDrift")(triaged, err)
+	if _, err := engineer.ApproveDrift(ctx, report.ID, client.Decision{Reason: "agreed with the network team", Version: report.Version}); !client.HasCode(err, client.CodeConflict) {
+		t.Errorf("a decision about an old version: %v", err)
+	}
+	approved, err := engineer.ApproveDrift(ctx, report.ID, client.Decision{Reason: "agreed with the network team", Version: triaged.Version})
+	see("ApproveDrift")(approved, err)
+	rejected, err := engineer.RejectDrift(ctx, others[0].ID, client.Decision{Reason: "it must be reverted at once"})
+	see("RejectDrift")(rejected, err)
+	resolved, err := engineer.ResolveDrift(ctx, others[1].ID, client.ManualFix, 0)
+	see("ResolveDrift")(resolved, err)
+	detail, err := engineer.GetDrift(ctx, report.ID)
+	see("GetDrift")(detail, err)
+	if detail.AlertCount != 1 || detail.CanApprove || detail.ApprovedBy != email("engineer") {
+		t.Errorf("%+v", detail)
+	}
+	timeline, err := engineer.DriftTimeline(ctx, report.ID)
+	see("DriftTimeline")(timeline, err)
+	workspaces, err := engineer.Workspaces(ctx)
+	see("Workspaces")(workspaces, err)
+}
+
+func numbers(ctx context.Context, c *client.Client, see func(string) func(any, error)) {
+	summary, err := c.Summary(ctx, 7)
+	see("Summary")(summary, err)
+	trend, err := c.CostTrend(ctx, 2)
+	see("CostTrend")(trend, err)
+	severities, err := c.SeverityDistribution(ctx)
+	see("SeverityDistribution")(severities, err)
+	statuses, err := c.StatusDistribution(ctx)
+	see("StatusDistribution")(statuses, err)
+	events, err := c.ListEvents(ctx, "", 500)
+	see("ListEvents")(events, err)
+}
+
+// collect reads an iterator to its end.
+func collect[T any](t *testing.T, all iter.Seq2[T, error]) (items []T) {
+	t.Helper()
+	for item, err := range all {
+		if err != nil {
+			t.Fatal(err)
+		}
+		items = append(items, item)
+	}
+	return items
+}

@@ -1,0 +1,76 @@
+//go:build stack
+
+package stack
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	collectorlogs "go.opentelemetry.io/proto/otlp/collector/logs/v1"
+	collectortrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+
+	"github.com/driftsentry/driftsentry/test/internal/installed"
+	"github.com/driftsentry/driftsentry/test/internal/shipped"
+)
+
+// lost are the collector's counters of what it refuses or loses.
+var lost = []string{
+	"otelcol_exporter_send_failed_spans_total", "otelcol_exporter_send_failed_log_records_total",
+	"otelcol_exporter_enqueue_failed_spans_total", "otelcol_exporter_enqueue_failed_log_records_total",
+	"otelcol_receiver_refused_spans_total", "otelcol_receiver_refused_log_records_total",
+}
+
+// TestStarvedCollector runs the shipped collector with a queue of a few items, an end to its patience and no store, so
+// that it counts what it loses under the names that the alerts ask for.
+func TestStarvedCollector(t *testing.T) {
+	found := installed.Programs(t, "otelcol-contrib")
+	o := &overlay{t: t, dir: t.TempDir(), ports: map[string]int{}}
+	o.secret("database_monitor_password", "of nobody")
+	config := o.derive("otel-collector", "otel-collector/config.yaml")
+	starved := shipped.Text(t, config)
+	for rule, value := range map[string]string{
+		`(queue_size: )\d+`: "${1}8", `(min_size: )\d+`: "${1}1", `(max_size: )\d+`: "${1}4", `(max_elapsed_time: )0s`: "${1}1s", `(max_interval: )15s`: "${1}1s",
+	} {
+		starved = regexp.MustCompile(rule).ReplaceAllString(starved, value)
+	}
+	if err := os.WriteFile(config, []byte(starved), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	collector := run(t, filepath.Dir(config), "otel-collector", os.Environ(), found["otelcol-contrib"], "--config="+config)
+	awaitOK(t, collector, o.url("otel-collector", 13133))
+
+	out := dial(t, o.address("otel-collector", 4317))
+	eventually(t, "the metrics of loss", func(ctx context.Context) error {
+		for _, items := range []int{1, 20} { // What fits goes out in vain, what does not is refused.
+			spans, records := make([]*tracepb.Span, items), make([]*logspb.LogRecord, items)
+			for i := range items {
+				c := newCaller()
+				spans[i] = &tracepb.Span{TraceId: unhex(t, c.traceID), SpanId: unhex(t, c.spanID), Name: "lost"}
+				records[i] = &logspb.LogRecord{Body: text("", "lost").GetValue()}
+			}
+			// That they fail is the point.
+			_, _ = out.traces.Export(ctx, &collectortrace.ExportTraceServiceRequest{
+				ResourceSpans: []*tracepb.ResourceSpans{{ScopeSpans: []*tracepb.ScopeSpans{{Spans: spans}}}},
+			})
+			_, _ = out.logs.Export(ctx, &collectorlogs.ExportLogsServiceRequest{
+				ResourceLogs: []*logspb.ResourceLogs{{ScopeLogs: []*logspb.ScopeLogs{{LogRecords: records}}}},
+			})
+		}
+		body, err := get(ctx, o.url("otel-collector", 8888)+"/metrics")
+		if err != nil {
+			return err
+		}
+		for _, metric := range lost {
+			if !regexp.MustCompile(`(?m)^` + metric + `\{.*\} [1-9]`).Match(body) {
+				return fmt.Errorf("%s counts nothing in\n%s", metric, body)
+			}
+		}
+		return nil
+	})
+}
