@@ -31,6 +31,7 @@ const (
 	namePairValue
 	nameSecretData // if the object is a Kubernetes Secret
 	nameOfKind
+	nameKnown // in a node: the name has been looked at
 )
 
 // names remembers what names mean: a plan has few names, each a thousand times.
@@ -46,6 +47,14 @@ func (m names) kind(name []byte) nameKind {
 		m[string(name)] = k
 	}
 	return k
+}
+
+// of is the kind of a member, which is looked up once.
+func (m names) of(n *node) nameKind {
+	if n.means == 0 {
+		n.means = m.kind(n.name) | nameKnown
+	}
+	return n.means
 }
 
 func kindOf(name string) (k nameKind) {
@@ -78,7 +87,7 @@ func (m names) within(a, b *node) nameKind {
 			if k.kind != '"' {
 				continue
 			}
-			kind := m.kind(k.name)
+			kind := m.of(k)
 			if kind&namePairName != 0 && m.sensitive(k.text) {
 				secret |= namePairValue
 			}
