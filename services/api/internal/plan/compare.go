@@ -13,7 +13,7 @@ import (
 
 // comparer walks the two states of a resource side by side and writes both redacted. Then it finds where they differ.
 type comparer struct {
-	names   names
+	names   *names
 	secrets *index
 	differ
 
@@ -27,7 +27,7 @@ type comparer struct {
 	previous *hasher // with the previous key, if there is one
 }
 
-func newComparer(names names, secrets *index, opt Options) *comparer {
+func newComparer(names *names, secrets *index, opt Options) *comparer {
 	c := &comparer{names: names, secrets: secrets, differ: differ{meaning: newMeaning(opt.MaxDepth), hash: newHasher(opt.Key)}}
 	c.look.Also = func(text string) bool { return secrets.masks([]byte(text)) }
 	c.hideAll = opt.HideValues

@@ -147,7 +147,7 @@ func newScan(dec *jsontext.Decoder, opt Options) *scan {
 	opt.Open = byKey
 	return &scan{
 		out:       out,
-		collector: collector{names: names{}, secrets: newSecrets()},
+		collector: collector{names: newNames(), secrets: newSecrets()},
 		meaning:   newMeaning(opt.MaxDepth),
 		dec:       dec, opt: opt, tree: tree{maxDepth: opt.MaxDepth, tolerant: true},
 		spared: map[string]bool{}, planned: map[string]string{}, actions: map[string]string{}, moved: map[Move]bool{},

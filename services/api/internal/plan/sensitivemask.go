@@ -168,7 +168,7 @@ func (n *node) isMask() bool {
 
 // collector finds the masked strings of a plan in pass 1.
 type collector struct {
-	names   names
+	names   *names
 	secrets *secrets
 }
 
