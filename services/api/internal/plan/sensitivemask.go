@@ -54,7 +54,10 @@ func (c cover) elements(a, b *node) func(i int) cover {
 	n := max(a.len(), b.len())
 	another := func(m *node) bool { return m.is('[') && !m.every && len(m.kids) != n }
 	if a.is('[') && b.is('[') && len(a.kids) != len(b.kids) || slices.ContainsFunc(c, another) {
-		merged := c.flatten().merge()
+		var merged cover
+		if m := c.flatten().merge(); m != nil {
+			merged = cover{m}
+		}
 		return func(int) cover { return merged }
 	}
 	return func(i int) (below cover) {
@@ -65,64 +68,72 @@ func (c cover) elements(a, b *node) func(i int) cover {
 	}
 }
 
-// everyValue is a merged mask that covers all.
-var everyValue = cover{{kind: 't', every: true}}
-
 // merge makes one mask of many, without what covers nothing; nil when nothing does. It looks at each mask once, and a list
 // costs no more than its elements and its masks added together.
-func (c cover) merge() cover {
-	switch {
-	case len(c) == 0:
-		return nil
-	case len(c) == 1 && c[0].every:
-		return c
+func (c cover) merge() *node {
+	if len(c) == 1 && c[0].every {
+		return c[0]
 	}
 	objects := 0
-	var members cover
+	n := 0
 	for _, m := range c {
 		switch {
 		case m.is('t'):
-			return everyValue
+			return &node{kind: 't', every: true}
 		case m.is('{'):
 			objects++
-			for i := range m.kids {
-				if k := &m.kids[i]; k.kind != 'f' && k.kind != 'n' {
-					members = append(members, k)
-				}
-			}
+			n += len(m.kids)
 		}
 	}
-	var object, list *node
-	if elements := c.flatten().merge(); elements != nil {
-		list = &node{kind: '[', every: true, kids: []node{*elements[0]}}
+	object, list := c.mergeObjects(objects, n), (*node)(nil)
+	if element := c.flatten().merge(); element != nil {
+		pair := [2]node{{kind: '[', every: true}, *element}
+		list = &pair[0]
+		list.kids = pair[1:]
+	}
+	switch {
+	case object != nil && list != nil:
+		return &node{kind: 't', every: true}
+	case object != nil:
+		return object
+	}
+	return list
+}
+
+// mergeObjects merges those of the masks that are objects; they have n members.
+func (c cover) mergeObjects(objects, n int) *node {
+	if n == 0 {
+		return nil
+	}
+	members := make(cover, 0, n)
+	for _, m := range c {
+		for i := range m.kids {
+			if k := &m.kids[i]; m.kind == '{' && k.kind != 'f' && k.kind != 'n' {
+				members = append(members, k)
+			}
+		}
 	}
 	if objects > 1 {
 		slices.SortStableFunc(members, func(a, b *node) int { return bytes.Compare(a.name, b.name) })
 	}
+	kids := make([]node, 1, n+1) // the first one is the object itself
 	for len(members) > 0 {
 		name, n := members[0].name, 1
 		for n < len(members) && bytes.Equal(members[n].name, name) {
 			n++
 		}
 		if below := members[:n].merge(); below != nil {
-			if object == nil {
-				object = &node{kind: '{', every: true}
-			}
-			kid := *below[0]
+			kid := *below
 			kid.name = name
-			object.kids = append(object.kids, kid)
+			kids = append(kids, kid)
 		}
 		members = members[n:]
 	}
-	switch {
-	case object != nil && list != nil:
-		return everyValue
-	case object != nil:
-		return cover{object}
-	case list != nil:
-		return cover{list}
+	if len(kids) == 1 {
+		return nil
 	}
-	return nil
+	kids[0] = node{kind: '{', every: true, kids: kids[1:]}
+	return &kids[0]
 }
 
 // flatten is the elements of all lists.
