@@ -71,11 +71,13 @@ func (c cover) elements(a, b *node) func(i int) cover {
 // merge makes one mask of many, without what covers nothing; nil when nothing does. It looks at each mask once, and a list
 // costs no more than its elements and its masks added together.
 func (c cover) merge() *node {
-	if len(c) == 1 && c[0].every {
+	switch {
+	case len(c) == 0:
+		return nil
+	case len(c) == 1 && c[0].every:
 		return c[0]
 	}
-	objects := 0
-	n := 0
+	objects, n := 0, 0
 	for _, m := range c {
 		switch {
 		case m.is('t'):
