@@ -114,7 +114,7 @@ func (x *index) behindEscapes(text []byte, budget *int) bool {
 	for range maxEscapes {
 		switch {
 		case bytes.IndexByte(text, '\\') >= 0:
-			text = []byte(redact.Unescape(view(text)))
+			text = bytesOf(redact.Unescape(view(text)))
 		case bytes.IndexByte(text, '%') >= 0:
 			plain := unescapeURL(make([]byte, 0, len(text)), text)
 			if bytes.IndexByte(text, '+') >= 0 { // a space, in a query

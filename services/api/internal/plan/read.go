@@ -95,6 +95,7 @@ type scan struct {
 	spared    map[string]bool
 	kept      [2]keptEntries // of resource_drift, and of resource_changes
 	resources int
+	units     int               // spent, see budget.go
 	planned   map[string]string // what resource_changes does, by entry id
 	actions   map[string]string // each way of saying so, once
 	moved     map[Move]bool

@@ -23,6 +23,11 @@ func view(text []byte) string {
 	return unsafe.String(unsafe.SliceData(text), len(text)) //nolint:gosec // G103: a copy of each string of a plan would cost as much as reading it
 }
 
+// bytesOf is a text as bytes, without a copy. They must not be changed.
+func bytesOf(text string) []byte {
+	return unsafe.Slice(unsafe.StringData(text), len(text)) //nolint:gosec // G103: see view
+}
+
 // nameKind is what a member's name tells about its value, or about its neighbour's.
 type nameKind uint8
 
