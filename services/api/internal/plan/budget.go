@@ -14,7 +14,7 @@ const (
 	unitsAgain      = 2  // a value of an entry that is read again, to be compared and redacted
 	unitsDocument   = 2  // a value of a document that stands in a string
 	unitsDifference = 4  // a path at which the states differ
-	unitsSecret     = 16 // a text that is looked for in all others
+	unitsSecret     = 32 // a text that is looked for in all others
 )
 
 // spend takes units for what the part of the plan has cost that ends at byte end.
