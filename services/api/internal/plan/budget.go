@@ -4,7 +4,7 @@ package plan
 // plan made of nothing but values of two bytes would take many times as long as a real one of its size. It is refused.
 //
 // A real plan has a value in 18 bytes or more and comes to a tenth of a unit for each byte, a slimmed one in which all
-// that is left has drifted to a fifth. See docs/decisions/0011.
+// that is left has drifted to a fifth. See docs/decisions/0012.
 const (
 	// freeUnits are what a plan of any size may cost: the largest resource there may be, of which every value differs.
 	freeUnits = 8 * maxValues
@@ -14,7 +14,7 @@ const (
 	unitsAgain      = 2  // a value of an entry that is read again, to be compared and redacted
 	unitsDocument   = 2  // a value of a document that stands in a string
 	unitsDifference = 4  // a path at which the states differ
-	unitsSecret     = 32 // a text that is looked for in all others
+	unitsSecret     = 32 // a text that is looked for in every other
 )
 
 // spend takes units for what the part of the plan has cost that ends at byte end.

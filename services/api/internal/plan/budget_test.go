@@ -24,7 +24,7 @@ func units(t *testing.T, raw string) (spent int, err error) {
 	return s.units, err
 }
 
-// TestRead_budget: what is made of small values is refused before it costs many times as much as a real plan of its size.
+// TestRead_budget: a plan of small values is refused before it costs many times as much as a real plan of its size.
 //
 // Mutations: spend without the limit; without the entries that are read again; without differences; without secrets.
 func TestRead_budget(t *testing.T) {

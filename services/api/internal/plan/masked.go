@@ -156,7 +156,7 @@ var commonWords = set("set", "if", "then", "else", "elif", "fi", "for", "do", "d
 	"content-type:", "mime-version:", "content-transfer-encoding:", "content-disposition:", "apiversion:", "kind:", "from", "user", "workdir", "expose", "entrypoint")
 
 // commonLine reports whether a line is rather the language's than the author's: set -euo pipefail, a comment, the first line
-// of a PEM block. An ARN is no secret either, and many have it.
+// of a PEM block. An ARN is not secret either, and many have it.
 func commonLine(line string) bool {
 	if line[0] == '#' || strings.HasPrefix(line, "//") || strings.HasPrefix(line, "-----") || strings.HasPrefix(line, "arn:") {
 		return true

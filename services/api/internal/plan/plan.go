@@ -14,7 +14,7 @@ type Origin string
 const (
 	OriginDrift  Origin = "drift"  // reality left the recorded state: a plan's resource_drift
 	OriginChange Origin = "change" // reality is not what the configuration asks for: a plan's resource_changes
-	OriginManual Origin = "manual" // somebody told us
+	OriginManual Origin = "manual" // someone told us
 )
 
 // Severity is the weight that a change has by default.
@@ -30,7 +30,7 @@ const (
 // Scope is what the sender says about how much the plan covers.
 type Scope string
 
-// The scopes. ScopeUnstated leaves the answer to the plan.
+// The scopes. ScopeUnstated leaves it to the plan.
 const (
 	ScopeUnstated Scope = ""
 	ScopeFull     Scope = "full"
@@ -121,7 +121,7 @@ type Change struct {
 	older    [][]byte // of what Options.Open has: by other versions, or with the previous key
 
 	packed slot
-	sizes  [3]int // of the states, but for the last
+	sizes  [3]int // of the states, except for the last
 }
 
 // States are what a resource should be, what it is, and where these differ.
@@ -186,7 +186,7 @@ const (
 const (
 	maxPending   = 16 << 20 // bytes of one resource, or of one text elsewhere
 	maxValues    = 1 << 17  // values of one resource: a node takes some forty times the bytes of the smallest value
-	maxResources = 150_000  // in all the lists of the plan
+	maxResources = 150_000  // in the lists of the plan together
 	maxChanges   = 25_000
 	maxSecrets   = 24 << 20 // bytes of masked strings
 )

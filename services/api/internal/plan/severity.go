@@ -57,7 +57,7 @@ var guards = set("block_public_acls", "block_public_policy", "ignore_public_acls
 var exposures = set("publicly_accessible", "public_network_access_enabled", "allow_nested_items_to_be_public",
 	"allow_blob_public_access", "public_access_enabled", "endpoint_public_access", "anonymous_pull_enabled")
 
-// publicNames are the words for everybody, in access lists and in policies that are no documents.
+// publicNames are the words for everyone, in access lists and in policies that are no documents.
 var publicNames = set("public-read", "public-read-write", "authenticated-read", "allUsers", "allAuthenticatedUsers")
 
 // exposes reports whether the actual state lets the public in by a switch or a word in more places than the expected one.

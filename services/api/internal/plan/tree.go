@@ -14,7 +14,7 @@ import (
 
 // tree parses one value at a time. Its memory is used again by the next parse, which ends the life of the nodes before.
 //
-// It trusts its input but for duplicate names: a decoder that checks the rest has cut the value out of the plan before.
+// It trusts its input except for duplicate names: a decoder that checks the rest has cut the value out of the plan before.
 // Parsing without checking again is what lets pass 1 look into every resource.
 type tree struct {
 	maxDepth  int
@@ -235,7 +235,7 @@ func (t *tree) sort(kids []node) {
 	}
 }
 
-// sortKeys orders the keys by their starts, byte by byte from the last one that is not the same in all, and those with equal
+// sortKeys orders the keys by their starts, byte by byte from the last one that is not the same in each, and those with equal
 // starts by the whole names.
 func (t *tree) sortKeys(kids []node) {
 	byName := func(a, b sortKey) int {
@@ -255,18 +255,18 @@ func (t *tree) sortKeys(kids []node) {
 	}
 	t.spareKeys = slices.Grow(t.spareKeys[:0], len(t.keys))[:len(t.keys)]
 	for shift := 0; shift < 64; shift += 8 {
-		if byte(varying>>shift) == 0 {
+		if varying>>shift&0xff == 0 {
 			continue
 		}
 		var starts [257]int
 		for i := range t.keys {
-			starts[int(byte(t.keys[i].start>>shift))+1]++
+			starts[t.keys[i].start>>shift&0xff+1]++
 		}
 		for i := range 256 {
 			starts[i+1] += starts[i]
 		}
 		for _, k := range t.keys {
-			at := &starts[byte(k.start>>shift)]
+			at := &starts[k.start>>shift&0xff]
 			t.spareKeys[*at] = k
 			*at++
 		}

@@ -23,22 +23,19 @@ func spread(size int, entry func(i int) string) string {
 // known are the inputs that have been slow, or took much memory, before. Each is of about size bytes.
 func known(size int) map[string]string {
 	cases := worst(size)
-	for name, make := range worstCases {
-		n := 10_000
-		n = n * (size / 64) / (len(make(n)) / 64)
-		cases[name] = make(min(n, 40_000))
-		for one := cases[name]; len(cases[name]) < size/2; {
-			entries := []string{}
-			body := strings.TrimSuffix(strings.TrimPrefix(one, drifted()[:strings.Index(drifted(), "[")+1]), "]}")
-			if !strings.HasSuffix(one, "]}") {
-				break
-			}
+	for name, input := range worstCases {
+		const n = 10_000
+		one := input(min(n*(size/64)/(len(input(n))/64), 4*n))
+		head, tail := drifted()[:strings.Index(drifted(), "[")+1], "]}"
+		if body, ok := strings.CutSuffix(strings.TrimPrefix(one, head), tail); ok && len(one) < size/2 {
+			var entries []string
 			for i := range size / len(body) {
-				entries = append(entries, strings.ReplaceAll(strings.ReplaceAll(body, `"aws_thing.a"`, `"aws_thing.a`+strconv.Itoa(i)+`"`), `"aws_thing.m"`, `"aws_thing.m`+strconv.Itoa(i)+`"`))
+				number := strconv.Itoa(i)
+				entries = append(entries, strings.NewReplacer(`"aws_thing.a"`, `"aws_thing.a`+number+`"`, `"aws_thing.m"`, `"aws_thing.m`+number+`"`).Replace(body))
 			}
-			cases[name] = drifted(entries...)
-			break
+			one = drifted(entries...)
 		}
+		cases[name] = one
 	}
 	cases["world-open CIDRs and a long port"] = spread(size, func(i int) string {
 		world := func(port string) string {

@@ -53,7 +53,7 @@ var worstCases = map[string]func(n int) string{
 // TestRead_worst_memory: what one resource, or list, makes the reader take of memory grows with its size and no faster. What is
 // counted is all that was allocated, which bounds what was held, and the work of the parts that keep what they find.
 //
-// Mutations: merge that merges anew for each list; covers that looks at masks again; a path that repeats a long key; encodings of a
+// Mutations: merge that merges again for each list; covers that looks at masks again; a path that repeats a long key; encodings of a
 // secret that are kept.
 func TestRead_worst_memory(t *testing.T) {
 	for name, plan := range worstCases {
