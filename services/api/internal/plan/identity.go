@@ -71,7 +71,16 @@ const (
 
 func (h *hasher) named(use byte, text []byte) short {
 	h.part = append(append(h.part[:0], use), text...)
+	defer func() { h.part = small(h.part) }()
 	return h.short(h.part)
+}
+
+// small is scratch memory to be used again, unless it has become large.
+func small(scratch []byte) []byte {
+	if cap(scratch) > longText {
+		return nil
+	}
+	return scratch
 }
 
 // step is the hash of the path that goes on from another one. kind tells a name from a list's member.
@@ -86,6 +95,7 @@ func (h *hasher) value(m *meaning, n *node, policy bool) short {
 		return none
 	}
 	h.text = m.appendMeaning(append(h.text[:0], ofValue), n, policy)
+	defer func() { h.text = small(h.text) }()
 	return h.short(h.text)
 }
 
