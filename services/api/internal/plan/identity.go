@@ -16,7 +16,7 @@ const identityVersion = 2
 // keyIDSize is how many bytes of a hash of a key stand for it.
 const keyIDSize = 4
 
-// headSize is the length of what stands before a hash made with a key: the version, and which key it was.
+// headSize is what stands before each hash that a key makes: the version, and which key it was.
 const headSize = 1 + keyIDSize
 
 // short is a keyed hash that tells values apart, for those who have the key: SipHash, of which one for a short value takes
@@ -71,7 +71,17 @@ const (
 
 func (h *hasher) named(use byte, text []byte) short {
 	h.part = append(append(h.part[:0], use), text...)
-	return h.short(h.part)
+	s := h.short(h.part)
+	h.part = small(h.part)
+	return s
+}
+
+// small is scratch memory to be used again, unless it has become large.
+func small(scratch []byte) []byte {
+	if cap(scratch) > longText {
+		return nil
+	}
+	return scratch
 }
 
 // step is the hash of the path that goes on from another one. kind tells a name from a list's member.
@@ -86,7 +96,9 @@ func (h *hasher) value(m *meaning, n *node, policy bool) short {
 		return none
 	}
 	h.text = m.appendMeaning(append(h.text[:0], ofValue), n, policy)
-	return h.short(h.text)
+	s := h.short(h.text)
+	h.text = small(h.text)
+	return s
 }
 
 // identity sums up the differences of a drift. Their order has no part in it, so that they need not be sorted.

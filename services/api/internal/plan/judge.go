@@ -6,7 +6,7 @@ type Object struct {
 	ID     string // its Change's ResourceID
 }
 
-// Open has the kept values of an open drift, for the plans that come after it.
+// Open is an open drift as it is remembered for the plans that come after it.
 type Open struct {
 	// Hash is that of its Change.
 	Hash []byte

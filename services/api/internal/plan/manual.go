@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Manual is a drift that a user reports by hand. It has no masks: names and the shapes of credentials decide.
+// Manual is a drift that someone reports by hand. It has no masks: names and the shapes of credentials decide.
 type Manual struct {
 	ResourceID   string
 	ResourceType string
@@ -41,7 +41,7 @@ func ReadManual(m Manual, opt Options) (*Change, error) {
 		e.actions = []string{"delete"}
 	}
 
-	found := collector{names: names{}, secrets: newSecrets()}
+	found := collector{names: newNames(), secrets: newSecrets()}
 	found.collect(e.before, e.after, e.masks, false)
 	for _, label := range [...]string{m.ResourceID, m.ResourceType, m.Region} {
 		found.secrets.look([]byte(label))

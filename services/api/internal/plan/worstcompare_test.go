@@ -105,9 +105,11 @@ func TestRead_memory(t *testing.T) {
 		"many small values":                drifted(update("a", values(maxValues-100, "7"), `{}`)),
 		"many small values, on both sides": drifted(update("a", values(maxValues/2-100, "7"), values(maxValues/2-100, "8"))),
 		"many blocks":                      drifted(update("a", values(maxValues/6-100, `{"a":%d,"b":[]}`), values(maxValues/6-100, `{"b":[],"a":"%d"}`))),
-		"a long text":                      drifted(update("a", `{"a":"`+large+`"}`, `{"a":"`+large+`x"}`)),
-		"a large document":                 drifted(update("a", `{"a":`+quoted(values(maxValues/2-100, "%d"))+`}`, `{"a":`+quoted(values(maxValues/2-100, "1%d"))+`}`)),
-		"many long texts":                  drifted(update("a", values(7000, `"`+large[:1000]+`%d"`), values(7000, `"`+large[:1000]+`1%d"`))),
+		"escapes": drifted(update("m", `{"v":"masked-text"}`, `{}`, `"before_sensitive":{"v":true}`),
+			update("a", `{"v":"`+strings.Repeat(`\\\"%25+`, 12<<20/10)+`"}`, `{}`)),
+		"a long text":      drifted(update("a", `{"a":"`+large+`"}`, `{"a":"`+large+`x"}`)),
+		"a large document": drifted(update("a", `{"a":`+quoted(values(maxValues/2-100, "%d"))+`}`, `{"a":`+quoted(values(maxValues/2-100, "1%d"))+`}`)),
+		"many long texts":  drifted(update("a", values(7000, `"`+large[:1000]+`%d"`), values(7000, `"`+large[:1000]+`1%d"`))),
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer debug.SetGCPercent(debug.SetGCPercent(5))
