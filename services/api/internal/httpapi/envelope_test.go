@@ -10,7 +10,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/apitest"
 )
 
-// TestErrors: what a client gets wrong is told in the envelope, with the trace that it can name.
+// TestErrors: the envelope says what a client got wrong, with the trace that it can name.
 func TestErrors(t *testing.T) {
 	api := apitest.Start(t)
 	approve := "/api/v1/drifts/" + uuid.NewString() + "/approve"

@@ -110,7 +110,7 @@ func (s *scan) judge() {
 		if to, ok := next[id]; ok {
 			id = to
 		}
-		// Without a configuration it cannot be told, except for the resources that the plan says it forgets.
+		// Without a configuration this is unknown, except for the resources that the plan says it forgets.
 		configured := s.out.Slimmed || s.configured[s.hashAddress(id)]
 		st.orphan = st.found && !configured || s.planned[id] == "forget"
 	}
