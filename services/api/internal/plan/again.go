@@ -7,11 +7,11 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/redact"
 )
 
-// RulesVersion is that of the rules of redaction. Data stored with an older one is redacted again after an upgrade.
+// RulesVersion is that of the rules of redaction. A row stored with an older one is read again after an upgrade.
 const RulesVersion = 1
 
-// Again applies the present rules to stored data: a resource's type, texts, and JSON documents, of which a secret in one is
-// looked for in each. It works in place, and reports whether something changed.
+// Again applies the present rules to the parts of a row: a resource's type, texts, and JSON documents, of which a secret in one is
+// looked for in every one. It works in place, and reports whether something changed.
 //
 // key is DATA_KEY: an instance key that is secret is shown as its hash.
 //

@@ -52,7 +52,7 @@ func TestAttackMasks(t *testing.T) {
 	}
 }
 
-// TestAttackPlan: a plan made to take long, or much, or to mean two things is refused with an error that says so, and
+// TestAttackPlan: a plan that is made to take long, or much, or to mean two things is refused with an error that says so, and
 // what it repeats of the plan is nothing.
 //
 // Mutations, each caught in the case named: no errDuplicate (a name twice, in a value), no known names in object (a name

@@ -58,7 +58,7 @@ func (c *comparer) compare(expected, actual, unknown *node, masks cover) (expect
 	return expectedEnd, actualEnd
 }
 
-// everyMember covers each attribute of a resource that is masked as a whole, since an attribute's name is not secret.
+// everyMember covers each attribute of a resource that is masked as a whole, since the name of an attribute is not secret.
 func everyMember(e, a *node) cover {
 	mask := node{kind: '{'}
 	for name := range members(e, a) {
@@ -211,7 +211,7 @@ func (*comparer) hides(n *node, named bool) bool {
 	return n.kind == '0' || n.kind == 't' || n.kind == 'f'
 }
 
-// appendHidden writes what a mask covers. An empty value stays visible; any other is secret, its shape included.
+// appendHidden writes what a mask covers. That a value is missing may be shown; a value may not, nor may its shape.
 func appendHidden(b []byte, n *node) []byte {
 	switch {
 	case n == nil:

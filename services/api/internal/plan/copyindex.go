@@ -12,7 +12,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/redact"
 )
 
-// index reports whether a string contains one of many secrets, each of 8 bytes or more: as it is, in base64 or in hex,
+// index tells whether a string contains one of many secrets, each of 8 bytes or more: as it is, in base64 or in hex,
 // wherever it starts in there, and behind the escapes of JSON and of URLs.
 //
 // The strings searched are short and many, the secrets up to thousands, some of them (user data) thousands of bytes
@@ -30,7 +30,7 @@ type index struct {
 	decoded []byte // scratch
 }
 
-// formsOf is how many starts of 8 bytes a secret has in its encodings together, at most.
+// formsOf is how many starts of 8 bytes a secret has in the encodings together, at most.
 const formsOf = 1 + 3*2 + 2
 
 // newIndex makes the index of all secrets but those that are also a region, type or address of the plan.

@@ -15,10 +15,10 @@
 // Two states differ when they mean something else, not when they are written in another way (meaning, differ, match).
 //
 // A plan also says how the drifts ended that it does not list. Pass 1 counts what tells how it was made (Evidence),
-// and compares the resources of prior_state with the kept values of the open drifts (Options.Open); Judge has the result.
+// and compares the resources of prior_state with the stored hashes of the open drifts (Options.Open); Judge has the result.
 //
 // The plan itself is never held whole: what pass 1 only looks through (prior state, planned values, configuration) goes
-// by in a buffer of the size of one resource, and the kept part of the rest is compressed and counted. The JSON is read
+// by in a buffer of the size of one resource, and the entries that stay in memory are compressed and counted. The JSON is read
 // with jsontext, the tokenizer of encoding/json/v2, which refuses invalid UTF-8 and lone surrogates; duplicate names are
 // refused wherever a name is read. A second "before_sensitive" that takes the mask off is therefore an error, never a
 // choice.

@@ -143,7 +143,7 @@ func (e *entry) differs() bool {
 	return e.mode == "managed" && (e.planned() == replace || !slices.ContainsFunc(e.actions, quiet))
 }
 
-// replace is how the actions are called that make a new object. The old one is deleted, or forgotten where it may not be.
+// replace is how the actions are called that make an object again. The old one is deleted, or forgotten where it may not be.
 const replace = "replace"
 
 // knownActions are those that the format has besides. One of a later version is not shown, rather than shown wrong.

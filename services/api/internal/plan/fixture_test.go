@@ -95,7 +95,7 @@ var (
 	kept   = regexp.MustCompile(`keep[-_][\w-]+|7777\d+`)
 )
 
-// TestRead_redaction_fixtures: a whole plan for each rule of the redaction. Text that begins with "hide" shows nowhere, and text that
+// TestRead_redaction_fixtures: a whole plan for each rule of the redaction. What begins with "hide" shows nowhere, and what
 // begins with "keep", or is a number from 7777000 on, shows.
 func TestRead_redaction_fixtures(t *testing.T) {
 	files, err := filepath.Glob("testdata/redaction/*.json")

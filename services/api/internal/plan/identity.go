@@ -16,7 +16,7 @@ const identityVersion = 2
 // keyIDSize is how many bytes of a hash of a key stand for it.
 const keyIDSize = 4
 
-// headSize is the length of what stands before a hash made with a key: the version, and which key it was.
+// headSize is what stands before each hash that a key makes: the version, and which key it was.
 const headSize = 1 + keyIDSize
 
 // short is a keyed hash that tells values apart, for those who have the key: SipHash, of which one for a short value takes

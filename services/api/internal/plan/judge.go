@@ -6,7 +6,7 @@ type Object struct {
 	ID     string // its Change's ResourceID
 }
 
-// Open has the kept values of an open drift, for the plans that come after it.
+// Open is an open drift as it is remembered for the plans that come after it.
 type Open struct {
 	// Hash is that of its Change.
 	Hash []byte
@@ -110,7 +110,7 @@ func (s *scan) judge() {
 		if to, ok := next[id]; ok {
 			id = to
 		}
-		// Without a configuration this is unknown, except for the resources that the plan says it forgets.
+		// Without a configuration it cannot be told, except for the resources that the plan says it forgets.
 		configured := s.out.Slimmed || s.configured[s.hashAddress(id)]
 		st.orphan = st.found && !configured || s.planned[id] == "forget"
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Manual is a drift that a user reports by hand. It has no masks: names and the shapes of credentials decide.
+// Manual is a drift that someone reports by hand. It has no masks: names and the shapes of credentials decide.
 type Manual struct {
 	ResourceID   string
 	ResourceType string

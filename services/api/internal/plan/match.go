@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// naturalKeys are the attributes that identify the members of a list, the best first. One serves for a list when
+// naturalKeys are the attributes that tell the members of a list apart, the best first. One serves for a list when
 // every member on both sides has it, and no two members of a side have the same.
 var naturalKeys = [...]string{
 	"name", "id", "key", "Sid", "sid", "rule_number", "rule_no", "rule_id", "priority", "device_name", "origin_id", "mount_path",

@@ -14,7 +14,7 @@ type Origin string
 const (
 	OriginDrift  Origin = "drift"  // reality left the recorded state: a plan's resource_drift
 	OriginChange Origin = "change" // reality is not what the configuration asks for: a plan's resource_changes
-	OriginManual Origin = "manual" // a user reported it
+	OriginManual Origin = "manual" // someone told us
 )
 
 // Severity is the weight that a change has by default.
@@ -30,7 +30,7 @@ const (
 // Scope is what the sender says about how much the plan covers.
 type Scope string
 
-// The scopes. With ScopeUnstated the plan decides.
+// The scopes. ScopeUnstated leaves it to the plan.
 const (
 	ScopeUnstated Scope = ""
 	ScopeFull     Scope = "full"

@@ -56,7 +56,7 @@ func (p *Plan) Root() []byte {
 }
 
 // AnotherRoot reports whether the plan is of another root than the one that stored is the Root of: they have no address in common,
-// and both have some. A Root stored with an unknown key is not compared.
+// and both have some. A hash stored with a key that is not known is not compared.
 func (p *Plan) AnotherRoot(stored []byte) bool {
 	r := &p.root
 	for i, h := range r.hashers {

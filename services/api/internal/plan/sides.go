@@ -85,7 +85,7 @@ func (s *sides) bytes(h *hasher) []byte {
 	return b
 }
 
-// readSides reads stored sides, if this hasher made them.
+// readSides is the stored sides, if this hasher made them.
 func readSides(stored []byte, h *hasher) (sides, bool) {
 	if !h.made(stored) || len(stored) <= headSize {
 		return sides{}, false

@@ -16,10 +16,10 @@ const remedy = "send the output of `terraform show -json PLANFILE`, where PLANFI
 const slimming = "jq '{format_version,terraform_version,timestamp,errored,complete,applyable,resource_drift," +
 	"resource_changes:[.resource_changes[]?|select(.change.actions!=[\"no-op\"])]}' plan.json"
 
-// howToSlim is the message for a plan over the limit. A slimmed plan does not show its mode.
+// howToSlim is what a plan over the limit is told. The mode cannot be told from a slimmed plan.
 const howToSlim = "slim it with `" + slimming + "`, and send that with mode=refresh-only or mode=normal, as the plan was made"
 
-// startOf knows inputs that are no plans by their first bytes, skips a byte order mark, and skips the lines before the one
+// startOf knows files that are sent by mistake by their first bytes, skips a byte order mark, and skips the lines before the one
 // that starts with a brace. It returns how many lines and how many bytes these are.
 func startOf(buf *bufio.Reader) (lines int, skipped int64, err error) {
 	head, err := buf.Peek(512)

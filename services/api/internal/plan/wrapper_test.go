@@ -36,7 +36,7 @@ func TestRead_wrapper(t *testing.T) {
 	}
 }
 
-// TestRead_wrong_input: an input that is not a plan is named, and the message says what to do.
+// TestRead_wrong_input: a file that is sent by mistake is named, and the message says what to do.
 func TestRead_wrong_input(t *testing.T) {
 	plan := drifted(update("a", `{"n":1}`, `{"n":2}`))
 	utf16 := func(s string) string { return strings.ReplaceAll(s, "", "\x00")[1:] }

@@ -1,4 +1,4 @@
-// Package canary makes plans with a secret in them for tests: every shape that shows a secret, in every place of a plan,
+// Package canary makes plans with a secret in them for tests: every shape that a secret is known from, in every place of a plan,
 // and copies of it in every encoding. The secret may be found nowhere.
 //
 //	shapes:  what makes a text known to be secret by itself   ─┐
