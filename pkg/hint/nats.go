@@ -43,7 +43,7 @@ func OpenNATS(c Config, name string, tel Telemetry) (*NATS, error) {
 		nats.Name(name), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.PingInterval(natsPing), nats.MaxPingsOutstanding(2),
 		// Replicas should not come back together.
 		nats.CustomReconnectDelay(reconnectDelay()),
-		// What is told while NATS is away would be old when it is back.
+		// A hint that is sent while NATS is away would be old when it is back.
 		nats.ReconnectBufSize(-1),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {

@@ -61,7 +61,7 @@ func TestHTTP_Panic(t *testing.T) {
 		}
 	})
 
-	t.Run("in_the_middle_of_an_response_cuts_the_connection", func(t *testing.T) {
+	t.Run("in_the_middle_of_a_response_cuts_the_connection", func(t *testing.T) {
 		rec := telemetrytest.Start(t)
 		router := chi.NewRouter()
 		router.Use(rec.HTTP(telemetry.HTTPOptions{}))

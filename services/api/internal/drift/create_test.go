@@ -58,7 +58,7 @@ func TestService_Create(t *testing.T) {
 			}
 		})
 	}
-	t.Run("no drift is an error", func(t *testing.T) {
+	t.Run("states without a difference are refused", func(t *testing.T) {
 		wantKind(t, try(func(r *drift.Report) { r.ActualState = json.RawMessage(`{"a":1,"b":null}`) }), apierror.Invalid)
 	})
 }

@@ -45,7 +45,7 @@ func (i *instruments) decision(ctx context.Context, to Status) {
 	i.decided.Add(ctx, 1, label("decision", string(to)))
 }
 
-// committed counts what a transaction told the world.
+// committed counts what a transaction changed, after its commit.
 func (i *instruments) committed(ctx context.Context, w *work) {
 	types := make(map[event.Type]int64)
 	for _, d := range w.drafts {

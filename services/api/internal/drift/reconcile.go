@@ -267,7 +267,7 @@ func (r *reconciliation) saved() []*Drift {
 	return list
 }
 
-// The uploader is told about so many drifts at most, and about fewer when their states are very large.
+// The response shows so many drifts at most, and fewer when their states are very large.
 const (
 	maxShown      = 100
 	maxShownBytes = 4 << 20

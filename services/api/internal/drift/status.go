@@ -113,12 +113,12 @@ const (
 	Unknown    ResolvedHow = ResolvedHow(plan.HowUnknown)
 )
 
-// ResolvedBasis says what ResolvedHow was told from.
+// ResolvedBasis says what ResolvedHow is based on.
 type ResolvedBasis string
 
 // The bases.
 const (
-	ByDecision ResolvedBasis = "decision" // of a person; earlier versions told all of them from it
+	ByDecision ResolvedBasis = "decision" // of a person; earlier versions always used it
 	ByState    ResolvedBasis = "state"    // what the plan's state shows
 )
 

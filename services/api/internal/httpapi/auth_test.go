@@ -146,7 +146,7 @@ func TestRefresh(t *testing.T) {
 			}
 		}
 	})
-	t.Run("what is no token of ours is refused, and too long a one is a mistake", func(*testing.T) {
+	t.Run("a foreign token is refused, and a token that is too long is an invalid request", func(*testing.T) {
 		refresh(api, "dsr_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").Want(401)
 		refresh(api, api.Viewer.Bearer[:200]).Want(401)
 		api.Anonymous.Wrong().Post("/api/v1/auth/refresh", map[string]string{"refreshToken": ""}).Want(400)
@@ -222,7 +222,7 @@ func TestUsers(t *testing.T) {
 		patch(api.Admin, c.User.ID, map[string]string{"role": "viewer"}).Want(200)
 		c.Get("/api/v1/users").Want(403)
 	})
-	t.Run("one who is deactivated is out, and stays so until signing in again", func(*testing.T) {
+	t.Run("a deactivated user is signed out, and stays so until signing in again", func(*testing.T) {
 		c := api.NewUser("acme", identity.Viewer)
 		c.Get("/api/v1/users/me").Want(200)
 		patch(api.Admin, c.User.ID, map[string]bool{"isActive": false}).Want(200)
@@ -241,7 +241,7 @@ func TestUsers(t *testing.T) {
 			t.Errorf("%+v", list)
 		}
 	})
-	t.Run("the last admin stays, and of two who depose one another one does", func(t *testing.T) {
+	t.Run("the last admin stays, and of two who remove each other one does", func(t *testing.T) {
 		patch(api.Other, api.Other.User.ID, map[string]string{"role": "viewer"}).Want(409)
 		patch(api.Other, api.Other.User.ID, map[string]bool{"isActive": false}).Want(409)
 		for range 10 {

@@ -100,7 +100,7 @@ func appendFields(b []byte, d *drift.Drift) []byte {
 	return appendTime(b, `,"updatedAt":`, &d.UpdatedAt)
 }
 
-// resolvedBasis is what the drift's resolvedHow was told from. Earlier versions told it from the decision and did not say so.
+// resolvedBasis is what the drift's resolvedHow is based on. Earlier versions used the decision and did not say so.
 func resolvedBasis(d *drift.Drift) *drift.ResolvedBasis {
 	if d.ResolvedHow != nil && d.ResolvedBasis == nil {
 		return new(drift.ByDecision)

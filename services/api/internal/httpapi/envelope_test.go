@@ -10,7 +10,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/apitest"
 )
 
-// TestErrors: what a client gets wrong is told in the envelope, with the trace that it can name.
+// TestErrors: the envelope says what a client got wrong, with the trace that it can name.
 func TestErrors(t *testing.T) {
 	api := apitest.Start(t)
 	approve := "/api/v1/drifts/" + uuid.NewString() + "/approve"
@@ -71,13 +71,13 @@ func TestErrors(t *testing.T) {
 			}
 		})
 	}
-	t.Run("405 names the methods that there are", func(t *testing.T) {
+	t.Run("405 names the allowed methods", func(t *testing.T) {
 		a := api.Admin.Wrong().Do(http.MethodPut, "/api/v1/users", nil)
 		if got := a.Header.Get("Allow"); got != "GET, POST" {
 			t.Errorf("Allow = %q", got)
 		}
 	})
-	t.Run("every problem of an input is told at once", func(t *testing.T) {
+	t.Run("all problems of an input are reported together", func(t *testing.T) {
 		a := api.Admin.Wrong().Post("/api/v1/users", map[string]string{"email": "nobody", "name": "", "role": "king"}).Want(400)
 		if a.Error.Details == nil || len(a.Error.Details.Errors) != 3 {
 			t.Errorf("details: %s", a.Body)

@@ -26,7 +26,7 @@ func (r fieldReport) wantFailed(checks, alerts int) {
 	}
 }
 
-// TestIngestFailure: a run that failed is told, and raises one alert for a streak.
+// TestIngestFailure: a run that failed is recorded, and raises one alert for a streak.
 func TestIngestFailure(t *testing.T) {
 	r := startReport(t)
 	body := map[string]string{"reason": "terraform init failed", "runUrl": "https://ci.example/2"}

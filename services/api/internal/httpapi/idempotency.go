@@ -95,7 +95,7 @@ func (s *Server) attempt(w http.ResponseWriter, r *http.Request, request *hashed
 // its response does not change it.
 func (s *Server) keep(r *http.Request, request *hashed, attempt *idempotency.Attempt, response *idempotency.Response) {
 	if response != nil && request.drain() != nil {
-		response = nil // Without its body, the request can't be told from another.
+		response = nil // Without its body, the request can't be distinguished from another.
 	}
 	// Also for a client that went away.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), keepTimeout)

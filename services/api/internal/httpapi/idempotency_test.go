@@ -58,7 +58,7 @@ func TestIdempotencyKey(t *testing.T) {
 			t.Error("another user got the response")
 		}
 	})
-	t.Run("a refusal is kept, and told with the trace of the one who asks", func(t *testing.T) {
+	t.Run("a refusal is kept, and repeated with the trace of the new request", func(t *testing.T) {
 		body := map[string]string{"email": api.Viewer.User.Email, "name": "A", "role": "viewer"}
 		one := api.Admin.Post("/api/v1/users", body, "Idempotency-Key", "k2").Want(409)
 		two := api.Admin.Post("/api/v1/users", body, "Idempotency-Key", "k2").Want(409)
@@ -75,7 +75,7 @@ func TestIdempotencyKey(t *testing.T) {
 		api.Admin.Wrong().Post("/api/v1/api-keys", []byte(`{"name":"x","scope":"ingest"}`), "Idempotency-Key", "k4", "Content-Type", "text/plain").Want(415)
 		create(api.Admin, "k4", "x").Want(201)
 	})
-	t.Run("a key that is none is refused", func(t *testing.T) {
+	t.Run("a malformed key is refused", func(t *testing.T) {
 		for _, bad := range []string{strings.Repeat("k", 256), "a b", "ü"} {
 			if a := create(api.Admin.Wrong(), bad, "one"); a.Status != http.StatusBadRequest {
 				t.Errorf("%q: %d", bad, a.Status)

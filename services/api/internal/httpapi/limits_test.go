@@ -19,7 +19,7 @@ func TestRateLimits(t *testing.T) {
 			t.Errorf("%d %s (Retry-After %q)", a.Status, a.Body, a.Header.Get("Retry-After"))
 		}
 	}
-	t.Run("attempts on one email, from whatever address", func(t *testing.T) {
+	t.Run("attempts on one email, from any address", func(t *testing.T) {
 		api := apitest.Start(t, "RATE_LIMIT_ENABLED=true", "RATE_LIMIT_LOGIN_PER_EMAIL=3", "TRUSTED_PROXIES=127.0.0.0/8")
 		email := api.Viewer.User.Email
 		for i := range 3 {
@@ -36,7 +36,7 @@ func TestRateLimits(t *testing.T) {
 			login(api.Anonymous, api.Viewer.User.Email, apitest.Password).Want(200)
 		}
 	})
-	t.Run("attempts from one address, on whatever email", func(t *testing.T) {
+	t.Run("attempts from one address, on any email", func(t *testing.T) {
 		api := apitest.Start(t, "RATE_LIMIT_ENABLED=true", "RATE_LIMIT_LOGIN_PER_ADDRESS=8", "TRUSTED_PROXIES=127.0.0.0/8")
 		from := func(address string) *apitest.Response {
 			return login(api.Anonymous, "x@acme.example", "wrong password", "X-Forwarded-For", address)

@@ -37,7 +37,7 @@ func newQuery(r *http.Request) *query {
 	return q
 }
 
-// err tells the problems of a query, nil when there is none.
+// err gives the problems of a query, nil when there is none.
 func (q *query) err() error {
 	if q.broken != nil {
 		return q.broken

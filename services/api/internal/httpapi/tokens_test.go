@@ -37,10 +37,10 @@ func TestAttackTokens(t *testing.T) {
 	} {
 		t.Run(name+" as an access token", func(t *testing.T) { refuse(t, api, other) })
 	}
-	t.Run("an access token is no refresh token", func(*testing.T) {
+	t.Run("an access token is not a refresh token", func(*testing.T) {
 		refresh(api, api.Admin.Bearer[:255]).Want(401)
 	})
-	t.Run("in the URL or another scheme it is none", func(t *testing.T) {
+	t.Run("in the URL or with another scheme it is refused", func(t *testing.T) {
 		if a := api.Anonymous.Wrong().Get("/api/v1/users/me?access_token=" + api.Admin.Bearer); a.Status != http.StatusUnauthorized {
 			t.Errorf("in the URL: %d", a.Status)
 		}

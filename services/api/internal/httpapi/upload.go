@@ -98,7 +98,7 @@ func (b *uploadBody) release() {
 	}
 }
 
-// inflating inflates from the first read on, so that what is wrong with the gzip is told like what is wrong with the plan.
+// inflating inflates from the first read on, so that faults of the gzip are reported like faults of the plan.
 type inflating struct {
 	compressed io.Reader
 	r          io.Reader

@@ -15,7 +15,7 @@ const RulesVersion = 1
 //
 // key is DATA_KEY: an instance key that is secret is shown as its hash.
 //
-// A value that older rules showed is found by its name, shape or kind. What only the plan's masks told cannot be known any
+// A value that older rules showed is found by its name, shape or kind. What only the plan's masks showed cannot be known any
 // more, but that was masked from the beginning.
 func Again(key []byte, typ string, texts []string, documents []json.RawMessage) (changed bool) {
 	s := newSecrets()

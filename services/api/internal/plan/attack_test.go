@@ -95,7 +95,7 @@ func TestAttackPlan(t *testing.T) {
 			}
 		})
 	}
-	t.Run("just as much as is taken", func(t *testing.T) {
+	t.Run("a plan at the limit is taken", func(t *testing.T) {
 		p, err := Read(t.Context(), strings.NewReader(drifted(repeated(maxChanges, `{"address":"a.a%d","type":"a","change":{"actions":["update"],"before":{"a":1},"after":{}}}`))), Options{Key: testKey})
 		if err != nil || len(p.Changes) != maxChanges {
 			t.Fatal(err)

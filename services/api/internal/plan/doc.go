@@ -14,7 +14,7 @@
 //
 // Two states differ when they mean something else, not when they are written in another way (meaning, differ, match).
 //
-// A plan also says the result of the drifts that it does not list. Pass 1 counts what tells how it was made (Evidence),
+// A plan also says how the drifts ended that it does not list. Pass 1 counts what tells how it was made (Evidence),
 // and compares the resources of prior_state with the stored hashes of the open drifts (Options.Open); Judge has the result.
 //
 // The plan itself is never held whole: what pass 1 only looks through (prior state, planned values, configuration) goes

@@ -146,7 +146,7 @@ func (e *entry) differs() bool {
 // replace is how the actions are called that make an object again. The old one is deleted, or forgotten where it may not be.
 const replace = "replace"
 
-// knownActions are those that the format has besides. One of a later version is not told, rather than told wrong.
+// knownActions are those that the format has besides. One of a later version is not shown, rather than shown wrong.
 var knownActions = set("no-op", "create", "read", "update", "delete", "forget")
 
 // planned is the actions as one word, which is empty when there is none for them.

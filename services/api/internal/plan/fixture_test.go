@@ -15,7 +15,7 @@ import (
 )
 
 // TestRead_other_tools reads whole plans as other tools and versions write them, made by hand in their formats. Each
-// change is told as: origin, object, its actions (and what is planned), and the paths that differ.
+// change is written as: origin, object, its actions (and what is planned), and the paths that differ.
 func TestRead_other_tools(t *testing.T) {
 	for _, tt := range []struct {
 		name    string

@@ -39,7 +39,7 @@ func TestInflate(t *testing.T) {
 	if d := cmp.Diff(read(t, raw), p, cmpopts.IgnoreUnexported(Plan{}, Change{})); d != "" {
 		t.Error(d)
 	}
-	t.Run("a large plan is no bomb", func(t *testing.T) {
+	t.Run("a large plan is not a zip bomb", func(t *testing.T) {
 		raw := generate(4<<20, 100)
 		z, err := Inflate(bytes.NewReader(deflate(t, raw)), DefaultMaxBytes)
 		if err != nil {

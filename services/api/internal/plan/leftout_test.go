@@ -48,7 +48,7 @@ func TestRead_left_out(t *testing.T) {
 			}
 		})
 	}
-	t.Run("what is no change is not left out", func(t *testing.T) {
+	t.Run("an entry without a change is not left out", func(t *testing.T) {
 		raw := drifted(good, strings.Replace(bad(`{"a":"\u0000"}`, `{}`), "update", "no-op", 1))
 		if p := read(t, raw); p.LeftOut.Count != 0 || len(p.Changes) != 1 {
 			t.Errorf("%+v", p)

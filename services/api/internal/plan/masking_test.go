@@ -173,7 +173,7 @@ func TestRead_not_a_secret_elsewhere(t *testing.T) {
 			t.Error(string(c.Expected))
 		}
 	})
-	t.Run("a location that is no region is no excuse", func(t *testing.T) {
+	t.Run("a secret in a location or a region is masked", func(t *testing.T) {
 		c := one(t, drifted(update("a", `{"password":"`+leak+`","location":"`+leak+`","region":"`+leak+`"}`, `{}`)))
 		if strings.Contains(shown(nil, nil)+string(c.Expected)+c.Region, leak) {
 			t.Errorf("%q %s", c.Region, c.Expected)

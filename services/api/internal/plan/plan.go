@@ -87,7 +87,7 @@ type Omission struct {
 	Reason   string // such as "has a NUL character in a string, which cannot be stored"
 }
 
-// Bounds of what is told about entries that were left out.
+// Bounds of the report about entries that were left out.
 const (
 	maxLeftOut   = 20
 	maxShownName = 200

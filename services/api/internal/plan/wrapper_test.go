@@ -69,7 +69,7 @@ func TestRead_wrong_input(t *testing.T) {
 	}
 }
 
-// TestSlimming runs the command that a plan over the limit is told.
+// TestSlimming runs the command in the message for a plan over the limit.
 func TestSlimming(t *testing.T) {
 	jq, err := exec.LookPath("jq")
 	if err != nil {
