@@ -114,7 +114,7 @@ func TestRead_memory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			limit := int64(4*len(raw) + 32<<20)
 			used := liveWhileReading(t, raw)
-			// The collector also counts what was made while it ran, so a measurement can only be too high.
+			// The collector also counts memory that was allocated while it ran, so a measurement can only be too high.
 			for range 2 {
 				if used > limit {
 					used = min(used, liveWhileReading(t, raw))
