@@ -97,6 +97,27 @@ func TestRead_budget_of_real_plans(t *testing.T) {
 	}
 }
 
+// TestRead_budget_counts_documents: each string that is searched as a document costs more than another one.
+//
+// Mutation: look that does not count them.
+func TestRead_budget_counts_documents(t *testing.T) {
+	const n = 1000
+	plan := func(text string) string {
+		return strings.Replace(drifted(update("a", `{"l":[`+repeated(n, text)+`]}`, `{}`)), "resource_drift", "resource_changes", 1)
+	}
+	documents, err := units(t, plan(`"{\"abcdef\":%d}"`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts, err := units(t, plan(`"(\"abcdef\":%d)"`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if more := documents - texts; more != unitsSearch*n {
+		t.Errorf("%d documents cost %d units more than texts", n, more)
+	}
+}
+
 // TestCover_merge_makes_each_mask_once: merging the masks of a list allocates no more than three blocks for each of them.
 //
 // Mutations: a map of the members of each object; masks that are merged for each element.
