@@ -12,6 +12,7 @@ const (
 	bytesPerUnit = 4
 
 	unitsAgain      = 2  // a value of an entry that is read again, to be compared and redacted
+	unitsSearch     = 6  // a document in a string, which is searched for secrets
 	unitsDocument   = 2  // a value of a document that stands in a string
 	unitsDifference = 4  // a path at which the states differ
 	unitsSecret     = 32 // a text that is looked for in every other
@@ -22,7 +23,7 @@ func (s *scan) spend(units int, end int64) error {
 	s.units += units
 	spent := s.units
 	if s.secrets != nil {
-		spent += unitsSecret * len(s.secrets.texts)
+		spent += unitsSecret*len(s.secrets.texts) + unitsSearch*s.secrets.documents
 	}
 	if int64(spent) > freeUnits+end/bytesPerUnit {
 		return tooLarge("has too many values, differences or sensitive texts for its %d bytes, more than plans of real configurations have: "+

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -44,7 +45,7 @@ func TestRead_budget(t *testing.T) {
 		"small values": strings.Replace(entries(size, func(i string) string { return update("a"+i, list("7"), list("7")) }), "resource_drift", "resource_changes", 1),
 		"differences":  entries(size, func(i string) string { return update("a"+i, list("1%d"), list("2%d")) }),
 		"documents": entries(size, func(i string) string {
-			return update("a"+i, `{"d":`+quoted(list("7"))+`}`, `{"d":`+quoted(list("8"))+`}`)
+			return update("a"+i, `{"d":`+quoted(list("7"))+`}`, `{"d":`+quoted(list("7.0"))+`}`)
 		}),
 		"sensitive outputs": strings.TrimSuffix(drifted(update("a", `{"v":1}`, `{"v":2}`)), "}") + `,"prior_state":{"values":{"outputs":{` +
 			repeated(100_000, `"o%d":{"sensitive":true,"value":"a-secret-%d"}`) + `}}}}`,
@@ -96,7 +97,28 @@ func TestRead_budget_of_real_plans(t *testing.T) {
 	}
 }
 
-// TestCover_merge_makes_each_mask_once: merging the masks of a list allocates no more than two blocks for each of them.
+// TestRead_budget_counts_documents: each string that is searched as a document costs more than another one.
+//
+// Mutation: look that does not count them.
+func TestRead_budget_counts_documents(t *testing.T) {
+	const n = 1000
+	plan := func(text string) string {
+		return strings.Replace(drifted(update("a", `{"l":[`+repeated(n, text)+`]}`, `{}`)), "resource_drift", "resource_changes", 1)
+	}
+	documents, err := units(t, plan(`"{\"abcdef\":%d}"`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts, err := units(t, plan(`"(\"abcdef\":%d)"`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if more := documents - texts; more != unitsSearch*n {
+		t.Errorf("%d documents cost %d units more than texts", n, more)
+	}
+}
+
+// TestCover_merge_makes_each_mask_once: merging the masks of a list allocates no more than three blocks for each of them.
 //
 // Mutations: a map of the members of each object; masks that are merged for each element.
 func TestCover_merge_makes_each_mask_once(t *testing.T) {
@@ -108,10 +130,31 @@ func TestCover_merge_makes_each_mask_once(t *testing.T) {
 	}
 	short := &node{kind: '[', kids: make([]node, 1)}
 	long := &node{kind: '[', kids: make([]node, 2)}
-	if allocations := testing.AllocsPerRun(1, func() { cover{mask}.elements(short, long) }); allocations > 7*n {
+	if allocations := testing.AllocsPerRun(1, func() { cover{mask}.elements(short, long) }); allocations > 3.5*n {
 		t.Errorf("%.1f allocations for each mask", allocations/n)
 	}
 }
+
+// TestRead_escapes_are_copied_a_few_times: a text of nothing but escapes is looked at behind three layers of them, and written.
+//
+// Mutations: a text that grows by and by while it is written; escapes that are taken off into one more copy.
+func TestRead_escapes_are_copied_a_few_times(t *testing.T) {
+	raw := worstCases["escapes"](1 << 20)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := Read(t.Context(), strings.NewReader(raw), Options{Key: testKey}); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if perByte := float64(after.TotalAlloc-before.TotalAlloc) / float64(len(raw)); perByte > maxEscapesAllocated {
+		t.Errorf("%.1f bytes were allocated for each byte", perByte)
+	} else {
+		t.Logf("%.1f", perByte)
+	}
+}
+
+// maxEscapesAllocated is how many bytes may be allocated for each byte of escapes.
+const maxEscapesAllocated = 18
 
 // TestNames_of_a_member_are_looked_up_once: a name may be long, and is asked for by each walk.
 //

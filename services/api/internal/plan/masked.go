@@ -30,6 +30,8 @@ type secrets struct {
 	texts map[string]struct{}
 	size  int // bytes, roughly what they take in memory
 
+	documents int // strings that were looked into as documents
+
 	seed   maphash.Seed
 	seen   map[uint64]struct{} // of the masked strings that were added
 	looked map[uint64]struct{} // of the strings that were looked into; bounded
@@ -95,6 +97,9 @@ func (s *secrets) all(text string) {
 func (s *secrets) look(text []byte) {
 	if len(text) < minDocument {
 		return
+	}
+	if text[0] == '{' || text[0] == '[' {
+		s.documents++
 	}
 	if len(text) >= 32 { // The same policy stands in a plan five times.
 		hash := maphash.Bytes(s.seed, text)
