@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf16"
-	"unicode/utf8"
 )
 
 // Unescape takes the escapes of JSON off, as far as it understands them.
@@ -13,28 +12,34 @@ func Unescape(s string) string {
 	if i < 0 {
 		return s
 	}
-	b := append(make([]byte, 0, len(s)), s[:i]...)
+	var b strings.Builder // which gives its bytes away without another copy
+	b.Grow(len(s))
+	b.WriteString(s[:i])
 	for i < len(s) {
 		if s[i] != '\\' || i+1 == len(s) {
-			b = append(b, s[i])
-			i++
+			end := len(s)
+			if n := strings.IndexByte(s[i+1:], '\\'); n >= 0 {
+				end = i + 1 + n
+			}
+			b.WriteString(s[i:end])
+			i = end
 			continue
 		}
 		c := s[i+1]
 		i += 2
 		switch c {
 		case 'n':
-			b = append(b, '\n')
+			b.WriteByte('\n')
 		case 't':
-			b = append(b, '\t')
+			b.WriteByte('\t')
 		case 'r':
-			b = append(b, '\r')
+			b.WriteByte('\r')
 		case 'b', 'f':
-			b = append(b, ' ')
+			b.WriteByte(' ')
 		case 'u':
 			r, ok := hex4(s, i)
 			if !ok {
-				b = append(b, '\\', 'u')
+				b.WriteString(`\u`)
 				continue
 			}
 			i += 4
@@ -44,12 +49,12 @@ func Unescape(s string) string {
 					i += 6
 				}
 			}
-			b = utf8.AppendRune(b, r)
+			b.WriteRune(r)
 		default:
-			b = append(b, c)
+			b.WriteByte(c)
 		}
 	}
-	return string(b)
+	return b.String()
 }
 
 func hex4(s string, i int) (rune, bool) {

@@ -98,6 +98,9 @@ func Unmarshal(body []byte, v any) error {
 		return apierror.New(apierror.Invalid, "the body has a NUL character, which can't be stored")
 	}
 	dec := jsontext.NewDecoder(bytes.NewReader(body))
+	if dec.PeekKind() == 'n' { // Decoding would leave v as it is.
+		return apierror.New(apierror.Invalid, "the body is null; send a JSON object")
+	}
 	if err := json.UnmarshalDecode(dec, v, decoding); err != nil {
 		return jsonError(err)
 	}

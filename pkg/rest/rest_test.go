@@ -156,6 +156,7 @@ func TestDecode(t *testing.T) {
 		"a field twice":        {`{"reason":"x","reason":"y"}`, "application/json", 400, "reason: is duplicated in the body"},
 		"wrong form":           {`{"id":"1"}`, "application/json", 400, "id: has the wrong form"},
 		"wrong type":           {`{"cost":"much"}`, "application/json", 400, "cost: has the wrong type"},
+		"null":                 {`null`, "application/json", 400, "null"},
 		"no object":            {`[]`, "application/json", 400, "must be a JSON object"},
 		"broken":               {`{"reason":}`, "application/json", 400, "not valid JSON, at byte"},
 		"cut off":              {`{"reason":"x`, "application/json", 400, "is incomplete"},

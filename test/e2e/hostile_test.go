@@ -17,13 +17,13 @@ import (
 )
 
 const (
-	hostileRequests = 12_800
+	hostileRequests = 14_400
 	hostileWorkers  = 8
 	// The least number of requests to each route's handler, so that the run is meaningful.
 	hostileLeast = 200
 )
 
-// TestHostileInput sends some thirteen thousand seeded requests that are wrong in every way a client can think of, most
+// TestHostileInput sends over fourteen thousand seeded requests that are wrong in every way a client can think of, most
 // of them with valid credentials, so that they reach the handlers. Nothing may be a 5xx, panic, or race. HOSTILE_SEED
 // replays.
 func TestHostileInput(t *testing.T) {

@@ -3,9 +3,10 @@ package drift
 import (
 	"strings"
 
-	"github.com/driftsentry/driftsentry/pkg/redact"
 	"go.opentelemetry.io/otel/attribute"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"github.com/driftsentry/driftsentry/pkg/redact"
 )
 
 // Source is where an upload came from, as its sender says. An empty field was not sent.

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"net/http"
 
 	"github.com/driftsentry/driftsentry/pkg/rest"
@@ -64,7 +63,7 @@ func (s *Server) markAllAlertsRead(w http.ResponseWriter, r *http.Request) error
 // decodeNothing takes a body that need not be there, and has nothing in it.
 func decodeNothing(w http.ResponseWriter, r *http.Request) error {
 	body, err := rest.ReadBody(w, r, rest.MaxBody)
-	if err != nil || len(bytes.TrimSpace(body)) == 0 {
+	if err != nil || len(body) == 0 {
 		return err
 	}
 	if err := rest.RequireJSON(r); err != nil {

@@ -127,7 +127,7 @@ func TestIngest_refused(t *testing.T) {
 		r.wantFailed(4, 1)
 	})
 	t.Run("of a ref that is not recorded, none", func(t *testing.T) {
-		r.settings(map[string]any{"recordRef": "main"})
+		r.api.Engineer.Do("PATCH", "/api/v1/workspaces/prod", map[string]any{"recordRef": "main"}).Want(200)
 		refuse([]byte("no plan"), "&ref=feature", 400)
 		r.wantFailed(4, 1)
 		if n := pgtest.Value[int](t, r.api.DB, "select count(*)::int from workspace_check where purpose = 'preview'"); n != 0 {

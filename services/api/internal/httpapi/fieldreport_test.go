@@ -152,12 +152,6 @@ func (r fieldReport) decide(what, resource string) {
 	r.api.Engineer.Post("/api/v1/drifts/"+r.drifts()[resource].ID+"/"+what, map[string]string{"reason": "as it was agreed on"}).Want(http.StatusOK)
 }
 
-// settings changes those of the workspace.
-func (r fieldReport) settings(change map[string]any) {
-	r.t.Helper()
-	r.api.Engineer.Do(http.MethodPatch, "/api/v1/workspaces/prod", change).Want(http.StatusOK)
-}
-
 // status is what the list of workspaces says of this one.
 func (r fieldReport) status() string {
 	r.t.Helper()

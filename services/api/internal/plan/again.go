@@ -73,7 +73,7 @@ func maskAttributes(typ string, doc json.RawMessage, s *secrets) json.RawMessage
 				continue
 			}
 			if plain := string(value); plain != `"`+Redacted+`"` && plain != `{"expected":"[redacted]","actual":"[redacted]"}` {
-				(&collector{names: names{}, secrets: s}).all(n)
+				(&collector{names: newNames(), secrets: s}).all(n)
 				members[name], changed = json.RawMessage(`"`+Redacted+`"`), true
 				if n.field("expected") != nil && n.field("actual") != nil {
 					members[name] = json.RawMessage(`{"expected":"[redacted]","actual":"[redacted]"}`)

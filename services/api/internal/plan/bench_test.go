@@ -63,4 +63,24 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
+// BenchmarkRead_large reads a plan of the largest size that is taken. It reports processor time, since other work on the machine
+// changes how long it takes.
+func BenchmarkRead_large(b *testing.B) {
+	for drifts, size := range map[int]int{1: 50 << 20, 100: 60 << 20} {
+		b.Run(fmt.Sprintf("1_of_%d_drifted", drifts), func(b *testing.B) {
+			raw := generate(size, drifts)
+			start := cpu()
+			for b.Loop() {
+				if _, err := Read(b.Context(), bytes.NewReader(raw), Options{Key: testKey}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			took := cpu() - start
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(float64(took.Milliseconds())/float64(b.N), "cpu-ms")
+			b.ReportMetric(float64(len(raw))*float64(b.N)/1e6/took.Seconds(), "MB/cpu-s")
+		})
+	}
+}
+
 var testKey = []byte("a key for tests")

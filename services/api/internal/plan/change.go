@@ -47,6 +47,9 @@ func (s *scan) entry(path string, origin Origin, keep bool) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.spend(s.tree.count, s.dec.InputOffset()); err != nil {
+		return nil, err
+	}
 	e.id = s.out.key(e.id)
 	leaveOut := e.unstorable != nil && keep && e.differs()
 	if leaveOut {
@@ -155,6 +158,8 @@ func (s *scan) finish(ctx context.Context) (*Plan, error) {
 	s.out.Evidence = s.evidence()
 	s.judge()
 	c := newComparer(s.names, newIndex(s.secrets, s.spared), s.opt)
+	size := s.dec.InputOffset()
+	s.units += unitsSecret * len(s.secrets.texts)
 	s.secrets, s.seen, s.configured, s.dec = nil, nil, nil, nil
 	for _, m := range s.out.Moves {
 		for _, address := range [...]string{m.From, m.To} {
@@ -175,6 +180,9 @@ func (s *scan) finish(ctx context.Context) (*Plan, error) {
 			if err != nil { // There was none in pass 1.
 				return nil, err
 			}
+			if err := s.spend(unitsAgain*s.tree.count, size); err != nil {
+				return nil, err
+			}
 			e.id = s.out.key(e.id)
 			if drifted[e.id] {
 				continue
@@ -185,6 +193,9 @@ func (s *scan) finish(ctx context.Context) (*Plan, error) {
 					return nil, tooLarge("has more than %d resources that differ", maxChanges)
 				}
 				s.pack(&s.out.Changes[len(s.out.Changes)-1])
+			}
+			if err := s.spend(unitsDocument*c.docs.count+unitsDifference*c.identity.count, size); err != nil {
+				return nil, err
 			}
 			list.clear(place.block)
 		}

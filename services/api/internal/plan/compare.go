@@ -13,7 +13,7 @@ import (
 
 // comparer walks the two states of a resource side by side and writes both redacted. Then it finds where they differ.
 type comparer struct {
-	names   names
+	names   *names
 	secrets *index
 	differ
 
@@ -27,7 +27,7 @@ type comparer struct {
 	previous *hasher // with the previous key, if there is one
 }
 
-func newComparer(names names, secrets *index, opt Options) *comparer {
+func newComparer(names *names, secrets *index, opt Options) *comparer {
 	c := &comparer{names: names, secrets: secrets, differ: differ{meaning: newMeaning(opt.MaxDepth), hash: newHasher(opt.Key)}}
 	c.look.Also = func(text string) bool { return secrets.masks([]byte(text)) }
 	c.hideAll = opt.HideValues
@@ -120,14 +120,24 @@ func (c *comparer) object(e, a *node, masks cover, named bool) {
 	c.expected = c.open(c.expected, e, '{', named)
 	c.actual = c.open(c.actual, a, '{', named)
 	firstE, firstA := len(c.expected), len(c.actual)
-	for _, m := range c.shown(e, a) {
-		if m.e != nil {
-			c.expected = appendName(c.expected, m.shown, len(c.expected) > firstE)
+	member := func(shown []byte, e, a *node) {
+		if e != nil {
+			c.expected = appendName(c.expected, shown, len(c.expected) > firstE)
 		}
-		if m.a != nil {
-			c.actual = appendName(c.actual, m.shown, len(c.actual) > firstA)
+		if a != nil {
+			c.actual = appendName(c.actual, shown, len(c.actual) > firstA)
 		}
-		c.value(m.e, m.a, masks.member(m.name), named || c.names.kind(m.name)&secret != 0)
+		n := cmp.Or(e, a)
+		c.value(e, a, masks.member(n.name), named || c.names.of(n)&secret != 0)
+	}
+	if c.hasSecretName(e, a) {
+		for _, m := range c.shown(e, a) {
+			member(m.shown, m.e, m.a)
+		}
+	} else {
+		for name, m := range members(e, a) {
+			member(name, m[0], m[1])
+		}
 	}
 	c.expected = closeWith(c.expected, e, '{', '}')
 	c.actual = closeWith(c.actual, a, '{', '}')
@@ -156,6 +166,17 @@ type shownMember struct {
 	e, a        *node
 }
 
+// hasSecretName reports whether a member of two objects is shown under another name.
+func (c *comparer) hasSecretName(e, a *node) bool {
+	for name := range members(e, a) {
+		if c.isSecret(name) {
+			c.maskedNames = true
+			return true
+		}
+	}
+	return false
+}
+
 // shown are the members that two objects have between them, in the order of the names they are shown with. A masked name is
 // shown as a hash of itself, for no two may be the same.
 func (c *comparer) shown(e, a *node) []shownMember {
@@ -169,7 +190,6 @@ func (c *comparer) shown(e, a *node) []shownMember {
 		list = append(list, shownMember{name, shown, m[0], m[1]})
 	}
 	if masked {
-		c.maskedNames = true
 		slices.SortFunc(list, func(x, y shownMember) int { return bytes.Compare(x.shown, y.shown) })
 	}
 	return list

@@ -114,15 +114,15 @@ func (x *index) behindEscapes(text []byte, budget *int) bool {
 	for range maxEscapes {
 		switch {
 		case bytes.IndexByte(text, '\\') >= 0:
-			text = []byte(redact.Unescape(view(text)))
+			text = bytesOf(redact.Unescape(view(text)))
 		case bytes.IndexByte(text, '%') >= 0:
-			plain := unescapeURL(make([]byte, 0, len(text)), text)
 			if bytes.IndexByte(text, '+') >= 0 { // a space, in a query
 				spaced := bytes.ReplaceAll(text, []byte{'+'}, []byte{' '})
-				if x.contains(unescapeURL(make([]byte, 0, len(text)), spaced), budget) {
+				if x.contains(unescapeURL(spaced[:0], spaced), budget) {
 					return true
 				}
 			}
+			plain := unescapeURL(make([]byte, 0, len(text)), text)
 			if len(plain) == len(text) {
 				return false
 			}

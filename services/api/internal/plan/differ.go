@@ -205,7 +205,7 @@ func (c *comparer) spanOf(n *node) span {
 
 // push goes down to a member. shown is nil when the name may be shown.
 func (d *differ) push(name, shown []byte, member bool) {
-	s := step{name: name, shown: shown, member: member, list: member, tags: !member && d.kind.isTag(name)}
+	s := step{name: name, shown: shown, member: member, list: member, tags: !member && d.onlyTags && d.kind.isTag(name)}
 	if n := len(d.steps); n > 0 {
 		s.list = s.list || d.steps[n-1].list
 		s.tags = s.tags || d.steps[n-1].tags

@@ -69,7 +69,8 @@ func decodeBase64(text string) string {
 	return plain
 }
 
-// unescapeURL takes the percent signs off, as far as they are followed by two digits.
+// unescapeURL takes the percent signs off, as far as they are followed by two digits. b may be the start of text, which is then
+// overwritten.
 func unescapeURL(b, text []byte) []byte {
 	for i := 0; i < len(text); i++ {
 		if text[i] == '%' && i+2 < len(text) {

@@ -71,7 +71,17 @@ const (
 
 func (h *hasher) named(use byte, text []byte) short {
 	h.part = append(append(h.part[:0], use), text...)
-	return h.short(h.part)
+	s := h.short(h.part)
+	h.part = small(h.part)
+	return s
+}
+
+// small is scratch memory to be used again, unless it has become large.
+func small(scratch []byte) []byte {
+	if cap(scratch) > longText {
+		return nil
+	}
+	return scratch
 }
 
 // step is the hash of the path that goes on from another one. kind tells a name from a list's member.
@@ -86,7 +96,9 @@ func (h *hasher) value(m *meaning, n *node, policy bool) short {
 		return none
 	}
 	h.text = m.appendMeaning(append(h.text[:0], ofValue), n, policy)
-	return h.short(h.text)
+	s := h.short(h.text)
+	h.text = small(h.text)
+	return s
 }
 
 // identity sums up the differences of a drift. Their order has no part in it, so that they need not be sorted.

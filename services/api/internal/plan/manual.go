@@ -41,7 +41,7 @@ func ReadManual(m Manual, opt Options) (*Change, error) {
 		e.actions = []string{"delete"}
 	}
 
-	found := collector{names: names{}, secrets: newSecrets()}
+	found := collector{names: newNames(), secrets: newSecrets()}
 	found.collect(e.before, e.after, e.masks, false)
 	for _, label := range [...]string{m.ResourceID, m.ResourceType, m.Region} {
 		found.secrets.look([]byte(label))

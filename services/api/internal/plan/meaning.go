@@ -200,7 +200,7 @@ func (m *meaning) appendMeaning(b []byte, n *node, policy bool) []byte {
 		if doc := m.document(n); doc != nil {
 			return m.appendMeaning(append(b, '@'), doc, false)
 		}
-		return appendQuote(b, n.text)
+		return appendQuote(roomFor(b, n.text), n.text)
 	case '[':
 		if policy {
 			return m.appendSet(b, n.kids)

@@ -15,6 +15,7 @@ type node struct {
 	kind  jsontext.Kind // n f t " 0 { [
 	every bool          // of a merged mask, which covers something; the one element of a list covers every element
 	level uint8         // in how many documents within strings it stands
+	means nameKind      // what a member's name tells, once that was asked
 	id    uint32        // of what the comparison knows of it, from 1 on; 0 before
 	name  []byte        // of a member, unescaped
 	text  []byte        // of a string, unescaped; of a number, its literal
@@ -40,6 +41,25 @@ func (n *node) get(name []byte) *node {
 		return nil
 	}
 	i, ok := slices.BinarySearchFunc(n.kids, name, func(m node, name []byte) int { return bytes.Compare(m.name, name) })
+	if !ok {
+		return nil
+	}
+	return &n.kids[i]
+}
+
+// next is get for a mask's names that are asked for in order: it looks first where the one before was, which id remembers.
+func (n *node) next(name []byte) *node {
+	if n.kind != '{' {
+		return nil
+	}
+	for i := int(n.id); i < min(int(n.id)+2, len(n.kids)); i++ {
+		if bytes.Equal(n.kids[i].name, name) {
+			n.id = uint32(i) //nolint:gosec // a resource has at most maxValues
+			return &n.kids[i]
+		}
+	}
+	i, ok := slices.BinarySearchFunc(n.kids, name, func(m node, name []byte) int { return bytes.Compare(m.name, name) })
+	n.id = uint32(i) //nolint:gosec // a resource has at most maxValues
 	if !ok {
 		return nil
 	}

@@ -95,6 +95,7 @@ type scan struct {
 	spared    map[string]bool
 	kept      [2]keptEntries // of resource_drift, and of resource_changes
 	resources int
+	units     int               // spent, see budget.go
 	planned   map[string]string // what resource_changes does, by entry id
 	actions   map[string]string // each way of saying so, once
 	moved     map[Move]bool
@@ -147,7 +148,7 @@ func newScan(dec *jsontext.Decoder, opt Options) *scan {
 	opt.Open = byKey
 	return &scan{
 		out:       out,
-		collector: collector{names: names{}, secrets: newSecrets()},
+		collector: collector{names: newNames(), secrets: newSecrets()},
 		meaning:   newMeaning(opt.MaxDepth),
 		dec:       dec, opt: opt, tree: tree{maxDepth: opt.MaxDepth, tolerant: true},
 		spared: map[string]bool{}, planned: map[string]string{}, actions: map[string]string{}, moved: map[Move]bool{},

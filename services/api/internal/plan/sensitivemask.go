@@ -2,7 +2,7 @@ package plan
 
 import (
 	"bytes"
-	"maps"
+	"cmp"
 	"slices"
 )
 
@@ -23,13 +23,24 @@ func (n *node) covers() bool {
 	return n.is('t') || n.every || slices.ContainsFunc(n.kids, func(k node) bool { return k.covers() })
 }
 
-// member is what covers the member of an object.
-func (c cover) member(name []byte) cover {
-	var below cover
+// everything covers all of a value.
+var everything = cover{{kind: 't'}}
+
+// with is the cover and one more mask. What is hidden as a whole needs no other, and an object without members covers nothing.
+func (c cover) with(m *node) cover {
+	switch {
+	case m == nil, m.kind == 'f', m.kind == 'n', m.kind == '{' && len(m.kids) == 0, len(c) > 0 && c[0].kind == 't':
+		return c
+	case m.kind == 't':
+		return everything
+	}
+	return append(c, m)
+}
+
+// member is what covers the member of an object. Names are asked for in order.
+func (c cover) member(name []byte) (below cover) {
 	for _, m := range c {
-		if k := m.get(name); k != nil && k.kind != 'f' {
-			below = append(below, k)
-		}
+		below = below.with(m.next(name))
 	}
 	return below
 }
@@ -43,15 +54,15 @@ func (c cover) elements(a, b *node) func(i int) cover {
 	n := max(a.len(), b.len())
 	another := func(m *node) bool { return m.is('[') && !m.every && len(m.kids) != n }
 	if a.is('[') && b.is('[') && len(a.kids) != len(b.kids) || slices.ContainsFunc(c, another) {
-		merged := c.flatten().merge()
+		var merged cover
+		if m := c.flatten().merge(); m != nil {
+			merged = cover{m}
+		}
 		return func(int) cover { return merged }
 	}
-	return func(i int) cover {
-		var below cover
+	return func(i int) (below cover) {
 		for _, m := range c {
-			if k := m.at(i); k != nil && k.kind != 'f' {
-				below = append(below, k)
-			}
+			below = below.with(m.at(i))
 		}
 		return below
 	}
@@ -59,60 +70,86 @@ func (c cover) elements(a, b *node) func(i int) cover {
 
 // merge makes one mask of many, without what covers nothing; nil when nothing does. It looks at each mask once, and a list
 // costs no more than its elements and its masks added together.
-func (c cover) merge() cover {
+func (c cover) merge() *node {
 	switch {
 	case len(c) == 0:
 		return nil
 	case len(c) == 1 && c[0].every:
-		return c
+		return c[0]
 	}
-	var objects, lists []*node
+	objects, n := 0, 0
 	for _, m := range c {
 		switch {
 		case m.is('t'):
-			return cover{{kind: 't', every: true}}
+			return &node{kind: 't', every: true}
 		case m.is('{'):
-			objects = append(objects, m)
-		case m.is('['):
-			lists = append(lists, m)
+			objects++
+			n += len(m.kids)
 		}
 	}
-	var object, list *node
-	if elements := cover(lists).flatten().merge(); elements != nil {
-		list = &node{kind: '[', every: true, kids: []node{*elements[0]}}
-	}
-	byName := map[string]cover{}
-	for _, m := range objects {
-		for i := range m.kids {
-			if k := &m.kids[i]; k.kind != 'f' && k.kind != 'n' {
-				byName[string(k.name)] = append(byName[string(k.name)], k)
-			}
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(byName)) {
-		if below := byName[name].merge(); below != nil {
-			if object == nil {
-				object = &node{kind: '{', every: true}
-			}
-			kid := *below[0]
-			kid.name = []byte(name)
-			object.kids = append(object.kids, kid)
-		}
+	object, list := c.mergeObjects(objects, n), (*node)(nil)
+	if element := c.flatten().merge(); element != nil {
+		pair := [2]node{{kind: '[', every: true}, *element}
+		list = &pair[0]
+		list.kids = pair[1:]
 	}
 	switch {
 	case object != nil && list != nil:
-		return cover{{kind: 't', every: true}}
+		return &node{kind: 't', every: true}
 	case object != nil:
-		return cover{object}
-	case list != nil:
-		return cover{list}
+		return object
 	}
-	return nil
+	return list
+}
+
+// mergeObjects merges those of the masks that are objects; they have n members.
+func (c cover) mergeObjects(objects, n int) *node {
+	if n == 0 {
+		return nil
+	}
+	members := make(cover, 0, n)
+	for _, m := range c {
+		for i := range m.kids {
+			if k := &m.kids[i]; m.kind == '{' && k.kind != 'f' && k.kind != 'n' {
+				members = append(members, k)
+			}
+		}
+	}
+	if objects > 1 {
+		slices.SortStableFunc(members, func(a, b *node) int { return bytes.Compare(a.name, b.name) })
+	}
+	kids := make([]node, 1, n+1) // the first one is the object itself
+	for len(members) > 0 {
+		name, n := members[0].name, 1
+		for n < len(members) && bytes.Equal(members[n].name, name) {
+			n++
+		}
+		if below := members[:n].merge(); below != nil {
+			kid := *below
+			kid.name = name
+			kids = append(kids, kid)
+		}
+		members = members[n:]
+	}
+	if len(kids) == 1 {
+		return nil
+	}
+	kids[0] = node{kind: '{', every: true, kids: kids[1:]}
+	return &kids[0]
 }
 
 // flatten is the elements of all lists.
 func (c cover) flatten() cover {
-	var all cover
+	n := 0
+	for _, m := range c {
+		if m.is('[') {
+			n += len(m.kids)
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	all := make(cover, 0, n)
 	for _, m := range c {
 		if m.is('[') {
 			for i := range m.kids {
@@ -144,7 +181,7 @@ func (n *node) isMask() bool {
 
 // collector finds the masked strings of a plan in pass 1.
 type collector struct {
-	names   names
+	names   *names
 	secrets *secrets
 }
 
@@ -157,7 +194,7 @@ func (c *collector) collect(a, b *node, masks cover, named bool) {
 	case a.is('{') || b.is('{'):
 		secret := c.names.within(a, b)
 		for name, m := range members(a, b) {
-			c.collect(m[0], m[1], masks.member(name), named || c.names.kind(name)&secret != 0)
+			c.collect(m[0], m[1], masks.member(name), named || c.names.of(cmp.Or(m[0], m[1]))&secret != 0)
 		}
 		c.scalar(a, named)
 		c.scalar(b, named)

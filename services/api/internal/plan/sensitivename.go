@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"hash/maphash"
 	"iter"
 	"unsafe"
 
@@ -22,6 +23,11 @@ func view(text []byte) string {
 	return unsafe.String(unsafe.SliceData(text), len(text)) //nolint:gosec // G103: a copy of each string of a plan would cost as much as reading it
 }
 
+// bytesOf is a text as bytes, without a copy. They must not be changed.
+func bytesOf(text string) []byte {
+	return unsafe.Slice(unsafe.StringData(text), len(text)) //nolint:gosec // G103: see view
+}
+
 // nameKind is what a member's name tells about its value, or about its neighbour's.
 type nameKind uint8
 
@@ -31,21 +37,36 @@ const (
 	namePairValue
 	nameSecretData // if the object is a Kubernetes Secret
 	nameOfKind
+	nameKnown // the name has been looked at
 )
 
-// names remembers what names mean: a plan has few names, each a thousand times.
-type names map[string]nameKind
+// names remembers what names mean: a plan has few names, each a thousand times. It knows a name by its hash, and forgets one
+// when another needs the place, so that names that the user makes up cost no memory.
+type names struct {
+	seed  maphash.Seed
+	known [1 << 10]struct {
+		hash uint64
+		kind nameKind
+	}
+}
 
-func (m names) kind(name []byte) nameKind {
-	if k, ok := m[string(name)]; ok {
-		return k
+func newNames() *names { return &names{seed: maphash.MakeSeed()} }
+
+func (m *names) kind(name []byte) nameKind {
+	hash := maphash.Bytes(m.seed, name)
+	known := &m.known[hash%uint64(len(m.known))]
+	if known.hash != hash || known.kind == 0 {
+		known.hash, known.kind = hash, kindOf(view(name))|nameKnown
 	}
-	k := kindOf(string(name))
-	// Names that the user makes up, such as tags, are not bounded.
-	if len(m) < 1<<14 && len(name) < 256 {
-		m[string(name)] = k
+	return known.kind
+}
+
+// of is the kind of a member, which is looked up once.
+func (m *names) of(n *node) nameKind {
+	if n.means == 0 {
+		n.means = m.kind(n.name)
 	}
-	return k
+	return n.means
 }
 
 func kindOf(name string) (k nameKind) {
@@ -63,11 +84,11 @@ func kindOf(name string) (k nameKind) {
 	return k
 }
 
-func (m names) sensitive(name []byte) bool { return m.kind(name)&nameSensitive != 0 }
+func (m *names) sensitive(name []byte) bool { return m.kind(name)&nameSensitive != 0 }
 
 // within is which members of an object are secret, by the two values that the object has: the value of a pair with a
 // sensitive name, and the data of a Kubernetes Secret.
-func (m names) within(a, b *node) nameKind {
+func (m *names) within(a, b *node) nameKind {
 	secret := nameSensitive
 	for _, n := range [...]*node{a, b} {
 		if !n.is('{') {
@@ -78,7 +99,7 @@ func (m names) within(a, b *node) nameKind {
 			if k.kind != '"' {
 				continue
 			}
-			kind := m.kind(k.name)
+			kind := m.of(k)
 			if kind&namePairName != 0 && m.sensitive(k.text) {
 				secret |= namePairValue
 			}
@@ -91,7 +112,7 @@ func (m names) within(a, b *node) nameKind {
 }
 
 // flagged reports whether the i-th element of a list is the value of the flag before it: "--db-password", "x".
-func (m names) flagged(a, b *node, i int) bool {
+func (m *names) flagged(a, b *node, i int) bool {
 	for _, n := range [...]*node{a, b} {
 		if n.is('[') && !n.every && i > 0 && i <= len(n.kids) {
 			if before := &n.kids[i-1]; before.kind == '"' && len(before.text) > 3 && before.text[0] == '-' {

@@ -107,8 +107,8 @@ func changesPolicy(typ string, attributes [][]byte, expected, actual *node) bool
 		return true
 	}
 	return slices.ContainsFunc(attributes, func(name []byte) bool {
-		w := set(slices.Collect(words(string(name)))...)
-		return (w["policy"] || w["policies"]) && (iam || isPolicyDocument(expected.get(name)) || isPolicyDocument(actual.get(name)))
+		w := wordsOf(name)
+		return w&aboutPolicy != 0 && (iam || isPolicyDocument(expected.get(name)) || isPolicyDocument(actual.get(name)))
 	})
 }
 
@@ -183,11 +183,11 @@ func (o openings) find(n *node, ports uint64, attribute []byte, filter bool) {
 			if k.kind != '"' && k.kind != '[' && k.kind != '{' {
 				continue
 			}
-			name := set(slices.Collect(words(string(k.name)))...)
-			if name["egress"] || name["outbound"] || name["destination"] || tagNames[string(k.name)] {
+			w := wordsOf(k.name)
+			if w&aboutOutbound != 0 || tagNames[string(k.name)] {
 				continue
 			}
-			below := filter || name["ingress"] || name["inbound"] || name["public"] && name["cidrs"]
+			below := filter || w&aboutInbound != 0 || w&aboutPublic != 0 && w&aboutCIDRs != 0
 			o.find(k, ports, k.name, below)
 		}
 	default: // nothing else is an address
@@ -224,10 +224,41 @@ func (m *meaning) ports(rule *node) uint64 {
 	h := m.seeds[0]
 	for i := range rule.kids {
 		k := &rule.kids[i]
-		name := set(slices.Collect(words(string(k.name)))...)
-		if name["port"] || name["ports"] || name["protocol"] || name["allow"] {
+		if wordsOf(k.name)&aboutPorts != 0 {
 			h = m.mix(m.mix(h, maphash.Bytes(m.seed, k.name)), m.sum(k, false))
 		}
 	}
 	return h
+}
+
+// about is what the words of an attribute's name say.
+type about uint8
+
+const (
+	aboutPolicy about = 1 << iota
+	aboutOutbound
+	aboutInbound
+	aboutPublic
+	aboutCIDRs
+	aboutPorts
+)
+
+func wordsOf(name []byte) (says about) {
+	for word := range words(view(name)) {
+		switch word {
+		case "policy", "policies":
+			says |= aboutPolicy
+		case "egress", "outbound", "destination":
+			says |= aboutOutbound
+		case "ingress", "inbound":
+			says |= aboutInbound
+		case "public":
+			says |= aboutPublic
+		case "cidrs":
+			says |= aboutCIDRs
+		case "port", "ports", "protocol", "allow":
+			says |= aboutPorts
+		}
+	}
+	return says
 }

@@ -1,8 +1,10 @@
 package plan
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,7 +23,7 @@ func (c *comparer) appendText(b, text []byte) []byte {
 		if found := redact.Find(view(text), &c.look); found != nil {
 			return appendQuote(b, redact.Apply(view(text), found))
 		}
-		return appendQuote(b, text)
+		return appendQuote(roomFor(b, text), text)
 	}
 	plain := redact.Apply(string(text), redact.Find(view(text), &c.look))
 	if strings.IndexByte(plain, '\n') >= 0 {
@@ -31,6 +33,17 @@ func (c *comparer) appendText(b, text []byte) []byte {
 		plain = Redacted
 	}
 	return appendQuote(b, plain)
+}
+
+// longText is from what length on a text's copies count.
+const longText = 1 << 20
+
+// roomFor makes as much room as a long text takes as a JSON string, rather than more and more.
+func roomFor(b, text []byte) []byte {
+	if len(text) < longText {
+		return b
+	}
+	return slices.Grow(b, len(text)+bytes.Count(text, []byte{'"'})+bytes.Count(text, []byte{'\\'})+bytes.Count(text, []byte{'\n'})+2)
 }
 
 // maskLines masks each line that has a copy of a secret.

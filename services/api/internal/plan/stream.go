@@ -90,5 +90,5 @@ func (s *scan) value(path string) (*node, error) {
 	if err != nil {
 		return nil, valueError(path, err)
 	}
-	return n, nil
+	return n, s.spend(s.tree.count, s.dec.InputOffset())
 }

@@ -17,16 +17,17 @@ import (
 // It trusts its input except for duplicate names: a decoder that checks the rest has cut the value out of the plan before.
 // Parsing without checking again is what lets pass 1 look into every resource.
 type tree struct {
-	maxDepth int
-	raw      []byte
-	pos      int
-	nodes    []node // from both ends: those that have their place, and, the last one first, those whose parent is not complete
-	done     int    // how many have their place
-	open     int    // where the others start
-	texts    []byte // unescaped strings
-	count    int    // values
-	reserved int    // how many fewer than maxValues it may have
-	keys     []sortKey
+	maxDepth  int
+	raw       []byte
+	pos       int
+	nodes     []node // from both ends: those that have their place, and, the last one first, those whose parent is not complete
+	done      int    // how many have their place
+	open      int    // where the others start
+	texts     []byte // unescaped strings
+	count     int    // values
+	reserved  int    // how many fewer than maxValues it may have
+	keys      []sortKey
+	spareKeys []sortKey
 
 	// tolerant lets values through that can be read but not stored; unstorable says what was wrong with the last one.
 	// Their secrets have to be known, even if they are left out.
@@ -222,12 +223,7 @@ func (t *tree) sort(kids []node) {
 		copy(start[:], kids[i].name[shared:])
 		t.keys = append(t.keys, sortKey{binary.BigEndian.Uint64(start[:]), i})
 	}
-	slices.SortFunc(t.keys, func(a, b sortKey) int {
-		if a.start != b.start {
-			return cmp.Compare(a.start, b.start)
-		}
-		return bytes.Compare(kids[a.at].name, kids[b.at].name)
-	})
+	t.sortKeys(kids)
 	// Each node goes to where it belongs, and the one that was there on to the next place of its round.
 	for i := range t.keys {
 		first, to := kids[i], i
@@ -236,6 +232,55 @@ func (t *tree) sort(kids []node) {
 			t.keys[to].at, to = to, from
 		}
 		kids[to], t.keys[to].at = first, to
+	}
+}
+
+// sortKeys orders the keys by their starts, byte by byte from the last one that is not the same in each, and those with equal
+// starts by the whole names.
+func (t *tree) sortKeys(kids []node) {
+	byName := func(a, b sortKey) int {
+		if a.start != b.start {
+			return cmp.Compare(a.start, b.start)
+		}
+		return bytes.Compare(kids[a.at].name, kids[b.at].name)
+	}
+	const few = 64 // from here on counting is faster than comparing
+	if len(t.keys) < few {
+		slices.SortFunc(t.keys, byName)
+		return
+	}
+	varying := uint64(0)
+	for i := range t.keys {
+		varying |= t.keys[i].start ^ t.keys[0].start
+	}
+	t.spareKeys = slices.Grow(t.spareKeys[:0], len(t.keys))[:len(t.keys)]
+	for shift := 0; shift < 64; shift += 8 {
+		if varying>>shift&0xff == 0 {
+			continue
+		}
+		var starts [257]int
+		for i := range t.keys {
+			starts[t.keys[i].start>>shift&0xff+1]++
+		}
+		for i := range 256 {
+			starts[i+1] += starts[i]
+		}
+		for _, k := range t.keys {
+			at := &starts[k.start>>shift&0xff]
+			t.spareKeys[*at] = k
+			*at++
+		}
+		t.keys, t.spareKeys = t.spareKeys, t.keys
+	}
+	for from := 0; from < len(t.keys); {
+		to := from + 1
+		for to < len(t.keys) && t.keys[to].start == t.keys[from].start {
+			to++
+		}
+		if to-from > 1 {
+			slices.SortFunc(t.keys[from:to], byName)
+		}
+		from = to
 	}
 }
 

@@ -105,41 +105,57 @@ func TestRead_memory(t *testing.T) {
 		"many small values":                drifted(update("a", values(maxValues-100, "7"), `{}`)),
 		"many small values, on both sides": drifted(update("a", values(maxValues/2-100, "7"), values(maxValues/2-100, "8"))),
 		"many blocks":                      drifted(update("a", values(maxValues/6-100, `{"a":%d,"b":[]}`), values(maxValues/6-100, `{"b":[],"a":"%d"}`))),
-		"a long text":                      drifted(update("a", `{"a":"`+large+`"}`, `{"a":"`+large+`x"}`)),
-		"a large document":                 drifted(update("a", `{"a":`+quoted(values(maxValues/2-100, "%d"))+`}`, `{"a":`+quoted(values(maxValues/2-100, "1%d"))+`}`)),
-		"many long texts":                  drifted(update("a", values(7000, `"`+large[:1000]+`%d"`), values(7000, `"`+large[:1000]+`1%d"`))),
+		"escapes": drifted(update("m", `{"v":"masked-text"}`, `{}`, `"before_sensitive":{"v":true}`),
+			update("a", `{"v":"`+strings.Repeat(`\\\"%25+`, 12<<20/10)+`"}`, `{}`)),
+		"a long text":      drifted(update("a", `{"a":"`+large+`"}`, `{"a":"`+large+`x"}`)),
+		"a large document": drifted(update("a", `{"a":`+quoted(values(maxValues/2-100, "%d"))+`}`, `{"a":`+quoted(values(maxValues/2-100, "1%d"))+`}`)),
+		"many long texts":  drifted(update("a", values(7000, `"`+large[:1000]+`%d"`), values(7000, `"`+large[:1000]+`1%d"`))),
 	} {
 		t.Run(name, func(t *testing.T) {
-			defer debug.SetGCPercent(debug.SetGCPercent(5))
-			runtime.GC()
-			start := heap()
-			done, peak := make(chan struct{}), make(chan uint64)
-			go func() {
-				most := uint64(0)
-				for {
-					select {
-					case <-done:
-						peak <- most
-						return
-					default:
-						most = max(most, heap())
-						runtime.Gosched()
-					}
+			limit := int64(4*len(raw) + 32<<20)
+			used := liveWhileReading(t, raw)
+			// The collector also counts memory that was allocated while it ran, so a measurement can only be too high.
+			for range 2 {
+				if used > limit {
+					used = min(used, liveWhileReading(t, raw))
 				}
-			}()
-			_, err := Read(t.Context(), strings.NewReader(raw), Options{Key: testKey})
-			close(done)
-			most := <-peak
-			if err != nil {
-				t.Fatal(err)
 			}
-			if used, limit := int64(most)-int64(start), int64(4*len(raw)+32<<20); used > limit {
+			if used > limit {
 				t.Errorf("%d MiB for %d MiB", used>>20, len(raw)>>20)
 			} else {
 				t.Logf("%d MiB for %d MiB", used>>20, len(raw)>>20)
 			}
 		})
 	}
+}
+
+// liveWhileReading is how many bytes the collector found alive, at most, while the plan was read.
+func liveWhileReading(t *testing.T, raw string) int64 {
+	t.Helper()
+	defer debug.SetGCPercent(debug.SetGCPercent(5))
+	runtime.GC()
+	start := heap()
+	done, peak := make(chan struct{}), make(chan uint64)
+	go func() {
+		most := uint64(0)
+		for {
+			select {
+			case <-done:
+				peak <- most
+				return
+			default:
+				most = max(most, heap())
+				runtime.Gosched()
+			}
+		}
+	}()
+	_, err := Read(t.Context(), strings.NewReader(raw), Options{Key: testKey})
+	close(done)
+	most := <-peak
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int64(most) - int64(start)
 }
 
 func heap() uint64 {

@@ -38,9 +38,9 @@ var worstCases = map[string]func(n int) string{
 	"documents in documents": func(n int) string {
 		doc := `{"password":"x"}`
 		for range 12 {
-			doc = `{"a":` + quotedText(doc) + `}`
+			doc = `{"a":` + quoted(doc) + `}`
 		}
-		return drifted(update("a", `{"l":[`+repeatedWith("@", 20, quotedText(strings.Repeat(`{"a":"`, n/10)))+`,`+quotedText(doc)+`]}`, `{}`))
+		return drifted(update("a", `{"l":[`+repeatedWith("@", 20, quoted(strings.Repeat(`{"a":"`, n/10)))+`,`+quoted(doc)+`]}`, `{}`))
 	},
 	"escapes": func(n int) string {
 		return drifted(update("m", `{"v":"masked-text"}`, `{}`, `"before_sensitive":{"v":true}`), update("a", `{"v":"`+strings.Repeat(`\\\"%25+`, n/2)+`"}`, `{}`))
@@ -49,8 +49,6 @@ var worstCases = map[string]func(n int) string{
 		return drifted(update("a", `{"user_data":"`+strings.Repeat(`#line of a script 0123456789\nx=aaaaaaaaaaaaaaaaaaaaaaaaaa\n`, n/40)+`"}`, `{}`))
 	},
 }
-
-func quotedText(text string) string { return string(appendQuote(nil, text)) }
 
 // TestRead_worst_memory: what one resource, or list, makes the reader take of memory grows with its size and no faster. What is
 // counted is all that was allocated, which bounds what was held, and the work of the parts that keep what they find.
