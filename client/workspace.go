@@ -24,6 +24,7 @@ func (c *Client) Workspaces(ctx context.Context) ([]Workspace, error) {
 
 // WorkspaceSettings say what of its plans a workspace records.
 type WorkspaceSettings struct {
+	Name       string `json:"name"`
 	RecordRef  string `json:"recordRef"`  // the only ref of which plans are recorded; empty when any is
 	RootKnown  bool   `json:"rootKnown"`  // a plan has shown which resources it has
 	AcceptRoot bool   `json:"acceptRoot"` // the next plan may be of another root
@@ -32,7 +33,9 @@ type WorkspaceSettings struct {
 // WorkspaceDetail is a workspace, and what is known of it.
 type WorkspaceDetail struct {
 	Workspace
-	WorkspaceSettings
+	RecordRef      string           `json:"recordRef"`  // see WorkspaceSettings
+	RootKnown      bool             `json:"rootKnown"`  // see WorkspaceSettings
+	AcceptRoot     bool             `json:"acceptRoot"` // see WorkspaceSettings
 	CreatedAt      time.Time        `json:"createdAt"`
 	OpenBySeverity map[Severity]int `json:"openBySeverity"`
 	OldestOpenAt   time.Time        `json:"oldestOpenAt,omitzero"` // when the oldest open drift was first seen
