@@ -76,6 +76,7 @@ func (p *Pair) Services() []*Replica { return []*Replica{p.API, p.Realtime} }
 // StopAtEnd makes the test stop both services in good order when it ends, and fail if one does not. It comes before Run
 // kills them.
 func (p *Pair) StopAtEnd(t testing.TB) {
+	t.Helper()
 	const patience = 5 * time.Minute // Only a failing test comes near it.
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
