@@ -49,6 +49,7 @@ func TestClient_has_every_operation(t *testing.T) {
 	see("SendPlan")(result, err)
 	failure, err := ci.SendFailure(ctx, "production", "terraform init failed", "preview", client.Source{Ref: "main", RunURL: "https://ci.example.com/1"})
 	see("SendFailure")(map[string]any{"check": failure}, err)
+	inspect(ctx, engineer, see, result.Check.ID)
 	report, err := ci.ReportDrift(ctx, client.DriftReport{
 		ResourceID: "i-1", ResourceType: "aws_instance", Region: "eu-central-1", Severity: client.Critical, CostImpactMonthly: 236.4, Workspace: "reported",
 		ExpectedState: map[string]string{"size": "small"}, ActualState: map[string]string{"size": "large"},
@@ -148,6 +149,21 @@ func decide(ctx context.Context, t *testing.T, engineer *client.Client, report c
 	see("DriftTimeline")(timeline, err)
 	workspaces, err := engineer.Workspaces(ctx)
 	see("Workspaces")(workspaces, err)
+}
+
+// inspect reads what the plan of production led to, and changes the workspace.
+func inspect(ctx context.Context, c *client.Client, see func(string) func(any, error), checkID string) {
+	checks, err := c.ListChecks(ctx, client.CheckQuery{Workspace: "production"}, client.Page{})
+	see("ListChecks")(checks, err)
+	check, err := c.GetCheck(ctx, checkID)
+	see("GetCheck")(check, err)
+	workspace, err := c.GetWorkspace(ctx, "production")
+	see("GetWorkspace")(workspace, err)
+	settings, err := c.UpdateWorkspace(ctx, "production", client.WorkspaceChange{AcceptRoot: new(true)})
+	see("UpdateWorkspace")(struct {
+		Name string `json:"name"` // The caller knows it, so the client's type has none.
+		client.WorkspaceSettings
+	}{"production", settings}, err)
 }
 
 func numbers(ctx context.Context, c *client.Client, see func(string) func(any, error)) {

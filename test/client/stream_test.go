@@ -82,8 +82,8 @@ func (p *pair) disturb(ctx context.Context, c *client.Client, drifts int, begin 
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	stop := func() error { return p.realtime.Stop(ctx) }
-	end := map[int]func() error{drifts / 3: p.realtime.Kill, 2 * drifts / 3: stop}
+	stop := func() error { return p.Realtime.Stop(ctx) }
+	end := map[int]func() error{drifts / 3: p.Realtime.Kill, 2 * drifts / 3: stop}
 	for i := range drifts {
 		if fault := end[i]; fault != nil {
 			for n := 0; n < i; {
@@ -96,7 +96,7 @@ func (p *pair) disturb(ctx context.Context, c *client.Client, drifts int, begin 
 			if err := fault(); err != nil {
 				return err
 			}
-			if err := p.realtime.Restart(ctx); err != nil {
+			if err := p.Realtime.Restart(ctx); err != nil {
 				return err
 			}
 		}

@@ -159,19 +159,21 @@ func (s *installation) traffic(t *testing.T) *traffic {
 	ctx, stop := context.WithCancel(t.Context())
 	c := &traffic{stop: stop, done: map[string]int{}}
 	t.Cleanup(c.finish)
-	status := func(path string, headers ...string) func() error {
-		return func() error {
-			a, err := fetch(t.Context(), http.DefaultClient, s.base()+path, headers...)
+	for range 2 {
+		c.repeat(ctx, "monitor", 20*time.Millisecond, func() error {
+			a, err := fetch(t.Context(), http.DefaultClient, s.base()+"/health/live")
 			if err == nil && a.status != http.StatusOK {
 				err = fmt.Errorf("%d %s", a.status, a.body)
 			}
 			return err
-		}
+		})
 	}
-	for range 2 {
-		c.repeat(ctx, "monitor", 20*time.Millisecond, status("/health/live"))
-	}
-	c.repeat(ctx, "reader", 100*time.Millisecond, status("/api/v1/drifts", "Authorization", "Bearer "+admin.token))
+	// As with the pipeline, a request that fails is what the tests look for.
+	reader := s.client(t, client.WithSession(client.Session{AccessToken: admin.token}), client.WithRetry(client.Retry{Tries: 1}))
+	c.repeat(ctx, "reader", 100*time.Millisecond, func() error {
+		_, err := reader.ListDrifts(t.Context(), client.DriftQuery{}, client.Page{})
+		return err
+	})
 	workspaces, workspace := time.Now().UnixNano(), 0 // Another one each time, or the plan would be known already.
 	c.repeat(ctx, "pipeline", 500*time.Millisecond, func() error {
 		workspace++

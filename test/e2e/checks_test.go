@@ -125,7 +125,7 @@ func TestCustomerChecks(t *testing.T) {
 
 // TestWrongConfiguration: every problem is reported at once, by the variable's name, and the exit code is 1.
 func TestWrongConfiguration(t *testing.T) {
-	for name, program := range map[string]string{"api": programs.api, "realtime": programs.realtime} {
+	for name, program := range map[string]string{"api": programs.API, "realtime": programs.Realtime} {
 		t.Run(name, func(t *testing.T) {
 			proc := start(t, name, program, []string{"APP_ENV=production", "PORT=many", "JWT_SECRET=short", "REQUEST_TIMEOUT=soon"}, "serve")
 			if code := proc.wait(t); code != 1 {

@@ -18,7 +18,7 @@ import (
 // nothing in it has drifted, or everything. (Tried: with each change's states kept unpacked, as they once were, plans
 // in which everything drifts fail by 2 to 5 times.)
 func TestUploadMemory(t *testing.T) {
-	ship(t, "api", &programs.api)
+	ship(t, "api", &programs.API)
 	p := startPair(t, pgtest.DSN(t), append(unlimited, "REQUEST_TIMEOUT=300s")...)
 	const size = 64<<20 - 8<<10
 	for name, body := range map[string][]byte{

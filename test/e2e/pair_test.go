@@ -5,11 +5,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
-	"flag"
-	"fmt"
 	"net"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -17,31 +13,19 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/driftsentry/driftsentry/test/internal/replica"
 	"github.com/driftsentry/driftsentry/testkit/otlpsink"
-	"github.com/driftsentry/driftsentry/testkit/pgtest"
 	"github.com/driftsentry/driftsentry/testkit/sentrytest"
 )
 
 // patience bounds every wait. Only a failing test comes near it.
 const patience = 2 * time.Minute
 
-// The programs under test, built once.
-var programs struct{ api, realtime string }
+// The programs under test, built once, with the race detector.
+var programs replica.Programs
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	dir, err := os.MkdirTemp("", "driftsentry-e2e-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	for name, target := range map[string]*string{"api": &programs.api, "realtime": &programs.realtime} {
-		if *target, err = build(dir, "github.com/driftsentry/driftsentry/services/"+name+"/cmd/"+name, name); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
-	pgtest.Main(m, func() error { return os.RemoveAll(dir) })
+	replica.Main(m, &programs, "-race", "-ldflags", "-X main.version=0.0.0-test -X main.commit=none")
 }
 
 // pair is both services, running, and everything around them.
@@ -78,21 +62,19 @@ func startPair(t *testing.T, dsn string, environ ...string) *pair {
 	p := &pair{t: t, dsn: dsn, sink: sink, sentry: sentrytest.Start(t), users: map[string]user{}}
 	jwtSecret, dataKey := "e2e-jwt-secret-"+random(), "e2e-data-key-"+random()
 	p.secrets = append(p.secrets, jwtSecret, dataKey)
-	p.environ = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
-		return strings.HasPrefix(v, "OTEL_") || strings.HasPrefix(v, "PORT=") || strings.HasPrefix(v, "METRICS_PORT=")
-	}),
-		"APP_ENV=development", "HOST=127.0.0.1", "LOG_FORMAT=json", "LOG_LEVEL=debug",
-		"DATABASE_URL="+dsn, "JWT_SECRET="+jwtSecret, "DATA_KEY="+dataKey, "CORS_ORIGIN=https://app.example",
-		"OTEL_EXPORTER_OTLP_ENDPOINT="+sink.Endpoint(), "OTEL_BSP_SCHEDULE_DELAY=100", "OTEL_BLRP_SCHEDULE_DELAY=100",
-		"SENTRY_DSN="+p.sentry.DSN(), "SHUTDOWN_DRAIN_DELAY=50ms", "GRACEFUL_SHUTDOWN_TIMEOUT=20s",
-	)
-	p.environ = append(p.environ, environ...)
+	p.environ = replica.Environ(dsn, slices.Concat([]string{
+		"LOG_LEVEL=debug", "JWT_SECRET=" + jwtSecret, "DATA_KEY=" + dataKey, "CORS_ORIGIN=https://app.example",
+		"OTEL_EXPORTER_OTLP_ENDPOINT=" + sink.Endpoint(), "OTEL_BSP_SCHEDULE_DELAY=100", "OTEL_BLRP_SCHEDULE_DELAY=100",
+		"SENTRY_DSN=" + p.sentry.DSN(), "SHUTDOWN_DRAIN_DELAY=50ms", "GRACEFUL_SHUTDOWN_TIMEOUT=20s",
+	}, environ)...)
 
 	for _, role := range []string{"admin", "engineer", "viewer"} {
 		u := user{role + "@acme.example", "e2e-password-" + random()}
 		p.users[role] = u
 		p.secrets = append(p.secrets, u.password)
-		p.createUser(account, role, u)
+		if err := replica.CreateUser(t.Context(), programs.API, p.environ, account, u.email, role, u.password); err != nil {
+			t.Fatal(err)
+		}
 	}
 	p.startAPI()
 	p.startRealtime()
@@ -103,12 +85,12 @@ func startPair(t *testing.T, dsn string, environ ...string) *pair {
 
 func (p *pair) startAPI() {
 	p.t.Helper()
-	p.api, p.apiURL = p.startService("api", programs.api)
+	p.api, p.apiURL = p.startService("api", programs.API)
 }
 
 func (p *pair) startRealtime() {
 	p.t.Helper()
-	p.realtime, p.realtimeURL = p.startService("realtime", programs.realtime)
+	p.realtime, p.realtimeURL = p.startService("realtime", programs.Realtime)
 	p.socketURL = strings.Replace(p.realtimeURL, "http://", "ws://", 1) + "/ws"
 }
 
@@ -123,17 +105,6 @@ func (p *pair) startService(name, program string) (*process, string) {
 	}
 	proc.waitLog(p.t, "that it is ready", func(l map[string]any) bool { return l["msg"] == "ready" })
 	return proc, "http://" + address
-}
-
-func (p *pair) createUser(account, role string, u user) {
-	p.t.Helper()
-	cmd := exec.CommandContext(p.t.Context(), programs.api, "user", "create", "--account", account,
-		"--email", u.email, "--name", strings.ToUpper(role[:1])+role[1:], "--role", role, "--password-stdin")
-	cmd.Env = p.environ
-	cmd.Stdin = strings.NewReader(u.password + "\n")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		p.t.Fatalf("create the %s: %v\n%s", role, err, out)
-	}
 }
 
 // waitSpans blocks until the sink has what is asked for.

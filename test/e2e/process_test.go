@@ -6,11 +6,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -169,14 +167,4 @@ func (w *lockedWriter) Write(b []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.w.Write(b)
-}
-
-// build compiles a program of a module with the race detector, once for all tests.
-func build(dir, pkg, name string) (string, error) {
-	program := filepath.Join(dir, name)
-	cmd := exec.Command("go", "build", "-race", "-ldflags", "-X main.version=0.0.0-test -X main.commit=none", "-o", program, pkg)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build %s: %w\n%s", pkg, err, out)
-	}
-	return program, nil
 }

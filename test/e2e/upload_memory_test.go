@@ -107,11 +107,11 @@ func TestAttackMemory(t *testing.T) {
 // space, of which a program in Go takes more than it uses, and in steps of 64 MiB.
 func limitMemory(t *testing.T) {
 	t.Helper()
-	ship(t, "api", &programs.api)
+	ship(t, "api", &programs.API)
 	script := filepath.Join(t.TempDir(), "limited")
-	text := fmt.Sprintf("#!/bin/sh\nulimit -d %d && exec '%s' \"$@\"\n", 2*containerMemory>>10, programs.api)
+	text := fmt.Sprintf("#!/bin/sh\nulimit -d %d && exec '%s' \"$@\"\n", 2*containerMemory>>10, programs.API)
 	if err := os.WriteFile(script, []byte(text), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	programs.api = script // ship's cleanup puts the right one back.
+	programs.API = script // ship's cleanup puts the right one back.
 }

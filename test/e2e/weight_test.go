@@ -38,8 +38,8 @@ const (
 // 4408. The services are release builds: with the race detector they would be too slow for this load, which is not the
 // subject.
 func TestSocketsUnderWeight(t *testing.T) {
-	ship(t, "api", &programs.api)
-	ship(t, "realtime", &programs.realtime)
+	ship(t, "api", &programs.API)
+	ship(t, "realtime", &programs.Realtime)
 	p := startPair(t, pgtest.DSN(t), append(slices.Clone(unlimited),
 		"MAX_CONNECTIONS=2000", "MAX_CONNECTIONS_PER_USER=2000", "MAX_CONNECTIONS_PER_ADDRESS=2000")...)
 	viewer := p.signIn("viewer")

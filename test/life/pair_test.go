@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -43,33 +42,12 @@ func startPair(t *testing.T) *pair {
 		t.Fatal(err)
 	}
 	t.Cleanup(sink.Close)
-	environ := append(slices.DeleteFunc(os.Environ(), func(v string) bool {
-		return strings.HasPrefix(v, "OTEL_") || strings.HasPrefix(v, "PORT=") || strings.HasPrefix(v, "METRICS_PORT=")
-	}),
-		"APP_ENV=development", "HOST=127.0.0.1", "LOG_FORMAT=json", "DATABASE_URL="+pgtest.DSN(t),
-		"JWT_SECRET="+rand.Text()+rand.Text(), "DATA_KEY="+rand.Text()+rand.Text(), "JWT_EXPIRY=2h",
-		"RATE_LIMIT_ENABLED=false", "SHUTDOWN_DRAIN_DELAY=0s", "OTEL_EXPORTER_OTLP_ENDPOINT="+sink.Endpoint())
-	environ = append(environ, replica.Patient...)
+	environ := replica.Environ(pgtest.DSN(t), append(slices.Clone(replica.Unhurried), "JWT_EXPIRY=2h",
+		"OTEL_EXPORTER_OTLP_ENDPOINT="+sink.Endpoint())...)
+	services := replica.StartPair(ctx, t, programs, environ)
+	services.StopAtEnd(t)
 
-	var api *replica.Replica
-	for name, program := range map[string]string{"api": programs.API, "realtime": programs.Realtime} {
-		r, err := replica.New(t.TempDir(), name, program, environ)
-		if err == nil {
-			err = r.Start()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { stop(t, r) })
-		if err := r.AwaitReady(ctx); err != nil {
-			t.Fatal(err)
-		}
-		if name == "api" {
-			api = r
-		}
-	}
-
-	p := &pair{url: api.URL()}
+	p := &pair{url: services.API.URL()}
 	password := rand.Text()
 	signIn := func(role string) string {
 		email := role + "@life.example"
@@ -85,16 +63,6 @@ func startPair(t *testing.T) *pair {
 	p.apiKey = created.Key
 	p.engineer = signIn("engineer")
 	return p
-}
-
-// stop ends a service in good order; it must not have panicked.
-func stop(t *testing.T, r *replica.Replica) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
-	defer cancel()
-	if err := r.Stop(ctx); err != nil || strings.Contains(r.Log(), "panic:") {
-		t.Errorf("%s ended with %v; it printed last:\n%s", r.Name, err, r.LogTail())
-	}
 }
 
 // request calls the API as the engineer and reads the data of the response, which must be a success. The Go client would

@@ -116,7 +116,7 @@ func TestCompare(t *testing.T) {
 func TestResult_Table(t *testing.T) {
 	r := Result{
 		Took: time.Second, Sockets: 2, Ends: map[string]int{"closed with 1012": 2},
-		Operations: []OperationResult{{List, map[int]int{200: 5, 429: 1, NoAnswer: 2}, Summary{Count: 8}}},
+		Operations: []OperationResult{{List, map[int]int{200: 5, 429: 1, NoResponse: 2}, Summary{Count: 8}}},
 		Broken:     Broken{Lost: 3},
 	}
 	if r.Sent() != 8 || r.Failed() != 3 || r.Broken.Whole() {

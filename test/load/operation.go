@@ -37,8 +37,8 @@ type write struct {
 	subject   string
 }
 
-// NoAnswer is the status of a request without a response.
-const NoAnswer = 0
+// NoResponse is the status of a request without a response.
+const NoResponse = 0
 
 var lists = [...]client.DriftQuery{
 	{},
@@ -72,7 +72,7 @@ func status(err error) int {
 	if e, ok := errors.AsType[*client.Error](err); ok {
 		return e.Status
 	}
-	return NoAnswer
+	return NoResponse
 }
 
 // plan has no timestamp, so the plans of a workspace count in the order of their arrival.

@@ -143,7 +143,7 @@ func (r Result) failures() string {
 	for _, o := range r.Operations {
 		for status, n := range o.Responses {
 			name := fmt.Sprint(status)
-			if status == NoAnswer {
+			if status == NoResponse {
 				name = "no response"
 			}
 			if status != http.StatusOK {

@@ -3,9 +3,7 @@ package load
 import (
 	"context"
 	"crypto/rand"
-	"os"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -28,26 +26,16 @@ func TestMain(m *testing.M) { replica.Main(m, &programs) }
 func TestRun(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	environ := append(slices.DeleteFunc(os.Environ(), func(v string) bool {
-		return strings.HasPrefix(v, "OTEL_") || strings.HasPrefix(v, "PORT=") || strings.HasPrefix(v, "METRICS_PORT=")
-	}),
-		"APP_ENV=development", "HOST=127.0.0.1", "LOG_FORMAT=json", "LOG_LEVEL=warn", "RATE_LIMIT_ENABLED=false", "SHUTDOWN_DRAIN_DELAY=0s",
-		"DATABASE_URL="+pgtest.DSN(t), "JWT_SECRET="+rand.Text()+rand.Text(), "DATA_KEY="+rand.Text()+rand.Text())
-	environ = append(environ, replica.Patient...)
+	environ := replica.Environ(pgtest.DSN(t), append(slices.Clone(replica.Unhurried), "LOG_LEVEL=warn")...)
 	password := rand.Text()
 	for _, role := range []string{"engineer", "viewer"} {
 		if err := replica.CreateUser(ctx, programs.API, environ, "acme", role+"@acme.example", role, password); err != nil {
 			t.Fatal(err)
 		}
 	}
-	api, realtime := start(t, "api", programs.API, environ), start(t, "realtime", programs.Realtime, environ)
-	for _, r := range []*replica.Replica{api, realtime} {
-		if err := r.AwaitReady(ctx); err != nil {
-			t.Fatal(err)
-		}
-	}
+	pair := replica.StartPair(ctx, t, programs, environ)
 	o := Options{
-		API: []string{api.URL()}, Realtime: []string{realtime.URL()}, Email: "engineer@acme.example", Password: password,
+		API: []string{pair.API.URL()}, Realtime: []string{pair.Realtime.URL()}, Email: "engineer@acme.example", Password: password,
 		Duration: 2 * time.Second, Rates: Rates{List: 20, Get: 20, Approve: 20, Reject: 10, Ingest: 3}, Sockets: 20, Connections: 8,
 		PlanSize: 5, Seed: 1, Patience: patience, Note: t.Logf,
 	}
@@ -64,10 +52,10 @@ func TestRun(t *testing.T) {
 			t.Fatal("no socket gets an event")
 		}
 	}
-	if err := realtime.Kill(); err != nil {
+	if err := pair.Realtime.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if err := realtime.Restart(ctx); err != nil {
+	if err := pair.Realtime.Restart(ctx); err != nil {
 		t.Fatal(err)
 	}
 	<-driven
@@ -87,22 +75,4 @@ func TestRun(t *testing.T) {
 	if _, err := Start(ctx, o); err == nil || !client.HasCode(err, client.CodeForbidden) {
 		t.Errorf("a viewer may load: %v", err)
 	}
-}
-
-func start(t *testing.T, name, program string, environ []string) *replica.Replica {
-	t.Helper()
-	r, err := replica.New(t.TempDir(), name, program, environ)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = r.Kill()
-		if t.Failed() {
-			t.Logf("%s printed last:\n%s", name, r.LogTail())
-		}
-	})
-	return r
 }

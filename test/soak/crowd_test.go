@@ -36,27 +36,27 @@ func TestCrowd(t *testing.T) {
 	defer cancel()
 	// One socket of each account comes and goes first: what an account costs is not what a socket does.
 	p.crowd(ctx, t, 1, time.Second)
-	base := settled(ctx, t, p.realtime)
+	base := settled(ctx, t, p.Realtime)
 	t.Logf("without sockets: %s", base)
 
 	generators := p.open(ctx, t, socketsOfEach, measured)
-	idle := settled(ctx, t, p.realtime)
+	idle := settled(ctx, t, p.Realtime)
 	const kibi = 1 << 10
 	t.Logf("%d idle sockets: %s; %.1f KiB resident for each", crowd, idle, (idle.resident-base.resident)/crowd/kibi)
 	began := time.Now()
 	wait(ctx, t, measured)
-	later, err := usageOf(ctx, p.realtime)
+	later, err := usageOf(ctx, p.Realtime)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("idle for a minute, with heartbeats: %.2f %% of a core", 100*(later.cpu-idle.cpu)/time.Since(began).Seconds())
 
-	before, err := usageOf(ctx, p.realtime)
+	before, err := usageOf(ctx, p.Realtime)
 	if err != nil {
 		t.Fatal(err)
 	}
 	results := drive(ctx, t, generators)
-	after, err := usageOf(ctx, p.realtime)
+	after, err := usageOf(ctx, p.Realtime)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestCrowd(t *testing.T) {
 		events, crowd, deliveries, measured, 1e6*(after.cpu-before.cpu)/float64(deliveries), 100*(after.cpu-before.cpu)/measured.Seconds(),
 		(after.resident-base.resident)/crowd/kibi)
 	t.Logf("the account with the slowest deliveries:\n%s", worst.Table())
-	if u, err := await(ctx, p.realtime, func(u usage) error { return u.gone(base) }); err != nil {
+	if u, err := await(ctx, p.Realtime, func(u usage) error { return u.gone(base) }); err != nil {
 		t.Error(err)
 	} else {
 		t.Logf("when they have gone: %s", u)

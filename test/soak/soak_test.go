@@ -39,7 +39,7 @@ func TestSoak(t *testing.T) {
 		events += r.Events
 		t.Logf("round %d of %d, %s: %d requests, %d events to %d sockets; p99 of approvals %s, of deliveries %s; %s", round+1, rounds, o.Duration,
 			r.Sent(), r.Events, r.Sockets, p99(r, load.Approve), r.Delivery.P99, r.Broken)
-		for i, service := range p.services() {
+		for i, service := range p.Services() {
 			var u usage
 			if round == 0 {
 				u = settled(ctx, t, service)

@@ -166,8 +166,8 @@ func (p *pair) expectNoTransactionOpen(ctx context.Context, t *testing.T) {
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	// What a pool has just closed is there for a moment more.
-	if _, err := await(ctx, p.api, func(api usage) error {
-		realtime, err := usageOf(ctx, p.realtime)
+	if _, err := await(ctx, p.API, func(api usage) error {
+		realtime, err := usageOf(ctx, p.Realtime)
 		if err != nil {
 			return err
 		}

@@ -10,7 +10,7 @@ import (
 // a missing response to a write that was not done, and a listener that was disconnected in the middle.
 func whole() ([]Call, []Listener, State) {
 	calls := []Call{
-		{Client: 1, Kind: Create, Token: "r1", Attempts: []int{NoAnswer, 201}, Keyed: true, ID: "d1", Version: 1, Status: "detected"},
+		{Client: 1, Kind: Create, Token: "r1", Attempts: []int{NoResponse, 201}, Keyed: true, ID: "d1", Version: 1, Status: "detected"},
 		{Client: 1, Kind: Decide, Token: "because one", Attempts: []int{200}, ID: "d1", Action: "approved", Version: 2, Status: "approved"},
 		{Client: 2, Kind: Decide, Token: "because two", Attempts: []int{409}, ID: "d1", Action: "rejected"},
 		{Client: 2, Kind: Create, Token: "r2", Attempts: []int{503}},

@@ -13,8 +13,8 @@ const (
 	Read   Kind = "read"   // one drift
 )
 
-// NoAnswer is the status of an attempt without a response.
-const NoAnswer = 0
+// NoResponse is the status of an attempt without a response.
+const NoResponse = 0
 
 // Call is a request of a client and its result, in the order of each client's calls.
 type Call struct {

@@ -233,7 +233,7 @@ func (t *attempts) RoundTrip(r *http.Request) (*http.Response, error) {
 	r.URL.Host = to.Host
 	r.GetBody = nil // With GetBody, net/http would repeat the request by itself, without a record.
 	res, err := t.exchange(r)
-	status := history.NoAnswer
+	status := history.NoResponse
 	if err == nil {
 		status = res.StatusCode
 	}

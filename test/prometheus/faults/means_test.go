@@ -16,6 +16,7 @@ import (
 	"github.com/coder/websocket"
 	"golang.org/x/sys/unix"
 
+	"github.com/driftsentry/driftsentry/client"
 	"github.com/driftsentry/driftsentry/test/internal/replica"
 	"github.com/driftsentry/driftsentry/test/internal/workload"
 )
@@ -68,7 +69,7 @@ func (r *run) fullDisk(ctx context.Context, one *replica.Replica) (func(context.
 
 // outOfMemory makes a replica exceed its memory limit, three times, with an upload that needs more memory than allowed.
 func (r *run) outOfMemory(ctx context.Context, one *replica.Replica) (func(context.Context) error, error) {
-	upload, err := json.Marshal(workload.Plan(30_000, 0))
+	plan, err := json.Marshal(workload.Plan(30_000, 0))
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +78,9 @@ func (r *run) outOfMemory(ctx context.Context, one *replica.Replica) (func(conte
 			return nil, err
 		}
 		for alive := true; alive; {
-			r.upload(ctx, one.URL(), "large", upload)
+			if err := r.upload(ctx, one, "large", plan); err != nil {
+				return nil, err
+			}
 			select {
 			case <-one.Done():
 				alive = false
@@ -105,18 +108,18 @@ func limitMemory(pid int) error {
 	return nil
 }
 
-func (r *run) upload(ctx context.Context, url, workspace string, body []byte) {
+// upload sends a plan to a replica. A fault may cost the response, or make it a failure of the server; a refusal of the plan
+// is an error, because then the fault does not happen.
+func (r *run) upload(ctx context.Context, to *replica.Replica, workspace string, plan []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, r.work.Timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/api/v1/ingest/plan?workspace="+workspace, bytes.NewReader(body))
-	if err != nil {
-		return
+	_, err := r.client(r.t, to, r.token).SendPlan(ctx, workspace, bytes.NewReader(plan), client.PlanOptions{})
+	for _, refusal := range []client.Code{client.CodeValidation, client.CodeAuth, client.CodeForbidden, client.CodePayloadTooLarge} {
+		if client.HasCode(err, refusal) {
+			return err
+		}
 	}
-	req.Header.Set("Authorization", "Bearer "+r.token)
-	req.Header.Set("Content-Type", "application/json")
-	if res, err := http.DefaultClient.Do(req); err == nil {
-		_ = res.Body.Close()
-	}
+	return nil
 }
 
 // How many sockets read nothing in one fault, and come to the other replica at once in another.
@@ -163,11 +166,13 @@ func (r *run) slowConsumers(ctx context.Context) (func(context.Context) error, e
 		return err
 	}
 	for round := range 10 {
-		body, err := json.Marshal(workload.Plan(300, round))
+		plan, err := json.Marshal(workload.Plan(300, round))
+		if err == nil {
+			err = r.upload(ctx, r.api[0], "busy", plan)
+		}
 		if err != nil {
 			return heal, err
 		}
-		r.upload(ctx, r.api[0].URL(), "busy", body)
 	}
 	return heal, nil
 }

@@ -104,12 +104,8 @@ func startVersion(t *testing.T, programs replica.Programs, environ ...string) *s
 
 // environ is that of all replicas. Timeouts are short, so that a fault shows within the time of a test.
 func (s *system) environ(sink string) []string {
-	inherited := slices.DeleteFunc(os.Environ(), func(v string) bool {
-		return strings.HasPrefix(v, "OTEL_") || strings.HasPrefix(v, "PORT=") || strings.HasPrefix(v, "METRICS_PORT=") || strings.HasPrefix(v, "NATS_")
-	})
-	return append(inherited,
-		"APP_ENV=development", "HOST=127.0.0.1", "LOG_FORMAT=json", "LOG_LEVEL=warn",
-		"DATABASE_URL="+through(s.databaseURL(), s.postgres), "JWT_SECRET="+rand.Text()+rand.Text(), "DATA_KEY="+rand.Text()+rand.Text(),
+	return replica.Environ(through(s.databaseURL(), s.postgres),
+		"LOG_LEVEL=warn",
 		"NATS_URL=nats://"+s.nats.Listen,
 		"DATABASE_ACQUIRE_TIMEOUT=1s", "DATABASE_CONNECT_TIMEOUT=1s", "DATABASE_STATEMENT_TIMEOUT=2s", "DATABASE_LOCK_TIMEOUT=2s",
 		"REQUEST_TIMEOUT=4s", "WEBSOCKET_HEARTBEAT=1s", "RATE_LIMIT_ENABLED=false", "MAX_CONNECTIONS_PER_USER=0", "MAX_CONNECTIONS_PER_ADDRESS=0",
@@ -148,19 +144,11 @@ func (s *system) replica(t *testing.T, name, program string, environ []string) *
 	if s.hosts != nil {
 		r.Attributes = s.hosts.bind
 	}
-	if err := r.Start(); err != nil {
-		t.Fatal(err)
-	}
+	replica.Run(t, r)
 	t.Cleanup(func() {
 		_ = r.Signal(syscall.SIGCONT) // A frozen one hears nothing else.
 		if err := r.Kill(); err != nil {
 			t.Error(err)
-		}
-		if t.Failed() {
-			t.Logf("%s printed last:\n%s", r.Name, r.LogTail())
-		}
-		if strings.Contains(r.Log(), "panic:") {
-			t.Errorf("%s panicked:\n%s", r.Name, r.LogTail())
 		}
 	})
 	return r

@@ -10,7 +10,8 @@ import (
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 )
 
-// NewLogExporter makes the exporter of log records, which the context end cuts off.
+// NewLogExporter makes the exporter of log records, which the context end cuts off. This file repeats span.go, because the
+// SDK gives each signal and each protocol option types of its own.
 func NewLogExporter(ctx context.Context, r Route, end context.Context) (sdklog.Exporter, error) {
 	exporter, err := newLogExporter(ctx, r)
 	if err != nil {
