@@ -49,7 +49,7 @@ func (jsonBody) set(h http.Header)           { h.Set("Content-Type", "applicatio
 
 type idempotencyKey struct{}
 
-// WithIdempotencyKey makes the POST of a call use this Idempotency-Key instead of one of the client's making, so that the
+// WithIdempotencyKey makes the POST of a call use this Idempotency-Key instead of a generated one, so that the
 // same call of a later run of the program has no second effect. With an empty key it sends none, and the call is not
 // repeated when its outcome is unknown.
 func WithIdempotencyKey(ctx context.Context, key string) context.Context {

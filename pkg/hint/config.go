@@ -30,7 +30,7 @@ type Config struct {
 // Enabled reports whether hints go by NATS.
 func (c Config) Enabled() bool { return c.URL != "" }
 
-// Validate checks what no single value can tell.
+// Validate checks rules that span several variables.
 func (c Config) Validate() []error {
 	var problems []error
 	complain := func(variable, problem string) {

@@ -26,8 +26,8 @@ const (
 	maxLargeUploads = 2
 	uploadRetry     = 5 * time.Second // about what a large one takes
 
-	// By default as much garbage may gather as there is memory in use. That would double what a large plan takes, and to
-	// collect oftener costs little meanwhile, since most of it is text, which the collector need not look into.
+	// By default as much garbage may gather as there is memory in use, which would double what a large plan takes. Collecting
+	// more often is cheap here: most memory is text, which the collector does not scan.
 	largeUploadGC = 20 // percent
 )
 
@@ -70,7 +70,7 @@ func (u *uploads) open(w http.ResponseWriter, r *http.Request) (*uploadBody, err
 	return &uploadBody{from: u, r: body}, nil
 }
 
-// uploadBody takes a slot when it turns out to be large, whatever its sender said of its length.
+// uploadBody takes a slot when it turns out to be large, regardless of Content-Length.
 type uploadBody struct {
 	from  *uploads
 	r     io.Reader
