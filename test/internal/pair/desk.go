@@ -104,7 +104,7 @@ func showTrace(w http.ResponseWriter, r *http.Request, store *otlpsink.Store, pa
 		return ok
 	})
 	if err != nil {
-		http.Error(w, "no trace "+id+" has come here, or it is among the oldest, which are forgotten", http.StatusNotFound)
+		http.Error(w, "trace "+id+" not found; it has not arrived or was dropped", http.StatusNotFound)
 		return
 	}
 	trace = settled(ctx, store, trace, patience/10)
