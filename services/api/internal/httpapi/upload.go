@@ -59,7 +59,7 @@ func (u *uploads) end() {
 
 // open prepares a plan's body, inflated while it is read.
 func (u *uploads) open(w http.ResponseWriter, r *http.Request) (*uploadBody, error) {
-	var body io.Reader = callersFault{http.MaxBytesReader(w, r.Body, plan.DefaultMaxBytes)}
+	var body io.Reader = bodyErrors{http.MaxBytesReader(w, r.Body, plan.DefaultMaxBytes)}
 	switch encoding := strings.ToLower(r.Header.Get("Content-Encoding")); encoding {
 	case "", "identity":
 	case "gzip":
@@ -115,10 +115,10 @@ func (i *inflating) Read(p []byte) (int, error) {
 	return i.r.Read(p)
 }
 
-// callersFault says what a failed read of a body means.
-type callersFault struct{ r io.Reader }
+// bodyErrors turns a failed read of a body into an error that the caller can act on.
+type bodyErrors struct{ r io.Reader }
 
-func (c callersFault) Read(p []byte) (int, error) {
+func (c bodyErrors) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = rest.BodyError(err)
