@@ -49,7 +49,7 @@ func (jsonBody) set(h http.Header)           { h.Set("Content-Type", "applicatio
 
 type idempotencyKey struct{}
 
-// WithIdempotencyKey makes the POST of a call use this Idempotency-Key instead of one of the client's making, so that the
+// WithIdempotencyKey makes the POST of a call use this Idempotency-Key instead of a generated one, so that the
 // same call of a later run of the program has no second effect. With an empty key it sends none, and the call is not
 // repeated when its outcome is unknown.
 func WithIdempotencyKey(ctx context.Context, key string) context.Context {
@@ -87,8 +87,8 @@ func (c *Client) send(ctx context.Context, r request, data any) error {
 	pauses := c.retry.pauses()
 	refused := "" // the token that was not accepted
 	for try := 1; ; try++ {
-		settled, err := c.authorized(ctx, r, &refused, data)
-		if settled {
+		final, err := c.authorized(ctx, r, &refused, data)
+		if final {
 			return err
 		}
 		if r.body != nil && r.body.failed() != nil {
@@ -141,9 +141,9 @@ func (r request) worthRepeating(err error) bool {
 	return false
 }
 
-// authorized makes one attempt, and a second one at once when the token was refused and can be replaced. It is settled when
+// authorized makes one attempt, and a second one at once when the token was refused and can be replaced. It is final when
 // there is nothing to repeat: a success, or no token, for which enough was tried.
-func (c *Client) authorized(ctx context.Context, r request, refused *string, data any) (settled bool, err error) {
+func (c *Client) authorized(ctx context.Context, r request, refused *string, data any) (final bool, err error) {
 	for {
 		token := ""
 		if !r.open {

@@ -123,7 +123,7 @@ func (s *service) listen() (url string) {
 	return server.URL
 }
 
-// client is one over a real socket.
+// client returns a Client with a real socket.
 func (s *service) client(options ...client.Option) *client.Client {
 	s.t.Helper()
 	return s.make(s.listen(), options...)
@@ -155,7 +155,7 @@ func (s *socket) read() (m sent) {
 	return m
 }
 
-// welcome goes through the opening and returns the subscription.
+// welcome performs the handshake and returns the subscription.
 func (s *socket) welcome() sent {
 	s.send(`{"type":"welcome","connectionId":"c%d","cursor":"e:10","heartbeatMs":25000,"new":1}`, s.played.Load())
 	return s.subscribed()

@@ -89,7 +89,7 @@ func TestStream_comes_back(t *testing.T) {
 				func(c *socket) { c.resumed("e:10"); c.event(11); c.untilClosed() })
 		}
 	})
-	t.Run("when the server that leaves has closed", func(t *testing.T) {
+	t.Run("after the leaving server closes", func(t *testing.T) {
 		var states []string
 		o := client.StreamOptions{OnState: func(s client.State) { states = append(states, fmt.Sprint(s.Phase, s.ConnectionID, s.Err)) }}
 		followed(t, "11 12", o,

@@ -22,8 +22,8 @@ import (
 // Check reports whether a part that the service depends on is available. Its error is not shown.
 type Check func(ctx context.Context) error
 
-// Reporter is a service's health.
-type Reporter struct {
+// Probes respond with the health of a process.
+type Probes struct {
 	// Version and Commit are those that the program was built with.
 	Version, Commit string
 	// Serving is false before the service has started and once it drains.
@@ -49,12 +49,12 @@ const checkTimeout = 2 * time.Second
 const checkInterval = time.Second
 
 // New makes a reporter; its uptime begins now.
-func New(version, commit string, serving func() bool, checks map[string]Check) *Reporter {
-	return &Reporter{Version: version, Commit: commit, Serving: serving, Checks: checks, started: time.Now(), turn: make(chan struct{}, 1)}
+func New(version, commit string, serving func() bool, checks map[string]Check) *Probes {
+	return &Probes{Version: version, Commit: commit, Serving: serving, Checks: checks, started: time.Now(), turn: make(chan struct{}, 1)}
 }
 
 // Instrument exports the result of the last readiness probe. A scrape runs no check itself: it must not wait for a database.
-func (h *Reporter) Instrument(m metric.Meter) error {
+func (h *Probes) Instrument(m metric.Meter) error {
 	in := instrument.From(m)
 	in.Gauge(driftconv.Ready, func(_ context.Context, o metric.Int64Observer) error {
 		switch last := h.last.Load(); {
@@ -81,12 +81,12 @@ const (
 
 // Live responds with 200 as long as the process can respond at all. It checks nothing else: a restart would not bring a
 // database back.
-func (h *Reporter) Live(w http.ResponseWriter, _ *http.Request) {
+func (h *Probes) Live(w http.ResponseWriter, _ *http.Request) {
 	write(w, http.StatusOK, map[string]any{"status": "alive", "timestamp": rest.Time(time.Now())})
 }
 
 // Ready responds with 200 if requests can be served, else with 503.
-func (h *Reporter) Ready(w http.ResponseWriter, r *http.Request) {
+func (h *Probes) Ready(w http.ResponseWriter, r *http.Request) {
 	results, ok := h.run(r.Context())
 	h.last.Store(&ok)
 	checks := map[string]any{"timestamp": rest.Time(time.Now())}
@@ -101,7 +101,7 @@ func (h *Reporter) Ready(w http.ResponseWriter, r *http.Request) {
 }
 
 // Detailed responds with 200 and the most useful facts for a person, even if the service is unhealthy.
-func (h *Reporter) Detailed(w http.ResponseWriter, r *http.Request) {
+func (h *Probes) Detailed(w http.ResponseWriter, r *http.Request) {
 	results, ok := h.run(r.Context())
 	status := "healthy"
 	if !ok {
@@ -128,7 +128,7 @@ func (h *Reporter) Detailed(w http.ResponseWriter, r *http.Request) {
 }
 
 // run gives the result of each check, and whether all is well. Whether the service is serving is never old.
-func (h *Reporter) run(ctx context.Context) (map[string]checkResult, bool) {
+func (h *Probes) run(ctx context.Context) (map[string]checkResult, bool) {
 	ok := h.Serving()
 	results := map[string]checkResult{"service": {Status: statusOf(ok)}}
 	for name, result := range h.check(ctx) {
@@ -140,7 +140,7 @@ func (h *Reporter) run(ctx context.Context) (map[string]checkResult, bool) {
 
 // check gives the results of the last second, or new ones. The result must not be changed. A probe that comes during the
 // run waits for it; one that ends early does not end the run, which others wait for.
-func (h *Reporter) check(ctx context.Context) map[string]checkResult {
+func (h *Probes) check(ctx context.Context) map[string]checkResult {
 	h.turn <- struct{}{}
 	defer func() { <-h.turn }()
 	if h.results != nil && time.Since(h.checked) < checkInterval {

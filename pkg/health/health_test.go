@@ -20,9 +20,9 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/health"
 )
 
-func TestReporter(t *testing.T) {
+func TestProbes(t *testing.T) {
 	serving, database := true, error(nil)
-	reporter := func() *health.Reporter {
+	reporter := func() *health.Probes {
 		h := health.New("1.2.3", "abc", func() bool { return serving }, map[string]health.Check{
 			"database": func(context.Context) error { return database },
 		})
@@ -88,7 +88,7 @@ func TestReporter(t *testing.T) {
 }
 
 // Prometheus gets the result of the last probe, and no value before the first one.
-func TestReporter_Instrument(t *testing.T) {
+func TestProbes_Instrument(t *testing.T) {
 	ready := true
 	h := health.New("", "", func() bool { return ready }, nil)
 	reader := sdkmetric.NewManualReader()
@@ -122,7 +122,7 @@ func TestReporter_Instrument(t *testing.T) {
 }
 
 // Anyone may probe, and each check is a query.
-func TestReporter_checks_once_a_second(t *testing.T) {
+func TestProbes_checks_once_a_second(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var checks atomic.Int64
 		h := health.New("", "", func() bool { return true }, map[string]health.Check{"database": func(ctx context.Context) error {

@@ -30,7 +30,7 @@ type Config struct {
 // Enabled reports whether hints go by NATS.
 func (c Config) Enabled() bool { return c.URL != "" }
 
-// Validate checks what no single value can tell.
+// Validate checks rules that span several variables.
 func (c Config) Validate() []error {
 	var problems []error
 	complain := func(variable, problem string) {
@@ -67,7 +67,7 @@ func (c Config) tls() (*tls.Config, error) {
 	if c.Certificate != "" && c.Key != "" {
 		pair, err := tls.X509KeyPair([]byte(c.Certificate), []byte(c.Key.Reveal()))
 		if err != nil {
-			return nil, config.Problem{Variable: "NATS_CERTIFICATE", Err: errors.New("is not a PEM certificate that NATS_KEY belongs to")}
+			return nil, config.Problem{Variable: "NATS_CERTIFICATE", Err: errors.New("the certificate does not match NATS_KEY, or one of them is not PEM")}
 		}
 		t.Certificates = []tls.Certificate{pair}
 	}

@@ -47,10 +47,10 @@ func OpenNATS(c Config, name string, tel Telemetry) (*NATS, error) {
 		nats.ReconnectBufSize(-1),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				log.LogAttrs(context.Background(), slog.LevelWarn, "NATS is gone; readers will find the events by themselves", slog.String("error.message", err.Error()))
+				log.LogAttrs(context.Background(), slog.LevelWarn, "NATS connection lost; readers will find the events by themselves", slog.String("error.message", err.Error()))
 			}
 		}),
-		nats.ReconnectHandler(func(*nats.Conn) { log.LogAttrs(context.Background(), slog.LevelInfo, "NATS is back") }),
+		nats.ReconnectHandler(func(*nats.Conn) { log.LogAttrs(context.Background(), slog.LevelInfo, "NATS reconnected") }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			log.LogAttrs(context.Background(), slog.LevelWarn, "NATS reports a problem", slog.String("error.message", err.Error()))
 		}),

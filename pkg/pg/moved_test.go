@@ -70,7 +70,7 @@ func TestDB_a_fenced_primary(t *testing.T) {
 			}
 		}
 	})
-	t.Run("the readiness check asks, for a service that only reads", func(t *testing.T) {
+	t.Run("the readiness check detects it in a read-only service", func(t *testing.T) {
 		fence(t, db)
 		if err := db.Ping(t.Context()); apierror.From(err).Kind != apierror.Unavailable {
 			t.Errorf("err = %v", err)

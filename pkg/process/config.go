@@ -178,7 +178,7 @@ func (c *Config) Telemetry(name string, b Build) (telemetry.Config, error) {
 		warnings = append(warnings, err.Error())
 	}
 	if v := strings.ToLower(c.OTelDisabled); v != "" && v != "true" && v != "false" {
-		warnings = append(warnings, fmt.Sprintf("OTEL_SDK_DISABLED: want true or false, got %q: false is used", c.OTelDisabled))
+		warnings = append(warnings, fmt.Sprintf("OTEL_SDK_DISABLED: %q is neither true nor false; using false", c.OTelDisabled))
 	}
 	level, err := telemetry.ParseLevel(c.LogLevel)
 	if err != nil {

@@ -20,7 +20,7 @@ type Edge struct {
 		HTTP(options telemetry.HTTPOptions) func(http.Handler) http.Handler
 		ExpectRoutes(routes chi.Routes, quiet func(*http.Request) bool, outcomes map[string]int)
 	}
-	Health *health.Reporter
+	Health *health.Probes
 	// Metrics are served at /metrics; nil serves them elsewhere, or not at all.
 	Metrics http.Handler
 	// Proxies are the networks whose X-Forwarded-For is trusted.

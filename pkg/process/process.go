@@ -37,7 +37,7 @@ type Options struct {
 type Process struct {
 	Group  *lifecycle.Group
 	DB     *pg.DB
-	Health *health.Reporter
+	Health *health.Probes
 
 	config    *Config
 	tel       *telemetry.Telemetry

@@ -29,7 +29,7 @@ func (s *scanner) json(i int) (end int, ok bool) {
 	for len(r.frames) > 0 {
 		r.close()
 	}
-	r.settle(s)
+	r.decide(s)
 	return end, ok
 }
 

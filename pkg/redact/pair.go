@@ -85,8 +85,8 @@ func (w *waitingRoom) complete(o *mapping) {
 	}
 }
 
-// settle masks the candidates that are secret, when no mapping is open.
-func (w *waitingRoom) settle(s *scanner) {
+// decide masks the candidates that are secret, when no mapping is open.
+func (w *waitingRoom) decide(s *scanner) {
 	for _, c := range w.waiting {
 		switch {
 		case !c.secret:

@@ -15,7 +15,7 @@ type Finding struct {
 	Mask     string // Mask, or what a document inside the text looks like without its secrets
 }
 
-// Options are how to look. The zero value is ready to use.
+// Options configure a scan. The zero value is ready to use.
 type Options struct {
 	// Names are the sensitive names; nil means Default.
 	Names *Names

@@ -41,7 +41,7 @@ func (s *scanner) yaml() {
 		from = to + 1
 	}
 	r.closeFrom(-1)
-	r.settle(s)
+	r.decide(s)
 }
 
 func (r *yamlReader) line(from, to int) {

@@ -100,9 +100,9 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // How long a client is asked to wait if the error does not say so.
 const defaultRetryAfter = 2 * time.Second
 
-// Fault is the meaning of err for the request of this context. If the deadline passed, the server ended the context,
+// ErrorOf is the meaning of err for the request of this context. If the deadline passed, the server ended the context,
 // not the client. A disconnected client explains every other failure at that time.
-func Fault(ctx context.Context, err error) *apierror.Error {
+func ErrorOf(ctx context.Context, err error) *apierror.Error {
 	f := apierror.From(err)
 	if f.Kind == apierror.Internal && ctx.Err() != nil {
 		return apierror.From(ctx.Err())
@@ -113,7 +113,7 @@ func Fault(ctx context.Context, err error) *apierror.Error {
 // Error responds with the error envelope, and informs telemetry, which writes the one log line of the request and sends
 // unexpected errors to Sentry.
 func Error(w http.ResponseWriter, r *http.Request, err error) {
-	f := Fault(r.Context(), err)
+	f := ErrorOf(r.Context(), err)
 	telemetry.SetError(r.Context(), f.Kind.Code(), err, f.Kind == apierror.Internal)
 	if retry := retryAfter(f); retry > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int((retry+time.Second-1)/time.Second)))

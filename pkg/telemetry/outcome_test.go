@@ -52,7 +52,7 @@ func TestHTTP_Panic(t *testing.T) {
 		}
 	})
 
-	t.Run("of_the_response_becomes_a_plain_500", func(t *testing.T) {
+	t.Run("in_the_response_is_a_500", func(t *testing.T) {
 		rec := telemetrytest.Start(t)
 		options := telemetry.HTTPOptions{Panic: func(http.ResponseWriter, *http.Request, error) { panic("again") }}
 		w := serve(rec, options, httptest.NewRequest("GET", "/", nil), get("/", func(http.ResponseWriter, *http.Request) { panic("boom") }))

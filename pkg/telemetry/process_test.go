@@ -119,7 +119,7 @@ func TestStart_reports_a_crash(t *testing.T) {
 			}
 			start()
 			start() // and once only
-			if n := strings.Count(out.String(), "the service has crashed before this start"); n != 1 {
+			if n := strings.Count(out.String(), "the previous run crashed"); n != 1 {
 				t.Errorf("%d lines tell of it:\n%s", n, out.String())
 			}
 			if !strings.Contains(out.String(), tc.message) || !strings.Contains(out.String(), tc.stack) {

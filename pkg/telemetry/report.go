@@ -76,7 +76,7 @@ func (t *Telemetry) reportCrash(ctx context.Context, last *crash.Last) {
 		return
 	}
 	err := errors.New(last.Message())
-	t.logger.LogAttrs(ctx, slog.LevelError, "the service has crashed before this start",
+	t.logger.LogAttrs(ctx, slog.LevelError, "the previous run crashed",
 		slog.String("error.message", err.Error()), slog.String("error.type", "crash"),
 		slog.String("error.stack", last.Output), slog.Time("crashedAt", last.At.UTC()))
 	t.sentry.CaptureCrash(ctx, err.Error(), last.Output, last.At)

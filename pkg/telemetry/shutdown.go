@@ -33,7 +33,7 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 	// the time for themselves.
 	share := t.cfg.ShutdownTimeout / 5
 	if err := t.stopExport(ctx, t.cfg.ShutdownTimeout-share); err != nil && t.logger != nil {
-		t.logger.LogAttrs(ctx, slog.LevelWarn, "telemetry was not all sent", slog.String("error.message", err.Error()))
+		t.logger.LogAttrs(ctx, slog.LevelWarn, "some telemetry was not sent", slog.String("error.message", err.Error()))
 	}
 	if err := t.crash.Close(); err != nil && t.logger != nil {
 		t.logger.LogAttrs(ctx, slog.LevelWarn, "the crash output was not closed", slog.String("error.message", err.Error()))

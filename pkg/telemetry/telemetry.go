@@ -117,7 +117,7 @@ func (t *Telemetry) start(ctx context.Context) error {
 		t.logger.WarnContext(ctx, "a setting of telemetry is wrong; the rest works", "warning", warning)
 	}
 	if wrong != nil {
-		t.logger.WarnContext(ctx, "unexpected errors are logged, and not sent to Sentry", "error.message", wrong.Error())
+		t.logger.WarnContext(ctx, "SENTRY_DSN is unusable: unexpected errors are only logged", "error.message", wrong.Error())
 	}
 	return nil
 }

@@ -139,7 +139,7 @@ func (s *installation) expectQuery(t *testing.T, query, want string) error {
 	return nil
 }
 
-// traffic is clients that go through the edge: a monitor, a reader and a pipeline, whose every request has to succeed.
+// traffic simulates clients behind the edge: a monitor, a reader and a pipeline; every request must succeed.
 type traffic struct {
 	stop   func()
 	ended  sync.WaitGroup

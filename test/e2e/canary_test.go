@@ -190,7 +190,7 @@ func (p *pair) exercise(plant func(string) string) (answers, frames []byte) {
 	// Data that is stored.
 	send(admin.token, "POST", "/api/v1/users", `{"email":"canary@acme.example","name":"`+plant("user's name")+`","role":"viewer"}`)
 	send(admin.token, "POST", "/api/v1/api-keys", `{"name":"`+plant("key's name")+`","scope":"ingest"}`)
-	// The key that the pair was started with is of another DATA_KEY.
+	// The pair was started with a key made with another DATA_KEY.
 	if a := send(admin.createKey(), "POST", "/api/v1/ingest/plan?workspace="+plant("workspace"), planWith(plant)); a.status != http.StatusOK {
 		t.Errorf("ingest: %d %s", a.status, a.body)
 	}

@@ -80,7 +80,7 @@ type edge struct {
 	ended   chan struct{}
 }
 
-// startEdge starts the edge before the pair, with a certificate of its own making.
+// startEdge starts the edge before the pair, with a self-signed certificate.
 func (p *pair) startEdge(program string) *edge {
 	p.t.Helper()
 	port := strconv.Itoa(loopback.Port(p.t))

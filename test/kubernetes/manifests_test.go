@@ -191,7 +191,7 @@ func (m *manifests) expectAutoscaled(t *testing.T) {
 	}
 }
 
-// expectWatched holds the monitor against the services: their job has to have the name that rules and dashboards want.
+// expectWatched compares the ServiceMonitor with the services: their job must have the name that rules and dashboards want.
 func (m *manifests) expectWatched(t *testing.T) {
 	t.Helper()
 	monitor := m.monitors[0].Spec

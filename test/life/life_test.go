@@ -79,7 +79,7 @@ func proveNothing(t *testing.T, l lifetime) {
 		l.expect(t, same)
 	})
 	t.Run("a part", func(t *testing.T) {
-		// Terraform says it, even against the sender; of OpenTofu the sender has to.
+		// Terraform states it in the plan; for OpenTofu the sender must.
 		if l.tool.name == "tofu" {
 			l.send(t, documented(t, "tofu partial")).expectEvidence(t, "proven", "partial", 2)
 		} else {

@@ -89,7 +89,7 @@ func (g *Generator) prepare(ctx context.Context) error {
 	for first := 0; first < need; first += batch {
 		ids, err := g.upload(ctx, 0, g.workspace, "partial", plan(workload.Drifted(first, batch, 0)))
 		if err != nil {
-			return fmt.Errorf("send a plan with %d drifts: may %s ingest?%s %w", batch, g.o.Email, hint(status(err)), err)
+			return fmt.Errorf("send a plan with %d drifts as %s:%s %w", batch, g.o.Email, hint(status(err)), err)
 		}
 		if len(ids) != batch {
 			return fmt.Errorf("a plan with %d drifts got a response with %d drifts", batch, len(ids))

@@ -36,11 +36,11 @@ func TestCrowd(t *testing.T) {
 	defer cancel()
 	// One socket of each account comes and goes first: what an account costs is not what a socket does.
 	p.crowd(ctx, t, 1, time.Second)
-	base := settled(ctx, t, p.Realtime)
+	base := awaitQuiet(ctx, t, p.Realtime)
 	t.Logf("without sockets: %s", base)
 
 	generators := p.open(ctx, t, socketsOfEach, measured)
-	idle := settled(ctx, t, p.Realtime)
+	idle := awaitQuiet(ctx, t, p.Realtime)
 	const kibi = 1 << 10
 	t.Logf("%d idle sockets: %s; %.1f KiB resident for each", crowd, idle, (idle.resident-base.resident)/crowd/kibi)
 	began := time.Now()

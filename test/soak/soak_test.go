@@ -42,7 +42,7 @@ func TestSoak(t *testing.T) {
 		for i, service := range p.Services() {
 			var u usage
 			if round == 0 {
-				u = settled(ctx, t, service)
+				u = awaitQuiet(ctx, t, service)
 				base[i] = u
 			} else {
 				var err error

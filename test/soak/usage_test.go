@@ -135,8 +135,8 @@ func await(ctx context.Context, r *replica.Replica, wanted func(usage) error) (u
 	}
 }
 
-// settled waits until an idle service holds no less than a while ago, and returns the least that it held.
-func settled(ctx context.Context, t *testing.T, r *replica.Replica) usage {
+// awaitQuiet waits until an idle service holds no less than a while ago, and returns the least that it held.
+func awaitQuiet(ctx context.Context, t *testing.T, r *replica.Replica) usage {
 	t.Helper()
 	lowest, same := usage{goroutines: math.Inf(1), descriptors: math.Inf(1), heap: math.Inf(1)}, 0
 	u, err := await(ctx, r, func(u usage) error {

@@ -95,7 +95,7 @@ func (c *Cluster) prepare(ctx context.Context) error {
 		return err
 	}
 	if want == 0 {
-		if err := c.settle(ctx); err != nil {
+		if err := c.relocate(ctx); err != nil {
 			return err
 		}
 	}

@@ -56,9 +56,9 @@ func home(dir string) string {
 
 func (c *Cluster) data() string { return filepath.Join(c.home, "data") }
 
-// settle finds a place for new data. The server can't use a checkout below a folder that only root can enter, such
+// relocate finds a place for new data. The server can't use a checkout below a folder that only root can enter, such
 // as /root.
-func (c *Cluster) settle(ctx context.Context) error {
+func (c *Cluster) relocate(ctx context.Context) error {
 	if c.owner == nil || c.reachable(ctx, c.home) {
 		return nil
 	}

@@ -46,11 +46,11 @@ func (op *operation) checkRequest(r *http.Request, path map[string]string) error
 func (p parameter) check(values []string, where string) error {
 	switch {
 	case len(values) == 0 && p.required:
-		return fmt.Errorf("%s %s: is missing", where, p.name)
+		return fmt.Errorf("%s %s: missing", where, p.name)
 	case len(values) == 0:
 		return nil
 	case len(values) > 1:
-		return fmt.Errorf("%s %s: is there %d times", where, p.name, len(values))
+		return fmt.Errorf("%s %s: present %d times", where, p.name, len(values))
 	}
 	if err := p.schema.Validate(typed(p.schema, values[0])); err != nil {
 		return fmt.Errorf("%s %s: %q: %w", where, p.name, values[0], plain(err))
@@ -81,7 +81,7 @@ func (op *operation) checkRequestBody(r *http.Request) error {
 	if r.GetBody == nil || op.body == nil {
 		// A body that streams can't be read twice.
 		if op.needsBody && (r.Body == nil || r.Body == http.NoBody) {
-			return errors.New("request body: is missing")
+			return errors.New("request body: missing")
 		}
 		return nil
 	}
@@ -150,7 +150,7 @@ func (c content) check(header http.Header, body []byte, what string) error {
 	}
 	value, err := decode(body)
 	if err != nil {
-		return fmt.Errorf("%s body: is not JSON: %w", what, err)
+		return fmt.Errorf("%s body: not JSON: %w", what, err)
 	}
 	if err := schema.Validate(value); err != nil {
 		return fmt.Errorf("%s body: %w", what, plain(err))

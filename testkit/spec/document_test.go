@@ -29,7 +29,7 @@ func source(t *testing.T, file string) node {
 	return node{file: file, root: value, value: value}
 }
 
-func TestDocuments_AreValid(t *testing.T) {
+func TestDocuments_are_valid(t *testing.T) {
 	for file, meta := range map[string]string{openAPIFile: "openapi-3.1.json", asyncAPIFile: "asyncapi-3.0.0.json.gz"} {
 		t.Run(file, func(t *testing.T) {
 			c := jsonschema.NewCompiler()

@@ -131,7 +131,7 @@ func (a app) dispatch(args []string) error {
 			return err
 		}
 		if a.dir, err = filepath.Abs(cmp.Or(a.environ("RUN_DIR"), filepath.Join(a.root, ".run"))); err != nil {
-			return fmt.Errorf("find what runs keep: %w", err)
+			return fmt.Errorf("find the files of earlier runs: %w", err)
 		}
 		return c.run(a, rest)
 	}

@@ -104,16 +104,16 @@ func showTrace(w http.ResponseWriter, r *http.Request, store *otlpsink.Store, pa
 		return ok
 	})
 	if err != nil {
-		http.Error(w, "no trace "+id+" has come here, or it is among the oldest, which are forgotten", http.StatusNotFound)
+		http.Error(w, "trace "+id+" not found; it has not arrived or was dropped", http.StatusNotFound)
 		return
 	}
-	trace = settled(ctx, store, trace, patience/10)
+	trace = awaitQuiet(ctx, store, trace, patience/10)
 	width, _ := strconv.Atoi(r.FormValue("width")) // 0 when it is absent.
 	_ = trace.Render(w, otlpsink.RenderOptions{Color: r.FormValue("color") != "", Width: width})
 }
 
-// settled waits until no part of the trace has arrived for a while: each service sends its parts in its own batches.
-func settled(ctx context.Context, store *otlpsink.Store, trace otlpsink.Trace, quiet time.Duration) otlpsink.Trace {
+// awaitQuiet waits until no part of the trace has arrived for a while: each service sends its parts in its own batches.
+func awaitQuiet(ctx context.Context, store *otlpsink.Store, trace otlpsink.Trace, quiet time.Duration) otlpsink.Trace {
 	if n := len(trace.Spans); n > 0 && time.Since(trace.Spans[n-1].End) > tracePatience {
 		return trace // It ended long ago.
 	}

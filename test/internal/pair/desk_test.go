@@ -38,7 +38,7 @@ func TestDesk(t *testing.T) {
 	if status, body := get(t, "/traces", "tok"); status != 200 || body != "No trace has come yet.\n" {
 		t.Errorf("the empty list: %d %q", status, body)
 	}
-	if status, body := get(t, "/traces/"+id, "tok"); status != 404 || !strings.Contains(body, "no trace "+id) {
+	if status, body := get(t, "/traces/"+id, "tok"); status != 404 || !strings.Contains(body, "trace "+id+" not found") {
 		t.Errorf("an unknown trace: %d %q", status, body)
 	}
 	store.AddSpans(otlpsink.Span{TraceID: id, SpanID: "01", Name: "ci", Service: "ci", Start: time.Now(), End: time.Now()})

@@ -24,7 +24,7 @@ type system struct {
 	environ                                          []string // of the services
 	sentry                                           *sentrytest.Receiver
 	cluster                                          *localpg.Cluster
-	superuser                                        string // the URL of the database for who may do everything
+	superuser                                        string // the URL of the database of the superuser
 }
 
 // options are what tests want otherwise.

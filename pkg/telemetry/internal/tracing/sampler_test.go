@@ -72,10 +72,10 @@ func TestEdgeSampler_Parent(t *testing.T) {
 		ratio           float64
 		want            sdktrace.SamplingDecision
 	}{
-		"a local parents yes holds":       {false, true, 0, sdktrace.RecordAndSample},
-		"a local parents no holds":        {false, false, 1, sdktrace.Drop},
-		"a remote parents yes is no wish": {true, true, 0, sdktrace.Drop},
-		"a remote parents no is no wish":  {true, false, 1, sdktrace.RecordAndSample},
+		"local_parent_sampled_is_obeyed":   {false, true, 0, sdktrace.RecordAndSample},
+		"local_parent_dropped_is_obeyed":   {false, false, 1, sdktrace.Drop},
+		"remote_parent_sampled_is_ignored": {true, true, 0, sdktrace.Drop},
+		"remote_parent_dropped_is_ignored": {true, false, 1, sdktrace.RecordAndSample},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := NewSampler(tc.ratio).ShouldSample(sdktrace.SamplingParameters{ParentContext: parent(tc.remote, tc.sampled), TraceID: trace.TraceID{1}})

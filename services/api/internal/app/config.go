@@ -21,9 +21,9 @@ type Config struct {
 	DataKey config.Secret `env:"DATA_KEY"`
 	// Values says whether values of resources are stored: shown, or hidden.
 	Values string `env:"VALUES" envDefault:"shown"`
-	// DataKeyPrevious is the one that DataKey replaced, as long as something that was made with it is still needed.
+	// DataKeyPrevious is the previous key, needed while data made with it exists.
 	DataKeyPrevious config.Secret `env:"DATA_KEY_PREVIOUS"`
-	// JWTExpiry is how long an access token holds, RefreshExpiry how long a session does without being refreshed.
+	// JWTExpiry is the lifetime of an access token, RefreshExpiry the idle lifetime of a session.
 	JWTExpiry     time.Duration `env:"JWT_EXPIRY"     envDefault:"15m"`
 	RefreshExpiry time.Duration `env:"REFRESH_EXPIRY" envDefault:"168h"`
 

@@ -26,7 +26,7 @@ type operatorConfig struct {
 // Validate implements config.Validator.
 func (c *operatorConfig) Validate() []error { return c.Database.Validate() }
 
-// asOperator runs fn with the database's configuration and with signals that leave nowhere but to out.
+// asOperator runs fn with the database's configuration, and with telemetry that is only written to out.
 func asOperator(ctx context.Context, environ []string, b process.Build, out io.Writer, fn func(*operatorConfig, *telemetry.Telemetry) error) error {
 	var c operatorConfig
 	if err := config.Load(&c, environ); err != nil {

@@ -101,7 +101,7 @@ func (s *Service) decide(ctx context.Context, p identity.Principal, id uuid.UUID
 			return apierror.Newf(apierror.Conflict, "the drift has changed: its version is %d, not %d", d.Version, version)
 		}
 		what.apply(d, w)
-		// Taking note decides nothing: the alerts stay. That LockDrift has locked them, too, is the price of one way for all.
+		// Triage leaves the alerts unread. LockDrift locks them anyway, so that all decisions share one query.
 		markAlerts := alerts > 0 && what.action != Triage
 		if err := w.SaveDecision(ctx, d, markAlerts, w.email); err != nil {
 			return err

@@ -51,7 +51,7 @@ func TestService_Ingest_preview(t *testing.T) {
 			t.Errorf("%+v", a.Check)
 		}
 	})
-	t.Run("of a plan that is older than the last one, too", func(t *testing.T) {
+	t.Run("of a plan older than the last", func(t *testing.T) {
 		if a := w.ingest("prod", planOf(3, complete, comes), preview); a.Check.Stale || len(a.Drifts) != 1 {
 			t.Errorf("%+v", a.Check)
 		}

@@ -114,7 +114,7 @@ func (r *reconciliation) see(c *plan.Change, fingerprint []byte) {
 			d.DifferenceMAC = c.Hash
 			r.upgraded = append(r.upgraded, d)
 		}
-		if !r.report(d, facts) {
+		if !r.noteFacts(d, facts) {
 			r.unchanged = append(r.unchanged, d)
 		}
 		return
@@ -180,7 +180,7 @@ func (r *reconciliation) miss(d *Drift, p *plan.Plan) {
 		if verdict.Reason != "" && !slices.Contains(r.reasons, verdict.Reason) {
 			r.reasons = append(r.reasons, verdict.Reason)
 		}
-		r.report(d, nil)
+		r.noteFacts(d, nil)
 		return
 	}
 	from := d.Status
@@ -190,8 +190,8 @@ func (r *reconciliation) miss(d *Drift, p *plan.Plan) {
 	r.findings = append(r.findings, finding{d, event.DriftResolved, from, string(verdict.How)})
 }
 
-// report makes a new address, and other facts, a change of their own when the difference did not change.
-func (r *reconciliation) report(d *Drift, facts []string) bool {
+// noteFacts makes a new address, and other facts, a change of their own when the difference did not change.
+func (r *reconciliation) noteFacts(d *Drift, facts []string) bool {
 	if from, ok := r.moved[d]; ok {
 		facts = append([]string{"moved from " + from}, facts...)
 	}

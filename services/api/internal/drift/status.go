@@ -97,7 +97,7 @@ func (d *Drift) changed(now time.Time) {
 // ResolvedHow says how a drift ended.
 type ResolvedHow string
 
-// By a person.
+// Set by a user:
 const (
 	AutoRemediate ResolvedHow = "auto-remediate"
 	ManualFix     ResolvedHow = "manual-fix"

@@ -35,8 +35,8 @@ type work struct {
 	hint       hint.Hint  // for readers, after the commit
 }
 
-// partRows is how many rows one statement takes. Several statements wait before they are sent, with their parameters: at a
-// thousand rows each they were a fifth of what an upload in which everything drifts takes.
+// partRows is how many rows one statement takes. Statements are buffered with their parameters before they are sent. At 1,000 rows
+// each, buffered parameters took a fifth of the memory of a large upload.
 const partRows = 250
 
 // inTx runs a use case: fn in one transaction, with its audit rows and its events, and after the commit a hint.
@@ -79,8 +79,8 @@ func newWork(p identity.Principal, tx Tx) *work {
 	return w
 }
 
-// locked says that what the work changes is its own now. The time of a change must not be the one at which waiting for the
-// lock began: the times of a drift's changes are in the order of the changes.
+// locked is called after the locks are held: it restarts the clock. The times of a drift's changes are in the order of the
+// changes, so waiting for a lock must not count.
 func (w *work) locked() { w.now = now() }
 
 // audit adds an audit row, about one drift unless drift is nil.

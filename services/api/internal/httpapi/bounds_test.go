@@ -19,7 +19,7 @@ func TestErrorLog_bounded(t *testing.T) {
 		}
 		l.add(account, errorEntry{Code: "X", Timestamp: rest.Time(time.Unix(int64(i), 0))})
 	}
-	if len(l.accounts) != maxErrorAccounts || l.report(first).Total != 0 {
-		t.Errorf("%d accounts, the oldest has %d", len(l.accounts), l.report(first).Total)
+	if len(l.accounts) != maxErrorAccounts || l.summary(first).Total != 0 {
+		t.Errorf("%d accounts, the oldest has %d", len(l.accounts), l.summary(first).Total)
 	}
 }

@@ -80,7 +80,7 @@ func (s *Server) attempt(w http.ResponseWriter, r *http.Request, request *hashed
 	kept = true
 	if err != nil {
 		var response *idempotency.Response
-		if f := rest.Fault(r.Context(), err); keepable(f.Kind) {
+		if f := rest.ErrorOf(r.Context(), err); keepable(f.Kind) {
 			response = &idempotency.Response{Status: rest.Status(f.Kind), Refusal: f}
 		}
 		s.keep(r, request, attempt, response)

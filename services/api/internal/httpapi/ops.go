@@ -91,7 +91,7 @@ type errorReport struct {
 	Recent  []errorEntry   `json:"recent"`
 }
 
-func (l *errorLog) report(account uuid.UUID) errorReport {
+func (l *errorLog) summary(account uuid.UUID) errorReport {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	report := errorReport{Replica: l.replica, Since: rest.Time(l.since), ByCode: map[string]int{}, Recent: []errorEntry{}}
@@ -112,7 +112,7 @@ func (l *errorLog) report(account uuid.UUID) errorReport {
 // remember notes the error that a known caller was given.
 func (s *Server) remember(r *http.Request, err error) {
 	account := callOf(r).principal.AccountID
-	f := rest.Fault(r.Context(), err)
+	f := rest.ErrorOf(r.Context(), err)
 	if account == uuid.Nil || f.Kind == apierror.Canceled { // the client is gone
 		return
 	}
@@ -130,5 +130,5 @@ func (s *Server) panicked(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func (s *Server) recentErrors(w http.ResponseWriter, r *http.Request) error {
-	return rest.OK(w, s.errors.report(caller(r).AccountID))
+	return rest.OK(w, s.errors.summary(caller(r).AccountID))
 }

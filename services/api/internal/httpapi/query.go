@@ -86,11 +86,11 @@ func (q *query) value(name string) (string, bool) {
 	return "", false
 }
 
-// text is a string of at most so many characters, empty when absent.
-func (q *query) text(name string, most int) string {
+// text returns a string of at most limit characters, or empty if absent.
+func (q *query) text(name string, limit int) string {
 	v, ok := q.value(name)
-	if ok && utf8.RuneCountInString(v) > most {
-		q.refuse(name, "must have at most %d characters", most)
+	if ok && utf8.RuneCountInString(v) > limit {
+		q.refuse(name, "must have at most %d characters", limit)
 	}
 	return v
 }

@@ -22,8 +22,7 @@ var (
 	ingester = access{role: identity.Engineer, keys: true}
 )
 
-// input says whether a route reads query parameters. One that does refuses those that it doesn't know; a plain one
-// refuses all.
+// input says whether a route reads query parameters. A route with parameters rejects unknown ones; a plain route rejects all.
 type input bool
 
 const (

@@ -26,8 +26,8 @@ const (
 	maxLargeUploads = 2
 	uploadRetry     = 5 * time.Second // about what a large one takes
 
-	// By default as much garbage may gather as there is memory in use. That would double what a large plan takes, and to
-	// collect oftener costs little meanwhile, since most of it is text, which the collector need not look into.
+	// By default as much garbage may gather as there is memory in use, which would double what a large plan takes. Collecting
+	// more often is cheap here: most memory is text, which the collector does not scan.
 	largeUploadGC = 20 // percent
 )
 
@@ -59,7 +59,7 @@ func (u *uploads) end() {
 
 // open prepares a plan's body, inflated while it is read.
 func (u *uploads) open(w http.ResponseWriter, r *http.Request) (*uploadBody, error) {
-	var body io.Reader = callersFault{http.MaxBytesReader(w, r.Body, plan.DefaultMaxBytes)}
+	var body io.Reader = bodyErrors{http.MaxBytesReader(w, r.Body, plan.DefaultMaxBytes)}
 	switch encoding := strings.ToLower(r.Header.Get("Content-Encoding")); encoding {
 	case "", "identity":
 	case "gzip":
@@ -70,7 +70,7 @@ func (u *uploads) open(w http.ResponseWriter, r *http.Request) (*uploadBody, err
 	return &uploadBody{from: u, r: body}, nil
 }
 
-// uploadBody takes a slot when it turns out to be large, whatever its sender said of its length.
+// uploadBody takes a slot when it turns out to be large, regardless of Content-Length.
 type uploadBody struct {
 	from  *uploads
 	r     io.Reader
@@ -115,10 +115,10 @@ func (i *inflating) Read(p []byte) (int, error) {
 	return i.r.Read(p)
 }
 
-// callersFault says what a failed read of a body means.
-type callersFault struct{ r io.Reader }
+// bodyErrors turns a failed read of a body into an error that the caller can act on.
+type bodyErrors struct{ r io.Reader }
 
-func (c callersFault) Read(p []byte) (int, error) {
+func (c bodyErrors) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = rest.BodyError(err)

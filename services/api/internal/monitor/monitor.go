@@ -48,8 +48,8 @@ const (
 	timeout  = 5 * time.Second
 )
 
-// Monitor knows how the workspaces are. It counts them apart from the scrapes that ask for the number: a scrape must never
-// wait for the database. When counting fails there is no number, since an old one would look like a good one.
+// Monitor counts the workspaces by status. It counts in the background, because a scrape must not wait for the database. If
+// counting fails, the gauge has no value.
 type Monitor struct {
 	store      Store
 	staleAfter time.Duration

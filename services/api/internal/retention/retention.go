@@ -91,7 +91,7 @@ func (w *Worker) Sweep(ctx context.Context, now time.Time) {
 		n, err := remove()
 		if n > 0 {
 			w.removed.Add(ctx, int64(n), metric.WithAttributeSet(attribute.NewSet(attribute.String("kind", kind))))
-			w.log.LogAttrs(ctx, slog.LevelInfo, "removed what has served its time", slog.String("kind", kind), slog.Int("rows", n))
+			w.log.LogAttrs(ctx, slog.LevelInfo, "removed expired rows", slog.String("kind", kind), slog.Int("rows", n))
 		}
 		switch {
 		case err == nil, ctx.Err() != nil:

@@ -123,7 +123,7 @@ func TestWorker_Sweep(t *testing.T) {
 	}
 	removed := map[any]any{}
 	for _, line := range tel.Logs() {
-		if line["msg"] == "removed what has served its time" {
+		if line["msg"] == "removed expired rows" {
 			removed[line["kind"]] = line["rows"]
 		}
 	}

@@ -75,16 +75,16 @@ func New(store Store, responses Responses, dataKey string, t Telemetry) *Worker 
 }
 
 const (
-	// claim is how long the work is a process's own without a sign of life.
+	// claim: a claim expires after this time without progress.
 	claim = time.Minute
-	// retry is after what time a process looks whether there is work left.
+	// retry is the pause between attempts.
 	retry = time.Minute
-	// logged is after how many rows the progress is told.
+	// logged: progress is logged every so many rows.
 	logged = 10_000
 )
 
-// Run does the work once for the present rules, in the background, and then waits until ctx ends. An error is told, and the work
-// goes on later.
+// Run does the work once for the present rules, in the background, and then waits until ctx ends. Errors are logged, and the work
+// is retried.
 func (w *Worker) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()

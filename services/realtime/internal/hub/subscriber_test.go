@@ -265,7 +265,7 @@ func TestSubscriber_Send(t *testing.T) {
 		sub.Leave()
 		h.Wait()
 	})
-	t.Run("heartbeats don't pile up for who reads slowly", func(t *testing.T) {
+	t.Run("heartbeats don't pile up for a subscriber that reads slowly", func(t *testing.T) {
 		s := newSource()
 		h, _ := newHub(t, s, hub.Config{})
 		p := newPeer(12)

@@ -51,7 +51,7 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !s.originAllowed(r.Header["Origin"]) {
-		return apierror.New(apierror.Forbidden, "pages of this origin may not open sockets")
+		return apierror.New(apierror.Forbidden, "this origin is not allowed")
 	}
 	claims, err := s.tokens.Verify(accessToken(r))
 	expired := errors.Is(err, token.ErrExpired)

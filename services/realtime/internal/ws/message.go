@@ -53,7 +53,7 @@ func (c *conn) handle(data []byte) error {
 		}
 		err = c.refuse(ctx, f, r)
 	}
-	c.server.tel.Logger().LogAttrs(ctx, level, "message", attrs...)
+	c.server.tel.Logger().LogAttrs(ctx, level, "message received", attrs...)
 	return err
 }
 

@@ -139,7 +139,7 @@ func TestServer_messages(t *testing.T) {
 		if len(span.Links) != 1 || !span.Links[0].SpanContext.Equal(handshake.SpanContext) && span.Links[0].SpanContext.SpanID() != handshake.SpanContext.SpanID() {
 			t.Errorf("links %v", span.Links)
 		}
-		if line := s.tel.Log("message"); line["trace_id"] != m.TraceID || line["error.code"] != "VALIDATION_ERROR" || line["level"] != "warn" {
+		if line := s.tel.Log("message received"); line["trace_id"] != m.TraceID || line["error.code"] != "VALIDATION_ERROR" || line["level"] != "warn" {
 			t.Errorf("line %v", line)
 		}
 	})

@@ -53,7 +53,7 @@ func TestServer_revocation(t *testing.T) {
 	second.ping() // another session of the same user
 	theirs.ping()
 
-	t.Run("a session that an auth message left is no longer looked at", func(*testing.T) {
+	t.Run("a session replaced by an auth message is no longer checked", func(*testing.T) {
 		before := caller{other.user, other.account, uuid.New()}
 		c := s.dialAs(before)
 		c.send(`{"type":"auth","id":"a","token":"` + s.sign(other) + `"}`)
@@ -84,7 +84,7 @@ func TestServer_heartbeat(t *testing.T) {
 			t.Fatalf("got %+v, want a ping", h)
 		}
 	}
-	t.Run("a ping each interval, with the position for who has subscribed", func(t *testing.T) {
+	t.Run("a ping each interval, with the position for subscribers", func(t *testing.T) {
 		s.clock.forward(25 * time.Second)
 		expectPing(c)
 		c.write(frame(gobwas.OpPong, true, ""))
