@@ -11,7 +11,7 @@ import (
 )
 
 // NewLogExporter makes the exporter of log records, which the context end cuts off.
-func NewLogExporter(ctx context.Context, r Route, end context.Context) (sdklog.Exporter, error) {
+func NewLogExporter(ctx, end context.Context, r Route) (sdklog.Exporter, error) {
 	exporter, err := newLogExporter(ctx, r)
 	if err != nil {
 		return nil, fmt.Errorf("make the exporter of log records: %w", err)
