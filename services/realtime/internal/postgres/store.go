@@ -1,4 +1,4 @@
-// Package postgres reads the streams, their heads and the sessions, and listens for hints.
+// Package postgres reads the streams, their heads and the sessions.
 package postgres
 
 import (
