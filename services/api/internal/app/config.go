@@ -1,7 +1,7 @@
 package app
 
 import (
-	"fmt"
+	"slices"
 	"time"
 
 	"github.com/driftsentry/driftsentry/pkg/config"
@@ -81,12 +81,9 @@ func (c *Config) Common() *process.Config { return &c.Service }
 
 // Validate implements config.Validator.
 func (c *Config) Validate() []error {
-	problems := append(c.Service.Validate(), c.check(c.Service.Environment)...)
-	complain := func(variable, format string, args ...any) {
-		problems = append(problems, config.Problem{Variable: variable, Err: fmt.Errorf(format, args...)})
-	}
+	problems := config.Problems(slices.Concat(c.Service.Validate(), c.check(c.Service.Environment)))
 	if c.Values != valuesShown && c.Values != valuesHidden {
-		complain("VALUES", "must be shown or hidden")
+		problems.Add("VALUES", "must be shown or hidden")
 	}
 	for _, d := range []struct {
 		variable string
@@ -96,7 +93,7 @@ func (c *Config) Validate() []error {
 		{"WORKSPACE_STALE_AFTER", c.WorkspaceStaleAfter}, {"RATE_LIMIT_LOGIN_WINDOW", c.Limits.LoginWindow},
 	} {
 		if d.value < time.Second {
-			complain(d.variable, "must be a second or more")
+			problems.Add(d.variable, "must be a second or more")
 		}
 	}
 	for _, n := range []struct {
@@ -107,7 +104,7 @@ func (c *Config) Validate() []error {
 		{"RATE_LIMIT_LOGIN_PER_EMAIL", c.Limits.LoginPerEmail},
 	} {
 		if n.value < 1 {
-			complain(n.variable, "must be 1 or more; RATE_LIMIT_ENABLED=false turns all limits off")
+			problems.Add(n.variable, "must be 1 or more; RATE_LIMIT_ENABLED=false turns all limits off")
 		}
 	}
 	return problems
