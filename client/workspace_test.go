@@ -21,7 +21,7 @@ func TestClient_UpdateWorkspace(t *testing.T) {
 	} {
 		s.responses = append(s.responses, s.responses[0])
 		settings, err := c.UpdateWorkspace(t.Context(), "a/b", change.WorkspaceChange)
-		if err != nil || settings != (client.WorkspaceSettings{RecordRef: "main", RootKnown: true}) {
+		if err != nil || settings != (client.WorkspaceSettings{Name: "a/b", RecordRef: "main", RootKnown: true}) {
 			t.Errorf("%+v, %v", settings, err)
 		}
 		r := s.requests[len(s.requests)-1]

@@ -76,6 +76,11 @@ func (p Problems) Error() string {
 // Unwrap lets errors.Is and errors.As see the single problems.
 func (p Problems) Unwrap() []error { return p }
 
+// Add adds a problem of a variable.
+func (p *Problems) Add(variable, format string, args ...any) {
+	*p = append(*p, Problem{variable, fmt.Errorf(format, args...)})
+}
+
 // Problem is a wrong value of one variable. It never holds the value of a secret.
 type Problem struct {
 	Variable string

@@ -35,12 +35,12 @@ func (db *DB) CheckPooler(ctx context.Context) error {
 	if err != nil {
 		return translateIn(ctx, err)
 	}
-	defer ours.Close(context.WithoutCancel(ctx)) //nolint:errcheck // It has served its purpose.
+	defer ours.Close(context.WithoutCancel(ctx))
 	other, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
 		return translateIn(ctx, err)
 	}
-	defer other.Close(context.WithoutCancel(ctx)) //nolint:errcheck // It has served its purpose.
+	defer other.Close(context.WithoutCancel(ctx))
 
 	const name = "driftsentry_check"
 	if _, err := ours.Prepare(ctx, name, "select 1", nil); err != nil {

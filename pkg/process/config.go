@@ -102,10 +102,7 @@ const minSecret = 32
 
 // Validate checks values that depend on each other. Its rules for production apply everywhere except in development.
 func (c *Config) Validate() []error {
-	problems := slices.Concat(c.Database.Validate(), c.NATS.Validate())
-	complain := func(variable, format string, args ...any) {
-		problems = append(problems, config.Problem{Variable: variable, Err: fmt.Errorf(format, args...)})
-	}
+	problems := config.Problems(slices.Concat(c.Database.Validate(), c.NATS.Validate()))
 	production := c.Environment != config.Development
 	if production {
 		problems = append(problems, CheckSecret("JWT_SECRET", c.JWTSecret)...)
@@ -117,33 +114,33 @@ func (c *Config) Validate() []error {
 		switch u, err := url.Parse(origin); {
 		case origin == "*" && !production:
 		case origin == "*":
-			complain("CORS_ORIGIN", "* lets every page on the internet call the service; name the origins")
+			problems.Add("CORS_ORIGIN", "* lets every page on the internet call the service; name the origins")
 		case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Scheme+"://"+u.Host != origin:
-			complain("CORS_ORIGIN", "%q is not an origin, such as https://app.example.com", origin)
+			problems.Add("CORS_ORIGIN", "%q is not an origin, such as https://app.example.com", origin)
 		case strings.Contains(u.Host, "*"):
-			complain("CORS_ORIGIN", "%q: wildcards are not supported; name the origins", origin)
+			problems.Add("CORS_ORIGIN", "%q: wildcards are not supported; name the origins", origin)
 		}
 	}
 	if _, err := telemetry.ParseLevel(c.LogLevel); err != nil {
-		complain("LOG_LEVEL", "%q is not one of trace, debug, info, warn, error, fatal", c.LogLevel)
+		problems.Add("LOG_LEVEL", "%q is not one of trace, debug, info, warn, error, fatal", c.LogLevel)
 	}
 	if c.LogFormat != "" && c.LogFormat != telemetry.FormatJSON && c.LogFormat != telemetry.FormatPretty {
-		complain("LOG_FORMAT", "%q is not one of json, pretty", c.LogFormat)
+		problems.Add("LOG_FORMAT", "%q is not one of json, pretty", c.LogFormat)
 	}
 	if c.RequestTimeout <= 0 {
-		complain("REQUEST_TIMEOUT", "must be more than 0")
+		problems.Add("REQUEST_TIMEOUT", "must be more than 0")
 	}
 	if c.SlowRequest <= 0 {
-		complain("SLOW_REQUEST_THRESHOLD", "must be more than 0")
+		problems.Add("SLOW_REQUEST_THRESHOLD", "must be more than 0")
 	}
 	if c.EnableMetrics && c.MetricsPort != 0 && c.MetricsPort == c.Port {
-		complain("METRICS_PORT", "is the same as PORT; leave it out to serve both on one port in development")
+		problems.Add("METRICS_PORT", "is the same as PORT; leave it out to serve both on one port in development")
 	}
 	if c.SentryMaxEventsPerMinute < 1 {
-		complain("SENTRY_MAX_EVENTS_PER_MINUTE", "must be 1 or more; an empty SENTRY_DSN turns reports off")
+		problems.Add("SENTRY_MAX_EVENTS_PER_MINUTE", "must be 1 or more; an empty SENTRY_DSN turns reports off")
 	}
 	if u, err := url.Parse(c.GrafanaURL); c.GrafanaURL != "" && (err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https") {
-		complain("GRAFANA_URL", "is not an address such as https://driftsentry.example.com/grafana, without user and password")
+		problems.Add("GRAFANA_URL", "is not an address such as https://driftsentry.example.com/grafana, without user and password")
 	}
 	return problems
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/config"
 	"github.com/driftsentry/driftsentry/pkg/health"
+	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/pkg/lifecycle"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/pkg/rest"
@@ -39,6 +40,7 @@ type Process struct {
 	DB     *pg.DB
 	Health *health.Probes
 
+	name      string
 	config    *Config
 	tel       *telemetry.Telemetry
 	listeners listeners
@@ -46,7 +48,7 @@ type Process struct {
 
 // New opens the ports and makes the pool. Nothing is served yet.
 func New(ctx context.Context, o Options) (p *Process, err error) {
-	p = &Process{Group: lifecycle.New(o.Config.Lifecycle, o.Telemetry), config: o.Config, tel: o.Telemetry}
+	p = &Process{name: o.Name, Group: lifecycle.New(o.Config.Lifecycle, o.Telemetry), config: o.Config, tel: o.Telemetry}
 	// First: an operator should learn about an occupied port before anything else happens.
 	if p.listeners, err = o.Config.listen(); err != nil {
 		return nil, fmt.Errorf("open the ports: %w", err)
@@ -62,6 +64,16 @@ func New(ctx context.Context, o Options) (p *Process, err error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// Hints opens the way of the hints. It closes with the group.
+func (p *Process) Hints() (hint.Way, error) {
+	way, err := hint.Open(p.config.NATS, p.DB, p.name, p.tel)
+	if err != nil {
+		return nil, err
+	}
+	p.Group.OnClose("hints", func(context.Context) error { way.Close(); return nil })
+	return way, nil
 }
 
 // writeGrace is how long after its timeout a request's response may still be written.

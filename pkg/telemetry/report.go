@@ -38,21 +38,9 @@ func (t *Telemetry) Report(ctx context.Context, err error, attrs ...slog.Attr) {
 	t.sentry.Capture(ctx, err, sentry.Circumstances{Tags: tags, UserID: userID, Lines: lines})
 }
 
-// Recover reports a panic with its stack and swallows it, when deferred at the
-// start of a goroutine:
-//
-//	go func() {
-//		defer tel.Recover(ctx)
-//		…
-//	}()
-func (t *Telemetry) Recover(ctx context.Context) {
-	if v := recover(); v != nil {
-		t.Report(ctx, origin.Recovered(v))
-	}
-}
-
-// RecoverTo is Recover for functions that return an error, which is set to the
-// panic's. The caller decides how to handle it, so it is not reported here.
+// RecoverTo stops a panic when it is deferred by a function that returns an
+// error, which is set to the panic's. The caller decides how to handle it, so it
+// is not reported here.
 func RecoverTo(err *error) {
 	if v := recover(); v != nil {
 		*err = origin.Recovered(v)

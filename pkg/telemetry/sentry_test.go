@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -203,28 +202,22 @@ func TestTelemetry_Report(t *testing.T) {
 	})
 }
 
-func TestTelemetry_Recover(t *testing.T) {
+func TestRecoverTo(t *testing.T) {
 	s := startSentry(t)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		defer s.rec.Recover(t.Context())
-		panic("in a goroutine")
-	})
-	wg.Wait()
-	if e := s.event(); e.Exception[0].Value != "panic: in a goroutine" || !strings.Contains(e.Fingerprint[1], "TestTelemetry_Recover") {
-		t.Errorf("event: %+v", e)
-	}
-
 	cause := errors.New("cause")
-	err := func() (err error) {
+	recovered := func() (err error) {
 		defer telemetry.RecoverTo(&err)
 		panic(cause)
-	}()
+	}
+	err := recovered()
 	if !errors.Is(err, cause) {
 		t.Errorf("got %v, want it to wrap the panic's value", err)
 	}
-	if len(s.events()) != 1 {
-		t.Error("RecoverTo reported by itself")
+	s.rec.Report(t.Context(), err)
+	if events := s.events(); len(events) != 1 {
+		t.Errorf("RecoverTo reported by itself: %d events", len(events))
+	} else if e := events[0]; e.Exception[0].Value != "panic: cause" || !strings.Contains(e.Fingerprint[1], "TestRecoverTo") {
+		t.Errorf("event: %+v", e)
 	}
 }
 

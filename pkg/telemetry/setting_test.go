@@ -73,7 +73,7 @@ func TestOTLP_http(t *testing.T) {
 		t.Run("scheme_"+strings.TrimSuffix(scheme, "://"), func(t *testing.T) {
 			var mu sync.Mutex
 			bodies := map[string]string{}
-			collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				body, _ := io.ReadAll(r.Body)
 				mu.Lock()
 				defer mu.Unlock()

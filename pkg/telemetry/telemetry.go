@@ -132,7 +132,7 @@ func (t *Telemetry) startSpans(ctx context.Context, res *sdkresource.Resource) {
 	if t.cfg.Disabled {
 		ratio = 0
 	} else if route := t.route(otlp.Traces); route.Exports {
-		exporter, err := otlp.NewSpanExporter(ctx, route, t.cut)
+		exporter, err := otlp.NewSpanExporter(ctx, t.cut, route)
 		if err != nil {
 			t.warn(err.Error())
 		} else {
@@ -152,7 +152,7 @@ func (t *Telemetry) startLogs(ctx context.Context, res *sdkresource.Resource) {
 	}
 	var processors []sdklog.Processor
 	if route := t.route(otlp.Logs); route.Exports {
-		exporter, err := otlp.NewLogExporter(ctx, route, t.cut)
+		exporter, err := otlp.NewLogExporter(ctx, t.cut, route)
 		if err != nil {
 			t.warn(err.Error())
 		} else {

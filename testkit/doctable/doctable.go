@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/driftsentry/driftsentry/testkit/checkout"
 )
 
 var update = flag.Bool("update", false, "write the tables of documents and the golden files")
@@ -16,22 +18,14 @@ var update = flag.Bool("update", false, "write the tables of documents and the g
 // Updating reports whether the test was run with -update.
 func Updating() bool { return *update }
 
-// Root is the root of the checkout: the workspace above the working directory.
+// Root is the root of the checkout.
 func Root(t testing.TB) string {
 	t.Helper()
-	dir, err := os.Getwd()
-	for err == nil {
-		if _, missing := os.Stat(filepath.Join(dir, "go.work")); missing == nil {
-			return dir
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			err = fmt.Errorf("there is no go.work above %s", dir)
-		}
-		dir = parent
+	dir, err := checkout.Root()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatalf("find the checkout: %v", err)
-	return ""
+	return dir
 }
 
 // Row is one line of a table in Markdown.

@@ -3,7 +3,6 @@ package spec
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -13,6 +12,8 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/driftsentry/driftsentry/testkit/checkout"
 )
 
 const (
@@ -36,22 +37,13 @@ var load = sync.OnceValues(func() (*documents, error) {
 	return read(dir)
 })
 
-// findDocuments walks up to the workspace, which is the root of the checkout.
+// findDocuments returns the folder of the documents.
 func findDocuments() (string, error) {
-	dir, err := os.Getwd()
+	root, err := checkout.Root()
 	if err != nil {
 		return "", fmt.Errorf("find the API documents: %w", err)
 	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
-			return filepath.Join(dir, "docs", "api"), nil
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", errors.New("find the API documents: there is no go.work above the working directory")
-		}
-		dir = parent
-	}
+	return filepath.Join(root, "docs", "api"), nil
 }
 
 // read compiles the documents of a directory.

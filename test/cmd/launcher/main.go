@@ -9,7 +9,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"time"
 
 	"github.com/driftsentry/driftsentry/test/internal/console"
+	"github.com/driftsentry/driftsentry/testkit/checkout"
 )
 
 // command is a subcommand. run gets its arguments without the flags that it has itself.
@@ -127,7 +127,7 @@ func (a app) dispatch(args []string) error {
 			return fmt.Errorf("launcher %s takes no arguments (launcher %s -h)", c.name, c.name)
 		}
 		var err error
-		if a.root, err = checkout(); err != nil {
+		if a.root, err = checkout.Root(); err != nil {
 			return err
 		}
 		if a.dir, err = filepath.Abs(cmp.Or(a.environ("RUN_DIR"), filepath.Join(a.root, ".run"))); err != nil {
@@ -145,24 +145,4 @@ func (a app) usage() {
 		fmt.Fprintf(a.stdout, "  %-32s %s\n", c.name+" "+c.arguments, c.summary)
 	}
 	fmt.Fprint(a.stdout, "\nlauncher SUBCOMMAND -h shows its options. `make help` lists the usual ways to call it.\n")
-}
-
-// checkout is the folder with go.work, here or above.
-func checkout() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("find the checkout: %w", err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
-			return dir, nil
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return "", fmt.Errorf("find the checkout: %w", err)
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", errors.New("this is not a checkout of DriftSentry: neither this folder nor one above has a go.work")
-		}
-		dir = parent
-	}
 }

@@ -10,24 +10,22 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/driftsentry/driftsentry/testkit/checkout"
 )
 
-// Deploy is the folder of the shipped configuration, docs the folder of its documents, relative to the running test's package.
+// Deploy is the folder of the shipped configuration, docs the folder of its documents.
 var (
 	Deploy = filepath.Join(root(), "deploy")
 	docs   = filepath.Join(root(), "docs")
 )
 
-// root is the folder above that has go.work.
 func root() string {
-	for dir := "."; ; dir = filepath.Join(dir, "..") {
-		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
-			return dir
-		}
-		if whole, err := filepath.Abs(dir); err != nil || whole == filepath.Dir(whole) {
-			panic("no folder above has go.work: run the tests in a checkout")
-		}
+	dir, err := checkout.Root()
+	if err != nil {
+		panic(err)
 	}
+	return dir
 }
 
 // Files are those that a pattern matches, of which there must be some.

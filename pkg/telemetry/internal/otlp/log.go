@@ -12,7 +12,7 @@ import (
 
 // NewLogExporter makes the exporter of log records, which the context end cuts off. This file repeats span.go, because the
 // SDK gives each signal and each protocol option types of its own.
-func NewLogExporter(ctx context.Context, r Route, end context.Context) (sdklog.Exporter, error) {
+func NewLogExporter(ctx, end context.Context, r Route) (sdklog.Exporter, error) {
 	exporter, err := newLogExporter(ctx, r)
 	if err != nil {
 		return nil, fmt.Errorf("make the exporter of log records: %w", err)

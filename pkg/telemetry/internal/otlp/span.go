@@ -11,7 +11,7 @@ import (
 )
 
 // NewSpanExporter makes the exporter of spans, which the context end cuts off.
-func NewSpanExporter(ctx context.Context, r Route, end context.Context) (sdktrace.SpanExporter, error) {
+func NewSpanExporter(ctx, end context.Context, r Route) (sdktrace.SpanExporter, error) {
 	exporter, err := newSpanExporter(ctx, r)
 	if err != nil {
 		return nil, fmt.Errorf("make the exporter of spans: %w", err)

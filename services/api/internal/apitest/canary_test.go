@@ -11,7 +11,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/services/api/internal/apitest"
-	"github.com/driftsentry/driftsentry/services/api/internal/plan/canary"
+	"github.com/driftsentry/driftsentry/testkit/canary"
 	"github.com/driftsentry/driftsentry/testkit/pgtest"
 	"github.com/driftsentry/driftsentry/testkit/sentrytest"
 	"github.com/driftsentry/driftsentry/testkit/telemetrytest"

@@ -105,11 +105,10 @@ func newIdentity(c *Config, db *pg.DB, tel *telemetry.Telemetry, hashing *argon2
 
 // newDrifts makes the domain, and the worker that sends its hints.
 func (a *App) newDrifts(c *Config, tel *telemetry.Telemetry) (*drift.Service, error) {
-	way, err := hint.Open(c.Service.NATS, a.DB, ServiceName, tel)
+	way, err := a.Hints()
 	if err != nil {
 		return nil, err
 	}
-	a.Group.OnClose("hints", func(context.Context) error { way.Close(); return nil })
 	hints, err := hint.NewSender(way, tel)
 	if err != nil {
 		return nil, err

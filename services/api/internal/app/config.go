@@ -1,7 +1,7 @@
 package app
 
 import (
-	"fmt"
+	"slices"
 	"time"
 
 	"github.com/driftsentry/driftsentry/pkg/config"
@@ -16,19 +16,45 @@ const DefaultPort = 3001
 type Config struct {
 	Service process.Config
 	Limits  httpapi.Limits
+	KeyConfig
 
-	// DataKey encrypts stored responses and fingerprints masked values. It must be kept as long as the data is.
-	DataKey config.Secret `env:"DATA_KEY"`
 	// Values says whether values of resources are stored: shown, or hidden.
 	Values string `env:"VALUES" envDefault:"shown"`
-	// DataKeyPrevious is the previous key, needed while data made with it exists.
-	DataKeyPrevious config.Secret `env:"DATA_KEY_PREVIOUS"`
 	// JWTExpiry is the lifetime of an access token, RefreshExpiry the idle lifetime of a session.
 	JWTExpiry     time.Duration `env:"JWT_EXPIRY"     envDefault:"15m"`
 	RefreshExpiry time.Duration `env:"REFRESH_EXPIRY" envDefault:"168h"`
 
 	EventRetention      time.Duration `env:"EVENT_RETENTION"       envDefault:"168h"`
 	WorkspaceStaleAfter time.Duration `env:"WORKSPACE_STALE_AFTER" envDefault:"36h"`
+}
+
+// KeyConfig is the key of the stored data, for the service and for the commands that read that data.
+type KeyConfig struct {
+	// DataKey encrypts stored responses and fingerprints masked values. It must be kept as long as the data is.
+	DataKey config.Secret `env:"DATA_KEY"`
+	// DataKeyPrevious is the one that DataKey replaced, as long as something that was made with it is still needed.
+	DataKeyPrevious config.Secret `env:"DATA_KEY_PREVIOUS"`
+}
+
+// setDefault uses the public key if there is none. It reports whether it did.
+func (k *KeyConfig) setDefault() bool {
+	if k.DataKey != "" {
+		return false
+	}
+	k.DataKey = process.ExampleSecret
+	return true
+}
+
+// check applies the rules for keys, which hold everywhere except in development.
+func (k *KeyConfig) check(e config.Environment) []error {
+	if e == config.Development {
+		return nil
+	}
+	problems := process.CheckSecret("DATA_KEY", k.DataKey)
+	if k.DataKeyPrevious != "" {
+		problems = append(problems, process.CheckSecret("DATA_KEY_PREVIOUS", k.DataKeyPrevious)...)
+	}
+	return problems
 }
 
 // The values of VALUES.
@@ -44,8 +70,7 @@ func LoadConfig(environ []string) (*Config, error) {
 		return nil, err
 	}
 	c.Service.SetDefaults()
-	if c.DataKey == "" {
-		c.DataKey = process.ExampleSecret
+	if c.setDefault() {
 		c.Service.Warnings = append(c.Service.Warnings, "DATA_KEY is not set: stored responses and masked values are protected with a public key")
 	}
 	return c, nil
@@ -56,18 +81,9 @@ func (c *Config) Common() *process.Config { return &c.Service }
 
 // Validate implements config.Validator.
 func (c *Config) Validate() []error {
-	problems := c.Service.Validate()
-	complain := func(variable, format string, args ...any) {
-		problems = append(problems, config.Problem{Variable: variable, Err: fmt.Errorf(format, args...)})
-	}
-	if c.Service.Environment != config.Development {
-		problems = append(problems, process.CheckSecret("DATA_KEY", c.DataKey)...)
-		if c.DataKeyPrevious != "" {
-			problems = append(problems, process.CheckSecret("DATA_KEY_PREVIOUS", c.DataKeyPrevious)...)
-		}
-	}
+	problems := config.Problems(slices.Concat(c.Service.Validate(), c.check(c.Service.Environment)))
 	if c.Values != valuesShown && c.Values != valuesHidden {
-		complain("VALUES", "must be shown or hidden")
+		problems.Add("VALUES", "must be shown or hidden")
 	}
 	for _, d := range []struct {
 		variable string
@@ -77,7 +93,7 @@ func (c *Config) Validate() []error {
 		{"WORKSPACE_STALE_AFTER", c.WorkspaceStaleAfter}, {"RATE_LIMIT_LOGIN_WINDOW", c.Limits.LoginWindow},
 	} {
 		if d.value < time.Second {
-			complain(d.variable, "must be a second or more")
+			problems.Add(d.variable, "must be a second or more")
 		}
 	}
 	for _, n := range []struct {
@@ -88,7 +104,7 @@ func (c *Config) Validate() []error {
 		{"RATE_LIMIT_LOGIN_PER_EMAIL", c.Limits.LoginPerEmail},
 	} {
 		if n.value < 1 {
-			complain(n.variable, "must be 1 or more; RATE_LIMIT_ENABLED=false turns all limits off")
+			problems.Add(n.variable, "must be 1 or more; RATE_LIMIT_ENABLED=false turns all limits off")
 		}
 	}
 	return problems

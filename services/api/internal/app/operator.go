@@ -49,18 +49,23 @@ func Migrate(ctx context.Context, environ []string, b process.Build, out io.Writ
 	})
 }
 
+// redactConfig has no default for the environment: data that is masked with the wrong key can't be compared any more, so an
+// operator must ask for the public key.
+type redactConfig struct {
+	Environment config.Environment `env:"APP_ENV"`
+	KeyConfig
+}
+
+// Validate implements config.Validator.
+func (c *redactConfig) Validate() []error { return c.check(c.Environment) }
+
 // Redact applies the present rules of redaction to the stored data.
 func Redact(ctx context.Context, environ []string, b process.Build, out io.Writer) error {
-	var key struct {
-		DataKey         config.Secret `env:"DATA_KEY"`
-		DataKeyPrevious config.Secret `env:"DATA_KEY_PREVIOUS"`
-	}
+	var key redactConfig
 	if err := config.Load(&key, environ); err != nil {
 		return err
 	}
-	if key.DataKey == "" {
-		key.DataKey = process.ExampleSecret
-	}
+	key.setDefault()
 	return asOperator(ctx, environ, b, out, func(c *operatorConfig, tel *telemetry.Telemetry) error {
 		db, err := pg.Open(ctx, c.Database, ServiceName+"-redact", tel)
 		if err != nil {

@@ -46,11 +46,8 @@ func (w *work) apply(ctx context.Context, r *reconciliation, read *plan.Plan, c 
 	if err := w.link(ctx, r.created); err != nil {
 		return err
 	}
-	// The states of unchanged drifts stay as they are stored, so the response has those, and not the plan's.
-	if stored := r.shownUnchanged(); len(stored) > 0 {
-		if err := w.ReadStates(ctx, w.account, stored); err != nil {
-			return err
-		}
+	if err := w.readUnchanged(ctx, r); err != nil {
+		return err
 	}
 	if err := w.write(ctx, r, read); err != nil {
 		return err
@@ -70,6 +67,16 @@ func (w *work) apply(ctx context.Context, r *reconciliation, read *plan.Plan, c 
 		return err
 	}
 	return w.SaveWorkspace(ctx, workspace)
+}
+
+// readUnchanged gives the unchanged drifts of the response their states as they are stored, because those stay, and not the
+// plan's.
+func (w *work) readUnchanged(ctx context.Context, r *reconciliation) error {
+	stored := r.shownUnchanged()
+	if len(stored) == 0 {
+		return nil
+	}
+	return w.ReadStates(ctx, w.account, stored)
 }
 
 // link names, on each new drift, the resolved one that it is a return of.

@@ -180,10 +180,7 @@ func (w *work) preview(ctx context.Context, r *reconciliation, read *plan.Plan) 
 			d.take(read.Unpack(r.changes[d]))
 		}
 	}
-	if stored := r.shownUnchanged(); len(stored) > 0 {
-		return w.ReadStates(ctx, w.account, stored)
-	}
-	return nil
+	return w.readUnchanged(ctx, r)
 }
 
 // respond writes the check with the response to its upload, and tells the audit trail and the stream.

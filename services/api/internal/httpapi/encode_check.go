@@ -35,6 +35,11 @@ type checkBody struct {
 	WrapperLines  int           `json:"wrapperLines"`
 }
 
+// failureBody is the response to a report that a run failed.
+type failureBody struct {
+	Check checkBody `json:"check"`
+}
+
 type evidenceBody struct {
 	Refreshed plan.Refreshed `json:"refreshed"`
 	Coverage  plan.Coverage  `json:"coverage"`

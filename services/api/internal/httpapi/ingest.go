@@ -93,9 +93,7 @@ func (s *Server) ingestFailure(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return rest.OK(w, struct {
-		Check checkBody `json:"check"`
-	}{newCheckBody(check)})
+	return rest.OK(w, failureBody{newCheckBody(check)})
 }
 
 // requiredWorkspace is the workspace that an upload is of; empty when it is refused.

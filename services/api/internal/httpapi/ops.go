@@ -35,17 +35,6 @@ type accountErrors struct {
 	latest time.Time
 }
 
-// errorEntry is one error as its caller received it.
-type errorEntry struct {
-	Timestamp rest.Time `json:"timestamp"`
-	Code      string    `json:"code"`
-	Status    int       `json:"status"`
-	Method    string    `json:"method"`
-	Route     string    `json:"route"`
-	Message   string    `json:"message"`
-	TraceID   string    `json:"traceId"`
-}
-
 func newErrorLog(replica string) *errorLog {
 	return &errorLog{replica: replica, since: time.Now(), accounts: make(map[uuid.UUID]*accountErrors)}
 }
@@ -80,15 +69,6 @@ func (l *errorLog) forgetOldest() {
 		}
 	}
 	delete(l.accounts, oldest)
-}
-
-// errorReport is what the people of an account may see.
-type errorReport struct {
-	Replica string         `json:"replica"`
-	Since   rest.Time      `json:"since"`
-	Total   int            `json:"total"`
-	ByCode  map[string]int `json:"byCode"`
-	Recent  []errorEntry   `json:"recent"`
 }
 
 func (l *errorLog) summary(account uuid.UUID) errorReport {

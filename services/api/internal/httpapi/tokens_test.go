@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/driftsentry/driftsentry/pkg/token"
-	"github.com/driftsentry/driftsentry/pkg/token/tokentest"
 	"github.com/driftsentry/driftsentry/services/api/internal/apitest"
+	"github.com/driftsentry/driftsentry/testkit/tokentest"
 )
 
 // TestAttackTokens: what is not exactly an access token of ours, for a session that holds, opens nothing. Mutations, each

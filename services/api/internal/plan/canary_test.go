@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftsentry/driftsentry/services/api/internal/plan/canary"
+	"github.com/driftsentry/driftsentry/testkit/canary"
 )
 
 // stored is everything of a plan that may be shown or stored.

@@ -58,7 +58,11 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if app.hub, err = hub.New(o.Hub, store, ws.Encoder{}, tel); err != nil {
 		return nil, err
 	}
-	hints, err := app.newHints(o)
+	way, err := app.Hints()
+	if err != nil {
+		return nil, err
+	}
+	hints, err := hint.NewListener(way, tel)
 	if err != nil {
 		return nil, err
 	}
@@ -78,16 +82,6 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	app.Health.Detail = app.detail
 	app.Serve(ctx, app.handler(c), c).ConnState = app.sockets.ConnState
 	return app, nil
-}
-
-// newHints makes the listener for hints.
-func (a *App) newHints(o Options) (*hint.Listener, error) {
-	way, err := hint.Open(o.Config.Service.NATS, a.DB, ServiceName, o.Telemetry)
-	if err != nil {
-		return nil, err
-	}
-	a.Group.OnClose("hints", func(context.Context) error { way.Close(); return nil })
-	return hint.NewListener(way, o.Telemetry)
 }
 
 func newSockets(o Options, store *postgres.Store, h *hub.Hub) (*ws.Server, error) {

@@ -14,10 +14,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/token"
-	"github.com/driftsentry/driftsentry/pkg/token/tokentest"
 	"github.com/driftsentry/driftsentry/testkit/doctable"
 	"github.com/driftsentry/driftsentry/testkit/pgtest"
 	"github.com/driftsentry/driftsentry/testkit/spec"
+	"github.com/driftsentry/driftsentry/testkit/tokentest"
 )
 
 // TestAttackAuthorization sends every frame as each kind of caller, and compares the results with the table in

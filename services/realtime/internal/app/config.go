@@ -1,8 +1,6 @@
 package app
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/driftsentry/driftsentry/pkg/config"
@@ -53,12 +51,9 @@ func (c *Config) Common() *process.Config { return &c.Service }
 
 // Validate implements config.Validator.
 func (c *Config) Validate() []error {
-	problems := c.Service.Validate()
-	complain := func(variable string, err error) {
-		problems = append(problems, config.Problem{Variable: variable, Err: err})
-	}
+	problems := config.Problems(c.Service.Validate())
 	if c.Heartbeat < time.Second {
-		complain("WEBSOCKET_HEARTBEAT", errors.New("must be a second or more"))
+		problems.Add("WEBSOCKET_HEARTBEAT", "must be a second or more")
 	}
 	for _, n := range []struct {
 		variable     string
@@ -69,7 +64,7 @@ func (c *Config) Validate() []error {
 		{"RATE_LIMIT_MESSAGES", c.MessageRate, 1}, {"RATE_LIMIT_HANDSHAKES", c.HandshakeRate, 1},
 	} {
 		if n.value < n.least {
-			complain(n.variable, fmt.Errorf("must be %d or more", n.least))
+			problems.Add(n.variable, "must be %d or more", n.least)
 		}
 	}
 	return problems
