@@ -41,14 +41,14 @@ func alertWhere(account uuid.UUID, f drift.AlertFilter) (string, pg.Args) {
 func (s *DriftStore) ListAlerts(ctx context.Context, account uuid.UUID, f drift.AlertFilter, p drift.Page) ([]drift.Alert, error) {
 	where, args := alertWhere(account, f)
 	args["limit"], args["offset"] = p.Size, p.Offset()
-	return collect[drift.Alert](ctx, s.db, `-- SELECT alert
+	return pg.Collect[drift.Alert](ctx, s.db, `-- SELECT alert
 		select `+alertColumns+` from alert `+where+` order by created_at desc, id desc limit @limit offset @offset`, args)
 }
 
 // CountAlerts implements drift.AlertReader.
 func (s *DriftStore) CountAlerts(ctx context.Context, account uuid.UUID, f drift.AlertFilter) (int, error) {
 	where, args := alertWhere(account, f)
-	return scalar[int](ctx, s.db, "-- SELECT alert count\nselect count(*) from alert "+where, args)
+	return pg.Scalar[int](ctx, s.db, "-- SELECT alert count\nselect count(*) from alert "+where, args)
 }
 
 // LockAlert implements drift.AlertTx.

@@ -27,11 +27,11 @@ func (s *IdentityStore) TouchKey(ctx context.Context, id uuid.UUID, at time.Time
 // Keys implements identity.Store.
 func (s *IdentityStore) Keys(ctx context.Context, account uuid.UUID, limit, offset int) ([]identity.APIKey, int, error) {
 	args := pg.Args{"account": account, "limit": limit, "offset": offset}
-	total, err := scalar[int](ctx, s.db, "-- SELECT api_key\nselect count(*) from api_key where account_id = @account and revoked_at is null", args)
+	total, err := pg.Scalar[int](ctx, s.db, "-- SELECT api_key\nselect count(*) from api_key where account_id = @account and revoked_at is null", args)
 	if err != nil {
 		return nil, 0, err
 	}
-	keys, err := collect[identity.APIKey](ctx, s.db, `-- SELECT api_key
+	keys, err := pg.Collect[identity.APIKey](ctx, s.db, `-- SELECT api_key
 		select `+keyColumns+` from api_key k join app_user u on u.id = k.created_by
 		where k.account_id = @account and k.revoked_at is null order by k.created_at, k.id limit @limit offset @offset`, args)
 	return keys, total, err

@@ -44,14 +44,14 @@ func auditWhere(account uuid.UUID, f audit.Filter) (string, pg.Args) {
 func (s *AuditStore) ListAudit(ctx context.Context, account uuid.UUID, f audit.Filter, limit, offset int) ([]audit.Row, error) {
 	where, args := auditWhere(account, f)
 	args["limit"], args["offset"] = limit, offset
-	return collect[audit.Row](ctx, s.db, `-- SELECT audit
+	return pg.Collect[audit.Row](ctx, s.db, `-- SELECT audit
 		select `+auditColumns+` from audit `+where+` order by created_at desc, id desc limit @limit offset @offset`, args)
 }
 
 // CountAudit implements audit.Store.
 func (s *AuditStore) CountAudit(ctx context.Context, account uuid.UUID, f audit.Filter) (int, error) {
 	where, args := auditWhere(account, f)
-	return scalar[int](ctx, s.db, "-- SELECT audit count\nselect count(*) from audit "+where, args)
+	return pg.Scalar[int](ctx, s.db, "-- SELECT audit count\nselect count(*) from audit "+where, args)
 }
 
 // Timeline implements audit.Store.
@@ -61,7 +61,7 @@ func (s *AuditStore) Timeline(ctx context.Context, account, id uuid.UUID) ([]aud
 	if _, err := one[row](ctx, s.db, noDrift, "-- SELECT drift\nselect id from drift where account_id = @account and id = @drift", args); err != nil {
 		return nil, err
 	}
-	return collect[audit.Row](ctx, s.db, `-- SELECT audit
+	return pg.Collect[audit.Row](ctx, s.db, `-- SELECT audit
 		select `+auditColumns+` from audit where account_id = @account and drift_id = @drift order by created_at, id`, args)
 }
 

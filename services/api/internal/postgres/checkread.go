@@ -99,7 +99,7 @@ func checkWhere(account uuid.UUID, f monitor.CheckFilter) (string, pg.Args) {
 
 // readChecks runs a query for checks.
 func (s *MonitorStore) readChecks(ctx context.Context, sql string, args pg.Args) ([]drift.Check, error) {
-	rows, err := collect[checkRow](ctx, s.db, sql, args)
+	rows, err := pg.Collect[checkRow](ctx, s.db, sql, args)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +117,7 @@ func (s *MonitorStore) Checks(ctx context.Context, account uuid.UUID, f monitor.
 // CountChecks implements monitor.CheckStore.
 func (s *MonitorStore) CountChecks(ctx context.Context, account uuid.UUID, f monitor.CheckFilter) (int, error) {
 	where, args := checkWhere(account, f)
-	return scalar[int](ctx, s.db, "-- SELECT workspace_check count\nselect count(*) from workspace_check c "+where, args)
+	return pg.Scalar[int](ctx, s.db, "-- SELECT workspace_check count\nselect count(*) from workspace_check c "+where, args)
 }
 
 // Check implements monitor.CheckStore.

@@ -208,7 +208,7 @@ func (t driftTx) LockDrift(ctx context.Context, account, id uuid.UUID) (d *drift
 	}
 	// A statement of its own sees what was committed while the first one waited for the lock. From here on the drift's lock
 	// keeps new alerts away, by their foreign key.
-	unread, err = scalar[int](ctx, t.tx, `-- SELECT alert for update
+	unread, err = pg.Scalar[int](ctx, t.tx, `-- SELECT alert for update
 		select count(*) from (
 			select id from alert where account_id = @account and drift_id = @id and not is_read order by id for update
 		) unread`, args)
@@ -255,7 +255,7 @@ func (s *DriftStore) OpenDrifts(ctx context.Context, account uuid.UUID, workspac
 
 // CountOpenDrifts implements drift.OpenTx.
 func (t driftTx) CountOpenDrifts(ctx context.Context, account uuid.UUID, workspace string) (int, error) {
-	return scalar[int](ctx, t.tx, "-- SELECT drift count\nselect count(*) from drift where account_id = @account"+openDrifts,
+	return pg.Scalar[int](ctx, t.tx, "-- SELECT drift count\nselect count(*) from drift where account_id = @account"+openDrifts,
 		pg.Args{"account": account, "workspace": workspace})
 }
 
@@ -284,7 +284,7 @@ func (t driftTx) LastResolved(ctx context.Context, account uuid.UUID, fingerprin
 		Fingerprint []byte
 		ID          uuid.UUID
 	}
-	found, err := collect[row](ctx, t.tx, `-- SELECT drift
+	found, err := pg.Collect[row](ctx, t.tx, `-- SELECT drift
 		select distinct on (fingerprint) fingerprint, id from drift
 		where account_id = @account and fingerprint = any(@fingerprints) and resolved_at is not null
 		order by fingerprint, resolved_at desc`,

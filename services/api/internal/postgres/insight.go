@@ -69,7 +69,7 @@ func (s *InsightStore) Summary(ctx context.Context, account uuid.UUID, since tim
 // CostTrend implements insight.Store. Each drift is a step up on the day it was first seen and a step down on the day it
 // was resolved; what is before the first day starts on it.
 func (s *InsightStore) CostTrend(ctx context.Context, account uuid.UUID, first, today time.Time) ([]insight.CostDay, error) {
-	return collect[insight.CostDay](ctx, s.db, `-- SELECT drift cost
+	return pg.Collect[insight.CostDay](ctx, s.db, `-- SELECT drift cost
 		with day as (
 			select generate_series(@first::timestamp, @today::timestamp, interval '1 day')::date as day
 		), step as (

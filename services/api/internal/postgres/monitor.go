@@ -26,7 +26,7 @@ const workspaceStatus = `case when last_check_at >= @stale_before then last_chec
 
 // Workspaces implements monitor.WorkspaceStore.
 func (s *MonitorStore) Workspaces(ctx context.Context, account uuid.UUID, staleBefore time.Time) ([]monitor.Workspace, error) {
-	return collect[monitor.Workspace](ctx, s.db, `-- SELECT workspace
+	return pg.Collect[monitor.Workspace](ctx, s.db, `-- SELECT workspace
 		select name, `+workspaceStatus+` as status, last_check_at, coalesce(open.drifts, 0) as open_drifts
 		from workspace left join (
 			select workspace, count(*) as drifts from drift
@@ -69,7 +69,7 @@ func (s *MonitorStore) Workspace(ctx context.Context, account uuid.UUID, name st
 // Trend implements monitor.WorkspaceStore. Each drift is a step up on the day it was first seen and a step down on the day
 // it was resolved; those that were open before the first day start on it.
 func (s *MonitorStore) Trend(ctx context.Context, account uuid.UUID, workspace string, first, today time.Time) ([]monitor.Day, error) {
-	return collect[monitor.Day](ctx, s.db, `-- SELECT workspace trend
+	return pg.Collect[monitor.Day](ctx, s.db, `-- SELECT workspace trend
 		with day as (
 			select generate_series(@first::timestamp, @today::timestamp, interval '1 day')::date as day
 		), was_open as (

@@ -10,17 +10,9 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/pg"
 )
 
-// The helpers of all stores. They return the errors that the driver's connection has translated (pg.Translate). The errors
-// that mean something to the caller of a store are made here: a missing row, and a row that exists already.
-
-// collect runs a query whose columns have the names of T's fields.
-func collect[T any](ctx context.Context, q pg.Querier, sql string, args pg.Args) ([]T, error) {
-	rows, err := q.Query(ctx, sql, args)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowToStructByName[T])
-}
+// The helpers of all stores, beside those of package pg. They return the errors that the driver's connection has translated
+// (pg.Translate). The errors that mean something to the caller of a store are made here: a missing row, and a row that exists
+// already.
 
 // one runs a query that returns one row. Without a row the error is apierror.NotFound with this message.
 func one[T any](ctx context.Context, q pg.Querier, missing, sql string, args pg.Args) (*T, error) {
@@ -33,15 +25,6 @@ func one[T any](ctx context.Context, q pg.Querier, missing, sql string, args pg.
 		return nil, apierror.New(apierror.NotFound, missing)
 	}
 	return row, err
-}
-
-// scalar runs a query that returns one row of one column.
-func scalar[T any](ctx context.Context, q pg.Querier, sql string, args pg.Args) (T, error) {
-	rows, err := q.Query(ctx, sql, args)
-	if err != nil {
-		return *new(T), err
-	}
-	return pgx.CollectExactlyOneRow(rows, pgx.RowTo[T])
 }
 
 // pairs runs a query of two columns, a key and a value.

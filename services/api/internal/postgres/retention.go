@@ -29,7 +29,7 @@ func (s *RetentionStore) TrimEvents(ctx context.Context, before time.Time) (int,
 		TrimmedTo int64
 		Last      int64
 	}
-	streams, err := collect[old](ctx, s.db, `-- SELECT event
+	streams, err := pg.Collect[old](ctx, s.db, `-- SELECT event
 		select account_id, trimmed_to, max(event.position) as last from event join account_stream using (account_id)
 		where event.created_at < @before and event.position < account_stream.position group by account_id, trimmed_to`, pg.Args{"before": before})
 	total := 0

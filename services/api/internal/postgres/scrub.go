@@ -116,7 +116,7 @@ func (s *ScrubStore) Step(ctx context.Context, p *scrub.Progress, until time.Tim
 		}
 		stage := scrubStages[at]
 		next.Stage = stage.table
-		rows, err := collect[scrubRow](ctx, tx, stage.query, scrubArgs(p.Last, pg.Args{"limit": rowsPerScrub}))
+		rows, err := pg.Collect[scrubRow](ctx, tx, stage.query, scrubArgs(p.Last, pg.Args{"limit": rowsPerScrub}))
 		if err != nil {
 			return err
 		}

@@ -23,11 +23,11 @@ func (s *IdentityStore) Credentials(ctx context.Context, email string) (*identit
 // Users implements identity.Store.
 func (s *IdentityStore) Users(ctx context.Context, account uuid.UUID, limit, offset int) ([]identity.User, int, error) {
 	args := pg.Args{"account": account, "limit": limit, "offset": offset}
-	total, err := scalar[int](ctx, s.db, "-- SELECT app_user\nselect count(*) from app_user where account_id = @account", args)
+	total, err := pg.Scalar[int](ctx, s.db, "-- SELECT app_user\nselect count(*) from app_user where account_id = @account", args)
 	if err != nil {
 		return nil, 0, err
 	}
-	users, err := collect[identity.User](ctx, s.db, `-- SELECT app_user
+	users, err := pg.Collect[identity.User](ctx, s.db, `-- SELECT app_user
 		select `+userColumns+` from app_user u where u.account_id = @account order by u.created_at, u.id limit @limit offset @offset`, args)
 	return users, total, err
 }
@@ -45,7 +45,7 @@ func (t identityTx) InsertUser(ctx context.Context, u identity.User) error {
 
 // LockUsers implements identity.Tx. All lock in the same order.
 func (t identityTx) LockUsers(ctx context.Context, account, id uuid.UUID) ([]identity.User, error) {
-	return collect[identity.User](ctx, t.tx, `-- SELECT app_user
+	return pg.Collect[identity.User](ctx, t.tx, `-- SELECT app_user
 		select `+userColumns+` from app_user u
 		where u.account_id = @account and (u.id = @id or (u.role = 'admin' and u.is_active)) order by u.id for update`,
 		pg.Args{"account": account, "id": id})

@@ -3,7 +3,6 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -20,20 +19,12 @@ func New(db *pg.DB) *Store { return &Store{db} }
 
 // Events returns the account's events after a position, in order, limit at most.
 func (s *Store) Events(ctx context.Context, account uuid.UUID, after int64, limit int) ([]event.Event, error) {
-	rows, err := s.db.Query(ctx, `-- SELECT event
+	return pg.Collect[event.Event](ctx, s.db, `-- SELECT event
 		select account_id, position, id, type, topics, body, traceparent, created_at
 		from event
 		where account_id = @account and position > @after
 		order by position
-		limit @limit`, pgx.NamedArgs{"account": account, "after": after, "limit": limit})
-	if err != nil {
-		return nil, fmt.Errorf("select events: %w", err)
-	}
-	events, err := pgx.CollectRows(rows, pgx.RowToStructByName[event.Event])
-	if err != nil {
-		return nil, fmt.Errorf("select events: %w", pg.Translate(err))
-	}
-	return events, nil
+		limit @limit`, pg.Args{"account": account, "after": after, "limit": limit})
 }
 
 // Window is the part of the account's stream that can be read, with the tag of the event at a position. An account without
@@ -45,9 +36,9 @@ func (s *Store) Window(ctx context.Context, account uuid.UUID, at int64) (event.
 		left join account_stream s on s.account_id = @account
 		left join event newest on newest.account_id = @account and newest.position = s.position
 		left join event there on there.account_id = @account and there.position = @at`,
-		pgx.NamedArgs{"account": account, "at": at})
+		pg.Args{"account": account, "at": at})
 	if err != nil {
-		return event.Window{}, fmt.Errorf("select the stream's window: %w", err)
+		return event.Window{}, err
 	}
 	w, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (w event.Window, err error) {
 		var newest, there *uuid.UUID
@@ -56,7 +47,7 @@ func (s *Store) Window(ctx context.Context, account uuid.UUID, at int64) (event.
 		return w, err
 	})
 	if err != nil {
-		return event.Window{}, fmt.Errorf("select the stream's window: %w", pg.Translate(err))
+		return event.Window{}, err
 	}
 	return w, nil
 }
@@ -67,9 +58,9 @@ func (s *Store) Heads(ctx context.Context, accounts []uuid.UUID) (map[uuid.UUID]
 		select s.account_id, e.epoch, s.position, s.trimmed_to, newest.id
 		from account_stream s cross join stream_epoch e
 		left join event newest on newest.account_id = s.account_id and newest.position = s.position
-		where s.account_id = any(@accounts)`, pgx.NamedArgs{"accounts": accounts})
+		where s.account_id = any(@accounts)`, pg.Args{"accounts": accounts})
 	if err != nil {
-		return nil, fmt.Errorf("select the streams' heads: %w", err)
+		return nil, err
 	}
 	heads := make(map[uuid.UUID]event.Window, len(accounts))
 	var (
@@ -83,7 +74,7 @@ func (s *Store) Heads(ctx context.Context, accounts []uuid.UUID) (map[uuid.UUID]
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("select the streams' heads: %w", pg.Translate(err))
+		return nil, err
 	}
 	return heads, nil
 }
