@@ -160,10 +160,7 @@ func inspect(ctx context.Context, c *client.Client, see func(string) func(any, e
 	workspace, err := c.GetWorkspace(ctx, "production")
 	see("GetWorkspace")(workspace, err)
 	settings, err := c.UpdateWorkspace(ctx, "production", client.WorkspaceChange{AcceptRoot: new(true)})
-	see("UpdateWorkspace")(struct {
-		Name string `json:"name"` // The caller knows it, so the client's type has none.
-		client.WorkspaceSettings
-	}{"production", settings}, err)
+	see("UpdateWorkspace")(settings, err)
 }
 
 func numbers(ctx context.Context, c *client.Client, see func(string) func(any, error)) {
