@@ -63,7 +63,7 @@ func (e *Environment) UnmarshalText(text []byte) error {
 }
 
 // Problems is every problem that a configuration has. Each names its variable.
-type Problems []error
+type Problems []error //nolint:recvcheck // Add grows the list; the others make it an error, which is a value.
 
 func (p Problems) Error() string {
 	lines := make([]string, len(p))
