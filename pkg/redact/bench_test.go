@@ -75,6 +75,19 @@ func TestFind_memory_is_bounded(t *testing.T) {
 	}
 }
 
+// TestFind_reads_deep_YAML_once: what is told of the secrets is not more than some times the text. Mutation: go on after maxDepth.
+func TestFind_reads_deep_YAML_once(t *testing.T) {
+	var b strings.Builder
+	for i := range 2000 {
+		b.WriteString(strings.Repeat(" ", i) + "k:\n")
+	}
+	told := 0
+	Find(b.String(), &Options{Found: func(secret string) { told += len(secret) }})
+	if told == 0 || told > 4*b.Len() {
+		t.Errorf("%d bytes of secrets in a text of %d", told, b.Len())
+	}
+}
+
 // TestFind_costs_no_memory_without_a_hint: it is on the path of each message and attribute of a log.
 func TestFind_costs_no_memory_without_a_hint(t *testing.T) {
 	o := &Options{Prose: true}
