@@ -43,6 +43,7 @@ func worst(n int) []string {
 		"[", "{", `["`, `{"a":`, `{"a":"`, "a=", "passwor=", "password=", "password= ", "token: x ", "token:", "://a:b", "://", "password=x;", ";password=",
 		"-----BEGIN PRIVATE KEY", "-----BEGIN ", "--password ", "mysql -p", "curl -u ", "Bearer ", "Basic aaaa ", "eyJ.", "eyJaaaaaaaa.aaaaa", `\`, `"`, `\"`, "AKIAAAAAAAAAAAAAAAAA ", "password='", "password=\"\\",
 		"\nname: x\nvalue: y", "\npassword:\n  x", "\n- a: b", "\n  a:", " a", "[redacted", "https://a/hook", "hook/", "password=,", "password=(", "a b c = ", "\npassword=a b=", "::", "\na: b: c",
+		"{a: b", "{a: {", "{a: ", "{a: b{", "{a: '", "{a: \"", "{a, ", "'a,", "{name: x, value: y}", "{a: [", "{password: x, ", "{value: ",
 	} {
 		all = append(all, strings.Repeat(unit, n/len(unit)), "{"+strings.Repeat(unit, n/len(unit))+"}", "password=x\n"+strings.Repeat(unit, n/len(unit)),
 			fmt.Sprintf("{%q:%q}", "a", strings.Repeat(unit, n/len(unit)/2)))

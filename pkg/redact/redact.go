@@ -74,10 +74,12 @@ type scanner struct {
 	found []Finding
 	lines bool // the text has several lines
 	tool  string
-	aws   bool // an access key's ID is there, so the key may be, too
+	room  []frame // none, but room for those of flow
+	aws   bool    // an access key's ID is there, so the key may be, too
 
 	// How far the text has been looked through for these, so that it is not again.
 	walked   int // JSON that is none
+	flowed   int // YAML in flow style
 	userless int // the @ of a URL
 	path     int // a URL's path
 	line     int // the end of the line
