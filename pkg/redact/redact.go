@@ -61,7 +61,7 @@ func Apply(text string, found []Finding) string {
 	return b.String()
 }
 
-// maxLevel is how many documents within documents are read as such. Deeper ones are read like any text.
+// maxLevel is how many documents within documents are read as such. Deeper ones are masked whole.
 const maxLevel = 4
 
 // scanner reads one text. It gathers the findings of several readers, which may overlap.

@@ -138,6 +138,17 @@ func TestText(t *testing.T) {
 	}
 }
 
+// Mutation: a text that is too deep is read like any text.
+func TestText_masks_documents_that_are_too_deep(t *testing.T) {
+	text := `{"password":"hunter2"}`
+	for depth := range 10 {
+		text = `{"a":"` + escape(text) + `"}`
+		if got := Text(text); strings.Contains(got, "hunter2") || Text(got) != got {
+			t.Errorf("%d deep: %s", depth+1, got)
+		}
+	}
+}
+
 func TestFind_tells_what_it_found(t *testing.T) {
 	var found []string
 	o := Options{

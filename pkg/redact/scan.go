@@ -121,7 +121,11 @@ func jwtEnd(t string, i int) int {
 
 // open reads the JSON that starts at i, or the YAML in flow style.
 func (s *scanner) open(i int) int {
-	if i >= s.walked && s.level < maxLevel && jsonStart(s.text, i) {
+	if s.level >= maxLevel && jsonStart(s.text, i) {
+		s.add(0, len(s.text))
+		return len(s.text)
+	}
+	if i >= s.walked && jsonStart(s.text, i) {
 		end, ok := s.json(i)
 		if ok {
 			return end
