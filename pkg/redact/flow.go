@@ -47,7 +47,8 @@ func (r *flowReader) read(i int) int {
 				return i
 			}
 			i++
-			if r.close(); len(r.frames) == 0 {
+			r.close()
+			if len(r.frames) == 0 {
 				return i
 			}
 			r.done("")
@@ -85,6 +86,7 @@ func flowScalar(t string, i int, key bool) (from, to, end int) {
 		}
 	}
 	open := 0 // brackets in the scalar, as in ${x}
+scalar:
 	for end = i; end < len(t); end++ {
 		c := t[end]
 		if n := masked(t[end:]); n > 0 {
@@ -94,18 +96,21 @@ func flowScalar(t string, i int, key bool) (from, to, end int) {
 		if key && (c == '\n' || end-i > longestKey || c == ':' && (end+1 == len(t) || t[end+1] <= ' ')) {
 			break
 		}
-		if c == '{' || c == '[' {
+		switch c {
+		case '{', '[':
 			if key || t[end-1] <= ' ' {
-				break
+				break scalar
 			}
 			open++
-		} else if c == '}' || c == ']' {
+		case '}', ']':
 			if open == 0 {
-				break
+				break scalar
 			}
 			open--
-		} else if c == ',' && open == 0 {
-			break
+		case ',':
+			if open == 0 {
+				break scalar
+			}
 		}
 	}
 	from, to = i, i+len(strings.TrimRight(t[i:end], " \t\r\n"))
