@@ -43,6 +43,7 @@ func worst(n int) []string {
 		"[", "{", `["`, `{"a":`, `{"a":"`, "a=", "passwor=", "password=", "password= ", "token: x ", "token:", "://a:b", "://", "password=x;", ";password=",
 		"-----BEGIN PRIVATE KEY", "-----BEGIN ", "--password ", "mysql -p", "curl -u ", "Bearer ", "Basic aaaa ", "eyJ.", "eyJaaaaaaaa.aaaaa", `\`, `"`, `\"`, "AKIAAAAAAAAAAAAAAAAA ", "password='", "password=\"\\",
 		"\nname: x\nvalue: y", "\npassword:\n  x", "\n- a: b", "\n  a:", " a", "[redacted", "https://a/hook", "hook/", "password=,", "password=(", "a b c = ", "\npassword=a b=", "::", "\na: b: c",
+		"{a: b", "{a: {", "{a: ", "{a: b{", "{a: '", "{a: \"", "{a, ", "'a,", "{name: x, value: y}", "{a: [", "{password: x, ", "{value: ",
 	} {
 		all = append(all, strings.Repeat(unit, n/len(unit)), "{"+strings.Repeat(unit, n/len(unit))+"}", "password=x\n"+strings.Repeat(unit, n/len(unit)),
 			fmt.Sprintf("{%q:%q}", "a", strings.Repeat(unit, n/len(unit)/2)))
@@ -72,6 +73,19 @@ func TestFind_memory_is_bounded(t *testing.T) {
 		if taken := after.TotalAlloc - before.TotalAlloc; taken > 64*size {
 			t.Errorf("%.40q takes %d bytes for each of its own", text, taken/size)
 		}
+	}
+}
+
+// TestFind_reads_deep_YAML_once: what is told of the secrets is not more than some times the text. Mutation: go on after maxDepth.
+func TestFind_reads_deep_YAML_once(t *testing.T) {
+	var b strings.Builder
+	for i := range 2000 {
+		b.WriteString(strings.Repeat(" ", i) + "k:\n")
+	}
+	told := 0
+	Find(b.String(), &Options{Found: func(secret string) { told += len(secret) }})
+	if told == 0 || told > 4*b.Len() {
+		t.Errorf("%d bytes of secrets in a text of %d", told, b.Len())
 	}
 }
 

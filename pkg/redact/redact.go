@@ -61,7 +61,7 @@ func Apply(text string, found []Finding) string {
 	return b.String()
 }
 
-// maxLevel is how many documents within documents are read as such. Deeper ones are read like any text.
+// maxLevel is how many documents within documents are read as such. Deeper ones are masked whole.
 const maxLevel = 4
 
 // scanner reads one text. It gathers the findings of several readers, which may overlap.
@@ -74,10 +74,12 @@ type scanner struct {
 	found []Finding
 	lines bool // the text has several lines
 	tool  string
-	aws   bool // an access key's ID is there, so the key may be, too
+	room  []frame // none, but room for those of flow
+	aws   bool    // an access key's ID is there, so the key may be, too
 
 	// How far the text has been looked through for these, so that it is not again.
 	walked   int // JSON that is none
+	flowed   int // YAML in flow style
 	userless int // the @ of a URL
 	path     int // a URL's path
 	line     int // the end of the line

@@ -25,6 +25,14 @@ var texts = map[string]struct{ in, want string }{
 	"URL with a port":         {"http://localhost:3001/users/a@b.c", "http://localhost:3001/users/a@b.c"},
 	"URL with a colon":        {"https://example.com/a:b@c", "https://example.com/a:b@c"},
 	"URL with IPv6":           {"http://[::1]:80/a@b", "http://[::1]:80/a@b"},
+	"URL before a pair":       {"jdbc:sqlserver://h:1433;databaseName=d;user=u;password=hunter2;", "jdbc:sqlserver://h:1433;databaseName=d;user=u;password=[redacted];"},
+	"URL before a key":        {"Endpoint=https://acme.service.signalr.net;AccessKey=hunter2;Version=1.0;", "Endpoint=https://acme.service.signalr.net;AccessKey=[redacted];Version=1.0;"},
+	"URL before a token":      {"API_URL=https://x;API_TOKEN=hunter2", "API_URL=https://x;API_TOKEN=[redacted]"},
+	"URL before account key":  {"AccountEndpoint=https://x;AccountKey=ab+/c==;", "AccountEndpoint=https://x;AccountKey=[redacted];"},
+	"URL before a comma":      {"https://x.example.com,password=hunter2", "https://x.example.com,password=[redacted]"},
+	"URL, @ in a user":        {"jdbc:sqlserver://h:1433;user=u@h;password=hunter2", "jdbc:sqlserver://h:[redacted]@h;password=[redacted]"},
+	"URL, @ in a pair":        {"jdbc:sqlserver://h;a:b=c;password=hun@ter2;x=1", "jdbc:sqlserver://h;a:[redacted];x=1"},
+	"URL, / and @ in a pair":  {"jdbc:sqlserver://h:a;b=/;password=hun@ter2;x=1", "jdbc:sqlserver://h:[redacted];x=1"},
 	"query":                   {"GET /x?a=1&access_token=hunter2&b=2", "GET /x?a=1&access_token=[redacted]&b=2"},
 	"SAS":                     {"https://x.blob.core.windows.net/c?sv=1&sig=ab%2Bcd&se=2", "https://x.blob.core.windows.net/c?sv=1&sig=[redacted]&se=2"},
 	"presigned":               {"https://b.s3.amazonaws.com/k?X-Amz-Signature=0f0f&X-Amz-Date=1", "https://b.s3.amazonaws.com/k?X-Amz-Signature=[redacted]&X-Amz-Date=1"},
@@ -80,6 +88,17 @@ var texts = map[string]struct{ in, want string }{
 	"YAML before a script":    {"tokens:\n- abc\nx: 1\nexport API_KEY=foo\n", "tokens:\n- [redacted]\nx: 1\nexport API_KEY=[redacted]\n"},
 	"YAML, two documents":     {"data:\n  a: x\n---\nkind: Secret\nstringData:\n  b: y\n", "data:\n  a: x\n---\nkind: Secret\nstringData:\n  b: [redacted]\n"},
 	"YAML flow":               {"db: {user: app, password: hunter2}\nb: 1", "db: {user: app, password: [redacted]}\nb: 1"},
+	"YAML flow, letters":      {"{user: bob, password: correcthorsebattery}", "{user: bob, password: [redacted]}"},
+	"YAML flow, quoted":       {"{user: bob, password: 'P@ss,word;1', x: 1}", "{user: bob, password: '[redacted]', x: 1}"},
+	"YAML flow pair":          {"env:\n- {name: DB_PASSWORD, value: x}\n- {name: PORT, value: 1}\n", "env:\n- {name: DB_PASSWORD, value: [redacted]}\n- {name: PORT, value: 1}\n"},
+	"YAML flow pair, listed":  {"env: [{value: \"x, y\", name: DB_PASSWORD}]", "env: [{value: \"[redacted]\", name: DB_PASSWORD}]"},
+	"YAML flow pair, number":  {"{name: DB_PASSWORD, value: 12}", "{name: DB_PASSWORD, value: [redacted]}"},
+	"YAML flow pair, a part":  {"{a: ${b, c}, name: DB_PASSWORD, value: x{y,z}}", "{a: ${b, c}, name: DB_PASSWORD, value: [redacted]}"},
+	"YAML flow, half JSON":    {`{"name": DB_PASSWORD, "value": x}`, `{"name": DB_PASSWORD, "value": [redacted]}`},
+	"YAML flow Secret":        {"{kind: Secret, stringData: {foo: x, bar: [y]}}", "{kind: Secret, stringData: {foo: [redacted], bar: [[redacted]]}}"},
+	"YAML flow after another": {"{a: b {name: DB_PASSWORD, value: x}", "{a: b {name: DB_PASSWORD, value: [redacted]}"},
+	"YAML flow, below a name": {"{b: y, secrets: {a: x, c: [y, {d: z}]}}", "{b: y, secrets: {a: [redacted], c: [[redacted], {d: [redacted]}]}}"},
+	"YAML flow, literals":     {"{password: null, secret: ~, token: *a}", "{password: null, secret: ~, token: *a}"},
 	"dotenv":                  {"PORT=1\nDB_PASSWORD=hun ter&2\nexport API_KEY=\"a b\"\nX=2\n", "PORT=1\nDB_PASSWORD=[redacted]\nexport API_KEY=\"[redacted]\"\nX=2\n"},
 	"ini":                     {"[db]\nuser = app\npassword = hun ter2\n", "[db]\nuser = app\npassword = [redacted]\n"},
 	"HCL":                     {"x = 1\ntokens = [\"a\", \"b\"]\n", "x = 1\ntokens = [redacted]\n"},
@@ -116,6 +135,17 @@ func TestText(t *testing.T) {
 				t.Errorf("a second pass makes %s of %s", again, got)
 			}
 		})
+	}
+}
+
+// Mutation: a text that is too deep is read like any text.
+func TestText_masks_documents_that_are_too_deep(t *testing.T) {
+	text := `{"password":"hunter2"}`
+	for depth := range 10 {
+		text = `{"a":"` + escape(text) + `"}`
+		if got := Text(text); strings.Contains(got, "hunter2") || Text(got) != got {
+			t.Errorf("%d deep: %s", depth+1, got)
+		}
 	}
 }
 

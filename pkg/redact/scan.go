@@ -119,17 +119,23 @@ func jwtEnd(t string, i int) int {
 	}
 }
 
-// open reads the JSON that starts at i, if it is JSON.
+// open reads the JSON that starts at i, or the YAML in flow style.
 func (s *scanner) open(i int) int {
-	if i < s.walked || s.level >= maxLevel || !jsonStart(s.text, i) {
-		return i + 1
+	if s.level >= maxLevel && jsonStart(s.text, i) {
+		s.add(0, len(s.text))
+		return len(s.text)
 	}
-	end, ok := s.json(i)
-	if !ok {
+	if i >= s.walked && jsonStart(s.text, i) {
+		end, ok := s.json(i)
+		if ok {
+			return end
+		}
 		s.walked = end
-		return i + 1
 	}
-	return end
+	if s.text[i] == '{' && i >= s.flowed {
+		s.flow(i)
+	}
+	return i + 1
 }
 
 // jsonStart looks at what follows a brace or a bracket.

@@ -6,7 +6,7 @@ import "strings"
 func (s *scanner) url(i int) int {
 	t := s.text
 	host := i + len("://")
-	end := host
+	end, start := host, host
 	for end < len(t) && !urlEnd(t[end]) && t[end] != '/' && t[end] != '?' && t[end] != '#' {
 		end++
 	}
@@ -14,6 +14,12 @@ func (s *scanner) url(i int) int {
 	case at >= 0:
 		s.userinfo(host, host+at)
 		host += at + 1
+		// What looks like a user may be a connection string with an @ in it: its pairs are read, too.
+		if pair := strings.IndexAny(t[start:host], ";,&"); pair >= 0 {
+			start += pair
+		} else {
+			start = host
+		}
 	default:
 		// A password that is not encoded may have a slash in it. A port has not.
 		if c := strings.IndexByte(t[host:end], ':'); c >= 0 && host >= s.userless && t[host] != '[' && !digits(t[host+c+1:end]) {
@@ -24,7 +30,7 @@ func (s *scanner) url(i int) int {
 			s.userless = stop
 			if at := strings.LastIndexByte(t[host+c:stop], '@'); at > 1 {
 				s.add(host+c+1, host+c+at)
-				return host + c + at
+				return min(next(t[:host+c+at], host, ";,&"), host+c+at)
 			}
 		}
 	}
@@ -38,10 +44,9 @@ func (s *scanner) url(i int) int {
 			s.add(path+from, end)
 			return end
 		}
-		// The path may have tokens in it.
-		return path
 	}
-	return end
+	// The rest may have tokens in it, and the pairs of a connection string: https://host;AccessKey=x.
+	return start
 }
 
 func (s *scanner) userinfo(from, to int) {

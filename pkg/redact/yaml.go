@@ -16,8 +16,9 @@ type yamlReader struct {
 	waitingRoom
 	frames []yamlFrame
 
-	secret int // the indent of the sensitive key that the lines are below, -1 for none
-	block  int // the indent of the key that has the lines as one text (key: |), -1 for none
+	secret int  // the indent of the sensitive key that the lines are below, -1 for none
+	deep   bool // the text is nested too deep, and masked whole
+	block  int  // the indent of the key that has the lines as one text (key: |), -1 for none
 }
 
 // yaml looks through the text for keys and their values. What other readers find needs no structure; here it is the values
@@ -30,7 +31,7 @@ func (s *scanner) yaml() {
 		return
 	}
 	r := yamlReader{scanner: s, secret: -1, block: -1}
-	for from := 0; from < len(s.text); {
+	for from := 0; from < len(s.text) && !r.deep; {
 		to := strings.IndexByte(s.text[from:], '\n')
 		if to < 0 {
 			to = len(s.text)
@@ -107,6 +108,7 @@ func (r *yamlReader) line(from, to int) {
 	if n := len(r.frames); n == 0 || r.frames[n-1].indent < indent {
 		if len(r.frames) == maxDepth {
 			r.add(0, len(t))
+			r.deep = true
 			return
 		}
 		r.frames = append(r.frames, yamlFrame{indent: indent})
