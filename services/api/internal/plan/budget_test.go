@@ -154,7 +154,7 @@ func TestRead_escapes_are_copied_a_few_times(t *testing.T) {
 }
 
 // maxEscapesAllocated is how many bytes may be allocated for each byte of escapes.
-const maxEscapesAllocated = 18
+const maxEscapesAllocated = 17.6 + detectorAllocates
 
 // TestNames_of_a_member_are_looked_up_once: a name may be long, and is asked for by each walk.
 //

@@ -210,6 +210,9 @@ func (c *comparer) appendScalar(b []byte, n *node, named bool) []byte {
 	case 'f':
 		return append(b, "false"...)
 	case '0':
+		if isLongWritten(n.text) {
+			return appendQuote(b, n.text)
+		}
 		return append(b, n.text...)
 	case '"':
 		if named && len(n.text) > 0 {

@@ -55,3 +55,17 @@ func equalNumbers(a, b []byte) bool {
 	var x, y [64]byte
 	return bytes.Equal(appendNumber(x[:0], a), appendNumber(y[:0], b))
 }
+
+// maxZeros is how many zeros the exponent of a number may stand for that is stored as one.
+const maxZeros = 32
+
+// isLongWritten reports whether a number has such an exponent that it is shown as a text, as it was sent. The database writes a
+// number out: 1e999 takes five bytes in a plan, and a thousand in each response.
+func isLongWritten(literal []byte) bool {
+	i := bytes.IndexAny(literal, "eE")
+	if i < 0 {
+		return false
+	}
+	e, err := strconv.Atoi(string(literal[i+1:]))
+	return err != nil || e > maxZeros || e < -maxZeros
+}
