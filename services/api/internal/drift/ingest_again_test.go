@@ -40,13 +40,38 @@ func TestService_Ingest_repeated(t *testing.T) {
 	}
 }
 
-func TestService_Ingest_future(t *testing.T) {
-	w := newWorld(t)
-	w.ingest("prod", `{"format_version":"1.2","timestamp":"9999-01-01T00:00:00Z","complete":true}`)
-	now := time.Now().Add(time.Second).UTC().Format(time.RFC3339)
-	if a := w.ingest("prod", `{"format_version":"1.2","timestamp":"`+now+`","complete":true}`); a.Check.Stale {
-		t.Error("a plan from the future made every later one stale")
+// TestService_Ingest_keeps_last_time: a plan that says little about the workspace does not make the next ones stale. Mutations:
+// a time in the future set to now; each of the conditions of note left out.
+func TestService_Ingest_keeps_last_time(t *testing.T) {
+	future := func(d time.Duration) string {
+		return `{"format_version":"1.2","timestamp":"` + time.Now().Add(d).UTC().Format(time.RFC3339) + `","complete":true}`
 	}
+	for name, body := range map[string]string{
+		"a plan far from the future": `{"format_version":"1.2","timestamp":"9999-01-01T00:00:00Z","complete":true}`,
+		"a plan from the future":     future(6 * time.Minute),
+		"a plan that errored":        planOf(9, `,"errored":true`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.ingest("prod", body)
+			if a := w.ingest("prod", planOf(5, complete)); a.Check.Stale {
+				t.Error("it made a later upload stale")
+			}
+			if a := w.ingest("prod", planOf(4, complete)); !a.Check.Stale {
+				t.Error("an older plan is not stale")
+			}
+		})
+	}
+	t.Run("a clock that is a little ahead counts", func(t *testing.T) {
+		w := newWorld(t)
+		w.ingest("prod", future(2*time.Minute))
+		if a := w.ingest("prod", planOf(5, complete)); !a.Check.Stale {
+			t.Error("an older plan is not stale")
+		}
+		if a := w.ingest("prod", future(time.Minute)); a.Check.Stale {
+			t.Error("it made a plan from now stale")
+		}
+	})
 }
 
 // Mutation: LockWorkspace that only reads.
