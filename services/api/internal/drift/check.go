@@ -70,6 +70,8 @@ type CheckTx interface {
 	LockKnownWorkspace(ctx context.Context, account uuid.UUID, name string) (*WorkspaceState, error)
 	// FirstResponse is the response to an earlier upload of the same body, nil when there was none.
 	FirstResponse(ctx context.Context, workspace uuid.UUID, bodyHash []byte) ([]byte, error)
+	// ForgetOtherRoot makes FirstResponse forget a check of this body that was of another root.
+	ForgetOtherRoot(ctx context.Context, workspace uuid.UUID, bodyHash []byte) error
 	InsertCheck(ctx context.Context, c *Check) error
 	SaveWorkspace(ctx context.Context, w *WorkspaceState) error
 }

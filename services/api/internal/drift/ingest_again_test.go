@@ -74,6 +74,39 @@ func TestService_Ingest_keeps_last_time(t *testing.T) {
 	})
 }
 
+// rootOf is what a plan says of a root that has this resource.
+func rootOf(address string) string {
+	return fmt.Sprintf(`,"complete":true,"prior_state":{"format_version":"1.0","values":{"root_module":{"resources":[{"address":%q,"mode":"managed",`+
+		`"type":"aws_thing","name":"x","provider_name":"p","values":{"id":"1"}}]}}}`, address)
+}
+
+// TestService_Ingest_accepted_root: what a plan of another root asks for has an effect on the same plan. Mutations:
+// ForgetOtherRoot not called; called without an accepted root; a plan of another root that sets the last plan's time.
+func TestService_Ingest_accepted_root(t *testing.T) {
+	w := newWorld(t)
+	accept := true
+	w.ingest("prod", planOf(1, rootOf("aws_thing.web"), resource{address: "aws_thing.web", want: "a", got: "b"}))
+	other := planOf(9, rootOf("aws_thing.other"))
+	if a := w.ingest("prod", other); !a.Check.RootMismatch {
+		t.Fatalf("%+v", a.Check)
+	}
+	if a := w.ingest("prod", planOf(3, rootOf("aws_thing.web"), resource{address: "aws_thing.web", want: "a", got: "b"})); a.Check.Stale {
+		t.Error("a plan of another root made one of the workspace's own root stale")
+	}
+	if a := w.ingest("prod", other); !a.Repeated() {
+		t.Error("the same plan was read anew, and nobody had accepted its root")
+	}
+	if _, err := w.service.UpdateWorkspace(t.Context(), w.engineer, "prod", drift.WorkspaceChange{AcceptRoot: &accept}); err != nil {
+		t.Fatal(err)
+	}
+	if a := w.ingest("prod", other); a.Repeated() || a.Check.RootMismatch {
+		t.Errorf("the same plan after its root was accepted: %+v", a.Check)
+	}
+	if a := w.ingest("prod", other); !a.Repeated() {
+		t.Error("the plan that was accepted was read again")
+	}
+}
+
 // Mutation: LockWorkspace that only reads.
 func TestService_Ingest_at_once(t *testing.T) {
 	w := newWorld(t)
