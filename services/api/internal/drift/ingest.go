@@ -151,6 +151,9 @@ func (w *work) ingest(ctx context.Context, p identity.Principal, u Upload, read 
 	if check.Stale {
 		check.Evidence.Unproven = len(open)
 		check.conclude(read, r)
+		if check.Status == CheckOK && len(open) > 0 {
+			check.Status = CheckDrifted
+		}
 		return w.respond(ctx, u, check, nil)
 	}
 	drifts, err := w.LockOpenDrifts(ctx, w.account, u.Workspace)

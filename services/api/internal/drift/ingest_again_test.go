@@ -107,6 +107,19 @@ func TestService_Ingest_accepted_root(t *testing.T) {
 	}
 }
 
+// Mutation: open drifts not looked at for a stale plan.
+func TestService_Ingest_stale_status(t *testing.T) {
+	w := newWorld(t)
+	w.ingest("prod", planOf(5, complete, resource{address: "aws_thing.web", want: "a", got: "b"}))
+	if a := w.ingest("prod", planOf(2, complete)); !a.Check.Stale || a.Check.Status != drift.CheckDrifted {
+		t.Errorf("a drift is open, and the check says %s (stale: %t)", a.Check.Status, a.Check.Stale)
+	}
+	w.ingest("prod", planOf(6, complete))
+	if a := w.ingest("prod", planOf(3, complete)); !a.Check.Stale || a.Check.Status != drift.CheckOK {
+		t.Errorf("no drift is open, and the check says %s (stale: %t)", a.Check.Status, a.Check.Stale)
+	}
+}
+
 // Mutation: LockWorkspace that only reads.
 func TestService_Ingest_at_once(t *testing.T) {
 	w := newWorld(t)
