@@ -70,6 +70,8 @@ type CheckTx interface {
 	LockKnownWorkspace(ctx context.Context, account uuid.UUID, name string) (*WorkspaceState, error)
 	// FirstResponse is the response to an earlier upload of the same body, nil when there was none.
 	FirstResponse(ctx context.Context, workspace uuid.UUID, bodyHash []byte) ([]byte, error)
+	// ForgetOtherRoot makes FirstResponse forget a check of this body that was of another root.
+	ForgetOtherRoot(ctx context.Context, workspace uuid.UUID, bodyHash []byte) error
 	InsertCheck(ctx context.Context, c *Check) error
 	SaveWorkspace(ctx context.Context, w *WorkspaceState) error
 }
@@ -106,19 +108,22 @@ func (ws *WorkspaceState) isAhead(timestamp *time.Time) bool {
 	return timestamp != nil && ws.LastPlanTimestamp != nil && timestamp.Truncate(time.Microsecond).Before(*ws.LastPlanTimestamp)
 }
 
-// note writes a check that counts on its workspace, and says whether it is the first of a streak of failures. A plan with a
-// time in the future must not make every later one stale.
+// maxSkew is how far a plan's time may be ahead of this service's clock.
+const maxSkew = 5 * time.Minute
+
+// note writes a check that counts on its workspace, and says whether it is the first of a streak of failures. A plan from the
+// future, one that errored and one of another root must not make those that come after them stale.
 func (ws *WorkspaceState) note(c *Check, now time.Time) (failedFirst bool) {
 	failedFirst = c.Status == CheckErrored && (ws.LastCheckStatus == nil || *ws.LastCheckStatus != CheckErrored)
 	ws.LastCheckID, ws.LastCheckAt, ws.LastCheckStatus = &c.ID, &now, &c.Status
-	if c.PlanTimestamp == nil {
+	t := c.PlanTimestamp
+	if t == nil || c.Status == CheckErrored || c.RootMismatch || t.After(now.Add(maxSkew)) {
 		return failedFirst
 	}
-	t := *c.PlanTimestamp
 	if t.After(now) {
-		t = now
+		t = &now
 	}
-	ws.LastPlanTimestamp = &t
+	ws.LastPlanTimestamp = t
 	return failedFirst
 }
 

@@ -139,7 +139,7 @@ func (w *work) ingest(ctx context.Context, p identity.Principal, u Upload, read 
 		check.BodyHash = sum[:]
 	}
 	if read.Timestamp != nil {
-		first, err := w.FirstResponse(ctx, workspace.ID, check.BodyHash)
+		first, err := w.firstResponse(ctx, workspace, check)
 		if err != nil || first != nil {
 			return &Ingested{Response: first}, err
 		}
@@ -151,6 +151,9 @@ func (w *work) ingest(ctx context.Context, p identity.Principal, u Upload, read 
 	if check.Stale {
 		check.Evidence.Unproven = len(open)
 		check.conclude(read, r)
+		if check.Status == CheckOK && len(open) > 0 {
+			check.Status = CheckDrifted
+		}
 		return w.respond(ctx, u, check, nil)
 	}
 	drifts, err := w.LockOpenDrifts(ctx, w.account, u.Workspace)
@@ -171,6 +174,17 @@ func (w *work) ingest(ctx context.Context, p identity.Principal, u Upload, read 
 		return nil, err
 	}
 	return w.respond(ctx, u, check, r.shown)
+}
+
+// firstResponse is the response to an earlier upload of the same body, nil when there was none. One of another root is read
+// anew once a user has accepted that, as its response asked for.
+func (w *work) firstResponse(ctx context.Context, workspace *WorkspaceState, c *Check) ([]byte, error) {
+	if workspace.AcceptRoot && c.Purpose == Record {
+		if err := w.ForgetOtherRoot(ctx, workspace.ID, c.BodyHash); err != nil {
+			return nil, err
+		}
+	}
+	return w.FirstResponse(ctx, workspace.ID, c.BodyHash)
 }
 
 // preview gives the drifts of the response their states, as apply does, and writes nothing.

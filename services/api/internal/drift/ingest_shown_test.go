@@ -1,6 +1,7 @@
 package drift_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
@@ -45,4 +46,34 @@ func TestService_Ingest_shows_stored_drifts(t *testing.T) {
 	}
 	same("unchanged, with another attribute", again, 1)
 	same("gone", w.ingest("prod", planOf(4, complete)), 0)
+}
+
+// TestService_Ingest_new_masks: what a later plan calls sensitive is not shown any more, though the difference is the same.
+// Mutations: OtherMasks not looked at; masksOf that only counts.
+func TestService_Ingest_new_masks(t *testing.T) {
+	w := newWorld(t)
+	body := func(sensitive string) string {
+		return `{"format_version":"1.2","complete":true,"resource_drift":[{"address":"aws_thing.web","mode":"managed","type":"aws_thing","name":"web",
+			"change":{"actions":["update"],"before":{"t":"fakepw-old1","same":"fakepw-same"},"after":{"t":"fakepw-new1","same":"fakepw-same"},
+			"before_sensitive":` + sensitive + `,"after_sensitive":` + sensitive + `}}]}`
+	}
+	row := func() string { return query[string](w, "select row_to_json(d)::text from drift d") }
+	first := w.ingest("prod", body("{}")).Drifts[0]
+	if !strings.Contains(row(), "fakepw-old1") {
+		t.Fatal("the values are not shown at first")
+	}
+	for _, step := range []struct{ sensitive, shown, hidden string }{
+		{`{"t":true}`, "fakepw-same", "fakepw-new1"},
+		{`{"same":true}`, "fakepw-new1", "fakepw-same"},
+		{`{"t":true,"same":true}`, "aws_thing", "fakepw-"},
+	} {
+		events := len(w.events())
+		a := w.ingest("prod", body(step.sensitive))
+		if a.Check.Counts.Unchanged != 1 || a.Drifts[0].Version != first.Version || len(w.events()) != events+1 {
+			t.Errorf("%s: %+v, version %d", step.sensitive, a.Check.Counts, a.Drifts[0].Version)
+		}
+		if got := row() + string(a.Response); strings.Contains(got, step.hidden) || !strings.Contains(got, step.shown) {
+			t.Errorf("%s: %s", step.sensitive, got)
+		}
+	}
 }

@@ -35,7 +35,7 @@ type reconciliation struct {
 
 	seen      []*Drift // what the plan shows, each once
 	unchanged []*Drift // seen, and just as before
-	upgraded  []*Drift // seen with the difference that is stored, whose hash is of another version or key
+	upgraded  []*Drift // seen with the difference that is stored, but its hash is of another version or key, or its masks are others
 	created   []*Drift
 	changed   []*Drift // their difference is another
 	parked    []*Drift // those with another address, whose fingerprints must be free before they are written
@@ -108,7 +108,7 @@ func (r *reconciliation) see(c *plan.Change, fingerprint []byte) {
 	d.Occurrences++
 	facts := r.follow(d, c)
 	if c.Matches(d.DifferenceMAC) {
-		if bytes.Equal(c.Hash, d.DifferenceMAC) {
+		if bytes.Equal(c.Hash, d.DifferenceMAC) && !c.OtherMasks {
 			r.same[d] = true
 		} else {
 			d.DifferenceMAC = c.Hash

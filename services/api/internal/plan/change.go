@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -187,7 +188,7 @@ func (s *scan) finish(ctx context.Context) (*Plan, error) {
 			if drifted[e.id] {
 				continue
 			}
-			if change, ok := c.change(e, origin, s.planned[e.id], s.opt.Open[Object{origin, e.id}].Hash); ok {
+			if change, ok := c.change(e, origin, s.planned[e.id], s.opt.Open[Object{origin, e.id}]); ok {
 				drifted[e.id] = origin == OriginDrift
 				if s.out.Changes = append(s.out.Changes, change); len(s.out.Changes) > maxChanges {
 					return nil, tooLarge("has more than %d resources that differ", maxChanges)
@@ -215,8 +216,8 @@ func (s *scan) pack(c *Change) {
 // change compares and redacts one entry; it is none when nothing differs. In resource_drift the recorded state comes
 // before and reality after; in resource_changes reality comes before and what the configuration asks for after.
 //
-// stored is the hash of the open drift that this may be; for one that is not present the change also gets that of its kind.
-func (c *comparer) change(e *entry, origin Origin, planned string, stored []byte) (Change, bool) {
+// stored is the open drift that this may be; for one that is not present the change also gets the hash of its kind.
+func (c *comparer) change(e *entry, origin Origin, planned string, stored Open) (Change, bool) {
 	expected, actual := e.before, e.after
 	if origin == OriginChange {
 		expected, actual = e.after, e.before
@@ -229,6 +230,8 @@ func (c *comparer) change(e *entry, origin Origin, planned string, stored []byte
 	states := States{Difference: c.json(), Sides: c.sides.bytes(c.hash)}
 	c.work += len(c.expected) + len(c.actual) + len(states.Difference)
 	states.Expected, states.Actual = state(&c.expected, expectedEnd), state(&c.actual, actualEnd)
+	masks := masksOf(&states)
+	states.Sides = append(states.Sides, masks...)
 	where := region(actual, e.masks)
 	if where == "" {
 		where = region(expected, e.masks)
@@ -252,7 +255,8 @@ func (c *comparer) change(e *entry, origin Origin, planned string, stored []byte
 		PlannedAction:   planned,
 		Severity:        c.severity(e, planned, expected, actual),
 		Hash:            c.identity.hash(c.hash),
-		older:           c.older(stored, expected, actual, e.unknown),
+		OtherMasks:      !bytes.HasSuffix(stored.Sides, masks),
+		older:           c.older(stored.Hash, expected, actual, e.unknown),
 	}, true
 }
 

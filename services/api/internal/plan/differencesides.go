@@ -1,6 +1,9 @@
 package plan
 
-import "bytes"
+import (
+	"bytes"
+	"hash/fnv"
+)
 
 // maxSides is how many differences of one drift are kept for the plans that come after it.
 const maxSides = 256
@@ -9,7 +12,9 @@ const maxSides = 256
 // as the list's member. Later plans are asked which of the two prior_state has, and names stay the same from plan to plan,
 // while places in a list, and which of its members have an equal, do not.
 //
-//	version, key id, flags, then for each: kind, hash of the path, of the expected value, of the actual one
+//	version, key id, flags, then for each: kind, hash of the path, of the expected value, of the actual one; at the end masksOf
+//
+// Who reads them ignores a rest that is shorter than a side.
 type sides struct {
 	flags  byte
 	kept   []side
@@ -83,6 +88,30 @@ func (s *sides) bytes(h *hasher) []byte {
 		b = append(append(append(b, x.at[:]...), x.expected[:]...), x.actual[:]...)
 	}
 	return b
+}
+
+// maskContext is how many bytes before a mask tell which one it is.
+const maskContext = 24
+
+// anyMask is how every mask begins.
+const anyMask = "[redacted"
+
+// masksOf sums up, in 8 bytes, what of a resource is masked: for each mask the text before it, which has its name.
+func masksOf(s *States) []byte {
+	sum := fnv.New64a()
+	for _, state := range [][]byte{s.Expected, s.Actual, s.Difference} {
+		for at := 0; ; at += len(anyMask) {
+			next := bytes.Index(state[at:], []byte(anyMask))
+			if next < 0 {
+				break
+			}
+			at += next
+			sum.Write(state[max(0, at-maskContext):at])
+			sum.Write([]byte{0})
+		}
+		sum.Write([]byte{1})
+	}
+	return sum.Sum(nil)
 }
 
 // readSides is the stored sides, if this hasher made them.

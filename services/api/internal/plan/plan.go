@@ -116,9 +116,11 @@ type Change struct {
 	Severity Severity
 	// Hash is the identity of the difference before redaction, so that a masked value that changes again is seen. It says
 	// which version and key it was made with; Matches compares it.
-	Hash     []byte
-	identity string
-	older    [][]byte // of what Options.Open has: by other versions, or with the previous key
+	Hash []byte
+	// OtherMasks says that the states of the same drift in Options.Open may be masked in another way than these.
+	OtherMasks bool
+	identity   string
+	older      [][]byte // of what Options.Open has: by other versions, or with the previous key
 
 	packed slot
 	sizes  [3]int // of the states, except for the last

@@ -54,7 +54,7 @@ func ReadManual(m Manual, opt Options) (*Change, error) {
 	}
 	opt.MaxDepth = depth
 	c := newComparer(found.names, newIndex(found.secrets, spared), opt)
-	change, ok := c.change(&e, OriginManual, "", nil)
+	change, ok := c.change(&e, OriginManual, "", Open{})
 	if !ok {
 		return nil, ErrNoDrift
 	}

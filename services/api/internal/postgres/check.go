@@ -66,6 +66,14 @@ func (t driftTx) FirstResponse(ctx context.Context, workspace uuid.UUID, bodyHas
 	return responses[0], nil
 }
 
+// ForgetOtherRoot implements drift.CheckTx. The check's own ID in place of the hash is what retention writes, too.
+func (t driftTx) ForgetOtherRoot(ctx context.Context, workspace uuid.UUID, bodyHash []byte) error {
+	return exec(ctx, t.tx, `-- UPDATE workspace_check
+		update workspace_check set answer = 'null', body_hash = uuid_send(id)
+		where workspace_id = @workspace and body_hash = @hash and plan_timestamp is not null and root_mismatch`,
+		pg.Args{"workspace": workspace, "hash": bodyHash})
+}
+
 // InsertCheck implements drift.CheckTx.
 func (t driftTx) InsertCheck(ctx context.Context, c *drift.Check) error {
 	leftOut, err := json.Marshal(leftOutRows(c.LeftOut))
