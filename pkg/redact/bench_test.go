@@ -76,7 +76,7 @@ func TestFind_memory_is_bounded(t *testing.T) {
 	}
 }
 
-// TestFind_reads_deep_YAML_once: what is told of the secrets is not more than some times the text. Mutation: go on after maxDepth.
+// TestFind_reads_deep_YAML_once: what is given the secrets is not more than some times the text. Mutation: go on after maxDepth.
 func TestFind_reads_deep_YAML_once(t *testing.T) {
 	var b strings.Builder
 	for i := range 2000 {

@@ -12,7 +12,7 @@ func (s *scanner) flow(i int) {
 	for len(r.frames) > 0 {
 		r.close()
 	}
-	r.settle(s)
+	r.decide(s)
 	s.room = r.frames
 }
 

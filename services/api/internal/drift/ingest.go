@@ -177,7 +177,7 @@ func (w *work) ingest(ctx context.Context, p identity.Principal, u Upload, read 
 }
 
 // firstResponse is the response to an earlier upload of the same body, nil when there was none. One of another root is read
-// anew once a user has accepted that, as its response asked for.
+// again once a user has accepted that, as its response asked for.
 func (w *work) firstResponse(ctx context.Context, workspace *WorkspaceState, c *Check) ([]byte, error) {
 	if workspace.AcceptRoot && c.Purpose == Record {
 		if err := w.ForgetOtherRoot(ctx, workspace.ID, c.BodyHash); err != nil {
