@@ -11,7 +11,7 @@ import (
 // driftEntry reads one element of resource_drift in pass 1.
 func (s *scan) driftEntry(path string) error {
 	e, err := s.entry(path, OriginDrift, true)
-	if err == nil && e.mode == "managed" && e.planned() != "no-op" {
+	if err == nil && e.mode == "managed" && e.planned() != "no-op" && !e.unreadable {
 		s.tally.drifts++
 	}
 	return err
@@ -23,7 +23,7 @@ func (s *scan) changeEntry(path string) error {
 	if err != nil {
 		return err
 	}
-	if !e.unnamed {
+	if !e.unnamed && !e.unreadable {
 		s.planned[e.id] = s.action(e.planned())
 	}
 	if e.mode == "managed" && e.deposed == "" {
@@ -31,7 +31,7 @@ func (s *scan) changeEntry(path string) error {
 		switch action := e.planned(); {
 		case action == "delete" && !e.hasReason:
 			s.tally.deleted++
-		case action == "forget":
+		case action == "forget", len(e.actions) == 0: // What cannot be read makes no normal plan of one that destroys.
 			s.tally.kept++
 		}
 	}
@@ -52,11 +52,11 @@ func (s *scan) entry(path string, origin Origin, keep bool) (*entry, error) {
 		return nil, err
 	}
 	e.id = s.out.key(e.id)
-	leaveOut := e.unstorable != nil && keep && e.differs()
+	leaveOut := e.unreadable || e.unstorable != nil && keep && e.differs()
 	if leaveOut {
 		s.leaveOut(e, path)
 	}
-	if e.unnamed {
+	if e.unnamed || e.unreadable {
 		s.collect(e.before, e.after, e.masks, false)
 		return e, s.count()
 	}
@@ -100,8 +100,15 @@ func (s *scan) leaveOut(e *entry, path string) {
 		}
 		s.out.LeftOut.Entries = append(s.out.LeftOut.Entries, Omission{path, resource, e.unstorable.Error()})
 	}
-	for _, st := range s.watched(e.id) {
-		st.leftOut = true
+	for _, id := range [...]string{e.id, resourceID(e.previous, e.deposed)} {
+		for _, st := range s.watched(id) {
+			st.leftOut = true
+		}
+	}
+	if e.nameless { // It may be any of them.
+		for _, st := range s.out.standings {
+			st.leftOut = true
+		}
 	}
 }
 

@@ -21,19 +21,17 @@ type entry struct {
 	masks                      cover
 	unstorable                 error // why this entry cannot be a change
 	unnamed                    bool  // its names cannot be taken
+	unreadable                 bool  // it is no entry of the format; before is all there is of it that may have secrets
+	nameless                   bool  // which object it is about cannot be read
 }
 
-// readEntry makes an entry of raw; path says where it stands.
+// readEntry makes an entry of raw; path says where it stands. What has not the form of an entry is one that is left out.
 func readEntry(t *tree, raw []byte, path string) (*entry, error) {
-	root, err := t.parse(raw)
+	root, err := t.parseDeep(raw)
 	if err != nil {
 		return nil, valueError(path, err)
 	}
-	unstorable := t.unstorable
-	if root.kind != '{' {
-		return nil, invalid(path, "must be an object")
-	}
-	e := entry{mode: "managed", unstorable: unstorable}
+	e := entry{mode: "managed", unstorable: t.unstorable}
 	for _, f := range [...]struct {
 		name  string
 		field *string
@@ -41,44 +39,53 @@ func readEntry(t *tree, raw []byte, path string) (*entry, error) {
 		{"address", &e.address}, {"previous_address", &e.previous}, {"deposed", &e.deposed},
 		{"mode", &e.mode}, {"type", &e.typ}, {"name", &e.name}, {"provider_name", &e.provider},
 	} {
-		if err := e.readName(f.field, root.field(f.name), path, f.name); err != nil {
-			return nil, err
-		}
-	}
-	if e.address == "" {
-		return nil, invalid(path+".address", "is required")
-	}
-	if e.typ == "" {
-		return nil, invalid(path+".type", "is required")
+		e.readName(f.field, root.field(f.name), f.name)
 	}
 	e.id = resourceID(e.address, e.deposed)
 	e.hasReason = root.field("action_reason").is('"')
 	change := root.field("change")
+	switch {
+	case root.kind != '{':
+		e.nameless = true
+		e.refuse("it must be an object")
+	case e.address == "":
+		e.nameless = true
+		e.refuse("address is required")
+	case e.typ == "":
+		e.refuse("type is required")
+	case !change.is('{'):
+		e.refuse("change is required and must be an object")
+	}
+	e.unnamed = e.unnamed || e.nameless
 	if !change.is('{') {
-		return nil, invalid(path+".change", "is required and must be an object")
+		e.before = root
+		return &e, nil
 	}
-	if e.actions, err = readActions(change.field("actions"), path+".change.actions"); err != nil {
-		return nil, err
-	}
-	if e.before, err = readState(change, "before", path+".change"); err != nil {
-		return nil, err
-	}
-	if e.after, err = readState(change, "after", path+".change"); err != nil {
-		return nil, err
-	}
+	e.readActions(change.field("actions"))
+	e.before, e.after = e.readState(change, "before"), e.readState(change, "after")
 	e.unknown = change.field("after_unknown")
-	if e.masks, err = readMasks(change, path+".change"); err != nil {
-		return nil, err
+	masks, err := readMasks(change, "change")
+	if err != nil {
+		e.refuse(err.Error())
+		masks = everything
 	}
-	e.masks = e.masks.byKind(e.typ)
+	e.masks = masks.byKind(e.typ)
 	return &e, nil
 }
 
-func (e *entry) readName(field *string, n *node, path, name string) error {
+// refuse notes the first thing for which an entry cannot be read.
+func (e *entry) refuse(reason string) {
+	if !e.unreadable {
+		e.unreadable, e.unstorable = true, errors.New("cannot be read: "+reason)
+	}
+}
+
+func (e *entry) readName(field *string, n *node, name string) {
 	switch {
 	case n == nil || n.kind == 'n':
 	case n.kind != '"':
-		return invalid(path+"."+name, "must be a string")
+		e.refuse(name + " must be a string")
+		e.nameless = e.nameless || name == "address" || name == "previous_address" || name == "deposed"
 	case len(n.text) > maxName:
 		e.unstorable = fmt.Errorf("has a text of more than %d bytes in %s", maxName, name)
 		*field, e.unnamed = string(n.text[:maxName]), true
@@ -86,32 +93,33 @@ func (e *entry) readName(field *string, n *node, path, name string) error {
 		e.unnamed = e.unnamed || bytes.IndexByte(n.text, 0) >= 0
 		*field = string(n.text)
 	}
-	return nil
 }
 
-func readActions(n *node, path string) ([]string, error) {
+func (e *entry) readActions(n *node) {
 	if !n.is('[') || len(n.kids) == 0 || len(n.kids) > 4 {
-		return nil, invalid(path, "is required and must be a list of one to four actions")
+		e.refuse("change.actions is required and must be a list of one to four actions")
+		return
 	}
 	actions := make([]string, len(n.kids))
 	for i, k := range n.kids {
 		if k.kind != '"' || !isIdentifier(k.text) || len(k.text) > 32 {
-			return nil, invalid(path, "must be a list of actions such as \"update\"")
+			e.refuse("change.actions must be a list of actions such as \"update\"")
+			return
 		}
 		actions[i] = string(k.text)
 	}
-	return actions, nil
+	e.actions = actions
 }
 
-func readState(change *node, side, path string) (*node, error) {
+func (e *entry) readState(change *node, side string) *node {
 	n := change.field(side)
 	if n == nil || n.kind == 'n' {
-		return nil, nil
+		return nil
 	}
 	if n.kind != '{' {
-		return nil, invalid(path+"."+side, "must be an object or null")
+		e.refuse("change." + side + " must be an object or null")
 	}
-	return n, nil
+	return n
 }
 
 func readMasks(change *node, path string) (cover, error) {

@@ -48,7 +48,7 @@ func (l labelled) isTag(name []byte) bool {
 }
 
 var tagNames = set("tags", "tags_all", "labels", "effective_labels", "terraform_labels", "label_fingerprint", "user_labels",
-	"resource_labels", "default_labels", "freeform_tags", "defined_tags", "system_tags")
+	"resource_labels", "volume_tags", "default_labels", "freeform_tags", "defined_tags", "system_tags")
 
 // guards are attributes that keep the public out while they are true.
 var guards = set("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
@@ -59,6 +59,13 @@ var exposures = set("publicly_accessible", "public_network_access_enabled", "all
 
 // publicNames are the words for everyone, in access lists and in policies that are no documents.
 var publicNames = set("public-read", "public-read-write", "authenticated-read", "allUsers", "allAuthenticatedUsers")
+
+// publicWords are those that let everyone in as the value of one attribute alone.
+var publicWords = map[string]map[string]bool{
+	"container_access_type": set("blob", "container"),
+	"shared_accounts":       set("all"),
+	"group":                 set("all"), // of a launch permission
+}
 
 // exposes reports whether the actual state lets the public in by a switch or a word in more places than the expected one.
 func exposes(expected, actual *node) bool {
@@ -82,7 +89,8 @@ func exposed(n *node, name []byte) int {
 	case '"':
 		switch {
 		case publicNames[string(n.text)], string(n.text) == "*" && (string(name) == "principal" || string(name) == "principals"),
-			string(n.text) == "inherited" && string(name) == "public_access_prevention":
+			string(n.text) == "inherited" && string(name) == "public_access_prevention",
+			publicWords[string(name)][string(n.text)]:
 			count++
 		}
 	case '[':
@@ -90,6 +98,10 @@ func exposed(n *node, name []byte) int {
 			count += exposed(&n.kids[i], name)
 		}
 	case '{':
+		if from, to := n.field("start_ip_address"), n.field("end_ip_address"); from.is('"') && to.is('"') &&
+			string(from.text) == "0.0.0.0" && string(to.text) == "255.255.255.255" {
+			count++
+		}
 		for i := range n.kids {
 			count += exposed(&n.kids[i], n.kids[i].name)
 		}
@@ -125,7 +137,7 @@ func (m *meaning) opensToWorld(typ string, expected, actual *node) bool {
 	if kind["egress"] {
 		return false
 	}
-	filter := kind["ingress"] || kind["security"] || kind["firewall"] || kind["acl"]
+	filter := kind["ingress"] || kind["security"] || kind["secgroup"] || kind["firewall"] || kind["acl"]
 	before, now := openings{m, map[opening]bool{}}, openings{m, map[opening]bool{}}
 	before.find(expected, 0, nil, filter)
 	now.find(actual, 0, nil, filter)
@@ -250,7 +262,7 @@ func wordsOf(name []byte) (says about) {
 			says |= aboutPolicy
 		case "egress", "outbound", "destination":
 			says |= aboutOutbound
-		case "ingress", "inbound":
+		case "ingress", "inbound", "authorized":
 			says |= aboutInbound
 		case "public":
 			says |= aboutPublic

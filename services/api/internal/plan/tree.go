@@ -57,6 +57,22 @@ func (t *tree) parse(raw jsontext.Value) (*node, error) {
 	return &root, nil
 }
 
+// deeper is how many times as deep as others a value may be of which only the secrets are looked for.
+const deeper = 10
+
+// parseDeep is parse for a tolerant tree, which also takes what is nested too deeply to be stored.
+func (t *tree) parseDeep(raw jsontext.Value) (*node, error) {
+	root, err := t.parse(raw)
+	if !t.tolerant || !errors.Is(err, errDeep) {
+		return root, err
+	}
+	t.maxDepth *= deeper
+	root, err = t.parse(raw)
+	t.maxDepth /= deeper
+	t.unstorable = errDeep
+	return root, err
+}
+
 func (t *tree) forget() { t.count, t.done, t.open, t.texts = 0, 0, len(t.nodes), t.texts[:0] }
 
 // makeRoom makes as much room for nodes as a large value may need, rather than twice that by and by.
