@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/google/uuid"
+
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
@@ -24,6 +26,7 @@ const (
 	reasonRoot = "The state of this plan shares no resource with the earlier plans of this workspace, so it proves nothing about their " +
 		"drifts: send it to a workspace of its own, or accept the new root (PATCH /workspaces/{name}, acceptRoot: true) and send it again."
 	reasonPreview = "This is a preview, so it changed nothing: send the plan without purpose=preview to record it."
+	reasonNew     = "There is no such workspace yet, and a preview does not create it, so this check is not kept: record a plan first."
 	reasonNoRef   = "The plan names no ref, so it was recorded, although this workspace records %s only: send ref= with the branch of the run."
 	reasonOther   = "The plan is of another ref than %s, of which this workspace records plans, so it is a preview and changed nothing."
 	reasonNoPlan  = "No plan came with this check, so it shows nothing about the open drifts: send the plan of a run that succeeds."
@@ -42,6 +45,9 @@ func evidenceOf(read *plan.Plan, c *Check, ws *WorkspaceState, stated Purpose) E
 	switch {
 	case stated == Preview:
 		reasons = append(reasons, reasonPreview)
+		if ws.ID == uuid.Nil {
+			reasons = append(reasons, reasonNew)
+		}
 	case c.Purpose == Preview:
 		reasons = append(reasons, fmt.Sprintf(reasonOther, *ws.RecordRef))
 	case ws.RecordRef != nil && c.Source.Ref == "":

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
@@ -125,7 +126,7 @@ func planError(err error) error {
 
 // ingest does what the plan means, in the order of the locks, and writes the check.
 func (w *work) ingest(ctx context.Context, p identity.Principal, u Upload, read *plan.Plan, open asked, bodyHash []byte) (*Ingested, error) {
-	workspace, err := w.LockWorkspace(ctx, w.account, u.Workspace)
+	workspace, err := w.lockFor(ctx, u)
 	if err != nil {
 		return nil, err
 	}
@@ -176,6 +177,19 @@ func (w *work) ingest(ctx context.Context, p identity.Principal, u Upload, read 
 	return w.respond(ctx, u, check, r.shown)
 }
 
+// lockFor locks the workspace of an upload, which creates it unless the upload is a preview: one of an unknown workspace is
+// compared with an empty one, which has no ID and is not kept.
+func (w *work) lockFor(ctx context.Context, u Upload) (*WorkspaceState, error) {
+	if u.Purpose != Preview {
+		return w.LockWorkspace(ctx, w.account, u.Workspace)
+	}
+	workspace, err := w.LockKnownWorkspace(ctx, w.account, u.Workspace)
+	if apierror.Is(err, apierror.NotFound) {
+		return &WorkspaceState{}, nil
+	}
+	return workspace, err
+}
+
 // firstResponse is the response to an earlier upload of the same body, nil when there was none. One of another root is read
 // again once a user has accepted that, as its response asked for.
 func (w *work) firstResponse(ctx context.Context, workspace *WorkspaceState, c *Check) ([]byte, error) {
@@ -205,6 +219,9 @@ func (w *work) respond(ctx context.Context, u Upload, c *Check, shown []*Drift) 
 		return nil, err
 	}
 	c.Response = result.Response
+	if c.WorkspaceID == uuid.Nil {
+		return result, nil
+	}
 	if err := w.InsertCheck(ctx, c); err != nil {
 		return nil, err
 	}

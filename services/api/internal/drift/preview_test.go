@@ -63,6 +63,27 @@ func TestService_Ingest_preview(t *testing.T) {
 	})
 }
 
+// TestService_Ingest_preview_unknown: a wrong name in a pull request leaves no workspace. Mutation: LockWorkspace for previews.
+func TestService_Ingest_preview_unknown(t *testing.T) {
+	w := newWorld(t)
+	web := resource{address: "aws_thing.web", want: "a", got: "b"}
+	for range 2 {
+		a := w.ingest("prdo", planOf(1, complete, web), preview)
+		if a.Check == nil || a.Check.Counts != (event.Counts{New: 1}) || len(a.Drifts) != 1 || len(a.Drifts[0].Difference) == 0 {
+			t.Errorf("%+v", a)
+		}
+	}
+	if n := query[int](w, "select (select count(*) from workspace) + (select count(*) from workspace_check) + (select count(*) from drift)"); n != 0 {
+		t.Errorf("it left %d rows", n)
+	}
+	if n := len(w.events()); n != 0 {
+		t.Errorf("it left %d events", n)
+	}
+	if a := w.ingest("prdo", planOf(1, complete, web)); a.Check.Counts.New != 1 {
+		t.Errorf("recorded afterwards: %+v", a.Check)
+	}
+}
+
 // TestService_Ingest_left_out: a workspace whose only drift could not be read is not fine. Mutation: entries that were left out not looked at.
 func TestService_Ingest_left_out(t *testing.T) {
 	w := newWorld(t)

@@ -139,6 +139,7 @@ func TestIngest_refused(t *testing.T) {
 // TestIngest_source: where a plan came from is on its request's span, in the check's event and in the audit trail.
 func TestIngest_source(t *testing.T) {
 	r := startReport(t)
+	r.sendBody([]byte(`{"format_version":"1.2","complete":true}`), "") // A preview does not create the workspace.
 	r.send("case01a", "&ref=main&commit=4f0c2a9&runUrl=https%3A%2F%2Fci.example%2F1&triggeredBy=schedule&purpose=preview")
 	want := map[string]string{"vcs.ref.head.name": "main", "vcs.ref.head.revision": "4f0c2a9", "cicd.pipeline.run.url.full": "https://ci.example/1"}
 	for _, s := range r.api.Telemetry.Spans() {
