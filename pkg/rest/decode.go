@@ -26,14 +26,22 @@ func Decode(w http.ResponseWriter, r *http.Request, v any) error {
 	if err := RequireJSON(r); err != nil {
 		return err
 	}
-	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
-		return apierror.New(apierror.UnsupportedMedia, "the body must not be compressed; only plan uploads may be")
+	if err := RequirePlain(r); err != nil {
+		return err
 	}
 	body, err := ReadBody(w, r, MaxBody)
 	if err != nil {
 		return err
 	}
 	return Unmarshal(body, v)
+}
+
+// RequirePlain refuses a body that is compressed.
+func RequirePlain(r *http.Request) error {
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return apierror.New(apierror.UnsupportedMedia, "the body must not be compressed; only plan uploads may be")
+	}
+	return nil
 }
 
 // RequireJSON refuses a body that does not say that it is JSON.

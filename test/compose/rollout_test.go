@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
@@ -174,7 +175,7 @@ func (s *installation) traffic(t *testing.T) *traffic {
 		_, err := reader.ListDrifts(t.Context(), client.DriftQuery{}, client.Page{})
 		return err
 	})
-	workspaces, workspace := time.Now().UnixNano(), 0 // Another one each time, or the plan would be known already.
+	workspaces, workspace := rand.Uint64(), 0 // Another one each time, or the plan would be known already.
 	c.repeat(ctx, "pipeline", 500*time.Millisecond, func() error {
 		workspace++
 		_, err := pipeline.SendPlan(t.Context(), fmt.Sprintf("w%d-%d", workspaces, workspace), bytes.NewReader(text), client.PlanOptions{})

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/driftsentry/driftsentry/pkg/rest"
@@ -66,7 +67,7 @@ func decodeNothing(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || len(body) == 0 {
 		return err
 	}
-	if err := rest.RequireJSON(r); err != nil {
+	if err := cmp.Or(rest.RequireJSON(r), rest.RequirePlain(r)); err != nil {
 		return err
 	}
 	return rest.Unmarshal(body, &struct{}{})
