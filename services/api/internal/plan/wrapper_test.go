@@ -73,7 +73,7 @@ func TestRead_wrong_input(t *testing.T) {
 func TestSlimming(t *testing.T) {
 	jq, err := exec.LookPath("jq")
 	if err != nil {
-		t.Skip("jq is not installed: the command that slims a plan is not tried")
+		t.Skip("NOT RUN: jq is not installed, so the command that slims a plan is not tried")
 	}
 	command := strings.TrimSuffix(strings.TrimPrefix(slimming, "jq '"), "' plan.json")
 	for _, name := range []string{"normal", "refresh_only"} {
