@@ -4,6 +4,7 @@ package faults
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -73,7 +74,7 @@ func (m *moved) report(at *replica.Replica) error {
 	ctx, cancel := context.WithTimeout(m.ctx, 6*time.Second)
 	defer cancel()
 	_, err := m.client(m.t, at, m.token).ReportDrift(ctx, client.DriftReport{
-		ResourceID: fmt.Sprint("moved-", m.number, "-", time.Now().UnixNano()), ResourceType: "aws_instance", Region: "eu-west-1",
+		ResourceID: "moved-" + rand.Text(), ResourceType: "aws_instance", Region: "eu-west-1",
 		ExpectedState: map[string]any{"size": "small"}, ActualState: map[string]any{"size": "large"},
 	})
 	return err

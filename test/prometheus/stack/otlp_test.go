@@ -43,4 +43,5 @@ func unhex(t *testing.T, id string) []byte {
 	return raw
 }
 
-func nanos(at time.Time) uint64 { return uint64(at.UnixNano()) }
+// nanos gives a time as OTLP and Loki write it: nanoseconds since 1970.
+func nanos(at time.Time) uint64 { return uint64(at.Sub(time.Unix(0, 0))) }

@@ -205,7 +205,7 @@ func (s *system) expectLogs(t *testing.T, logs []otlpsink.Log) {
 		want := map[string]int{}
 		services := map[string]bool{}
 		for _, l := range logs {
-			want[strconv.FormatInt(l.Time.UnixNano(), 10)+l.TraceID+l.Body]++
+			want[strconv.FormatUint(nanos(l.Time), 10)+l.TraceID+l.Body]++
 			services[l.Service] = true
 		}
 		for service := range services {
