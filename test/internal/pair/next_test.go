@@ -45,7 +45,7 @@ func TestRun_nextSteps(t *testing.T) {
 	if out, err := exec.Command("mkdir", r.Dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	people := Credentials{Admin: Person{"admin@demo.example", "A"}, Engineer: Person{"engineer@demo.example", "E"}, Viewer: Person{"viewer@demo.example", "V"}}
+	people := Credentials{Admin: Person{"admin@demo.example", "A"}, Engineer: Person{"engineer@demo.example", "E"}, Viewer: Person{"viewer@demo.example", "V"}, APIKey: "ds_k-e_y"}
 	if err := save(filepath.Join(r.Dir, "credentials.json"), people); err != nil {
 		t.Fatal(err)
 	}
@@ -57,13 +57,14 @@ func TestRun_nextSteps(t *testing.T) {
 		mu.Unlock()
 		var lines []string
 		for line := range strings.Lines(text) {
-			if strings.HasPrefix(line, "TOKEN=") || strings.HasPrefix(line, "curl ") {
+			if strings.HasPrefix(line, "TOKEN=") || strings.HasPrefix(line, "API_KEY=") || strings.HasPrefix(line, "curl ") {
 				lines = append(lines, line)
 			}
 		}
-		if len(lines) != 3 {
-			t.Fatalf("%d lines to paste, want 3:\n%s", len(lines), text)
+		if len(lines) != 4 {
+			t.Fatalf("%d lines to paste, want 4:\n%s", len(lines), text)
 		}
+		lines = append(lines, `test "$API_KEY" = ds_k-e_y`)
 		if out, err := exec.CommandContext(t.Context(), "sh", "-ec", strings.Join(lines, "")).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
