@@ -2,7 +2,6 @@ package process
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"github.com/driftsentry/driftsentry/pkg/pg"
@@ -33,7 +32,7 @@ func (p *Process) watchDatabase(ctx context.Context) error {
 			told = false
 		case !told && pg.IsRefusal(err):
 			told = true
-			p.tel.Report(ctx, pg.Misconfigured(err), slog.String("variable", "DATABASE_URL"))
+			p.tel.Report(ctx, pg.Misconfigured(err))
 		}
 		select {
 		case <-tick.C:

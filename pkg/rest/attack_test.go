@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"bufio"
 	"errors"
 	"io"
 	"net"
@@ -44,8 +45,10 @@ func TestAttackSlowClients(t *testing.T) {
 	const requestTimeout = 20 * time.Second
 	answer := strings.Repeat("x", 1<<20)
 	handler := rest.Deadline(requestTimeout)(rest.Handler(func(w http.ResponseWriter, r *http.Request) error {
-		if _, err := rest.ReadBody(w, r, rest.MaxBody); err != nil {
-			return err
+		if r.URL.Path != "/unread" {
+			if _, err := rest.ReadBody(w, r, rest.MaxBody); err != nil {
+				return err
+			}
 		}
 		_, err := io.WriteString(w, answer)
 		return err
@@ -58,6 +61,7 @@ func TestAttackSlowClients(t *testing.T) {
 		"a header that never ends":      {"GET / HTTP/1.1\r\nHost: x\r\nX-A: ", true, 10 * time.Second},
 		"not one byte":                  {"", true, 10 * time.Second},
 		"a body that never comes":       {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nfive.", true, requestTimeout},
+		"a body that nobody reads":      {"POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nfive.", true, requestTimeout},
 		"a response that is never read": {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", false, requestTimeout + 10*time.Second},
 		"a connection that stays there": {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", true, 75 * time.Second},
 	} {
@@ -80,8 +84,8 @@ func TestAttackSlowClients(t *testing.T) {
 				if c.read {
 					go func() { _, _ = io.Copy(io.Discard, conn) }()
 				}
-				// net/http lingers for half a second before it closes a connection with unread data.
-				if took := (<-ended).Sub(began); took < c.want || took > c.want+time.Second {
+				// net/http lingers for half a second before it closes a connection with unread data. What is unread has a second.
+				if took := (<-ended).Sub(began); took < c.want || took > c.want+2*time.Second {
 					t.Errorf("closed after %v, want %v", took, c.want)
 				}
 				_ = conn.Close()
@@ -91,4 +95,47 @@ func TestAttackSlowClients(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestDeadline_slow_bodies: a body that is not there in time is a timeout, and never a client that is gone. Mutation: Deadline
+// that sets the deadline of reading to that of the context.
+func TestDeadline_slow_bodies(t *testing.T) {
+	handler := rest.Deadline(time.Second)(rest.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		_, err := rest.ReadBody(w, r, rest.MaxBody)
+		if r.Context().Err() != nil {
+			return r.Context().Err()
+		}
+		return err
+	}))
+	synctest.Test(t, func(t *testing.T) {
+		listener := &pipes{make(chan net.Conn), make(chan struct{})}
+		server := rest.NewServer(handler, time.Minute)
+		go func() { _ = server.Serve(listener) }()
+		statuses := make(chan int)
+		for range 200 {
+			conn := listener.dial()
+			go func() {
+				defer func() { _ = conn.Close() }()
+				if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nfive."); err != nil {
+					t.Error(err)
+				}
+				resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+				if err != nil {
+					t.Error(err)
+					statuses <- 0
+					return
+				}
+				_ = resp.Body.Close()
+				statuses <- resp.StatusCode
+			}()
+		}
+		for range 200 {
+			if status := <-statuses; status != http.StatusGatewayTimeout {
+				t.Errorf("status = %d", status)
+			}
+		}
+		if err := server.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+	})
 }

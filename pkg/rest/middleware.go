@@ -60,14 +60,27 @@ func CORS(origins []string) func(http.Handler) http.Handler {
 	}
 }
 
-// Deadline ends every request after timeout: its context, and the reading of its body.
+// Deadline ends every request after timeout: its context, and then the reading of its body. In this order, because net/http
+// cancels the context when a read fails, and a cancelled context would mean that the client is gone. What a handler left
+// unread has one second more.
 func Deadline(timeout time.Duration) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			ctx, cancel := context.WithTimeout(r.Context(), timeout)
 			defer cancel()
 			// A recorder in a test has no connection, and no deadline to set.
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(timeout))
+			conn := http.NewResponseController(w)
+			_ = conn.SetReadDeadline(time.Now().Add(timeout + time.Second))
+			ended := make(chan struct{})
+			stop := context.AfterFunc(ctx, func() {
+				defer close(ended)
+				_ = conn.SetReadDeadline(time.Now())
+			})
+			defer func() {
+				if !stop() {
+					<-ended
+				}
+			}()
 			next.ServeHTTP(w, r.WithContext(ctx))
 		})
 	}
