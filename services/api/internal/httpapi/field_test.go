@@ -142,9 +142,23 @@ func TestField_opentofu(t *testing.T) {
 // slok/tfe-drift#15: a run of which only is known that it errored.
 func TestField_errored(t *testing.T) {
 	r := startReport(t)
-	if c := r.send("case20f", ""); c.Status != "failed" || c.Evidence.Refreshed != "no" {
-		t.Errorf("%+v", c)
+	errored := func() {
+		t.Helper()
+		c := r.send("case20f", "")
+		if c.Status != "failed" || c.Evidence.Refreshed != "no" || c.Evidence.Coverage != "unknown" {
+			t.Errorf("%+v", c)
+		}
+		r.wantReason(c, "succeeds")
+		if strings.Contains(strings.Join(c.Evidence.Reasons, " "), "scope=full") {
+			t.Errorf("scope=full would not help: %q", c.Evidence.Reasons)
+		}
 	}
+	errored()
+	if s := r.status(); s != "" {
+		t.Errorf("it made a workspace, which is %s", s)
+	}
+	r.send("case16f", "")
+	errored()
 	if s := r.status(); s != "failed" {
 		t.Errorf("the workspace is %s", s)
 	}
