@@ -36,7 +36,7 @@ type Verdict struct {
 // standing is what a plan shows of an object that has an open drift.
 type standing struct {
 	found   bool // prior_state has it
-	orphan  bool // no configuration has it any more
+	orphan  bool // the state has it and the configuration does not
 	leftOut bool // its entry could not be read
 	how     How
 	sides   sides
@@ -45,8 +45,9 @@ type standing struct {
 
 // The reasons of a Verdict.
 const (
-	reasonOrphan = "The state still has this resource, but no configuration has it any more, so it was not refreshed: " +
-		"remove it from the state or resolve the drift by hand."
+	reasonOrphan = "The state still has this resource and the configuration does not. Not every tool refreshes such a resource, and this plan " +
+		"does not list it, so it does not show whether the drift is gone: apply the change that removes the resource and send the next plan, " +
+		"or resolve the drift by hand."
 	reasonLeftOut = "The plan lists this resource, but its entry could not be read: see what was left out of the plan."
 )
 
