@@ -51,6 +51,11 @@ func TestField_another_root(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	r.wantReason(c, "acceptRoot")
+	var workspace struct{ LastCheck, LastGoodCheck struct{ ID string } }
+	r.api.Viewer.Get("/api/v1/workspaces/prod").Want(200).Decode(&workspace)
+	if workspace.LastCheck.ID == c.ID || workspace.LastGoodCheck.ID != workspace.LastCheck.ID {
+		t.Errorf("the workspace's last checks are %+v, and %s is of another root", workspace, c.ID)
+	}
 	r.wantOpen(map[string]string{"aws_vpc.main": "detected"})
 	// The first root is still the workspace's own.
 	if again := r.sendBody(later(r.plan("case10x-a"), "20:01:00Z", "20:03:00Z"), ""); again.RootMismatch || again.Counts.Unchanged != 1 {
