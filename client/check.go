@@ -26,7 +26,7 @@ type Check struct {
 	Purpose          string      `json:"purpose"` // record, or preview, which changed nothing
 	Counts           Counts      `json:"counts"`
 	Evidence         Evidence    `json:"evidence"`     // empty when an earlier version made the check
-	RootMismatch     bool        `json:"rootMismatch"` // the plan is of another root than the earlier ones
+	RootMismatch     bool        `json:"rootMismatch"` // the plan is of another root than the earlier ones, and changed no drift
 	TerraformVersion string      `json:"terraformVersion"`
 	PlanTimestamp    time.Time   `json:"planTimestamp,omitzero"`
 	Source

@@ -32,6 +32,11 @@ func moves(t *testing.T, l lifetime) {
 		l.send(t, l.normal.without(t, "refreshed=true&"), "TF_CLI_ARGS_plan=-refresh=false").expectEvidence(t, "unknown", "full", 2)
 	})
 	c := l.send(t, l.refreshOnly)
+	if l.tool.name == "tofu" { // It does not list the drift of a resource that moves to another type.
+		c.expectEvidence(t, "proven", "full", 1)
+	} else {
+		c.expectEvidence(t, "proven", "full", 0)
+	}
 	if c.Counts.New != 0 || c.Counts.Resolved != 0 {
 		t.Errorf("the check is %+v", c)
 	}
@@ -43,6 +48,31 @@ func moves(t *testing.T, l lifetime) {
 	if got := after["disk_machine.db"].ResourceType; got != "disk_machine" {
 		t.Errorf("the type of what moved to another type is %s", got)
 	}
+	l.apply(t)
+	l.send(t, l.normal).expectEvidence(t, "stated", "full", 0)
+	l.expect(t, map[string]string{"disk_server.front": "reverted", "disk_machine.db": "reverted"})
+}
+
+// retypes: a drift stays where nothing but refresh-only plans shows that its resource moves to another type.
+func retypes(t *testing.T, l lifetime) {
+	l.configure(t, resource("server", "db", `size = "small"`), resource("server", "web", ""))
+	l.apply(t)
+	l.change(t, "db", "size", "huge")
+	l.send(t, l.refreshOnly)
+	l.configure(t, resource("machine", "db", `size = "small"`), resource("server", "web", ""), "moved {\n  from = disk_server.db\n  to = disk_machine.db\n}\n")
+	c := l.send(t, l.refreshOnly)
+	if l.tool.name == "tofu" {
+		c.expectEvidence(t, "proven", "full", 1)
+		l.expect(t, map[string]string{"disk_server.db": "detected"})
+	} else {
+		c.expectEvidence(t, "proven", "full", 0)
+		l.expect(t, map[string]string{"disk_machine.db": "detected"})
+	}
+	l.send(t, l.normal)
+	l.expect(t, map[string]string{"disk_machine.db": "detected"})
+	l.apply(t)
+	l.send(t, l.normal).expectEvidence(t, "stated", "full", 0)
+	l.expect(t, map[string]string{"disk_machine.db": "reverted"})
 }
 
 // branches: of a workspace that has the branch of its record, the plan of another branch is a preview by itself.
@@ -81,6 +111,11 @@ func otherRoot(t *testing.T, l lifetime) {
 		t.Errorf("the check is %+v", c)
 	}
 	l.expect(t, map[string]string{"disk_server.web": "detected"})
+	other.change(t, "elsewhere", "size", "huge")
+	if c := other.send(t, l.refreshOnly); !c.RootMismatch || c.Counts.New != 1 {
+		t.Errorf("the check is %+v", c)
+	}
+	l.expect(t, map[string]string{"disk_server.web": "detected"})
 	if c := l.send(t, l.refreshOnly); c.RootMismatch {
 		t.Errorf("the right root is taken for another one: %+v", c)
 	}
@@ -90,6 +125,6 @@ func otherRoot(t *testing.T, l lifetime) {
 		if c := other.send(t, l.refreshOnly); c.RootMismatch {
 			t.Errorf("the check is %+v", c)
 		}
-		l.expect(t, map[string]string{"disk_server.web": "removed"})
+		l.expect(t, map[string]string{"disk_server.web": "removed", "disk_server.elsewhere": "detected"})
 	})
 }

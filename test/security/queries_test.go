@@ -39,9 +39,9 @@ var unscoped = map[string]string{
 	"identityTx.NoteSignIn":         "the user whose password was just checked",
 	"identityTx.EnsureAccount":      "makes an account; for operators",
 	// The workspace was locked in the account.
-	"driftTx.SaveWorkspace":   "the workspace that the transaction has locked in the account",
-	"driftTx.FirstResponse":   "the workspace that the transaction has locked in the account",
-	"driftTx.ForgetOtherRoot": "the workspace that the transaction has locked in the account",
+	"driftTx.SaveWorkspace":  "the workspace that the transaction has locked in the account",
+	"driftTx.FirstUpload":    "the workspace that the transaction has locked in the account",
+	"driftTx.ForgetResponse": "the check of a workspace that the transaction has locked in the account",
 	// For all accounts, on purpose, and not shown to users.
 	"(*RetentionStore).TrimEvents":            "retention",
 	"(*RetentionStore).RemoveChecks":          "retention",

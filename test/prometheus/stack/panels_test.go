@@ -94,8 +94,10 @@ func (s *system) mishaps(t *testing.T, j job) *follower {
 			t.Fatal(err)
 		}
 	}
-	if _, err := j.pipeline.SendPlan(t.Context(), "staging", plan(t, "errored_tf1.11.4.json"), client.PlanOptions{}); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"clean_tf1.11.4.json", "errored_tf1.11.4.json"} { // A failure makes no workspace.
+		if _, err := j.pipeline.SendPlan(t.Context(), "staging", plan(t, name), client.PlanOptions{}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	f := s.follow(t)
 	// A counter that begins at one has no rate yet.

@@ -68,10 +68,11 @@ type CheckTx interface {
 	LockWorkspace(ctx context.Context, account uuid.UUID, name string) (*WorkspaceState, error)
 	// LockKnownWorkspace is the same for one that is there; apierror.NotFound when it is not.
 	LockKnownWorkspace(ctx context.Context, account uuid.UUID, name string) (*WorkspaceState, error)
-	// FirstResponse is the response to an earlier upload of the same body, nil when there was none.
-	FirstResponse(ctx context.Context, workspace uuid.UUID, bodyHash []byte) ([]byte, error)
-	// ForgetOtherRoot makes FirstResponse forget a check of this body that was of another root.
-	ForgetOtherRoot(ctx context.Context, workspace uuid.UUID, bodyHash []byte) error
+	// FirstUpload is the check of an earlier upload of the same body, nil when there was none. It has the ID, the status,
+	// RootMismatch and the response.
+	FirstUpload(ctx context.Context, workspace uuid.UUID, bodyHash []byte) (*Check, error)
+	// ForgetResponse makes FirstUpload forget a check.
+	ForgetResponse(ctx context.Context, check uuid.UUID) error
 	InsertCheck(ctx context.Context, c *Check) error
 	SaveWorkspace(ctx context.Context, w *WorkspaceState) error
 }
@@ -108,16 +109,28 @@ func (ws *WorkspaceState) isAhead(timestamp *time.Time) bool {
 	return timestamp != nil && ws.LastPlanTimestamp != nil && timestamp.Truncate(time.Microsecond).Before(*ws.LastPlanTimestamp)
 }
 
+// failedAfter reports whether a run failed after an earlier upload of a plan that is still the newest one.
+func (ws *WorkspaceState) failedAfter(first *Check, timestamp *time.Time) bool {
+	return ws.LastCheckStatus != nil && *ws.LastCheckStatus == CheckErrored && first.Status != CheckErrored &&
+		!first.RootMismatch && !ws.isAhead(timestamp)
+}
+
+// leavesDrifts reports whether the check changes no drift, whatever its plan shows: that of a preview, of another root, and of
+// a workspace that is not there.
+func (c *Check) leavesDrifts() bool {
+	return c.Purpose == Preview || c.RootMismatch || c.WorkspaceID == uuid.Nil
+}
+
 // maxSkew is how far a plan's time may be ahead of this service's clock.
 const maxSkew = 5 * time.Minute
 
 // note writes a check that counts on its workspace, and says whether it is the first of a streak of failures. A plan from the
-// future, one that errored and one of another root must not make those that come after them stale.
+// future and one that errored must not make those that come after them stale.
 func (ws *WorkspaceState) note(c *Check, now time.Time) (failedFirst bool) {
 	failedFirst = c.Status == CheckErrored && (ws.LastCheckStatus == nil || *ws.LastCheckStatus != CheckErrored)
 	ws.LastCheckID, ws.LastCheckAt, ws.LastCheckStatus = &c.ID, &now, &c.Status
 	t := c.PlanTimestamp
-	if t == nil || c.Status == CheckErrored || c.RootMismatch || t.After(now.Add(maxSkew)) {
+	if t == nil || c.Status == CheckErrored || t.After(now.Add(maxSkew)) {
 		return failedFirst
 	}
 	if t.After(now) {
@@ -135,7 +148,7 @@ func (ws *WorkspaceState) isOtherRoot(read *plan.Plan) bool {
 // keepRoot keeps which resources the plan's state has. A part of a root does not stand for all of it.
 func (ws *WorkspaceState) keepRoot(read *plan.Plan) {
 	root := read.Root()
-	if root == nil || read.Errored || ws.isOtherRoot(read) {
+	if root == nil || read.Errored {
 		return
 	}
 	if read.Evidence.Coverage == plan.CoveragePartial && ws.Root != nil && !ws.AcceptRoot {

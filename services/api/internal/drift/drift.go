@@ -47,6 +47,7 @@ type Drift struct {
 	Difference        []byte // {path:{"expected","actual"}}
 	DifferenceMAC     []byte // tells masked differences apart
 	Sides             []byte // plan.States' own; read only as part of plan.Open
+	Retyped           bool   // plan.Open's own
 	Severity          Severity
 	Status            Status
 	CostImpactMonthly float64 // US dollars, in cents exactly

@@ -23,13 +23,14 @@ type Evidence struct {
 
 // The reasons that a plan does not have by itself.
 const (
-	reasonRoot = "The state of this plan shares no resource with the earlier plans of this workspace, so it proves nothing about their " +
-		"drifts: send it to a workspace of its own, or accept the new root (PATCH /workspaces/{name}, acceptRoot: true) and send it again."
+	reasonRoot = "The state of this plan shares no resource with the earlier plans of this workspace, so it was taken for one of another " +
+		"root and changed no drift: send it to a workspace of its own, or accept the new root (PATCH /workspaces/{name}, acceptRoot: true) and send it again."
 	reasonPreview = "This is a preview, so it changed nothing: send the plan without purpose=preview to record it."
-	reasonNew     = "There is no such workspace yet, and a preview does not create it, so this check is not kept: record a plan first."
-	reasonNoRef   = "The plan names no ref, so it was recorded, although this workspace records %s only: send ref= with the branch of the run."
-	reasonOther   = "The plan is of another ref than %s, of which this workspace records plans, so it is a preview and changed nothing."
-	reasonNoPlan  = "No plan came with this check, so it shows nothing about the open drifts: send the plan of a run that succeeds."
+	reasonNew     = "There is no such workspace yet, and only a plan of a run that succeeded creates it, so this check is not kept: " +
+		"record such a plan first."
+	reasonNoRef  = "The plan names no ref, so it was recorded, although this workspace records %s only: send ref= with the branch of the run."
+	reasonOther  = "The plan is of another ref than %s, of which this workspace records plans, so it is a preview and changed nothing."
+	reasonNoPlan = "No plan came with this check, so it shows nothing about the open drifts: send the plan of a run that succeeds."
 )
 
 // evidenceOf is what the plan proves in this workspace.
@@ -45,13 +46,13 @@ func evidenceOf(read *plan.Plan, c *Check, ws *WorkspaceState, stated Purpose) E
 	switch {
 	case stated == Preview:
 		reasons = append(reasons, reasonPreview)
-		if ws.ID == uuid.Nil {
-			reasons = append(reasons, reasonNew)
-		}
 	case c.Purpose == Preview:
 		reasons = append(reasons, fmt.Sprintf(reasonOther, *ws.RecordRef))
 	case ws.RecordRef != nil && c.Source.Ref == "":
 		reasons = append(reasons, fmt.Sprintf(reasonNoRef, *ws.RecordRef))
+	}
+	if ws.ID == uuid.Nil {
+		reasons = append(reasons, reasonNew)
 	}
 	return Evidence{Refreshed: e.Refreshed, Coverage: e.Coverage, Mode: e.Mode, Reasons: reasons}
 }

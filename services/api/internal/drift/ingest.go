@@ -81,6 +81,9 @@ func (s *Service) readPlan(ctx context.Context, u Upload, open asked) (*plan.Pla
 	defer span.End()
 	digest := sha256.New()
 	fmt.Fprintf(digest, "%s\n%t\n", u.Scope, u.IncludeChanges)
+	if u.Source.Ref != "" { // Whether it is a preview, and what the evidence says, depend on it.
+		fmt.Fprintf(digest, "ref %s\n", u.Source.Ref)
+	}
 	if u.Mode != plan.ModeUnknown || u.Refreshed { // else the hash is that of earlier versions
 		fmt.Fprintf(digest, "%s\n%t\n", u.Mode, u.Refreshed)
 	}
@@ -126,7 +129,7 @@ func planError(err error) error {
 
 // ingest does what the plan means, in the order of the locks, and writes the check.
 func (w *work) ingest(ctx context.Context, p identity.Principal, u Upload, read *plan.Plan, open asked, bodyHash []byte) (*Ingested, error) {
-	workspace, err := w.lockFor(ctx, u)
+	workspace, err := w.lockFor(ctx, u, read)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +169,7 @@ func (w *work) ingest(ctx context.Context, p identity.Principal, u Upload, read 
 	}, read)
 	check.conclude(read, r)
 	check.Evidence.add(r)
-	if check.Purpose == Preview {
+	if check.leavesDrifts() {
 		err = w.preview(ctx, r, read)
 	} else {
 		err = w.apply(ctx, r, read, check, workspace)
@@ -174,13 +177,18 @@ func (w *work) ingest(ctx context.Context, p identity.Principal, u Upload, read 
 	if err != nil {
 		return nil, err
 	}
+	if check.RootMismatch && check.Purpose == Record && read.Errored {
+		if err := w.noteFailure(ctx, check, workspace); err != nil {
+			return nil, err
+		}
+	}
 	return w.respond(ctx, u, check, r.shown)
 }
 
-// lockFor locks the workspace of an upload, which creates it unless the upload is a preview: one of an unknown workspace is
-// compared with an empty one, which has no ID and is not kept.
-func (w *work) lockFor(ctx context.Context, u Upload) (*WorkspaceState, error) {
-	if u.Purpose != Preview {
+// lockFor locks the workspace of an upload, which creates it unless the upload is a preview or the plan of a run that failed:
+// one of an unknown workspace is compared with an empty one, which has no ID and is not kept.
+func (w *work) lockFor(ctx context.Context, u Upload, read *plan.Plan) (*WorkspaceState, error) {
+	if u.Purpose != Preview && !read.Errored {
 		return w.LockWorkspace(ctx, w.account, u.Workspace)
 	}
 	workspace, err := w.LockKnownWorkspace(ctx, w.account, u.Workspace)
@@ -190,15 +198,19 @@ func (w *work) lockFor(ctx context.Context, u Upload) (*WorkspaceState, error) {
 	return workspace, err
 }
 
-// firstResponse is the response to an earlier upload of the same body, nil when there was none. One of another root is read
-// again once a user has accepted that, as its response asked for.
+// firstResponse is the response to an earlier upload of the same body, nil when there was none. Two of them are read again:
+// one of another root once a user has accepted that, as its response asked for; and a good one after a run that failed, or the
+// workspace would stay failed.
 func (w *work) firstResponse(ctx context.Context, workspace *WorkspaceState, c *Check) ([]byte, error) {
-	if workspace.AcceptRoot && c.Purpose == Record {
-		if err := w.ForgetOtherRoot(ctx, workspace.ID, c.BodyHash); err != nil {
-			return nil, err
-		}
+	first, err := w.FirstUpload(ctx, workspace.ID, c.BodyHash)
+	if err != nil || first == nil {
+		return nil, err
 	}
-	return w.FirstResponse(ctx, workspace.ID, c.BodyHash)
+	accepted := first.RootMismatch && workspace.AcceptRoot
+	if c.Purpose == Record && (accepted || workspace.failedAfter(first, c.PlanTimestamp)) {
+		return nil, w.ForgetResponse(ctx, first.ID)
+	}
+	return first.Response, nil
 }
 
 // preview gives the drifts of the response their states, as apply does, and writes nothing.

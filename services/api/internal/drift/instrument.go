@@ -79,6 +79,9 @@ func (i *instruments) checked(ctx context.Context, c *Check) {
 		return
 	}
 	i.checks.Add(ctx, 1, label("status", string(c.Status)))
+	if c.leavesDrifts() {
+		return
+	}
 	for name, n := range map[string]int{
 		"new": c.Counts.New, "changed": c.Counts.Changed, "unchanged": c.Counts.Unchanged, "resolved": c.Counts.Resolved,
 	} {

@@ -27,7 +27,7 @@ type finding struct {
 type reconciliation struct {
 	comparison
 	byKey   map[string]*Drift // the open ones by fingerprint
-	moved   map[*Drift]string // the addresses that they had
+	moved   map[*Drift]movement
 	changes map[*Drift]*plan.Change
 	follows bool // the plan says of each resource what it would do, also where that is nothing
 
@@ -50,6 +50,12 @@ type reconciliation struct {
 	isShown map[*Drift]bool
 }
 
+// movement is where the resource of a drift was, as it may be shown, and its move.
+type movement struct {
+	from string
+	plan.Move
+}
+
 // comparison is what reconcile is about.
 type comparison struct {
 	account   uuid.UUID
@@ -68,7 +74,7 @@ type asked map[plan.Object]plan.Open
 func reconcile(c comparison, p *plan.Plan) *reconciliation {
 	r := &reconciliation{
 		comparison: c,
-		byKey:      make(map[string]*Drift, len(c.open)), moved: make(map[*Drift]string),
+		byKey:      make(map[string]*Drift, len(c.open)), moved: make(map[*Drift]movement),
 		changes: make(map[*Drift]*plan.Change, len(p.Changes)), same: make(map[*Drift]bool),
 		follows: p.Evidence.Mode == plan.ModeNormal && !p.Slimmed,
 	}
@@ -137,15 +143,7 @@ func (r *reconciliation) see(c *plan.Change, fingerprint []byte) {
 
 // follow gives an open drift the facts about its resource that every plan states again, and says which of them changed.
 func (r *reconciliation) follow(d *Drift, c *plan.Change) []string {
-	var changed []string
-	if d.ResourceType != c.Type || d.Provider != c.Provider {
-		if d.ResourceType != c.Type {
-			changed = append(changed, fmt.Sprintf("the type is %s, not %s", c.Type, d.ResourceType))
-		} else {
-			changed = append(changed, "the provider is "+c.Provider)
-		}
-		d.ResourceType, d.Provider = c.Type, c.Provider
-	}
+	changed := d.retype(c.Type, c.Provider)
 	planned := ""
 	if d.PlannedAction != nil {
 		planned = *d.PlannedAction
@@ -154,6 +152,18 @@ func (r *reconciliation) follow(d *Drift, c *plan.Change) []string {
 		changed = append(changed, "the planned action is "+cmp.Or(c.PlannedAction, "none"))
 		d.plan(c)
 	}
+	return changed
+}
+
+// retype gives a drift the type and the provider of its resource, and says what changed.
+func (d *Drift) retype(typ, provider string) (changed []string) {
+	switch {
+	case d.ResourceType != typ:
+		changed = append(changed, fmt.Sprintf("the type is %s, not %s", typ, d.ResourceType))
+	case d.Provider != provider:
+		changed = append(changed, "the provider is "+provider)
+	}
+	d.ResourceType, d.Provider = typ, provider
 	return changed
 }
 
@@ -172,7 +182,14 @@ func (r *reconciliation) create(c *plan.Change, fingerprint []byte) *Drift {
 // found after the plan was read was not asked about.
 func (r *reconciliation) miss(d *Drift, p *plan.Plan) {
 	var verdict plan.Verdict
-	if _, known := r.asked[plan.Object{Origin: d.Origin, ID: cmp.Or(r.moved[d], d.ResourceID)}]; known && r.proves {
+	move, moved := r.moved[d]
+	open, known := r.asked[plan.Object{Origin: d.Origin, ID: cmp.Or(move.from, d.ResourceID)}]
+	var facts []string
+	if d.Retyped = open.Retyped; moved && move.Type != "" && move.Type != d.ResourceType {
+		d.Retyped = true
+		facts = d.retype(move.Type, move.Provider)
+	}
+	if known && r.proves {
 		verdict = p.Judge(d.Origin, d.ResourceID)
 	}
 	if !verdict.Resolved {
@@ -180,7 +197,7 @@ func (r *reconciliation) miss(d *Drift, p *plan.Plan) {
 		if verdict.Reason != "" && !slices.Contains(r.reasons, verdict.Reason) {
 			r.reasons = append(r.reasons, verdict.Reason)
 		}
-		r.noteFacts(d, nil)
+		r.noteFacts(d, facts)
 		return
 	}
 	from := d.Status
@@ -192,8 +209,8 @@ func (r *reconciliation) miss(d *Drift, p *plan.Plan) {
 
 // noteFacts makes a new address, and other facts, a change of their own when the difference did not change.
 func (r *reconciliation) noteFacts(d *Drift, facts []string) bool {
-	if from, ok := r.moved[d]; ok {
-		facts = append([]string{"moved from " + from}, facts...)
+	if move, ok := r.moved[d]; ok {
+		facts = append([]string{"moved from " + move.from}, facts...)
 	}
 	if len(facts) == 0 {
 		return false
@@ -207,9 +224,9 @@ func (r *reconciliation) noteFacts(d *Drift, facts []string) bool {
 // it is, and so does, in turn, what would have moved to its place.
 func (r *reconciliation) move(p *plan.Plan) {
 	type mover struct {
-		drift        *Drift
-		from, to     string // fingerprints
-		fromID, toID string
+		drift    *Drift
+		from, to string // fingerprints
+		move     plan.Move
 	}
 	var movers []mover
 	taken := make(map[string]bool)
@@ -220,7 +237,7 @@ func (r *reconciliation) move(p *plan.Plan) {
 			if d := r.byKey[from]; d != nil && !taken[to] {
 				taken[to] = true
 				delete(r.byKey, from)
-				movers = append(movers, mover{d, from, to, p.Shown(m.From), p.Shown(m.To)})
+				movers = append(movers, mover{d, from, to, m})
 			}
 		}
 	}
@@ -233,9 +250,9 @@ func (r *reconciliation) move(p *plan.Plan) {
 		movers = slices.Delete(movers, blocked, blocked+1)
 	}
 	for _, m := range movers {
-		m.drift.Fingerprint, m.drift.ResourceID = []byte(m.to), m.toID
+		m.drift.Fingerprint, m.drift.ResourceID = []byte(m.to), p.Shown(m.move.To)
 		r.byKey[m.to] = m.drift
-		r.moved[m.drift] = m.fromID
+		r.moved[m.drift] = movement{p.Shown(m.move.From), m.move}
 		r.parked = append(r.parked, m.drift)
 	}
 }

@@ -54,9 +54,9 @@ func TestChecks_list(t *testing.T) {
 	api := apitest.Start(t)
 	ok := upload(api, "network/prod", planOf(1, ""))
 	drifted := upload(api, "network/prod", planOf(2, oneDrift))
+	old := upload(api, "apps", planOf(2, ""))
 	failed := upload(api, "apps", planOf(3, `,"errored":true`))
 	preview := upload(api, "apps", planOf(4, ""))
-	old := upload(api, "apps", planOf(5, ""))
 	exec(t, api, "update workspace_check set purpose = 'preview' where id = $1", preview)
 	exec(t, api, "update workspace_check set created_at = '2026-01-02T00:00:00Z' where id = $1", old)
 	list := func(query string) (ids []uuid.UUID, l checkList) {

@@ -1,9 +1,13 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -101,12 +105,24 @@ func TestField_move_to_another_type(t *testing.T) {
 // hashicorp/terraform-provider-helm#424, polarsource/polar#13586: documents inside strings, whose secrets are masked, and the
 // rest of which can be read.
 func TestField_documents(t *testing.T) {
-	for name, id := range map[string]string{"case14a": "aws_ecs_task_definition.app", "case14d": "kubernetes_manifest.s"} {
+	for name, tt := range map[string]struct {
+		id       string
+		readable []string
+	}{
+		"case14a": {"aws_ecs_task_definition.app", []string{"img:2", "LOG_LEVEL", "DB_PASSWORD", "[redacted]"}},
+		"case14d": {"kubernetes_manifest.s", []string{`"kind": "Secret"`, "dbconn", "stringData", "[redacted]"}},
+	} {
 		t.Run(name, func(t *testing.T) {
 			r := startReport(t)
 			r.wantCounts(r.send(name, ""), 1, 0, 0, 0)
-			if d, ok := r.drifts()[id]; !ok || len(d.Difference) == 0 {
+			d := r.detail(tt.id)
+			if len(d.Difference) == 0 {
 				t.Errorf("%+v", d)
+			}
+			for _, part := range tt.readable {
+				if !strings.Contains(string(d.ActualState), part) {
+					t.Errorf("%s cannot be read in %s", part, d.ActualState)
+				}
 			}
 			r.wantNoSecret()
 		})
@@ -129,24 +145,51 @@ func TestField_numbers(t *testing.T) {
 	t.Run("huge", func(t *testing.T) {
 		r := startReport(t)
 		r.wantCounts(r.send("case18a", ""), 2, 0, 0, 0)
-		if d := r.drifts()["aws_instance.big"]; d.Status != "detected" {
+		if d := r.detail("aws_instance.big"); d.Status != "detected" || !strings.Contains(string(d.ActualState), `"1e400"`) {
 			t.Errorf("%+v", d)
+		}
+	})
+	t.Run("exact", func(t *testing.T) {
+		r := startReport(t)
+		r.wantCounts(r.send("case18b", ""), 1, 0, 0, 0)
+		var n struct{ Expected, Actual json.Number }
+		d := r.detail("databricks_x.y")
+		if err := json.Unmarshal(d.Difference["n"], &n); err != nil || len(d.Difference) != 1 || n.Expected != "9223372036854775808" || n.Actual != "9223372036854775807" {
+			t.Errorf("%v: %s", err, d.Difference)
 		}
 	})
 	t.Run("equal ones written in other ways", func(t *testing.T) {
 		r := startReport(t)
-		r.send("case18b", "")
-		d, ok := r.drifts()["databricks_x.y"]
-		if !ok {
-			return
-		}
-		for path, difference := range d.Difference {
-			var sides struct{ Expected, Actual json.RawMessage }
-			if err := json.Unmarshal(difference, &sides); err != nil || string(sides.Expected) == string(sides.Actual) {
-				t.Errorf("%s: %s", path, difference)
+		for as, digits := range map[string]string{"9.223372036854775808e18": "9223372036854775808", "1.50": "1.5", "1E+2": "100", "-0": "0"} {
+			body := strings.NewReplacer("9223372036854775808", as, "9223372036854775807", digits, "20:01:00Z", "20:02:00Z").Replace(string(r.plan("case18b")))
+			if c := r.sendBody([]byte(body), ""); c.Status != "ok" || len(r.drifts()) != 0 {
+				t.Errorf("%s is not %s: %+v", as, digits, c)
 			}
 		}
 	})
+}
+
+// TestField_every_plan: no plan of a report is without its test.
+func TestField_every_plan(t *testing.T) {
+	var tests []byte
+	for _, name := range []string{"field_test.go", "field_content_test.go"} {
+		source, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tests = append(tests, source...)
+	}
+	files, err := filepath.Glob("../plan/testdata/field/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		name := filepath.Base(file)
+		tested := func(length int) bool { return bytes.Contains(tests, []byte(`"`+name[:length]+`"`)) }
+		if !slices.ContainsFunc([]int{len("case01a"), len("case06"), len("case02-legacy"), len("case10x-a")}, tested) {
+			t.Errorf("no test sends %s", name)
+		}
+	}
 }
 
 // Tags in the words of AWS, Google and Kubernetes.

@@ -51,6 +51,11 @@ func TestField_another_root(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	r.wantReason(c, "acceptRoot")
+	var workspace struct{ LastCheck, LastGoodCheck struct{ ID string } }
+	r.api.Viewer.Get("/api/v1/workspaces/prod").Want(200).Decode(&workspace)
+	if workspace.LastCheck.ID == c.ID || workspace.LastGoodCheck.ID != workspace.LastCheck.ID {
+		t.Errorf("the workspace's last checks are %+v, and %s is of another root", workspace, c.ID)
+	}
 	r.wantOpen(map[string]string{"aws_vpc.main": "detected"})
 	// The first root is still the workspace's own.
 	if again := r.sendBody(later(r.plan("case10x-a"), "20:01:00Z", "20:03:00Z"), ""); again.RootMismatch || again.Counts.Unchanged != 1 {
@@ -142,9 +147,23 @@ func TestField_opentofu(t *testing.T) {
 // slok/tfe-drift#15: a run of which only is known that it errored.
 func TestField_errored(t *testing.T) {
 	r := startReport(t)
-	if c := r.send("case20f", ""); c.Status != "failed" || c.Evidence.Refreshed != "no" {
-		t.Errorf("%+v", c)
+	errored := func() {
+		t.Helper()
+		c := r.send("case20f", "")
+		if c.Status != "failed" || c.Evidence.Refreshed != "no" || c.Evidence.Coverage != "unknown" {
+			t.Errorf("%+v", c)
+		}
+		r.wantReason(c, "succeeds")
+		if strings.Contains(strings.Join(c.Evidence.Reasons, " "), "scope=full") {
+			t.Errorf("scope=full would not help: %q", c.Evidence.Reasons)
+		}
 	}
+	errored()
+	if s := r.status(); s != "" {
+		t.Errorf("it made a workspace, which is %s", s)
+	}
+	r.send("case16f", "")
+	errored()
 	if s := r.status(); s != "failed" {
 		t.Errorf("the workspace is %s", s)
 	}

@@ -26,6 +26,7 @@ func TestMonitor(t *testing.T) {
 	}
 	upload("b-drifted", `,"complete":true,"resource_drift":[{"address":"aws_thing.x","mode":"managed","type":"aws_thing","name":"x",
 		"change":{"actions":["update"],"before":{"v":"a"},"after":{"v":"b"}}}]`)
+	upload("c-failed", `,"complete":true`)
 	upload("c-failed", `,"errored":true`)
 	upload("a-ok", `,"complete":true`)
 	upload("d-old", `,"complete":true`)

@@ -74,7 +74,7 @@ func (s *scan) entry(path string, origin Origin, keep bool) (*entry, error) {
 	}
 	s.spareRegion(region(e.before, e.masks))
 	s.spareRegion(region(e.after, e.masks))
-	if move := (Move{e.previous, e.address}); e.previous != "" && e.previous != e.address && !s.moved[move] {
+	if move := (Move{e.previous, e.address, e.typ, provider(e.provider)}); e.previous != "" && e.previous != e.address && !s.moved[move] {
 		s.moved[move] = true
 		s.out.previous[e.id] = s.out.key(resourceID(e.previous, e.deposed))
 		s.out.movedLate = s.out.movedLate || s.out.hasPriorState

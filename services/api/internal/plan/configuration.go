@@ -82,6 +82,12 @@ func (s *scan) hashAddress(id string) uint64 {
 // module.a.aws_instance.web. A key in quotes may contain anything.
 func withoutKeys(address string) string {
 	var b strings.Builder
+	outsideKeys(address, func(i int) { b.WriteByte(address[i]) })
+	return b.String()
+}
+
+// outsideKeys visits the bytes of an address that are not of an instance key.
+func outsideKeys(address string, visit func(at int)) {
 	quoted, inKey := false, false
 	for i := 0; i < len(address); i++ {
 		switch c := address[i]; {
@@ -95,10 +101,9 @@ func withoutKeys(address string) string {
 		case c == ']':
 			inKey = false
 		case !inKey:
-			b.WriteByte(c)
+			visit(i)
 		}
 	}
-	return b.String()
 }
 
 // declaredVariable notes a root variable that the configuration calls sensitive.

@@ -138,21 +138,21 @@ func (s *scan) evidence() Evidence {
 		}
 	}
 
-	complete := s.out.Complete
+	complete, cover := s.out.Complete, func(c Coverage, reason string) {
+		e.Coverage = c
+		if reason != "" && e.Refreshed != RefreshNo { // Of a plan that cannot resolve anything it would not help.
+			say(reason)
+		}
+	}
 	switch {
 	case complete != nil && !*complete:
-		e.Coverage = CoveragePartial
-		if !s.out.Errored { // which says it already
-			say(reasonIncomplete)
-		}
+		cover(CoveragePartial, reasonIncomplete)
 	case s.opt.Scope == ScopePartial:
-		e.Coverage = CoveragePartial
-		say(reasonPartial)
+		cover(CoveragePartial, reasonPartial)
 	case complete != nil || s.opt.Scope == ScopeFull:
-		e.Coverage = CoverageFull
+		cover(CoverageFull, "")
 	default:
-		e.Coverage = CoverageUnknown
-		say(reasonCoverage)
+		cover(CoverageUnknown, reasonCoverage)
 	}
 	return e
 }

@@ -13,6 +13,7 @@ import (
 
 // made is a plan by rule.
 type made struct {
+	version         string // of the tool
 	mode            string // refresh-only, normal or destroy
 	complete        string // "", "true" or "false"
 	drift, slimmed  bool
@@ -30,7 +31,7 @@ func (m made) String() string {
 		previous = `,"previous_address":"aws_thing.old"`
 	}
 	var top, drifts, changes []string
-	top = append(top, `"format_version":"1.2","terraform_version":"1.11.4"`)
+	top = append(top, fmt.Sprintf(`"format_version":"1.2","terraform_version":%q`, cmp.Or(m.version, "1.11.4")))
 	if m.drift {
 		drifts = append(drifts, entry("aws_thing.a", previous, `"update"`, `{"n":1}`, `{"n":2}`))
 	} else if m.move {
@@ -65,58 +66,93 @@ func (m made) String() string {
 	return `{` + strings.Join(top, ",") + fmt.Sprintf(`,"errored":%t}`, m.errored)
 }
 
-// TestRead_evidence crosses the two tables: how the plan was made, and how much of its root it covers.
-func TestRead_evidence(t *testing.T) {
-	type stated struct {
-		mode      Mode
-		refreshed bool
-		scope     Scope
-	}
-	for _, complete := range []string{"true", "false", ""} { // Terraform 1.8 and later, and with -target; OpenTofu and older ones
-		for _, mode := range []string{"refresh-only", "normal", "destroy"} {
-			for _, bits := range []int{0, 1, 2, 3, 4, 5, 6, 7} {
-				m := made{mode: mode, complete: complete, drift: bits&1 > 0 && mode != "destroy", slimmed: bits&2 > 0, move: bits&4 > 0}
-				for _, says := range []stated{
-					{}, {scope: ScopeFull}, {scope: ScopePartial}, {refreshed: true}, {refreshed: true, scope: ScopeFull},
-					{mode: ModeRefreshOnly}, {mode: ModeNormal}, {mode: ModeDestroy, refreshed: true}, {mode: ModeRefreshOnly, scope: ScopeFull},
-				} {
-					if says.mode != "" && string(says.mode) != mode {
-						continue // What contradicts the plan has its own test.
-					}
-					p := readWith(t, m.String(), Options{Mode: says.mode, Refreshed: says.refreshed, Scope: says.scope})
+// by is who makes a plan: the tool's version, and what it says about how much it covers.
+type by struct{ name, version, complete string }
 
-					known := !m.slimmed || says.mode != "" || m.drift
-					refreshed := RefreshUnknown
-					switch {
-					case known && mode == "destroy":
-						refreshed = RefreshNo
-					case m.drift, known && mode == "refresh-only":
-						refreshed = RefreshProven
-					case says.refreshed:
-						refreshed = RefreshStated
-					}
-					coverage := CoverageUnknown
-					switch {
-					case complete == "false" || says.scope == ScopePartial:
-						coverage = CoveragePartial
-					case complete == "true" || says.scope == ScopeFull:
-						coverage = CoverageFull
-					}
+var makers = []by{
+	{"Terraform", "1.11.4", "true"},
+	{"Terraform with -target", "1.11.4", "false"},
+	{"Terraform before 1.8", "1.7.5", ""},
+	{"OpenTofu", "1.12.6", ""},
+}
+
+// TestRead_evidence crosses the two tables: how the plan was made, and how much of its root it covers; whole and slimmed, with
+// and without a move, of a run that failed, stale, and with everything that a sender may state and that the plan does not contradict.
+func TestRead_evidence(t *testing.T) {
+	for _, maker := range makers {
+		for _, mode := range []Mode{ModeRefreshOnly, ModeNormal, ModeDestroy} {
+			for bits := range 16 {
+				m := made{
+					version: maker.version, complete: maker.complete, mode: string(mode),
+					drift: bits&1 > 0 && mode != ModeDestroy, slimmed: bits&2 > 0, move: bits&4 > 0, errored: bits&8 > 0,
+				}
+				for _, says := range statements(mode) {
+					p := readWith(t, m.String(), says)
+					refreshed, coverage := expected(m, mode, says)
+					label := fmt.Sprintf("%s, %+v, stated mode=%s refreshed=%t scope=%s", maker.name, m, says.Mode, says.Refreshed, says.Scope)
 					e := p.Evidence
 					if e.Refreshed != refreshed || e.Coverage != coverage {
-						t.Errorf("%+v, stated %+v: got %s and %s, want %s and %s", m, says, e.Refreshed, e.Coverage, refreshed, coverage)
+						t.Errorf("%s: got %s and %s, want %s and %s", label, e.Refreshed, e.Coverage, refreshed, coverage)
 					}
 					resolves := (refreshed == RefreshProven || refreshed == RefreshStated) && coverage == CoverageFull
 					if got := p.Judge(OriginDrift, "aws_thing.gone").Resolved; got != resolves || e.Resolves() != resolves {
-						t.Errorf("%+v, stated %+v: resolves %t", m, says, got)
+						t.Errorf("%s: resolves %t", label, got)
 					}
-					if resolves != (len(e.Reasons) == 0) || slices.ContainsFunc(e.Reasons, func(r string) bool { return !strings.HasSuffix(r, ".") }) {
-						t.Errorf("%+v, stated %+v: reasons %q", m, says, e.Reasons)
+					// One reason for each doubt; where nothing could be proven anyhow, only the one that helps.
+					doubts := 0
+					if refreshed == RefreshUnknown || refreshed == RefreshNo {
+						doubts++
+					}
+					if coverage != CoverageFull && refreshed != RefreshNo {
+						doubts++
+					}
+					if len(e.Reasons) != doubts || slices.ContainsFunc(e.Reasons, func(r string) bool { return !strings.HasSuffix(r, ".") }) {
+						t.Errorf("%s: reasons %q", label, e.Reasons)
+					}
+					if stale := e.Stale(); stale.Resolves() || stale.Refreshed != RefreshNo || stale.Coverage != coverage {
+						t.Errorf("%s: stale, it has %+v", label, stale)
 					}
 				}
 			}
 		}
 	}
+}
+
+// statements are what a sender may state of a plan of this mode without contradicting it.
+func statements(mode Mode) []Options {
+	var list []Options
+	for _, stated := range []Mode{ModeUnknown, mode} {
+		for _, refreshed := range []bool{false, true} {
+			for _, scope := range []Scope{"", ScopeFull, ScopePartial} {
+				list = append(list, Options{Mode: stated, Refreshed: refreshed, Scope: scope})
+			}
+		}
+	}
+	return list
+}
+
+// expected is what the two tables say.
+func expected(m made, mode Mode, says Options) (refreshed Refreshed, coverage Coverage) {
+	shows := !m.slimmed || says.Mode != ModeUnknown // how it was made
+	switch {
+	case m.errored, shows && mode == ModeDestroy:
+		refreshed = RefreshNo
+	case m.drift, shows && mode == ModeRefreshOnly:
+		refreshed = RefreshProven
+	case says.Refreshed:
+		refreshed = RefreshStated
+	default:
+		refreshed = RefreshUnknown
+	}
+	switch {
+	case m.complete == "false" || says.Scope == ScopePartial:
+		coverage = CoveragePartial
+	case m.complete == "true" || says.Scope == ScopeFull:
+		coverage = CoverageFull
+	default:
+		coverage = CoverageUnknown
+	}
+	return refreshed, coverage
 }
 
 func readWith(t *testing.T, raw string, opt Options) *Plan {

@@ -44,8 +44,11 @@ func TestRead_other_tools(t *testing.T) {
 			changes: []string{"drift aws_route53_record.www update (update) records[\"192.0.2.1\"]"},
 		},
 		{
-			name:  "lives_tf1.12.json",
-			moves: []Move{{`aws_subnet.private["eu-west-1a"]`, `module.net.aws_subnet.private["eu-west-1a"]`}, {"aws_eip.old", "aws_eip.renamed"}},
+			name: "lives_tf1.12.json",
+			moves: []Move{
+				{`aws_subnet.private["eu-west-1a"]`, `module.net.aws_subnet.private["eu-west-1a"]`, "aws_subnet", "hashicorp/aws"},
+				{"aws_eip.old", "aws_eip.renamed", "aws_eip", "hashicorp/aws"},
+			},
 			changes: []string{
 				"drift aws_instance.web update (replace) instance_type user_data",
 				"drift aws_instance.web (deposed 6f1d3e2a) delete (delete) instance_type",

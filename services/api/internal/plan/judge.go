@@ -12,6 +12,8 @@ type Open struct {
 	Hash []byte
 	// Sides is what the States of its Change had; empty for a drift of a version that did not keep it.
 	Sides []byte
+	// Retyped says that a plan before moved the resource to another type and did not list the drift.
+	Retyped bool
 }
 
 // How is how a drift was resolved, as prior_state shows it.
@@ -36,8 +38,9 @@ type Verdict struct {
 // standing is what a plan shows of an object that has an open drift.
 type standing struct {
 	found   bool // prior_state has it
-	orphan  bool // no configuration has it any more
+	orphan  bool // the state has it and the configuration does not
 	leftOut bool // its entry could not be read
+	retyped bool // it moved to another type, or may have, and this plan would not list its drift
 	how     How
 	sides   sides
 	hash    *hasher // that made the sides; nil when none did
@@ -45,8 +48,11 @@ type standing struct {
 
 // The reasons of a Verdict.
 const (
-	reasonOrphan = "The state still has this resource, but no configuration has it any more, so it was not refreshed: " +
-		"remove it from the state or resolve the drift by hand."
+	reasonOrphan = "The state still has this resource and the configuration does not. Not every tool refreshes such a resource, and this plan " +
+		"does not list it, so it does not show whether the drift is gone: apply the change that removes the resource and send the next plan, " +
+		"or resolve the drift by hand."
+	reasonRetyped = "The resource has moved to another type, or seems to have. OpenTofu lists no drift of such a resource before the move is " +
+		"applied, so this plan does not show whether the drift is gone: apply the move and send a normal plan, or resolve the drift by hand."
 	reasonLeftOut = "The plan lists this resource, but its entry could not be read: see what was left out of the plan."
 )
 
@@ -70,6 +76,8 @@ func (p *Plan) Judge(origin Origin, id string) Verdict {
 		return Verdict{Resolved: true, How: HowUnknown}
 	case st.leftOut:
 		return Verdict{Reason: reasonLeftOut}
+	case st.retyped:
+		return Verdict{Reason: reasonRetyped}
 	case st.orphan:
 		return Verdict{Reason: reasonOrphan}
 	case !p.hasPriorState || moved && p.movedLate:
@@ -113,5 +121,61 @@ func (s *scan) judge() {
 		// Without a configuration it cannot be told, except for the resources that the plan says it forgets.
 		configured := s.out.Slimmed || s.configured[s.hashAddress(id)]
 		st.orphan = st.found && !configured || s.planned[id] == "forget"
+		st.retyped = st.retyped && !st.found
+		if s.tally.planned > 0 { // The plan says which moves are not applied yet.
+			from, isMoved := s.out.previous[id]
+			st.retyped = isMoved && typeOf(from) != typeOf(id)
+		} else if s.opt.Open[o].Retyped || id != o.ID && typeOf(id) != typeOf(o.ID) {
+			st.retyped = true
+		}
+		// Terraform, which says how much a plan covers, lists the drift of a resource that moves to another type.
+		st.retyped = st.retyped && s.out.Complete == nil
 	}
+}
+
+// namesake is an open drift by the address of its resource without the type.
+type namesake struct {
+	*standing
+	typ string
+}
+
+// noteNamesakes remembers which open drifts a resource of prior_state may have been before it moved to another type.
+func (s *scan) noteNamesakes() {
+	for o, st := range s.out.standings {
+		typ, rest := splitType(o.ID)
+		s.namesakes[rest] = append(s.namesakes[rest], namesake{st, typ})
+	}
+}
+
+// seeNamesakes takes a resource of prior_state, which is as it is in reality. It may be that of an open drift under another
+// type if it has what drifted.
+func (s *scan) seeNamesakes(id string, values *node) {
+	if len(s.namesakes) == 0 {
+		return
+	}
+	typ, rest := splitType(id)
+	for _, other := range s.namesakes[rest] {
+		if other.typ != typ && !other.retyped {
+			other.retyped = other.hash == nil || other.sides.how(s.meaning, other.hash, values) == HowAccepted
+		}
+	}
+}
+
+// splitType takes the type out of an address.
+func splitType(address string) (typ, rest string) {
+	before, last := -1, -1 // the last two dots outside of keys
+	outsideKeys(address, func(i int) {
+		if address[i] == '.' {
+			before, last = last, i
+		}
+	})
+	if last < 0 {
+		return "", address
+	}
+	return address[before+1 : last], address[:before+1] + address[last:]
+}
+
+func typeOf(address string) string {
+	typ, _ := splitType(address)
+	return typ
 }

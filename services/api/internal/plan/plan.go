@@ -93,8 +93,8 @@ const (
 	maxShownName = 200
 )
 
-// Move is one resource that has a new address. Both are raw; see Plan.Shown.
-type Move struct{ From, To string }
+// Move is one resource that has a new address. Both are raw; see Plan.Shown. Type and Provider are those at the new one.
+type Move struct{ From, To, Type, Provider string }
 
 // Change is one resource that differs from what it should be. All JSON is redacted, without spaces and with sorted names.
 type Change struct {

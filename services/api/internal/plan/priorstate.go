@@ -108,6 +108,7 @@ func (s *scan) priorResource(n *node) {
 		id = resourceID(id, string(deposed.text))
 	}
 	s.meaning.reset()
+	s.seeNamesakes(s.out.key(id), n.field("values"))
 	for _, st := range s.watched(id) {
 		st.found = true
 		if st.hash != nil {

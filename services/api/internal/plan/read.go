@@ -110,6 +110,7 @@ type scan struct {
 	configured map[uint64]bool // hashes of the managed resources of the configuration, without instance keys
 	tally      tally
 	meaning    *meaning // of the resources of prior_state
+	namesakes  map[string][]namesake
 }
 
 // keptEntries are the entries of one list that may be changes.
@@ -146,14 +147,16 @@ func newScan(dec *jsontext.Decoder, opt Options) *scan {
 		standings[o] = st
 	}
 	opt.Open = byKey
-	return &scan{
+	s := &scan{
 		out:       out,
 		collector: collector{names: newNames(), secrets: newSecrets()},
 		meaning:   newMeaning(opt.MaxDepth),
 		dec:       dec, opt: opt, tree: tree{maxDepth: opt.MaxDepth, tolerant: true},
 		spared: map[string]bool{}, planned: map[string]string{}, actions: map[string]string{}, moved: map[Move]bool{},
-		sensitiveVariables: map[string]bool{}, seed: maphash.MakeSeed(), configured: map[uint64]bool{},
+		sensitiveVariables: map[string]bool{}, seed: maphash.MakeSeed(), configured: map[uint64]bool{}, namesakes: map[string][]namesake{},
 	}
+	s.noteNamesakes()
+	return s
 }
 
 // plan reads the top level.

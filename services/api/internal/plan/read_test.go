@@ -106,7 +106,7 @@ func TestRead_fixtures(t *testing.T) {
 		{name: "clean", resolves: true},
 		{name: "errored", errored: true},
 		{name: "targeted_incomplete"},
-		{name: "moved_noop", moves: []Move{{"terraform_data.a", "terraform_data.a2"}}, resolves: true},
+		{name: "moved_noop", moves: []Move{{"terraform_data.a", "terraform_data.a2", "terraform_data", "builtin/terraform"}}, resolves: true},
 	} {
 		for _, changes := range []bool{false, true} { // no resource here has a planned change without a drift
 			t.Run(fmt.Sprintf("%s/changes=%t", tt.name, changes), func(t *testing.T) {
@@ -346,7 +346,7 @@ func TestRead_which_entries_are_changes(t *testing.T) {
 	})
 	t.Run("a moved drift keeps the address it had", func(t *testing.T) {
 		p := read(t, lists(entry("a.b", upd, `,"previous_address":"a.old"`), entry("a.b", upd, `,"previous_address":"a.old"`)))
-		if len(p.Changes) != 1 || p.Changes[0].PreviousAddress != "a.old" || cmp.Diff(p.Moves, []Move{{"a.old", "a.b"}}) != "" {
+		if len(p.Changes) != 1 || p.Changes[0].PreviousAddress != "a.old" || cmp.Diff(p.Moves, []Move{{From: "a.old", To: "a.b", Type: "aws_thing"}}) != "" {
 			t.Errorf("%+v", p)
 		}
 	})

@@ -63,14 +63,17 @@ func (p *Plan) AnotherRoot(stored []byte) bool {
 		if !h.made(stored) {
 			continue
 		}
-		sums := r.before[i].sorted()
+		// A move that is not applied yet is in every plan: the plan before may have had the addresses before it, or after it.
+		before, now := r.before[i].sorted(), r.addresses[i].sorted()
 		other := stored[headSize:]
-		if len(sums) == 0 || len(other) < 8 {
+		if len(now) == 0 || len(other) < 8 {
 			return false
 		}
 		for ; len(other) >= 8; other = other[8:] {
-			if _, ok := slices.BinarySearch(sums, binary.BigEndian.Uint64(other)); ok {
-				return false
+			for _, sums := range [...][]uint64{before, now} {
+				if _, ok := slices.BinarySearch(sums, binary.BigEndian.Uint64(other)); ok {
+					return false
+				}
 			}
 		}
 		return true

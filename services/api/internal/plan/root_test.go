@@ -42,6 +42,7 @@ func TestRoot(t *testing.T) {
 		"none in common":                {[]string{"a.a", "a.b"}, []string{"a.c"}, "", true},
 		"only a data source in common":  {[]string{"a.a", "data.a.x"}, []string{"a.c", "data.a.x"}, "", true},
 		"all moved":                     {[]string{"a.a"}, []string{"module.m.a.a"}, "a.a>module.m.a.a", false},
+		"all moved, and known by it":    {[]string{"module.m.a.a"}, []string{"module.m.a.a"}, "a.a>module.m.a.a", false},
 		"moved from elsewhere":          {[]string{"a.a"}, []string{"a.b"}, "a.x>a.b", true},
 		"nothing before":                {nil, []string{"a.b"}, "", false},
 		"nothing now":                   {[]string{"a.a"}, nil, "", false},

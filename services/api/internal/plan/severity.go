@@ -24,22 +24,43 @@ func (c *comparer) severity(e *entry, planned string, expected, actual *node) Se
 }
 
 // labelled says which names only label a resource of a type, besides those that do for all.
-type labelled struct{ autoscaling, annotated, kubernetes bool }
+type labelled struct{ autoscaling, annotated, kubernetes, choosingTags, choosingLabels bool }
 
 func labels(typ string) labelled {
+	starts := func(prefix string) bool { return strings.HasPrefix(typ, prefix) }
 	return labelled{
-		autoscaling: strings.Contains(typ, "autoscaling"),
-		annotated:   strings.Contains(typ, "namespace") || strings.HasPrefix(typ, "google_"),
-		kubernetes:  strings.HasPrefix(typ, "kubernetes_"),
+		autoscaling:    strings.Contains(typ, "autoscaling"),
+		annotated:      strings.Contains(typ, "namespace") || starts("google_") && !starts("google_cloud_run_"),
+		kubernetes:     starts("kubernetes_"),
+		choosingTags:   slices.ContainsFunc(choosingTags, starts),
+		choosingLabels: slices.ContainsFunc(choosingLabels, starts),
 	}
 }
+
+// By the tags or the labels of these types, rules elsewhere choose what they apply to: a firewall, an access list, a scheduler, a
+// proxy, the security of pods. So they are settings.
+var (
+	// Network tags and tags for conditions at Google, whose labels are labels; devices and droplets of a firewall; services.
+	choosingTags = []string{"google_", "digitalocean_", "tailscale_", "zerotier_", "panos_", "consul_"}
+	// Selectors of hcloud's firewalls and of proxies; nodes, pods and namespaces of Kubernetes, and what makes pods. A manifest
+	// may be any of them. The labels of a cluster at Google are its resource_labels.
+	choosingLabels = []string{
+		"hcloud_", "docker_", "google_container_", "aws_eks_node_group",
+		"kubernetes_namespace", "kubernetes_labels", "kubernetes_manifest", "kubernetes_pod", "kubernetes_deployment", "kubernetes_stateful",
+		"kubernetes_daemon", "kubernetes_replication", "kubernetes_job", "kubernetes_cron_job",
+	}
+)
 
 // isTag reports whether what stands under this name only labels the resource.
 func (l labelled) isTag(name []byte) bool {
 	switch string(name) {
 	case "tag": // blocks of an autoscaling group; elsewhere it may be an image's
 		return l.autoscaling
-	case "annotations", "effective_annotations": // On a service or an ingress they are settings.
+	case "tags":
+		return !l.choosingTags
+	case "labels":
+		return !l.choosingLabels
+	case "annotations", "effective_annotations": // On a service or an ingress they are settings, as on those of Cloud Run.
 		return l.annotated
 	case "resource_version", "generation": // of the metadata that the labels are in
 		return l.kubernetes

@@ -12,12 +12,16 @@ import (
 // remedy says which command makes what we read.
 const remedy = "send the output of `terraform show -json PLANFILE`, where PLANFILE is from `terraform plan -out PLANFILE`"
 
-// slimming keeps what the record needs of a plan and leaves out the rest, of which most is large.
-const slimming = "jq '{format_version,terraform_version,timestamp,errored,complete,applyable,resource_drift," +
-	"resource_changes:[.resource_changes[]?|select(.change.actions!=[\"no-op\"])]}' plan.json"
+// The commands of docs/sending-plans.md that make a plan smaller. The first keeps all that it proves. What the second leaves does
+// not show how the plan was made.
+const (
+	slimming   = "jq -c 'del(.planned_values, .output_changes, .relevant_attributes, .checks)' plan.json > slim.json"
+	driftAlone = "jq -c '{format_version, terraform_version, timestamp, errored, complete, applyable, resource_drift}' plan.json > slim.json"
+)
 
-// howToSlim is what a plan over the limit is told. The mode cannot be told from a slimmed plan.
-const howToSlim = "slim it with `" + slimming + "`, and send that with mode=refresh-only or mode=normal, as the plan was made"
+// howToSlim is what a plan over the limit is told.
+const howToSlim = "slim it with `" + slimming + "` and send slim.json; if that is too large, too, send the drift alone, `" + driftAlone +
+	"`, with mode=refresh-only, or with mode=normal and refreshed=true, as the plan was made"
 
 // startOf knows files that are sent by mistake by their first bytes, skips a byte order mark, and skips the lines before the one
 // that starts with a brace. It returns how many lines and how many bytes these are.

@@ -1,10 +1,16 @@
 package plan
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestRead_wrapper: lines around one plan are skipped and counted.
@@ -59,6 +65,7 @@ func TestRead_wrong_input(t *testing.T) {
 		"lines of text":           {"Error: no plan\n\nsee above\n", "no line that starts", "terraform show -json"},
 		"an empty body":           {"", "empty", "terraform show -json"},
 		"a plan that is too long": {plan + strings.Repeat(" ", 1<<20), "larger than", slimming},
+		"still too long":          {plan + strings.Repeat(" ", 1<<20), slimming, driftAlone},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Read(t.Context(), strings.NewReader(tt.raw), Options{Key: testKey, MaxBytes: 1 << 20})
@@ -69,24 +76,64 @@ func TestRead_wrong_input(t *testing.T) {
 	}
 }
 
-// TestSlimming runs the command in the message for a plan over the limit.
+// TestSlimming_documented: the message for a plan over the limit has the commands of the page. Mutation: a command of the page.
+func TestSlimming_documented(t *testing.T) {
+	page, err := os.ReadFile("../../../../docs/sending-plans.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var commands []string
+	for line := range strings.Lines(string(page)) {
+		if strings.HasPrefix(line, "jq -c ") {
+			commands = append(commands, strings.TrimSpace(line))
+		}
+	}
+	if want := []string{slimming, driftAlone}; !slices.Equal(commands, want) {
+		t.Errorf("the page has %q, the message %q", commands, want)
+	}
+}
+
+// TestSlimming runs the commands in the message for a plan over the limit: the first changes nothing of what is read, the
+// second nothing but how it ended. Mutations: prior_state or configuration among what the first one leaves out.
 func TestSlimming(t *testing.T) {
 	jq, err := exec.LookPath("jq")
 	if err != nil {
 		t.Skip("NOT RUN: jq is not installed, so the command that slims a plan is not tried")
 	}
-	command := strings.TrimSuffix(strings.TrimPrefix(slimming, "jq '"), "' plan.json")
-	for _, name := range []string{"normal", "refresh_only"} {
-		raw := fixture(t, name+"_tf1.11.4.json")
-		run := exec.CommandContext(t.Context(), jq, command)
+	slimmed := func(raw, command string) string {
+		t.Helper()
+		program := strings.TrimSuffix(strings.TrimPrefix(command, "jq -c '"), "' plan.json > slim.json")
+		run := exec.CommandContext(t.Context(), jq, "-c", program)
 		run.Stdin = strings.NewReader(raw)
 		out, err := run.Output()
 		if err != nil {
 			t.Fatal(err)
 		}
-		whole, slim := read(t, raw), readWith(t, string(out), Options{Mode: ModeRefreshOnly})
-		if len(slim.Changes) != len(whole.Changes) || !slim.Slimmed || !slim.Evidence.Resolves() {
-			t.Errorf("%s: %d changes of %d, %+v", name, len(slim.Changes), len(whole.Changes), slim.Evidence)
+		return string(out)
+	}
+	states := func(p *Plan) string {
+		var all strings.Builder
+		for i := range p.Changes {
+			s := p.Unpack(&p.Changes[i])
+			fmt.Fprintf(&all, "%s %x %s %s %s\n", p.Changes[i].ResourceID(), p.Changes[i].Hash, s.Expected, s.Actual, s.Difference)
+		}
+		return all.String()
+	}
+	for _, name := range []string{"normal", "refresh_only"} {
+		raw := fixture(t, name+"_tf1.11.4.json")
+		opt := Options{Open: opened(t, raw, Options{})}
+		opt.Open[Object{OriginDrift, "aws_thing.gone"}] = Open{}
+		whole, slim := readWith(t, raw, opt), readWith(t, slimmed(raw, slimming), opt)
+		if diff := cmp.Diff(whole.Evidence, slim.Evidence); diff != "" || states(slim) != states(whole) || slim.Slimmed || !bytes.Equal(slim.Root(), whole.Root()) {
+			t.Errorf("%s: %s\n%s\nbecame\n%s", name, diff, states(whole), states(slim))
+		}
+		if got, want := slim.Judge(OriginDrift, "aws_thing.gone"), whole.Judge(OriginDrift, "aws_thing.gone"); got != want || !got.Resolved {
+			t.Errorf("%s: %+v, want %+v", name, got, want)
+		}
+		opt.Mode = whole.Evidence.Mode
+		alone := readWith(t, slimmed(raw, driftAlone), opt)
+		if len(alone.Changes) != len(whole.Changes) || !alone.Slimmed || !alone.Evidence.Resolves() {
+			t.Errorf("%s: %d changes of %d, %+v", name, len(alone.Changes), len(whole.Changes), alone.Evidence)
 		}
 	}
 }

@@ -50,28 +50,26 @@ func (t driftTx) SaveSettings(ctx context.Context, account uuid.UUID, w *drift.W
 		pg.Args{"account": account, "id": w.ID, "ref": w.RecordRef, "accept": w.AcceptRoot})
 }
 
-// FirstResponse implements drift.CheckTx.
-func (t driftTx) FirstResponse(ctx context.Context, workspace uuid.UUID, bodyHash []byte) ([]byte, error) {
+// FirstUpload implements drift.CheckTx.
+func (t driftTx) FirstUpload(ctx context.Context, workspace uuid.UUID, bodyHash []byte) (*drift.Check, error) {
 	rows, err := t.tx.Query(ctx, `-- SELECT workspace_check
-		select answer from workspace_check
+		select id, status, root_mismatch, answer as response from workspace_check
 		where workspace_id = @workspace and body_hash = @hash and plan_timestamp is not null`,
 		pg.Args{"workspace": workspace, "hash": bodyHash})
 	if err != nil {
 		return nil, err
 	}
-	responses, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
-	if err != nil || len(responses) == 0 {
+	checks, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByNameLax[drift.Check])
+	if err != nil || len(checks) == 0 {
 		return nil, err
 	}
-	return responses[0], nil
+	return checks[0], nil
 }
 
-// ForgetOtherRoot implements drift.CheckTx. The check's own ID in place of the hash is what retention writes, too.
-func (t driftTx) ForgetOtherRoot(ctx context.Context, workspace uuid.UUID, bodyHash []byte) error {
+// ForgetResponse implements drift.CheckTx. The check's own ID in place of the hash is what retention writes, too.
+func (t driftTx) ForgetResponse(ctx context.Context, check uuid.UUID) error {
 	return exec(ctx, t.tx, `-- UPDATE workspace_check
-		update workspace_check set answer = 'null', body_hash = uuid_send(id)
-		where workspace_id = @workspace and body_hash = @hash and plan_timestamp is not null and root_mismatch`,
-		pg.Args{"workspace": workspace, "hash": bodyHash})
+		update workspace_check set answer = 'null', body_hash = uuid_send(id) where id = @id`, pg.Args{"id": check})
 }
 
 // InsertCheck implements drift.CheckTx.

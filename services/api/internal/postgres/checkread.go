@@ -66,7 +66,7 @@ const (
 const fromChecks = ` from workspace_check c join workspace w on w.id = c.workspace_id `
 
 // countsForStatus is a check that a workspace's status can be of.
-const countsForStatus = `not c.stale and c.purpose = 'record'`
+const countsForStatus = `not c.stale and c.purpose = 'record' and (not c.root_mismatch or c.status = 'failed')`
 
 // lastGoodCheck is the id of the last one of these of the workspace w that did not fail.
 const lastGoodCheck = `select c.id from workspace_check c where c.workspace_id = w.id and c.status <> 'failed' and ` + countsForStatus + `

@@ -236,7 +236,7 @@ const maxSides = 16 << 20
 // OpenDrifts implements drift.OpenReader.
 func (s *DriftStore) OpenDrifts(ctx context.Context, account uuid.UUID, workspace string) (map[plan.Object]plan.Open, error) {
 	rows, err := s.db.Query(ctx, `-- SELECT drift
-		select origin, resource_id, difference_mac, coalesce(sides, '') from drift where account_id = @account`+openDrifts,
+		select origin, resource_id, difference_mac, coalesce(sides, ''), retyped::int from drift where account_id = @account`+openDrifts,
 		pg.Args{"account": account, "workspace": workspace})
 	if err != nil {
 		return nil, err
@@ -244,7 +244,7 @@ func (s *DriftStore) OpenDrifts(ctx context.Context, account uuid.UUID, workspac
 	open, size := make(map[plan.Object]plan.Open), 0
 	err = pg.ReadRows(rows, func(row *pg.Row) {
 		o := plan.Object{Origin: drift.Origin(row.Text("")), ID: row.Text("")}
-		kept := plan.Open{Hash: row.Bytes(), Sides: row.Bytes()}
+		kept := plan.Open{Hash: row.Bytes(), Sides: row.Bytes(), Retyped: row.Int() == 1}
 		if size += len(kept.Sides); size > maxSides {
 			kept.Sides = nil
 		}

@@ -56,16 +56,16 @@ func (t driftTx) SaveDrifts(ctx context.Context, drifts []*drift.Drift) error {
 			approved_at = n.approved_at, approved_by = n.approved_by, approval_reason = n.approval_reason,
 			rejected_at = n.rejected_at, rejected_by = n.rejected_by, rejection_reason = n.rejection_reason,
 			resolved_at = n.resolved_at, resolved_how = n.resolved_how, resolved_basis = n.resolved_basis, updated_at = n.updated_at,
-			resource_type = n.resource_type, provider = n.provider, planned_action = n.planned_action, check_id = n.check_id
+			resource_type = n.resource_type, provider = n.provider, planned_action = n.planned_action, check_id = n.check_id, retyped = n.retyped
 		from unnest(@id::uuid[], @version::int[], @fingerprint::bytea[], @resource_id::text[], @status::text[],
 			@detected_at::timestamptz[], @last_seen_at::timestamptz[], @occurrences::int[],
 			@approved_at::timestamptz[], @approved_by::text[], @approval_reason::text[],
 			@rejected_at::timestamptz[], @rejected_by::text[], @rejection_reason::text[],
 			@resolved_at::timestamptz[], @resolved_how::text[], @resolved_basis::text[], @updated_at::timestamptz[],
-			@resource_type::text[], @provider::text[], @planned_action::text[], @check_id::uuid[])
+			@resource_type::text[], @provider::text[], @planned_action::text[], @check_id::uuid[], @retyped::bool[])
 		as n (id, version, fingerprint, resource_id, status, detected_at, last_seen_at, occurrences, approved_at, approved_by,
 			approval_reason, rejected_at, rejected_by, rejection_reason, resolved_at, resolved_how, resolved_basis, updated_at,
-			resource_type, provider, planned_action, check_id)
+			resource_type, provider, planned_action, check_id, retyped)
 		where d.account_id = @account and d.id = n.id`,
 		merge(heads(drifts), pg.Args{
 			"approved_at":      column(drifts, func(d *drift.Drift) *time.Time { return d.ApprovedAt }),
@@ -76,6 +76,7 @@ func (t driftTx) SaveDrifts(ctx context.Context, drifts []*drift.Drift) error {
 			"rejection_reason": column(drifts, func(d *drift.Drift) *string { return d.RejectionReason }),
 			"resolved_at":      column(drifts, func(d *drift.Drift) *time.Time { return d.ResolvedAt }),
 			"resolved_how":     column(drifts, func(d *drift.Drift) *string { return (*string)(d.ResolvedHow) }),
+			"retyped":          column(drifts, func(d *drift.Drift) bool { return d.Retyped }),
 			"resolved_basis":   column(drifts, func(d *drift.Drift) *string { return (*string)(d.ResolvedBasis) }),
 		}))
 }
@@ -118,7 +119,7 @@ func (t driftTx) SaveStates(ctx context.Context, drifts []*drift.Drift) error {
 // SaveSightings implements drift.SeenTx.
 func (t driftTx) SaveSightings(ctx context.Context, drifts []*drift.Drift) error {
 	return exec(ctx, t.tx, `-- UPDATE drift sighting
-		update drift set occurrences = occurrences + 1, last_seen_at = @at, check_id = @check where account_id = @account and id = any(@id)`,
+		update drift set occurrences = occurrences + 1, last_seen_at = @at, check_id = @check, retyped = false where account_id = @account and id = any(@id)`,
 		pg.Args{"account": drifts[0].AccountID, "id": column(drifts, driftID), "at": drifts[0].LastSeenAt, "check": drifts[0].CheckID})
 }
 
