@@ -75,6 +75,8 @@ const (
 	reasonPartial    = "scope=partial was sent, so what the plan does not list was not looked at: send a plan of the whole root with scope=full."
 	reasonCoverage   = "The plan does not say whether it covers its whole root, as with OpenTofu and Terraform before 1.8: send scope=full " +
 		"where no -target or -exclude is used."
+	reasonLeftOut = "Entries of the plan could not be read, so it does not show all of its root: see leftOut for which they are and why, " +
+		"and resolve the drifts that are gone by hand until that is repaired."
 	reasonMode = "mode=refresh-only was sent, but the plan has resource_changes, so it was read as a normal plan: send the mode that the plan was made with."
 )
 
@@ -153,6 +155,10 @@ func (s *scan) evidence() Evidence {
 	default:
 		e.Coverage = CoverageUnknown
 		say(reasonCoverage)
+	}
+	if s.out.LeftOut.Count > 0 { // What these are about may look as if it were gone.
+		e.Coverage = CoveragePartial
+		say(reasonLeftOut)
 	}
 	return e
 }

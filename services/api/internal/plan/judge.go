@@ -35,20 +35,16 @@ type Verdict struct {
 
 // standing is what a plan shows of an object that has an open drift.
 type standing struct {
-	found   bool // prior_state has it
-	orphan  bool // no configuration has it any more
-	leftOut bool // its entry could not be read
-	how     How
-	sides   sides
-	hash    *hasher // that made the sides; nil when none did
+	found  bool // prior_state has it
+	orphan bool // no configuration has it any more
+	how    How
+	sides  sides
+	hash   *hasher // that made the sides; nil when none did
 }
 
-// The reasons of a Verdict.
-const (
-	reasonOrphan = "The state still has this resource, but no configuration has it any more, so it was not refreshed: " +
-		"remove it from the state or resolve the drift by hand."
-	reasonLeftOut = "The plan lists this resource, but its entry could not be read: see what was left out of the plan."
-)
+// reasonOrphan is the reason of a Verdict.
+const reasonOrphan = "The state still has this resource, but no configuration has it any more, so it was not refreshed: " +
+	"remove it from the state or resolve the drift by hand."
 
 // Judge says how an open drift ended that is in Options.Open and that the plan does not list. id is that of
 // Options.Open, or the one to which the plan moved it.
@@ -68,8 +64,6 @@ func (p *Plan) Judge(origin Origin, id string) Verdict {
 	switch {
 	case st == nil: // The caller did not ask about it.
 		return Verdict{Resolved: true, How: HowUnknown}
-	case st.leftOut:
-		return Verdict{Reason: reasonLeftOut}
 	case st.orphan:
 		return Verdict{Reason: reasonOrphan}
 	case !p.hasPriorState || moved && p.movedLate:

@@ -96,6 +96,7 @@ type scan struct {
 	kept      [2]keptEntries // of resource_drift, and of resource_changes
 	resources int
 	units     int               // spent, see budget.go
+	size      int64             // of the plan, once it has gone by
 	planned   map[string]string // what resource_changes does, by entry id
 	actions   map[string]string // each way of saying so, once
 	moved     map[Move]bool

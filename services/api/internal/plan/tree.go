@@ -29,9 +29,9 @@ type tree struct {
 	keys      []sortKey
 	spareKeys []sortKey
 
+	level uint8 // of the document that is being parsed
 	// tolerant lets values through that can be read but not stored; unstorable says what was wrong with the last one.
 	// Their secrets have to be known, even if they are left out.
-	level      uint8 // of the document that is being parsed
 	tolerant   bool
 	unstorable error
 }
@@ -55,22 +55,6 @@ func (t *tree) parse(raw jsontext.Value) (*node, error) {
 		return nil, err
 	}
 	return &root, nil
-}
-
-// deeper is how many times as deep as others a value may be of which only the secrets are looked for.
-const deeper = 10
-
-// parseDeep is parse for a tolerant tree, which also takes what is nested too deeply to be stored.
-func (t *tree) parseDeep(raw jsontext.Value) (*node, error) {
-	root, err := t.parse(raw)
-	if !t.tolerant || !errors.Is(err, errDeep) {
-		return root, err
-	}
-	t.maxDepth *= deeper
-	root, err = t.parse(raw)
-	t.maxDepth /= deeper
-	t.unstorable = errDeep
-	return root, err
 }
 
 func (t *tree) forget() { t.count, t.done, t.open, t.texts = 0, 0, len(t.nodes), t.texts[:0] }
