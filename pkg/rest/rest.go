@@ -3,6 +3,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -150,7 +151,7 @@ func MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	if routes := chi.RouteContext(r.Context()).Routes; routes != nil {
 		var allowed []string
 		for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPatch, http.MethodPost, http.MethodPut} {
-			if routes.Match(chi.NewRouteContext(), method, r.URL.Path) {
+			if routes.Match(chi.NewRouteContext(), method, cmp.Or(r.URL.RawPath, r.URL.Path)) {
 				allowed = append(allowed, method)
 			}
 		}

@@ -45,7 +45,8 @@ func (s *scan) object(path string, member func(name string) error) error {
 // array calls element for each element of a list; element has to read it.
 func (s *scan) array(path string, element func(path string) error) error {
 	return s.container(path, '[', func(i int) error {
-		return element(path + "[" + strconv.Itoa(i) + "]")
+		s.at = path + "[" + strconv.Itoa(i) + "]"
+		return element(s.at)
 	})
 }
 

@@ -5,6 +5,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // What a CI job prints around the plan: a command line before it, a debug line or an exit code after it.
@@ -20,7 +23,7 @@ const slimming = "jq '{format_version,terraform_version,timestamp,errored,comple
 const howToSlim = "slim it with `" + slimming + "`, and send that with mode=refresh-only or mode=normal, as the plan was made"
 
 // startOf knows files that are sent by mistake by their first bytes, skips a byte order mark, and skips the lines before the one
-// that starts with a brace. It returns how many lines and how many bytes these are.
+// that starts with the plan. It returns how many lines and how many bytes these are.
 func startOf(buf *bufio.Reader) (lines int, skipped int64, err error) {
 	head, err := buf.Peek(512)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -35,13 +38,20 @@ func startOf(buf *bufio.Reader) (lines int, skipped int64, err error) {
 		}
 		head, skipped = head[3:], 3
 	}
-	if !bytes.HasPrefix(bytes.TrimLeft(head, " \t\r\n"), []byte("{")) && !looksLikeLines(head) {
+	if !bytes.HasPrefix(withoutColors(head), []byte("{")) && !looksLikeLines(head) {
 		return 0, skipped, nil // The decoder says what is wrong with it.
 	}
+	colored, last := bytes.HasPrefix(bytes.TrimLeft(head, " \t\r\n"), []byte("\x1b[")), textLine
 	starting, content := true, false
 	for {
 		c, err := buf.ReadByte()
 		switch {
+		case errors.Is(err, io.EOF) && last == streamLine:
+			return 0, 0, checkName("@level")
+		case errors.Is(err, io.EOF) && last == logLine:
+			return 0, 0, invalid("", "has no plan, only lines of JSON, such as those of a log: %s", remedy)
+		case errors.Is(err, io.EOF) && colored:
+			return 0, 0, invalid("", "is the text form of a plan: %s", remedy)
 		case errors.Is(err, io.EOF):
 			return 0, 0, invalid("", "has no line that starts with a JSON object: %s", remedy)
 		case err != nil:
@@ -55,17 +65,145 @@ func startOf(buf *bufio.Reader) (lines int, skipped int64, err error) {
 			}
 			starting, content = true, false
 		case c == ' ' || c == '\t' || c == '\r':
+		case c == '\x1b' && starting:
+			n, err := skipColor(buf)
+			if skipped += n; err != nil {
+				return 0, 0, err
+			}
 		case c == '{' && starting:
-			return lines, skipped - 1, buf.UnreadByte()
+			if err := buf.UnreadByte(); err != nil {
+				return 0, 0, err
+			}
+			what, err := lineAt(buf)
+			if err != nil || what == planLine {
+				return lines, skipped - 1, err
+			}
+			if what != textLine {
+				last = what
+			}
+			if _, err := buf.ReadByte(); err != nil {
+				return 0, 0, err
+			}
+			starting, content = false, true
 		default:
 			starting, content = false, true
 		}
 	}
 }
 
+// skipColor skips the rest of an escape sequence such as ESC [36;1m, if it is one.
+func skipColor(buf *bufio.Reader) (n int64, err error) {
+	head, err := buf.Peek(16)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, err
+	}
+	length := colorLength(head)
+	_, err = buf.Discard(length)
+	return int64(length), err
+}
+
+// colorLength is how long the rest of an escape sequence is that text starts with, 0 if it does not.
+func colorLength(text []byte) int {
+	if len(text) == 0 || text[0] != '[' {
+		return 0
+	}
+	for i := 1; i < min(len(text), 16); i++ {
+		switch c := text[i]; {
+		case c == 'm' || c == 'K':
+			return i + 1
+		case c != ';' && (c < '0' || c > '9'):
+			return 0
+		}
+	}
+	return 0
+}
+
+// withoutColors is text without the white space and the escape sequences that it starts with.
+func withoutColors(text []byte) []byte {
+	for {
+		text = bytes.TrimLeft(text, " \t\r\n")
+		n := 0
+		if len(text) > 0 && text[0] == '\x1b' {
+			n = colorLength(text[1:])
+		}
+		if n == 0 {
+			return text
+		}
+		text = text[1+n:]
+	}
+}
+
+// What a line is that starts with a brace.
+type lineKind int
+
+const (
+	planLine   lineKind = iota // a plan, or something that the decoder names
+	logLine                    // a whole JSON object that is no plan, in a line
+	streamLine                 // one that `terraform plan -json` wrote
+	textLine                   // no JSON, such as the HCL in the text form of a plan
+)
+
+// maxLogLine is the length up to which a line is looked at as one of a log. The reader's buffer is larger, so that it moves what
+// it holds once for several lines.
+const (
+	maxLogLine = 32 << 10
+	lineBuffer = 2 * maxLogLine
+)
+
+// lineAt says what the line is that starts with the next byte, a brace. It takes nothing.
+func lineAt(buf *bufio.Reader) (lineKind, error) {
+	// More only where it is needed: what follows the brace tells in nearly every plan.
+	for _, size := range [...]int{512, 4 << 10, maxLogLine} {
+		head, err := buf.Peek(size)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return planLine, err
+		}
+		next := bytes.TrimLeft(head[1:], " \t\r\n")
+		if len(next) > 0 && next[0] != '"' && next[0] != '}' {
+			return textLine, nil
+		}
+		line, _, whole := bytes.Cut(head, []byte("\n"))
+		name, _, _ := bytes.Cut(bytes.TrimPrefix(next, []byte(`"`)), []byte(`"`))
+		if planKeys[string(name)] || isPlanName(string(name)) {
+			return planLine, nil
+		}
+		if whole || errors.Is(err, io.EOF) {
+			return kindOfLine(line), nil
+		}
+	}
+	return planLine, nil
+}
+
+// isPlanName reports whether a name at the top is one that tells a plan, or a document that is sent in its place.
+func isPlanName(name string) bool {
+	return planKeys[name] || foreign[name] != "" && name[0] != '@' || name == "format_version" || name == "plan_format_version" || name == "terraform_version"
+}
+
+// kindOfLine tells a line of a log, which is a whole JSON object, from a plan and from other documents that we know.
+func kindOfLine(line []byte) lineKind {
+	line = bytes.TrimSpace(line)
+	if !jsontext.Value(line).IsValid(jsontext.AllowDuplicateNames(true)) {
+		return planLine
+	}
+	dec := jsontext.NewDecoder(bytes.NewReader(line), jsontext.AllowDuplicateNames(true))
+	_, _ = dec.ReadToken()
+	kind := logLine
+	for dec.PeekKind() == '"' {
+		token, _ := dec.ReadToken()
+		switch name := token.String(); {
+		case isPlanName(name):
+			return planLine
+		case foreign[name] != "":
+			kind = streamLine
+		}
+		_ = dec.SkipValue()
+	}
+	return kind
+}
+
 // looksLikeLines reports whether the input starts with a line of text and goes on: not with a JSON value of another kind.
 func looksLikeLines(head []byte) bool {
-	line, rest, more := bytes.Cut(bytes.TrimLeft(head, " \t\r\n"), []byte("\n"))
+	line, rest, more := bytes.Cut(withoutColors(head), []byte("\n"))
 	if len(line) == 0 || !more && len(head) < 512 {
 		return false
 	}
@@ -78,7 +216,15 @@ func looksLikeLines(head []byte) bool {
 
 func checkMagic(head []byte) error {
 	starts := func(magic string) bool { return bytes.HasPrefix(head, []byte(magic)) }
-	text := bytes.TrimLeft(head, " \t\r\n")
+	text := withoutColors(head)
+	nul := func(places ...int) bool { // of the first four bytes, exactly these are zero
+		for i, c := range head[:min(len(head), 4)] {
+			if (c == 0) != slices.Contains(places, i) {
+				return false
+			}
+		}
+		return len(head) >= 4
+	}
 	switch {
 	case len(head) == 0:
 		return invalid("", "is empty: %s", remedy)
@@ -86,11 +232,13 @@ func checkMagic(head []byte) error {
 		return invalid("", "is a binary plan file: send what `terraform show -json` prints for it")
 	case starts("\x1f\x8b"):
 		return invalid("", "is compressed: send it with Content-Encoding: gzip")
+	case starts("\xff\xfe\x00\x00"), starts("\x00\x00\xfe\xff"), nul(1, 2, 3), nul(0, 1, 2):
+		return invalid("", "is encoded as UTF-32: send UTF-8, such as with `iconv -f UTF-32 -t UTF-8`")
 	case starts("\xff\xfe"), starts("\xfe\xff"), bytes.IndexByte(head[:min(len(head), 4)], 0) >= 0:
 		return invalid("", "is encoded as UTF-16, as PowerShell writes with >: send UTF-8, such as with `| Out-File -Encoding utf8 plan.json`")
 	case len(text) > 0 && text[0] == '<':
 		return invalid("", "is HTML or XML, such as the error page of a proxy: %s", remedy)
-	case bytes.HasPrefix(text, []byte("\x1b[")), bytes.HasPrefix(text, []byte("Terraform used the selected providers")),
+	case bytes.HasPrefix(text, []byte("Terraform used the selected providers")),
 		bytes.HasPrefix(text, []byte("OpenTofu used the selected providers")), bytes.HasPrefix(text, []byte("No changes.")):
 		return invalid("", "is the text form of a plan: %s", remedy)
 	}
@@ -131,19 +279,40 @@ func checkName(name string) error {
 
 // rest counts the lines after the plan, which is done. A second document is refused: it may be another plan.
 func rest(r io.Reader) (lines int, err error) {
-	buf := bufio.NewReader(r)
+	buf := bufio.NewReaderSize(r, lineBuffer)
 	starting, first := true, true // of a line; of all lines, which is the end of the plan's own
 	for {
 		c, err := buf.ReadByte()
-		switch {
-		case errors.Is(err, io.EOF):
+		if errors.Is(err, io.EOF) {
 			return lines, nil
-		case err != nil:
+		}
+		if err != nil {
 			return 0, err
+		}
+		color := int64(0)
+		if c == '\x1b' {
+			if color, err = skipColor(buf); err != nil {
+				return 0, err
+			}
+		}
+		what := logLine
+		if c == '{' && (starting || first) {
+			if err := buf.UnreadByte(); err != nil {
+				return 0, err
+			}
+			if what, err = lineAt(buf); err != nil {
+				return 0, err
+			}
+			if _, err := buf.ReadByte(); err != nil {
+				return 0, err
+			}
+		}
+		switch {
+		case color > 0:
 		case c == '\n':
 			starting, first = true, false
 		case c == ' ' || c == '\t' || c == '\r':
-		case c == '{' && (starting || first):
+		case c == '{' && first, what == planLine:
 			return 0, invalid("", "has several JSON documents: send one plan at a time")
 		case first:
 			return 0, invalid("", "has data after the plan, on the line on which it ends")
