@@ -54,19 +54,38 @@ func decodeBase64(text string) string {
 		return ""
 	}
 	trimmed := strings.TrimRight(text, "=")
-	if strings.ContainsAny(trimmed, "\r\n") {
-		trimmed = strings.NewReplacer("\r", "", "\n", "").Replace(trimmed)
-	}
+	broken := false
 	for i := range len(trimmed) {
-		if sextets[trimmed[i]] < 0 {
+		if c := trimmed[i]; c == '\r' || c == '\n' {
+			broken = true
+		} else if sextets[c] < 0 {
 			return ""
 		}
+	}
+	if broken {
+		trimmed = strings.ReplaceAll(strings.ReplaceAll(trimmed, "\r", ""), "\n", "")
+	}
+	if !startsText(trimmed) {
+		return ""
 	}
 	plain := string(appendBase64(make([]byte, 0, len(trimmed)*3/4+1), trimmed, len(trimmed)))
 	if !utf8.ValidString(plain) || strings.ContainsFunc(plain, func(r rune) bool { return !unicode.IsPrint(r) && !unicode.IsSpace(r) }) {
 		return ""
 	}
 	return plain
+}
+
+// startsText reports whether base64 starts as that of a text does. Few other strings do, and need not be decoded whole.
+func startsText(encoded string) bool {
+	var b [12]byte
+	for rest := appendBase64(b[:0], encoded, len(b)); utf8.FullRune(rest); {
+		r, size := utf8.DecodeRune(rest)
+		if r == utf8.RuneError && size == 1 || !unicode.IsPrint(r) && !unicode.IsSpace(r) {
+			return false
+		}
+		rest = rest[size:]
+	}
+	return true
 }
 
 // unescapeURL takes the percent signs off, as far as they are followed by two digits. b may be the start of text, which is then

@@ -95,8 +95,17 @@ func (t *tree) push(n node) {
 // place gives the last n nodes their place, in the order in which they came.
 func (t *tree) place(n int) []node {
 	kids := t.nodes[t.open : t.open+n]
-	slices.Reverse(kids)
-	copy(t.nodes[t.done:], kids)
+	if t.done+n <= t.open {
+		place := t.nodes[t.done : t.done+n]
+		for i := range kids {
+			place[n-1-i] = kids[i]
+		}
+	} else {
+		slices.Reverse(kids)
+		if t.done < t.open {
+			copy(t.nodes[t.done:], kids)
+		}
+	}
 	t.done, t.open = t.done+n, t.open+n
 	return t.nodes[t.done-n : t.done : t.done]
 }
@@ -327,7 +336,7 @@ func checkNumber(lit []byte) error {
 	if len(lit) > 1000 {
 		return errNumber
 	}
-	if i := bytes.IndexAny(lit, "eE"); i >= 0 {
+	if i := exponentAt(lit); i >= 0 {
 		if e, err := strconv.Atoi(string(lit[i+1:])); err != nil || e > 1000 || e < -1000 {
 			return errNumber
 		}
