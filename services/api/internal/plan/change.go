@@ -194,7 +194,7 @@ func (s *scan) finish(ctx context.Context) (*Plan, error) {
 				}
 				s.pack(&s.out.Changes[len(s.out.Changes)-1])
 			}
-			if err := s.spend(unitsDocument*c.docs.count+unitsDifference*c.identity.count, s.size); err != nil {
+			if err := s.spend(unitsDocument*c.docs.tried+unitsDifference*c.identity.count, s.size); err != nil {
 				return nil, err
 			}
 			list.clear(place.block)

@@ -1,7 +1,7 @@
 package plan
 
 import (
-	"encoding/hex"
+	"bytes"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -39,14 +39,25 @@ func appendBase64[Text ~[]byte | ~string](b []byte, text Text, most int) []byte 
 // appendHex decodes pairs of hexadecimal digits, up to one that is none, or to most bytes.
 func appendHex(b, text []byte, most int) []byte {
 	for i := 0; i+1 < len(text) && len(b) < most; i += 2 {
-		var c [1]byte
-		if _, err := hex.Decode(c[:], text[i:i+2]); err != nil {
+		high, low := nibbles[text[i]], nibbles[text[i+1]]
+		if high|low > 15 {
 			break
 		}
-		b = append(b, c[0])
+		b = append(b, high<<4|low)
 	}
 	return b
 }
+
+// nibbles are the values of hexadecimal digits, and 255 for what is none.
+var nibbles = func() (value [256]byte) {
+	for i := range value {
+		value[i] = 255
+	}
+	for i, c := range []byte("0123456789abcdef") {
+		value[c], value[bytes.ToUpper([]byte{c})[0]] = byte(i), byte(i)
+	}
+	return value
+}()
 
 // decodeBase64 is the text that base64 hides, or empty when the text is no base64 of a text.
 func decodeBase64(text string) string {
@@ -92,14 +103,14 @@ func startsText(encoded string) bool {
 // overwritten.
 func unescapeURL(b, text []byte) []byte {
 	for i := 0; i < len(text); i++ {
-		if text[i] == '%' && i+2 < len(text) {
-			if plain := appendHex(b, text[i+1:i+3], len(b)+1); len(plain) > len(b) {
-				b = plain
+		c := text[i]
+		if c == '%' && i+2 < len(text) {
+			if high, low := nibbles[text[i+1]], nibbles[text[i+2]]; high|low <= 15 {
+				c = high<<4 | low
 				i += 2
-				continue
 			}
 		}
-		b = append(b, text[i])
+		b = append(b, c)
 	}
 	return b
 }
