@@ -58,7 +58,9 @@ func (t *tree) parse(raw jsontext.Value) (*node, error) {
 	return &root, nil
 }
 
-func (t *tree) forget() { t.count, t.tried, t.done, t.open, t.texts = 0, 0, 0, len(t.nodes), t.texts[:0] }
+func (t *tree) forget() {
+	t.count, t.tried, t.done, t.open, t.texts = 0, 0, 0, len(t.nodes), t.texts[:0]
+}
 
 // makeRoom makes as much room for nodes as a large value may need, rather than twice that by and by.
 func (t *tree) makeRoom(raw []byte) {
