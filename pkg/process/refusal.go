@@ -51,7 +51,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	}
 	why := apierror.New(apierror.Invalid, "the request is malformed: its first line, its path or its headers are not valid HTTP/1.1")
 	if bytes.HasPrefix(line, []byte("HTTP/1.1 431")) {
-		why = apierror.New(apierror.TooLarge, "the headers are longer than 64 KiB")
+		why = apierror.New(apierror.HeadersTooLarge, "the headers are longer than 64 KiB")
 	}
 	if err := c.refuse(why); err != nil {
 		return 0, err

@@ -73,7 +73,7 @@ func TestProcess_refused_before_routing(t *testing.T) {
 		"a malformed header":      {"GET /" + host + "a b: c\r\n\r\n", 400, "malformed"},
 		"another version":         {"GET / HTTP/3.0\r\nHost: x\r\n\r\n", 400, "malformed"},
 		"a strange encoding":      {"POST /" + host + "Transfer-Encoding: x\r\n\r\n", 400, "malformed"},
-		"headers of many bytes":   {"GET /" + host + "A: " + strings.Repeat("a", 80<<10) + "\r\n\r\n", 413, "headers are longer"},
+		"headers of many bytes":   {"GET /" + host + "A: " + strings.Repeat("a", 80<<10) + "\r\n\r\n", 431, "headers are longer"},
 		"after another one, good": {"GET /health/live" + host + "\r\nGET /%zz" + host + "\r\n", 200, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -103,7 +103,7 @@ func TestProcess_refused_before_routing(t *testing.T) {
 			}
 		})
 	}
-	if !strings.Contains(tel.Metrics(), `http_response_status_code="413"`) {
+	if !strings.Contains(tel.Metrics(), `http_response_status_code="431"`) {
 		t.Error("it is not counted")
 	}
 	t.Run("a handler's own text", func(t *testing.T) {

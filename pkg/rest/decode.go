@@ -104,7 +104,6 @@ var decoding = json.JoinOptions(json.RejectUnknownMembers(true),
 
 // Unmarshal is the strict decoding behind Decode.
 func Unmarshal(body []byte, v any) error {
-	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) // a byte order mark
 	if what := mistake(body); what != "" {
 		return apierror.New(apierror.Invalid, "the body is "+what)
 	}
@@ -183,6 +182,8 @@ func mistake(body []byte) string {
 		return "encoded as UTF-32; send UTF-8"
 	case zeros > 0 || bytes.HasPrefix(body, []byte("\xff\xfe")) || bytes.HasPrefix(body, []byte("\xfe\xff")):
 		return "encoded as UTF-16, as PowerShell writes with >; send UTF-8, such as with `| Out-File -Encoding utf8`"
+	case bytes.HasPrefix(body, []byte("\xef\xbb\xbf")):
+		return "preceded by a byte order mark, as some editors and shells write it; send UTF-8 without one"
 	case bytes.HasPrefix(body, []byte("\x1f\x8b")):
 		return "compressed; send the JSON object itself"
 	case !utf8.Valid(body):

@@ -42,6 +42,7 @@ var statuses = map[apierror.Kind]int{
 	apierror.Unavailable:      http.StatusServiceUnavailable,
 	apierror.Timeout:          http.StatusGatewayTimeout,
 	apierror.Canceled:         StatusClientClosedRequest,
+	apierror.HeadersTooLarge:  http.StatusRequestHeaderFieldsTooLarge,
 }
 
 // Status is the HTTP status of a kind.
