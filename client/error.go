@@ -23,6 +23,7 @@ const (
 	CodeConflict             Code = "CONFLICT"
 	CodePayloadTooLarge      Code = "PAYLOAD_TOO_LARGE"
 	CodeUnsupportedMediaType Code = "UNSUPPORTED_MEDIA_TYPE"
+	CodeHeadersTooLarge      Code = "HEADERS_TOO_LARGE"
 	CodeRateLimit            Code = "RATE_LIMIT_EXCEEDED"
 	CodeInternal             Code = "INTERNAL_SERVER_ERROR"
 	CodeUnavailable          Code = "SERVICE_UNAVAILABLE"

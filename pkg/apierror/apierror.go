@@ -29,6 +29,7 @@ const (
 	Timeout
 	// Canceled: the caller went away before the response. Outside the SLO.
 	Canceled
+	HeadersTooLarge
 )
 
 var codes = [...]string{
@@ -45,6 +46,7 @@ var codes = [...]string{
 	Unavailable:      "SERVICE_UNAVAILABLE",
 	Timeout:          "TIMEOUT",
 	Canceled:         "CLIENT_CLOSED_REQUEST",
+	HeadersTooLarge:  "HEADERS_TOO_LARGE",
 }
 
 // Code is the error code that clients see.

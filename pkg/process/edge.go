@@ -68,6 +68,7 @@ func (e Edge) Router(c Caller, add func(chi.Router)) chi.Router {
 		rest.EndAmbiguous,
 		rest.CORS(c.Origins),
 		rest.Deadline(e.Timeout),
+		refuse,
 	)
 	r.NotFound(rest.NotFound)
 	r.MethodNotAllowed(rest.MethodNotAllowed)

@@ -83,7 +83,7 @@ const writeGrace = 10 * time.Second
 // which is logged.
 func (p *Process) Serve(ctx context.Context, handler http.Handler, full any) *http.Server {
 	public := rest.NewServer(handler, p.config.RequestTimeout+writeGrace)
-	p.Group.Serve("public", public, p.listeners.public)
+	p.Group.Serve("public", public, refusals{p.listeners.public, handler})
 	if p.listeners.metrics != nil {
 		p.Group.Serve("metrics", metricsServer(p.tel.MetricsHandler()), p.listeners.metrics)
 	}

@@ -46,11 +46,19 @@ func RequirePlain(r *http.Request) error {
 
 // RequireJSON refuses a body that does not say that it is JSON.
 func RequireJSON(r *http.Request) error {
-	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || mediaType != "application/json" {
-		return apierror.New(apierror.UnsupportedMedia, "the Content-Type must be application/json")
+	sent := r.Header.Get("Content-Type")
+	mediaType, _, err := mime.ParseMediaType(sent)
+	if err == nil && mediaType == "application/json" {
+		return nil
 	}
-	return nil
+	const must = "the Content-Type must be application/json"
+	switch {
+	case sent == "":
+		return apierror.New(apierror.UnsupportedMedia, must+", and none was sent: with curl, add -H 'Content-Type: application/json'")
+	case err == nil && (mediaType == "application/x-www-form-urlencoded" || mediaType == "multipart/form-data"):
+		return apierror.New(apierror.UnsupportedMedia, must+", not that of a form, which curl sends by default: add -H 'Content-Type: application/json'")
+	}
+	return apierror.Newf(apierror.UnsupportedMedia, must+", not %q", cutTo(sent, 64))
 }
 
 // ReadBody reads at most limit bytes. A body that is longer or incomplete is an error of the caller.
@@ -96,11 +104,8 @@ var decoding = json.JoinOptions(json.RejectUnknownMembers(true),
 
 // Unmarshal is the strict decoding behind Decode.
 func Unmarshal(body []byte, v any) error {
-	if !utf8.Valid(body) {
-		return apierror.New(apierror.Invalid, "the body is not valid UTF-8")
-	}
-	if len(bytes.TrimSpace(body)) == 0 {
-		return apierror.New(apierror.Invalid, "the body is empty; send a JSON object")
+	if what := mistake(body); what != "" {
+		return apierror.New(apierror.Invalid, "the body is "+what)
 	}
 	if bytes.Contains(body, []byte(`\u0000`)) {
 		return apierror.New(apierror.Invalid, "the body has a NUL character, which can't be stored")
@@ -151,11 +156,46 @@ var kindNames = map[jsontext.Kind]string{
 }
 
 // safeDetail keeps a decoder's message short; it may repeat the caller's input, never our own data.
-func safeDetail(err error) string {
-	const most = 120
-	s := strings.ToValidUTF8(err.Error(), "")
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
+func safeDetail(err error) string { return cutTo(err.Error(), 120) }
+
+// cutTo is text that is fit to be shown, of at most that many bytes.
+func cutTo(text string, most int) string {
+	text = strings.ToValidUTF8(text, "")
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
 	}
-	return s
+	return text
+}
+
+// mistake says what a body is that is not the JSON object it should be, as far as it shows, and what to send.
+func mistake(body []byte) string {
+	text := bytes.TrimSpace(body)
+	name := 0
+	for name < len(text) && (text[name] >= 'a' && text[name] <= 'z' || text[name] >= 'A' && text[name] <= 'Z' || text[name] == '_') {
+		name++
+	}
+	zeros := bytes.Count(body[:min(len(body), 4)], []byte{0})
+	switch {
+	case len(text) == 0:
+		return "empty; send a JSON object"
+	case zeros > 2:
+		return "encoded as UTF-32; send UTF-8"
+	case zeros > 0 || bytes.HasPrefix(body, []byte("\xff\xfe")) || bytes.HasPrefix(body, []byte("\xfe\xff")):
+		return "encoded as UTF-16, as PowerShell writes with >; send UTF-8, such as with `| Out-File -Encoding utf8`"
+	case bytes.HasPrefix(body, []byte("\xef\xbb\xbf")):
+		return "preceded by a byte order mark, as some editors and shells write it; send UTF-8 without one"
+	case bytes.HasPrefix(body, []byte("\x1f\x8b")):
+		return "compressed; send the JSON object itself"
+	case !utf8.Valid(body):
+		return "not valid UTF-8"
+	case name > 0 && name < len(text) && text[name] == '=':
+		return `the text of a form, such as a=b; send a JSON object, such as {"a":"b"}`
+	case text[0] == '<':
+		return "HTML or XML; send a JSON object"
+	case text[0] == '\'':
+		return "in single quotes, which Windows' shells do not remove; send a JSON object, such as from a file with curl's --data-binary @FILE"
+	case text[0] == '@':
+		return "the name of a file; with curl, use --data-binary @FILE to send what is in it"
+	}
+	return ""
 }

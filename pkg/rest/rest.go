@@ -3,6 +3,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -41,6 +42,7 @@ var statuses = map[apierror.Kind]int{
 	apierror.Unavailable:      http.StatusServiceUnavailable,
 	apierror.Timeout:          http.StatusGatewayTimeout,
 	apierror.Canceled:         StatusClientClosedRequest,
+	apierror.HeadersTooLarge:  http.StatusRequestHeaderFieldsTooLarge,
 }
 
 // Status is the HTTP status of a kind.
@@ -150,7 +152,7 @@ func MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	if routes := chi.RouteContext(r.Context()).Routes; routes != nil {
 		var allowed []string
 		for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPatch, http.MethodPost, http.MethodPut} {
-			if routes.Match(chi.NewRouteContext(), method, r.URL.Path) {
+			if routes.Match(chi.NewRouteContext(), method, cmp.Or(r.URL.RawPath, r.URL.Path)) {
 				allowed = append(allowed, method)
 			}
 		}

@@ -221,8 +221,11 @@ func pathID(r *http.Request) (uuid.UUID, error) {
 
 // pathWorkspace is the name of the workspace in the path, in which a slash is sent as %2F.
 func pathWorkspace(r *http.Request) (string, error) {
-	name, err := url.PathUnescape(chi.URLParam(r, "name"))
-	if problem := drift.CheckWorkspaceName(name); err != nil || problem != "" {
+	name := chi.URLParam(r, "name")
+	if r.URL.RawPath != "" { // The router took that one, with its escapes; else it took Path, which has none.
+		name, _ = url.PathUnescape(name) // net/http has refused what is no escape.
+	}
+	if problem := drift.CheckWorkspaceName(name); problem != "" {
 		return "", apierror.InvalidField("name", "%s", problem)
 	}
 	return name, nil

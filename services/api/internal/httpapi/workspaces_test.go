@@ -88,7 +88,12 @@ func TestWorkspaces_one(t *testing.T) {
 	if a := api.Viewer.Wrong().Get("/api/v1/workspaces/-x").Want(400); a.Error.Details.Errors[0].Field != "name" {
 		t.Errorf("%s", a.Body)
 	}
-	api.Viewer.Wrong().Get("/api/v1/workspaces/%25").Want(400)
+	for _, name := range []string{"%25", "network%252Fprod", "network%25252Fprod"} { // unescaped once
+		api.Viewer.Wrong().Get("/api/v1/workspaces/" + name).Want(400)
+	}
+	if a := api.Viewer.Wrong().Do(http.MethodDelete, "/api/v1/workspaces/network%2Fprod", nil).Want(405); a.Header.Get("Allow") != "GET, PATCH" {
+		t.Errorf("allowed: %q", a.Header.Get("Allow"))
+	}
 }
 
 // Mutations: the settings not saved; the audit row or the event left out, or made when nothing has changed; null taken for

@@ -1,5 +1,7 @@
 package plan
 
+import "cmp"
+
 // What a plan may cost, in units of what it takes to read one small value. Bytes are cheap and values are not, so that a
 // plan made of nothing but values of two bytes would take many times as long as a real one of its size. It is refused.
 //
@@ -27,7 +29,7 @@ func (s *scan) spend(units int, end int64) error {
 	}
 	if int64(spent) > freeUnits+end/bytesPerUnit {
 		return tooLarge("has too many values, differences or sensitive texts for its %d bytes, more than plans of real configurations have: "+
-			"split what makes so many small values into root modules of their own", end)
+			"split what makes so many small values into root modules of their own, such as what is at %s", end, cmp.Or(s.at, "its top"))
 	}
 	return nil
 }

@@ -118,6 +118,17 @@ func TestRead_budget_counts_documents(t *testing.T) {
 	}
 }
 
+// TestRead_budget_counts_failed_documents: a document that has too many values to be compared as one has been read as far as that.
+//
+// Mutation: count in place of tried.
+func TestRead_budget_counts_failed_documents(t *testing.T) {
+	list := func(element string) string { return quoted(`{"l":[` + repeated(maxValues, element) + `]}`) }
+	spent, err := units(t, drifted(update("a", `{"d":`+list("1")+`}`, `{"d":`+list("2")+`}`)))
+	if err != nil || spent < unitsDocument*maxValues/2 {
+		t.Error(spent, err)
+	}
+}
+
 // TestCover_merge_makes_each_mask_once: merging the masks of a list allocates no more than three blocks for each of them.
 //
 // Mutations: a map of the members of each object; masks that are merged for each element.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -44,14 +45,18 @@ func (s *scan) entry(path string, origin Origin, keep bool) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := readEntry(&s.tree, raw, path)
-	if err != nil {
-		return nil, err
-	}
+	e := readEntry(s.parse(raw, false))
 	if err := s.spend(s.tree.count, s.dec.InputOffset()); err != nil {
 		return nil, err
 	}
 	e.id = s.out.key(e.id)
+	switch {
+	case errors.Is(e.unstorable, errDuplicate): // Its address may be what is there twice.
+		e.unnamed = true
+		e.refuse(errDuplicate.Error())
+	case !e.unnamed && s.seen[e.id]:
+		e.refuse("its address is in the list twice")
+	}
 	leaveOut := e.unreadable || e.unstorable != nil && keep && e.differs()
 	if leaveOut {
 		s.leaveOut(e, path)
@@ -59,9 +64,6 @@ func (s *scan) entry(path string, origin Origin, keep bool) (*entry, error) {
 	if e.unnamed || e.unreadable {
 		s.collect(e.before, e.after, e.masks, false)
 		return e, s.count()
-	}
-	if s.seen[e.id] {
-		return nil, invalid(path+".address", "is in the list twice")
 	}
 	s.seen[e.id] = true
 	if err := s.count(); err != nil {
@@ -90,7 +92,7 @@ func (s *scan) entry(path string, origin Origin, keep bool) (*entry, error) {
 	return e, nil
 }
 
-// leaveOut notes an entry that cannot be stored. It must not look as if it were gone.
+// leaveOut notes an entry that cannot be stored. What it is about must not look as if it were gone.
 func (s *scan) leaveOut(e *entry, path string) {
 	s.out.LeftOut.Count++
 	if len(s.out.LeftOut.Entries) < maxLeftOut {
@@ -100,13 +102,12 @@ func (s *scan) leaveOut(e *entry, path string) {
 		}
 		s.out.LeftOut.Entries = append(s.out.LeftOut.Entries, Omission{path, resource, e.unstorable.Error()})
 	}
+	if e.unnamed { // The plan then does not cover its whole root, see evidence.
+		s.lostOne = true
+		return
+	}
 	for _, id := range [...]string{e.id, resourceID(e.previous, e.deposed)} {
 		for _, st := range s.watched(id) {
-			st.leftOut = true
-		}
-	}
-	if e.nameless { // It may be any of them.
-		for _, st := range s.out.standings {
 			st.leftOut = true
 		}
 	}
@@ -145,14 +146,14 @@ func (s *scan) action(planned string) string {
 
 // deferredEntry reads one of deferred_changes, which are no changes yet but may mark secrets.
 func (s *scan) deferredEntry(path string) error {
-	n, err := s.value(path)
+	n, err := s.value(path, false)
 	if err != nil {
 		return err
 	}
 	change := n.field("resource_change").field("change")
-	masks, err := readMasks(change, path+".resource_change.change")
+	masks, err := readMasks(change, "change")
 	if err != nil {
-		return err
+		masks = everything
 	}
 	s.collect(change.field("before"), change.field("after"), masks, false)
 	return nil
@@ -160,13 +161,13 @@ func (s *scan) deferredEntry(path string) error {
 
 // finish is pass 2: every mask is known, so the kept entries can become changes.
 func (s *scan) finish(ctx context.Context) (*Plan, error) {
+	s.size = s.dec.InputOffset()
 	if err := s.variableValues(); err != nil {
 		return nil, err
 	}
 	s.out.Evidence = s.evidence()
 	s.judge()
 	c := newComparer(s.names, newIndex(s.secrets, s.spared), s.opt)
-	size := s.dec.InputOffset()
 	s.units += unitsSecret*len(s.secrets.texts) + unitsSearch*s.secrets.documents
 	s.secrets, s.seen, s.configured, s.dec = nil, nil, nil, nil
 	for _, m := range s.out.Moves {
@@ -184,11 +185,12 @@ func (s *scan) finish(ctx context.Context) (*Plan, error) {
 			if err := ctx.Err(); err != nil {
 				return nil, fmt.Errorf("read plan: %w", err)
 			}
-			e, err := readEntry(&s.tree, list.get(place), string(origin))
+			root, err := s.tree.parse(list.get(place))
 			if err != nil { // There was none in pass 1.
-				return nil, err
+				return nil, fmt.Errorf("plan: parse an entry again: %w", err)
 			}
-			if err := s.spend(unitsAgain*s.tree.count, size); err != nil {
+			e := readEntry(root, nil)
+			if err := s.spend(unitsAgain*s.tree.count, s.size); err != nil {
 				return nil, err
 			}
 			e.id = s.out.key(e.id)
@@ -202,7 +204,7 @@ func (s *scan) finish(ctx context.Context) (*Plan, error) {
 				}
 				s.pack(&s.out.Changes[len(s.out.Changes)-1])
 			}
-			if err := s.spend(unitsDocument*c.docs.count+unitsDifference*c.identity.count, size); err != nil {
+			if err := s.spend(unitsDocument*c.docs.tried+unitsDifference*c.identity.count, s.size); err != nil {
 				return nil, err
 			}
 			list.clear(place.block)

@@ -1,10 +1,13 @@
 package plan
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/maphash"
 	"math/bits"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // configuration looks through the configuration for sensitive variables and for the resources there are.
@@ -43,7 +46,7 @@ func (s *scan) configuredModule(path string, module uint64, depth int) error {
 }
 
 func (s *scan) configuredResource(path string, module uint64) error {
-	n, err := s.value(path)
+	n, err := s.value(path, false)
 	if err != nil {
 		return err
 	}
@@ -108,7 +111,7 @@ func outsideKeys(address string, visit func(at int)) {
 
 // declaredVariable notes a root variable that the configuration calls sensitive.
 func (s *scan) declaredVariable(name string) error {
-	n, err := s.value("configuration.root_module.variables")
+	n, err := s.value("configuration.root_module.variables", false)
 	if err != nil {
 		return err
 	}
@@ -124,18 +127,20 @@ func (s *scan) variableValues() error {
 	if len(s.variables) == 0 {
 		return nil
 	}
-	n, err := s.tree.parse(s.variables)
-	if err != nil {
-		return valueError("variables", err)
-	}
-	for i := range n.kids {
-		variable := &n.kids[i]
-		value := variable.field("value")
-		if s.sensitiveVariables[string(variable.name)] {
-			s.all(value)
-			continue
+	s.dec = jsontext.NewDecoder(bytes.NewReader(s.variables), jsontext.AllowDuplicateNames(true))
+	return s.object("variables", func(name string) error {
+		v, err := s.raw("variables")
+		if err != nil {
+			return err
 		}
-		s.collect(value, nil, nil, s.names.sensitive(variable.name))
-	}
-	return nil
+		sensitive := s.sensitiveVariables[name]
+		named := sensitive || s.names.sensitive([]byte(name))
+		n, _ := s.parse(v, named)
+		if value := n.field("value"); sensitive {
+			s.all(value)
+		} else {
+			s.collect(value, nil, nil, named)
+		}
+		return s.spend(s.tree.count, s.size)
+	})
 }

@@ -19,9 +19,9 @@
 //
 // The plan itself is never held whole: what pass 1 only looks through (prior state, planned values, configuration) goes
 // by in a buffer of the size of one resource, and the entries that stay in memory are compressed and counted. The JSON is read
-// with jsontext, the tokenizer of encoding/json/v2, which refuses invalid UTF-8 and lone surrogates; duplicate names are
-// refused wherever a name is read. A second "before_sensitive" that takes the mask off is therefore an error, never a
-// choice.
+// with jsontext, the tokenizer of encoding/json/v2, which refuses invalid UTF-8 and lone surrogates. An entry that has a name
+// twice is left out, as is one that is too large or too deep for a tree: outline reads its names, and its secrets are looked for
+// without a tree. A second "before_sensitive" therefore never takes a mask off.
 //
 // The package is pure: no database, no network, no telemetry, and no error text that repeats a value of the plan.
 package plan

@@ -1,7 +1,7 @@
 package plan
 
 import (
-	"encoding/hex"
+	"bytes"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -39,14 +39,25 @@ func appendBase64[Text ~[]byte | ~string](b []byte, text Text, most int) []byte 
 // appendHex decodes pairs of hexadecimal digits, up to one that is none, or to most bytes.
 func appendHex(b, text []byte, most int) []byte {
 	for i := 0; i+1 < len(text) && len(b) < most; i += 2 {
-		var c [1]byte
-		if _, err := hex.Decode(c[:], text[i:i+2]); err != nil {
+		high, low := nibbles[text[i]], nibbles[text[i+1]]
+		if high|low > 15 {
 			break
 		}
-		b = append(b, c[0])
+		b = append(b, high<<4|low)
 	}
 	return b
 }
+
+// nibbles are the values of hexadecimal digits, and 255 for what is none.
+var nibbles = func() (value [256]byte) {
+	for i := range value {
+		value[i] = 255
+	}
+	for i, c := range []byte("0123456789abcdef") {
+		value[c], value[bytes.ToUpper([]byte{c})[0]] = byte(i), byte(i)
+	}
+	return value
+}()
 
 // decodeBase64 is the text that base64 hides, or empty when the text is no base64 of a text.
 func decodeBase64(text string) string {
@@ -54,13 +65,19 @@ func decodeBase64(text string) string {
 		return ""
 	}
 	trimmed := strings.TrimRight(text, "=")
-	if strings.ContainsAny(trimmed, "\r\n") {
-		trimmed = strings.NewReplacer("\r", "", "\n", "").Replace(trimmed)
-	}
+	broken := false
 	for i := range len(trimmed) {
-		if sextets[trimmed[i]] < 0 {
+		if c := trimmed[i]; c == '\r' || c == '\n' {
+			broken = true
+		} else if sextets[c] < 0 {
 			return ""
 		}
+	}
+	if broken {
+		trimmed = strings.ReplaceAll(strings.ReplaceAll(trimmed, "\r", ""), "\n", "")
+	}
+	if !startsText(trimmed) {
+		return ""
 	}
 	plain := string(appendBase64(make([]byte, 0, len(trimmed)*3/4+1), trimmed, len(trimmed)))
 	if !utf8.ValidString(plain) || strings.ContainsFunc(plain, func(r rune) bool { return !unicode.IsPrint(r) && !unicode.IsSpace(r) }) {
@@ -69,18 +86,31 @@ func decodeBase64(text string) string {
 	return plain
 }
 
+// startsText reports whether base64 starts as that of a text does. Few other strings do, and need not be decoded whole.
+func startsText(encoded string) bool {
+	var b [12]byte
+	for rest := appendBase64(b[:0], encoded, len(b)); utf8.FullRune(rest); {
+		r, size := utf8.DecodeRune(rest)
+		if r == utf8.RuneError && size == 1 || !unicode.IsPrint(r) && !unicode.IsSpace(r) {
+			return false
+		}
+		rest = rest[size:]
+	}
+	return true
+}
+
 // unescapeURL takes the percent signs off, as far as they are followed by two digits. b may be the start of text, which is then
 // overwritten.
 func unescapeURL(b, text []byte) []byte {
 	for i := 0; i < len(text); i++ {
-		if text[i] == '%' && i+2 < len(text) {
-			if plain := appendHex(b, text[i+1:i+3], len(b)+1); len(plain) > len(b) {
-				b = plain
+		c := text[i]
+		if c == '%' && i+2 < len(text) {
+			if high, low := nibbles[text[i+1]], nibbles[text[i+2]]; high|low <= 15 {
+				c = high<<4 | low
 				i += 2
-				continue
 			}
 		}
-		b = append(b, text[i])
+		b = append(b, c)
 	}
 	return b
 }

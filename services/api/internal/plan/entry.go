@@ -22,16 +22,11 @@ type entry struct {
 	unstorable                 error // why this entry cannot be a change
 	unnamed                    bool  // its names cannot be taken
 	unreadable                 bool  // it is no entry of the format; before is all there is of it that may have secrets
-	nameless                   bool  // which object it is about cannot be read
 }
 
-// readEntry makes an entry of raw; path says where it stands. What has not the form of an entry is one that is left out.
-func readEntry(t *tree, raw []byte, path string) (*entry, error) {
-	root, err := t.parseDeep(raw)
-	if err != nil {
-		return nil, valueError(path, err)
-	}
-	e := entry{mode: "managed", unstorable: t.unstorable}
+// readEntry makes an entry of a value; unstorable is what is wrong with it. What has not the form of an entry is one that is left out.
+func readEntry(root *node, unstorable error) *entry {
+	e := entry{mode: "managed", unstorable: unstorable}
 	for _, f := range [...]struct {
 		name  string
 		field *string
@@ -46,20 +41,19 @@ func readEntry(t *tree, raw []byte, path string) (*entry, error) {
 	change := root.field("change")
 	switch {
 	case root.kind != '{':
-		e.nameless = true
+		e.unnamed = true
 		e.refuse("it must be an object")
 	case e.address == "":
-		e.nameless = true
+		e.unnamed = true
 		e.refuse("address is required")
 	case e.typ == "":
 		e.refuse("type is required")
 	case !change.is('{'):
 		e.refuse("change is required and must be an object")
 	}
-	e.unnamed = e.unnamed || e.nameless
 	if !change.is('{') {
 		e.before = root
-		return &e, nil
+		return &e
 	}
 	e.readActions(change.field("actions"))
 	e.before, e.after = e.readState(change, "before"), e.readState(change, "after")
@@ -70,7 +64,7 @@ func readEntry(t *tree, raw []byte, path string) (*entry, error) {
 		masks = everything
 	}
 	e.masks = masks.byKind(e.typ)
-	return &e, nil
+	return &e
 }
 
 // refuse notes the first thing for which an entry cannot be read.
@@ -84,8 +78,8 @@ func (e *entry) readName(field *string, n *node, name string) {
 	switch {
 	case n == nil || n.kind == 'n':
 	case n.kind != '"':
+		e.unnamed = e.unnamed || name == "address" || name == "previous_address" || name == "deposed"
 		e.refuse(name + " must be a string")
-		e.nameless = e.nameless || name == "address" || name == "previous_address" || name == "deposed"
 	case len(n.text) > maxName:
 		e.unstorable = fmt.Errorf("has a text of more than %d bytes in %s", maxName, name)
 		*field, e.unnamed = string(n.text[:maxName]), true
@@ -134,7 +128,7 @@ func readMasks(change *node, path string) (cover, error) {
 	return both, nil
 }
 
-// valueError says what is wrong with a value without saying where in it, since the names in there are the author's.
+// valueError says what is wrong with a reported value without saying where in it, since the names in there are the author's.
 func valueError(path string, err error) error {
 	for _, known := range [...]error{errDeep, errDuplicate, errNUL, errNumber, errValues} {
 		if errors.Is(err, known) {

@@ -53,5 +53,5 @@ func syntaxError(path string, offset int64, err error) error {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return invalid(path, "is not complete JSON: it ends at byte %d", offset)
 	}
-	return invalid(path, "is not valid JSON at byte %d: the syntax, the UTF-8 encoding or the depth of nesting is wrong", offset)
+	return invalid(path, "is not valid JSON at byte %d: the syntax or the UTF-8 encoding is wrong, or the nesting is deeper than 10,000", offset)
 }

@@ -75,6 +75,8 @@ const (
 	reasonPartial    = "scope=partial was sent, so what the plan does not list was not looked at: send a plan of the whole root with scope=full."
 	reasonCoverage   = "The plan does not say whether it covers its whole root, as with OpenTofu and Terraform before 1.8: send scope=full " +
 		"where no -target or -exclude is used."
+	reasonLost = "An entry of the plan could not be read, not even which resource it is about, so the plan does not show all of its root: " +
+		"see leftOut for which entry it is and why, and resolve the drifts that are gone by hand until that is repaired."
 	reasonMode = "mode=refresh-only was sent, but the plan has resource_changes, so it was read as a normal plan: send the mode that the plan was made with."
 )
 
@@ -153,6 +155,10 @@ func (s *scan) evidence() Evidence {
 		cover(CoverageFull, "")
 	default:
 		cover(CoverageUnknown, reasonCoverage)
+	}
+	if s.lostOne { // It may be about any drift that looks as if it were gone.
+		e.Coverage = CoveragePartial
+		say(reasonLost)
 	}
 	return e
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -27,8 +28,7 @@ func TestRead_left_out(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for i, raw := range []string{drifted(good, tt.entry), drifted(tt.entry, good)} {
-				open := Object{OriginDrift, "aws_thing.bad"}
-				p, err := readUnpacked(strings.NewReader(raw), Options{Key: testKey, Open: map[Object]Open{open: {}}})
+				p, err := readUnpacked(strings.NewReader(raw), leftOutOptions)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -42,9 +42,7 @@ func TestRead_left_out(t *testing.T) {
 				if len(p.Changes) != 1 || p.Changes[0].Address != "aws_thing.good" || strings.Contains(string(p.Changes[0].Actual), "correct-horse") {
 					t.Errorf("%+v", p.Changes)
 				}
-				if v := p.Judge(open.Origin, open.ID); tt.resource == "aws_thing.bad" && !strings.Contains(name, "address") && !strings.Contains(name, "key") && v != (Verdict{Reason: reasonLeftOut}) {
-					t.Errorf("%+v", v)
-				}
+				judgesTheRest(t, p, strings.Contains(name, "address") || strings.Contains(name, "key"))
 			}
 		})
 	}
@@ -83,8 +81,9 @@ func TestRead_left_out(t *testing.T) {
 // TestRead_unreadable_entries: what is no entry of the format is left out, counted and named, its secrets are known, and a drift that
 // it may be about stays open.
 //
-// Mutations: an unreadable entry that is kept; before that is not looked into; a mask that cannot be read and covers nothing; a
-// nameless entry that leaves every drift alone; no parseDeep; an entry that is moved and leaves the drift of its old address alone.
+// Mutations: an unreadable entry that is kept; before that is not looked into; a mask that cannot be read and covers nothing; no
+// collectRaw; no isMasked, no errDuplicate, no secretAttributes in parse; full coverage although the entry
+// may be about any resource; no standing marked; the old address of an entry that moved left alone.
 func TestRead_unreadable_entries(t *testing.T) {
 	good := update("good", `{"n":1,"copy":"correct-horse"}`, `{"n":2,"copy":"correct-horse"}`)
 	bad := update("bad", `{"password":"correct-horse"}`, `{}`)
@@ -115,14 +114,21 @@ func TestRead_unreadable_entries(t *testing.T) {
 		"a mask is a text":   {update("bad", `{"p":"correct-horse"}`, `{}`, `"before_sensitive":{"p":"true"}`), resource, "change.before_sensitive"},
 		"nested too deeply":  {update("bad", deep, `{}`), resource, "nested too deeply"},
 		"moved, and no type": {with(`"type"`, `"previous_address":"aws_thing.old","x"`), resource, "type is required"},
+		"a name twice":       {update("bad", `{"password":"correct-horse","a":1,"a":2}`, `{}`), resource, "has a duplicate name"},
+		"a second mask":      {update("bad", `{"p":"correct-horse"}`, `{}`, `"before_sensitive":{"p":true}`, `"before_sensitive":false`), resource, "has a duplicate name"},
+		"a second address":   {with(`"type"`, `"address":"aws_thing.other","type"`), resource, "has a duplicate name"},
+		"many values":        {update("bad", `{"password":"correct-horse","l":[`+strings.Repeat(`7,`, maxValues)+`7]}`, `{}`), resource, "more than 131072 values"},
+		"many values, masked": {update("bad", `{"p":"correct-horse","l":[`+strings.Repeat(`7,`, maxValues)+`7]}`, `{}`, `"before_sensitive":{"p":true}`), resource,
+			"more than 131072 values"},
+		"nested very deeply": {update("bad", strings.Repeat(`{"a":`, 9000)+`{"password":"correct-horse"}`+strings.Repeat("}", 9000), `{}`), resource, "nested too deeply"},
+		"nested deeply, and masked": {update("bad", `{"p":"correct-horse","l":`+strings.Repeat("[", 200)+strings.Repeat("]", 200)+`}`, `{}`, `"after_sensitive":{"p":true}`), resource,
+			"nested too deeply"},
+		"nested deeply, and secret by kind": {strings.ReplaceAll(update("bad", `{"result":"correct-horse","l":`+strings.Repeat("[", 200)+strings.Repeat("]", 200)+`}`, `{}`),
+			`"type":"aws_thing"`, `"type":"random_password"`), resource, "nested too deeply"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			open := Object{OriginDrift, "aws_thing.bad"}
-			if strings.Contains(tt.entry, "old") {
-				open.ID = "aws_thing.old"
-			}
 			for i, raw := range []string{drifted(good, tt.entry), drifted(tt.entry, good)} {
-				p, err := readUnpacked(strings.NewReader(raw), Options{Key: testKey, Open: map[Object]Open{open: {}}})
+				p, err := readUnpacked(strings.NewReader(raw), leftOutOptions)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -137,9 +143,7 @@ func TestRead_unreadable_entries(t *testing.T) {
 				if strings.Contains(tt.entry, "correct-horse") == strings.Contains(string(p.Changes[0].Actual), "correct-horse") {
 					t.Errorf("%s", p.Changes[0].Actual)
 				}
-				if v := p.Judge(open.Origin, open.ID); v != (Verdict{Reason: reasonLeftOut}) {
-					t.Errorf("%+v", v)
-				}
+				judgesTheRest(t, p, tt.resource == "" || strings.Contains(tt.reason, "duplicate") || name == "previous no text")
 			}
 		})
 	}
@@ -153,6 +157,89 @@ func TestRead_unreadable_entries(t *testing.T) {
 		raw := strings.Replace(drifted(`{"address":"a.b","type":"a","change":{"actions":["delete"]}}`, `null`), "resource_drift", "resource_changes", 1)
 		if p := read(t, raw); p.Evidence.Mode != ModeDestroy || p.LeftOut.Count != 1 {
 			t.Errorf("%+v", p)
+		}
+	})
+}
+
+// judgesTheRest checks that the drift of what was left out stays open, and every drift when it may be about any.
+func judgesTheRest(t *testing.T, p *Plan, lost bool) {
+	t.Helper()
+	coverage, bad, gone := CoverageFull, Verdict{Reason: reasonLeftOut}, Verdict{Resolved: true, How: HowUnknown}
+	if lost {
+		coverage, bad, gone = CoveragePartial, Verdict{}, Verdict{}
+	}
+	if e := p.Evidence; e.Refreshed != RefreshProven || e.Coverage != coverage || slices.Contains(e.Reasons, reasonLost) != lost {
+		t.Errorf("%+v", e)
+	}
+	if v := p.Judge(OriginDrift, "aws_thing.bad"); v != bad {
+		t.Errorf("%+v", v)
+	}
+	if v := p.Judge(OriginDrift, "aws_thing.gone"); v != gone {
+		t.Errorf("%+v", v)
+	}
+}
+
+// leftOutOptions are those of a refresh-only plan of a whole root, with two open drifts.
+var leftOutOptions = Options{Key: testKey, Mode: ModeRefreshOnly, Scope: ScopeFull, Open: map[Object]Open{
+	{OriginDrift, "aws_thing.bad"}: {}, {OriginDrift, "aws_thing.gone"}: {},
+}}
+
+// TestRead_same_address_twice: the second entry is left out, its secrets are known, and what else the plan lists is read.
+//
+// Mutation: seen that is not asked.
+func TestRead_same_address_twice(t *testing.T) {
+	for _, list := range []string{"resource_drift", "resource_changes"} {
+		raw := strings.Replace(drifted(update("a", `{"n":1}`, `{"n":"correct-horse"}`), update("b", `{"n":1}`, `{"n":2}`),
+			update("a", `{"password":"correct-horse"}`, `{}`)), "resource_drift", list, 1)
+		p, err := readUnpacked(strings.NewReader(raw), Options{Key: testKey, Mode: ModeRefreshOnly, Changes: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.LeftOut.Count != 1 || p.LeftOut.Entries[0].Path != list+"[2]" || p.LeftOut.Entries[0].Resource != "aws_thing.a" ||
+			!strings.Contains(p.LeftOut.Entries[0].Reason, "twice") || len(p.Changes) != 2 || p.Evidence.Coverage == CoveragePartial {
+			t.Errorf("%+v %+v", p.LeftOut, p.Changes)
+		}
+		if out := shown(p, nil); strings.Contains(out, "correct-horse") {
+			t.Error(out)
+		}
+	}
+}
+
+// TestRead_unreadable_elsewhere: a resource of the state, an output or a variable that cannot be read refuses nothing, and what
+// it says to be secret is.
+//
+// Mutations: no collectRaw; all without secret, without sensitive in maskNames; an unreadable mask that covers nothing.
+func TestRead_unreadable_elsewhere(t *testing.T) {
+	many := `[` + strings.Repeat(`7,`, maxValues) + `7]`
+	for name, part := range map[string]string{
+		"a resource of many values": `"prior_state":{"values":{"root_module":{"resources":[{"address":"a.b","type":"a","values":{"p":"correct-horse","l":` + many +
+			`},"sensitive_values":{"p":true}}]}}}`,
+		"a resource with a name twice":   `"planned_values":{"root_module":{"resources":[{"address":"a.b","type":"a","values":{"p":"correct-horse","p":1}}]}}`,
+		"a resource with a mask of text": `"prior_state":{"values":{"root_module":{"resources":[{"address":"a.b","type":"a","values":{"p":"correct-horse"},"sensitive_values":"x"}]}}}`,
+		"an output of many values":       `"prior_state":{"values":{"outputs":{"o":{"sensitive":true,"value":["correct-horse",` + many + `]}}}}`,
+		"an output by its name":          `"prior_state":{"values":{"outputs":{"password":{"value":["correct-horse",` + many + `]}}}}`,
+		"an output with a mask of text":  `"planned_values":{"outputs":{"o":{"sensitive":"true","value":"correct-horse"}}}`,
+		"a changed output":               `"output_changes":{"o":{"actions":["update"],"before":"correct-horse","before_sensitive":"x"}}`,
+		"a deferred change":              `"deferred_changes":[{"resource_change":{"change":{"before":{"p":"correct-horse"},"before_sensitive":"x"}}}]`,
+		"a variable of many values": `"configuration":{"root_module":{"variables":{"v":{"sensitive":true}}}},"variables":{"w":{"value":"x"},"v":{"value":["correct-horse",` +
+			many + `]}}`,
+		"a variable by its name": `"variables":{"w":{"value":"x"},"db_password":{"value":["correct-horse",` + many + `]}}`,
+		"many variables":         `"variables":{"v":{"value":` + many + `},"w":{"value":` + many + `},"token":{"value":"correct-horse"}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			raw := strings.TrimSuffix(drifted(update("a", `{"n":1}`, `{"n":"correct-horse"}`)), "}") + "," + part + "}"
+			p, err := readUnpacked(strings.NewReader(raw), Options{Key: testKey})
+			if out := shown(p, err); strings.Contains(out, "correct-horse") || err != nil || len(p.Changes) != 1 {
+				t.Error(out, err)
+			}
+		})
+	}
+	t.Run("a resource of many values is still there", func(t *testing.T) {
+		raw := strings.TrimSuffix(drifted(update("a", `{"n":1}`, `{"n":2}`)), "}") + `,"prior_state":{"values":{"root_module":{"resources":[` +
+			`{"address":"aws_thing.b","mode":"managed","type":"aws_thing","values":{"l":` + many + `}}]}}}}`
+		p := readWith(t, raw, Options{Open: map[Object]Open{{OriginDrift, "aws_thing.b"}: {}}})
+		if v := p.Judge(OriginDrift, "aws_thing.b"); v != (Verdict{Resolved: true, How: HowUnknown}) {
+			t.Errorf("%+v", v)
 		}
 	})
 }

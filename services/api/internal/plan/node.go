@@ -24,8 +24,9 @@ type node struct {
 
 // field is get for a name that the format knows.
 func (n *node) field(name string) *node {
-	if n == nil || n.kind != '{' {
-		return nil
+	const few = 32 // more of them are not looked at one by one
+	if n == nil || n.kind != '{' || len(n.kids) > few {
+		return n.get(bytesOf(name))
 	}
 	for i := range n.kids {
 		if string(n.kids[i].name) == name {

@@ -56,13 +56,23 @@ func equalNumbers(a, b []byte) bool {
 	return bytes.Equal(appendNumber(x[:0], a), appendNumber(y[:0], b))
 }
 
+// exponentAt is where the e of a number is, or -1. Most are so short that a library's search takes longer to begin.
+func exponentAt(literal []byte) int {
+	for i, c := range literal {
+		if c|0x20 == 'e' {
+			return i
+		}
+	}
+	return -1
+}
+
 // maxZeros is how many zeros the exponent of a number may stand for that is stored as one.
 const maxZeros = 32
 
 // isLongWritten reports whether a number has such an exponent that it is shown as a text, as it was sent. The database writes a
 // number out: 1e999 takes five bytes in a plan, and a thousand in each response.
 func isLongWritten(literal []byte) bool {
-	i := bytes.IndexAny(literal, "eE")
+	i := exponentAt(literal)
 	if i < 0 {
 		return false
 	}

@@ -36,13 +36,13 @@ func (s *scan) values(path string, resource func(*node)) error {
 
 // output looks through one output of a state.
 func (s *scan) output(path, name string) error {
-	n, err := s.value(path)
+	n, err := s.value(path, s.names.sensitive([]byte(name)))
 	if err != nil {
 		return err
 	}
 	masks, ok := newCover(n.field("sensitive"))
 	if !ok {
-		return invalid(path, "must have a boolean in sensitive")
+		masks = everything
 	}
 	s.collect(n.field("value"), nil, masks, s.names.sensitive([]byte(name)))
 	return nil
@@ -65,13 +65,13 @@ func (s *scan) module(path string, depth int, resource func(*node)) error {
 
 // resource looks through one resource of a state.
 func (s *scan) resource(path string, then func(*node)) error {
-	n, err := s.value(path)
+	n, err := s.value(path, false)
 	if err != nil {
 		return err
 	}
 	masks, ok := newCover(n.field("sensitive_values"))
 	if !ok {
-		return invalid(path+".sensitive_values", "must consist of booleans, objects and lists")
+		masks = everything
 	}
 	if err := s.count(); err != nil {
 		return err
@@ -136,13 +136,13 @@ func (s *scan) spare(name string) {
 // outputChange looks through one of output_changes.
 func (s *scan) outputChange(output string) error {
 	path := "output_changes"
-	n, err := s.value(path)
+	n, err := s.value(path, s.names.sensitive([]byte(output)))
 	if err != nil {
 		return err
 	}
 	masks, err := readMasks(n, path)
 	if err != nil {
-		return err
+		masks = everything
 	}
 	s.collect(n.field("before"), n.field("after"), masks, s.names.sensitive([]byte(output)))
 	return nil

@@ -3,6 +3,7 @@ package plan
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,11 +22,11 @@ func Read(ctx context.Context, r io.Reader, opt Options) (*Plan, error) {
 	if len(opt.Key) == 0 {
 		return nil, errors.New("plan: no key to hash with")
 	}
-	src := &source{ctx: ctx, r: r, limit: opt.MaxBytes, taken: func() int64 { return 0 }}
+	src := &source{ctx: ctx, r: r, limit: opt.MaxBytes, taken: func() int64 { return 0 }, place: func() string { return "its first lines" }}
 	if src.limit <= 0 {
 		src.limit = DefaultMaxBytes
 	}
-	buf := bufio.NewReader(src)
+	buf := bufio.NewReaderSize(src, lineBuffer)
 	lines, skipped, err := startOf(buf)
 	if err != nil {
 		return nil, src.explain(err)
@@ -34,6 +35,7 @@ func Read(ctx context.Context, r io.Reader, opt Options) (*Plan, error) {
 	// object and in tree; what is skipped says nothing.
 	s := newScan(jsontext.NewDecoder(buf, jsontext.AllowDuplicateNames(true)), opt)
 	src.taken = func() int64 { return skipped + s.dec.InputOffset() }
+	src.place = func() string { return cmp.Or(s.at, "a field at its top") }
 	if err := s.plan(); err != nil {
 		return nil, src.explain(err)
 	}
@@ -52,7 +54,8 @@ type source struct {
 	r     io.Reader
 	n     int64
 	limit int64
-	taken func() int64 // how much of it the decoder is done with; the rest is in memory
+	taken func() int64  // how much of it the decoder is done with; the rest is in memory
+	place func() string // what is being read
 	err   error
 }
 
@@ -65,7 +68,7 @@ func (s *source) Read(p []byte) (int, error) {
 	case s.n > s.limit:
 		n, err = 0, tooLarge("is larger than %d bytes: %s", s.limit, howToSlim)
 	case s.n-s.taken() > maxPending:
-		n, err = 0, tooLarge("has a resource or a text of more than %d bytes", maxPending)
+		n, err = 0, tooLarge("has a resource or a text of more than %d bytes, in %s: leave that out of the plan that you send", maxPending, s.place())
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		s.err = err
@@ -95,10 +98,13 @@ type scan struct {
 	spared    map[string]bool
 	kept      [2]keptEntries // of resource_drift, and of resource_changes
 	resources int
+	at        string            // the list's element, or the field, that is being read
 	units     int               // spent, see budget.go
+	size      int64             // of the plan, once it has gone by
 	planned   map[string]string // what resource_changes does, by entry id
 	actions   map[string]string // each way of saying so, once
 	moved     map[Move]bool
+	lostOne   bool // an entry was left out that may be about any object
 	variables []byte // kept until the configuration tells which are sensitive
 
 	sensitiveVariables map[string]bool
@@ -182,6 +188,9 @@ func (s *scan) field(name string) (err error) {
 		return err
 	}
 	s.planKeys = s.planKeys || planKeys[name]
+	if s.at = ""; planKeys[name] || name == "variables" {
+		s.at = name
+	}
 	switch name {
 	case "format_version":
 		s.out.FormatVersion, err = s.text(name)

@@ -45,7 +45,8 @@ func (s *scan) object(path string, member func(name string) error) error {
 // array calls element for each element of a list; element has to read it.
 func (s *scan) array(path string, element func(path string) error) error {
 	return s.container(path, '[', func(i int) error {
-		return element(path + "[" + strconv.Itoa(i) + "]")
+		s.at = path + "[" + strconv.Itoa(i) + "]"
+		return element(s.at)
 	})
 }
 
@@ -80,15 +81,12 @@ func (s *scan) container(path string, kind jsontext.Kind, next func(i int) error
 	}
 }
 
-// value reads the next value as a tree.
-func (s *scan) value(path string) (*node, error) {
+// value reads the next value as a tree, or its outline. secret says that all of it is.
+func (s *scan) value(path string, secret bool) (*node, error) {
 	v, err := s.raw(path)
 	if err != nil {
 		return nil, err
 	}
-	n, err := s.tree.parse(v)
-	if err != nil {
-		return nil, valueError(path, err)
-	}
+	n, _ := s.parse(v, secret)
 	return n, s.spend(s.tree.count, s.dec.InputOffset())
 }

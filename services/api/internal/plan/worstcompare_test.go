@@ -107,9 +107,13 @@ func TestRead_memory(t *testing.T) {
 		"many blocks":                      drifted(update("a", values(maxValues/6-100, `{"a":%d,"b":[]}`), values(maxValues/6-100, `{"b":[],"a":"%d"}`))),
 		"escapes": drifted(update("m", `{"v":"masked-text"}`, `{}`, `"before_sensitive":{"v":true}`),
 			update("a", `{"v":"`+strings.Repeat(`\\\"%25+`, 12<<20/10)+`"}`, `{}`)),
-		"a long text":      drifted(update("a", `{"a":"`+large+`"}`, `{"a":"`+large+`x"}`)),
-		"a large document": drifted(update("a", `{"a":`+quoted(values(maxValues/2-100, "%d"))+`}`, `{"a":`+quoted(values(maxValues/2-100, "1%d"))+`}`)),
-		"many long texts":  drifted(update("a", values(7000, `"`+large[:1000]+`%d"`), values(7000, `"`+large[:1000]+`1%d"`))),
+		"a long text":              drifted(update("a", `{"a":"`+large+`"}`, `{"a":"`+large+`x"}`)),
+		"a large document":         drifted(update("a", `{"a":`+quoted(values(maxValues/2-100, "%d"))+`}`, `{"a":`+quoted(values(maxValues/2-100, "1%d"))+`}`)),
+		"values that are left out": drifted(update("a", values(900_000, `"7%d"`), `{}`)),
+		"secrets that are left out": drifted(update("a", values(140_000, `7`), `{"m":{`+repeated(20_000, `"k%d":"a-secret-of-its-own-%d"`)+`}}`,
+			`"before_sensitive":{"m":true}`)),
+		"a deep value":    drifted(update("a", `{"a":`+strings.Repeat(`{"a":[`, 4000)+`1`+strings.Repeat("]}", 4000)+`}`, `{}`)),
+		"many long texts": drifted(update("a", values(7000, `"`+large[:1000]+`%d"`), values(7000, `"`+large[:1000]+`1%d"`))),
 	} {
 		t.Run(name, func(t *testing.T) {
 			limit := int64(4*len(raw) + 32<<20)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 )
 
 // What a CI job prints around the plan: a command line before it, a debug line or an exit code after it.
@@ -24,7 +25,7 @@ const howToSlim = "slim it with `" + slimming + "` and send slim.json; if that i
 	"`, with mode=refresh-only, or with mode=normal and refreshed=true, as the plan was made"
 
 // startOf knows files that are sent by mistake by their first bytes, skips a byte order mark, and skips the lines before the one
-// that starts with a brace. It returns how many lines and how many bytes these are.
+// that starts with the plan. It returns how many lines and how many bytes these are.
 func startOf(buf *bufio.Reader) (lines int, skipped int64, err error) {
 	head, err := buf.Peek(512)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -39,13 +40,20 @@ func startOf(buf *bufio.Reader) (lines int, skipped int64, err error) {
 		}
 		head, skipped = head[3:], 3
 	}
-	if !bytes.HasPrefix(bytes.TrimLeft(head, " \t\r\n"), []byte("{")) && !looksLikeLines(head) {
+	if !bytes.HasPrefix(withoutColors(head), []byte("{")) && !looksLikeLines(head) {
 		return 0, skipped, nil // The decoder says what is wrong with it.
 	}
+	colored, last := bytes.HasPrefix(bytes.TrimLeft(head, " \t\r\n"), []byte("\x1b[")), textLine
 	starting, content := true, false
 	for {
 		c, err := buf.ReadByte()
 		switch {
+		case errors.Is(err, io.EOF) && last == streamLine:
+			return 0, 0, checkName("@level")
+		case errors.Is(err, io.EOF) && last == logLine:
+			return 0, 0, invalid("", "has no plan, only lines of JSON, such as those of a log: %s", remedy)
+		case errors.Is(err, io.EOF) && colored:
+			return 0, 0, invalid("", "is the text form of a plan: %s", remedy)
 		case errors.Is(err, io.EOF):
 			return 0, 0, invalid("", "has no line that starts with a JSON object: %s", remedy)
 		case err != nil:
@@ -59,8 +67,26 @@ func startOf(buf *bufio.Reader) (lines int, skipped int64, err error) {
 			}
 			starting, content = true, false
 		case c == ' ' || c == '\t' || c == '\r':
+		case c == '\x1b' && starting:
+			n, err := skipColor(buf)
+			if skipped += n; err != nil {
+				return 0, 0, err
+			}
 		case c == '{' && starting:
-			return lines, skipped - 1, buf.UnreadByte()
+			if err := buf.UnreadByte(); err != nil {
+				return 0, 0, err
+			}
+			what, err := lineAt(buf)
+			if err != nil || what == planLine {
+				return lines, skipped - 1, err
+			}
+			if what != textLine {
+				last = what
+			}
+			if _, err := buf.ReadByte(); err != nil {
+				return 0, 0, err
+			}
+			starting, content = false, true
 		default:
 			starting, content = false, true
 		}
@@ -69,7 +95,7 @@ func startOf(buf *bufio.Reader) (lines int, skipped int64, err error) {
 
 // looksLikeLines reports whether the input starts with a line of text and goes on: not with a JSON value of another kind.
 func looksLikeLines(head []byte) bool {
-	line, rest, more := bytes.Cut(bytes.TrimLeft(head, " \t\r\n"), []byte("\n"))
+	line, rest, more := bytes.Cut(withoutColors(head), []byte("\n"))
 	if len(line) == 0 || !more && len(head) < 512 {
 		return false
 	}
@@ -82,7 +108,15 @@ func looksLikeLines(head []byte) bool {
 
 func checkMagic(head []byte) error {
 	starts := func(magic string) bool { return bytes.HasPrefix(head, []byte(magic)) }
-	text := bytes.TrimLeft(head, " \t\r\n")
+	text := withoutColors(head)
+	nul := func(places ...int) bool { // of the first four bytes, exactly these are zero
+		for i, c := range head[:min(len(head), 4)] {
+			if (c == 0) != slices.Contains(places, i) {
+				return false
+			}
+		}
+		return len(head) >= 4
+	}
 	switch {
 	case len(head) == 0:
 		return invalid("", "is empty: %s", remedy)
@@ -90,11 +124,13 @@ func checkMagic(head []byte) error {
 		return invalid("", "is a binary plan file: send what `terraform show -json` prints for it")
 	case starts("\x1f\x8b"):
 		return invalid("", "is compressed: send it with Content-Encoding: gzip")
+	case starts("\xff\xfe\x00\x00"), starts("\x00\x00\xfe\xff"), nul(1, 2, 3), nul(0, 1, 2):
+		return invalid("", "is encoded as UTF-32: send UTF-8, such as with `iconv -f UTF-32 -t UTF-8`")
 	case starts("\xff\xfe"), starts("\xfe\xff"), bytes.IndexByte(head[:min(len(head), 4)], 0) >= 0:
 		return invalid("", "is encoded as UTF-16, as PowerShell writes with >: send UTF-8, such as with `| Out-File -Encoding utf8 plan.json`")
 	case len(text) > 0 && text[0] == '<':
 		return invalid("", "is HTML or XML, such as the error page of a proxy: %s", remedy)
-	case bytes.HasPrefix(text, []byte("\x1b[")), bytes.HasPrefix(text, []byte("Terraform used the selected providers")),
+	case bytes.HasPrefix(text, []byte("Terraform used the selected providers")),
 		bytes.HasPrefix(text, []byte("OpenTofu used the selected providers")), bytes.HasPrefix(text, []byte("No changes.")):
 		return invalid("", "is the text form of a plan: %s", remedy)
 	}
@@ -135,19 +171,40 @@ func checkName(name string) error {
 
 // rest counts the lines after the plan, which is done. A second document is refused: it may be another plan.
 func rest(r io.Reader) (lines int, err error) {
-	buf := bufio.NewReader(r)
+	buf := bufio.NewReaderSize(r, lineBuffer)
 	starting, first := true, true // of a line; of all lines, which is the end of the plan's own
 	for {
 		c, err := buf.ReadByte()
-		switch {
-		case errors.Is(err, io.EOF):
+		if errors.Is(err, io.EOF) {
 			return lines, nil
-		case err != nil:
+		}
+		if err != nil {
 			return 0, err
+		}
+		color := int64(0)
+		if c == '\x1b' {
+			if color, err = skipColor(buf); err != nil {
+				return 0, err
+			}
+		}
+		what := logLine
+		if c == '{' && (starting || first) {
+			if err := buf.UnreadByte(); err != nil {
+				return 0, err
+			}
+			if what, err = lineAt(buf); err != nil {
+				return 0, err
+			}
+			if _, err := buf.ReadByte(); err != nil {
+				return 0, err
+			}
+		}
+		switch {
+		case color > 0:
 		case c == '\n':
 			starting, first = true, false
 		case c == ' ' || c == '\t' || c == '\r':
-		case c == '{' && (starting || first):
+		case c == '{' && first, what == planLine:
 			return 0, invalid("", "has several JSON documents: send one plan at a time")
 		case first:
 			return 0, invalid("", "has data after the plan, on the line on which it ends")

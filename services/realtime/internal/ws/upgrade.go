@@ -63,6 +63,9 @@ func upgrade(w http.ResponseWriter, key string) (conn net.Conn, early []byte, er
 	if err != nil {
 		return nil, nil, err
 	}
+	if layer, ok := conn.(interface{ NetConn() net.Conn }); ok { // Package process has one around it.
+		conn = layer.NetConn()
+	}
 	if n := buffered.Reader.Buffered(); n > 0 {
 		peeked, err := buffered.Peek(n)
 		if err != nil {
