@@ -39,6 +39,9 @@ func (s *scanner) keyBefore(i int) (from, to int) {
 	for to > 0 && i-to < 32 && (t[to-1] == ' ' || t[to-1] == '\t') {
 		to--
 	}
+	for to > 0 && t[to-1] == '*' && i-to < 32 { // **password**: x
+		to--
+	}
 	if to > 0 && (t[to-1] == '"' || t[to-1] == '\'' || t[to-1] == ']') {
 		to--
 		if to > 0 && (t[to-1] == '\\' || t[to-1] == '"' || t[to-1] == '\'') {
@@ -55,7 +58,7 @@ func (s *scanner) keyBefore(i int) (from, to int) {
 // phrase is a key of several words: Shared Access Key=.
 func (s *scanner) phrase(from, to int) string {
 	least := max(0, from-32)
-	for from > least && (classes[s.text[from-1]] == word || s.text[from-1] == ' ') {
+	for from > least && (classes[s.text[from-1]] == word || s.text[from-1] == ' ' || s.text[from-1] == '+') {
 		from--
 	}
 	return s.text[from:to]
@@ -122,7 +125,7 @@ func (s *scanner) endsValue(i, line int, query bool) bool {
 	case ' ', '\t', '\r', '\n':
 		return true
 	case '&', '#':
-		return query || c == '&' && another(t[i+1:line])
+		return query || c == '&' && follows(t[i+1:line])
 	case '<', '>':
 		return query
 	case '\\':
@@ -132,9 +135,18 @@ func (s *scanner) endsValue(i, line int, query bool) bool {
 			return true
 		}
 		next := t[i+1]
-		return next <= ' ' || strings.IndexByte(";,}])\"'`\\", next) >= 0 || another(t[i+1:line])
+		return next <= ' ' || strings.IndexByte(";,}])\"'`\\", next) >= 0 || follows(t[i+1:line])
 	}
 	return false
+}
+
+// follows reports whether a text starts with another name=.
+func follows(t string) bool {
+	end := 0
+	for end < len(t) && end < longestKey && (classes[t[end]] == word || t[end] == '.') {
+		end++
+	}
+	return end > 0 && end < len(t) && t[end] == '='
 }
 
 // another reports whether a text goes on with another name=, after other words.
@@ -204,13 +216,13 @@ func (s *scanner) colon(i int) int {
 		return i + 1
 	}
 	v := i + 1
-	for v < len(t) && (t[v] == ' ' || t[v] == '\t') {
+	for v < len(t) && (t[v] == ' ' || t[v] == '\t' || t[v] == '*') {
 		v++
 	}
 	if v == len(t) || t[v] == '\n' || t[v] == '\r' {
 		return i + 1
 	}
-	if to < i && t[i-1] != ' ' || t[v] == '"' || strings.HasPrefix(t[v:], `\"`) { // a member: "password":
+	if to < i && t[i-1] != ' ' && t[i-1] != '*' || t[v] == '"' || strings.HasPrefix(t[v:], `\"`) { // a member: "password":
 		start, end := s.value(v, from, false)
 		if start == v && t[v] != '[' && t[v] != '{' { // no quotes
 			for end = v; end < len(t) && strings.IndexByte(" \t\r\n,}]", t[end]) < 0; end++ {
@@ -237,7 +249,7 @@ func (s *scanner) header(i, from, to, v int) int {
 	if from > 0 {
 		before = t[from-1]
 	}
-	if strings.IndexByte(" \t\n\"'`{,(->", before) < 0 || v == i+1 && classes[t[v]] == colon {
+	if strings.IndexByte(" \t\n\"'`{,(->=?&;[|*", before) < 0 || v == i+1 && classes[t[v]] == colon {
 		return i + 1
 	}
 	stop := byte('\n')
@@ -260,6 +272,12 @@ func (s *scanner) header(i, from, to, v int) int {
 	}
 	if first == v || t[v] == '|' || t[v] == '>' { // the text is below
 		return i + 1
+	}
+	if t[v] == '\'' && stop != '\'' {
+		if end := quotedEnd(t, v+1, "'"); end < s.lineEnd(v) {
+			s.add(v+1, end)
+			return end
+		}
 	}
 	rest := func() int { // to where the whole value goes
 		end := first
@@ -294,8 +312,21 @@ func (s *scanner) header(i, from, to, v int) int {
 	case compound && to-from > 4, len(value) >= 6 && odd(value):
 		s.add(v, v+len(value))
 		return v + len(value)
+	case value != "" && !placeholder(value) && !describes(value) && s.tellsWord(t[from:to], t[v:first]):
+		end := v + len(value)
+		if word, _ := spokenWord(t[from:to]); strings.EqualFold(word, "passphrase") {
+			end = rest()
+		}
+		s.add(v, end)
+		return end
 	}
 	return i + 1
+}
+
+// tellsWord reports whether a word after a name and a colon is secret, if it does not describe what is. In the messages of a log an
+// error may follow.
+func (s *scanner) tellsWord(name, word string) bool {
+	return !s.o.Prose || len(word) >= 20 && strings.IndexByte(word, ':') < 0 || passwordLike(name) && word[len(word)-1] != ':'
 }
 
 // maxWord is the length from which a word is none of a sentence.

@@ -23,6 +23,8 @@ type Options struct {
 	Prose bool
 	// Also reports whether a string of a document is secret for another reason. It may be nil.
 	Also func(text string) bool
+	// Work, if not nil, grows by the bytes that were read of texts inside the text: what was encoded, and documents.
+	Work *int
 	// Found is called with each secret, as it is without the escapes of its document. It may be nil. The text is only valid during
 	// the call.
 	Found func(secret string)
@@ -37,12 +39,37 @@ func Find(text string, o *Options) []Finding {
 	if from == len(text) {
 		return nil
 	}
-	s := scanner{o: o, names: o.Names}
+	w := work{left: workFloor + workFactor*len(text)}
+	s := scanner{o: o, names: o.Names, work: &w}
 	if s.names == nil {
 		s.names = Default
 	}
-	return s.find(text, from)
+	found := s.find(text, from)
+	if o.Work != nil {
+		*o.Work += w.done
+	}
+	return found
 }
+
+// work is what reading the texts inside a text takes, in bytes. Each byte of a text can be in a few of them, but one that was made
+// for it in many. What is left unread is masked.
+type work struct{ left, done int }
+
+// afford takes n bytes of work, if there are as many left.
+func (s *scanner) afford(n int) bool {
+	if s.work.left < n {
+		s.work.left = 0
+		return false
+	}
+	s.work.left -= n
+	s.work.done += n
+	return true
+}
+
+const (
+	workFactor = 12
+	workFloor  = 8 << 10
+)
 
 // Apply masks what was found.
 func Apply(text string, found []Finding) string {
@@ -69,6 +96,7 @@ type scanner struct {
 	o     *Options
 	names *Names
 	level int // how many documents the text is in
+	work  *work
 	text  string
 
 	found []Finding
@@ -76,6 +104,7 @@ type scanner struct {
 	tool  string
 	room  []frame // none, but room for those of flow
 	aws   bool    // an access key's ID is there, so the key may be, too
+	tag   int     // where the first tag of XML is, plus one
 
 	// How far the text has been looked through for these, so that it is not again.
 	walked   int // JSON that is none
@@ -90,8 +119,14 @@ type scanner struct {
 func (s *scanner) find(text string, from int) []Finding {
 	s.text = text
 	s.lines = strings.IndexByte(text, '\n') >= 0
-	if end := s.scan(from); s.lines && end < len(text) {
-		s.yaml()
+	if end := s.scan(from); end < len(text) {
+		if s.lines {
+			s.yaml()
+		}
+		if s.tag > 0 {
+			s.xml(s.tag - 1)
+		}
+		s.inside()
 	}
 	if s.aws {
 		s.awsKeys()
@@ -180,7 +215,11 @@ func (s *scanner) leaf(from, to int) {
 	}
 	var found []Finding
 	if start := hint(plain); start < len(plain) {
-		inner := scanner{o: s.o, names: s.names, level: s.level + 1}
+		if !s.afford(len(plain)) {
+			s.add(from, to)
+			return
+		}
+		inner := scanner{o: s.o, names: s.names, level: s.level + 1, work: s.work}
 		found = inner.find(plain, start)
 	}
 	// What is secret for another reason may be no more than what was found in it.

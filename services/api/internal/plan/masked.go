@@ -66,7 +66,7 @@ func (s *secrets) add(text []byte) {
 	s.seen[hash] = struct{}{}
 	s.size += 16
 	s.all(string(text))
-	if plain := decodeBase64(view(text)); plain != "" {
+	if plain := redact.DecodeBase64(view(text)); plain != "" {
 		s.all(plain)
 	}
 }
@@ -117,7 +117,7 @@ func (s *secrets) look(text []byte) {
 func (s *secrets) found(secret string) {
 	secret = strings.TrimSpace(secret)
 	s.put(secret)
-	if plain := decodeBase64(secret); plain != "" {
+	if plain := redact.DecodeBase64(secret); plain != "" {
 		s.put(plain)
 	}
 	if strings.IndexByte(secret, '%') >= 0 { // the password of a URL
