@@ -1,10 +1,11 @@
 package redact
 
 import (
+	"bytes"
 	"compress/gzip"
-	"errors"
 	"io"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -134,23 +135,27 @@ func (s *scanner) base64(i int) int {
 	return i
 }
 
+// unzippers are used again, for each takes more memory than what it reads.
+var unzippers sync.Pool
+
 // hidden is the text that was encoded; empty when it is none. whole is false for one that cannot be read to its end.
 func (s *scanner) hidden(plain []byte) (text string, whole bool) {
 	if strings.HasPrefix(string(plain[:min(len(plain), 2)]), "\x1f\x8b") {
 		if !s.afford(maxRatio * len(plain)) {
 			return "", false
 		}
-		z, err := gzip.NewReader(strings.NewReader(string(plain)))
-		if err != nil {
+		z, _ := unzippers.Get().(*gzip.Reader)
+		if z == nil {
+			z = new(gzip.Reader)
+		}
+		defer unzippers.Put(z)
+		if z.Reset(bytes.NewReader(plain)) != nil {
 			return "", true
 		}
 		buffer := make([]byte, maxRatio*len(plain))
 		n, err := io.ReadFull(z, buffer)
 		if err == nil { // there is more
 			return "", false
-		}
-		if !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) && n == 0 {
-			return "", true
 		}
 		return strings.ToValidUTF8(string(buffer[:n]), "?"), true
 	}

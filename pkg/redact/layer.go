@@ -33,10 +33,12 @@ func (s *scanner) inside() {
 			s.add(0, len(s.text))
 			return
 		}
-		text := l.plain(s.text, false)
+		text := l.plain(s.text)
+		form := l.sign == '%' && !s.form && strings.IndexByte(text, '+') >= 0 && strings.IndexByte(s.text, ' ') < 0
+		s.form = s.form || form
 		l.read(s, text)
-		if l.sign == '%' && strings.IndexByte(s.text, '+') >= 0 && s.afford(len(s.text)) { // which is a space in a form
-			l.read(s, l.plain(s.text, true))
+		if form && s.afford(len(s.text)) { // in which a plus is a blank
+			l.read(s, l.plain(blanks.Replace(s.text)))
 		}
 		if l.sign == '&' && s.o.Also != nil && s.o.Also(text) { // other layers are looked behind there
 			s.add(0, len(s.text))
@@ -45,10 +47,12 @@ func (s *scanner) inside() {
 	}
 }
 
+var blanks = strings.NewReplacer("+", " ")
+
 // read looks through the text without the layer.
 func (l *layer) read(s *scanner, text string) {
 	if start := hint(text); start < len(text) {
-		inner := scanner{o: s.o, names: s.names, level: s.level + 1, work: s.work}
+		inner := scanner{o: s.o, names: s.names, level: s.level + 1, work: s.work, form: s.form}
 		l.locate(s, inner.find(text, start))
 	}
 }
@@ -70,30 +74,18 @@ func (l *layer) in(t string) bool {
 	}
 }
 
-// plain is a text without the layer. In a form a plus is a blank.
-func (l *layer) plain(t string, form bool) string {
+// plain is a text without the layer.
+func (l *layer) plain(t string) string {
 	var b strings.Builder // which gives its bytes away without another copy
 	b.Grow(len(t))
 	var scratch [utf8.UTFMax]byte
-	write := func(t string) {
-		for form {
-			plus := strings.IndexByte(t, '+')
-			if plus < 0 {
-				break
-			}
-			b.WriteString(t[:plus])
-			b.WriteByte(' ')
-			t = t[plus+1:]
-		}
-		b.WriteString(t)
-	}
 	for {
 		at := strings.IndexByte(t, l.sign)
 		if at < 0 {
-			write(t)
+			b.WriteString(t)
 			return b.String()
 		}
-		write(t[:at])
+		b.WriteString(t[:at])
 		t = t[at:]
 		one, n := l.one(scratch[:0], t)
 		if n == 0 {

@@ -39,14 +39,14 @@ func Find(text string, o *Options) []Finding {
 	if from == len(text) {
 		return nil
 	}
-	w := work{left: workFloor + workFactor*len(text)}
-	s := scanner{o: o, names: o.Names, work: &w}
+	s := scanner{o: o, names: o.Names, own: work{left: workFloor + workFactor*len(text)}}
+	s.work = &s.own
 	if s.names == nil {
 		s.names = Default
 	}
 	found := s.find(text, from)
 	if o.Work != nil {
-		*o.Work += w.done
+		*o.Work += s.own.done
 	}
 	return found
 }
@@ -67,7 +67,7 @@ func (s *scanner) afford(n int) bool {
 }
 
 const (
-	workFactor = 12
+	workFactor = 6
 	workFloor  = 8 << 10
 )
 
@@ -95,8 +95,10 @@ const maxLevel = 4
 type scanner struct {
 	o     *Options
 	names *Names
-	level int // how many documents the text is in
-	work  *work
+	level int   // how many documents the text is in
+	work  *work // shared with the readers of the texts inside
+	own   work
+	form  bool // a form that is encoded has been read, outside of the text
 	text  string
 
 	found []Finding

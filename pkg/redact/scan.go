@@ -40,9 +40,9 @@ func hint(t string) int {
 			for i++; i < len(t) && classes[t[i]] == word; i++ {
 			}
 			switch length := i - start; {
-			case base64Start(t[start:], length):
+			case length > 1 && sextets[t[start]]>>5 == 0 && base64Start(t[start:], length):
 				return start
-			case length > 1 && i < len(t) && spoken(t[i-2], t[i-1]) && speaks(t, start, i):
+			case length > 1 && i < len(t) && t[i] <= '+' && spoken(t[i-2], t[i-1]) && speaks(t, start, i):
 				return start
 			case length >= 8 && i < len(t) && t[i] == '.' && strings.Contains(t[start:i], "eyJ"):
 				return start

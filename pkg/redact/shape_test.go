@@ -53,17 +53,21 @@ var pairTexts = []string{
 
 // encodings write a text in another way.
 var encodings = map[string]func(string) string{
-	"plain":        func(s string) string { return s },
-	"HTML":         html.EscapeString,
-	"HTML, twice":  func(s string) string { return html.EscapeString(html.EscapeString(s)) },
-	"HTML, digits": func(s string) string { return strings.NewReplacer(`"`, "&#x22;", "=", "&#61;", ":", "&#58;", "<", "&#60;").Replace(s) },
-	"URL":          url.QueryEscape,
-	"URL, path":    func(s string) string { return "https://h.example/x?q=" + url.PathEscape(s) },
-	"URL, twice":   func(s string) string { return url.PathEscape(url.PathEscape(s)) },
-	"URL, thrice":  func(s string) string { return url.PathEscape(url.PathEscape(url.PathEscape(s))) },
-	"JSON":         quotedJSON,
-	"JSON, twice":  func(s string) string { return quotedJSON(quotedJSON(s)) },
-	"JSON, thrice": func(s string) string { return `{"a":` + quotedJSON(`{"b":`+quotedJSON(`{"c":`+quotedJSON(s)+`}`)+`}`) + `}` },
+	"plain":       func(s string) string { return s },
+	"HTML":        html.EscapeString,
+	"HTML, twice": func(s string) string { return html.EscapeString(html.EscapeString(s)) },
+	"HTML, digits": func(s string) string {
+		return strings.NewReplacer(`"`, "&#x22;", "=", "&#61;", ":", "&#58;", "<", "&#60;").Replace(s)
+	},
+	"URL":         url.QueryEscape,
+	"URL, path":   func(s string) string { return "https://h.example/x?q=" + url.PathEscape(s) },
+	"URL, twice":  func(s string) string { return url.PathEscape(url.PathEscape(s)) },
+	"URL, thrice": func(s string) string { return url.PathEscape(url.PathEscape(url.PathEscape(s))) },
+	"JSON":        quotedJSON,
+	"JSON, twice": func(s string) string { return quotedJSON(quotedJSON(s)) },
+	"JSON, thrice": func(s string) string {
+		return `{"a":` + quotedJSON(`{"b":`+quotedJSON(`{"c":`+quotedJSON(s)+`}`)+`}`) + `}`
+	},
 	"JSON, cut":    func(s string) string { q := quotedJSON(quotedJSON(quotedJSON(s))); return "got " + q[1:len(q)-1] },
 	"base64":       b64,
 	"base64 after": func(s string) string { return "content: " + b64(s) + "\nx: y\n" },
