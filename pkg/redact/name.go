@@ -21,7 +21,24 @@ const sensitiveWords = `
 	userdata customdata usermetadata startupscript shutdownscript cloudinit
 	kubeconfig kubeadminconfig dockerconfigjson dockerconfig dockercfg protectedsettings
 	plaintext securevalue securestring sensitivequery sensitiveenvironment secureenvironment encryptedvalue
-	authstring authcode magiccode communitystring webhookurl webhookurls pemfile pfxblob pfx`
+	authstring authcode magiccode communitystring webhookurl webhookurls pemfile pfxblob pfx` + providerWords
+
+// providerWords are in the schemas of providers as Sensitive, as of August 2026. Those that say nothing by themselves, such
+// as value, are in the plan reader, with the types of their resources.
+//
+//	azurerm   application_insights_key, *_extension_key, luis_key, primary_readonly_key, service_principal_key,
+//	          shared_access_policy_key, default_primary_key, storage_account_primary_key, send_key_value, https_key_base64,
+//	          virtual_machine_ssh_key, protected_parameter, trigger_url, update_trigger_endpoint, custom_keys
+//	google    rsa_encrypted_key, parameter_data
+//	vault     bindpass, client_tls_key, eab_key, pem_bundle, pem_json
+//	okta      recovery_answer
+//	grafana   metrics_publisher_key
+//	aws       key_material_base64, tunnel1_preshared_key, customer_gateway_configuration, cak
+const providerWords = `
+	insightskey extensionkey extensionconfigkey luiskey readonlykey principalkey policykey defaultprimarykey accountprimarykey sendkeyvalue httpskey machinesshkey
+	protectedparameter protectedparameters triggerurl triggerendpoint encryptedkey parameterdata bindpass tlskey eabkey pembundle pemjson
+	recoveryanswer publisherkey customkeys
+	keymaterial presharedkey customergatewayconfiguration cak`
 
 // endings make a word sensitive that ends with one of them, and a name whose words are not separated: PGPASSWORD, authtoken.
 var endings = [...]string{"password", "passwords", "passwd", "secret", "secrets", "token", "apikey", "secretkey", "accesskey", "privatekey"}
