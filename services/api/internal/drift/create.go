@@ -92,6 +92,8 @@ func (r *Report) check() error {
 	} {
 		if n := utf8.RuneCountInString(text.value); n < 1 || n > text.most {
 			refuse(text.name, text.message)
+		} else if IsBlank(text.value) {
+			refuse(text.name, "must not be blank")
 		}
 	}
 	if r.ExpectedState == nil {

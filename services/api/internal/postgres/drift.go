@@ -246,7 +246,7 @@ func (s *DriftStore) OpenDrifts(ctx context.Context, account uuid.UUID, workspac
 		o := plan.Object{Origin: drift.Origin(row.Text("")), ID: row.Text("")}
 		kept := plan.Open{Hash: row.Bytes(), Sides: row.Bytes()}
 		if size += len(kept.Sides); size > maxSides {
-			kept.Sides = nil
+			kept.Sides = plan.OnlyMasks(kept.Sides) // else each upload would write the states again
 		}
 		open[o] = kept
 	})
