@@ -179,3 +179,25 @@ func TestService_masks_what_senders_say(t *testing.T) {
 		}
 	}
 }
+
+// TestService_hides_values_of_an_account: where an account stores no values, plans and reports leave none, and another account's do.
+//
+// Mutations: Ingest, or Create, that asks only the installation; HidesValues of any account.
+func TestService_hides_values_of_an_account(t *testing.T) {
+	w := newWorld(t)
+	w.exec("update account set hide_values = true where id = $1", w.engineer.AccountID)
+	body := strings.NewReplacer("sensitive", "other", "what-it-should-be", "plainvalue-1").Replace(secretPlan(1, "plainvalue-2"))
+	w.ingest("prod", body)
+	w.report("reported", func(r *drift.Report) {
+		r.ExpectedState, r.ActualState = []byte(`{"v":"plainvalue-3"}`), []byte(`{"v":"plainvalue-4"}`)
+	})
+	if dump := w.dump(); strings.Contains(dump, "plainvalue") || strings.Count(dump, "[hidden ") < 4 {
+		t.Error("values are stored")
+	}
+	w.exec("update account set hide_values = false where id = $1", w.engineer.AccountID)
+	w.exec("insert into account (id, name, hide_values) values (gen_random_uuid(), 'a third one', true)")
+	w.ingest("other", strings.Replace(body, "aws_thing.web", "aws_thing.two", 1))
+	if dump := w.dump(); !strings.Contains(dump, "plainvalue-2") {
+		t.Error("values of another account are hidden")
+	}
+}
