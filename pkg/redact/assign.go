@@ -39,7 +39,10 @@ func (s *scanner) keyBefore(i int) (from, to int) {
 	for to > 0 && i-to < 32 && (t[to-1] == ' ' || t[to-1] == '\t') {
 		to--
 	}
-	for to > 0 && t[to-1] == '*' && i-to < 32 { // **password**: x
+	for to > 0 && (t[to-1] == '*' || t[to-1] == '?') && i-to < 32 { // **password**: x, PASSWORD ?= x
+		to--
+	}
+	for to < i && to > 0 && t[to-1] == ' ' && i-to < 32 {
 		to--
 	}
 	if to > 0 && (t[to-1] == '"' || t[to-1] == '\'' || t[to-1] == ']') {
@@ -53,6 +56,16 @@ func (s *scanner) keyBefore(i int) (from, to int) {
 		from--
 	}
 	return from, to
+}
+
+// keyOfWords reports whether a name is the last of two words that are one together: API key: x.
+func (s *scanner) keyOfWords(from, to int) bool {
+	switch strings.ToLower(s.text[from:to]) {
+	case "key", "string", "phrase":
+		before := wordBefore(s.text, from)
+		return before != "" && from > 0 && isBlank(s.text[from-1]) && s.names.Sensitive(before+"_"+s.text[from:to]) && !s.names.Sensitive(before)
+	}
+	return false
 }
 
 // phrase is a key of several words: Shared Access Key=.
@@ -212,7 +225,10 @@ func (s *scanner) colon(i int) int {
 		return s.url(i)
 	}
 	from, to := s.keyBefore(i)
-	if from == to || !s.names.Sensitive(t[from:to]) {
+	if from == to || !s.names.Sensitive(t[from:to]) && !s.keyOfWords(from, to) {
+		if to == i && to-from == len("thin") && t[from:to] == "thin" { // jdbc:oracle:thin:user/x@h
+			s.accounts(from, "thin:")
+		}
 		return i + 1
 	}
 	v := i + 1
@@ -249,7 +265,8 @@ func (s *scanner) header(i, from, to, v int) int {
 	if from > 0 {
 		before = t[from-1]
 	}
-	if strings.IndexByte(" \t\n\"'`{,(->=?&;[|*", before) < 0 || v == i+1 && classes[t[v]] == colon {
+	slash := before == '/' && passwordLike(t[from:to]) && (from == 1 || isBlank(t[from-2])) // /Password:x
+	if !slash && strings.IndexByte(" \t\n\"'`{,(->=?&;[|*", before) < 0 || v == i+1 && classes[t[v]] == colon {
 		return i + 1
 	}
 	stop := byte('\n')
@@ -298,6 +315,9 @@ func (s *scanner) header(i, from, to, v int) int {
 		end := rest()
 		s.add(after, end)
 		return max(end, after)
+	}
+	if first-v <= 3 && digits(t[v:first]) && !passwordLike(t[from:to]) { // a key: 256 bits
+		return i + 1
 	}
 	compound := strings.ContainsAny(t[from:to], "-_.") || t[from:to] == strings.ToUpper(t[from:to]) || stop != '\n'
 	value := strings.TrimRight(t[v:first], ".,;)")

@@ -18,8 +18,8 @@ type layer struct {
 
 var layers = [...]layer{
 	{'&', entity, func(c byte) bool { return strings.IndexByte(`"'<>&=:`, c) >= 0 }, escapeEntities},
-	{'%', percent, func(c byte) bool { return c < utf8.RuneSelf && classes[c] != word }, escapePercent},
-	{'\\', backslash, func(c byte) bool { return strings.IndexByte("\"<>&'\n", c) >= 0 }, escape},
+	{'%', percent, func(c byte) bool { return c < utf8.RuneSelf }, escapePercent},
+	{'\\', backslash, func(c byte) bool { return c < utf8.RuneSelf && strings.IndexByte("\\/\t\r", c) < 0 }, escape},
 }
 
 // inside reads what the text is without one of the layers. Those that are below follow from that.

@@ -11,6 +11,7 @@ import (
 // spelling (db_password, apiKey, primary-connection-string, APIKEY). Beside the usual words these are what providers' schemas
 // call sensitive.
 const sensitiveWords = `
+	passwort kennwort pswd senha contrasena motdepasse auths recoverykey
 	password passwords passwd passwds pwd passphrase passphrases passcode secret secrets token tokens
 	credential credentials creds authorization cookie cookies jwt bearer otp totp htpasswd pgpass netrc
 	apikey apikeys privatekey privatekeys accesskey accesskeys secretkey secretkeys authkey authorizationkey accountkey
@@ -302,7 +303,7 @@ var pairRoles = func() map[string]pairRole {
 	for role, words := range map[pairRole]string{
 		nameRole: `name key variable parameter param setting option header field property attribute env label entry
 			parametername parameterkey optionname settingname headername variablename envname fieldname keyname attributename propertyname configkey`,
-		valueRole: `value values val default content contents data text string argument
+		valueRole: `value values val default content contents data text string argument raw
 			parametervalue optionvalue settingvalue headervalue variablevalue envvalue defaultvalue stringvalue keyvalue propertyvalue fieldvalue attributevalue configvalue`,
 	} {
 		for word := range strings.FieldsSeq(words) {
@@ -364,10 +365,27 @@ func IsSecretData(name string) bool {
 	return false
 }
 
-// Flag is the name that an argument such as --db-password gives to the argument after it; empty when it gives none.
-func Flag(argument string) string {
+// Flag is the name that an argument such as --db-password, or the first of a list such as DB_PASSWORD, gives to the one after it;
+// empty when it gives none.
+func Flag(argument string, first bool) string {
+	if first && IsVariable(argument) {
+		return argument
+	}
 	if len(argument) < 4 || len(argument) > 64 || argument[0] != '-' || strings.ContainsAny(argument, "= \n") {
 		return ""
 	}
 	return strings.TrimLeft(argument, "-")
+}
+
+// IsVariable reports whether a text is spelled like a variable of the environment, of several words.
+func IsVariable(text string) bool {
+	if len(text) < 5 || len(text) > 64 || strings.IndexByte(text, '_') < 1 {
+		return false
+	}
+	for i := range len(text) {
+		if c := text[i]; c != '_' && !isUpper(rune(c)) && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
 }

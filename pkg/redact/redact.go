@@ -133,6 +133,15 @@ func (s *scanner) find(text string, from int) []Finding {
 	if s.aws {
 		s.awsKeys()
 	}
+	if at := strings.Index(text, "@tcp("); at > 0 { // user:x@tcp(h:3306)/db
+		from := at
+		for from > 0 && at-from < longestKey && text[from-1] > ' ' && text[from-1] != '"' && text[from-1] != '\'' {
+			from--
+		}
+		if user := strings.IndexByte(text[from:at], ':'); user >= 0 {
+			s.add(from+user+1, at)
+		}
+	}
 	if len(s.found) < 2 {
 		return s.found
 	}

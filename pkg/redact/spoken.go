@@ -8,7 +8,7 @@ var spokenNames = map[string]spokenKind{
 	"password": passwordName, "passwords": passwordName, "passwd": passwordName, "pwd": passwordName, "passphrase": passwordName, "passcode": passwordName,
 	"pw": passwordName, "pass": passwordName,
 	"secret": otherName, "token": otherName, "key": otherName, "credential": otherName, "credentials": otherName, "psk": otherName, "jwt": otherName,
-	"requirepass": directiveName, "masterauth": directiveName, "masterpass": directiveName, "rootpw": directiveName, "bindpw": directiveName,
+	"string": otherName, "crypt": directiveName, "requirepass": directiveName, "masterauth": directiveName, "masterpass": directiveName, "rootpw": directiveName, "bindpw": directiveName,
 	"by": identifiedName,
 }
 
@@ -92,7 +92,18 @@ func (s *scanner) spoken(from, to int) int {
 	}
 	line := s.lineEnd(to)
 	i := skipBlanks(t, to, line)
-	before := wordBefore(t, from)
+	path := from
+	for path > 0 && from-path < longestKey && (t[path-1] == '/' || path < from && classes[t[path-1]] == word || t[path-1] == ':' && path > 1 && t[path-2] == '/') { // put db/password x
+		path--
+	}
+	compound = compound || path < from
+	before := wordBefore(t, path)
+	if strings.HasPrefix(t[i:line], "-String ") { // ConvertTo-SecureString -String 'x'
+		i = skipBlanks(t, i+len("-String "), line)
+	}
+	if kind == otherName && (before == "enable" || strings.Contains(t[max(0, from-64):from], "username")) { // username bob secret x
+		kind = directiveName
+	}
 	if strings.EqualFold(before, "set") && hasPrefixFold(t[i:line], "for ") { // SET PASSWORD FOR u = 'x'
 		if at := strings.IndexByte(t[i:min(line, i+longestKey)], '='); at > 0 {
 			i = skipBlanks(t, i+at+1, line)
@@ -132,7 +143,7 @@ func (s *scanner) spoken(from, to int) int {
 		s.add(i, i+len(strings.TrimRight(t[i:line], " \t.")))
 		return line
 	}
-	if value == "" || placeholder(value) || describes(value) {
+	if value == "" || value[0] == '-' || placeholder(value) || describes(value) {
 		return to
 	}
 	strong := len(value) >= 6 && odd(value) || len(value) >= 16
@@ -143,8 +154,10 @@ func (s *scanner) spoken(from, to int) int {
 		secret = name == "BY" || strong
 	case kind == directiveName:
 		secret = true
+	case said == saidIs && strings.HasSuffix(strings.TrimRight(t[:i], " "), "|"): // a table
+		secret = kind == passwordName && (alone || t[rest] == '|') || compound && (alone || t[rest] == '|')
 	case said == saidIs:
-		secret = kind == passwordName || strong || !s.o.Prose
+		secret = kind == passwordName || strong || !s.o.Prose && (alone || rest == end || t[end] == ',' || t[end] == ';' || t[end] == '.')
 	case said == saidTo:
 		secret = strong || kind == passwordName && !s.o.Prose && alone && settingWords[strings.ToLower(before)]
 	case before == "login" || s.loginBefore(from): // machine h login u password x
@@ -188,6 +201,15 @@ func (s *scanner) said(i, line int, kind spokenKind) (int, saying) {
 	t := s.text
 	how := notSaid
 	for range 6 {
+		for _, arrow := range [...]string{"->", "→", "|"} {
+			if strings.HasPrefix(t[i:line], arrow) && (arrow != "|" || s.startsWith(i, "|")) {
+				how = saidIs
+				i = skipBlanks(t, i+len(arrow), line)
+			}
+		}
+		if end := s.about(i, line); end > i {
+			return end, saidIs
+		}
 		end := i
 		for end < line && isLetter(rune(t[end])) && end-i < 12 {
 			end++
@@ -208,10 +230,51 @@ func (s *scanner) said(i, line int, kind spokenKind) (int, saying) {
 	return i, how
 }
 
+// about skips what a name is about, up to its value: for bob: x, of bob is x, (old): x.
+func (s *scanner) about(i, line int) int {
+	t := s.text
+	const most = 64
+	switch rest := t[i:min(line, i+most)]; {
+	case strings.HasPrefix(rest, "("):
+		if end := strings.Index(rest, "):"); end > 0 {
+			return skipBlanks(t, i+end+len("):"), line)
+		}
+	case strings.HasPrefix(rest, "for") && isBlank(rest[min(3, len(rest)-1)]), strings.HasPrefix(rest, "of") && isBlank(rest[min(2, len(rest)-1)]):
+		for at, words := i, 0; words < 5 && at < line; words++ {
+			end := at
+			for end < line && !isBlank(t[end]) && t[end] != ':' {
+				end++
+			}
+			if words > 0 && end < line && t[end] == ':' {
+				return skipBlanks(t, end+1, line)
+			}
+			if how := sayings[t[at:end]]; words > 1 && how == saidIs {
+				if end = skipBlanks(t, end, line); end < line && t[end] == ':' {
+					end++
+				}
+				return skipBlanks(t, end, line)
+			}
+			at = skipBlanks(t, end, line)
+		}
+	}
+	return i
+}
+
+// startsWith reports whether the line that i is in starts with a text.
+func (s *scanner) startsWith(i int, prefix string) bool {
+	start := max(0, i-256)
+	if at := strings.LastIndexByte(s.text[start:i], '\n'); at >= 0 {
+		start += at + 1
+	} else if start > 0 {
+		return false
+	}
+	return strings.HasPrefix(strings.TrimLeft(s.text[start:], " \t\"\\"), prefix)
+}
+
 // sayings stand between a name and its value.
 var sayings = map[string]saying{
 	"is": saidIs, "was": saidIs, "are": saidIs, "equals": saidIs, "be": saidIs, "being": saidIs,
-	"now": notSaid, "still": notSaid, "currently": notSaid, "just": notSaid, "again": notSaid, "set": notSaid, "changed": notSaid, "reset": notSaid, "updated": notSaid,
+	"should": notSaid, "called": saidIs, "now": notSaid, "still": notSaid, "currently": notSaid, "just": notSaid, "again": notSaid, "set": notSaid, "changed": notSaid, "reset": notSaid, "updated": notSaid,
 	"to": saidTo, "as": saidTo, "by": saidTo, "using": saidTo, "values": saidTo, "password": notSaid,
 }
 
@@ -220,7 +283,7 @@ var settingWords = map[string]bool{"set": true, "the": true, "its": true, "my": 
 
 // commandWords are commands and directives that a name and its value follow.
 var commandWords = map[string]bool{
-	"set": true, "SET": true, "setenv": true, "SetEnv": true, "env": true, "ENV": true, "setx": true, "put": true, "add": true, "$": true,
+	"set": true, "SET": true, "--secret": true, "setenv": true, "SetEnv": true, "env": true, "ENV": true, "setx": true, "put": true, "add": true, "$": true,
 	"fastcgi_param": true, "uwsgi_param": true, "proxy_set_header": true, "add_header": true, "grpc_set_header": true, "RequestHeader": true, "option": true,
 }
 
@@ -328,6 +391,8 @@ var describing = func() map[string]bool {
 		rotate rotates use uses error errors failure failures eof timeout status code request requests response check checks generator
 		bucket ring stream parser store review leak leaks scan scanning based less free only protected protection encrypted ref reference arn
 		please see ask contact got did didn't isn't wasn't won't don't doesn't open read write dial parse decode get set put context http https sql
+		nowhere shown found spent used lost stolen sent seen written taken given made done built bound chosen forgotten meant worn gotten told thrown drawn
+		ours theirs mine yours bearer sensitive random bits bytes limits other others like such part enough better worse same-as
 		true false yes off either neither else ready broken gone back up down out over under true hidden masked redacted left
 		plain cleartext base clear known kept held wo version versions grant grants flow exchange endpoint url uri issuer audience scope scopes claim claims count
 		needs need lacks contains consists belongs comes goes starts ends lives stays looks seems works fails matches mismatch differs

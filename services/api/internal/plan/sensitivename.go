@@ -115,10 +115,14 @@ func (m *names) within(a, b *node) nameKind {
 func (m *names) flagged(a, b *node, i int) bool {
 	for _, n := range [...]*node{a, b} {
 		if n.is('[') && !n.every && i > 0 && i <= len(n.kids) {
-			if before := &n.kids[i-1]; before.kind == '"' && len(before.text) > 3 && before.text[0] == '-' {
-				if flag := redact.Flag(view(before.text)); flag != "" && m.sensitive([]byte(flag)) {
-					return true
-				}
+			before := &n.kids[i-1]
+			if before.kind != '"' || len(before.text) <= 3 || before.text[0] != '-' && i > 1 {
+				continue
+			}
+			flag := redact.Flag(view(before.text), i == 1)
+			names := before.text[0] != '-' && i < len(n.kids) && redact.IsVariable(view(n.kids[i].text))
+			if flag != "" && !names && m.sensitive([]byte(flag)) {
+				return true
 			}
 		}
 	}
