@@ -37,7 +37,8 @@ const leastToken = 16
 
 var (
 	starts     [1 << 16 / 64]uint64 // a bit for each two bytes that something starts with
-	startsWith = map[string][]start{}
+	startLists = [][]start{nil}     // what starts with two bytes, of which there are fewer than 256
+	startList  [1 << 16]uint8       // which list
 )
 
 func init() {
@@ -45,7 +46,12 @@ func init() {
 		for _, p := range prefixes {
 			key := uint16(p[0])<<8 | uint16(p[1])
 			starts[key/64] |= 1 << (key % 64)
-			startsWith[p[:2]] = append(startsWith[p[:2]], start{p, kind, least})
+			list := &startList[key]
+			if *list == 0 {
+				*list = uint8(len(startLists)) //nolint:gosec // G115: see startLists
+				startLists = append(startLists, nil)
+			}
+			startLists[*list] = append(startLists[*list], start{p, kind, least})
 		}
 	}
 	register(tokenStart, leastToken, strings.Fields(tokens)...)
@@ -65,7 +71,7 @@ func isStart(a, b byte) bool {
 
 // mayStart reports whether something starts with these bytes.
 func mayStart(t string) bool {
-	for _, p := range startsWith[t[:2]] {
+	for _, p := range startLists[startList[uint16(t[0])<<8|uint16(t[1])]] {
 		if strings.HasPrefix(t, p.prefix) {
 			return true
 		}
@@ -76,7 +82,7 @@ func mayStart(t string) bool {
 // start reads what starts at i and returns its end; i when it is nothing.
 func (s *scanner) start(i int) int {
 	t := s.text
-	for _, p := range startsWith[t[i:i+2]] {
+	for _, p := range startLists[startList[uint16(t[i])<<8|uint16(t[i+1])]] {
 		if !strings.HasPrefix(t[i:], p.prefix) {
 			continue
 		}
