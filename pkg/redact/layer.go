@@ -169,7 +169,7 @@ func percent(b []byte, t string) ([]byte, int) {
 	if high < 0 || low < 0 {
 		return b, 0
 	}
-	return append(b, byte(high<<4|low)), 3
+	return append(b, byte(high<<4|low)), 3 //nolint:gosec // G115: both are of four bits
 }
 
 func unhex(c byte) int {

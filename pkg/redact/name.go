@@ -140,7 +140,7 @@ func (n *Names) Sensitive(name string) bool {
 
 // harmlessEnd reports whether the last word of a name is one of the harmless.
 func harmlessEnd(name string) bool {
-	for len(name) > 0 && !isLetter(rune(name[len(name)-1])) {
+	for name != "" && !isLetter(rune(name[len(name)-1])) {
 		name = name[:len(name)-1]
 	}
 	start := len(name)

@@ -51,26 +51,6 @@ func Find(text string, o *Options) []Finding {
 	return found
 }
 
-// work is what reading the texts inside a text takes, in bytes. Each byte of a text can be in a few of them, but one that was made
-// for it in many. What is left unread is masked.
-type work struct{ left, done int }
-
-// afford takes n bytes of work, if there are as many left.
-func (s *scanner) afford(n int) bool {
-	if s.work.left < n {
-		s.work.left = 0
-		return false
-	}
-	s.work.left -= n
-	s.work.done += n
-	return true
-}
-
-const (
-	workFactor = 6
-	workFloor  = 8 << 10
-)
-
 // Apply masks what was found.
 func Apply(text string, found []Finding) string {
 	if len(found) == 0 {
@@ -116,6 +96,26 @@ type scanner struct {
 	line     int // the end of the line
 	semi     int // the next semicolon
 }
+
+// work is what reading the texts inside a text takes, in bytes. Each byte of a text can be in a few of them, but one that was made
+// for it in many. A text that is not read for its cost is masked.
+type work struct{ left, done int }
+
+// afford takes n bytes of work, if there are as many left.
+func (s *scanner) afford(n int) bool {
+	if s.work.left < n {
+		s.work.left = 0
+		return false
+	}
+	s.work.left -= n
+	s.work.done += n
+	return true
+}
+
+const (
+	workFactor = 6
+	workFloor  = 8 << 10
+)
 
 // find reads a text in which nothing is found before from.
 func (s *scanner) find(text string, from int) []Finding {

@@ -134,8 +134,8 @@ func decoded(text string) string {
 		}
 		plain = Unescape(html.UnescapeString(plain))
 		for _, word := range strings.FieldsFunc(strings.ReplaceAll(plain, "\n", ""), func(r rune) bool { return strings.ContainsRune(" ,;:\"'<>[]{}()&?", r) }) {
-			bytes := AppendBase64(nil, word, len(word))
-			if z, err := gzip.NewReader(strings.NewReader(string(bytes))); err == nil {
+			plain := AppendBase64(nil, word, len(word))
+			if z, err := gzip.NewReader(strings.NewReader(string(plain))); err == nil {
 				var b strings.Builder
 				for room := make([]byte, 1000); ; {
 					n, err := z.Read(room)
@@ -144,9 +144,9 @@ func decoded(text string) string {
 						break
 					}
 				}
-				bytes = []byte(b.String())
+				plain = []byte(b.String())
 			}
-			fmt.Fprintln(&next, strings.ReplaceAll(string(bytes), "\x00", ""))
+			fmt.Fprintln(&next, strings.ReplaceAll(string(plain), "\x00", ""))
 		}
 		text = plain + "\n" + next.String()
 		all += text

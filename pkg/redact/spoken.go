@@ -133,7 +133,7 @@ func (s *scanner) spoken(from, to int) int {
 	}
 	end := i
 	form := t[to] == '+'
-	for end < line && strings.IndexByte(" \t\"'`", t[end]) < 0 && !(form && t[end] == '+') {
+	for end < line && strings.IndexByte(" \t\"'`", t[end]) < 0 && (!form || t[end] != '+') {
 		end++
 	}
 	rest := skipBlanks(t, end, line)
@@ -148,7 +148,7 @@ func (s *scanner) spoken(from, to int) int {
 	}
 	strong := len(value) >= 6 && odd(value) || len(value) >= 16
 	alone := rest == line || strings.IndexByte("\"'`;\\", t[rest]) >= 0
-	secret := false
+	var secret bool
 	switch {
 	case kind == identifiedName:
 		secret = name == "BY" || strong
@@ -180,7 +180,8 @@ func (s *scanner) spoken(from, to int) int {
 func isPhrase(text string) bool {
 	words := 0
 	for word := range strings.FieldsFuncSeq(text[:min(len(text), 128)], func(r rune) bool { return r == ' ' || r == '\t' || r == '+' }) {
-		if words++; words > 1 && describes(word) {
+		words++
+		if words > 1 && describes(word) {
 			return false
 		}
 	}

@@ -111,19 +111,21 @@ func (m *names) within(a, b *node) nameKind {
 	return secret
 }
 
-// flagged reports whether the i-th element of a list is the value of the flag before it: "--db-password", "x".
+// flagged reports whether the i-th element of a list is the value of the flag before it, "--db-password", "x", or the second one of the
+// variable that is the first, "DB_PASSWORD", "x".
 func (m *names) flagged(a, b *node, i int) bool {
 	for _, n := range [...]*node{a, b} {
-		if n.is('[') && !n.every && i > 0 && i <= len(n.kids) {
-			before := &n.kids[i-1]
-			if before.kind != '"' || len(before.text) <= 3 || before.text[0] != '-' && i > 1 {
-				continue
-			}
-			flag := redact.Flag(view(before.text), i == 1)
-			names := before.text[0] != '-' && i < len(n.kids) && redact.IsVariable(view(n.kids[i].text))
-			if flag != "" && !names && m.sensitive([]byte(flag)) {
-				return true
-			}
+		if !n.is('[') || n.every || i == 0 || i > len(n.kids) {
+			continue
+		}
+		before := &n.kids[i-1]
+		if before.kind != '"' || len(before.text) <= 3 || before.text[0] != '-' && i > 1 {
+			continue
+		}
+		flag := redact.Flag(view(before.text), i == 1)
+		names := before.text[0] != '-' && i < len(n.kids) && redact.IsVariable(view(n.kids[i].text))
+		if flag != "" && !names && m.sensitive([]byte(flag)) {
+			return true
 		}
 	}
 	return false
