@@ -39,6 +39,12 @@ func (s *scanner) keyBefore(i int) (from, to int) {
 	for to > 0 && i-to < 32 && (t[to-1] == ' ' || t[to-1] == '\t') {
 		to--
 	}
+	for to > 0 && (t[to-1] == '*' || t[to-1] == '?') && i-to < 32 { // **password**: x, PASSWORD ?= x
+		to--
+	}
+	for to < i && to > 0 && t[to-1] == ' ' && i-to < 32 {
+		to--
+	}
 	if to > 0 && (t[to-1] == '"' || t[to-1] == '\'' || t[to-1] == ']') {
 		to--
 		if to > 0 && (t[to-1] == '\\' || t[to-1] == '"' || t[to-1] == '\'') {
@@ -52,10 +58,20 @@ func (s *scanner) keyBefore(i int) (from, to int) {
 	return from, to
 }
 
+// keyOfWords reports whether a name is the last of two words that are one together: API key: x.
+func (s *scanner) keyOfWords(from, to int) bool {
+	switch strings.ToLower(s.text[from:to]) {
+	case "key", "string", "phrase":
+		before := wordBefore(s.text, from)
+		return before != "" && from > 0 && isBlank(s.text[from-1]) && s.names.Sensitive(before+"_"+s.text[from:to]) && !s.names.Sensitive(before)
+	}
+	return false
+}
+
 // phrase is a key of several words: Shared Access Key=.
 func (s *scanner) phrase(from, to int) string {
 	least := max(0, from-32)
-	for from > least && (classes[s.text[from-1]] == word || s.text[from-1] == ' ') {
+	for from > least && (classes[s.text[from-1]] == word || s.text[from-1] == ' ' || s.text[from-1] == '+') {
 		from--
 	}
 	return s.text[from:to]
@@ -122,7 +138,7 @@ func (s *scanner) endsValue(i, line int, query bool) bool {
 	case ' ', '\t', '\r', '\n':
 		return true
 	case '&', '#':
-		return query || c == '&' && another(t[i+1:line])
+		return query || c == '&' && follows(t[i+1:line])
 	case '<', '>':
 		return query
 	case '\\':
@@ -132,9 +148,18 @@ func (s *scanner) endsValue(i, line int, query bool) bool {
 			return true
 		}
 		next := t[i+1]
-		return next <= ' ' || strings.IndexByte(";,}])\"'`\\", next) >= 0 || another(t[i+1:line])
+		return next <= ' ' || strings.IndexByte(";,}])\"'`\\", next) >= 0 || follows(t[i+1:line])
 	}
 	return false
+}
+
+// follows reports whether a text starts with another name=.
+func follows(t string) bool {
+	end := 0
+	for end < len(t) && end < longestKey && (classes[t[end]] == word || t[end] == '.') {
+		end++
+	}
+	return end > 0 && end < len(t) && t[end] == '='
 }
 
 // another reports whether a text goes on with another name=, after other words.
@@ -200,17 +225,20 @@ func (s *scanner) colon(i int) int {
 		return s.url(i)
 	}
 	from, to := s.keyBefore(i)
-	if from == to || !s.names.Sensitive(t[from:to]) {
+	if from == to || !s.names.Sensitive(t[from:to]) && !s.keyOfWords(from, to) {
+		if to == i && to-from == len("thin") && t[from:to] == "thin" { // jdbc:oracle:thin:user/x@h
+			s.accounts(from, "thin:")
+		}
 		return i + 1
 	}
 	v := i + 1
-	for v < len(t) && (t[v] == ' ' || t[v] == '\t') {
+	for v < len(t) && (t[v] == ' ' || t[v] == '\t' || t[v] == '*') {
 		v++
 	}
 	if v == len(t) || t[v] == '\n' || t[v] == '\r' {
 		return i + 1
 	}
-	if to < i && t[i-1] != ' ' || t[v] == '"' || strings.HasPrefix(t[v:], `\"`) { // a member: "password":
+	if to < i && t[i-1] != ' ' && t[i-1] != '*' || t[v] == '"' || strings.HasPrefix(t[v:], `\"`) { // a member: "password":
 		start, end := s.value(v, from, false)
 		if start == v && t[v] != '[' && t[v] != '{' { // no quotes
 			for end = v; end < len(t) && strings.IndexByte(" \t\r\n,}]", t[end]) < 0; end++ {
@@ -237,7 +265,8 @@ func (s *scanner) header(i, from, to, v int) int {
 	if from > 0 {
 		before = t[from-1]
 	}
-	if strings.IndexByte(" \t\n\"'`{,(->", before) < 0 || v == i+1 && classes[t[v]] == colon {
+	slash := before == '/' && passwordLike(t[from:to]) && (from == 1 || isBlank(t[from-2])) // /Password:x
+	if !slash && strings.IndexByte(" \t\n\"'`{,(->=?&;[|*", before) < 0 || v == i+1 && classes[t[v]] == colon {
 		return i + 1
 	}
 	stop := byte('\n')
@@ -261,6 +290,12 @@ func (s *scanner) header(i, from, to, v int) int {
 	if first == v || t[v] == '|' || t[v] == '>' { // the text is below
 		return i + 1
 	}
+	if t[v] == '\'' && stop != '\'' {
+		if end := quotedEnd(t, v+1, "'"); end < s.lineEnd(v) {
+			s.add(v+1, end)
+			return end
+		}
+	}
 	rest := func() int { // to where the whole value goes
 		end := first
 		for end < len(t) && !ends(t[end]) {
@@ -281,6 +316,9 @@ func (s *scanner) header(i, from, to, v int) int {
 		s.add(after, end)
 		return max(end, after)
 	}
+	if first-v <= 3 && digits(t[v:first]) && !passwordLike(t[from:to]) { // a key: 256 bits
+		return i + 1
+	}
 	compound := strings.ContainsAny(t[from:to], "-_.") || t[from:to] == strings.ToUpper(t[from:to]) || stop != '\n'
 	value := strings.TrimRight(t[v:first], ".,;)")
 	switch {
@@ -294,8 +332,21 @@ func (s *scanner) header(i, from, to, v int) int {
 	case compound && to-from > 4, len(value) >= 6 && odd(value):
 		s.add(v, v+len(value))
 		return v + len(value)
+	case value != "" && !placeholder(value) && !describes(value) && s.tellsWord(t[from:to], t[v:first]):
+		end := v + len(value)
+		if word, _ := spokenWord(t[from:to]); strings.EqualFold(word, "passphrase") {
+			end = rest()
+		}
+		s.add(v, end)
+		return end
 	}
 	return i + 1
+}
+
+// tellsWord reports whether a word after a name and a colon is secret, if it does not describe what is. In the messages of a log an
+// error may follow.
+func (s *scanner) tellsWord(name, word string) bool {
+	return !s.o.Prose || len(word) >= 20 && strings.IndexByte(word, ':') < 0 || passwordLike(name) && word[len(word)-1] != ':'
 }
 
 // maxWord is the length from which a word is none of a sentence.

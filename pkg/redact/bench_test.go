@@ -44,6 +44,8 @@ func worst(n int) []string {
 		"-----BEGIN PRIVATE KEY", "-----BEGIN ", "--password ", "mysql -p", "curl -u ", "Bearer ", "Basic aaaa ", "eyJ.", "eyJaaaaaaaa.aaaaa", `\`, `"`, `\"`, "AKIAAAAAAAAAAAAAAAAA ", "password='", "password=\"\\",
 		"\nname: x\nvalue: y", "\npassword:\n  x", "\n- a: b", "\n  a:", " a", "[redacted", "https://a/hook", "hook/", "password=,", "password=(", "a b c = ", "\npassword=a b=", "::", "\na: b: c",
 		"{a: b", "{a: {", "{a: ", "{a: b{", "{a: '", "{a: \"", "{a, ", "'a,", "{name: x, value: y}", "{a: [", "{password: x, ", "{value: ",
+		"%25", "%3D", "&amp;", "&#x26;", "&lt;a&gt;", `\\\"`, "%22&quot;", "<a>", "</a>", "<a b=\"", "<a b='c' ", "<password>", "<key>", "<![CDATA[", "<a><name>password</name><value>", "$1$", "$2a$10$aaaaaaaaaaaaaaaaaaaaaaa ",
+		"password is ", "passphrase is a ", "identified by '", "PASSWORD '", "PASSWORD $$", "set password for ", "key is ", "password+is+", "login a password ", "password to ", "secret ", "password**: ", "cGFzc3dvcmQ9 ", "cGFzc3dvcmQ9", "H4sIAAAAAAAA/", b64("x=%25&amp;") + " ", "a+%26",
 	} {
 		all = append(all, strings.Repeat(unit, n/len(unit)), "{"+strings.Repeat(unit, n/len(unit))+"}", "password=x\n"+strings.Repeat(unit, n/len(unit)),
 			fmt.Sprintf("{%q:%q}", "a", strings.Repeat(unit, n/len(unit)/2)))
@@ -74,6 +76,38 @@ func TestFind_memory_is_bounded(t *testing.T) {
 			t.Errorf("%.40q takes %d bytes for each of its own", text, taken/size)
 		}
 	}
+}
+
+// TestFind_work_is_bounded: however often a text is encoded, what is read of the texts inside it is some times its length, and what
+// is left unread is masked.
+//
+// Mutations: afford that never refuses; one that refuses and masks nothing.
+func TestFind_work_is_bounded(t *testing.T) {
+	const size = 1 << 15
+	tried := 0
+	check := func(text string) {
+		t.Helper()
+		tried++
+		done := 0
+		Find(text, &Options{Work: &done})
+		if done > workFactor*len(text)+workFloor {
+			t.Errorf("%.40q: %d bytes were read of each", text, done/len(text))
+		}
+	}
+	for _, text := range worst(size) {
+		check(text)
+	}
+	bomb := b64(zipped(strings.Repeat("a ", size) + "password=x"))
+	check(bomb)
+	if got := Text(bomb); got != Mask {
+		t.Errorf("what is too large unpacked is shown: %.100s", got)
+	}
+	many := strings.Repeat("%2525252522+token+expired+", 1000) + "%2525253Dpassword%2525253Dswordfishes"
+	check(many)
+	if got := Text(many); strings.Contains(got, "swordfishes") {
+		t.Error("what is not read for its cost is shown")
+	}
+	t.Logf("tried: %d texts", tried)
 }
 
 // TestFind_reads_deep_YAML_once: what is given the secrets is not more than some times the text. Mutation: go on after maxDepth.

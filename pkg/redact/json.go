@@ -13,6 +13,8 @@ type frame struct {
 	valued bool // a member's name has been read, its value is next
 	member member
 	next   bool // of a list: the value after a flag is secret
+	names  bool // unless it is one more name of a variable
+	count  int  // of a list: the values before
 }
 
 // jsonReader follows the structure of one document.
@@ -111,7 +113,7 @@ func (f *frame) hides() bool { return f != nil && (f.named || f.member.named || 
 
 // value reads a string and returns it.
 func (r *jsonReader) value(f *frame, from, to int) string {
-	if f.hides() {
+	if f.hides() && (!f.names || f.named || !IsVariable(r.text[from:to])) {
 		r.add(from, to)
 		return ""
 	}
@@ -124,8 +126,10 @@ func (r *jsonReader) value(f *frame, from, to int) string {
 func (r *jsonReader) done(text string) {
 	f := &r.frames[len(r.frames)-1]
 	if !f.object {
-		flag := Flag(text)
+		flag := Flag(text, f.count == 0)
 		f.next = flag != "" && r.names.Sensitive(flag)
+		f.names = f.next && flag == text
+		f.count++
 		return
 	}
 	f.scalar(r.names, &f.member, text)

@@ -11,6 +11,7 @@ import (
 // spelling (db_password, apiKey, primary-connection-string, APIKEY). Beside the usual words these are what providers' schemas
 // call sensitive.
 const sensitiveWords = `
+	passwort kennwort pswd senha contrasena motdepasse auths recoverykey
 	password passwords passwd passwds pwd passphrase passphrases passcode secret secrets token tokens
 	credential credentials creds authorization cookie cookies jwt bearer otp totp htpasswd pgpass netrc
 	apikey apikeys privatekey privatekeys accesskey accesskeys secretkey secretkeys authkey authorizationkey accountkey
@@ -21,7 +22,24 @@ const sensitiveWords = `
 	userdata customdata usermetadata startupscript shutdownscript cloudinit
 	kubeconfig kubeadminconfig dockerconfigjson dockerconfig dockercfg protectedsettings
 	plaintext securevalue securestring sensitivequery sensitiveenvironment secureenvironment encryptedvalue
-	authstring authcode magiccode communitystring webhookurl webhookurls pemfile pfxblob pfx`
+	authstring authcode magiccode communitystring webhookurl webhookurls pemfile pfxblob pfx` + providerWords
+
+// providerWords are in the schemas of providers as Sensitive, as of August 2026. Those that say nothing by themselves, such
+// as value, are in the plan reader, with the types of their resources.
+//
+//	azurerm   application_insights_key, *_extension_key, luis_key, primary_readonly_key, service_principal_key,
+//	          shared_access_policy_key, default_primary_key, storage_account_primary_key, send_key_value, https_key_base64,
+//	          virtual_machine_ssh_key, protected_parameter, trigger_url, update_trigger_endpoint, custom_keys
+//	google    rsa_encrypted_key, parameter_data
+//	vault     bindpass, client_tls_key, eab_key, pem_bundle, pem_json
+//	okta      recovery_answer
+//	grafana   metrics_publisher_key
+//	aws       key_material_base64, tunnel1_preshared_key, customer_gateway_configuration, cak
+const providerWords = `
+	insightskey extensionkey extensionconfigkey luiskey readonlykey principalkey policykey defaultprimarykey accountprimarykey sendkeyvalue httpskey machinesshkey
+	protectedparameter protectedparameters triggerurl triggerendpoint encryptedkey parameterdata bindpass tlskey eabkey pembundle pemjson
+	recoveryanswer publisherkey customkeys
+	keymaterial presharedkey customergatewayconfiguration cak`
 
 // endings make a word sensitive that ends with one of them, and a name whose words are not separated: PGPASSWORD, authtoken.
 var endings = [...]string{"password", "passwords", "passwd", "secret", "secrets", "token", "apikey", "secretkey", "accesskey", "privatekey"}
@@ -32,6 +50,13 @@ var lastWords = map[string]bool{"pass": true, "pw": true}
 // harmlessNames match the list but hold a setting, or the name of what holds the secret.
 var harmlessNames = map[string]bool{
 	"httptokens": true, "secretname": true, "secretref": true, "secretkeyref": true, "imagepullsecrets": true, "tokentype": true,
+}
+
+// harmlessLast are last words of names that hold a setting of a secret, or say where it is: password_policy, secret_arn.
+var harmlessLast = map[string]bool{
+	"policy": true, "policies": true, "name": true, "names": true, "arn": true, "arns": true, "type": true, "types": true, "length": true, "count": true,
+	"enabled": true, "disabled": true, "version": true, "versions": true, "ttl": true, "expiry": true, "expiration": true, "lifetime": true, "rotation": true,
+	"endpoint": true, "path": true, "algorithm": true, "days": true, "age": true, "format": true, "required": true, "mode": true, "status": true,
 }
 
 // Names tells sensitive names from others. It is safe for concurrent use.
@@ -76,7 +101,9 @@ func (n *Names) Sensitive(name string) bool {
 	var room [16]int
 	letters, ends := stack[:0], room[:1] // the letters of the words so far, and where each starts
 	sensitive := false
+	at := 0 // the end of the word that is sensitive
 	for i := 0; i <= len(name) && !sensitive; i++ {
+		at = i
 		if i < len(name) {
 			c := name[i]
 			if c >= utf8.RuneSelf {
@@ -102,13 +129,29 @@ func (n *Names) Sensitive(name string) bool {
 	}
 	if sensitive {
 		// What stands on the list of the harmless has few letters.
-		return len(name) > 32 || !harmlessNames[string(appendLetters(nil, name))]
+		return (len(name) > 32 || !harmlessNames[string(appendLetters(nil, name))]) && (at >= len(name) || !harmlessEnd(name[at:]))
 	}
 	if len(ends) < 2 {
 		return false
 	}
 	last := letters[ends[len(ends)-2]:]
 	return len(last) < 5 && lastWords[string(last)]
+}
+
+// harmlessEnd reports whether the last word of a name is one of the harmless.
+func harmlessEnd(name string) bool {
+	for name != "" && !isLetter(rune(name[len(name)-1])) {
+		name = name[:len(name)-1]
+	}
+	start := len(name)
+	for start > 0 && isLetter(rune(name[start-1])) {
+		start--
+		if isUpper(rune(name[start])) && start > 0 && isLower(rune(name[start-1])) {
+			break
+		}
+	}
+	var room [16]byte
+	return len(name)-start <= len(room) && harmlessLast[string(appendLower(room[:0], name[start:]))]
 }
 
 // sensitiveSlow also knows letters that are not ASCII.
@@ -254,34 +297,55 @@ const (
 	valueRole
 )
 
-var pairRoles = map[string]pairRole{
-	"name": nameRole, "key": nameRole, "variable": nameRole, "parameter": nameRole, "parametername": nameRole, "parameterkey": nameRole,
-	"optionname": nameRole, "header": nameRole, "headername": nameRole, "variablename": nameRole, "envname": nameRole, "env": nameRole,
-	"field": nameRole, "fieldname": nameRole, "keyname": nameRole, "property": nameRole,
-	"value": valueRole, "values": valueRole, "val": valueRole, "parametervalue": valueRole, "headervalue": valueRole,
-	"variablevalue": valueRole, "envvalue": valueRole, "defaultvalue": valueRole, "default": valueRole, "stringvalue": valueRole,
-	"keyvalue": valueRole, "propertyvalue": valueRole, "fieldvalue": valueRole,
-}
+// pairRoles are the roles of members whose names are, or end with, these words.
+var pairRoles = func() map[string]pairRole {
+	roles := map[string]pairRole{}
+	for role, words := range map[pairRole]string{
+		nameRole: `name key variable parameter param setting option header field property attribute env label entry
+			parametername parameterkey optionname settingname headername variablename envname fieldname keyname attributename propertyname configkey`,
+		valueRole: `value values val default content contents data text string argument raw
+			parametervalue optionvalue settingvalue headervalue variablevalue envvalue defaultvalue stringvalue keyvalue propertyvalue fieldvalue attributevalue configvalue`,
+	} {
+		for word := range strings.FieldsSeq(words) {
+			roles[word] = role
+		}
+	}
+	return roles
+}()
 
-const longestRole = 16 // bytes, with what separates words
+// shortRoles are the roles of members with exactly these names.
+var shortRoles = map[string]pairRole{"id": nameRole, "Id": nameRole, "ID": nameRole, "k": nameRole, "v": valueRole, "K": nameRole, "V": valueRole}
+
+const longestRole = 40 // bytes, with what separates words
 
 // roleOf tells by a member's name, in any spelling, which part of a pair it is.
 func roleOf(name string) pairRole {
-	if len(name) < 3 || len(name) > longestRole {
+	if len(name) < 3 {
+		return shortRoles[name]
+	}
+	if len(name) > longestRole {
 		return noRole
 	}
 	var stack [longestRole]byte
 	letters := stack[:0]
+	last := 0 // where the last word starts
 	for i := range len(name) {
 		switch c := name[i]; {
 		case 'a' <= c && c <= 'z':
 			letters = append(letters, c)
 		case 'A' <= c && c <= 'Z':
+			if i > 0 && isLower(rune(name[i-1])) {
+				last = len(letters)
+			}
 			letters = append(letters, c+'a'-'A')
 		case c == '_' || c == '-' || c == '.':
+			last = len(letters)
 		default:
 			return noRole
 		}
+	}
+	if role := pairRoles[string(letters[last:])]; role != noRole {
+		return role
 	}
 	return pairRoles[string(letters)]
 }
@@ -301,10 +365,27 @@ func IsSecretData(name string) bool {
 	return false
 }
 
-// Flag is the name that an argument such as --db-password gives to the argument after it; empty when it gives none.
-func Flag(argument string) string {
+// Flag is the name that an argument such as --db-password, or the first of a list such as DB_PASSWORD, gives to the one after it;
+// empty when it gives none.
+func Flag(argument string, first bool) string {
+	if first && IsVariable(argument) {
+		return argument
+	}
 	if len(argument) < 4 || len(argument) > 64 || argument[0] != '-' || strings.ContainsAny(argument, "= \n") {
 		return ""
 	}
 	return strings.TrimLeft(argument, "-")
+}
+
+// IsVariable reports whether a text is spelled like a variable of the environment, of several words.
+func IsVariable(text string) bool {
+	if len(text) < 5 || len(text) > 64 || strings.IndexByte(text, '_') < 1 {
+		return false
+	}
+	for i := range len(text) {
+		if c := text[i]; c != '_' && !isUpper(rune(c)) && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
 }

@@ -30,6 +30,27 @@ func TestNames_Sensitive(t *testing.T) {
 	}
 }
 
+// TestNames_Sensitive_of_providers: what the schemas of providers call sensitive is, and settings of secrets are not. Mutations: no
+// words of providers; no harmless last words; a word of one's own that ends with one.
+func TestNames_Sensitive_of_providers(t *testing.T) {
+	n := NewNames("customer name")
+	for name := range strings.FieldsSeq(`application_insights_key blobs_extension_key event_grid_extension_config_key signalr_extension_key luis_key
+		primary_readonly_key service_principal_key shared_access_policy_key default_primary_key storage_account_primary_key send_key_value https_key_base64
+		virtual_machine_ssh_key protected_parameter trigger_url update_trigger_endpoint rsa_encrypted_key parameter_data rendered_parameter_data bindpass
+		client_tls_key eab_key pem_bundle pem_json recovery_answer metrics_publisher_key custom_keys key_material_base64 tunnel1_preshared_key
+		customer_gateway_configuration cak customer_name secret_name_password ses_smtp_password_v4 secret_id`) {
+		if !n.Sensitive(name) {
+			t.Errorf("%s is not sensitive", name)
+		}
+	}
+	for name := range strings.FieldsSeq(`password_policy PasswordPolicy secret_name SharedAccessKeyName token_endpoint secret_arn credentials_path token_ttl password_length
+		secretVersion access_key_name passwordExpiry token_type_2 key_name primary_key public_key key_id kms_key_id client_certificate tenant_id username`) {
+		if n.Sensitive(name) {
+			t.Errorf("%s is sensitive", name)
+		}
+	}
+}
+
 func TestWords(t *testing.T) {
 	for name, want := range map[string]string{
 		"snake_case": "snake case", "camelCase": "camel case", "kebab-case": "kebab case", "APIKeyID": "api key id",
@@ -45,6 +66,7 @@ func TestRoles(t *testing.T) {
 	for name, want := range map[string]pairRole{
 		"name": nameRole, "Key": nameRole, "VARIABLE_NAME": nameRole, "parameterKey": nameRole, "names": noRole, "": noRole,
 		"value": valueRole, "ParameterValue": valueRole, "value from": noRole, "valueFrom": noRole,
+		"OptionName": nameRole, "setting": nameRole, "SETTING_KEY": nameRole, "val": valueRole, "content": valueRole, "myOptionValue": valueRole, "hostname": noRole, "id": nameRole,
 	} {
 		if got := roleOf(name); got != want {
 			t.Errorf("%q: got %d", name, got)

@@ -9,8 +9,8 @@ type mapping struct {
 
 // candidates are strings that are secret if the mapping turns out to be a pair, or a Secret, which its later members tell.
 type candidates struct {
-	from, to int // of waiting
-	data     bool
+	from, to    int  // of waiting
+	data, value bool // of a Secret, of a pair
 }
 
 // candidate is a string of a mapping that is not complete.
@@ -70,14 +70,14 @@ func (w *waitingRoom) leave(o *mapping, m *member) {
 	}
 	w.undecided--
 	if len(w.waiting) > m.from {
-		o.ranges = append(o.ranges, candidates{m.from, len(w.waiting), m.data})
+		o.ranges = append(o.ranges, candidates{m.from, len(w.waiting), m.data, m.role == valueRole})
 	}
 }
 
 // complete decides about the candidates of a mapping that has no more members.
 func (w *waitingRoom) complete(o *mapping) {
 	for _, r := range o.ranges {
-		if r.data && o.secret || !r.data && o.pair {
+		if r.data && o.secret || r.value && o.pair {
 			for i := r.from; i < r.to; i++ {
 				w.waiting[i].secret = true
 			}

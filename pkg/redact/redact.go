@@ -23,6 +23,8 @@ type Options struct {
 	Prose bool
 	// Also reports whether a string of a document is secret for another reason. It may be nil.
 	Also func(text string) bool
+	// Work, if not nil, grows by the bytes that were read of texts inside the text: what was encoded, and documents.
+	Work *int
 	// Found is called with each secret, as it is without the escapes of its document. It may be nil. The text is only valid during
 	// the call.
 	Found func(secret string)
@@ -37,11 +39,16 @@ func Find(text string, o *Options) []Finding {
 	if from == len(text) {
 		return nil
 	}
-	s := scanner{o: o, names: o.Names}
+	s := scanner{o: o, names: o.Names, own: work{left: workFloor + workFactor*len(text)}}
+	s.work = &s.own
 	if s.names == nil {
 		s.names = Default
 	}
-	return s.find(text, from)
+	found := s.find(text, from)
+	if o.Work != nil {
+		*o.Work += s.own.done
+	}
+	return found
 }
 
 // Apply masks what was found.
@@ -68,7 +75,10 @@ const maxLevel = 4
 type scanner struct {
 	o     *Options
 	names *Names
-	level int // how many documents the text is in
+	level int   // how many documents the text is in
+	work  *work // shared with the readers of the texts inside
+	own   work
+	form  bool // a form that is encoded has been read, outside of the text
 	text  string
 
 	found []Finding
@@ -76,6 +86,7 @@ type scanner struct {
 	tool  string
 	room  []frame // none, but room for those of flow
 	aws   bool    // an access key's ID is there, so the key may be, too
+	tag   int     // where the first tag of XML is, plus one
 
 	// How far the text has been looked through for these, so that it is not again.
 	walked   int // JSON that is none
@@ -86,15 +97,50 @@ type scanner struct {
 	semi     int // the next semicolon
 }
 
+// work is what reading the texts inside a text takes, in bytes. Each byte of a text can be in a few of them, but one that was made
+// for it in many. A text that is not read for its cost is masked.
+type work struct{ left, done int }
+
+// afford takes n bytes of work, if there are as many left.
+func (s *scanner) afford(n int) bool {
+	if s.work.left < n {
+		s.work.left = 0
+		return false
+	}
+	s.work.left -= n
+	s.work.done += n
+	return true
+}
+
+const (
+	workFactor = 6
+	workFloor  = 8 << 10
+)
+
 // find reads a text in which nothing is found before from.
 func (s *scanner) find(text string, from int) []Finding {
 	s.text = text
 	s.lines = strings.IndexByte(text, '\n') >= 0
-	if end := s.scan(from); s.lines && end < len(text) {
-		s.yaml()
+	if end := s.scan(from); end < len(text) {
+		if s.lines {
+			s.yaml()
+		}
+		if s.tag > 0 {
+			s.xml(s.tag - 1)
+		}
+		s.inside()
 	}
 	if s.aws {
 		s.awsKeys()
+	}
+	if at := strings.Index(text, "@tcp("); at > 0 { // user:x@tcp(h:3306)/db
+		from := at
+		for from > 0 && at-from < longestKey && text[from-1] > ' ' && text[from-1] != '"' && text[from-1] != '\'' {
+			from--
+		}
+		if user := strings.IndexByte(text[from:at], ':'); user >= 0 {
+			s.add(from+user+1, at)
+		}
 	}
 	if len(s.found) < 2 {
 		return s.found
@@ -180,7 +226,11 @@ func (s *scanner) leaf(from, to int) {
 	}
 	var found []Finding
 	if start := hint(plain); start < len(plain) {
-		inner := scanner{o: s.o, names: s.names, level: s.level + 1}
+		if !s.afford(len(plain)) {
+			s.add(from, to)
+			return
+		}
+		inner := scanner{o: s.o, names: s.names, level: s.level + 1, work: s.work}
 		found = inner.find(plain, start)
 	}
 	// What is secret for another reason may be no more than what was found in it.

@@ -46,7 +46,7 @@ var texts = map[string]struct{ in, want string }{
 	"connection string":       {"Server=tcp:db,1433;User ID=sa;Password=hun ter&2;Encrypt=true", "Server=tcp:db,1433;User ID=sa;Password=[redacted];Encrypt=true"},
 	"connection string first": {"Password=hun ter2;Server=x", "Password=[redacted];Server=x"},
 	"account key":             {"DefaultEndpointsProtocol=https;AccountName=a;AccountKey=ab+/c==;EndpointSuffix=x", "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=[redacted];EndpointSuffix=x"},
-	"service bus":             {"Endpoint=sb://x/;SharedAccessKeyName=Root;SharedAccessKey=abc=", "Endpoint=sb://x/;SharedAccessKeyName=[redacted];SharedAccessKey=[redacted]"},
+	"service bus":             {"Endpoint=sb://x/;SharedAccessKeyName=Root;SharedAccessKey=abc=", "Endpoint=sb://x/;SharedAccessKeyName=Root;SharedAccessKey=[redacted]"},
 	"shared access key":       {"Shared Access Key=abc;x=1", "Shared Access Key=[redacted];x=1"},
 	"flag":                    {"app --db-password=hunter2 --port=1", "app --db-password=[redacted] --port=1"},
 	"flag, apart":             {"app --db-password hunter2 --port 1", "app --db-password [redacted] --port 1"},

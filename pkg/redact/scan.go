@@ -1,6 +1,9 @@
 package redact
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // classes tell the bytes at which something may start or end from all others.
 type class uint8
@@ -13,6 +16,7 @@ const (
 	colon
 	opening
 	newline
+	sign // that starts a tag, a hash, or an encoded byte
 )
 
 var classes = func() (of [256]class) {
@@ -20,6 +24,7 @@ var classes = func() (of [256]class) {
 		of[c] = word
 	}
 	of['.'], of['='], of[':'], of['{'], of['['], of['\n'] = dot, equals, colon, opening, opening, newline
+	of['<'], of['$'], of['%'], of['&'] = sign, sign, sign, sign
 	return of
 }()
 
@@ -34,9 +39,19 @@ func hint(t string) int {
 			}
 			for i++; i < len(t) && classes[t[i]] == word; i++ {
 			}
-			if i < len(t) && t[i] == '.' && i-start >= 8 && strings.Contains(t[start:i], "eyJ") {
+			switch length := i - start; {
+			case length > 1 && sextets[t[start]]>>5 == 0 && base64Start(t[start:], length):
+				return start
+			case length > 1 && i < len(t) && t[i] <= '+' && spoken(t[i-2], t[i-1]) && speaks(t, start, i):
+				return start
+			case length >= 8 && i < len(t) && t[i] == '.' && strings.Contains(t[start:i], "eyJ"):
 				return start
 			}
+		case sign:
+			if signals(t[i:]) {
+				return i
+			}
+			i++
 		case equals, colon, opening:
 			return i
 		default:
@@ -61,6 +76,8 @@ func (s *scanner) scan(from int) (document int) {
 			i = s.assignment(i)
 		case colon:
 			i = s.colon(i)
+		case sign:
+			i = s.sign(i)
 		case newline:
 			s.tool = ""
 			i++
@@ -96,7 +113,72 @@ func (s *scanner) run(i int) int {
 			}
 		}
 	}
+	if base64Start(t[start:], i-start) {
+		if end := s.base64(start); end > start {
+			return end
+		}
+	}
+	if i-start > 1 && i < len(t) && spoken(t[i-2], t[i-1]) && speaks(t, start, i) {
+		return s.spoken(start, i)
+	}
 	return i
+}
+
+// signals reports whether a sign starts something here.
+func signals(t string) bool {
+	var b [utf8.UTFMax]byte
+	switch t[0] {
+	case '<':
+		return len(t) > 1 && isLetter(rune(t[1]))
+	case '$':
+		return hashEnd(t) > 0
+	case '&':
+		_, n := entity(b[:0], t)
+		return n > 0
+	}
+	_, n := percent(b[:0], t)
+	return n > 0
+}
+
+// sign reads a tag or a hash. What is encoded is read after the rest of the text.
+func (s *scanner) sign(i int) int {
+	switch t := s.text[i:]; t[0] {
+	case '<':
+		if s.tag == 0 && signals(t) {
+			s.tag = i + 1
+		}
+	case '$':
+		if n := hashEnd(t); n > 0 {
+			s.add(i, i+n)
+			return i + n
+		}
+	}
+	return i + 1
+}
+
+// hashes are what crypt's hashes of passwords start with, between dollar signs.
+var hashes = map[string]bool{
+	"1": true, "2a": true, "2b": true, "2x": true, "2y": true, "5": true, "6": true, "7": true, "y": true, "gy": true, "apr1": true, "md5": true,
+	"sha1": true, "scrypt": true, "argon2i": true, "argon2d": true, "argon2id": true, "pbkdf2": true, "pbkdf2-sha256": true, "pbkdf2-sha512": true,
+}
+
+// hashEnd is the end of the hash of a password that t starts with, or 0.
+func hashEnd(t string) int {
+	if len(t) < 20 {
+		return 0
+	}
+	id := strings.IndexByte(t[1:16], '$')
+	if id < 1 || !hashes[t[1:1+id]] {
+		return 0
+	}
+	end := id + 2
+	for end < len(t) && (classes[t[end]] == word || strings.IndexByte("./$+=,", t[end]) >= 0) {
+		end++
+	}
+	if end < id+2+16 {
+		return 0
+	}
+	return end
 }
 
 // jwtEnd is the end of the JWT that starts at i, or 0.

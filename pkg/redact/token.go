@@ -1,7 +1,7 @@
 package redact
 
 import (
-	"encoding/base64"
+	"bytes"
 	"strings"
 )
 
@@ -37,7 +37,8 @@ const leastToken = 16
 
 var (
 	starts     [1 << 16 / 64]uint64 // a bit for each two bytes that something starts with
-	startsWith = map[string][]start{}
+	startLists = [][]start{nil}     // what starts with two bytes, of which there are fewer than 256
+	startList  [1 << 16]uint8       // which list
 )
 
 func init() {
@@ -45,12 +46,18 @@ func init() {
 		for _, p := range prefixes {
 			key := uint16(p[0])<<8 | uint16(p[1])
 			starts[key/64] |= 1 << (key % 64)
-			startsWith[p[:2]] = append(startsWith[p[:2]], start{p, kind, least})
+			list := &startList[key]
+			if *list == 0 {
+				*list = uint8(len(startLists)) //nolint:gosec // G115: see startLists
+				startLists = append(startLists, nil)
+			}
+			startLists[*list] = append(startLists[*list], start{p, kind, least})
 		}
 	}
 	register(tokenStart, leastToken, strings.Fields(tokens)...)
 	register(schemeStart, 0, "Bearer", "bearer", "BEARER", "Basic", "basic", "BASIC")
-	register(toolStart, 0, "mysql", "mariadb", "sshpass", "redis-cli", "curl", "wget", "docker", "ldapsearch", "ldapmodify", "ldapadd", "useradd", "usermod", "sqlcmd")
+	register(toolStart, 0, "mysql", "mariadb", "sshpass", "redis-cli", "curl", "wget", "docker", "ldapsearch", "ldapmodify", "ldapadd", "useradd", "usermod", "sqlcmd", "chpasswd", "mongo", "zip", "7z",
+		"az", "gh", "doctl", "openssl", "sqlplus", "vault")
 	register(dashStart, 0, "--")
 	for c := range 26 {
 		register(dashStart, 0, "-"+string(rune('a'+c)), "-"+string(rune('A'+c)))
@@ -64,7 +71,7 @@ func isStart(a, b byte) bool {
 
 // mayStart reports whether something starts with these bytes.
 func mayStart(t string) bool {
-	for _, p := range startsWith[t[:2]] {
+	for _, p := range startLists[startList[uint16(t[0])<<8|uint16(t[1])]] {
 		if strings.HasPrefix(t, p.prefix) {
 			return true
 		}
@@ -75,7 +82,7 @@ func mayStart(t string) bool {
 // start reads what starts at i and returns its end; i when it is nothing.
 func (s *scanner) start(i int) int {
 	t := s.text
-	for _, p := range startsWith[t[i:i+2]] {
+	for _, p := range startLists[startList[uint16(t[i])<<8|uint16(t[i+1])]] {
 		if !strings.HasPrefix(t[i:], p.prefix) {
 			continue
 		}
@@ -93,8 +100,11 @@ func (s *scanner) start(i int) int {
 				return to
 			}
 		case toolStart:
-			if i == 0 || strings.IndexByte(" \t\n/(;|&\"'`", t[i-1]) >= 0 {
+			if (end == len(t) || classes[t[end]] != word || p.prefix[0] == 'm') && (i == 0 || strings.IndexByte("= \t\n/(;|&\"'`", t[i-1]) >= 0) {
 				s.tool = p.prefix
+				if p.prefix == "sqlplus" || p.prefix == "chpasswd" {
+					s.accounts(i, p.prefix)
+				}
 			}
 			return i
 		case dashStart:
@@ -130,8 +140,10 @@ func schemeValue(t string, i, end int) (from, to int, ok bool) {
 	}
 	value := t[from:to]
 	if t[i]|0x20 == 'b' && t[i+1]|0x20 == 'a' {
-		plain, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(value[:min(len(value), 512)], "="))
-		return from, to, err == nil && strings.IndexByte(string(plain), ':') >= 0
+		var room [64]byte
+		plain := AppendBase64(room[:0], value, cap(room))
+		user := bytes.IndexByte(plain, ':')
+		return from, to, user >= 0 && isText(string(plain[:user]))
 	}
 	return from, to, len(value) >= 8
 }
@@ -169,7 +181,11 @@ func (s *scanner) dash(i int) int {
 		to := s.argument(from)
 		s.add(from, to)
 		return to
-	case t[end] == ' ' && (len(flag) > 3 && s.names.Sensitive(Flag(flag)) || s.separate(flag)):
+	case strings.HasPrefix(t[end:], "'") && len(flag) == 2 && flag[1] == 'p' && strings.HasPrefix(s.tool, "m"): // mysql -p'x'
+		from, to := spokenQuote(t, end)
+		s.add(from, to)
+		return to
+	case t[end] == ' ' && (len(flag) > 3 && s.names.Sensitive(Flag(flag, false)) || s.separate(flag)):
 		from := end
 		for from < len(t) && t[from] == ' ' {
 			from++
@@ -195,7 +211,7 @@ func (s *scanner) dash(i int) int {
 
 // flagValue adds what follows a flag. After curl's -u only the password is secret.
 func (s *scanner) flagValue(flag string, from, to int) {
-	if flag == "-u" {
+	if flag == "-u" || flag == "--user" {
 		at := strings.IndexByte(s.text[from:to], ':')
 		if at < 0 {
 			return
@@ -203,6 +219,36 @@ func (s *scanner) flagValue(flag string, from, to int) {
 		from += at + 1
 	}
 	s.add(from, to)
+}
+
+// accounts masks the password of what the tool at i takes: sqlplus user/x@h, or the line of echo user:x | chpasswd.
+func (s *scanner) accounts(i int, tool string) {
+	line := s.lineEnd(i)
+	sign := byte('/')
+	start := i + len(tool)
+	if tool == "chpasswd" {
+		sign = ':'
+		if at := strings.LastIndexByte(s.text[max(0, i-256):i], '\n'); at < 0 {
+			start = max(0, i-256)
+		} else {
+			start = max(0, i-256) + at + 1
+		}
+	}
+	for at := start; at < min(line, start+512); {
+		n := strings.IndexByte(s.text[at:line], sign)
+		if n < 1 {
+			return
+		}
+		at += n + 1
+		if classes[s.text[at-2]] == word && !strings.HasPrefix(s.text[at:], "//") {
+			end := at
+			for end < line && strings.IndexByte(" \t\"'\\@|", s.text[end]) < 0 {
+				end++
+			}
+			s.add(at, end)
+			return
+		}
+	}
 }
 
 // argument is where the argument of a command line ends that starts at i.
@@ -216,7 +262,7 @@ func (s *scanner) argument(i int) int {
 // attached reports whether the flag has its value without a space, as mysql wants it. Other programs' flags that start
 // with p are safe, since the tool is known.
 func (s *scanner) attached(from, to int) bool {
-	return to-from > 2 && s.text[from+1] == 'p' && (s.tool == "mysql" || s.tool == "mariadb" || s.tool == "sshpass")
+	return to-from > 2 && s.text[from+1] == 'p' && (s.tool == "mysql" || s.tool == "mariadb" || s.tool == "sshpass" || s.tool == "7z")
 }
 
 // separate reports whether the tool takes a secret after this short flag.
@@ -227,7 +273,19 @@ func (s *scanner) separate(flag string) bool {
 	case "redis-cli":
 		return flag == "-a"
 	case "curl", "wget":
-		return flag == "-u"
+		return flag == "-u" || flag == "--user"
+	case "mongo":
+		return flag == "-p"
+	case "az":
+		return flag == "-p"
+	case "zip":
+		return flag == "-P"
+	case "gh":
+		return flag == "-b" || flag == "--body"
+	case "doctl":
+		return flag == "-t"
+	case "openssl":
+		return flag == "-k" || flag == "-K"
 	case "ldapsearch", "ldapmodify", "ldapadd":
 		return flag == "-w"
 	case "sqlcmd":

@@ -6,10 +6,13 @@
 package canary
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"html"
 	"net/url"
 	"strings"
 )
@@ -65,6 +68,36 @@ var shapes = []shape{
 	{"presigned URL", func(s string) string { return "https://b.example/k?X-Amz-Signature=" + url.QueryEscape(s) }, false},
 	{"Slack", func(s string) string { return "https://hooks.slack.com/services/T0/B0/" + url.PathEscape(s) }, false},
 	{"Discord", func(s string) string { return "https://discord.com/api/webhooks/1/" + url.PathEscape(s) }, false},
+	{"sentence", func(s string) string { return "agreed, the password is '" + s + "' from now on" }, false},
+	{"sentence, a word", func(s string) string { return "agreed. Password: " + s + ", as before" }, true},
+	{"SQL", func(s string) string { return "ALTER USER app IDENTIFIED BY '" + s + "'" }, false},
+	{"SQL role", func(s string) string { return "CREATE ROLE app LOGIN PASSWORD '" + s + "' VALID UNTIL 'infinity'" }, false},
+	{"redis", func(s string) string { return "port 6379\nrequirepass " + s + "\n" }, true},
+	{"nginx", func(s string) string { return "server {\n  proxy_set_header X-Auth-Token \"" + s + "\";\n}\n" }, true},
+	{"hash", func(s string) string { return "app:$2y$10$" + s + s }, true},
+	{"XML", func(s string) string { return "<db><user>app</user><password>" + escaped(s) + "</password></db>" }, false},
+	{"XML attribute", func(s string) string { return "<db user='app' password=\"" + escaped(s) + "\"/>" }, false},
+	{"XML pair", func(s string) string { return "<add key=\"DbPassword\" value=\"" + escaped(s) + "\" />" }, false},
+	{"HTML", func(s string) string { return escaped("password=\"" + s + "\" user=\"app\"") }, false},
+	{"HTML twice", func(s string) string { return escaped(escaped("<password>" + escaped(s) + "</password>")) }, false},
+	{"ParameterKey", func(s string) string { return `[{"ParameterKey":"DBPassword","ParameterValue":` + quote(s) + `}]` }, false},
+	{"OptionName", func(s string) string { return `{"OptionName":"DB_PASSWORD","Value":` + quote(s) + `}` }, false},
+	{"setting and val", func(s string) string { return `{"setting":"db.password","val":` + quote(s) + `}` }, false},
+	{"variable and content", func(s string) string { return `{"a":[{"VARIABLE":"api_token","Content":` + quote(s) + `}]}` }, false},
+	{"base64 of dotenv", func(s string) string { return b64("PORT=1\nDB_PASSWORD=" + s + "\n") }, false},
+	{"base64 of JSON", func(s string) string { return b64(`{"a":1,"password":` + quote(s) + `}`) }, false},
+	{"base64 of cloud-init", func(s string) string {
+		return b64("#cloud-config\nusers:\n- name: app\n  passwd: '" + s + "'\n")
+	}, false},
+	{"base64 of base64", func(s string) string { return b64(b64("DB_PASSWORD=" + s + "\n")) }, false},
+	{"gzip", func(s string) string { return b64(gzipped("#cloud-config\npassword: '" + s + "'\n")) }, false},
+	{"URL of URL", func(s string) string {
+		return "https://h.example/?next=" + url.QueryEscape("/x?a="+url.QueryEscape("password="+url.QueryEscape(s)+"&b=1"))
+	}, false},
+	{"JSON in JSON in JSON in JSON", func(s string) string {
+		return `{"a":` + quote(`{"b":`+quote(`{"c":`+quote(`{"password":`+quote(s)+`}`)+`}`)+`}`) + `}`
+	}, false},
+	{"JSON in JSON, cut", func(s string) string { return strings.Trim(quote(quote(`{"password":`+quote(s)+`,"a":1}`)), `"`) }, false},
 	{"PEM", func(s string) string {
 		return "-----BEGIN RSA PRIVATE KEY-----\n" + s + "\n-----END RSA PRIVATE KEY-----\n"
 	}, false},
@@ -138,6 +171,10 @@ var encodings = []struct {
 	{"JSON", func(s string) string { return `{"motd":` + quote(s) + `,"n":1}` }},
 	{"JSON twice", func(s string) string { return quote(quote(s)) }},
 	{"line of a text", func(s string) string { return "a first line\n  - " + s + "\na last line\n" }},
+	{"base64 of base64", func(s string) string { return b64(b64(s)) }},
+	{"base64 of a text", func(s string) string { return b64("see " + b64("it is "+s) + " there") }},
+	{"URL of URL", func(s string) string { return "https://h.example/?q=" + url.QueryEscape(url.QueryEscape(s)) }},
+	{"HTML", func(s string) string { return "<b>" + escaped(s) + "</b>" }},
 	{"base64 in JSON", func(s string) string { return `{"a":{"b":"` + b64(s) + `"}}` }},
 }
 
@@ -226,7 +263,7 @@ func Traces(secret string) []string {
 		text = text[1 : len(text)-1]
 		traces = append(traces, text)
 	}
-	return traces
+	return append(traces, escaped(secret), escaped(escaped(secret)), url.QueryEscape(url.QueryEscape(secret)), b64(b64(secret)))
 }
 
 // Find is the first trace of a canary in a text, or empty.
@@ -267,3 +304,14 @@ func quote(text string) string {
 }
 
 func b64(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
+
+// escaped writes a text as HTML and XML.
+func escaped(text string) string { return html.EscapeString(text) }
+
+func gzipped(text string) string {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write([]byte(text)) // A buffer takes everything.
+	_ = z.Close()
+	return b.String()
+}

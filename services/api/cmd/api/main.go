@@ -20,6 +20,7 @@ const usage = `api takes plans and decisions, and keeps the record of them.
   api healthcheck          exit with 0 when the service of this machine is ready
   api user create          make a user, and the account when it is new
   api user set-password    give a user another password
+  api account set          say whether values of an account's resources are stored
   api version              say what this is
 
 Each command tells more with -h. The configuration is in environment variables, which .env.example lists.
@@ -31,6 +32,7 @@ func main() {
 		About: "Serves until SIGINT or SIGTERM. In-flight requests are finished; a second signal forces.",
 		Serve: app.Serve,
 		Commands: map[string]func(context.Context, *process.Program, []string) error{
+			"account": account,
 			"migrate": migrate,
 			"redact":  redact,
 			"user":    user,

@@ -60,12 +60,12 @@ func api(t *testing.T, stdin string, environ []string, args ...string) result {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"-h"}, {"--help"}, {"help"}, {"serve", "-h"}, {"migrate", "--help"}, {"healthcheck", "-h"}, {"user", "-h"}, {"user", "create", "-h"}, {"user", "set-password", "-h"}} {
+	for _, args := range [][]string{{"-h"}, {"--help"}, {"help"}, {"serve", "-h"}, {"migrate", "--help"}, {"healthcheck", "-h"}, {"user", "-h"}, {"user", "create", "-h"}, {"user", "set-password", "-h"}, {"account", "-h"}, {"account", "set", "-h"}} {
 		if r := api(t, "", nil, args...); r.code != 0 || !strings.Contains(r.stdout, "api") || r.stderr != "" {
 			t.Errorf("%v: %+v", args, r)
 		}
 	}
-	for _, args := range [][]string{{"sing"}, {"serve", "now"}, {"migrate", "--down"}, {"user"}, {"user", "delete"}, {"user", "create", "--email", "a@b.example"}, {"user", "set-password", "--email", "a@b.example"}} {
+	for _, args := range [][]string{{"sing"}, {"serve", "now"}, {"migrate", "--down"}, {"user"}, {"user", "delete"}, {"user", "create", "--email", "a@b.example"}, {"user", "set-password", "--email", "a@b.example"}, {"account"}, {"account", "set", "--values", "hidden"}, {"account", "set", "--account", "a", "--values", "maybe"}} {
 		if r := api(t, "", nil, args...); r.code != 2 || !strings.Contains(r.stderr, "api") || r.stdout != "" {
 			t.Errorf("%v: %+v", args, r)
 		}
@@ -153,6 +153,17 @@ func TestUser(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 		if r := set("eve@acme.example", "a long password"); r.code != 1 || !strings.Contains(r.stderr, "there is no such user") {
+			t.Errorf("%+v", r)
+		}
+	})
+	t.Run("account set", func(t *testing.T) {
+		set := func(name, values string) result {
+			return api(t, "", environ, "account", "set", "--account", name, "--values", values)
+		}
+		if r := set("acme", "hidden"); r.code != 0 || !strings.Contains(r.stdout, "the account acme are hidden") {
+			t.Errorf("%+v", r)
+		}
+		if r := set("nobody", "hidden"); r.code != 1 || !strings.Contains(r.stderr, "there is no such account") {
 			t.Errorf("%+v", r)
 		}
 	})

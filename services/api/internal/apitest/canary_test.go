@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -79,7 +80,21 @@ func TestCanary(t *testing.T) {
 			note("responses", string(api.Viewer.Get("/api/v1/drifts/"+d.ID).Want(http.StatusOK).Body))
 		}
 	}
-	for _, path := range []string{"/api/v1/drifts?limit=100", "/api/v1/alerts?limit=100", "/api/v1/workspaces"} {
+	// What senders say about their uploads, and the ref that a workspace records.
+	said := 0
+	const workspace = "w0"
+	for _, c := range texts {
+		line := c.Plan
+		if len(line) > 256 || strings.ContainsRune(line, '\n') {
+			continue
+		}
+		said++
+		query := url.Values{"workspace": {workspace}, "ref": {line}, "triggeredBy": {line}, "runUrl": {"https://ci.example/" + url.PathEscape(line)}, "purpose": {"record"}}
+		note("responses", string(api.Key.Post("/api/v1/ingest/failure?"+query.Encode(), map[string]any{"reason": "it failed: " + c.Plan}).Want(http.StatusOK).Body))
+		note("responses", string(api.Engineer.Do(http.MethodPatch, "/api/v1/workspaces/"+workspace, map[string]any{"recordRef": line}).Want(http.StatusOK).Body))
+		note("responses", string(api.Key.Post("/api/v1/ingest/plan?"+query.Encode(), []byte(`{"format_version":"1.2","complete":true}`)).Want(http.StatusOK).Body))
+	}
+	for _, path := range []string{"/api/v1/drifts?limit=100", "/api/v1/checks?limit=100", "/api/v1/workspaces/" + workspace, "/api/v1/alerts?limit=100", "/api/v1/workspaces"} {
 		note("responses", string(api.Viewer.Get(path).Want(http.StatusOK).Body))
 	}
 	for _, table := range pgtest.Value[[]string](t, api.DB, "select array_agg(table_name::text) from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'") {
@@ -134,5 +149,5 @@ func TestCanary(t *testing.T) {
 			t.Errorf("%s: there is next to nothing to look at", place)
 		}
 	}
-	t.Logf("tried: %d plans, %d reports, %d decisions and %d messages with %d secrets, in %d places of %d bytes", plans, fields, decisions, len(texts), len(secrets), len(places), bytes)
+	t.Logf("tried: %d plans, %d reports, %d decisions, %d senders and %d messages with %d secrets, in %d places of %d bytes", plans, fields, decisions, said, len(texts), len(secrets), len(places), bytes)
 }

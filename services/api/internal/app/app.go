@@ -114,7 +114,7 @@ func (a *App) newDrifts(c *Config, tel *telemetry.Telemetry) (*drift.Service, er
 		return nil, err
 	}
 	drifts, err := drift.New(drift.Config{
-		Store: postgres.NewDriftStore(a.DB), Hints: hints, HideValues: c.Values == valuesHidden, Telemetry: tel,
+		Store: postgres.NewDriftStore(a.DB), Hints: hints, HideValues: c.Values == ValuesHidden, Telemetry: tel,
 		DataKey: []byte(c.DataKey.Reveal()), PreviousDataKey: []byte(c.DataKeyPrevious.Reveal()),
 	})
 	if err != nil {

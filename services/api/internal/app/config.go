@@ -57,10 +57,10 @@ func (k *KeyConfig) check(e config.Environment) []error {
 	return problems
 }
 
-// The values of VALUES.
+// The values of VALUES, and of an account's setting.
 const (
-	valuesShown  = "shown"
-	valuesHidden = "hidden"
+	ValuesShown  = "shown"
+	ValuesHidden = "hidden"
 )
 
 // LoadConfig reads the configuration from environment variables. The error names every problem.
@@ -82,7 +82,7 @@ func (c *Config) Common() *process.Config { return &c.Service }
 // Validate implements config.Validator.
 func (c *Config) Validate() []error {
 	problems := config.Problems(slices.Concat(c.Service.Validate(), c.check(c.Service.Environment)))
-	if c.Values != valuesShown && c.Values != valuesHidden {
+	if c.Values != ValuesShown && c.Values != ValuesHidden {
 		problems.Add("VALUES", "must be shown or hidden")
 	}
 	for _, d := range []struct {

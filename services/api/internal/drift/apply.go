@@ -14,6 +14,8 @@ import (
 type OpenReader interface {
 	// OpenDrifts gives the kept values of a workspace's drifts that plans found and that are not resolved.
 	OpenDrifts(ctx context.Context, account uuid.UUID, workspace string) (map[plan.Object]plan.Open, error)
+	// HidesValues reports whether no values of an account are stored.
+	HidesValues(ctx context.Context, account uuid.UUID) (bool, error)
 }
 
 // OpenTx finds and adds the open drifts of a workspace.

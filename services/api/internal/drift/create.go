@@ -30,10 +30,14 @@ func (s *Service) Create(ctx context.Context, p identity.Principal, r Report) (*
 	if err := r.check(); err != nil {
 		return nil, err
 	}
+	hide, err := s.hides(ctx, p)
+	if err != nil {
+		return nil, err
+	}
 	change, err := plan.ReadManual(plan.Manual{
 		ResourceID: r.ResourceID, ResourceType: r.ResourceType, Region: r.Region,
 		Expected: r.ExpectedState, Actual: r.ActualState, Severity: r.Severity,
-	}, plan.Options{Key: s.dataKey, HideValues: s.hideValues})
+	}, plan.Options{Key: s.dataKey, HideValues: hide})
 	if errors.Is(err, plan.ErrNoDrift) {
 		return nil, apierror.InvalidField("actualState", "must differ from expectedState")
 	}
@@ -92,6 +96,8 @@ func (r *Report) check() error {
 	} {
 		if n := utf8.RuneCountInString(text.value); n < 1 || n > text.most {
 			refuse(text.name, text.message)
+		} else if IsBlank(text.value) {
+			refuse(text.name, "must not be blank")
 		}
 	}
 	if r.ExpectedState == nil {

@@ -60,11 +60,15 @@ func checkReason(reason string) (string, error) {
 		return "", apierror.InvalidField("reason", "must have %d to %d characters", minReason, maxReason)
 	}
 	// People paste what they should not. The mask may be longer than what it stands for.
-	reason = redact.Text(reason)
-	if runes := []rune(reason); len(runes) > maxReason {
-		reason = string(runes[:maxReason])
+	return firstRunes(redact.Text(reason), maxReason), nil
+}
+
+// firstRunes is a text, or as many of its characters.
+func firstRunes(text string, most int) string {
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most])
 	}
-	return reason, nil
+	return text
 }
 
 // DecisionTx changes one drift.

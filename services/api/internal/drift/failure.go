@@ -28,6 +28,9 @@ func (s *Service) Fail(ctx context.Context, p identity.Principal, f Failure) (*C
 	if n := utf8.RuneCountInString(f.Reason); n < 1 || n > maxFailureReason {
 		return nil, apierror.InvalidField("reason", "must have 1 to %d characters", maxFailureReason)
 	}
+	if IsBlank(f.Reason) {
+		return nil, apierror.InvalidField("reason", "must not be blank")
+	}
 	return s.fail(ctx, p, f, false)
 }
 
@@ -43,9 +46,9 @@ func (s *Service) Refuse(ctx context.Context, p identity.Principal, f Failure) e
 
 // fail records a failed check; refused says that an upload was refused, which counts for nothing in a preview.
 func (s *Service) fail(ctx context.Context, p identity.Principal, f Failure, refused bool) (*Check, error) {
+	f.Source = f.Source.masked()
 	trace.SpanFromContext(ctx).SetAttributes(f.Source.attributes()...)
-	reason := []rune(redact.Text(f.Reason)) // People paste what they should not, such as a log.
-	f.Reason = string(reason[:min(len(reason), maxFailureReason)])
+	f.Reason = firstRunes(redact.Text(f.Reason), maxFailureReason) // People paste what they should not, such as a log.
 	var check *Check
 	err := s.inTx(ctx, p, "check.fail", func(ctx context.Context, w *work) error {
 		check = nil

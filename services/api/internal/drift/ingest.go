@@ -53,12 +53,17 @@ func (i *Ingested) Repeated() bool { return i.Check == nil }
 // a timestamp that was sent before gets the first response again.
 func (s *Service) Ingest(ctx context.Context, p identity.Principal, u Upload) (*Ingested, error) {
 	start := time.Now()
+	u.Source = u.Source.masked()
 	trace.SpanFromContext(ctx).SetAttributes(u.Source.attributes()...)
 	open, err := s.store.OpenDrifts(ctx, p.AccountID, u.Workspace)
 	if err != nil {
 		return nil, err
 	}
-	read, bodyHash, err := s.readPlan(ctx, u, open)
+	hide, err := s.hides(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	read, bodyHash, err := s.readPlan(ctx, u, open, hide)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +81,7 @@ func (s *Service) Ingest(ctx context.Context, p identity.Principal, u Upload) (*
 }
 
 // readPlan redacts the plan before anything else sees a value, and hashes the body with the options it came with.
-func (s *Service) readPlan(ctx context.Context, u Upload, open asked) (*plan.Plan, []byte, error) {
+func (s *Service) readPlan(ctx context.Context, u Upload, open asked, hide bool) (*plan.Plan, []byte, error) {
 	_, span := s.tracer.Start(ctx, "read plan")
 	defer span.End()
 	digest := sha256.New()
@@ -89,7 +94,7 @@ func (s *Service) readPlan(ctx context.Context, u Upload, open asked) (*plan.Pla
 	}
 	body := &counter{r: io.TeeReader(u.Body, digest)}
 	read, err := plan.Read(ctx, body, plan.Options{
-		Changes: u.IncludeChanges, Key: s.dataKey, PreviousKey: s.previousDataKey, HideValues: s.hideValues, Open: open,
+		Changes: u.IncludeChanges, Key: s.dataKey, PreviousKey: s.previousDataKey, HideValues: hide, Open: open,
 		Scope: u.Scope, Mode: u.Mode, Refreshed: u.Refreshed,
 	})
 	span.SetAttributes(attribute.Int64("driftsentry.plan.size", body.n))
@@ -99,6 +104,14 @@ func (s *Service) readPlan(ctx context.Context, u Upload, open asked) (*plan.Pla
 	}
 	span.SetAttributes(attribute.Int("driftsentry.plan.changes", len(read.Changes)))
 	return read, digest.Sum(nil), nil
+}
+
+// hides reports whether no values are stored of what a principal sends.
+func (s *Service) hides(ctx context.Context, p identity.Principal) (bool, error) {
+	if s.hideValues {
+		return true, nil
+	}
+	return s.store.HidesValues(ctx, p.AccountID)
 }
 
 // counter counts what was read.

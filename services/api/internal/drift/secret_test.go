@@ -123,3 +123,81 @@ func TestService_Ingest_secret_changes(t *testing.T) {
 		}
 	}
 }
+
+// TestService_Ingest_many_sides: a drift whose sides are more than what is read of a workspace is not written again by each upload that
+// shows it as before, and is when a value has become sensitive.
+//
+// Mutations: OpenDrifts without what OnlyMasks keeps; OnlyMasks that keeps nothing.
+func TestService_Ingest_many_sides(t *testing.T) {
+	w := newWorld(t)
+	w.ingest("prod", secretPlan(1, "changed-by-mallory"))
+	w.exec("alter table drift alter column sides set storage external")
+	w.exec("update drift set sides = sides || convert_to(repeat('x', 17 << 20), 'UTF8') || substr(sides, length(sides) - 7)")
+	states := func() string { return query[string](w, "select xmin::text from drift") }
+	before := states()
+	w.ingest("prod", secretPlan(2, "changed-by-mallory"))
+	if query[int](w, "select length(sides) from drift") < 17<<20 {
+		t.Errorf("the states were written again: %s, %s", before, states())
+	}
+	w.exec("update drift set sides = overlay(sides placing '\\x0000000000000000'::bytea from length(sides) - 7)")
+	w.ingest("prod", secretPlan(3, "changed-by-mallory"))
+	if n := query[int](w, "select length(sides) from drift"); n >= 17<<20 {
+		t.Errorf("the states were not written again: %d", n)
+	}
+}
+
+// TestService_masks_what_senders_say: where an upload came from, and the ref that a workspace records, are masked like all others, and
+// still tell the same ref from another.
+//
+// Mutations: UpdateWorkspace, or Ingest, without the mask; isPreview that compares a masked ref with one that is not.
+func TestService_masks_what_senders_say(t *testing.T) {
+	const token = "ghp_fakeToken0123456789abcdef"
+	w := newWorld(t)
+	source := drift.Source{Ref: "refs/heads/" + token, Commit: token, RunURL: "https://ci.example/1?token=" + token, TriggeredBy: "password: " + token}
+	from := func(s drift.Source) func(*drift.Upload) { return func(u *drift.Upload) { u.Source = s } }
+	w.ingest("prod", secretPlan(1, "changed-by-mallory"), from(source))
+	ref := token
+	settings, err := w.service.UpdateWorkspace(t.Context(), w.engineer, "prod", drift.WorkspaceChange{SetRef: true, RecordRef: &ref})
+	if err != nil || *settings.RecordRef != "[redacted]" {
+		t.Fatal(settings, err)
+	}
+	if i := w.ingest("prod", secretPlan(2, "changed-by-mallory"), from(source)); i.Check.Purpose != drift.Record {
+		t.Error("the ref that is recorded is not known any more")
+	}
+	other := source
+	other.Ref = "main"
+	if i := w.ingest("prod", secretPlan(3, "changed-by-mallory"), from(other)); i.Check.Purpose != drift.Preview {
+		t.Error("another ref was recorded")
+	}
+	if _, err := w.service.Fail(t.Context(), w.engineer, drift.Failure{Workspace: "prod", Reason: "the password is correcthorsebattery", Source: source}); err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{token, "correcthorsebattery"} {
+		if dump := w.dump(); strings.Contains(dump, secret) {
+			_, rest, _ := strings.Cut(dump, secret)
+			t.Errorf("%s shows before %.100s", secret, rest)
+		}
+	}
+}
+
+// TestService_hides_values_of_an_account: where an account stores no values, plans and reports leave none, and another account's do.
+//
+// Mutations: Ingest, or Create, that asks only the installation; HidesValues of any account.
+func TestService_hides_values_of_an_account(t *testing.T) {
+	w := newWorld(t)
+	w.exec("update account set hide_values = true where id = $1", w.engineer.AccountID)
+	body := strings.NewReplacer("sensitive", "other", "what-it-should-be", "plainvalue-1").Replace(secretPlan(1, "plainvalue-2"))
+	w.ingest("prod", body)
+	w.report("reported", func(r *drift.Report) {
+		r.ExpectedState, r.ActualState = []byte(`{"v":"plainvalue-3"}`), []byte(`{"v":"plainvalue-4"}`)
+	})
+	if dump := w.dump(); strings.Contains(dump, "plainvalue") || strings.Count(dump, "[hidden ") < 4 {
+		t.Error("values are stored")
+	}
+	w.exec("update account set hide_values = false where id = $1", w.engineer.AccountID)
+	w.exec("insert into account (id, name, hide_values) values (gen_random_uuid(), 'a third one', true)")
+	w.ingest("other", strings.Replace(body, "aws_thing.web", "aws_thing.two", 1))
+	if dump := w.dump(); !strings.Contains(dump, "plainvalue-2") {
+		t.Error("values of another account are hidden")
+	}
+}

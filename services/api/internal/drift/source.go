@@ -19,7 +19,9 @@ type Source struct {
 
 // masked is the source without secrets, such as a token in the query of a run's address.
 func (s Source) masked() Source {
-	return Source{redact.Text(s.Ref), redact.Text(s.Commit), redact.Text(s.RunURL), redact.Text(s.TriggeredBy)}
+	return Source{
+		firstRunes(redact.Text(s.Ref), maxRef), redact.Text(s.Commit), redact.Text(s.RunURL), firstRunes(redact.Text(s.TriggeredBy), maxRef),
+	}
 }
 
 // Purpose is what an upload is for.
@@ -49,7 +51,7 @@ func (s Source) attributes() []attribute.KeyValue {
 // isPreview reports whether an upload is a preview: because it says so, or because it is of another ref than the one whose
 // plans the workspace records.
 func (ws *WorkspaceState) isPreview(stated Purpose, s Source) bool {
-	return stated == Preview || ws.RecordRef != nil && s.Ref != "" && branch(s.Ref) != branch(*ws.RecordRef)
+	return stated == Preview || ws.RecordRef != nil && s.Ref != "" && branch(redact.Text(s.Ref)) != branch(redact.Text(*ws.RecordRef))
 }
 
 // branch is a ref's short name, which some CI systems send and others do not.

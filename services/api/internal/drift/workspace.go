@@ -10,6 +10,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/redact"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
 
@@ -36,6 +37,10 @@ type WorkspaceChange struct {
 func (s *Service) UpdateWorkspace(ctx context.Context, p identity.Principal, name string, change WorkspaceChange) (WorkspaceSettings, error) {
 	if err := change.check(); err != nil {
 		return WorkspaceSettings{}, err
+	}
+	if change.RecordRef != nil { // The mask may be longer than what it stands for.
+		masked := firstRunes(redact.Text(*change.RecordRef), maxRef)
+		change.RecordRef = &masked
 	}
 	var settings WorkspaceSettings
 	err := s.inTx(ctx, p, "workspace.update", func(ctx context.Context, w *work) error {
@@ -102,5 +107,13 @@ func CheckRef(ref string) string {
 	if n < 1 || n > maxRef || strings.ContainsFunc(ref, unicode.IsControl) {
 		return "must have 1 to 256 characters, and no control characters"
 	}
+	if IsBlank(ref) {
+		return "must not be blank"
+	}
 	return ""
+}
+
+// IsBlank reports whether a text shows nothing.
+func IsBlank(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) })
 }

@@ -23,10 +23,10 @@ func (s *Server) ingestPlan(w http.ResponseWriter, r *http.Request) error {
 		Purpose:        choice(q, "purpose", "", drift.Record, drift.Preview),
 		Source:         source(q),
 	}
-	err := q.err()
-	if err == nil {
-		err = s.takePlan(w, r, upload)
+	if err := q.err(); err != nil { // The caller's mistake, which tells nothing about the workspace.
+		return err
 	}
+	err := s.takePlan(w, r, upload)
 	if bad, ok := errors.AsType[*apierror.Error](err); ok && (bad.Kind == apierror.Invalid || bad.Kind == apierror.TooLarge) {
 		s.refusePlan(r, upload, bad)
 	}

@@ -36,6 +36,10 @@ func source(q *query) drift.Source {
 // line is a text without control characters, empty when absent.
 func (q *query) line(name string, most int) string {
 	v := q.text(name, most)
+	if v != "" && drift.IsBlank(v) {
+		q.refuse(name, "must not be blank")
+		return ""
+	}
 	for _, r := range v {
 		if unicode.IsControl(r) {
 			q.refuse(name, "must not have control characters")

@@ -181,7 +181,7 @@ func TestWorkspaces_update(t *testing.T) {
 
 	t.Run("bad input is named", func(t *testing.T) {
 		for body, field := range map[string]string{
-			`{"recordRef":""}`: "recordRef", `{"recordRef":"a\tb"}`: "recordRef", `{"recordRef":7}`: "recordRef",
+			`{"recordRef":""}`: "recordRef", `{"recordRef":"   "}`: "recordRef", `{"recordRef":"a\tb"}`: "recordRef", `{"recordRef":7}`: "recordRef",
 			`{"recordRef":"` + strings.Repeat("r", 257) + `"}`: "recordRef", `{"acceptRoot":null}`: "acceptRoot", `{"acceptRoot":"yes"}`: "acceptRoot",
 			`{"root":"x"}`: "root",
 		} {

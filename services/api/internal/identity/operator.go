@@ -79,3 +79,18 @@ func (s *Service) ResetPassword(ctx context.Context, email, password string) (Us
 		return tx.SpendSetupTokens(ctx, known.ID, s.now())
 	})
 }
+
+// HideValues says for an account whether what comes from now on is stored as paths and keyed hashes only, without values.
+func (s *Service) HideValues(ctx context.Context, account string, hide bool) error {
+	return s.store.InTx(ctx, "account.hide_values", func(ctx context.Context, tx Tx) error {
+		a, err := tx.HideValues(ctx, account, hide)
+		if err != nil {
+			return err
+		}
+		message := "stores the values of resources"
+		if hide {
+			message = "stores no values of resources"
+		}
+		return s.record(ctx, tx, a.ID, audit.System, actionAccountUpdated, a.Name, message, map[string]any{"hideValues": hide})
+	})
+}

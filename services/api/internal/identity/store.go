@@ -48,6 +48,8 @@ type Tx interface {
 type UserTx interface {
 	// EnsureAccount returns the account of that name. If it does not exist, it is made with its stream.
 	EnsureAccount(ctx context.Context, name string, at time.Time) (Account, error)
+	// HideValues says for an account whether its values are stored. It fails with apierror.NotFound when there is none of that name.
+	HideValues(ctx context.Context, name string, hide bool) (Account, error)
 	// InsertUser fails with apierror.Conflict when the email is taken.
 	InsertUser(ctx context.Context, u User) error
 	// LockUsers returns the account's active admins and the user with this id, in any role.

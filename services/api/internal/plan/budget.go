@@ -18,6 +18,7 @@ const (
 	unitsDocument   = 2  // a value of a document that stands in a string
 	unitsDifference = 4  // a path at which the states differ
 	unitsSecret     = 32 // a text that is looked for in every other
+	bytesInside     = 16 // bytes of texts inside of strings, encoded or in documents, which are searched for secrets: a unit
 )
 
 // spend takes units for what the part of the plan has cost that ends at byte end.
@@ -25,11 +26,16 @@ func (s *scan) spend(units int, end int64) error {
 	s.units += units
 	spent := s.units
 	if s.secrets != nil {
-		spent += unitsSecret*len(s.secrets.texts) + unitsSearch*s.secrets.documents
+		spent += s.secrets.units()
 	}
 	if int64(spent) > freeUnits+end/bytesPerUnit {
 		return tooLarge("has too many values, differences or sensitive texts for its %d bytes, more than plans of real configurations have: "+
 			"split what makes so many small values into root modules of their own, such as what is at %s", end, cmp.Or(s.at, "its top"))
 	}
 	return nil
+}
+
+// units is what the secrets cost so far.
+func (s *secrets) units() int {
+	return unitsSecret*len(s.texts) + unitsSearch*s.documents + s.work/bytesInside
 }

@@ -168,7 +168,7 @@ func (s *scan) finish(ctx context.Context) (*Plan, error) {
 	s.out.Evidence = s.evidence()
 	s.judge()
 	c := newComparer(s.names, newIndex(s.secrets, s.spared), s.opt)
-	s.units += unitsSecret*len(s.secrets.texts) + unitsSearch*s.secrets.documents
+	s.units += s.secrets.units()
 	s.secrets, s.seen, s.configured, s.dec = nil, nil, nil, nil
 	for _, m := range s.out.Moves {
 		for _, address := range [...]string{m.From, m.To} {

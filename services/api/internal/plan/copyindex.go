@@ -166,7 +166,7 @@ func (x *index) startsEncoded(text []byte, i int) (found bool, cost int) {
 			return true, cost
 		}
 	}
-	x.decoded = appendBase64(x.decoded[:0], text[i:], secretPrefix)
+	x.decoded = redact.AppendBase64(x.decoded[:0], text[i:], secretPrefix)
 	cost += len(x.decoded)
 	if len(x.decoded) >= minSecret {
 		found, more := x.startsWithSecret(x.decoded)
@@ -174,11 +174,11 @@ func (x *index) startsEncoded(text []byte, i int) (found bool, cost int) {
 			return true, cost
 		}
 	}
-	if i < 4 || sextets[text[i-1]] < 0 || sextets[text[i-2]] < 0 {
+	if i < 4 || !redact.IsBase64(text[i-1]) || !redact.IsBase64(text[i-2]) {
 		return false, cost
 	}
 	// The four characters before hold the first one or two bytes of a secret that does not start with a character.
-	x.decoded = appendBase64(x.decoded[:0], text[i-4:], secretPrefix+3)
+	x.decoded = redact.AppendBase64(x.decoded[:0], text[i-4:], secretPrefix+3)
 	cost += len(x.decoded)
 	for skip := 1; skip < 3 && len(x.decoded) >= minSecret+2; skip++ {
 		found, more := x.startsWithSecret(x.decoded[skip:])

@@ -96,6 +96,12 @@ const maskContext = 24
 // anyMask is how every mask begins.
 const anyMask = "[redacted"
 
+// OnlyMasks is what of stored sides tells whether something else is masked than before, without the sides.
+func OnlyMasks(stored []byte) []byte {
+	const sum = 8 // bytes of masksOf
+	return bytes.Clone(stored[max(0, len(stored)-sum):])
+}
+
 // masksOf sums up, in 8 bytes, what of a resource is masked: for each mask the text before it, which has its name.
 func masksOf(s *States) []byte {
 	sum := fnv.New64a()

@@ -31,6 +31,7 @@ type secrets struct {
 	size  int // bytes, roughly what they take in memory
 
 	documents int // strings that were looked into as documents
+	work      int // bytes that were read of texts inside of strings
 
 	seed   maphash.Seed
 	seen   map[uint64]struct{} // of the masked strings that were added
@@ -43,7 +44,7 @@ func newSecrets() *secrets {
 	s := &secrets{
 		texts: map[string]struct{}{}, seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}, looked: map[uint64]struct{}{},
 	}
-	s.inside.Found = s.found
+	s.inside.Found, s.inside.Work, s.parts.Work = s.found, &s.work, &s.work
 	s.parts.Found = s.found
 	s.parts.Also = func(text string) bool {
 		s.part(text)
@@ -66,7 +67,7 @@ func (s *secrets) add(text []byte) {
 	s.seen[hash] = struct{}{}
 	s.size += 16
 	s.all(string(text))
-	if plain := decodeBase64(view(text)); plain != "" {
+	if plain := redact.DecodeBase64(view(text)); plain != "" {
 		s.all(plain)
 	}
 }
@@ -117,7 +118,7 @@ func (s *secrets) look(text []byte) {
 func (s *secrets) found(secret string) {
 	secret = strings.TrimSpace(secret)
 	s.put(secret)
-	if plain := decodeBase64(secret); plain != "" {
+	if plain := redact.DecodeBase64(secret); plain != "" {
 		s.put(plain)
 	}
 	if strings.IndexByte(secret, '%') >= 0 { // the password of a URL

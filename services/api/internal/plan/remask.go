@@ -8,7 +8,7 @@ import (
 )
 
 // RulesVersion is that of the rules of redaction. A row stored with an older one is read again after an upgrade.
-const RulesVersion = 1
+const RulesVersion = 2
 
 // Again applies the present rules to the parts of a row: a resource's type, texts, and JSON documents, of which a secret in one is
 // looked for in every one. It works in place, and reports whether something changed.

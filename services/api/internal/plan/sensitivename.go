@@ -111,15 +111,21 @@ func (m *names) within(a, b *node) nameKind {
 	return secret
 }
 
-// flagged reports whether the i-th element of a list is the value of the flag before it: "--db-password", "x".
+// flagged reports whether the i-th element of a list is the value of the flag before it, "--db-password", "x", or the second one of the
+// variable that is the first, "DB_PASSWORD", "x".
 func (m *names) flagged(a, b *node, i int) bool {
 	for _, n := range [...]*node{a, b} {
-		if n.is('[') && !n.every && i > 0 && i <= len(n.kids) {
-			if before := &n.kids[i-1]; before.kind == '"' && len(before.text) > 3 && before.text[0] == '-' {
-				if flag := redact.Flag(view(before.text)); flag != "" && m.sensitive([]byte(flag)) {
-					return true
-				}
-			}
+		if !n.is('[') || n.every || i == 0 || i > len(n.kids) {
+			continue
+		}
+		before := &n.kids[i-1]
+		if before.kind != '"' || len(before.text) <= 3 || before.text[0] != '-' && i > 1 {
+			continue
+		}
+		flag := redact.Flag(view(before.text), i == 1)
+		names := before.text[0] != '-' && i < len(n.kids) && redact.IsVariable(view(n.kids[i].text))
+		if flag != "" && !names && m.sensitive([]byte(flag)) {
+			return true
 		}
 	}
 	return false
@@ -144,6 +150,36 @@ var secretAttributes = map[string][]string{
 	"doppler_secret":                             {"value", "computed"},
 	"cloudflare_workers_secret":                  {"secret_text"},
 	"digitalocean_database_user":                 {"password", "access_key"},
+
+	// Sensitive in the schemas of August 2026, under names that say nothing elsewhere.
+	"azurerm_api_management_named_value":                           {"value"},
+	"azurerm_api_management_certificate":                           {"data"},
+	"azurerm_automation_certificate":                               {"base64"},
+	"azurerm_automation_webhook":                                   {"uri"},
+	"azurerm_bot_channel_directline":                               {"key", "key2"},
+	"azurerm_key_vault_certificate":                                {"certificate"},
+	"azurerm_maps_account":                                         {"primary_access_key", "secondary_access_key"},
+	"azurerm_cosmosdb_account":                                     {"primary_key", "secondary_key"},
+	"azurerm_search_service":                                       {"primary_key", "secondary_key", "query_keys"},
+	"azurerm_eventgrid_topic":                                      {"primary_access_key", "secondary_access_key"},
+	"aws_ssm_parameter":                                            {"value"},
+	"aws_api_gateway_api_key":                                      {"value"},
+	"aws_appsync_api_key":                                          {"key"},
+	"aws_iam_access_key":                                           {"secret", "ses_smtp_password_v4"},
+	"google_compute_backend_bucket_signed_url_key":                 {"key_value"},
+	"google_compute_backend_service_signed_url_key":                {"key_value"},
+	"google_composer_user_workloads_secret":                        {"data"},
+	"google_service_account_key":                                   {"private_key"},
+	"google_storage_hmac_key":                                      {"secret"},
+	"datadog_api_key":                                              {"key"},
+	"datadog_application_key":                                      {"key"},
+	"datadog_synthetics_private_location":                          {"config"},
+	"datadog_integration_microsoft_teams_workflows_webhook_handle": {"url"},
+	"grafana_cloud_stack_service_account_token":                    {"key"},
+	"grafana_service_account_token":                                {"key"},
+	"grafana_contact_point":                                        {"settings"},
+	"okta_user_factor_question":                                    {"answer"},
+	"vault_generic_endpoint":                                       {"data_json", "write_data"},
 }
 
 // byKind adds the mask of what a resource of this type keeps secret.

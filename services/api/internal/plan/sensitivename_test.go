@@ -2,6 +2,7 @@ package plan
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -23,5 +24,19 @@ func TestNames_do_not_grow_without_bound(t *testing.T) {
 	}
 	if allocations := testing.AllocsPerRun(1, many); allocations > 100 {
 		t.Errorf("%.0f allocations", allocations)
+	}
+}
+
+// TestRead_masks_what_a_type_keeps_secret: attributes that are secret by the type of their resource, under a name that tells nothing.
+//
+// Mutation: byKind without a type.
+func TestRead_masks_what_a_type_keeps_secret(t *testing.T) {
+	for typ, attributes := range secretAttributes {
+		for _, attribute := range attributes {
+			entry := strings.Replace(update("a", `{"`+attribute+`":"swordfishes","n":1}`, `{"`+attribute+`":"swordfishes","n":2}`), `"type":"aws_thing"`, `"type":"`+typ+`"`, 1)
+			if c := one(t, drifted(entry)); strings.Contains(string(c.Expected)+string(c.Actual), "swordfishes") {
+				t.Errorf("%s.%s: %s", typ, attribute, c.Expected)
+			}
+		}
 	}
 }

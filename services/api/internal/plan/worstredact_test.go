@@ -1,6 +1,9 @@
 package plan
 
 import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
 	"fmt"
 	"runtime"
 	"strings"
@@ -45,9 +48,43 @@ var worstCases = map[string]func(n int) string{
 	"escapes": func(n int) string {
 		return drifted(update("m", `{"v":"masked-text"}`, `{}`, `"before_sensitive":{"v":true}`), update("a", `{"v":"`+strings.Repeat(`\\\"%25+`, n/2)+`"}`, `{}`))
 	},
+	"texts in base64": func(n int) string {
+		return drifted(update("a", `{"l":[`+repeatedWith("@", n/8, `"`+base64.StdEncoding.EncodeToString([]byte("just a text of a value, with a: b"))+`"`)+`]}`, `{}`))
+	},
+	"texts in base64 of base64": func(n int) string {
+		text := "a: b, c=d"
+		for range 6 {
+			text = base64.StdEncoding.EncodeToString([]byte(text))
+		}
+		return drifted(update("a", `{"l":[`+repeatedWith("@", n/16, `"`+text+`@"`)+`]}`, `{}`))
+	},
+	"gzip in base64": func(n int) string {
+		return drifted(update("a", `{"l":[`+repeatedWith("@", n/16, `"`+zipped(strings.Repeat("a: b ", 60))+`"`)+`]}`, `{}`))
+	},
+	"entities": func(n int) string {
+		return drifted(update("a", `{"v":"`+strings.Repeat(`&amp;amp;quot;a=b`, n/4)+`"}`, `{}`))
+	},
+	"percent signs": func(n int) string {
+		return drifted(update("a", `{"v":"`+strings.Repeat(`%25252522+a%3D`, n/4)+`"}`, `{}`))
+	},
+	"elements": func(n int) string {
+		return drifted(update("a", `{"v":"`+strings.Repeat(`<a><password><b c='d'>`, n/6)+`"}`, `{}`))
+	},
+	"sentences": func(n int) string {
+		return drifted(update("a", `{"v":"`+strings.Repeat(`password is the key of `, n/6)+`"}`, `{}`))
+	},
 	"lines of secrets": func(n int) string {
 		return drifted(update("a", `{"user_data":"`+strings.Repeat(`#line of a script 0123456789\nx=aaaaaaaaaaaaaaaaaaaaaaaaaa\n`, n/40)+`"}`, `{}`))
 	},
+}
+
+// zipped is a text as base64 of gzip.
+func zipped(text string) string {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write([]byte(text))
+	_ = z.Close()
+	return base64.StdEncoding.EncodeToString(b.Bytes())
 }
 
 // TestRead_worst_memory: what one resource, or list, makes the reader take of memory grows with its size and no faster. What is

@@ -246,11 +246,16 @@ func (s *DriftStore) OpenDrifts(ctx context.Context, account uuid.UUID, workspac
 		o := plan.Object{Origin: drift.Origin(row.Text("")), ID: row.Text("")}
 		kept := plan.Open{Hash: row.Bytes(), Sides: row.Bytes(), Retyped: row.Int() == 1}
 		if size += len(kept.Sides); size > maxSides {
-			kept.Sides = nil
+			kept.Sides = plan.OnlyMasks(kept.Sides) // else each upload would write the states again
 		}
 		open[o] = kept
 	})
 	return open, err
+}
+
+// HidesValues implements drift.OpenReader.
+func (s *DriftStore) HidesValues(ctx context.Context, account uuid.UUID) (bool, error) {
+	return pg.Scalar[bool](ctx, s.db, "-- SELECT account\nselect hide_values from account where id = @account", pg.Args{"account": account})
 }
 
 // CountOpenDrifts implements drift.OpenTx.

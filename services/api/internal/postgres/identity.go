@@ -35,6 +35,16 @@ const (
 // identityTx is a transaction of the store.
 type identityTx struct{ auditTx }
 
+// HideValues implements identity.Tx.
+func (t identityTx) HideValues(ctx context.Context, name string, hide bool) (identity.Account, error) {
+	account, err := one[identity.Account](ctx, t.tx, noAccount, `-- UPDATE account
+		update account set hide_values = @hide where name = @name returning id, name`, pg.Args{"name": name, "hide": hide})
+	if err != nil {
+		return identity.Account{}, err
+	}
+	return *account, nil
+}
+
 // EnsureAccount implements identity.Tx.
 func (t identityTx) EnsureAccount(ctx context.Context, name string, at time.Time) (identity.Account, error) {
 	args := pg.Args{"id": uid.New(), "name": name, "at": at}

@@ -28,12 +28,13 @@ type scrubStage struct{ table, query, update string }
 var scrubStages = []scrubStage{
 	{"drift", `-- SELECT drift
 		select id::text as last, resource_type as type,
-			array[resource_id, region, coalesce(approval_reason, ''), coalesce(rejection_reason, '')] as texts,
+			array[resource_id, region, coalesce(approval_reason, ''), coalesce(rejection_reason, ''), resource_type] as texts,
 			array[expected_state::text, actual_state::text, difference::text] as documents, null::bytea as sealed
 		from drift where id > @first::uuid order by id limit @limit for update`, `-- UPDATE drift
 		update drift set resource_id = (@texts::text[])[1], region = (@texts::text[])[2],
 			approval_reason = case when approval_reason is not null then (@texts::text[])[3] end,
 			rejection_reason = case when rejection_reason is not null then (@texts::text[])[4] end,
+			resource_type = (@texts::text[])[5],
 			expected_state = (@documents::text[])[1]::jsonb, actual_state = (@documents::text[])[2]::jsonb, difference = (@documents::text[])[3]::jsonb
 		where id = @first::uuid`},
 	{"alert", `-- SELECT alert
@@ -49,12 +50,18 @@ var scrubStages = []scrubStage{
 		select id::text as last, '' as type, array[subject, message] as texts, array[metadata::text] as documents, null::bytea as sealed
 		from audit where id > @first::uuid order by id limit @limit`, `-- SELECT redact_audit
 		select redact_audit(@first::uuid, (@texts::text[])[1], (@texts::text[])[2], (@documents::text[])[1]::jsonb)`},
+	{"workspace", `-- SELECT workspace
+		select id::text as last, '' as type, array[coalesce(record_ref, '')] as texts, '{}'::text[] as documents, null::bytea as sealed
+		from workspace where id > @first::uuid order by id limit @limit for update`, `-- UPDATE workspace
+		update workspace set record_ref = case when record_ref is not null then (@texts::text[])[1] end where id = @first::uuid`},
 	{"workspace_check", `-- SELECT workspace_check
-		select id::text as last, '' as type, array[failure_reason, run_url, triggered_by, ref] as texts,
-			array[answer::text] as documents, null::bytea as sealed
+		select id::text as last, '' as type, array[failure_reason, run_url, triggered_by, ref, commit_sha] as texts,
+			array[answer::text, to_json(reasons)::text, left_out_entries::text] as documents, null::bytea as sealed
 		from workspace_check where id > @first::uuid order by id limit @limit for update`, `-- UPDATE workspace_check
 		update workspace_check set failure_reason = (@texts::text[])[1], run_url = (@texts::text[])[2],
-			triggered_by = (@texts::text[])[3], ref = (@texts::text[])[4], answer = (@documents::text[])[1]::json
+			triggered_by = (@texts::text[])[3], ref = (@texts::text[])[4], commit_sha = (@texts::text[])[5],
+			answer = (@documents::text[])[1]::json, reasons = array(select json_array_elements_text((@documents::text[])[2]::json)),
+			left_out_entries = (@documents::text[])[3]::jsonb
 		where id = @first::uuid`},
 	{"idempotency", `-- SELECT idempotency
 		select account_id || '|' || principal || '|' || key as last, '' as type, '{}'::text[] as texts, '{}'::text[] as documents, answer as sealed

@@ -1,6 +1,6 @@
 // Package scrub applies the present rules of redaction to the stored data.
 //
-//	drifts ─▶ alerts ─▶ events ─▶ audit ─▶ checks' responses ─▶ kept responses ─▶ finished
+//	drifts ─▶ alerts ─▶ events ─▶ audit ─▶ workspaces ─▶ checks with their responses ─▶ kept responses ─▶ finished
 //
 // It goes on in batches, each in a transaction that also stores how far it came, so it can be stopped at any time and goes
 // on where it was. One process works at a time. A row without a secret is not written.
@@ -176,7 +176,7 @@ func (w *Worker) mask(r *Row) bool {
 	return changed
 }
 
-// aboutDrifts tells the responses that hold drifts or what a check found.
+// aboutDrifts tells the responses that hold drifts, a check, or the settings of a workspace.
 func aboutDrifts(body []byte) bool {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(body, &members) != nil {
@@ -189,7 +189,7 @@ func aboutDrifts(body []byte) bool {
 		}
 		return aboutDrifts(data)
 	}
-	for _, name := range [...]string{"resourceId", "workspace", "drifts", "results", "items", "checkId"} {
+	for _, name := range [...]string{"resourceId", "workspace", "drifts", "results", "items", "checkId", "check", "recordRef"} {
 		if _, ok := members[name]; ok {
 			return true
 		}

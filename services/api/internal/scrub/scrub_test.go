@@ -14,6 +14,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/config"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/idempotency"
+	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
 	"github.com/driftsentry/driftsentry/services/api/internal/scrub"
 	"github.com/driftsentry/driftsentry/testkit/pgtest"
@@ -68,7 +69,7 @@ func (w *world) worker(store scrub.Store) *scrub.Worker {
 func (w *world) dump() string {
 	w.Helper()
 	var all strings.Builder
-	for _, table := range []string{"drift", "alert", "event", "audit", "workspace_check"} {
+	for _, table := range []string{"drift", "alert", "event", "audit", "workspace", "workspace_check"} {
 		rows, err := w.db.Query(w.Context(), "select row_to_json(x)::text from "+table+" x")
 		if err != nil {
 			w.Fatal(err)
@@ -85,7 +86,7 @@ func (w *world) dump() string {
 // old stores n of everything with secrets in it, as a version without these rules did.
 func (w *world) old(n int) {
 	workspace := uuid.New()
-	w.exec("insert into workspace (id, account_id, name) values ($1, $2, 'w')", workspace, w.account)
+	w.exec("insert into workspace (id, account_id, name, record_ref) values ($1, $2, 'w', 'token=fakepw-6-x')", workspace, w.account)
 	for i := range n {
 		address := fmt.Sprintf(`aws_x.a["ghp_fakepw0123456789abcdef%04d"]`, i)
 		doc := `{"password":"fakepw-in-a-document"}`
@@ -99,9 +100,13 @@ func (w *world) old(n int) {
 		w.exec("insert into event (account_id, position, id, type, topics, body) values ($1, $2, $3, 't', '{}', $4)", w.account, i+1, uuid.New(),
 			`{"specversion":"1.0","data":{"resourceId":"x","reason":"token=fakepw-2-x"}}`)
 		w.exec("insert into audit (id, account_id, action, message, metadata) values ($1, $2, 'a', 'DB_PASSWORD=fakepw-3-x', '{\"reason\":\"password=fakepw-3-y\"}')", uuid.Must(uuid.NewV7()), w.account)
-		w.exec("insert into workspace_check (id, account_id, workspace_id, status, body_hash, answer, actor) values ($1, $2, $3, 'ok', $4, $5, 'a')",
+		w.exec(`insert into workspace_check (id, account_id, workspace_id, status, body_hash, answer, actor, failure_reason, run_url, triggered_by, ref, commit_sha, reasons, left_out_entries)
+			values ($1, $2, $3, 'ok', $4, $5, 'a', 'PASSWORD is fakepw-7-x', 'https://u:fakepw-7-y@h', 'token=fakepw-7-z', 'token=fakepw-7-r', 'password=fakepw-7-c',
+				array['a plan of "secret" with "quotes"', 'this workspace records token=fakepw-7-s only'], '[{"path":"p","resource":"","reason":"password=fakepw-7-e"}]')`,
 			uuid.Must(uuid.NewV7()), w.account, workspace, []byte(address), `{"note":"postgres://u:fakepw-4-x@h/db"}`)
 		w.keep(fmt.Sprintf("k%d", i), `{"success":true,"data":{"resourceId":"x","expectedState":{"note":"password=fakepw-5-x"}}}`)
+		w.keep(fmt.Sprintf("f%d", i), `{"success":true,"data":{"check":{"failureReason":"<password>fakepw-8-x</password>"}}}`)
+		w.keep(fmt.Sprintf("w%d", i), `{"success":true,"data":{"name":"w","recordRef":"token=fakepw-9-x"}}`)
 	}
 }
 
@@ -146,7 +151,7 @@ func TestWorker_Again(t *testing.T) {
 		_, rest, _ := strings.Cut(dump, "fakepw")
 		t.Errorf("a secret is left: %.300s", dump[len(dump)-len(rest)-100:])
 	}
-	for _, kept := range []string{`{\"password\":\"[redacted]\"}`, `"env[0].value":{"actual":"[redacted]","expected":null}`, `"n":{"actual":2,"expected":1}`, `the password: [redacted], sorry`, `postgres://u:[redacted]@h/db`} {
+	for _, kept := range []string{`{\"password\":\"[redacted]\"}`, `"env[0].value":{"actual":"[redacted]","expected":null}`, `"n":{"actual":2,"expected":1}`, `the password: [redacted], sorry`, `postgres://u:[redacted]@h/db`, `a plan of \"secret\" with \"quotes\"`, `this workspace records token=[redacted] only`} {
 		if !strings.Contains(strings.ReplaceAll(strings.ReplaceAll(dump, `": `, `":`), `, "`, `,"`), kept) {
 			t.Errorf("%s is not there: %.3000s", kept, dump)
 		}
@@ -154,8 +159,10 @@ func TestWorker_Again(t *testing.T) {
 	if n := pgtest.Value[int64](t, w.db, "select count(distinct resource_id) from drift"); n != 120 {
 		t.Errorf("of 120 addresses %d look different", n)
 	}
-	if body := w.kept("k7"); strings.Contains(body, "fakepw") || !strings.Contains(body, "[redacted]") {
-		t.Error(body)
+	for _, key := range []string{"k7", "f7", "w7"} {
+		if body := w.kept(key); strings.Contains(body, "fakepw") || !strings.Contains(body, "[redacted]") {
+			t.Error(body)
+		}
 	}
 	if body := w.kept("shown once"); body != shownOnce {
 		t.Errorf("what is shown once is masked: %s", body)
@@ -197,14 +204,14 @@ func TestWorker_Again_goes_on(t *testing.T) {
 	if n := pgtest.Value[int64](t, w.db, "select seen from redaction"); n != 250 {
 		t.Errorf("%d rows were read", n)
 	}
-	if p, err := store.Claim(t.Context(), 1, time.Now().Add(time.Minute), true); err != nil || p != nil {
+	if p, err := store.Claim(t.Context(), plan.RulesVersion, time.Now().Add(time.Minute), true); err != nil || p != nil {
 		t.Errorf("another process got it: %+v, %v", p, err)
 	}
 	w.exec("update redaction set claimed_until = now() - interval '1 second'")
 	if err := w.worker(store).Again(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := pgtest.Value[int64](t, w.db, "select seen from redaction where finished_at is not null"); n != 6*150 {
+	if n := pgtest.Value[int64](t, w.db, "select seen from redaction where finished_at is not null"); n != 8*150+1 {
 		t.Errorf("%d rows were read", n)
 	}
 	if strings.Contains(w.dump(), "fakepw") {
