@@ -37,6 +37,8 @@ type Options struct {
 
 	CORSOrigins []string
 	Limits      Limits
+	// InsecureCookies is for plain HTTP in development.
+	InsecureCookies bool
 }
 
 // Server serves the HTTP requests.
@@ -45,6 +47,7 @@ type Server struct {
 	log     *slog.Logger
 	limits  *limits
 	errors  *errorLog
+	cookies *refreshCookies
 
 	identity *identity.Service
 	drifts   *drift.Service
@@ -54,7 +57,7 @@ type Server struct {
 // New makes the server.
 func New(o Options) *Server {
 	return &Server{
-		options: o, log: o.Logger, limits: newLimits(o.Limits), errors: newErrorLog(o.Replica),
+		options: o, log: o.Logger, limits: newLimits(o.Limits), errors: newErrorLog(o.Replica), cookies: newRefreshCookies(o.InsecureCookies),
 		identity: o.Identity, drifts: o.Drifts, uploads: newUploads(),
 	}
 }

@@ -17,6 +17,7 @@ const (
 	actionKeyRevoked      = "api_key.revoked"
 	actionPasswordChanged = "password.changed"
 	actionSessionRevoked  = "session.revoked"
+	actionSetupIssued     = "setup_token.created"
 )
 
 // Actor is the principal as the audit trail names it.

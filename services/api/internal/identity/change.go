@@ -35,7 +35,7 @@ func (s *Service) SetupPassword(ctx context.Context, setup, password string) err
 	if err != nil {
 		return err
 	}
-	if known.Used || !known.User.IsActive || !s.now().Before(known.ExpiresAt) {
+	if !known.open(s.now()) {
 		return errSetup
 	}
 	hash, err := s.passwords.hash(ctx, password)
@@ -53,6 +53,11 @@ func (s *Service) SetupPassword(ctx context.Context, setup, password string) err
 		return errSetup
 	}
 	return err
+}
+
+// open reports whether the token can still set a password.
+func (t *SetupToken) open(now time.Time) bool {
+	return !t.Used && t.User.IsActive && now.Before(t.ExpiresAt)
 }
 
 // ChangePassword changes the principal's password. The other sessions of the user end.
@@ -78,7 +83,11 @@ func (s *Service) ChangePassword(ctx context.Context, p Principal, current, pass
 		return err
 	}
 	err = s.store.InTx(ctx, "auth.password", func(ctx context.Context, tx Tx) error {
-		return s.changePassword(ctx, tx, known.User, p.Actor(), p.SessionID, *known.PasswordHash, hash)
+		by, _, err := s.act(ctx, tx, p, Viewer)
+		if err != nil {
+			return err
+		}
+		return s.changePassword(ctx, tx, known.User, by, p.SessionID, *known.PasswordHash, hash)
 	})
 	s.sessions.Clear()
 	if apierror.Is(err, apierror.NotFound) {
