@@ -136,5 +136,6 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, rt route, handler
 	if err := rt.access.allows(p); err != nil {
 		return err
 	}
+	s.recheck(r, rt.access)
 	return handler(w, r)
 }

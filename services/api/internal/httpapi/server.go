@@ -8,6 +8,7 @@ package httpapi
 import (
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -52,6 +53,8 @@ type Server struct {
 	identity *identity.Service
 	drifts   *drift.Service
 	uploads  *uploads
+
+	recheckAfter time.Duration
 }
 
 // New makes the server.
@@ -59,6 +62,7 @@ func New(o Options) *Server {
 	return &Server{
 		options: o, log: o.Logger, limits: newLimits(o.Limits), errors: newErrorLog(o.Replica), cookies: newRefreshCookies(o.InsecureCookies),
 		identity: o.Identity, drifts: o.Drifts, uploads: newUploads(),
+		recheckAfter: recheckAfter,
 	}
 }
 
