@@ -82,16 +82,16 @@ func (t identityTx) NoteSignIn(ctx context.Context, user uuid.UUID, hash string,
 		pg.Args{"id": user, "hash": hash, "at": at})
 }
 
-const preferencesOf = "-- SELECT app_user\nselect preferences from app_user where id = @user"
-
 // Preferences implements identity.Store.
 func (s *IdentityStore) Preferences(ctx context.Context, user uuid.UUID) (map[string]any, error) {
-	return pg.Scalar[map[string]any](ctx, s.db, preferencesOf, pg.Args{"user": user})
+	return pg.Scalar[map[string]any](ctx, s.db, "-- SELECT app_user\nselect preferences from app_user where id = @user",
+		pg.Args{"user": user})
 }
 
 // Preferences implements identity.Tx.
 func (t identityTx) Preferences(ctx context.Context, user uuid.UUID) (map[string]any, error) {
-	return pg.Scalar[map[string]any](ctx, t.tx, preferencesOf, pg.Args{"user": user})
+	return pg.Scalar[map[string]any](ctx, t.tx, "-- SELECT app_user\nselect preferences from app_user where id = @user",
+		pg.Args{"user": user})
 }
 
 // SavePreferences implements identity.Tx.
