@@ -67,7 +67,7 @@ func requestOf(operation string) (method, path string) {
 	return method, path
 }
 
-// lose are the ways in which an admin loses the rights, as SQL on the user's id, and what the answer is then.
+// lose are the ways in which an admin loses the rights, as SQL on the user's id, and the status that they get then.
 var lose = map[string]struct {
 	sql    string
 	status int

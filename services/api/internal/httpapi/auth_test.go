@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/services/api/internal/apitest"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
@@ -159,6 +160,17 @@ func TestChangePassword(t *testing.T) {
 	change := func(c *apitest.Client, current string) *apitest.Response {
 		return c.Post("/api/v1/auth/password", map[string]string{"currentPassword": current, "newPassword": "a better password"})
 	}
+	t.Run("of a user whose email was just changed, and is another's now", func(t *testing.T) {
+		// As a cache remembers the user.
+		remembered := identity.Principal{AccountID: api.Account, UserID: api.Viewer.User.ID, Email: "moved@acme.example", Role: identity.Viewer}
+		for range 2 {
+			err := api.Identity.ChangePassword(t.Context(), remembered, apitest.Password, "a better password")
+			if !apierror.Is(err, apierror.Conflict) {
+				t.Errorf("err = %v", err)
+			}
+			remembered.Email = c.User.Email
+		}
+	})
 	change(api.Anonymous, apitest.Password).Want(401)
 	change(api.Key, apitest.Password).Want(403)
 	change(c, "not the password").Want(401)

@@ -16,6 +16,7 @@ const setupExpiry = 72 * time.Hour
 
 var (
 	errSetup           = apierror.New(apierror.Unauthenticated, "the setup token is not valid; ask an admin for another")
+	errEmailChanged    = apierror.New(apierror.Conflict, "the email has just been changed; try again in some seconds")
 	errCurrentPassword = apierror.New(apierror.Unauthenticated, "the current password is wrong")
 )
 
@@ -69,6 +70,9 @@ func (s *Service) ChangePassword(ctx context.Context, p Principal, current, pass
 		return err
 	}
 	known, err := s.store.Credentials(ctx, p.Email)
+	if apierror.Is(err, apierror.NotFound) || err == nil && known.ID != p.UserID {
+		return errEmailChanged
+	}
 	if err != nil {
 		return err
 	}
