@@ -166,7 +166,7 @@ func startBrowser(ctx context.Context, t *testing.T) context.Context {
 }
 
 // open opens the page in another tab of the same browser.
-func open(t *testing.T, browser context.Context, address string) context.Context { //nolint:revive // chromedp's contexts are its tabs.
+func open(t *testing.T, browser context.Context, address string) context.Context {
 	t.Helper()
 	tab, closeTab := chromedp.NewContext(browser)
 	t.Cleanup(closeTab)
@@ -181,7 +181,7 @@ func run[T any](tab context.Context, expression string) (T, error) {
 	return chromedp.Run(tab, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 }
 
-func must[T any](t *testing.T, tab context.Context, expression string) T { //nolint:revive // See open.
+func must[T any](t *testing.T, tab context.Context, expression string) T {
 	t.Helper()
 	result, err := run[T](tab, expression)
 	if err != nil {

@@ -231,7 +231,7 @@ func TestAttackAfterRightsAreLost(t *testing.T) {
 			// That the cache itself forgets in time is TestService_Authenticate's.
 		})
 	}
-	t.Run("a revoked key", func(t *testing.T) {
+	t.Run("a revoked key", func(*testing.T) {
 		var made struct {
 			APIKey struct{ ID string }
 			Key    string

@@ -71,7 +71,7 @@ func (c *refreshCookies) set(w http.ResponseWriter, t identity.Tokens) {
 func (c *refreshCookies) clear(w http.ResponseWriter) { http.SetCookie(w, c.cookie("", -1)) }
 
 func (c *refreshCookies) cookie(value string, maxAge int) *http.Cookie {
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // Secure everywhere but on plain HTTP in development.
 		Name: c.name(), Value: value, Path: cookiePath, MaxAge: maxAge,
 		HttpOnly: true, Secure: !c.insecure, SameSite: http.SameSiteStrictMode,
 	}
