@@ -103,7 +103,8 @@ func together(n int) func(http.ResponseWriter, *http.Request, http.Handler) {
 	}
 }
 
-func startFront(ctx context.Context, t *testing.T) *front {
+// startFront also lets pages of another origin call, by CORS.
+func startFront(ctx context.Context, t *testing.T, other string) *front {
 	t.Helper()
 	f := &front{}
 	f.Server = httptest.NewUnstartedServer(f)
@@ -111,7 +112,7 @@ func startFront(ctx context.Context, t *testing.T) *front {
 	f.StartTLS()
 	t.Cleanup(f.Close)
 	environ := replica.Environ(pgtest.DSN(t), append(replica.Unhurried, "APP_ENV=staging", "ENABLE_METRICS=false", "LOG_LEVEL=warn",
-		"CORS_ORIGIN=https://app.example")...)
+		"CORS_ORIGIN="+other)...)
 	if err := replica.CreateUser(ctx, programs.API, environ, "acme", email, "viewer", password); err != nil {
 		t.Fatal(err)
 	}
@@ -197,14 +198,16 @@ type data struct {
 }
 
 // TestAttackBrowserSession: a person who uses several tabs, or reloads a page, stays signed in, in both modes; and a page of
-// another origin can use neither the cookie nor the header. Mutations: refreshGrace of 0 signs all tabs but one out, and loses
-// the page that was reloaded; X-Session-Mode in AllowedHeaders of CORS with AllowCredentials lets the other page refresh; the
-// cookie without HttpOnly is read by the script.
+// another origin can use neither the cookie nor the header, although it may call us. Mutations: refreshGrace of 0 signs all tabs but
+// one out, and loses the page that was reloaded; X-Session-Mode in AllowedHeaders of CORS with AllowCredentials, and asked without
+// Check, let the other page refresh; the cookie without HttpOnly is read by the script.
 func TestAttackBrowserSession(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	browser := startBrowser(ctx, t)
-	f := startFront(ctx, t)
+	other := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<!doctype html>")) }))
+	t.Cleanup(other.Close)
+	f := startFront(ctx, t, other.URL)
 	for _, mode := range []string{"cookie", "bearer"} {
 		tabs := []context.Context{open(t, browser, f.URL)}
 		if in := must[data](t, tabs[0], "modes."+mode+".signIn()"); in.Status != http.StatusOK || (in.RefreshToken == "") != (mode == "cookie") {
@@ -267,16 +270,18 @@ func TestAttackBrowserSession(t *testing.T) {
 		})
 	}
 	t.Run("a script does not see the cookie", func(t *testing.T) {
-		tab := open(t, browser, f.URL)
+		tab := open(t, browser, f.URL+"/api/v1/auth/nothing") // The cookie is for this path.
 		if cookies := must[string](t, tab, "document.cookie"); cookies != "" {
 			t.Errorf("%q", cookies)
 		}
 	})
 	t.Run("a page of another origin", func(t *testing.T) {
-		other := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<!doctype html>")) }))
-		t.Cleanup(other.Close)
-		// Another port of the same host: the same site, so that SameSite alone would let it through.
+		// Another port of the same host: the same site, so that SameSite alone would let it through. And it may call us, with tokens.
+		allowed := fmt.Sprintf("fetch('%s/api/v1/users/me', {headers: {Authorization: 'Bearer x'}}).then(r => r.type + r.status)", f.URL)
 		tab := open(t, browser, other.URL)
+		if got := must[string](t, tab, allowed); got != "cors401" {
+			t.Errorf("a call with a token: %s", got)
+		}
 		for name, init := range map[string]string{
 			"with the header":    "{headers: {'X-Session-Mode': 'cookie'}}",
 			"without the header": "{headers: {'Content-Type': 'application/json'}, body: '{}'}",
