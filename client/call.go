@@ -74,6 +74,16 @@ func post[T any](ctx context.Context, c *Client, path string, in any) (data T, e
 	return data, err
 }
 
+// patch changes something. Done twice, it says the same.
+func patch[T any](ctx context.Context, c *Client, path string, change any) (data T, err error) {
+	raw, err := json.Marshal(change)
+	if err != nil {
+		return data, fmt.Errorf("encode the request: %w", err)
+	}
+	err = c.send(ctx, request{method: http.MethodPatch, path: path, body: jsonBody(raw), repeatable: true}, &data)
+	return data, err
+}
+
 func keyed(ctx context.Context, path string) request {
 	key, given := ctx.Value(idempotencyKey{}).(string)
 	if !given {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Session is a pair of tokens. The refresh token works once: each refresh gives another.
+// Session is a pair of tokens. The refresh token works once, and for half a minute longer: each refresh gives another.
 type Session struct {
 	AccessToken  string    `json:"accessToken"`
 	RefreshToken string    `json:"refreshToken"`

@@ -43,10 +43,24 @@ type Me struct {
 		CreatedAt time.Time `json:"createdAt"`
 		ExpiresAt time.Time `json:"expiresAt"` // unless it is refreshed before
 	} `json:"session"`
+	// Preferences are what the caller's clients keep: texts, numbers and booleans.
+	Preferences map[string]any `json:"preferences"`
 }
 
 // Me returns the caller, the account and the session.
 func (c *Client) Me(ctx context.Context) (Me, error) { return get[Me](ctx, c, "/api/v1/users/me", nil) }
+
+// MyChange names what changes of the caller; a nil name stays. Preferences that are not named stay too, and a value of nil
+// removes one.
+type MyChange struct {
+	Name        *string        `json:"name,omitempty"`
+	Preferences map[string]any `json:"preferences,omitempty"`
+}
+
+// UpdateMe changes the caller's name and preferences.
+func (c *Client) UpdateMe(ctx context.Context, change MyChange) (Me, error) {
+	return patch[Me](ctx, c, "/api/v1/users/me", change)
+}
 
 // ListUsers returns a page of the account's users, oldest first.
 func (c *Client) ListUsers(ctx context.Context, p Page) (List[User], error) {
@@ -86,14 +100,19 @@ type UserChange struct {
 }
 
 // UpdateUser changes a user. The account's last active admin stays one: CodeConflict.
-func (c *Client) UpdateUser(ctx context.Context, id string, change UserChange) (user User, err error) {
-	raw, err := json.Marshal(change)
-	if err != nil {
-		return user, fmt.Errorf("encode the request: %w", err)
-	}
-	// Done twice, it says the same.
-	err = c.send(ctx, request{method: http.MethodPatch, path: "/api/v1/users/" + url.PathEscape(id), body: jsonBody(raw), repeatable: true}, &user)
-	return user, err
+func (c *Client) UpdateUser(ctx context.Context, id string, change UserChange) (User, error) {
+	return patch[User](ctx, c, "/api/v1/users/"+url.PathEscape(id), change)
+}
+
+// CreateSetupToken makes another token for SetPassword, for a user who lost the first one or forgot the password. The older ones
+// are void. It is shown once.
+func (c *Client) CreateSetupToken(ctx context.Context, id string) (CreatedUser, error) {
+	return post[CreatedUser](ctx, c, "/api/v1/users/"+url.PathEscape(id)+"/setup-token", struct{}{})
+}
+
+// EndUserSessions signs a user out everywhere, and counts the sessions.
+func (c *Client) EndUserSessions(ctx context.Context, id string) (int, error) {
+	return c.endSessions(ctx, "/api/v1/users/"+url.PathEscape(id)+"/sessions")
 }
 
 // SetPassword sets the first password of a user, who has the setup token that an admin passed on. No credentials are needed.

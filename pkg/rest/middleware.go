@@ -34,7 +34,8 @@ func EndAmbiguous(next http.Handler) http.Handler {
 	})
 }
 
-// CORS lets only pages of these origins call us. Credentials are bearer tokens: cookies are not used.
+// CORS lets only pages of these origins call us. Their credentials are bearer tokens. Cookies are for pages of our own origin: no
+// response allows credentials, or the header X-Session-Mode, which cookies need.
 func CORS(origins []string) func(http.Handler) http.Handler {
 	if len(origins) == 0 {
 		// The library treats an empty list as every origin.

@@ -116,11 +116,42 @@ func people(ctx context.Context, t *testing.T, p *pair, admin *client.Client, th
 	if err != nil || me.User.Email != "grace@acme.example" || me.Account.Name != "acme" {
 		t.Fatalf("%+v, %v", me, err)
 	}
+	ownSessions(ctx, t, p, grace, through)
+	if me, err := grace.UpdateMe(ctx, client.MyChange{Name: new("Grace Hopper"), Preferences: map[string]any{"theme": "dark"}}); err != nil ||
+		me.User.Name != "Grace Hopper" || me.Preferences["theme"] != "dark" {
+		t.Errorf("%+v, %v", me, err)
+	}
+	if setup, err := admin.CreateSetupToken(ctx, created.User.ID); err != nil || setup.SetupToken == created.SetupToken || setup.User.ID != created.User.ID {
+		t.Errorf("%+v, %v", setup, err)
+	}
+	if n, err := admin.EndUserSessions(ctx, created.User.ID); err != nil || n != 1 {
+		t.Errorf("%d sessions ended, %v", n, err)
+	}
 	if _, err := admin.UpdateUser(ctx, created.User.ID, client.UserChange{Role: new(client.Engineer), IsActive: new(false)}); err != nil {
 		t.Fatal(err)
 	}
 	if users := collect(t, admin.Users(ctx)); len(users) != 4 || users[3].Role != client.Engineer || users[3].IsActive {
 		t.Errorf("users: %+v", users)
+	}
+}
+
+// ownSessions lists a user's sessions, and ends all but that of the client.
+func ownSessions(ctx context.Context, t *testing.T, p *pair, c *client.Client, through client.Option) {
+	t.Helper()
+	for range 2 {
+		if _, err := p.client(through, client.WithPassword("grace@acme.example", p.password+"2")).SignIn(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open := collect(t, c.Sessions(ctx))
+	if len(open) != 3 || !open[0].Current || open[2].Current || open[2].UserAgent != "driftsentry-go" {
+		t.Fatalf("%+v", open)
+	}
+	if err := c.EndSession(ctx, open[2].ID); err != nil {
+		t.Error(err)
+	}
+	if n, err := c.EndOtherSessions(ctx); err != nil || n != 1 {
+		t.Errorf("%d sessions ended, %v", n, err)
 	}
 }
 

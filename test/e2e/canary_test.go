@@ -37,6 +37,7 @@ var mayBe = map[string]allowance{
 	"Idempotency-Key":      {[]string{"database"}, "finds a repeated request; it grants no access"},
 	"X-Correlation-ID":     {[]string{"OTLP logs", "api log file", "api stdout", "spans"}, "the caller's own ID of the request"},
 	"User-Agent":           {[]string{"spans"}, "identifies the client"},
+	"User-Agent, sign-in":  {[]string{"database", "responses", "spans"}, "tells the user's sessions apart"},
 	"Host":                 {[]string{"spans"}, "identifies the host name that was used"},
 	"path":                 {[]string{"OTLP logs", "api log file", "api stdout", "spans"}, "identifies the resource"},
 	"id of a frame":        {[]string{"frames"}, "the response names the frame it belongs to"},
@@ -178,6 +179,10 @@ func (p *pair) exercise(plant func(string) string) (answers, frames []byte) {
 	send("", "POST", "/api/v1/auth/login", `{"email":"nobody@acme.example","password":"`+plant("password in broken JSON"))
 	send("", "POST", "/api/v1/auth/refresh", `{"refreshToken":"`+plant("refresh token")+`"}`)
 	send("", "POST", "/api/v1/auth/logout", `{"refreshToken":"`+plant("refresh token of a sign-out")+`"}`)
+	send("", "POST", "/api/v1/auth/refresh", "", "X-Session-Mode", "cookie", "Cookie", "driftsentry-refresh="+plant("refresh token of a cookie"))
+	send("", "POST", "/api/v1/auth/login", string(mustJSON(t, map[string]string{"email": p.users["engineer"].email, "password": p.users["engineer"].password})),
+		"User-Agent", plant("User-Agent, sign-in"))
+	send(engineer.token, "GET", "/api/v1/auth/sessions", "")
 	send("", "POST", "/api/v1/auth/password", `{"token":"`+plant("setup token")+`","newPassword":"`+plant("new password")+`"}`)
 	send(engineer.token, "POST", "/api/v1/auth/password", `{"currentPassword":"`+plant("current password")+`","newPassword":"`+plant("new password")+`"}`)
 	send(engineer.token, "POST", "/api/v1/drifts", `{"`+plant("unknown field's name")+`":"`+plant("unknown field's value")+`"}`)

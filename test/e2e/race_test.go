@@ -108,14 +108,14 @@ func TestRaces(t *testing.T) {
 					return at.client("").post(t.Context(), "/api/v1/auth/refresh", map[string]string{"refreshToken": sent}).status
 				}
 			}
-			if statuses := together(refresh(p), refresh(other)); statuses[0]+statuses[1] != http.StatusOK+http.StatusUnauthorized {
+			if statuses := together(refresh(p), refresh(other)); statuses[0] != http.StatusOK || statuses[1] != http.StatusOK {
 				t.Fatalf("round %d: %v", round, statuses)
 			}
 		}
 		t.Logf("tried: %d tokens, used twice each", races)
-		// A token in two hands ends its session.
-		p.expectCount(races, `select count(*) from session where revoked_reason = 'token_reuse'`)
-		p.expectCount(races, `select count(*) from audit where action = 'session.revoked' and metadata->>'reason' = 'token_reuse'`)
+		// Two tabs do that. (TestAttackSpentToken uses one later, which ends its session.)
+		p.expectCount(0, `select count(*) from session where revoked_reason = 'token_reuse'`)
+		p.expectCount(0, `select count(*) from audit where action = 'session.revoked' and metadata->>'reason' = 'token_reuse'`)
 	})
 	t.Run("a role is taken away while it is used", func(t *testing.T) {
 		ingestGenerated(t, key, "demoted", races, 0)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/alexedwards/argon2id"
 
+	"github.com/driftsentry/driftsentry/pkg/config"
 	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/pkg/process"
@@ -86,6 +87,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		Edge: app.Edge(), Identity: app.identity, Drifts: drifts, Idempotency: responses,
 		Audit: audit.NewTrail(postgres.NewAuditStore(app.DB)), Insight: insight.New(postgres.NewInsightStore(app.DB)), Monitor: workspaces,
 		Logger: tel.Logger(), Replica: replica, CORSOrigins: c.Service.CORSOrigins, Limits: c.Limits,
+		InsecureCookies: c.Service.Environment == config.Development,
 	})
 	app.Serve(ctx, server.Handler(), c)
 	return app, nil
@@ -99,7 +101,7 @@ func newIdentity(c *Config, db *pg.DB, tel *telemetry.Telemetry, hashing *argon2
 	return identity.New(identity.Config{
 		Store:  postgres.NewIdentityStore(db),
 		Access: token.NewAccess(c.Service.JWTSecret.Reveal(), c.Service.JWTSecretPrevious.Reveal(), c.JWTExpiry),
-		Keys:   keys, RefreshExpiry: c.RefreshExpiry, Hashing: hashing, Meter: tel.Meter(),
+		Keys:   keys, RefreshExpiry: c.RefreshExpiry, SessionMaxAge: c.SessionMaxAge, Hashing: hashing, Meter: tel.Meter(),
 	})
 }
 

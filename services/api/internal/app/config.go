@@ -23,6 +23,8 @@ type Config struct {
 	// JWTExpiry is the lifetime of an access token, RefreshExpiry the idle lifetime of a session.
 	JWTExpiry     time.Duration `env:"JWT_EXPIRY"     envDefault:"15m"`
 	RefreshExpiry time.Duration `env:"REFRESH_EXPIRY" envDefault:"168h"`
+	// SessionMaxAge is the lifetime of a session, however often it is refreshed.
+	SessionMaxAge time.Duration `env:"SESSION_MAX_AGE" envDefault:"720h"`
 
 	EventRetention      time.Duration `env:"EVENT_RETENTION"       envDefault:"168h"`
 	WorkspaceStaleAfter time.Duration `env:"WORKSPACE_STALE_AFTER" envDefault:"36h"`
@@ -89,7 +91,7 @@ func (c *Config) Validate() []error {
 		variable string
 		value    time.Duration
 	}{
-		{"JWT_EXPIRY", c.JWTExpiry}, {"REFRESH_EXPIRY", c.RefreshExpiry}, {"EVENT_RETENTION", c.EventRetention},
+		{"JWT_EXPIRY", c.JWTExpiry}, {"REFRESH_EXPIRY", c.RefreshExpiry}, {"SESSION_MAX_AGE", c.SessionMaxAge}, {"EVENT_RETENTION", c.EventRetention},
 		{"WORKSPACE_STALE_AFTER", c.WorkspaceStaleAfter}, {"RATE_LIMIT_LOGIN_WINDOW", c.Limits.LoginWindow},
 	} {
 		if d.value < time.Second {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/rest"
+	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
 
 // optional is a property that may be absent, but not null.
@@ -23,6 +24,10 @@ func (o *optional[T]) UnmarshalJSON(data []byte) error {
 }
 
 func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
+	inCookie, err := s.cookies.asked(r)
+	if err != nil {
+		return err
+	}
 	var body struct {
 		Email    string `json:"email"`
 		Password string `json:"password"`
@@ -33,37 +38,66 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if err := s.limits.login(r, body.Email); err != nil {
 		return err
 	}
-	tokens, user, err := s.identity.Login(r.Context(), body.Email, body.Password)
+	tokens, user, err := s.identity.Login(r.Context(), body.Email, body.Password, r.UserAgent())
 	if err != nil {
 		return err
 	}
 	s.limits.loggedIn(body.Email)
-	return rest.OK(w, newTokensBody(tokens, &selfBody{user.ID, user.Email, user.Name, user.Role}))
+	return s.giveTokens(w, tokens, inCookie, &selfBody{user.ID, user.Email, user.Name, user.Role})
+}
+
+// giveTokens responds with the tokens of a session: in cookie mode, the refresh token is a cookie.
+func (s *Server) giveTokens(w http.ResponseWriter, tokens identity.Tokens, inCookie bool, user *selfBody) error {
+	if inCookie {
+		s.cookies.set(w, tokens)
+		tokens.Refresh = ""
+	}
+	return rest.OK(w, newTokensBody(tokens, user))
 }
 
 type refreshBody struct {
 	RefreshToken string `json:"refreshToken"`
 }
 
-func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
-	var body refreshBody
-	if err := rest.Decode(w, r, &body); err != nil {
-		return err
+// refreshToken is the refresh token of a request, from its body or, in cookie mode, from its cookie.
+func (s *Server) refreshToken(w http.ResponseWriter, r *http.Request) (token string, inCookie bool, err error) {
+	if inCookie, err = s.cookies.asked(r); err != nil {
+		return "", false, err
 	}
-	tokens, err := s.identity.Refresh(r.Context(), body.RefreshToken)
+	if inCookie {
+		token, err = s.cookies.token(w, r)
+		return token, true, err
+	}
+	var body refreshBody
+	err = rest.Decode(w, r, &body)
+	return body.RefreshToken, false, err
+}
+
+// refresh leaves a cookie that is refused where it is: another tab may have just replaced it by a good one.
+func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
+	refresh, inCookie, err := s.refreshToken(w, r)
 	if err != nil {
 		return err
 	}
-	return rest.OK(w, newTokensBody(tokens, nil))
+	tokens, err := s.identity.Refresh(r.Context(), refresh)
+	if err != nil {
+		return err
+	}
+	return s.giveTokens(w, tokens, inCookie, nil)
 }
 
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
-	var body refreshBody
-	if err := rest.Decode(w, r, &body); err != nil {
+	refresh, inCookie, err := s.refreshToken(w, r)
+	if err != nil && !errors.Is(err, errNoCookie) { // Without a cookie there is no session to end.
 		return err
 	}
-	if err := s.identity.Logout(r.Context(), body.RefreshToken); err != nil {
-		return err
+	if err == nil {
+		if err := s.identity.Logout(r.Context(), refresh); err != nil {
+			return err
+		}
+	}
+	if inCookie {
+		s.cookies.clear(w)
 	}
 	return rest.OK(w, nil)
 }
@@ -109,9 +143,28 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) me(w http.ResponseWriter, r *http.Request) error {
-	state, err := s.identity.Me(r.Context(), caller(r))
+	profile, err := s.identity.Me(r.Context(), caller(r))
 	if err != nil {
 		return err
 	}
-	return rest.OK(w, newMeBody(state))
+	return rest.OK(w, newMeBody(profile))
+}
+
+func (s *Server) updateMe(w http.ResponseWriter, r *http.Request) error {
+	var body struct {
+		Name        optional[string]         `json:"name"`
+		Preferences optional[map[string]any] `json:"preferences"`
+	}
+	if err := rest.Decode(w, r, &body); err != nil {
+		return err
+	}
+	change := identity.ProfileChange{Name: body.Name.value}
+	if body.Preferences.value != nil {
+		change.Preferences = *body.Preferences.value
+	}
+	profile, err := s.identity.UpdateMe(r.Context(), caller(r), change)
+	if err != nil {
+		return err
+	}
+	return rest.OK(w, newMeBody(profile))
 }

@@ -30,7 +30,7 @@ type createdUserBody struct {
 
 type tokensBody struct {
 	AccessToken  string    `json:"accessToken"`
-	RefreshToken string    `json:"refreshToken"`
+	RefreshToken string    `json:"refreshToken,omitempty"` // not in cookie mode
 	ExpiresIn    int       `json:"expiresIn"`
 	User         *selfBody `json:"user,omitempty"` // after a login
 }
@@ -47,9 +47,10 @@ func newTokensBody(t identity.Tokens, user *selfBody) tokensBody {
 }
 
 type meBody struct {
-	Account accountBody `json:"account"`
-	Session sessionBody `json:"session"`
-	User    userBody    `json:"user"`
+	Account     accountBody    `json:"account"`
+	Session     sessionBody    `json:"session"`
+	User        userBody       `json:"user"`
+	Preferences map[string]any `json:"preferences"`
 }
 
 type accountBody struct {
@@ -63,12 +64,34 @@ type sessionBody struct {
 	ID        uuid.UUID `json:"id"`
 }
 
-func newMeBody(s *identity.SessionState) meBody {
+func newMeBody(p *identity.Profile) meBody {
 	return meBody{
-		accountBody{s.Account.ID, s.Account.Name},
-		sessionBody{rest.Time(s.CreatedAt), rest.Time(s.ExpiresAt), s.ID},
-		newUserBody(s.User),
+		accountBody{p.Account.ID, p.Account.Name},
+		sessionBody{rest.Time(p.CreatedAt), rest.Time(p.ExpiresAt), p.ID},
+		newUserBody(p.User),
+		p.Preferences,
 	}
+}
+
+// openSessionBody is a session in the list of its user.
+type openSessionBody struct {
+	ID         uuid.UUID  `json:"id"`
+	CreatedAt  rest.Time  `json:"createdAt"`
+	LastUsedAt *rest.Time `json:"lastUsedAt"`
+	ExpiresAt  rest.Time  `json:"expiresAt"`
+	UserAgent  string     `json:"userAgent"`
+	Current    bool       `json:"current"`
+}
+
+func newOpenSessionBody(s identity.Session, current uuid.UUID) openSessionBody {
+	return openSessionBody{
+		s.ID, rest.Time(s.CreatedAt), rest.TimePtr(s.LastUsedAt), rest.Time(s.ExpiresAt), s.UserAgent, s.ID == current,
+	}
+}
+
+// endedBody says how many sessions were ended.
+type endedBody struct {
+	Ended int `json:"ended"`
 }
 
 type keyBody struct {

@@ -23,6 +23,9 @@ func Routes() []Route {
 	return list
 }
 
+// Impatient looks again at the sender of every body.
+func Impatient(s *Server) { s.recheckAfter = 0 }
+
 // With is the server with one more route, for viewers.
 func With(s *Server, method, pattern string, handler rest.Handler) http.Handler {
 	r := s.router()

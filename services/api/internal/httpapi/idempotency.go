@@ -2,8 +2,10 @@ package httpapi
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"hash"
 	"io"
@@ -25,7 +27,7 @@ var (
 
 // once gives a repeated request the first response. The request's hash is known when its body has been read, by the handler
 // or to compare, so a body is never kept in memory for it.
-func (s *Server) once(handler rest.Handler) rest.Handler {
+func (s *Server) once(a access, handler rest.Handler) rest.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		sent := r.Header.Values("Idempotency-Key")
 		if len(sent) == 0 {
@@ -41,19 +43,32 @@ func (s *Server) once(handler rest.Handler) rest.Handler {
 		}
 		request := newHashed(r)
 		if kept != nil {
-			return replay(w, request, kept)
+			return s.replay(w, r, a, request, kept)
 		}
 		return s.attempt(w, r, request, attempt, handler)
 	}
 }
 
-// replay responds as the first time.
-func replay(w http.ResponseWriter, request *hashed, kept *idempotency.Kept) error {
+// replay responds as the first time. What the caller may no longer do is not told again either, not even while a cache still
+// believes in it; and a secret is not shown any more when it is good for nothing but to look like one that is.
+func (s *Server) replay(w http.ResponseWriter, r *http.Request, a access, request *hashed, kept *idempotency.Kept) error {
+	p, err := s.identity.Reauthenticate(r.Context(), callOf(r).credential)
+	if err == nil {
+		err = a.allows(p)
+	}
+	if err != nil {
+		return err
+	}
 	if err := request.drain(); err != nil {
 		return err
 	}
 	if !bytes.Equal(request.Sum(nil), kept.RequestHash) {
 		return errOtherRequest
+	}
+	if a == admin && kept.Response.Refusal == nil {
+		if err := s.stillHolds(r.Context(), kept.Response.Body); err != nil {
+			return err
+		}
 	}
 	w.Header().Set("Idempotent-Replayed", "true")
 	if kept.Response.Refusal != nil {
@@ -61,6 +76,31 @@ func replay(w http.ResponseWriter, request *hashed, kept *idempotency.Kept) erro
 	}
 	rest.Raw(w, kept.Response.Status, kept.Response.Body)
 	return nil
+}
+
+var errSecretOver = apierror.New(apierror.Conflict,
+	"the secret in the first response holds no more, and is not shown again; use another Idempotency-Key to make another")
+
+// stillHolds says why a kept response is not given again: the secret that it has was revoked, used or has expired.
+func (s *Server) stillHolds(ctx context.Context, body []byte) error {
+	var kept struct {
+		Data struct {
+			Key        string `json:"key"`
+			SetupToken string `json:"setupToken"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal(body, &kept); err != nil {
+		return fmt.Errorf("read a kept response: %w", err)
+	}
+	secret := cmp.Or(kept.Data.Key, kept.Data.SetupToken)
+	if secret == "" {
+		return nil
+	}
+	holds, err := s.identity.SecretHolds(ctx, secret)
+	if err == nil && !holds {
+		err = errSecretOver
+	}
+	return err
 }
 
 // How long a response may take to be kept.

@@ -16,7 +16,7 @@ import (
 
 // things is what an account has, of each kind one to be attacked.
 type things struct {
-	user, key, drift, alert, check, workspace, cursor string
+	user, key, drift, alert, check, workspace, cursor, session string
 
 	words []string // that only this account knows
 }
@@ -43,6 +43,7 @@ func acmeThings(t *testing.T, api *apitest.API) things {
 	api.Engineer.Post("/api/v1/drifts/"+m.drift+"/approve", map[string]string{"reason": "acme-secret-reason"}).Want(200)
 	api.Admin.Post("/api/v1/api-keys", map[string]string{"name": "acme-secret-key", "scope": "ingest"}).Want(201).Decode(&made)
 	m.key, m.user = made.APIKey.ID, api.Viewer.User.ID.String()
+	m.session = sessions(api.Viewer)[0].ID
 	var checks struct{ Items []struct{ ID string } }
 	api.Viewer.Get("/api/v1/checks").Want(200).Decode(&checks)
 	m.check = checks.Items[0].ID
@@ -61,6 +62,8 @@ func acmeThings(t *testing.T, api *apitest.API) things {
 
 func (m things) id(path string) string {
 	switch {
+	case strings.HasPrefix(path, "/api/v1/auth/sessions"):
+		return m.session
 	case strings.HasPrefix(path, "/api/v1/users"):
 		return m.user
 	case strings.HasPrefix(path, "/api/v1/api-keys"):
@@ -81,6 +84,7 @@ func pathOf(rt httpapi.Route, id, workspace string) string {
 // bodies are what each route would do its worst with. A route that takes a body and is not here is attacked with none.
 var bodies = map[string]any{
 	"PATCH /api/v1/users/{id}":           map[string]any{"role": "admin", "isActive": false, "name": "taken over"},
+	"PATCH /api/v1/users/me":             map[string]any{"name": "One"},
 	"PATCH /api/v1/workspaces/{name}":    map[string]any{"recordRef": "theirs", "acceptRoot": true},
 	"POST /api/v1/drifts/{id}/triage":    struct{}{},
 	"POST /api/v1/drifts/{id}/approve":   map[string]string{"reason": "because it is not mine"},

@@ -92,10 +92,14 @@ func (s *Server) endpoint(rt route) http.Handler {
 		handler = withoutQuery(handler)
 	}
 	if rt.method == http.MethodPost && !rt.access.open {
-		handler = s.once(handler)
+		handler = s.once(rt.access, handler)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := s.admit(w, r, rt, handler); err != nil {
+			if !rt.access.open && apierror.Is(err, apierror.Unauthenticated) && w.Header().Get("WWW-Authenticate") == "" {
+				// It ended after the caller was let in.
+				w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+			}
 			rest.Error(w, r, err)
 			s.remember(r, err)
 		}
@@ -132,5 +136,6 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, rt route, handler
 	if err := rt.access.allows(p); err != nil {
 		return err
 	}
+	s.recheck(r, rt.access)
 	return handler(w, r)
 }

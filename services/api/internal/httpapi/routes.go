@@ -51,10 +51,17 @@ func (s *Server) routes() []route {
 		{post, "/auth/logout", everyone, s.logout, plain},
 		{post, "/auth/password", everyone, s.changePassword, plain},
 
+		{get, "/auth/sessions", viewer, s.listSessions, parameters},
+		{del, "/auth/sessions", viewer, s.endOtherSessions, plain},
+		{del, "/auth/sessions/{id}", viewer, s.endSession, plain},
+
 		{get, "/users/me", viewer, s.me, plain},
+		{patch, "/users/me", viewer, s.updateMe, plain},
 		{get, "/users", admin, s.listUsers, parameters},
 		{post, "/users", admin, s.createUser, plain},
 		{patch, "/users/{id}", admin, s.updateUser, plain},
+		{post, "/users/{id}/setup-token", admin, s.issueSetup, plain},
+		{del, "/users/{id}/sessions", admin, s.endUserSessions, plain},
 		{get, "/api-keys", admin, s.listKeys, parameters},
 		{post, "/api-keys", admin, s.createKey, plain},
 		{del, "/api-keys/{id}", admin, s.revokeKey, plain},

@@ -8,6 +8,7 @@ package httpapi
 import (
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -37,6 +38,8 @@ type Options struct {
 
 	CORSOrigins []string
 	Limits      Limits
+	// InsecureCookies is for plain HTTP in development.
+	InsecureCookies bool
 }
 
 // Server serves the HTTP requests.
@@ -45,17 +48,21 @@ type Server struct {
 	log     *slog.Logger
 	limits  *limits
 	errors  *errorLog
+	cookies *refreshCookies
 
 	identity *identity.Service
 	drifts   *drift.Service
 	uploads  *uploads
+
+	recheckAfter time.Duration
 }
 
 // New makes the server.
 func New(o Options) *Server {
 	return &Server{
-		options: o, log: o.Logger, limits: newLimits(o.Limits), errors: newErrorLog(o.Replica),
+		options: o, log: o.Logger, limits: newLimits(o.Limits), errors: newErrorLog(o.Replica), cookies: newRefreshCookies(o.InsecureCookies),
 		identity: o.Identity, drifts: o.Drifts, uploads: newUploads(),
+		recheckAfter: recheckAfter,
 	}
 }
 

@@ -36,6 +36,21 @@ func (s *Server) createUser(w http.ResponseWriter, r *http.Request) error {
 	return rest.Data(w, http.StatusCreated, createdUserBody{setup.Token, rest.Time(setup.ExpiresAt), newUserBody(user)})
 }
 
+func (s *Server) issueSetup(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	if err := decodeNothing(w, r); err != nil {
+		return err
+	}
+	user, setup, err := s.identity.IssueSetup(r.Context(), caller(r), id)
+	if err != nil {
+		return err
+	}
+	return rest.Data(w, http.StatusCreated, createdUserBody{setup.Token, rest.Time(setup.ExpiresAt), newUserBody(user)})
+}
+
 func (s *Server) updateUser(w http.ResponseWriter, r *http.Request) error {
 	id, err := pathID(r)
 	if err != nil {

@@ -34,10 +34,14 @@ func (s *Service) CreateKey(ctx context.Context, p Principal, name, scope string
 	key, prefix := s.apiKeys.New(keyID)
 	k := APIKey{ID: keyID, Name: name, Scope: scope, Prefix: prefix, CreatedAt: now, CreatedBy: p.Email, ExpiresAt: expiresAt}
 	err := s.store.InTx(ctx, "api_key.create", func(ctx context.Context, tx Tx) error {
+		by, _, err := s.act(ctx, tx, p, Admin)
+		if err != nil {
+			return err
+		}
 		if err := tx.InsertKey(ctx, k, p.AccountID, p.UserID, token.Hash(key)); err != nil {
 			return err
 		}
-		return s.record(ctx, tx, p.AccountID, p.Actor(), actionKeyCreated, name, "the API key was created", map[string]any{"apiKey": keyID, "scope": scope})
+		return s.record(ctx, tx, p.AccountID, by, actionKeyCreated, name, "the API key was created", map[string]any{"apiKey": keyID, "scope": scope})
 	})
 	return k, key, err
 }
@@ -45,11 +49,15 @@ func (s *Service) CreateKey(ctx context.Context, p Principal, name, scope string
 // RevokeKey ends an API key.
 func (s *Service) RevokeKey(ctx context.Context, p Principal, id uuid.UUID) error {
 	err := s.store.InTx(ctx, "api_key.revoke", func(ctx context.Context, tx Tx) error {
+		by, _, err := s.act(ctx, tx, p, Admin)
+		if err != nil {
+			return err
+		}
 		key, err := tx.RevokeKey(ctx, p.AccountID, id, s.now())
 		if err != nil {
 			return err
 		}
-		return s.record(ctx, tx, p.AccountID, p.Actor(), actionKeyRevoked, key.Name, "the API key was revoked", map[string]any{"apiKey": id})
+		return s.record(ctx, tx, p.AccountID, by, actionKeyRevoked, key.Name, "the API key was revoked", map[string]any{"apiKey": id})
 	})
 	s.keys.Forget(id)
 	return err

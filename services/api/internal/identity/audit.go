@@ -18,6 +18,7 @@ const (
 	actionPasswordChanged = "password.changed"
 	actionSessionRevoked  = "session.revoked"
 	actionAccountUpdated  = "account.updated"
+	actionSetupIssued     = "setup_token.created"
 )
 
 // Actor is the principal as the audit trail names it.

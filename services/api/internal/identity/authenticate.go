@@ -60,15 +60,25 @@ func (s *Service) Authenticate(ctx context.Context, c Credential) (Principal, er
 		return Principal{}, err
 	}
 	u := state.User
-	if !state.open(s.now()) || u.ID != c.claims.UserID || u.AccountID != c.claims.AccountID {
+	if !s.open(state, s.now()) || u.ID != c.claims.UserID || u.AccountID != c.claims.AccountID {
 		return Principal{}, errSessionOver
 	}
 	return Principal{AccountID: u.AccountID, UserID: u.ID, SessionID: state.ID, Email: u.Email, Role: u.Role}, nil
 }
 
+// Reauthenticate is Authenticate without the cache, for what a few seconds are too long.
+func (s *Service) Reauthenticate(ctx context.Context, c Credential) (Principal, error) {
+	if c.key != uuid.Nil {
+		s.keys.Forget(c.key)
+	} else {
+		s.sessions.Forget(c.claims.SessionID)
+	}
+	return s.Authenticate(ctx, c)
+}
+
 // open reports whether the session is valid at this time.
-func (s *SessionState) open(now time.Time) bool {
-	return !s.Revoked && s.User.IsActive && now.Before(s.ExpiresAt)
+func (s *Service) open(state *SessionState, now time.Time) bool {
+	return !state.Revoked && state.User.IsActive && now.Before(state.ExpiresAt) && now.Before(state.CreatedAt.Add(s.sessionMaxAge))
 }
 
 // keyTouch is the precision of a key's last use.

@@ -52,7 +52,7 @@ func newService(t *testing.T, store Store) *Service {
 	}
 	s, err := New(Config{
 		Store: store, Access: token.NewAccess("0123456789abcdef0123456789abcdef", "", 15*time.Minute), Keys: keys,
-		RefreshExpiry: time.Hour, Meter: noop.NewMeterProvider().Meter(""),
+		RefreshExpiry: time.Hour, SessionMaxAge: 24 * time.Hour, Meter: noop.NewMeterProvider().Meter(""),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func TestService_Authenticate(t *testing.T) {
 	begin := func(t *testing.T) (*directory, *Service, Credential) {
 		t.Helper()
 		user := User{ID: uid.New(), AccountID: uid.New(), Role: Admin, IsActive: true}
-		d := &directory{session: SessionState{Session: Session{ID: uid.New(), ExpiresAt: time.Now().Add(time.Hour)}, User: user}}
+		d := &directory{session: SessionState{Session: Session{ID: uid.New(), CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}, User: user}}
 		s := newService(t, d)
 		signed, err := s.access.Sign(user.ID, user.AccountID, d.session.ID)
 		if err != nil {

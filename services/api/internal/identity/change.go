@@ -16,6 +16,7 @@ const setupExpiry = 72 * time.Hour
 
 var (
 	errSetup           = apierror.New(apierror.Unauthenticated, "the setup token is not valid; ask an admin for another")
+	errEmailChanged    = apierror.New(apierror.Conflict, "the email has just been changed; try again in some seconds")
 	errCurrentPassword = apierror.New(apierror.Unauthenticated, "the current password is wrong")
 )
 
@@ -35,7 +36,7 @@ func (s *Service) SetupPassword(ctx context.Context, setup, password string) err
 	if err != nil {
 		return err
 	}
-	if known.Used || !known.User.IsActive || !s.now().Before(known.ExpiresAt) {
+	if !known.open(s.now()) {
 		return errSetup
 	}
 	hash, err := s.passwords.hash(ctx, password)
@@ -55,6 +56,11 @@ func (s *Service) SetupPassword(ctx context.Context, setup, password string) err
 	return err
 }
 
+// open reports whether the token can still set a password.
+func (t *SetupToken) open(now time.Time) bool {
+	return !t.Used && t.User.IsActive && now.Before(t.ExpiresAt)
+}
+
 // ChangePassword changes the principal's password. The other sessions of the user end.
 func (s *Service) ChangePassword(ctx context.Context, p Principal, current, password string) error {
 	var in input
@@ -64,6 +70,9 @@ func (s *Service) ChangePassword(ctx context.Context, p Principal, current, pass
 		return err
 	}
 	known, err := s.store.Credentials(ctx, p.Email)
+	if apierror.Is(err, apierror.NotFound) || err == nil && known.ID != p.UserID {
+		return errEmailChanged
+	}
 	if err != nil {
 		return err
 	}
@@ -78,7 +87,11 @@ func (s *Service) ChangePassword(ctx context.Context, p Principal, current, pass
 		return err
 	}
 	err = s.store.InTx(ctx, "auth.password", func(ctx context.Context, tx Tx) error {
-		return s.changePassword(ctx, tx, known.User, p.Actor(), p.SessionID, *known.PasswordHash, hash)
+		by, _, err := s.act(ctx, tx, p, Viewer)
+		if err != nil {
+			return err
+		}
+		return s.changePassword(ctx, tx, known.User, by, p.SessionID, *known.PasswordHash, hash)
 	})
 	s.sessions.Clear()
 	if apierror.Is(err, apierror.NotFound) {

@@ -28,6 +28,7 @@ type Service struct {
 	apiKeys       *token.Keys
 	passwords     *passwords
 	refreshExpiry time.Duration
+	sessionMaxAge time.Duration
 
 	sessions *cache.Cache[uuid.UUID, SessionState]
 	keys     *cache.Cache[uuid.UUID, KeyState]
@@ -43,6 +44,8 @@ type Config struct {
 	Keys   *token.Keys
 	// RefreshExpiry is how long a session lives without being refreshed.
 	RefreshExpiry time.Duration
+	// SessionMaxAge is how long a session lives at most.
+	SessionMaxAge time.Duration
 	// Hashing defaults to what OWASP recommends for passwords; tests use less.
 	Hashing *argon2id.Params
 	Meter   metric.Meter
@@ -51,7 +54,8 @@ type Config struct {
 // New makes the service.
 func New(c Config) (*Service, error) {
 	s := &Service{
-		store: c.Store, access: c.Access, apiKeys: c.Keys, refreshExpiry: c.RefreshExpiry, clock: time.Now,
+		store: c.Store, access: c.Access, apiKeys: c.Keys, refreshExpiry: c.RefreshExpiry, sessionMaxAge: c.SessionMaxAge,
+		clock: time.Now,
 	}
 	var err error
 	if s.sessions, err = cache.New[uuid.UUID, SessionState](c.Meter, "session", cacheSize, cacheFor); err != nil {

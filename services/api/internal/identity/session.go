@@ -2,6 +2,10 @@ package identity
 
 import (
 	"context"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -16,7 +20,16 @@ type Tokens struct {
 	Access    string
 	Refresh   string
 	ExpiresIn int // seconds, of the access token
+	// RefreshExpiresAt is when the session ends unless it is refreshed before.
+	RefreshExpiresAt time.Time
 }
+
+// refreshGrace is how long a spent refresh token still works: a second tab may have read it just before, and a response may
+// be lost on its way. It counts from the first use, so it is no way to keep an old token.
+const refreshGrace = 30 * time.Second
+
+// maxUserAgent is how much of a client's name is kept, in characters.
+const maxUserAgent = 200
 
 var (
 	// One message for every reason, so that a caller does not learn which emails have an account.
@@ -24,15 +37,15 @@ var (
 	errRefresh = apierror.New(apierror.Unauthenticated, "the refresh token is not valid; sign in again")
 )
 
-// Login opens a session.
-func (s *Service) Login(ctx context.Context, email, password string) (Tokens, User, error) {
+// Login opens a session, for a client of this name.
+func (s *Service) Login(ctx context.Context, email, password, userAgent string) (Tokens, User, error) {
 	var in input
 	in.email(email)
 	in.password("password", password)
 	if err := in.err(); err != nil {
 		return Tokens{}, User{}, err
 	}
-	tokens, user, err := s.login(ctx, email, password)
+	tokens, user, err := s.login(ctx, email, password, userAgent)
 	switch {
 	case err == nil:
 		s.logins.Add(ctx, 1, loginAccepted)
@@ -42,7 +55,7 @@ func (s *Service) Login(ctx context.Context, email, password string) (Tokens, Us
 	return tokens, user, err
 }
 
-func (s *Service) login(ctx context.Context, email, password string) (Tokens, User, error) {
+func (s *Service) login(ctx context.Context, email, password, userAgent string) (Tokens, User, error) {
 	known, err := s.store.Credentials(ctx, email)
 	if err != nil && !apierror.Is(err, apierror.NotFound) {
 		return Tokens{}, User{}, err
@@ -71,11 +84,11 @@ func (s *Service) login(ctx context.Context, email, password string) (Tokens, Us
 		if err := tx.NoteSignIn(ctx, user.ID, *hash, now); err != nil {
 			return err
 		}
-		session := Session{ID: uid.New(), CreatedAt: now, ExpiresAt: now.Add(s.refreshExpiry)}
+		session := Session{ID: uid.New(), CreatedAt: now, ExpiresAt: s.sessionEnd(now, now), UserAgent: shownAgent(userAgent)}
 		if err := tx.InsertSession(ctx, user.ID, session); err != nil {
 			return err
 		}
-		if tokens, err = s.issue(ctx, tx, user, session.ID); err != nil {
+		if tokens, err = s.issue(ctx, tx, user, session); err != nil {
 			return err
 		}
 		return s.record(ctx, tx, user.AccountID, user.actor(), actionSignedIn, user.Email, "signed in", map[string]any{"session": session.ID})
@@ -86,18 +99,42 @@ func (s *Service) login(ctx context.Context, email, password string) (Tokens, Us
 	return tokens, user, err
 }
 
-// issue makes the next tokens of a session.
-func (s *Service) issue(ctx context.Context, tx Tx, u User, session uuid.UUID) (Tokens, error) {
-	refresh, now := token.NewOpaque(token.RefreshPrefix), s.now()
-	if err := tx.InsertRefreshToken(ctx, token.Hash(refresh), session, now, now.Add(s.refreshExpiry)); err != nil {
-		return Tokens{}, err
+// shownAgent is what a client said of itself, in one line of bounded length.
+func shownAgent(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, name)
+	if runes := []rune(name); len(runes) > maxUserAgent {
+		name = string(runes[:maxUserAgent])
 	}
-	access, err := s.access.Sign(u.ID, u.AccountID, session)
-	return Tokens{Access: access, Refresh: refresh, ExpiresIn: int(s.access.TTL().Seconds())}, err
+	return name
 }
 
-// Refresh exchanges a refresh token for the session's next tokens. If a token is used a second time, two parties have
-// it, so its session ends.
+// sessionEnd is when a session that is used now ends unless it is used again.
+func (s *Service) sessionEnd(created, now time.Time) time.Time {
+	idle, last := now.Add(s.refreshExpiry), created.Add(s.sessionMaxAge)
+	if idle.Before(last) {
+		return idle
+	}
+	return last
+}
+
+// issue makes the next tokens of a session.
+func (s *Service) issue(ctx context.Context, tx Tx, u User, session Session) (Tokens, error) {
+	refresh, now := token.NewOpaque(token.RefreshPrefix), s.now()
+	until := s.sessionEnd(session.CreatedAt, now)
+	if err := tx.InsertRefreshToken(ctx, token.Hash(refresh), session.ID, now, until); err != nil {
+		return Tokens{}, err
+	}
+	access, err := s.access.Sign(u.ID, u.AccountID, session.ID)
+	return Tokens{Access: access, Refresh: refresh, ExpiresIn: int(s.access.TTL().Seconds()), RefreshExpiresAt: until}, err
+}
+
+// Refresh exchanges a refresh token for the session's next tokens. If a token is used a second time, and not just after the
+// first, two parties have it, so its session ends.
 func (s *Service) Refresh(ctx context.Context, refresh string) (Tokens, error) {
 	var in input
 	in.token("refreshToken", refresh)
@@ -114,21 +151,23 @@ func (s *Service) Refresh(ctx context.Context, refresh string) (Tokens, error) {
 		if err != nil {
 			return err
 		}
-		if !old.open(now) || !now.Before(old.ExpiresAt) {
+		if !s.open(&old.SessionState, now) || !now.Before(old.ExpiresAt) {
 			refused = errRefresh
 			return nil
 		}
-		if old.Spent {
+		switch {
+		case old.SpentAt == nil:
+			if err := tx.SpendRefreshToken(ctx, hash, now); err != nil {
+				return err
+			}
+		case now.Sub(*old.SpentAt) >= refreshGrace:
 			refused, reused = errRefresh, old.ID
 			return s.end(ctx, tx, &old.SessionState, TokenReuse, audit.System)
 		}
-		if err := tx.SpendRefreshToken(ctx, hash, now); err != nil {
+		if err := tx.ExtendSession(ctx, old.ID, now, s.sessionEnd(old.CreatedAt, now)); err != nil {
 			return err
 		}
-		if err := tx.ExtendSession(ctx, old.ID, now.Add(s.refreshExpiry)); err != nil {
-			return err
-		}
-		tokens, err = s.issue(ctx, tx, old.User, old.ID)
+		tokens, err = s.issue(ctx, tx, old.User, old.Session)
 		return err
 	})
 	if apierror.Is(err, apierror.NotFound) {
@@ -172,9 +211,4 @@ func (s *Service) Logout(ctx context.Context, refresh string) error {
 		return nil
 	}
 	return err
-}
-
-// Me is the principal's user, account and session.
-func (s *Service) Me(ctx context.Context, p Principal) (*SessionState, error) {
-	return s.store.Session(ctx, p.SessionID)
 }

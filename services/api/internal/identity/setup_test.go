@@ -77,7 +77,7 @@ func newLate(t *testing.T, api *apitest.API, happens func()) *identity.Service {
 	}
 	s, err := identity.New(identity.Config{
 		Store: late{postgres.NewIdentityStore(api.DB), happens}, Access: token.NewAccess(apitest.JWTSecret, "", time.Minute), Keys: keys,
-		RefreshExpiry: time.Hour, Hashing: &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 8, KeyLength: 16},
+		RefreshExpiry: time.Hour, SessionMaxAge: time.Hour, Hashing: &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 8, KeyLength: 16},
 		Meter: noop.NewMeterProvider().Meter(""),
 	})
 	if err != nil {

@@ -24,6 +24,7 @@ type Lookups interface {
 	Key(ctx context.Context, id uuid.UUID) (*KeyState, error)
 	Credentials(ctx context.Context, email string) (*Credentials, error)
 	SetupToken(ctx context.Context, hash []byte) (*SetupToken, error)
+	Preferences(ctx context.Context, user uuid.UUID) (map[string]any, error)
 	// TouchKey records that a key was used.
 	TouchKey(ctx context.Context, id uuid.UUID, at time.Time) error
 }
@@ -32,6 +33,8 @@ type Lookups interface {
 type Lists interface {
 	Users(ctx context.Context, account uuid.UUID, limit, offset int) ([]User, int, error)
 	Keys(ctx context.Context, account uuid.UUID, limit, offset int) ([]APIKey, int, error)
+	// Sessions are those of a user that are open at this time and began after oldest.
+	Sessions(ctx context.Context, user uuid.UUID, at, oldest time.Time, limit, offset int) ([]Session, int, error)
 }
 
 // Tx is a transaction. Locks are taken in the order of its parts: users, sessions with their tokens.
@@ -52,13 +55,17 @@ type UserTx interface {
 	HideValues(ctx context.Context, name string, hide bool) (Account, error)
 	// InsertUser fails with apierror.Conflict when the email is taken.
 	InsertUser(ctx context.Context, u User) error
-	// LockUsers returns the account's active admins and the user with this id, in any role.
-	LockUsers(ctx context.Context, account, id uuid.UUID) ([]User, error)
+	// LockUsers locks those of the users that the account has, until the end. All lock in the same order.
+	LockUsers(ctx context.Context, account uuid.UUID, ids ...uuid.UUID) ([]User, error)
+	// LockAdmins is LockUsers with all active admins of the account.
+	LockAdmins(ctx context.Context, account uuid.UUID, ids ...uuid.UUID) ([]User, error)
 	// SaveUser fails with apierror.Conflict when the email is taken.
 	SaveUser(ctx context.Context, u User, at time.Time) error
 	// SetPassword fails with apierror.NotFound when the user is not active, or when the old hash, unless empty, is no
 	// longer the user's.
 	SetPassword(ctx context.Context, user uuid.UUID, oldHash, newHash string, at time.Time) error
+	Preferences(ctx context.Context, user uuid.UUID) (map[string]any, error)
+	SavePreferences(ctx context.Context, user uuid.UUID, preferences map[string]any) error
 }
 
 // SessionTx changes sessions.
@@ -67,7 +74,10 @@ type SessionTx interface {
 	// now.
 	NoteSignIn(ctx context.Context, user uuid.UUID, hash string, at time.Time) error
 	InsertSession(ctx context.Context, user uuid.UUID, s Session) error
-	ExtendSession(ctx context.Context, id uuid.UUID, until time.Time) error
+	// SessionOpen reports whether the session is the user's, and neither revoked nor expired.
+	SessionOpen(ctx context.Context, id, user uuid.UUID, at time.Time) (bool, error)
+	// ExtendSession records a refresh.
+	ExtendSession(ctx context.Context, id uuid.UUID, at, until time.Time) error
 	// RevokeSession reports whether the session was still open.
 	RevokeSession(ctx context.Context, id uuid.UUID, why Reason, at time.Time) (bool, error)
 	// RevokeSessions ends the user's open sessions but one, and counts them.
@@ -114,6 +124,7 @@ type User struct {
 	IsActive    bool
 	CreatedAt   time.Time
 	LastLoginAt *time.Time
+	HasPassword bool
 }
 
 // Credentials are a user and the hash of the password, nil before the first one is set.
@@ -124,9 +135,11 @@ type Credentials struct {
 
 // Session is what a user opens by signing in.
 type Session struct {
-	ID        uuid.UUID
-	CreatedAt time.Time
-	ExpiresAt time.Time
+	ID         uuid.UUID
+	CreatedAt  time.Time
+	ExpiresAt  time.Time
+	LastUsedAt *time.Time // when it was last refreshed, if it was
+	UserAgent  string     // what the client said of itself at sign-in
 }
 
 // SessionState is a session and its user.
@@ -140,7 +153,7 @@ type SessionState struct {
 // RefreshToken is a refresh token as it is stored.
 type RefreshToken struct {
 	ExpiresAt time.Time
-	Spent     bool
+	SpentAt   *time.Time
 	SessionState
 }
 
@@ -182,4 +195,5 @@ const (
 	TokenReuse      Reason = "token_reuse"
 	PasswordChanged Reason = "password_changed"
 	Deactivated     Reason = "deactivated"
+	EndedByAdmin    Reason = "admin"
 )

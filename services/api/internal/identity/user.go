@@ -2,6 +2,8 @@ package identity
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,8 +32,12 @@ func (s *Service) CreateUser(ctx context.Context, p Principal, email, name strin
 	}
 	var user User
 	var setup Setup
-	err := s.store.InTx(ctx, "user.create", func(ctx context.Context, tx Tx) (err error) {
-		if user, err = s.insertUser(ctx, tx, p.AccountID, p.Actor(), email, name, role); err != nil {
+	err := s.store.InTx(ctx, "user.create", func(ctx context.Context, tx Tx) error {
+		by, _, err := s.act(ctx, tx, p, Admin)
+		if err != nil {
+			return err
+		}
+		if user, err = s.insertUser(ctx, tx, p.AccountID, by, email, name, role); err != nil {
 			return err
 		}
 		setup, err = s.issueSetup(ctx, tx, user)
@@ -71,38 +77,44 @@ type UserChange struct {
 
 var (
 	errNoUser    = apierror.New(apierror.NotFound, "there is no such user")
-	errLastAdmin = apierror.New(apierror.Conflict, "the account needs an active admin, and this is the last one")
+	errLastAdmin = apierror.New(apierror.Conflict, "the account needs an active admin with a password, and this is the last one")
 )
 
-// UpdateUser changes a user. A deactivated user loses all sessions.
+// UpdateUser changes a user. A deactivated user loses all sessions. A setup token is void when its user is deactivated, or has
+// another email: it was sent to the old one.
 func (s *Service) UpdateUser(ctx context.Context, p Principal, id uuid.UUID, change UserChange) (User, error) {
 	if err := change.check(); err != nil {
 		return User{}, err
 	}
 	var user User
 	err := s.store.InTx(ctx, "user.update", func(ctx context.Context, tx Tx) error {
-		users, err := tx.LockUsers(ctx, p.AccountID, id)
+		// With all admins, so that of two who remove each other at once one stays.
+		users, err := tx.LockAdmins(ctx, p.AccountID, id, p.UserID)
 		if err != nil {
 			return err
 		}
-		found, otherAdmins := false, 0
-		for _, u := range users {
-			if u.ID == id {
-				found, user = true, u
-			} else {
-				otherAdmins++
-			}
+		by, locked, err := s.confirm(ctx, tx, p, Admin, users)
+		if err != nil {
+			return err
 		}
+		before, found := locked[id]
 		if !found {
 			return errNoUser
 		}
+		user = before
 		metadata := change.apply(&user)
 		metadata["user"] = user.ID
-		if otherAdmins == 0 && (user.Role != Admin || !user.IsActive) {
+		locked[id] = user
+		if before.administers() && !slices.ContainsFunc(slices.Collect(maps.Values(locked)), User.administers) {
 			return errLastAdmin
 		}
 		if err := tx.SaveUser(ctx, user, s.now()); err != nil {
 			return err
+		}
+		if !user.IsActive || user.Email != before.Email {
+			if err := tx.SpendSetupTokens(ctx, id, s.now()); err != nil {
+				return err
+			}
 		}
 		if !user.IsActive {
 			ended, err := tx.RevokeSessions(ctx, id, uuid.Nil, Deactivated, s.now())
@@ -111,7 +123,7 @@ func (s *Service) UpdateUser(ctx context.Context, p Principal, id uuid.UUID, cha
 			}
 			metadata["sessionsEnded"] = ended
 		}
-		return s.record(ctx, tx, p.AccountID, p.Actor(), actionUserUpdated, user.Email, "the user was changed", metadata)
+		return s.record(ctx, tx, p.AccountID, by, actionUserUpdated, user.Email, "the user was changed", metadata)
 	})
 	s.sessions.Clear()
 	return user, err

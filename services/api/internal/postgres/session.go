@@ -15,19 +15,23 @@ type sessionRow struct {
 	SessionID        uuid.UUID
 	SessionCreatedAt time.Time
 	SessionExpiresAt time.Time
+	LastUsedAt       *time.Time
+	UserAgent        string
 	Revoked          bool
 	AccountName      string
 	identity.User
 }
 
 const sessionColumns = "s.id as session_id, s.created_at as session_created_at, s.expires_at as session_expires_at, " +
-	"s.revoked_at is not null as revoked, a.name as account_name, " + userColumns
+	"s.last_used_at, s.user_agent, s.revoked_at is not null as revoked, a.name as account_name, " + userColumns
 
 const sessionTables = "session s join app_user u on u.id = s.user_id join account a on a.id = u.account_id"
 
 func (r *sessionRow) state() identity.SessionState {
 	return identity.SessionState{
-		Session: identity.Session{ID: r.SessionID, CreatedAt: r.SessionCreatedAt, ExpiresAt: r.SessionExpiresAt},
+		Session: identity.Session{
+			ID: r.SessionID, CreatedAt: r.SessionCreatedAt, ExpiresAt: r.SessionExpiresAt, LastUsedAt: r.LastUsedAt, UserAgent: r.UserAgent,
+		},
 		Revoked: r.Revoked, User: r.User, Account: identity.Account{ID: r.AccountID, Name: r.AccountName},
 	}
 }
@@ -43,16 +47,38 @@ func (s *IdentityStore) Session(ctx context.Context, id uuid.UUID) (*identity.Se
 	return &state, nil
 }
 
+// Sessions implements identity.Store.
+func (s *IdentityStore) Sessions(ctx context.Context, user uuid.UUID, at, oldest time.Time, limit, offset int) ([]identity.Session, int, error) {
+	const open = "user_id = @user and revoked_at is null and expires_at > @at and created_at > @oldest"
+	args := pg.Args{"user": user, "at": at, "oldest": oldest, "limit": limit, "offset": offset}
+	total, err := pg.Scalar[int](ctx, s.db, "-- SELECT session\nselect count(*) from session where "+open, args)
+	if err != nil {
+		return nil, 0, err
+	}
+	sessions, err := pg.Collect[identity.Session](ctx, s.db, `-- SELECT session
+		select id, created_at, expires_at, last_used_at, user_agent from session where `+open+`
+		order by created_at, id limit @limit offset @offset`, args)
+	return sessions, total, err
+}
+
+// SessionOpen implements identity.Tx.
+func (t identityTx) SessionOpen(ctx context.Context, id, user uuid.UUID, at time.Time) (bool, error) {
+	return pg.Scalar[bool](ctx, t.tx, `-- SELECT session
+		select exists (select from session where id = @id and user_id = @user and revoked_at is null and expires_at > @at)`,
+		pg.Args{"id": id, "user": user, "at": at})
+}
+
 // InsertSession implements identity.Tx.
 func (t identityTx) InsertSession(ctx context.Context, user uuid.UUID, s identity.Session) error {
 	return exec(ctx, t.tx, `-- INSERT session
-		insert into session (id, user_id, created_at, expires_at) values (@id, @user, @created, @expires)`,
-		pg.Args{"id": s.ID, "user": user, "created": s.CreatedAt, "expires": s.ExpiresAt})
+		insert into session (id, user_id, created_at, expires_at, user_agent) values (@id, @user, @created, @expires, @agent)`,
+		pg.Args{"id": s.ID, "user": user, "created": s.CreatedAt, "expires": s.ExpiresAt, "agent": s.UserAgent})
 }
 
 // ExtendSession implements identity.Tx.
-func (t identityTx) ExtendSession(ctx context.Context, id uuid.UUID, until time.Time) error {
-	return exec(ctx, t.tx, "-- UPDATE session\nupdate session set expires_at = @until where id = @id", pg.Args{"id": id, "until": until})
+func (t identityTx) ExtendSession(ctx context.Context, id uuid.UUID, at, until time.Time) error {
+	return exec(ctx, t.tx, "-- UPDATE session\nupdate session set expires_at = @until, last_used_at = @at where id = @id",
+		pg.Args{"id": id, "at": at, "until": until})
 }
 
 // RevokeSession implements identity.Tx.

@@ -22,17 +22,17 @@ func (t identityTx) LockRefreshToken(ctx context.Context, hash []byte) (*identit
 	type tokenRow struct {
 		sessionRow
 		TokenExpiresAt time.Time
-		Spent          bool
+		SpentAt        *time.Time
 	}
 	row, err := one[tokenRow](ctx, t.tx, noRefreshToken, `-- SELECT refresh_token
-		select r.expires_at as token_expires_at, r.spent_at is not null as spent, `+sessionColumns+`
+		select r.expires_at as token_expires_at, r.spent_at, `+sessionColumns+`
 		from refresh_token r join session s on s.id = r.session_id
 			join app_user u on u.id = s.user_id join account a on a.id = u.account_id
 		where r.hash = @hash for update of r, s`, pg.Args{"hash": hash})
 	if err != nil {
 		return nil, err
 	}
-	return &identity.RefreshToken{ExpiresAt: row.TokenExpiresAt, Spent: row.Spent, SessionState: row.state()}, nil
+	return &identity.RefreshToken{ExpiresAt: row.TokenExpiresAt, SpentAt: row.SpentAt, SessionState: row.state()}, nil
 }
 
 // SpendRefreshToken implements identity.Tx.

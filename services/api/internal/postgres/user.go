@@ -11,7 +11,8 @@ import (
 )
 
 // userColumns are the columns of identity.User.
-const userColumns = "u.id, u.account_id, u.email, u.name, u.role, u.is_active, u.created_at, u.last_login_at"
+const userColumns = "u.id, u.account_id, u.email, u.name, u.role, u.is_active, u.created_at, u.last_login_at, " +
+	"u.password_hash is not null as has_password"
 
 // Credentials implements identity.Store.
 func (s *IdentityStore) Credentials(ctx context.Context, email string) (*identity.Credentials, error) {
@@ -43,12 +44,19 @@ func (t identityTx) InsertUser(ctx context.Context, u identity.User) error {
 	return emailTaken(err)
 }
 
-// LockUsers implements identity.Tx. All lock in the same order.
-func (t identityTx) LockUsers(ctx context.Context, account, id uuid.UUID) ([]identity.User, error) {
+// LockUsers implements identity.Tx.
+func (t identityTx) LockUsers(ctx context.Context, account uuid.UUID, ids ...uuid.UUID) ([]identity.User, error) {
+	return pg.Collect[identity.User](ctx, t.tx, `-- SELECT app_user
+		select `+userColumns+` from app_user u where u.account_id = @account and u.id = any(@ids) order by u.id for update`,
+		pg.Args{"account": account, "ids": ids})
+}
+
+// LockAdmins implements identity.Tx.
+func (t identityTx) LockAdmins(ctx context.Context, account uuid.UUID, ids ...uuid.UUID) ([]identity.User, error) {
 	return pg.Collect[identity.User](ctx, t.tx, `-- SELECT app_user
 		select `+userColumns+` from app_user u
-		where u.account_id = @account and (u.id = @id or (u.role = 'admin' and u.is_active)) order by u.id for update`,
-		pg.Args{"account": account, "id": id})
+		where u.account_id = @account and (u.id = any(@ids) or (u.role = 'admin' and u.is_active)) order by u.id for update`,
+		pg.Args{"account": account, "ids": ids})
 }
 
 // SaveUser implements identity.Tx.
@@ -72,6 +80,24 @@ func (t identityTx) NoteSignIn(ctx context.Context, user uuid.UUID, hash string,
 	return change(ctx, t.tx, noUser, `-- UPDATE app_user
 		update app_user set last_login_at = @at where id = @id and is_active and password_hash = @hash`,
 		pg.Args{"id": user, "hash": hash, "at": at})
+}
+
+// Preferences implements identity.Store.
+func (s *IdentityStore) Preferences(ctx context.Context, user uuid.UUID) (map[string]any, error) {
+	return pg.Scalar[map[string]any](ctx, s.db, "-- SELECT app_user\nselect preferences from app_user where id = @user",
+		pg.Args{"user": user})
+}
+
+// Preferences implements identity.Tx.
+func (t identityTx) Preferences(ctx context.Context, user uuid.UUID) (map[string]any, error) {
+	return pg.Scalar[map[string]any](ctx, t.tx, "-- SELECT app_user\nselect preferences from app_user where id = @user",
+		pg.Args{"user": user})
+}
+
+// SavePreferences implements identity.Tx.
+func (t identityTx) SavePreferences(ctx context.Context, user uuid.UUID, preferences map[string]any) error {
+	return exec(ctx, t.tx, "-- UPDATE app_user\nupdate app_user set preferences = @preferences where id = @user",
+		pg.Args{"user": user, "preferences": preferences})
 }
 
 func emailTaken(err error) error {
