@@ -104,7 +104,7 @@ type scan struct {
 	planned   map[string]string // what resource_changes does, by entry id
 	actions   map[string]string // each way of saying so, once
 	moved     map[Move]bool
-	lostOne   bool // an entry was left out that may be about any object
+	lostOne   bool   // an entry was left out that may be about any object
 	variables []byte // kept until the configuration tells which are sensitive
 
 	sensitiveVariables map[string]bool
