@@ -22,6 +22,7 @@ require (
 	github.com/cenkalti/backoff/v5 v5.0.3
 	github.com/google/licensecheck v0.3.1
 	github.com/prometheus/otlptranslator v1.0.0
+	github.com/yuin/goldmark v1.8.6
 )
 
 require github.com/golang-jwt/jwt/v5 v5.3.1 // indirect

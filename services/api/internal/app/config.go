@@ -1,7 +1,9 @@
 package app
 
 import (
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/driftsentry/driftsentry/pkg/config"
@@ -18,6 +20,8 @@ type Config struct {
 	Limits  httpapi.Limits
 	KeyConfig
 
+	// PublicURL is where people reach the installation, such as https://driftsentry.example.com.
+	PublicURL string `env:"PUBLIC_URL"`
 	// Values says whether values of resources are stored: shown, or hidden.
 	Values string `env:"VALUES" envDefault:"shown"`
 	// JWTExpiry is the lifetime of an access token, RefreshExpiry the idle lifetime of a session.
@@ -82,6 +86,9 @@ func (c *Config) Common() *process.Config { return &c.Service }
 // Validate implements config.Validator.
 func (c *Config) Validate() []error {
 	problems := config.Problems(slices.Concat(c.Service.Validate(), c.check(c.Service.Environment)))
+	if u, err := url.Parse(c.PublicURL); c.PublicURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil) {
+		problems.Add("PUBLIC_URL", "must be http:// or https:// and a host, such as https://driftsentry.example.com")
+	}
 	if c.Values != valuesShown && c.Values != valuesHidden {
 		problems.Add("VALUES", "must be shown or hidden")
 	}

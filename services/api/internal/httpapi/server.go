@@ -36,6 +36,8 @@ type Options struct {
 	Replica string
 
 	CORSOrigins []string
+	// PublicURL is where people reach the installation; empty when that is not known.
+	PublicURL string
 	Limits      Limits
 }
 
@@ -69,6 +71,9 @@ func (s *Server) router() chi.Router {
 	}, func(r chi.Router) {
 		for _, rt := range s.routes() {
 			r.Method(rt.method, prefix+rt.pattern, s.endpoint(rt))
+		}
+		for _, rt := range s.documents() {
+			r.Method(rt.method, rt.pattern, s.endpoint(rt))
 		}
 	})
 }
