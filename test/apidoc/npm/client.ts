@@ -11,7 +11,7 @@ function is<A, B>(_: Equal<A, B>): void {}
 // The data of every success has a type.
 type Body<R> = R extends { content: { 'application/json': infer B } } ? B : never;
 type Success<O> = O extends { responses: infer R } ? Body<R extends { 200: infer A } ? A : R extends { 201: infer B } ? B : never> : never;
-type Data<O> = Success<O> extends { data: infer D } ? D : 'none';
+type Data<O> = [Success<O>] extends [never] ? 'none' : Success<O> extends { data: infer D } ? D : 'none';
 type Unknown<T> = unknown extends T ? true : false;
 type Untyped = { [K in keyof operations]: Unknown<Data<operations[K]>> extends true ? K : never }[keyof operations];
 is<Untyped, never>(true);

@@ -86,8 +86,8 @@ func (c *Config) Common() *process.Config { return &c.Service }
 // Validate implements config.Validator.
 func (c *Config) Validate() []error {
 	problems := config.Problems(slices.Concat(c.Service.Validate(), c.check(c.Service.Environment)))
-	if u, err := url.Parse(c.PublicURL); c.PublicURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil) {
-		problems.Add("PUBLIC_URL", "must be http:// or https:// and a host, such as https://driftsentry.example.com")
+	if c.PublicURL != "" && !isSite(c.PublicURL) {
+		problems.Add("PUBLIC_URL", "must be http:// or https:// and a host, without a path, such as https://driftsentry.example.com")
 	}
 	if c.Values != valuesShown && c.Values != valuesHidden {
 		problems.Add("VALUES", "must be shown or hidden")
@@ -115,4 +115,10 @@ func (c *Config) Validate() []error {
 		}
 	}
 	return problems
+}
+
+// isSite reports whether text is the URL of a host, and of nothing on it.
+func isSite(text string) bool {
+	u, err := url.Parse(strings.TrimSuffix(text, "/"))
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.Scheme+"://"+u.Host == u.String()
 }
