@@ -38,7 +38,7 @@ type Options struct {
 	CORSOrigins []string
 	// PublicURL is where people reach the installation; empty when that is not known.
 	PublicURL string
-	Limits      Limits
+	Limits    Limits
 }
 
 // Server serves the HTTP requests.
