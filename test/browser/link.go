@@ -46,10 +46,10 @@ func (l *Link) Close() {
 	l.running.Wait()
 }
 
-// Cut ends all connections, and refuses new ones until Mend.
+// Cut ends all connections, and refuses new ones until Restore.
 func (l *Link) Cut() { l.each(func(p *pair) { p.close() }) }
 
-// Stall lets nothing pass over the connections that there are, and leaves them open. New ones are refused until Mend.
+// Stall lets nothing pass over the connections that there are, and leaves them open. New ones are refused until Restore.
 func (l *Link) Stall() {
 	l.each(func(p *pair) {
 		p.mu.Lock()
@@ -58,8 +58,8 @@ func (l *Link) Stall() {
 	})
 }
 
-// Mend lets new connections pass.
-func (l *Link) Mend() {
+// Restore lets new connections pass.
+func (l *Link) Restore() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.down = false

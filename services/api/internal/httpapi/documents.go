@@ -11,7 +11,7 @@ import (
 // The page has no scripts, and only its own style.
 const pagePolicy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// documents are the routes of the API's own documents, which stand beside those of the API.
+// documents are the routes of the API's own documents, outside of the prefix of the API.
 func (s *Server) documents() []route {
 	var list []route
 	for _, d := range apidoc.Documents(s.options.PublicURL) {

@@ -10,7 +10,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/apitest"
 )
 
-// TestDocuments: anybody gets the documents, whole and once; the page runs nothing and asks nobody else. Mutations: `access`
+// TestDocuments: everyone gets the documents, whole and once; the page runs nothing and needs no other host. Mutations: `access`
 // viewer; Cache-Control no-store kept; the policy with a script-src; a <script>, or an image of another host, in page.html.
 func TestDocuments(t *testing.T) {
 	api := apitest.Start(t)
@@ -43,7 +43,7 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
-// TestDocuments_servers: the documents name the server by which they can be used. Mutations: replace does nothing; the scheme
+// TestDocuments_servers: the documents name the server that is to be used. Mutations: replace does nothing; the scheme
 // of the socket is always ws.
 func TestDocuments_servers(t *testing.T) {
 	type server struct{ URL, Host, Protocol string }
