@@ -101,7 +101,7 @@ func findBrowser(t *testing.T) string {
 	return ""
 }
 
-var snippet = regexp.MustCompile("(?ms)^```ts\n// (\\S+)\n(.*?)^```$")
+var snippet = regexp.MustCompile("(?s)\n```ts\n// (\\S+)\n(.*?)\n```\n")
 
 // compile makes a script of the page and of the code in docs/frontend.md.
 func compile(t *testing.T) []byte {

@@ -2,6 +2,7 @@
 package browser
 
 import (
+	"context"
 	"io"
 	"net"
 	"sync"
@@ -86,7 +87,7 @@ func (l *Link) serve() {
 
 func (l *Link) join(near net.Conn) {
 	defer func() { _ = near.Close() }()
-	far, err := net.Dial("tcp", l.target)
+	far, err := new(net.Dialer).DialContext(context.Background(), "tcp", l.target)
 	if err != nil {
 		return
 	}

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -16,7 +17,7 @@ func TestDocuments(t *testing.T) {
 	api := apitest.Start(t)
 	for _, d := range apidoc.Documents("") {
 		res := api.Anonymous.Get(d.Path).Want(http.StatusOK)
-		if string(res.Body) != string(d.Body) || res.Header.Get("Content-Type") != d.ContentType {
+		if !bytes.Equal(res.Body, d.Body) || res.Header.Get("Content-Type") != d.ContentType {
 			t.Errorf("%s: %d bytes of %s", d.Path, len(res.Body), res.Header.Get("Content-Type"))
 		}
 		if policy := res.Header.Get("Content-Security-Policy"); policy != "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'" {
