@@ -33,17 +33,27 @@ const page = {
     return head;
   },
 
-  /** addAlerts adds a topic to the live stream, and fills the list that goes with it. */
-  async addAlerts(base: string, email: string, password: string): Promise<number> {
+  /** addAlerts adds a topic to the live stream. Alerts are raised before and after its list is read. */
+  async addAlerts(base: string, email: string, password: string): Promise<void> {
     const api = new Api(base);
     await api.signIn(email, password);
+    const raise = (resourceId: string) =>
+      api.post('/api/v1/drifts', {
+        resourceId,
+        resourceType: 'aws_instance',
+        region: 'eu-central-1',
+        severity: 'critical',
+        expectedState: { size: 'small' },
+        actualState: { size: 'large' },
+      });
     await page.stream?.add('alerts', async () => {
+      await raise('before the list');
       const { head } = await api.get<{ head: string }>('/api/v1/events?limit=1');
-      const list = await api.get<Schemas['AlertPage']>('/api/v1/alerts');
+      const list = await api.get<Schemas['AlertPage']>('/api/v1/alerts?limit=100');
       page.alerts = list.items.map((alert) => alert.id);
+      await raise('after the list');
       return list.cursor ?? head;
     });
-    return page.alerts.length;
   },
 };
 
