@@ -18,7 +18,7 @@ is<Untyped, never>(true);
 is<Data<operations['login']>['user']['role'], 'viewer' | 'engineer' | 'admin'>(true);
 is<Data<operations['logout']>, null>(true);
 is<Data<operations['getDrift']>['canApprove'], boolean>(true);
-is<Data<operations['getDrift']>['expectedState'], { [key: string]: unknown } | null>(true);
+is<NonNullable<Data<operations['getDrift']>['expectedState']>, { [key: string]: unknown }>(true);
 is<Data<operations['listDrifts']>['items'][number], Schemas['Drift']>(true);
 is<Data<operations['listDrifts']>['pagination']['hasMore'], boolean>(true);
 is<Data<operations['getCheck']>['ref'], string | null>(true);
