@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -29,6 +30,10 @@ func TestEventTypes(t *testing.T) {
 				documented = append(documented, name)
 			}
 		}
+	}
+	mapping := source(t, openAPIFile).at("components", "schemas", "Event", "discriminator", "mapping").object()
+	if got, want := slices.Sorted(maps.Keys(mapping)), slices.Sorted(slices.Values(documented)); !slices.Equal(got, want) {
+		t.Errorf("Event in openapi.yaml maps %v; Event in asyncapi.yaml has %v", got, want)
 	}
 	for file, name := range map[string]string{"pkg/event/event.go": "Type", "client/event.go": "EventType"} {
 		constants := constantsOf(t, filepath.Join(dir, "..", "..", file), name)
