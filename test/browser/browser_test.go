@@ -273,3 +273,17 @@ func TestPage(t *testing.T) {
 	slices.Sort(ids)
 	s.await("all alerts, once", fmt.Sprintf("page.alerts.toSorted().join(' ') === %q", strings.Join(ids, " ")))
 }
+
+// TestDocuments: the page of the documents looks as it should under its own policy, which stops every other style and script.
+// Mutation: style-src 'none'.
+func TestDocuments(t *testing.T) {
+	s := start(t)
+	if err := chromedp.Do(s.ctx, chromedp.Navigate(s.API.URL()+"/docs")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := chromedp.Run(s.ctx, chromedp.Evaluate[string](`document.title + ", " + getComputedStyle(document.body).display + ", " +
+		(document.querySelectorAll("section").length > 100) + ", " + document.querySelectorAll("a[href^='#']").values().every((a) => document.getElementById(a.hash.slice(1)))`))
+	if err != nil || got != "DriftSentry API, grid, true, true" {
+		t.Errorf("the page: %s, %v", got, err)
+	}
+}
