@@ -11,7 +11,7 @@ TOOLS    := .run/tools
 GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --jsonfile .run/tests.json --post-run-command test/tried -- -count 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch trace test test-long test-tofu test-security verify sbom test-stack test-compose test-kubernetes test-faults soak tables faults-doc check-deploy up deploy down lint fmt prose vuln build bench bench-load load clean compiler $(LAUNCHER)
+.PHONY: help run watch trace test test-long test-tofu test-security verify sbom test-stack test-compose test-kubernetes test-apidocs test-faults soak tables faults-doc check-deploy up deploy down lint fmt prose vuln build bench bench-load load clean compiler $(LAUNCHER)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ test-compose: ## start the production stack in containers, test it through its e
 test-kubernetes: ## parse the manifests of deploy/kubernetes strictly, and compare them with the services
 	@cd test/kubernetes && GOWORK=off go test -count 1 $(ARGS) ./...
 
+test-apidocs: ## read docs/api with linters, generators of types and TypeScript (needs Node.js 20 and npm)
+	@test/apidoc/npm/check
+
 test-tofu: $(LAUNCHER) ## run the life of a drift with real plans of Terraform and OpenTofu (found on the PATH or in STACK_DIR)
 	@exec $(LAUNCHER) with-postgres -- go test -tags tofu -count 1 -timeout 10m -v $(ARGS) ./test/life/
 
@@ -56,9 +59,9 @@ test-faults: $(LAUNCHER) ## break Postgres, the network and replicas while clien
 soak: $(LAUNCHER) ## run the services under load for ten minutes, then hold 10,000 sockets, and check for losses and leaks
 	@exec $(LAUNCHER) with-postgres -- go test -tags soak -count 1 -timeout 40m -v ./test/soak/ $(ARGS)
 
-TABLES := ./services/api/internal/httpapi/ ./services/realtime/internal/app/ ./test/prometheus/observability/
-tables: $(LAUNCHER) ## write the tables of documents that tests keep (a single test: go test -run NAME ./its/folder -update)
-	@exec $(LAUNCHER) with-postgres -- go test -count 1 -run '^Test(AttackAuthorization|RunbookTable|Registry)' $(TABLES) -update
+TABLES := ./services/api/internal/httpapi/ ./services/realtime/internal/app/ ./test/prometheus/observability/ ./test/apidoc/
+tables: $(LAUNCHER) ## write the tables of documents that tests keep, and the API documents that api serves (a single test: go test -run NAME ./its/folder -update)
+	@exec $(LAUNCHER) with-postgres -- go test -count 1 -run '^Test(AttackAuthorization|RunbookTable|Registry|Files)' $(TABLES) -update
 
 faults-doc: ## run make test-faults and write docs/faults.md from the result
 	@$(MAKE) test-faults ARGS='-update'

@@ -11,7 +11,7 @@
 // and signs in again when the session has ended. Of many calls that need a fresh token at once, one gets it and the others
 // wait. WithSession and OnSession carry a session from one run of a program to the next.
 //
-// There is a method for each operation of docs/api/openapi.yaml, except the probes and metrics, which are for orchestrators.
+// There is a method for each operation of docs/api/openapi.yaml, except the documents, and the probes and metrics, which are for orchestrators.
 // Lists come as one page (ListDrifts) or as an iterator over all pages (Drifts).
 //
 // # What is repeated

@@ -1,4 +1,4 @@
-package browser_test
+package browser
 
 import (
 	"context"
@@ -7,14 +7,10 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
-	"os/exec"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -22,17 +18,10 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
-// patience bounds every wait. Only a failing test comes near it.
-const patience = 5 * time.Minute
-
 const (
 	email    = "viewer@acme.example"
 	password = "correct horse battery"
 )
-
-var programs replica.Programs
-
-func TestMain(m *testing.M) { replica.Main(m, &programs) }
 
 // script is the whole client: a page of the API's origin, in cookie mode or with the refresh token in the browser's storage.
 const script = `<!doctype html><title>page</title><script>
@@ -136,34 +125,6 @@ func startFront(ctx context.Context, t *testing.T, other string) *front {
 		}})
 	}
 	return f
-}
-
-// browser is a Chromium; its first tab is the one of the context.
-func startBrowser(ctx context.Context, t *testing.T) context.Context {
-	t.Helper()
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
-		if found, err := exec.LookPath(name); err == nil {
-			path = found
-			break
-		}
-	}
-	if path == "" {
-		const message = "NOT RUN: no chromium on the PATH (Debian: apt-get install chromium)"
-		fmt.Fprintln(os.Stderr, message)
-		t.Skip(message)
-	}
-	options := slices.Concat(chromedp.DefaultExecAllocatorOptions[:], []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.IgnoreCertErrors, chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(patience),
-	})
-	allocated, stop := chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(stop)
-	tab, closeTab := chromedp.NewContext(allocated)
-	t.Cleanup(closeTab)
-	if err := chromedp.Do(tab, chromedp.Navigate("about:blank")); err != nil {
-		t.Fatal(err)
-	}
-	return tab
 }
 
 // open opens the page in another tab of the same browser.

@@ -1,7 +1,9 @@
 package app
 
 import (
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/driftsentry/driftsentry/pkg/config"
@@ -18,6 +20,8 @@ type Config struct {
 	Limits  httpapi.Limits
 	KeyConfig
 
+	// PublicURL is where people reach the installation, such as https://driftsentry.example.com.
+	PublicURL string `env:"PUBLIC_URL"`
 	// Values says whether values of resources are stored: shown, or hidden.
 	Values string `env:"VALUES" envDefault:"shown"`
 	// JWTExpiry is the lifetime of an access token, RefreshExpiry the idle lifetime of a session.
@@ -84,6 +88,9 @@ func (c *Config) Common() *process.Config { return &c.Service }
 // Validate implements config.Validator.
 func (c *Config) Validate() []error {
 	problems := config.Problems(slices.Concat(c.Service.Validate(), c.check(c.Service.Environment)))
+	if c.PublicURL != "" && !isSite(c.PublicURL) {
+		problems.Add("PUBLIC_URL", "must be http:// or https:// and a host, without a path, such as https://driftsentry.example.com")
+	}
 	if c.Values != ValuesShown && c.Values != ValuesHidden {
 		problems.Add("VALUES", "must be shown or hidden")
 	}
@@ -110,4 +117,10 @@ func (c *Config) Validate() []error {
 		}
 	}
 	return problems
+}
+
+// isSite reports whether text is the URL of a host, and of nothing on it.
+func isSite(text string) bool {
+	u, err := url.Parse(strings.TrimSuffix(text, "/"))
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.Scheme+"://"+u.Host == u.String()
 }

@@ -33,7 +33,7 @@ func TestLoadConfig_development(t *testing.T) {
 
 func TestLoadConfig_production(t *testing.T) {
 	production := []string{"APP_ENV=production", database, "JWT_SECRET=" + long, "DATA_KEY=" + long, "CORS_ORIGIN=https://a.example,https://b.example:8443"}
-	c, err := app.LoadConfig(append(production, "REQUEST_TIMEOUT=15000", "TRUSTED_PROXIES=10.0.0.0/8,fd00::/8"))
+	c, err := app.LoadConfig(append(production, "REQUEST_TIMEOUT=15000", "TRUSTED_PROXIES=10.0.0.0/8,fd00::/8", "PUBLIC_URL=https://driftsentry.example.com/"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +69,9 @@ func TestLoadConfig_production(t *testing.T) {
 		"an invalid port":                  "PORT=70000",
 		"no time at all":                   "REQUEST_TIMEOUT=0",
 		"tokens that expire at once":       "JWT_EXPIRY=0s",
+		"a public URL without a scheme":    "PUBLIC_URL=driftsentry.example.com",
+		"a public URL with a path":         "PUBLIC_URL=https://example.com/driftsentry",
+		"a public URL with a password":     "PUBLIC_URL=https://ada:s3cret@example.com",
 	} {
 		t.Run(name, func(t *testing.T) {
 			variable, value, _ := strings.Cut(bad, "=")

@@ -37,7 +37,9 @@ type Options struct {
 	Replica string
 
 	CORSOrigins []string
-	Limits      Limits
+	// PublicURL is where people reach the installation; empty when that is not known.
+	PublicURL string
+	Limits    Limits
 	// InsecureCookies is for plain HTTP in development.
 	InsecureCookies bool
 }
@@ -76,6 +78,9 @@ func (s *Server) router() chi.Router {
 	}, func(r chi.Router) {
 		for _, rt := range s.routes() {
 			r.Method(rt.method, prefix+rt.pattern, s.endpoint(rt))
+		}
+		for _, rt := range s.documents() {
+			r.Method(rt.method, rt.pattern, s.endpoint(rt))
 		}
 	})
 }

@@ -1,0 +1,32 @@
+package httpapi
+
+import (
+	"bytes"
+	"net/http"
+	"time"
+
+	"github.com/driftsentry/driftsentry/services/api/internal/apidoc"
+)
+
+// The page has no scripts, and only its own style.
+const pagePolicy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// documents are the routes of the API's own documents, outside of the prefix of the API.
+func (s *Server) documents() []route {
+	var list []route
+	for _, d := range apidoc.Documents(s.options.PublicURL) {
+		handler := func(w http.ResponseWriter, r *http.Request) error {
+			h := w.Header()
+			h.Set("Content-Type", d.ContentType)
+			h.Set("Content-Security-Policy", pagePolicy)
+			h.Set("Cache-Control", "no-cache")
+			h.Set("ETag", d.ETag)
+			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(d.Body))
+			return nil
+		}
+		list = append(list,
+			route{http.MethodGet, d.Path, everyone, handler, plain},
+			route{http.MethodHead, d.Path, everyone, handler, plain})
+	}
+	return list
+}
