@@ -1,11 +1,13 @@
 package app
 
 import (
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/driftsentry/driftsentry/pkg/config"
 	"github.com/driftsentry/driftsentry/pkg/process"
+	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/api/internal/httpapi"
 )
 
@@ -20,6 +22,9 @@ type Config struct {
 
 	// Values says whether values of resources are stored: shown, or hidden.
 	Values string `env:"VALUES" envDefault:"shown"`
+	// JWTPrivateKey is the Ed25519 key that signs access tokens, in PEM. Its public half is in JWT_PUBLIC_KEY. Without it
+	// JWT_SECRET signs.
+	JWTPrivateKey config.Secret `env:"JWT_PRIVATE_KEY"`
 	// JWTExpiry is the lifetime of an access token, RefreshExpiry the idle lifetime of a session.
 	JWTExpiry     time.Duration `env:"JWT_EXPIRY"     envDefault:"15m"`
 	RefreshExpiry time.Duration `env:"REFRESH_EXPIRY" envDefault:"168h"`
@@ -76,12 +81,28 @@ func LoadConfig(environ []string) (*Config, error) {
 	return c, nil
 }
 
+// keyring adds the key that signs to those that are accepted.
+func (c *Config) keyring(accepted token.Keyring) (token.Keyring, error) {
+	switch {
+	case c.JWTPrivateKey != "":
+		return accepted.WithPrivateKey(c.JWTPrivateKey.Reveal())
+	case c.Service.JWTSecret == "" && c.Service.JWTPublicKey != "":
+		return accepted, errors.New("is required where JWT_SECRET is not set; otherwise nothing signs access tokens")
+	}
+	return accepted, nil
+}
+
 // Common implements process.Settings.
 func (c *Config) Common() *process.Config { return &c.Service }
 
 // Validate implements config.Validator.
 func (c *Config) Validate() []error {
 	problems := config.Problems(slices.Concat(c.Service.Validate(), c.check(c.Service.Environment)))
+	if keys, err := c.Service.Keyring(); err == nil { // Else Service.Validate reports it.
+		if _, err := c.keyring(keys); err != nil {
+			problems.Add("JWT_PRIVATE_KEY", "%w", err)
+		}
+	}
 	if c.Values != valuesShown && c.Values != valuesHidden {
 		problems.Add("VALUES", "must be shown or hidden")
 	}

@@ -35,6 +35,9 @@ type Options struct {
 	// Replica names this process among its like.
 	Replica string
 
+	// JWKS is the set of the keys whose access tokens are accepted.
+	JWKS []byte
+
 	CORSOrigins []string
 	Limits      Limits
 }
@@ -70,5 +73,7 @@ func (s *Server) router() chi.Router {
 		for _, rt := range s.routes() {
 			r.Method(rt.method, prefix+rt.pattern, s.endpoint(rt))
 		}
+		keySet := route{http.MethodGet, "/.well-known/jwks.json", everyone, s.keySet, plain}
+		r.Method(keySet.method, keySet.pattern, s.endpoint(keySet))
 	})
 }
