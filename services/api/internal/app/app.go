@@ -79,6 +79,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return nil, err
 	}
 	app.Group.Go("retention", old.Run)
+	app.Group.Go("audit seals", audit.NewSealer(postgres.NewSealStore(app.DB), tel).Run)
 	// A request ends within its timeout; what has no response after twice that time was cut off by a crash.
 	responses, err := idempotency.NewKeeper(postgres.NewIdempotencyStore(app.DB), c.DataKey.Reveal(), c.DataKeyPrevious.Reveal(), 2*c.Service.RequestTimeout)
 	if err != nil {
