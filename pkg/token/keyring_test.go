@@ -60,8 +60,8 @@ func ring(t *testing.T, public, private string) Keyring {
 }
 
 // TestAttackTokenConfusion: who has the public key, which is published, can sign nothing with it. Mutations, each caught by the
-// row of its name: key returns the public key for HS256, too; it ignores kid; WithValidMethods left out; an empty secret
-// among the secrets.
+// row of its name: key returns the public key for HS256, too; it ignores kid; an empty secret among the
+// secrets. Without WithValidMethods nothing changes: key refuses the other methods, too.
 func TestAttackTokenConfusion(t *testing.T) {
 	private, public, key := keyPair(t)
 	_, _, other := keyPair(t)
