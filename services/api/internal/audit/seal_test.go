@@ -185,10 +185,14 @@ func TestAttackAuditTrail(t *testing.T) {
 		"a row at a position that nobody was given": {func(w *world) {
 			w.forge("insert into audit (id, account_id, action, position) values (gen_random_uuid(), $1, 'drift.approved', 1000)", w.account)
 		}, "positions that the database has not given out", ""},
-		"a seal's hash":     {func(w *world) { w.forge("update audit_seal set hash = sha256('x') where number = 2") }, "seal 2: it was rewritten", ""},
-		"a seal's count":    {func(w *world) { w.forge("update audit_seal set count = 9 where number = 2") }, "seal 2: it was rewritten", ""},
-		"a seal's time":     {func(w *world) { w.forge("update audit_seal set sealed_at = now() where number = 2") }, "seal 2: it was rewritten", ""},
-		"a seal's newest":   {func(w *world) { w.forge("update audit_seal set newest_at = now() where number = 2") }, "seal 2: it was rewritten", ""},
+		"a seal's hash":   {func(w *world) { w.forge("update audit_seal set hash = sha256('x') where number = 2") }, "seal 2: it was rewritten", ""},
+		"a seal's count":  {func(w *world) { w.forge("update audit_seal set count = 9 where number = 2") }, "seal 2: it was rewritten", ""},
+		"a seal's time":   {func(w *world) { w.forge("update audit_seal set sealed_at = now() where number = 2") }, "seal 2: it was rewritten", ""},
+		"a seal's newest": {func(w *world) { w.forge("update audit_seal set newest_at = now() where number = 2") }, "seal 2: it was rewritten", ""},
+		"a row with its hash in the seal": {func(w *world) {
+			w.forge("update audit set message = 'a better reason' where id = " + row)
+			w.exec("update audit_seal s set leaves = (select string_agg(audit_leaf(a), '' order by position) from audit a where position <= 10) where number = 1")
+		}, "seal 1: it was rewritten", ""},
 		"a removed seal":    {func(w *world) { w.forge("delete from audit_seal where number = 2") }, "seal 2, which stood before it, is gone", ""},
 		"the first removed": {func(w *world) { w.forge("delete from audit_seal where number = 1") }, "seal 1, which stood before it, is gone", ""},
 		"the last removed": {func(w *world) {
@@ -362,7 +366,12 @@ func TestStore_Trim(t *testing.T) {
 	if r.Broken > 0 || r.Seals != 5 || r.Rows != 15 || r.RemovedTo.IsZero() {
 		t.Errorf("%+v", r)
 	}
-	w.forge("insert into audit (id, account_id, action, position) values (gen_random_uuid(), $1, 'back', 5)", w.account)
+	w.forge("update audit_seal set count = 19 where kind = 'removed'")
+	if r := w.verify(""); r.Broken != 1 || !strings.Contains(r.Breaks[0], "seal 4: it was rewritten") {
+		t.Errorf("%q", r.Breaks)
+	}
+	w.exec("update audit_seal set count = 20 where kind = 'removed'")
+	w.exec("insert into audit (id, account_id, action, position) values (gen_random_uuid(), $1, 'back', 5)", w.account)
 	if r := w.verify(""); r.Broken != 1 || !strings.Contains(r.Breaks[0], "1 rows stand in the range") {
 		t.Errorf("%q", r.Breaks)
 	}
