@@ -101,7 +101,7 @@ func NewKeyPair() (private, public string, err error) {
 	return string(pem.EncodeToMemory(&pem.Block{Type: privateBlock, Bytes: privateDER})), string(pem.EncodeToMemory(&pem.Block{Type: publicBlock, Bytes: publicDER})), nil
 }
 
-// KeyID is the id of a key in the header of a token: its thumbprint by RFC 7638. So two keys never share an id, and nobody
+// KeyID is the id of a key in the header of a token: its thumbprint by RFC 7638. So two keys never share an id, and no one
 // has to choose one.
 func KeyID(public ed25519.PublicKey) string {
 	sum := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + base64.RawURLEncoding.EncodeToString(public) + `"}`))

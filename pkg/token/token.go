@@ -138,7 +138,7 @@ func (a *Access) Verify(tokenString string) (Claims, error) {
 const maxTokenLength = 4096
 
 // key is the key for the token's method. The method chooses the kind of key, never the other way round: a public key is
-// not secret, and as the key of an HMAC anybody could sign with it.
+// not secret, and as the key of an HMAC anyone could sign with it.
 func (a *Access) key(t *jwt.Token) (any, error) {
 	switch t.Method {
 	case jwt.SigningMethodEdDSA:

@@ -120,8 +120,8 @@ func (r *run) startServices(ctx context.Context) error {
 		color console.Color
 		own   []string
 	}{
-		{"api", r.APIPort, console.Cyan, []string{"JWT_PRIVATE_KEY=" + r.secrets.JWTPrivateKey}},
-		{"realtime", r.RealtimePort, console.Magenta, nil},
+		{"api", r.APIPort, console.Cyan, []string{"DATABASE_URL=" + r.databaseAs("driftsentry_api"), "JWT_PRIVATE_KEY=" + r.secrets.JWTPrivateKey}},
+		{"realtime", r.RealtimePort, console.Magenta, []string{"DATABASE_URL=" + r.databaseAs("driftsentry_realtime")}},
 	} {
 		// The service outlives ctx, whose end only begins the stop.
 		cmd := r.program(context.WithoutCancel(ctx), s.name, "serve")

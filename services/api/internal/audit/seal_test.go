@@ -148,7 +148,7 @@ func (w *world) reseal() {
 	}
 }
 
-// TestAttackAuditTrail: whoever may write the whole database can't change the trail unseen. Mutations, each caught by the row of its
+// TestAttackAuditTrail: an attacker who may write the whole database can't change the trail unseen. Mutations, each caught by the row of its
 // name: Leaf without message or position; compute without Leaves, Count or NewestAt; Verify without the comparison of numbers, with the log, with the time before, with Left or with invented; surplus 0.
 func TestAttackAuditTrail(t *testing.T) {
 	const row = "(select id from audit order by position offset 4 limit 1)"

@@ -131,7 +131,7 @@ func (v *verifier) seal(ctx context.Context, s *Seal) error {
 	from := v.end
 	v.end = end
 	if !after(end, v.removed) {
-		return nil // Left tells of rows that are still there.
+		return nil // Left reports rows that are still there.
 	}
 	return v.rows(ctx, s, from)
 }
