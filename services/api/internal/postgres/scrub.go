@@ -47,7 +47,7 @@ var scrubStages = []scrubStage{
 		update event set body = (@documents::text[])[1]::json where account_id = @first::uuid and position = @second::bigint`},
 	{"audit", `-- SELECT audit
 		select id::text as last, '' as type, array[subject, message] as texts, array[metadata::text] as documents, null::bytea as sealed
-		from audit where id > @first::uuid order by id limit @limit`, `-- SELECT redact_audit
+		from audit where id > @first::uuid and action <> 'audit.redacted' order by id limit @limit`, `-- SELECT redact_audit
 		select redact_audit(@first::uuid, (@texts::text[])[1], (@texts::text[])[2], (@documents::text[])[1]::jsonb)`},
 	{"workspace_check", `-- SELECT workspace_check
 		select id::text as last, '' as type, array[failure_reason, run_url, triggered_by, ref] as texts,
