@@ -148,8 +148,9 @@ func (w *world) reseal() {
 	}
 }
 
-// TestAttackAuditTrail: an attacker who may write the whole database can't change the trail unseen. Mutations, each caught by the row of its
-// name: Leaf without message or position; compute without Leaves, Count or NewestAt; Verify without the comparison of numbers, with the log, with the time before, with Left or with invented; surplus 0.
+// TestAttackAuditTrail: an attacker who may write the whole database can't change the trail unseen. Mutations, each caught by the row of
+// its name: Leaf without message or position; compute without Leaves or NewestAt; Verify without the comparison of numbers, with the
+// log, with the time before, or with the positions that were given out; a masking that may lead back to any row.
 func TestAttackAuditTrail(t *testing.T) {
 	const row = "(select id from audit order by position offset 4 limit 1)"
 	for name, c := range map[string]struct {
@@ -336,7 +337,8 @@ func TestLeaf(t *testing.T) {
 }
 
 // TestStore_Trim: retention removes whole seals' rows and says so in the chain; what then stands there again is a break. Mutations:
-// Trim with > instead of >= of newest_at, or without its seal; Verify without the end of what was removed.
+// Trim with > instead of >= of newest_at, or without its seal; Verify without the end of what was removed, or without Left; compute
+// without Count.
 func TestStore_Trim(t *testing.T) {
 	w := newWorld(t)
 	for age := 3; age > 0; age-- {
