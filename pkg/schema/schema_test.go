@@ -117,8 +117,8 @@ func TestAudit(t *testing.T) {
 }
 
 // TestAttackServiceRoles: who takes over a service can do no more in the database than that service. Mutations of 00010, each caught by
-// its statement: insert on audit granted whole; update or delete on audit or audit_seal not revoked; select on app_user granted whole
-// to realtime; trim_audit left to public.
+// its statement: the rights on audit not revoked; select on app_user granted whole to realtime. audit_seal and trim_audit stay closed by
+// the trigger where a right on them is left.
 func TestAttackServiceRoles(t *testing.T) {
 	conn, err := pgx.Connect(t.Context(), pgtest.DSN(t))
 	if err != nil {

@@ -165,8 +165,8 @@ func loginRole(t *testing.T, dsn, password, attributes string) string {
 func (p *pair) exercise(plant func(string) string) (answers, frames []byte) {
 	t := p.t
 	var all bytes.Buffer
-	send := func(token, method, path, body string, headers ...string) reply {
-		a := p.raw(token, method, path, body, headers...)
+	send := func(bearer, method, path, body string, headers ...string) reply {
+		a := p.raw(bearer, method, path, body, headers...)
 		fmt.Fprintf(&all, "%s %d %v %s\n", method, a.status, a.header, a.body)
 		return a
 	}
@@ -246,7 +246,7 @@ func planWith(plant func(string) string) string {
 }
 
 // raw sends what the api's description may not allow.
-func (p *pair) raw(token, method, path, body string, headers ...string) reply {
+func (p *pair) raw(bearer, method, path, body string, headers ...string) reply {
 	p.t.Helper()
 	target := p.apiURL + path
 	if rest, ok := strings.CutPrefix(path, "REALTIME"); ok {
@@ -259,8 +259,8 @@ func (p *pair) raw(token, method, path, body string, headers ...string) reply {
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
+	if bearer != "" {
+		req.Header.Set("Authorization", "Bearer "+bearer)
 	}
 	for i := 0; i < len(headers); i += 2 {
 		if headers[i] == "Host" {

@@ -24,7 +24,7 @@ func prepared(t *testing.T, dir string) (string, error) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, "deploy", name), text, 0o755); err != nil { //nolint:gosec // A program.
+		if err := os.WriteFile(filepath.Join(dir, "deploy", name), text, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}

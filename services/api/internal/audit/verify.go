@@ -6,11 +6,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -65,7 +66,8 @@ const (
 )
 
 func (r *Report) add(format string, args ...any) {
-	if r.Broken++; r.Broken <= mostBreaks {
+	r.Broken++
+	if r.Broken <= mostBreaks {
 		r.Breaks = append(r.Breaks, fmt.Sprintf(format, args...))
 	}
 }
@@ -258,26 +260,33 @@ func maxTime(a, b time.Time) time.Time {
 // mostLine bounds a line of a log.
 const mostLine = 1 << 20
 
+// What a line of the log says of a seal, as the services print it: JSON, maybe behind the name of a container.
+var (
+	sealNumber = regexp.MustCompile(`"seal":\s*(\d{1,18})[,}]`)
+	sealHash   = regexp.MustCompile(`"hash":\s*"([0-9a-f]{64})"`)
+)
+
 // ReadSeals reads the hashes of seals, by number, from the lines of a log. Other lines are skipped.
 func ReadSeals(r io.Reader) (map[int64]string, error) {
 	known := map[int64]string{}
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, mostLine)
 	for lines.Scan() {
-		var line struct {
-			Message string `json:"msg"`
-			Seal    int64  `json:"seal"`
-			Hash    string `json:"hash"`
+		number, hash := sealNumber.FindSubmatch(lines.Bytes()), sealHash.FindSubmatch(lines.Bytes())
+		if number == nil || hash == nil {
+			continue
 		}
-		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Seal > 0 && len(line.Hash) == 2*sha256.Size {
-			known[line.Seal] = line.Hash
+		n, err := strconv.ParseInt(string(number[1]), 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("read the number of a seal: %w", err)
 		}
+		known[n] = string(hash[1])
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("read the log: %w", err)
 	}
 	if len(known) == 0 {
-		return nil, errors.New("the log has no line «sealed the audit trail»: give it as JSON, one object on each line")
+		return nil, errors.New("the log has no line «sealed the audit trail»: give it as the services print it")
 	}
 	return known, nil
 }
