@@ -62,7 +62,9 @@ grant connect on database driftsentry to driftsentry_service, driftsentry_reader
 \connect driftsentry
 set client_min_messages = warning;
 create extension if not exists pg_stat_statements;
--- Last, because it takes rights: driftsentry_api has them once the migrations of this version have run.
+-- Where the migrations have run already, before there were these roles.
+select 'select from grant_service_rights()' where to_regprocedure('public.grant_service_rights()') is not null \gexec
+-- Last, because it takes rights.
 select 'revoke driftsentry_app from driftsentry_service' where to_regclass('public.audit_seal') is not null
 	and pg_has_role('driftsentry_service', 'driftsentry_app', 'member') and not (select rolsuper from pg_roles where rolname = 'driftsentry_service') \gexec
 SQL

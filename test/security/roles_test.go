@@ -3,6 +3,7 @@ package security
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/driftsentry/driftsentry/pkg/schema"
 	"github.com/driftsentry/driftsentry/testkit/doctable"
 	"github.com/driftsentry/driftsentry/testkit/localpg"
 )
@@ -116,6 +118,91 @@ func TestAttackMonitorRole(t *testing.T) {
 		t.Errorf("the log has no statement that made a role, so nothing is proven")
 	}
 	expectNoPassword(t, "the log", string(log))
+}
+
+// TestRoles_earlier: an installation of an earlier version, whose owner may make no roles and whose services share a login, works with
+// this version's schema, and gets a role for each service from 10-roles.sh. Mutation: without grant_service_rights in the script.
+func TestRoles_earlier(t *testing.T) {
+	if _, err := exec.LookPath("psql"); err != nil {
+		t.Skip("NOT RUN: no psql on the PATH")
+	}
+	cluster, err := localpg.Start(t.Context(), localpg.Options{Dir: t.TempDir(), Log: func(line string) { t.Log(line) }, Fast: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cluster.Stop(context.WithoutCancel(t.Context())) })
+	admin, err := pgx.Connect(t.Context(), cluster.DSN("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close(context.WithoutCancel(t.Context()))
+	for _, sql := range []string{
+		"create role driftsentry_owner login password 'pw'", "create role driftsentry_app nologin",
+		"create role driftsentry_service login password 'pw' in role driftsentry_app", "create database driftsentry owner driftsentry_owner",
+	} {
+		if _, err := admin.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server, err := url.Parse(cluster.DSN("driftsentry"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	as := func(role string) string {
+		u := *server
+		u.User = url.UserPassword("driftsentry_"+role, "pw")
+		return u.String()
+	}
+	if err := schema.Migrate(t.Context(), as("owner"), slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	try := func(role, sql string, allowed bool) {
+		t.Helper()
+		conn, err := pgx.Connect(t.Context(), as(role))
+		if err != nil {
+			t.Fatalf("%s: %v", role, err)
+		}
+		defer conn.Close(context.WithoutCancel(t.Context()))
+		if _, err := conn.Exec(t.Context(), sql); (err == nil) != allowed {
+			t.Errorf("%s: %s: %v", role, sql, err)
+		}
+	}
+	const account = "'019a0000-0000-7000-8000-000000000001'"
+	const now, back = "insert into audit (id, account_id, action) values (gen_random_uuid(), " + account + ", 'a')",
+		"insert into audit (id, account_id, action, created_at) values (gen_random_uuid(), " + account + ", 'a', now() - interval '1 day')"
+	try("service", "insert into account (id, name) values ("+account+", 'acme')", true)
+	try("service", now, true)
+	try("service", back, true) // as the replicas of the version before do
+
+	secrets := t.TempDir()
+	for file, text := range map[string]string{
+		"database_owner_url": "postgres://driftsentry_owner:pw@h/d", "database_url": "postgres://driftsentry_service:pw@h/d",
+		"database_realtime_url": "postgres://driftsentry_reader:pw@h/d", "database_monitor_password": "pw",
+	} {
+		if err := os.WriteFile(filepath.Join(secrets, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// This server has no such extension, or does not load it.
+	text, err := os.ReadFile(filepath.Join(doctable.Root(t), "deploy/postgres/10-roles.sh"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := exec.CommandContext(t.Context(), "bash", "-c", strings.Replace(string(text), "create extension if not exists pg_stat_statements;", "", 1))
+	password, _ := server.User.Password()
+	script.Env = append(os.Environ(), "PGHOST="+server.Hostname(), "PGPORT="+server.Port(), "PGUSER="+server.User.Username(), "PGPASSWORD="+password,
+		"SECRETS_DIR="+secrets, "POSTGRES_USER=")
+	if said, err := script.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	try("service", now, true)
+	try("service", back, false)
+	try("service", "update app_user set name = name", true)
+	try("reader", "select * from event", true)
+	try("reader", "select * from audit", false)
+	try("owner", "create table later (id int)", true)
+	try("service", "insert into later values (1)", true)
+	try("reader", "select * from later", false)
 }
 
 func expectNoPassword(t *testing.T, where, text string) {

@@ -125,21 +125,11 @@ revoke execute on function trim_audit from public;
 
 -- A role for each service: driftsentry_api reads and writes rows, but of an audit row it says neither when nor where it
 -- stands; driftsentry_realtime reads what it sends, and whose sessions hold. driftsentry_app, which both had, keeps what it may.
+-- An owner who may not make roles leaves that to deploy/postgres/10-roles.sh, which then calls this again.
 -- +goose StatementBegin
-do $$
-declare
-    name text;
+create or replace function grant_service_rights() returns void language plpgsql security definer set search_path = public, pg_temp as $$
 begin
     perform set_config('lock_timeout', '2s', true);
-    foreach name in array array['driftsentry_api', 'driftsentry_realtime'] loop
-        begin
-            execute format('create role %I nologin', name);
-        exception
-            when duplicate_object or unique_violation then null;
-            when insufficient_privilege then
-                raise notice 'no right to create the role %; docs/operations.md says how to make it', name;
-        end;
-    end loop;
     if exists (select from pg_roles where rolname = 'driftsentry_app') then
         grant usage, select on sequence audit_position_seq to driftsentry_app;
         revoke update, delete, truncate on audit_seal from driftsentry_app;
@@ -163,6 +153,24 @@ begin
         grant select on event, account_stream, stream_epoch, session to driftsentry_realtime;
         grant select (id, account_id, role, is_active) on app_user to driftsentry_realtime;
     end if;
+end $$;
+-- +goose StatementEnd
+revoke execute on function grant_service_rights from public;
+-- +goose StatementBegin
+do $$
+declare
+    name text;
+begin
+    foreach name in array array['driftsentry_api', 'driftsentry_realtime'] loop
+        begin
+            execute format('create role %I nologin', name);
+        exception
+            when duplicate_object or unique_violation then null;
+            when insufficient_privilege then
+                raise notice 'no right to create the role %; deploy/postgres/10-roles.sh makes it', name;
+        end;
+    end loop;
+    perform grant_service_rights();
 end $$;
 -- +goose StatementEnd
 
@@ -198,6 +206,7 @@ begin
     perform set_config('driftsentry.redacting', '', true);
 end $$;
 -- +goose StatementEnd
+drop function grant_service_rights;
 drop function trim_audit;
 drop function audit_leaf;
 drop function audit_part;
