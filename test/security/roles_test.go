@@ -20,7 +20,7 @@ import (
 
 // TestAttackMonitorRole: the role that measures the database finds no password and no SCRAM verifier in the statements that it may
 // read, nor does the log have one: not after deploy/postgres/10-roles.sh has made the roles, and not after it has set other
-// passwords. Mutations: `create role … password` instead of set_password; set_password without track_utility; without log_statement.
+// passwords. Mutations: `alter role … password` instead of \password; set_password without track_utility; without log_statement.
 func TestAttackMonitorRole(t *testing.T) {
 	if _, err := exec.LookPath("psql"); err != nil {
 		t.Skip("NOT RUN: no psql on the PATH")
@@ -71,7 +71,12 @@ func TestAttackMonitorRole(t *testing.T) {
 		"driftsentry_owner": "database_owner_url", "driftsentry_service": "database_url", "driftsentry_reader": "database_realtime_url",
 		"driftsentry_monitor": "database_monitor_password",
 	}
-	for _, round := range []string{"made", "changed"} {
+	text, err := os.ReadFile(filepath.Join(doctable.Root(t), "deploy/postgres/10-roles.sh"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(round, script string) {
+		t.Helper()
 		for role, file := range logins {
 			text := round + "-canary-" + role
 			if role != "driftsentry_monitor" {
@@ -81,13 +86,16 @@ func TestAttackMonitorRole(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		script := exec.CommandContext(t.Context(), filepath.Join(doctable.Root(t), "deploy/postgres/10-roles.sh"))
+		cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
 		password, _ := server.User.Password()
-		script.Env = append(os.Environ(), "PGHOST="+server.Hostname(), "PGPORT="+server.Port(), "PGUSER="+server.User.Username(), "PGPASSWORD="+password,
+		cmd.Env = append(os.Environ(), "PGHOST="+server.Hostname(), "PGPORT="+server.Port(), "PGUSER="+server.User.Username(), "PGPASSWORD="+password,
 			"SECRETS_DIR="+secrets, "POSTGRES_USER=")
-		if said, err := script.CombinedOutput(); err != nil || len(said) > 0 {
+		if said, err := cmd.CombinedOutput(); err != nil || len(said) > 0 {
 			t.Fatalf("%s: %v\n%s", round, err, said)
 		}
+	}
+	for _, round := range []string{"made", "changed"} {
+		run(round, string(text))
 		for role := range logins {
 			u := *server
 			u.User = url.UserPassword(role, round+"-canary-"+role)
@@ -118,6 +126,15 @@ func TestAttackMonitorRole(t *testing.T) {
 		t.Errorf("the log has no statement that made a role, so nothing is proven")
 	}
 	expectNoPassword(t, "the log", string(log))
+
+	// Where the statements can't be kept from being recorded, they have a verifier.
+	run("recorded", strings.ReplaceAll(string(text), `-c "$discreet"`, `-c "set client_min_messages = warning"`))
+	if log, err = os.ReadFile(filepath.Join(dir, "postgres.log")); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(log), "SCRAM-SHA-256$") || strings.Contains(string(log), "canary") {
+		t.Errorf("a password was sent:\n%s", log)
+	}
 }
 
 // TestRoles_earlier: an installation of an earlier version, whose owner may make no roles and whose services share a login, works with
