@@ -1,27 +1,70 @@
 #!/usr/bin/env bash
-# Runs once, when the cluster is made. Migrations run as the owner, the services as a role that only reads and writes rows
-# (and can't change the audit trail), the collector as one that reads only statistics. Passwords come from the same files
-# that the services use.
+# Makes the database, its roles, and their passwords, and brings those of an earlier version to this one. In docker-compose.prod.yml
+# Postgres runs it once, when the cluster is made; deploy/roles runs it later. It may run again: it sets the passwords to those of the
+# secret files. On a Postgres of your own, as a user who may make roles:
+#
+#   PGHOST=db.example.com PGUSER=postgres SECRETS_DIR=./secrets deploy/postgres/10-roles.sh
+#
+# Migrations run as the owner. Each service has a role that may do what it does and no more: api reads and writes rows, but neither
+# changes the audit trail nor dates it back; realtime only reads. The collector's reads only statistics.
 set -euo pipefail
 
-# password FILE: the password in a URL postgres://user:password@host/name.
-password() { sed -E 's,^[a-z]+://[^:]+:([^@]+)@.*$,\1,' "$1"; }
+secrets=${SECRETS_DIR:-/run/secrets}
+[ -z "${POSTGRES_USER-}" ] || export PGUSER=$POSTGRES_USER # the name in Postgres's image
+# What runs psql; deploy/roles runs that of the container.
+read -ra psql <<<"${PSQL:-psql}"
+psql+=(--no-psqlrc -q -v ON_ERROR_STOP=1)
 
-psql -v ON_ERROR_STOP=1 --no-psqlrc --username "$POSTGRES_USER" --dbname postgres \
-	-v owner_password="$(password /run/secrets/database_owner_url)" \
-	-v service_password="$(password /run/secrets/database_url)" \
-	-v monitor_password="$(cat /run/secrets/database_monitor_password)" <<'SQL'
-create role driftsentry_owner login password :'owner_password';
-create role driftsentry_app nologin;
-create role driftsentry_service login password :'service_password' in role driftsentry_app;
+# field N FILE: the user (1) or the password (2) in a URL postgres://user:password@host/name.
+field() { sed -E 's,^[a-z]+://([^:]+):([^@]+)@.*$,\'"$1," "$secrets/$2"; }
+
+# set_password ROLE PASSWORD: \password computes the SCRAM verifier here, so no statement has the password. That of the verifier is not
+# kept either: not in pg_stat_statements, which the monitor role reads, and not in the log.
+set_password() {
+	local said
+	# Without a terminal, \password reads standard input.
+	said=$(printf '%s\n%s\n' "$2" "$2" | $without_terminal "${psql[@]}" --dbname postgres -c "$discreet" -c "\\password $1" 2>&1) ||
+		{ echo "10-roles.sh: the password of $1 could not be set: $said" >&2; exit 1; }
+}
+without_terminal=
+[ -n "${PSQL-}" ] || ! command -v setsid >/dev/null || without_terminal="setsid -w"
+discreet="set log_statement = 'none'; set log_min_duration_statement = -1; set log_min_error_statement = 'panic';
+	set pg_stat_statements.track_utility = off"
+"${psql[@]}" --dbname postgres -c "$discreet" 2>/dev/null || {
+	echo "10-roles.sh: $(id -un) may not turn off the recording of statements on this server; it may keep SCRAM verifiers, but no password" >&2
+	discreet="select"
+}
+
+"${psql[@]}" --dbname postgres <<'SQL'
+select format('create role %I %s', name, attributes)
+from (values ('driftsentry_owner', 'login'), ('driftsentry_app', 'nologin'), ('driftsentry_api', 'nologin'), ('driftsentry_realtime', 'nologin'),
+	('driftsentry_service', 'login'), ('driftsentry_reader', 'login'), ('driftsentry_monitor', 'login')) as wanted (name, attributes)
+where name not in (select rolname from pg_roles) \gexec
+set client_min_messages = warning;
+grant driftsentry_api to driftsentry_service;
+grant driftsentry_realtime to driftsentry_reader;
+grant pg_monitor to driftsentry_monitor;
 -- As the services set them, for a pooler in transaction mode, through which what they set does not last.
-alter role driftsentry_service set statement_timeout = '15s';
-alter role driftsentry_service set lock_timeout = '5s';
-alter role driftsentry_service set idle_in_transaction_session_timeout = '30s';
-create role driftsentry_monitor login password :'monitor_password' in role pg_monitor;
-create database driftsentry owner driftsentry_owner;
+select format('alter role %I set %s', name, setting)
+from unnest(array['driftsentry_service', 'driftsentry_reader']) as name,
+	unnest(array['statement_timeout = ''15s''', 'lock_timeout = ''5s''', 'idle_in_transaction_session_timeout = ''30s''']) as setting \gexec
+SQL
+for file in database_owner_url database_url database_realtime_url; do
+	set_password "$(field 1 $file)" "$(field 2 $file)"
+done
+set_password driftsentry_monitor "$(cat "$secrets/database_monitor_password")"
+
+"${psql[@]}" --dbname postgres <<'SQL'
+select 'grant driftsentry_owner to current_user' where not (select rolsuper from pg_roles where rolname = current_user) \gexec
+select 'create database driftsentry owner driftsentry_owner' where not exists (select from pg_database where datname = 'driftsentry') \gexec
 revoke connect, temporary on database driftsentry from public;
-grant connect on database driftsentry to driftsentry_service, driftsentry_monitor;
+grant connect on database driftsentry to driftsentry_service, driftsentry_reader, driftsentry_monitor;
 \connect driftsentry
-create extension pg_stat_statements;
+set client_min_messages = warning;
+create extension if not exists pg_stat_statements;
+-- Where the migrations have run already, before there were these roles.
+select 'select from grant_service_rights()' where to_regprocedure('public.grant_service_rights()') is not null \gexec
+-- Last, because it takes rights.
+select 'revoke driftsentry_app from driftsentry_service' where to_regclass('public.audit_seal') is not null
+	and pg_has_role('driftsentry_service', 'driftsentry_app', 'member') and not (select rolsuper from pg_roles where rolname = 'driftsentry_service') \gexec
 SQL

@@ -14,6 +14,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/lifecycle"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
+	"github.com/driftsentry/driftsentry/pkg/token"
 )
 
 // Config is the part of the configuration that both services have.
@@ -40,6 +41,8 @@ type Config struct {
 
 	JWTSecret         config.Secret `env:"JWT_SECRET"`
 	JWTSecretPrevious config.Secret `env:"JWT_SECRET_PREVIOUS"`
+	// JWTPublicKey has the Ed25519 keys whose access tokens are accepted, in PEM.
+	JWTPublicKey string `env:"JWT_PUBLIC_KEY"`
 
 	LogLevel  string `env:"LOG_LEVEL"  envDefault:"info"`
 	LogFormat string `env:"LOG_FORMAT"` // pretty in development, else json
@@ -91,7 +94,7 @@ func (c *Config) SetDefaults() {
 	if len(c.CORSOrigins) == 0 {
 		c.CORSOrigins = []string{developmentOrigin}
 	}
-	if c.JWTSecret == "" {
+	if c.JWTSecret == "" && c.JWTPublicKey == "" {
 		c.JWTSecret = ExampleSecret
 		c.Warnings = append(c.Warnings, "JWT_SECRET is not set: tokens are signed with the public secret of .env.example")
 	}
@@ -104,8 +107,16 @@ const minSecret = 32
 func (c *Config) Validate() []error {
 	problems := config.Problems(slices.Concat(c.Database.Validate(), c.NATS.Validate()))
 	production := c.Environment != config.Development
+	if _, err := c.Keyring(); err != nil {
+		problems.Add("JWT_PUBLIC_KEY", "%w", err)
+	}
 	if production {
-		problems = append(problems, CheckSecret("JWT_SECRET", c.JWTSecret)...)
+		switch {
+		case c.JWTSecret == "" && c.JWTPublicKey == "":
+			problems.Add("JWT_SECRET", "is required, unless JWT_PUBLIC_KEY is set")
+		case c.JWTSecret != "":
+			problems = append(problems, CheckSecret("JWT_SECRET", c.JWTSecret)...)
+		}
 		if c.JWTSecretPrevious != "" {
 			problems = append(problems, CheckSecret("JWT_SECRET_PREVIOUS", c.JWTSecretPrevious)...)
 		}
@@ -144,6 +155,9 @@ func (c *Config) Validate() []error {
 	}
 	return problems
 }
+
+// Keyring has the keys of JWT_PUBLIC_KEY.
+func (c *Config) Keyring() (token.Keyring, error) { return token.ParsePublicKeys(c.JWTPublicKey) }
 
 // CheckSecret returns what is wrong with a secret, or nothing in development.
 func CheckSecret(variable string, secret config.Secret) []error {

@@ -40,21 +40,34 @@ type jwtClaims struct {
 	Session uuid.UUID `json:"sid"`
 }
 
-// Access signs and verifies access tokens with HMAC-SHA-256.
+// Access signs and verifies access tokens: with Ed25519 if its keyring has a key that signs, else with HMAC-SHA-256. It
+// accepts both, as far as it has keys for them.
 type Access struct {
-	secret, previous []byte
-	ttl              time.Duration
-	parser           *jwt.Parser
-	verified         memory
-	now              func() time.Time
+	secret   []byte
+	secrets  jwt.VerificationKeySet // secret and the one before it, as far as there are any
+	keys     Keyring
+	ttl      time.Duration
+	parser   *jwt.Parser
+	verified memory
+	now      func() time.Time
 }
 
 // NewAccess signs with secret and also accepts previous, if it is not empty, so that a secret can be rotated while
 // tokens are in use. ttl is how long a token is valid.
 func NewAccess(secret, previous string, ttl time.Duration) *Access {
-	a := &Access{secret: []byte(secret), previous: []byte(previous), ttl: ttl, now: time.Now}
+	return NewAccessWithKeys(secret, previous, Keyring{}, ttl)
+}
+
+// NewAccessWithKeys is NewAccess with Ed25519 keys. Without a secret, tokens of HMAC are refused.
+func NewAccessWithKeys(secret, previous string, keys Keyring, ttl time.Duration) *Access {
+	a := &Access{secret: []byte(secret), keys: keys, ttl: ttl, now: time.Now}
+	for _, s := range []string{secret, previous} {
+		if s != "" {
+			a.secrets.Keys = append(a.secrets.Keys, []byte(s))
+		}
+	}
 	a.parser = jwt.NewParser(
-		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
+		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg(), jwt.SigningMethodEdDSA.Alg()}),
 		jwt.WithIssuer(issuer), jwt.WithAudience(audience),
 		jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
 		jwt.WithTimeFunc(func() time.Time { return a.now() }),
@@ -68,13 +81,22 @@ func (a *Access) TTL() time.Duration { return a.ttl }
 // Sign makes an access token of a session.
 func (a *Access) Sign(user, account, session uuid.UUID) (string, error) {
 	now := a.now()
-	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwtClaims{
+	unsigned := jwt.NewWithClaims(jwt.SigningMethodHS256, jwtClaims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer: issuer, Audience: jwt.ClaimStrings{audience}, Subject: user.String(), ID: uuid.NewString(),
 			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(a.ttl)),
 		},
 		Account: account, Session: session,
-	}).SignedString(a.secret)
+	})
+	var key any = a.secret
+	switch {
+	case a.keys.private != nil:
+		unsigned.Method, key = jwt.SigningMethodEdDSA, a.keys.private
+		unsigned.Header["alg"], unsigned.Header["kid"] = jwt.SigningMethodEdDSA.Alg(), a.keys.signerID
+	case len(a.secret) == 0:
+		return "", errors.New("sign an access token: there is no key for it")
+	}
+	signed, err := unsigned.SignedString(key)
 	if err != nil {
 		return "", fmt.Errorf("sign an access token: %w", err)
 	}
@@ -94,10 +116,8 @@ func (a *Access) Verify(tokenString string) (Claims, error) {
 		}
 		return known, nil
 	}
-	claims, err := a.verify(tokenString, a.secret)
-	if errors.Is(err, jwt.ErrTokenSignatureInvalid) && len(a.previous) > 0 {
-		claims, err = a.verify(tokenString, a.previous)
-	}
+	var claims jwtClaims
+	_, err := a.parser.ParseWithClaims(tokenString, &claims, a.key)
 	user, parseErr := uuid.Parse(claims.Subject)
 	complete := parseErr == nil && claims.ExpiresAt != nil
 	switch {
@@ -117,10 +137,21 @@ func (a *Access) Verify(tokenString string) (Claims, error) {
 // The services' JWTs have about 400 bytes, so a header of 1 MiB is not parsed.
 const maxTokenLength = 4096
 
-func (a *Access) verify(tokenString string, key []byte) (jwtClaims, error) {
-	var claims jwtClaims
-	_, err := a.parser.ParseWithClaims(tokenString, &claims, func(*jwt.Token) (any, error) { return key, nil })
-	return claims, err
+// key is the key for the token's method. The method chooses the kind of key, never the other way round: a public key is
+// not secret, and as the key of an HMAC anyone could sign with it.
+func (a *Access) key(t *jwt.Token) (any, error) {
+	switch t.Method {
+	case jwt.SigningMethodEdDSA:
+		id, _ := t.Header["kid"].(string)
+		if public := a.keys.public[id]; public != nil {
+			return public, nil
+		}
+	case jwt.SigningMethodHS256:
+		if len(a.secrets.Keys) > 0 {
+			return a.secrets, nil
+		}
+	}
+	return nil, ErrInvalid
 }
 
 // onlyExpired reports whether a token is expired and otherwise valid.

@@ -48,4 +48,3 @@ func startBrowser(ctx context.Context, t *testing.T) context.Context {
 	}
 	return tab
 }
-

@@ -91,8 +91,19 @@ func (s *installation) edge(t *testing.T) {
 	// It is realtime that wants an upgrade.
 	s.get(t, "/ws").expectEnvelope(t, http.StatusBadRequest, "VALIDATION_ERROR")
 	if s.has("grafana") {
+		// It has an origin of its own, to which old links lead.
+		site := fmt.Sprintf("http://localhost:%d", s.board)
 		if a := s.get(t, "/grafana/api/search"); a.status != http.StatusUnauthorized {
 			t.Errorf("Grafana lets anyone in: %d %s", a.status, a.body)
+		}
+		if a := get(t, http.DefaultClient, site+"/grafana/metrics"); a.status != http.StatusNotFound {
+			t.Errorf("Grafana's metrics: %d", a.status)
+		}
+		if a := get(t, http.DefaultClient, site+"/grafana/login"); a.status != http.StatusOK || a.header.Get("Content-Security-Policy") == "" {
+			t.Errorf("the page for signing in: %d, %v", a.status, a.header)
+		}
+		if a := get(t, http.DefaultClient, site+"/api/v1/drifts"); a.status != http.StatusNotFound {
+			t.Errorf("the API has Grafana's origin: %d", a.status)
 		}
 	}
 }

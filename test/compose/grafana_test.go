@@ -16,7 +16,7 @@ import (
 func (s *installation) grafana(t *testing.T, path string, into any) error {
 	t.Helper()
 	credentials := base64.StdEncoding.EncodeToString([]byte("admin:" + s.secret("grafana_admin_password")))
-	a := s.get(t, "/grafana/api/"+path, "Authorization", "Basic "+credentials)
+	a := get(t, http.DefaultClient, fmt.Sprintf("http://localhost:%d/grafana/api/%s", s.board, path), "Authorization", "Basic "+credentials)
 	if a.status != http.StatusOK {
 		return fmt.Errorf("%s: %d %s", path, a.status, a.body)
 	}

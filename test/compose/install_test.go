@@ -31,6 +31,7 @@ type installation struct {
 	secrets string   // the folder of the secret files
 	http    int      // the ports of the edge
 	https   int
+	board   int      // the port of Grafana's own site
 	left    []string // services whose image can't be had
 	instead []string // services that run another version than the pinned one
 	drift   string   // the one that was decided last
@@ -41,7 +42,7 @@ func install(t *testing.T) *installation {
 	t.Helper()
 	engine(t)
 	dir := t.TempDir()
-	s := &installation{t: t, http: loopback.Port(t), https: loopback.Port(t), secrets: filepath.Join(dir, "secrets")}
+	s := &installation{t: t, http: loopback.Port(t), https: loopback.Port(t), board: loopback.Port(t), secrets: filepath.Join(dir, "secrets")}
 	s.environ = append(os.Environ(),
 		"COMPOSE_PROJECT_NAME="+project,
 		"COMPOSE_FILE="+whole(t, "docker-compose.prod.yml")+string(os.PathListSeparator)+filepath.Join(dir, "override.yml"),
@@ -97,8 +98,8 @@ func (s *installation) prepare(dir string) {
 	}
 	defer env.Close()
 	// Folders are relative to the compose file, so say it whole; ports and networks are ours alone.
-	fmt.Fprintf(env, "SECRETS_DIR=%s\nHTTP_PORT=%d\nHTTPS_PORT=%d\nEDGE_SUBNET=172.30.91.0/24\nPUBLIC_URL=http://localhost:%d\nVERSION=%s\nCOMMIT=%s\n",
-		s.secrets, s.http, s.https, s.http, version, commit)
+	fmt.Fprintf(env, "SECRETS_DIR=%s\nHTTP_PORT=%d\nHTTPS_PORT=%d\nEDGE_SUBNET=172.30.91.0/24\nEDGE_ADDRESS=172.30.91.250\nGRAFANA_PORT=%d\nGRAFANA_URL=http://localhost:%d\nPUBLIC_URL=http://localhost:%d\nVERSION=%s\nCOMMIT=%s\n",
+		s.secrets, s.http, s.https, s.board, s.board, s.http, version, commit)
 }
 
 // override takes another version of an image that is neither here nor in a reachable registry, and where there is

@@ -33,7 +33,7 @@ func (s *installation) discreet(t *testing.T) {
 			secrets[value] = filepath.Base(file)
 		}
 	}
-	if len(secrets) < 8 {
+	if len(secrets) < 9 {
 		t.Fatalf("%d secrets", len(secrets))
 	}
 	docker := func(args ...string) string {

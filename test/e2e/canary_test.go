@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/test/internal/loopback"
 	"github.com/driftsentry/driftsentry/testkit/doctable"
 	"github.com/driftsentry/driftsentry/testkit/pgtest"
@@ -62,13 +63,19 @@ func TestAttackSecrets(t *testing.T) {
 		return canaries[name]
 	}
 	dsn := pgtest.DSN(t)
-	withPassword := loginRole(t, dsn, plant("password of DATABASE_URL"))
+	withPassword := loginRole(t, dsn, plant("password of DATABASE_URL"), "superuser")
 	log := filepath.Join(t.TempDir(), "log")
 	p := startPair(t, dsn, unlimited...)
 	p.stop()
 	sentry := strings.Replace(p.sentry.DSN(), "public@", strings.ReplaceAll(plant("key of SENTRY_DSN"), "-", "")+"@", 1)
 	canaries["key of SENTRY_DSN"] = strings.ReplaceAll(canaries["key of SENTRY_DSN"], "-", "")
+	private, public, err := token.NewKeyPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	canaries["JWT_PRIVATE_KEY"] = strings.Split(private, "\n")[1] // the line between BEGIN and END
 	p.environ = append(p.environ,
+		"JWT_PRIVATE_KEY="+private, "JWT_PUBLIC_KEY="+public,
 		"LOG_LEVEL=trace", "SLOW_REQUEST_THRESHOLD=1", "DATABASE_URL="+withPassword, "SENTRY_DSN="+sentry,
 		"JWT_SECRET="+plant("JWT_SECRET"), "JWT_SECRET_PREVIOUS="+plant("JWT_SECRET_PREVIOUS"), "DATA_KEY="+plant("DATA_KEY"),
 		"OTEL_EXPORTER_OTLP_HEADERS=authorization="+plant("OTEL_EXPORTER_OTLP_HEADERS"), "LOG_FILE="+log+"/api.log",
@@ -141,11 +148,11 @@ func around(secret string, places map[string][]byte) string {
 }
 
 // loginRole makes a role with this password, and returns the database's address with it.
-func loginRole(t *testing.T, dsn, password string) string {
+func loginRole(t *testing.T, dsn, password, attributes string) string {
 	t.Helper()
 	name := "canary_" + random()
 	p := &pair{t: t, dsn: dsn}
-	p.sql("create role " + name + " superuser login password '" + password + "'")
+	p.sql("create role " + name + " login password '" + password + "' " + attributes)
 	t.Cleanup(func() { p.sql("drop role " + name) })
 	u, err := url.Parse(dsn)
 	if err != nil {
@@ -159,8 +166,8 @@ func loginRole(t *testing.T, dsn, password string) string {
 func (p *pair) exercise(plant func(string) string) (answers, frames []byte) {
 	t := p.t
 	var all bytes.Buffer
-	send := func(token, method, path, body string, headers ...string) reply {
-		a := p.raw(token, method, path, body, headers...)
+	send := func(bearer, method, path, body string, headers ...string) reply {
+		a := p.raw(bearer, method, path, body, headers...)
 		fmt.Fprintf(&all, "%s %d %v %s\n", method, a.status, a.header, a.body)
 		return a
 	}
@@ -244,7 +251,7 @@ func planWith(plant func(string) string) string {
 }
 
 // raw sends what the api's description may not allow.
-func (p *pair) raw(token, method, path, body string, headers ...string) reply {
+func (p *pair) raw(bearer, method, path, body string, headers ...string) reply {
 	p.t.Helper()
 	target := p.apiURL + path
 	if rest, ok := strings.CutPrefix(path, "REALTIME"); ok {
@@ -257,8 +264,8 @@ func (p *pair) raw(token, method, path, body string, headers ...string) reply {
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
+	if bearer != "" {
+		req.Header.Set("Authorization", "Bearer "+bearer)
 	}
 	for i := 0; i < len(headers); i += 2 {
 		if headers[i] == "Host" {

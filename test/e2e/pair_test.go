@@ -40,6 +40,7 @@ type pair struct {
 	socketURL     string
 	realtimeURL   string
 	environ       []string
+	logins        map[string]string // of the services, as URLs
 
 	users  map[string]user // by role
 	apiKey string
@@ -97,7 +98,7 @@ func (p *pair) startRealtime() {
 // startService starts one service on a free port and waits until it says where it listens.
 func (p *pair) startService(name, program string) (*process, string) {
 	p.t.Helper()
-	proc := start(p.t, name, program, append(slices.Clone(p.environ), "PORT=0"), "serve")
+	proc := start(p.t, name, program, append(slices.Clone(p.environ), "PORT=0", "DATABASE_URL="+p.databaseOf(name)), "serve")
 	line := proc.waitLog(p.t, "where it listens", func(l map[string]any) bool { return l["msg"] == "listening" })
 	address, _ := line["address"].(string)
 	if _, _, err := net.SplitHostPort(address); err != nil {
@@ -105,6 +106,27 @@ func (p *pair) startService(name, program string) (*process, string) {
 	}
 	proc.waitLog(p.t, "that it is ready", func(l map[string]any) bool { return l["msg"] == "ready" })
 	return proc, "http://" + address
+}
+
+// databaseOf is the database by the login of a service, which may do what operations.md gives it and no more, unless the test
+// leads the services elsewhere.
+func (p *pair) databaseOf(name string) string {
+	p.t.Helper()
+	for _, v := range slices.Backward(p.environ) {
+		if url, ok := strings.CutPrefix(v, "DATABASE_URL="); ok && url != p.dsn {
+			return url
+		}
+		if v == "DATABASE_URL="+p.dsn {
+			break
+		}
+	}
+	if p.logins[name] == "" {
+		if p.logins == nil {
+			p.logins = map[string]string{}
+		}
+		p.logins[name] = loginRole(p.t, p.dsn, random(), "in role driftsentry_"+name)
+	}
+	return p.logins[name]
 }
 
 // waitSpans blocks until the sink has what is asked for.

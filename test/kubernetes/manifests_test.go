@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -75,6 +76,48 @@ func (m *manifests) expectSelected(t *testing.T) {
 		}
 	}
 	t.Error("no policy refuses everything for every pod")
+}
+
+// TestAttackFromPod: a pod of ours that was taken over reaches little, and is reached by few: every rule names peers and ports, whole
+// namespaces are no peers, and what leads to the internet leads to no address inside, where clouds give out credentials. Mutations:
+// `to` of Postgres or the internet left out; a podSelector left out; `except` without 169.254.0.0/16.
+func TestAttackFromPod(t *testing.T) {
+	inside := []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16"}
+	peers := func(policy string, ports []networkingv1.NetworkPolicyPort, peers []networkingv1.NetworkPolicyPeer) {
+		t.Helper()
+		if len(peers) == 0 || len(ports) == 0 {
+			t.Errorf("%s: a rule is for everyone, or for every port", policy)
+		}
+		for _, p := range peers {
+			switch {
+			case p.IPBlock == nil && (p.PodSelector == nil || p.NamespaceSelector == nil):
+				t.Errorf("%s: a whole namespace is a peer: %+v", policy, p)
+			case p.IPBlock == nil || !strings.HasSuffix(p.IPBlock.CIDR, "/0"):
+			case strings.Contains(p.IPBlock.CIDR, ":"):
+				t.Errorf("%s: all of IPv6 is a peer", policy)
+			default:
+				for _, network := range inside {
+					if !slices.Contains(p.IPBlock.Except, network) {
+						t.Errorf("%s: %s is among the addresses outside", policy, network)
+					}
+				}
+			}
+		}
+	}
+	rules := 0
+	for _, p := range build(t, "overlays/production").policies {
+		for _, rule := range p.Spec.Ingress {
+			peers(p.Name, rule.Ports, rule.From)
+			rules++
+		}
+		for _, rule := range p.Spec.Egress {
+			peers(p.Name, rule.Ports, rule.To)
+			rules++
+		}
+	}
+	if rules < 5 {
+		t.Errorf("%d rules were looked at", rules)
+	}
 }
 
 // selected are those whose pods a selector selects.

@@ -175,3 +175,35 @@ func TestSecurityPins(t *testing.T) {
 		}
 	}
 }
+
+// TestSecurityScan: dependencies and images are looked at every week, not only when something changes. The list of images has each that
+// docker-compose.prod.yml does not build. Mutations: without the schedule, without `make vuln`, an image with digits alone as its tag.
+func TestSecurityScan(t *testing.T) {
+	text := func(name string) string {
+		raw, err := os.ReadFile(filepath.Join(doctable.Root(t), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(raw)
+	}
+	scan := text(".github/workflows/scan.yml")
+	for _, part := range []string{"schedule:\n    - cron:", "run: make vuln", "anchore/scan-action@", "image: ${{ matrix.image }}", "image: driftsentry-${{ matrix.service }}:scan"} {
+		if !strings.Contains(scan, part) {
+			t.Errorf("scan.yml has no %q", part)
+		}
+	}
+	list := regexp.MustCompile(`sed -nE 's,(.*),"\\1",p'`).FindStringSubmatch(scan)
+	if list == nil {
+		t.Fatal("scan.yml lists no images")
+	}
+	listed := map[string]bool{}
+	compose := text("docker-compose.prod.yml")
+	for _, match := range regexp.MustCompile("(?m)"+list[1]).FindAllStringSubmatch(compose, -1) {
+		listed[match[1]] = true
+	}
+	for _, match := range image.FindAllStringSubmatch(compose, -1) {
+		if !strings.HasPrefix(match[1], "driftsentry-") && !listed[match[1]] {
+			t.Errorf("the image %s is not scanned", match[1])
+		}
+	}
+}

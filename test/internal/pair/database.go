@@ -3,6 +3,7 @@ package pair
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"path/filepath"
 
 	"github.com/driftsentry/driftsentry/test/internal/console"
@@ -33,6 +34,19 @@ func (r *run) startDatabase(ctx context.Context) error {
 	r.database = cluster.DSN(databaseName)
 	r.Console.Say("PostgreSQL runs on 127.0.0.1:%d", cluster.Port())
 	return nil
+}
+
+// databaseAs is the private cluster's database with the rights of a service alone, as in production, so that a right that is missing
+// shows here first. In a database of DATABASE_URL the user has what rights it has.
+func (r *run) databaseAs(role string) string {
+	u, err := url.Parse(r.database)
+	if r.cluster == nil || err != nil {
+		return r.database
+	}
+	q := u.Query()
+	q.Set("role", role)
+	u.RawQuery = q.Encode()
+	return u.String()
 }
 
 func (r *run) migrate(ctx context.Context) error {

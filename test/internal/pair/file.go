@@ -7,22 +7,30 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"github.com/driftsentry/driftsentry/pkg/token"
 )
 
 // secrets are made once, because the data that they protect stays.
 type secrets struct {
-	JWTSecret string `json:"JWT_SECRET"`
-	DataKey   string `json:"DATA_KEY"`
+	JWTPrivateKey string `json:"JWT_PRIVATE_KEY"`
+	JWTPublicKey  string `json:"JWT_PUBLIC_KEY"`
+	DataKey       string `json:"DATA_KEY"`
 }
 
 func loadSecrets(path string) (secrets, error) {
 	var s secrets
 	found, err := load(path, &s)
-	if err != nil || found {
+	if err != nil || found && s.JWTPrivateKey != "" {
 		return s, err
 	}
-	// Two texts of 128 bits each: long enough for JWT_SECRET.
-	s = secrets{JWTSecret: rand.Text() + rand.Text(), DataKey: rand.Text() + rand.Text()}
+	if !found {
+		s.DataKey = rand.Text() + rand.Text() // Two texts of 128 bits each are long enough.
+	}
+	// Earlier versions had JWT_SECRET instead; people then sign in again.
+	if s.JWTPrivateKey, s.JWTPublicKey, err = token.NewKeyPair(); err != nil {
+		return s, err
+	}
 	return s, save(path, s)
 }
 

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/driftsentry/driftsentry/pkg/token"
 )
 
 func TestLoadSecrets(t *testing.T) {
@@ -13,8 +15,12 @@ func TestLoadSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(first.JWTSecret) < 32 || len(first.DataKey) < 32 || first.JWTSecret == first.DataKey {
-		t.Errorf("secrets %+v are too short or the same", first)
+	keys, err := token.ParsePublicKeys(first.JWTPublicKey)
+	if err == nil {
+		_, err = keys.WithPrivateKey(first.JWTPrivateKey)
+	}
+	if err != nil || len(first.DataKey) < 32 {
+		t.Errorf("secrets %+v: %v", first, err)
 	}
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
@@ -22,6 +28,12 @@ func TestLoadSecrets(t *testing.T) {
 	}
 	if again, err := loadSecrets(path); err != nil || again != first {
 		t.Errorf("another start has other secrets: %+v, %v", again, err)
+	}
+	if err := os.WriteFile(path, []byte(`{"JWT_SECRET":"of an earlier version","DATA_KEY":"kept"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := loadSecrets(path); err != nil || s.DataKey != "kept" || s.JWTPrivateKey == "" {
+		t.Errorf("after an earlier version: %+v, %v", s, err)
 	}
 	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)

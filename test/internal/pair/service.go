@@ -86,7 +86,7 @@ func (r *run) program(ctx context.Context, name string, args ...string) *exec.Cm
 func (r *run) environ() []string {
 	env := map[string]string{
 		"APP_ENV": "development", "HOST": host,
-		"JWT_SECRET": r.secrets.JWTSecret, "DATA_KEY": r.secrets.DataKey,
+		"JWT_PUBLIC_KEY": r.secrets.JWTPublicKey, "DATA_KEY": r.secrets.DataKey,
 		"LOG_FORMAT": "pretty",
 		// No load balancer has to learn about the stop first.
 		"SHUTDOWN_DRAIN_DELAY": "0s",
@@ -118,10 +118,14 @@ func (r *run) startServices(ctx context.Context) error {
 		name  string
 		port  int
 		color console.Color
-	}{{"api", r.APIPort, console.Cyan}, {"realtime", r.RealtimePort, console.Magenta}} {
+		own   []string
+	}{
+		{"api", r.APIPort, console.Cyan, []string{"DATABASE_URL=" + r.databaseAs("driftsentry_api"), "JWT_PRIVATE_KEY=" + r.secrets.JWTPrivateKey}},
+		{"realtime", r.RealtimePort, console.Magenta, []string{"DATABASE_URL=" + r.databaseAs("driftsentry_realtime")}},
+	} {
 		// The service outlives ctx, whose end only begins the stop.
 		cmd := r.program(context.WithoutCancel(ctx), s.name, "serve")
-		cmd.Env = append(cmd.Env, "PORT="+strconv.Itoa(s.port))
+		cmd.Env = append(append(cmd.Env, "PORT="+strconv.Itoa(s.port)), s.own...)
 		p, err := child.Start(s.name, cmd, r.Console.Source(s.name, s.color))
 		if err != nil {
 			return err

@@ -46,11 +46,11 @@ func TestRun_environ(t *testing.T) {
 			Console: console.New(nil, false, 0),
 			Environ: []string{"LOG_LEVEL=debug", "LOG_FORMAT=json", "PORT=9999", "DATABASE_URL=theirs"},
 		},
-		secrets: secrets{"jwt", "data"}, database: "ours", sink: sink,
+		secrets: secrets{"private", "public", "data"}, database: "ours", sink: sink,
 	}
 	got := r.environ()
 	for _, want := range []string{
-		"APP_ENV=development", "HOST=127.0.0.1", "JWT_SECRET=jwt", "DATA_KEY=data", "OTEL_EXPORTER_OTLP_ENDPOINT=" + sink.Endpoint(),
+		"APP_ENV=development", "HOST=127.0.0.1", "JWT_PUBLIC_KEY=public", "DATA_KEY=data", "OTEL_EXPORTER_OTLP_ENDPOINT=" + sink.Endpoint(),
 		"LOG_LEVEL=debug", // the caller's
 		"LOG_FORMAT=json", // the caller's before the default
 		"DATABASE_URL=ours", "NO_COLOR=1",
@@ -58,6 +58,9 @@ func TestRun_environ(t *testing.T) {
 		if !slices.Contains(got, want) {
 			t.Errorf("%s is missing in %q", want, got)
 		}
+	}
+	if slices.ContainsFunc(got, func(v string) bool { return strings.HasPrefix(v, "JWT_PRIVATE_KEY=") }) {
+		t.Error("realtime would get the key that signs")
 	}
 	if slices.ContainsFunc(got, func(v string) bool { return strings.HasPrefix(v, "PORT=") }) {
 		t.Error("PORT would reach both services")

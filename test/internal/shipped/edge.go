@@ -30,6 +30,7 @@ func Edge(t *testing.T, api, realtime []string) string {
 	}
 	return strings.NewReplacer(
 		":2020", ":"+strconv.Itoa(loopback.Port(t)),
+		"{$GRAFANA_SITE::3000}", "http://:"+strconv.Itoa(loopback.Port(t)),
 		"\n{\n", "\n{\n\tadmin off\n\tskip_install_trust\n\tauto_https disable_redirects\n",
 	).Replace(text)
 }

@@ -16,6 +16,8 @@ const usage = `api takes plans and decisions, and keeps the record of them.
 
   api [serve]              serve until SIGINT or SIGTERM; a second signal forces
   api migrate              bring the database to the newest schema
+  api audit verify         compare the audit trail with its seals
+  api audit trim           remove old rows of the audit trail; the seals stay
   api redact               mask in the stored data what the present rules call secret
   api healthcheck          exit with 0 when the service of this machine is ready
   api user create          make a user, and the account when it is new
@@ -35,6 +37,7 @@ func main() {
 			"account": account,
 			"migrate": migrate,
 			"redact":  redact,
+			"audit":   auditTrail,
 			"user":    user,
 		},
 	}

@@ -60,12 +60,12 @@ func api(t *testing.T, stdin string, environ []string, args ...string) result {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"-h"}, {"--help"}, {"help"}, {"serve", "-h"}, {"migrate", "--help"}, {"healthcheck", "-h"}, {"user", "-h"}, {"user", "create", "-h"}, {"user", "set-password", "-h"}, {"account", "-h"}, {"account", "set", "-h"}} {
+	for _, args := range [][]string{{"-h"}, {"--help"}, {"help"}, {"serve", "-h"}, {"migrate", "--help"}, {"healthcheck", "-h"}, {"audit", "-h"}, {"audit", "verify", "-h"}, {"audit", "trim", "-h"}, {"user", "-h"}, {"user", "create", "-h"}, {"user", "set-password", "-h"}, {"account", "-h"}, {"account", "set", "-h"}} {
 		if r := api(t, "", nil, args...); r.code != 0 || !strings.Contains(r.stdout, "api") || r.stderr != "" {
 			t.Errorf("%v: %+v", args, r)
 		}
 	}
-	for _, args := range [][]string{{"sing"}, {"serve", "now"}, {"migrate", "--down"}, {"user"}, {"user", "delete"}, {"user", "create", "--email", "a@b.example"}, {"user", "set-password", "--email", "a@b.example"}, {"account"}, {"account", "set", "--values", "hidden"}, {"account", "set", "--account", "a", "--values", "maybe"}} {
+	for _, args := range [][]string{{"sing"}, {"serve", "now"}, {"migrate", "--down"}, {"audit"}, {"audit", "forge"}, {"audit", "trim"}, {"audit", "trim", "--older-than", "1h"}, {"user"}, {"user", "delete"}, {"user", "create", "--email", "a@b.example"}, {"user", "set-password", "--email", "a@b.example"}, {"account"}, {"account", "set", "--values", "hidden"}, {"account", "set", "--account", "a", "--values", "maybe"}} {
 		if r := api(t, "", nil, args...); r.code != 2 || !strings.Contains(r.stderr, "api") || r.stdout != "" {
 			t.Errorf("%v: %+v", args, r)
 		}

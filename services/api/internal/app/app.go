@@ -55,7 +55,15 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	}
 	defer app.Undo(&err)
 
-	if app.identity, err = newIdentity(c, app.DB, tel, o.Hashing); err != nil {
+	accepted, err := c.Service.Keyring()
+	if err != nil {
+		return nil, fmt.Errorf("JWT_PUBLIC_KEY: %w", err)
+	}
+	signing, err := c.keyring(accepted)
+	if err != nil {
+		return nil, fmt.Errorf("JWT_PRIVATE_KEY: %w", err)
+	}
+	if app.identity, err = newIdentity(c, signing, app.DB, tel, o.Hashing); err != nil {
 		return nil, err
 	}
 	drifts, err := app.newDrifts(c, tel)
@@ -72,6 +80,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return nil, err
 	}
 	app.Group.Go("retention", old.Run)
+	app.Group.Go("audit seals", audit.NewSealer(postgres.NewSealStore(app.DB), tel).Run)
 	// A request ends within its timeout; what has no response after twice that time was cut off by a crash.
 	responses, err := idempotency.NewKeeper(postgres.NewIdempotencyStore(app.DB), c.DataKey.Reveal(), c.DataKeyPrevious.Reveal(), 2*c.Service.RequestTimeout)
 	if err != nil {
@@ -86,21 +95,21 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	server := httpapi.New(httpapi.Options{
 		Edge: app.Edge(), Identity: app.identity, Drifts: drifts, Idempotency: responses,
 		Audit: audit.NewTrail(postgres.NewAuditStore(app.DB)), Insight: insight.New(postgres.NewInsightStore(app.DB)), Monitor: workspaces,
-		Logger: tel.Logger(), Replica: replica, CORSOrigins: c.Service.CORSOrigins, PublicURL: c.PublicURL, Limits: c.Limits,
+		Logger: tel.Logger(), Replica: replica, CORSOrigins: c.Service.CORSOrigins, PublicURL: c.PublicURL, Limits: c.Limits, JWKS: accepted.JWKS(),
 		InsecureCookies: c.Service.Environment == config.Development,
 	})
 	app.Serve(ctx, server.Handler(), c)
 	return app, nil
 }
 
-func newIdentity(c *Config, db *pg.DB, tel *telemetry.Telemetry, hashing *argon2id.Params) (*identity.Service, error) {
+func newIdentity(c *Config, signing token.Keyring, db *pg.DB, tel *telemetry.Telemetry, hashing *argon2id.Params) (*identity.Service, error) {
 	keys, err := token.NewKeys(c.DataKey.Reveal(), c.DataKeyPrevious.Reveal())
 	if err != nil {
 		return nil, fmt.Errorf("derive the key of API keys: %w", err)
 	}
 	return identity.New(identity.Config{
 		Store:  postgres.NewIdentityStore(db),
-		Access: token.NewAccess(c.Service.JWTSecret.Reveal(), c.Service.JWTSecretPrevious.Reveal(), c.JWTExpiry),
+		Access: token.NewAccessWithKeys(c.Service.JWTSecret.Reveal(), c.Service.JWTSecretPrevious.Reveal(), signing, c.JWTExpiry),
 		Keys:   keys, RefreshExpiry: c.RefreshExpiry, SessionMaxAge: c.SessionMaxAge, Hashing: hashing, Meter: tel.Meter(),
 	})
 }

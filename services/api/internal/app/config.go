@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/config"
 	"github.com/driftsentry/driftsentry/pkg/process"
+	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/api/internal/httpapi"
 )
 
@@ -24,6 +26,9 @@ type Config struct {
 	PublicURL string `env:"PUBLIC_URL"`
 	// Values says whether values of resources are stored: shown, or hidden.
 	Values string `env:"VALUES" envDefault:"shown"`
+	// JWTPrivateKey is the Ed25519 key that signs access tokens, in PEM. Its public half is in JWT_PUBLIC_KEY. Without it
+	// JWT_SECRET signs.
+	JWTPrivateKey config.Secret `env:"JWT_PRIVATE_KEY"`
 	// JWTExpiry is the lifetime of an access token, RefreshExpiry the idle lifetime of a session.
 	JWTExpiry     time.Duration `env:"JWT_EXPIRY"     envDefault:"15m"`
 	RefreshExpiry time.Duration `env:"REFRESH_EXPIRY" envDefault:"168h"`
@@ -82,6 +87,17 @@ func LoadConfig(environ []string) (*Config, error) {
 	return c, nil
 }
 
+// keyring adds the key that signs to those that are accepted.
+func (c *Config) keyring(accepted token.Keyring) (token.Keyring, error) {
+	switch {
+	case c.JWTPrivateKey != "":
+		return accepted.WithPrivateKey(c.JWTPrivateKey.Reveal())
+	case c.Service.JWTSecret == "" && c.Service.JWTPublicKey != "":
+		return accepted, errors.New("is required where JWT_SECRET is not set; otherwise nothing signs access tokens")
+	}
+	return accepted, nil
+}
+
 // Common implements process.Settings.
 func (c *Config) Common() *process.Config { return &c.Service }
 
@@ -90,6 +106,11 @@ func (c *Config) Validate() []error {
 	problems := config.Problems(slices.Concat(c.Service.Validate(), c.check(c.Service.Environment)))
 	if c.PublicURL != "" && !isSite(c.PublicURL) {
 		problems.Add("PUBLIC_URL", "must be http:// or https:// and a host, without a path, such as https://driftsentry.example.com")
+	}
+	if keys, err := c.Service.Keyring(); err == nil { // Else Service.Validate reports it.
+		if _, err := c.keyring(keys); err != nil {
+			problems.Add("JWT_PRIVATE_KEY", "%w", err)
+		}
 	}
 	if c.Values != ValuesShown && c.Values != ValuesHidden {
 		problems.Add("VALUES", "must be shown or hidden")

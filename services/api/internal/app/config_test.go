@@ -9,6 +9,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/config"
 	"github.com/driftsentry/driftsentry/pkg/process"
+	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/api/internal/app"
 )
 
@@ -84,6 +85,40 @@ func TestLoadConfig_production(t *testing.T) {
 			}
 			if strings.Contains(variable, "SECRET") && value != "" && strings.Contains(err.Error(), value) {
 				t.Errorf("the secret is in %v", err)
+			}
+		})
+	}
+	private, public, err := token.NewKeyPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, foreign, err := token.NewKeyPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	without := slices.DeleteFunc(slices.Clone(production), func(v string) bool { return strings.HasPrefix(v, "JWT_SECRET=") })
+	for name, c := range map[string]struct {
+		set     []string
+		problem string
+	}{
+		"Ed25519 alone":                   {[]string{"JWT_PRIVATE_KEY=" + private, "JWT_PUBLIC_KEY=" + public}, ""},
+		"Ed25519 and the secret":          {[]string{"JWT_PRIVATE_KEY=" + private, "JWT_PUBLIC_KEY=" + foreign + public, "JWT_SECRET=" + long}, ""},
+		"accepted, and the secret signs":  {[]string{"JWT_PUBLIC_KEY=" + public, "JWT_SECRET=" + long}, ""},
+		"nothing that signs":              {[]string{"JWT_PUBLIC_KEY=" + public}, "JWT_PRIVATE_KEY: is required"},
+		"halves of two pairs":             {[]string{"JWT_PRIVATE_KEY=" + private, "JWT_PUBLIC_KEY=" + foreign}, "JWT_PRIVATE_KEY: its public half"},
+		"a public key that is none":       {[]string{"JWT_PUBLIC_KEY=words", "JWT_SECRET=" + long}, "JWT_PUBLIC_KEY: is not a list"},
+		"a private key as the public one": {[]string{"JWT_PUBLIC_KEY=" + private, "JWT_SECRET=" + long}, "JWT_PUBLIC_KEY: is not a list"},
+		"a short secret beside good keys": {[]string{"JWT_PRIVATE_KEY=" + private, "JWT_PUBLIC_KEY=" + public, "JWT_SECRET=short"}, "JWT_SECRET: must have"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := app.LoadConfig(append(slices.Clone(without), c.set...))
+			switch {
+			case c.problem == "" && err != nil, c.problem != "" && (err == nil || !strings.Contains(err.Error(), c.problem) || strings.Count(err.Error(), "\n") != 1):
+				t.Errorf("err = %v", err)
+			case err != nil && strings.Contains(err.Error(), strings.Split(private, "\n")[1]):
+				t.Errorf("the key is in %v", err)
+			case err == nil && strings.Contains(fmt.Sprint(config.Attrs(got)), strings.Split(private, "\n")[1]):
+				t.Error("the key would be logged")
 			}
 		})
 	}

@@ -80,6 +80,18 @@ func Redact(ctx context.Context, environ []string, b process.Build, out io.Write
 	})
 }
 
+// WithSeals gives fn the seals of the audit trail, for the commands about them.
+func WithSeals(ctx context.Context, environ []string, b process.Build, out io.Writer, fn func(*postgres.SealStore) error) error {
+	return asOperator(ctx, environ, b, out, func(c *operatorConfig, tel *telemetry.Telemetry) error {
+		db, err := pg.Open(ctx, c.Database, ServiceName+"-audit", tel)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		return fn(postgres.NewSealStore(db))
+	})
+}
+
 // WithIdentity runs fn with the users of the database.
 func WithIdentity(ctx context.Context, environ []string, b process.Build, out io.Writer, fn func(*identity.Service) error) error {
 	return asOperator(ctx, environ, b, out, func(c *operatorConfig, tel *telemetry.Telemetry) error {

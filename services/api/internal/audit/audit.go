@@ -1,5 +1,6 @@
 // Package audit is the audit trail: who did what to what, and in which trace. The use cases of the other packages write its
-// rows, each in the transaction of the change that the row describes. This package reads the trail.
+// rows, each in the transaction of the change that the row describes. This package reads the trail, seals it, and checks the
+// seals.
 package audit
 
 import (
@@ -44,13 +45,13 @@ type Row struct {
 	Metadata   map[string]any
 }
 
-// New makes a row about what the actor does at this time, in the trace of ctx.
-func New(ctx context.Context, account uuid.UUID, at time.Time, by Actor, action, subject, message string, metadata map[string]any) Row {
+// New makes a row about what the actor does, in the trace of ctx. The database says when.
+func New(ctx context.Context, account uuid.UUID, by Actor, action, subject, message string, metadata map[string]any) Row {
 	if metadata == nil {
 		metadata = map[string]any{}
 	}
 	return Row{
-		ID: uid.New(), AccountID: account, CreatedAt: at, Action: action,
+		ID: uid.New(), AccountID: account, Action: action,
 		ActorID: by.ID, ActorEmail: by.Email, ActorRole: by.Role,
 		Subject: subject, Message: message, TraceID: telemetry.TraceID(ctx), Metadata: metadata,
 	}

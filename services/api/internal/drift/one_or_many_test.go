@@ -21,7 +21,7 @@ func TestTx_InsertAudit_one_or_many(t *testing.T) {
 	w := newWorld(t)
 	actor, subject := uuid.New(), uuid.New()
 	full := audit.Row{
-		AccountID: w.engineer.AccountID, CreatedAt: time.Date(2026, 3, 1, 12, 0, 0, 123_456_000, time.UTC), Action: "drift.approved", ActorID: &actor,
+		AccountID: w.engineer.AccountID, Action: "drift.approved", ActorID: &actor,
 		ActorEmail: "ada@example.com", ActorRole: "engineer", DriftID: &subject, Subject: `aws_thing.web["a,b"]`, Message: `a {reason} and \ more`,
 		TraceID: "0af7651916cd43dd8448eb211c80319c", Metadata: map[string]any{"version": 2.0, "counts": map[string]any{"new": 1.0}},
 	}
@@ -37,7 +37,7 @@ func TestTx_InsertAudit_one_or_many(t *testing.T) {
 		}
 		stored := make([]string, len(rows))
 		for i, row := range rows {
-			stored[i] = query[string](w, "select jsonb_pretty(to_jsonb(a) - 'id') from audit a where id = $1", row.ID)
+			stored[i] = query[string](w, "select jsonb_pretty(to_jsonb(a) - '{id,created_at,position}'::text[]) from audit a where id = $1", row.ID)
 		}
 		return stored
 	}
@@ -54,7 +54,7 @@ func TestTx_InsertAudit_one_or_many(t *testing.T) {
 		t.Fatalf("%d rows of %d, %v", len(list), n, err)
 	}
 	for _, got := range list {
-		got.ID, got.CreatedAt = uuid.UUID{}, got.CreatedAt.UTC()
+		got.ID, got.CreatedAt = uuid.UUID{}, time.Time{}
 		if !reflect.DeepEqual(got, full) {
 			t.Errorf("%+v, want %+v", got, full)
 		}

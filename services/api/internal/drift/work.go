@@ -85,7 +85,7 @@ func (w *work) locked() { w.now = now() }
 
 // audit adds an audit row, about one drift unless drift is nil.
 func (w *work) audit(ctx context.Context, action event.Type, drift *uuid.UUID, subject, message string, metadata map[string]any) {
-	row := audit.New(ctx, w.account, w.now, w.by, string(action), subject, message, metadata)
+	row := audit.New(ctx, w.account, w.by, string(action), subject, message, metadata)
 	row.DriftID = drift
 	w.rows = append(w.rows, row)
 }

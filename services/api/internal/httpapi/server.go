@@ -36,6 +36,9 @@ type Options struct {
 	// Replica names this process among its like.
 	Replica string
 
+	// JWKS is the set of the keys whose access tokens are accepted.
+	JWKS []byte
+
 	CORSOrigins []string
 	// PublicURL is where people reach the installation; empty when that is not known.
 	PublicURL string
@@ -82,5 +85,7 @@ func (s *Server) router() chi.Router {
 		for _, rt := range s.documents() {
 			r.Method(rt.method, rt.pattern, s.endpoint(rt))
 		}
+		keySet := route{http.MethodGet, "/.well-known/jwks.json", everyone, s.keySet, plain}
+		r.Method(keySet.method, keySet.pattern, s.endpoint(keySet))
 	})
 }

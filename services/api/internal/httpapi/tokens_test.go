@@ -11,7 +11,7 @@ import (
 )
 
 // TestAttackTokens: what is not exactly an access token of ours, for a session that holds, opens nothing. Mutations, each
-// caught by the row of its name: parser options WithValidMethods, WithIssuer, WithAudience, WithExpirationRequired and
+// caught by the row of its name: parser options WithIssuer, WithAudience, WithExpirationRequired and
 // WithIssuedAt left out; Authenticate without the comparison of user and account.
 func TestAttackTokens(t *testing.T) {
 	api := apitest.Start(t)

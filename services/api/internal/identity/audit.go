@@ -39,5 +39,5 @@ func (u User) actor() audit.Actor {
 func (s *Service) record(
 	ctx context.Context, tx Tx, account uuid.UUID, by audit.Actor, action, subject, message string, metadata map[string]any,
 ) error {
-	return tx.InsertAudit(ctx, []audit.Row{audit.New(ctx, account, s.now(), by, action, subject, message, metadata)})
+	return tx.InsertAudit(ctx, []audit.Row{audit.New(ctx, account, by, action, subject, message, metadata)})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -70,7 +69,8 @@ type auditTx struct{ tx *pg.Tx }
 
 var _ audit.Writer = auditTx{}
 
-// InsertAudit implements audit.Writer.
+// InsertAudit implements audit.Writer. When a row was added and at which position is the database's to say: the service may
+// not, so it can't date a row back.
 func (t auditTx) InsertAudit(ctx context.Context, rows []audit.Row) error {
 	metadata := make([][]byte, len(rows))
 	for i, row := range rows {
@@ -84,26 +84,25 @@ func (t auditTx) InsertAudit(ctx context.Context, rows []audit.Row) error {
 		// The case of a decision. Encoding each value as an array of one takes twice as long.
 		r := rows[0]
 		return t.tx.Later(ctx, `-- INSERT audit
-			insert into audit (id, account_id, created_at, action, actor_id, actor_email, actor_role, drift_id, subject, message,
+			insert into audit (id, account_id, action, actor_id, actor_email, actor_role, drift_id, subject, message,
 				trace_id, metadata)
-			values (@id, @account, @at, @action, @actor, @email, @role, @drift, @subject, @message, @trace, @metadata)`,
+			values (@id, @account, @action, @actor, @email, @role, @drift, @subject, @message, @trace, @metadata)`,
 			pg.Args{
-				"account": r.AccountID, "id": r.ID, "at": r.CreatedAt, "action": r.Action, "actor": r.ActorID,
+				"account": r.AccountID, "id": r.ID, "action": r.Action, "actor": r.ActorID,
 				"email": r.ActorEmail, "role": r.ActorRole, "drift": r.DriftID, "subject": r.Subject, "message": r.Message,
 				"trace": r.TraceID, "metadata": metadata[0],
 			}, nil)
 	}
 	return t.tx.Later(ctx, `-- INSERT audit
-		insert into audit (id, account_id, created_at, action, actor_id, actor_email, actor_role, drift_id, subject, message,
+		insert into audit (id, account_id, action, actor_id, actor_email, actor_role, drift_id, subject, message,
 			trace_id, metadata)
-		select id, @account, created_at, action, actor_id, actor_email, actor_role, drift_id, subject, message, trace_id, metadata
-		from unnest(@id::uuid[], @at::timestamptz[], @action::text[], @actor::uuid[], @email::text[], @role::text[],
+		select id, @account, action, actor_id, actor_email, actor_role, drift_id, subject, message, trace_id, metadata
+		from unnest(@id::uuid[], @action::text[], @actor::uuid[], @email::text[], @role::text[],
 			@drift::uuid[], @subject::text[], @message::text[], @trace::text[], @metadata::jsonb[])
-		as a (id, created_at, action, actor_id, actor_email, actor_role, drift_id, subject, message, trace_id, metadata)`,
+		as a (id, action, actor_id, actor_email, actor_role, drift_id, subject, message, trace_id, metadata)`,
 		pg.Args{
 			"account":  rows[0].AccountID,
 			"id":       column(rows, func(r audit.Row) uuid.UUID { return r.ID }),
-			"at":       column(rows, func(r audit.Row) time.Time { return r.CreatedAt }),
 			"action":   column(rows, func(r audit.Row) string { return r.Action }),
 			"actor":    column(rows, func(r audit.Row) *uuid.UUID { return r.ActorID }),
 			"email":    column(rows, func(r audit.Row) string { return r.ActorEmail }),

@@ -48,7 +48,7 @@ var scrubStages = []scrubStage{
 		update event set body = (@documents::text[])[1]::json where account_id = @first::uuid and position = @second::bigint`},
 	{"audit", `-- SELECT audit
 		select id::text as last, '' as type, array[subject, message] as texts, array[metadata::text] as documents, null::bytea as sealed
-		from audit where id > @first::uuid order by id limit @limit`, `-- SELECT redact_audit
+		from audit where id > @first::uuid and action <> 'audit.redacted' order by id limit @limit`, `-- SELECT redact_audit
 		select redact_audit(@first::uuid, (@texts::text[])[1], (@texts::text[])[2], (@documents::text[])[1]::jsonb)`},
 	{"workspace", `-- SELECT workspace
 		select id::text as last, '' as type, array[coalesce(record_ref, '')] as texts, '{}'::text[] as documents, null::bytea as sealed

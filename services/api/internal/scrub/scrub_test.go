@@ -229,11 +229,11 @@ func TestAudit_stays_append_only(t *testing.T) {
 		t.Error("a row was changed")
 	}
 	w.exec("select redact_audit($1, '', 'another story', '{}')", id)
-	if got := pgtest.Value[string](t, w.db, "select message from audit"); got != "before" {
+	if got := pgtest.Value[string](t, w.db, "select message from audit where id = $1", id); got != "before" {
 		t.Error(got)
 	}
 	w.exec("select redact_audit($1, '', 'be[redacted]', '{}')", id)
-	if got := pgtest.Value[string](t, w.db, "select message from audit"); got != "be[redacted]" {
+	if got := pgtest.Value[string](t, w.db, "select message from audit where id = $1", id); got != "be[redacted]" {
 		t.Error(got)
 	}
 	if _, err := w.db.Exec(t.Context(), "delete from audit"); err == nil {

@@ -3,6 +3,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
@@ -86,8 +87,12 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 
 func newSockets(o Options, store *postgres.Store, h *hub.Hub) (*ws.Server, error) {
 	c := o.Config
+	accepted, err := c.Service.Keyring()
+	if err != nil {
+		return nil, fmt.Errorf("JWT_PUBLIC_KEY: %w", err)
+	}
 	// This service signs no tokens, so the lifetime does not matter.
-	tokens := token.NewAccess(c.Service.JWTSecret.Reveal(), c.Service.JWTSecretPrevious.Reveal(), 0)
+	tokens := token.NewAccessWithKeys(c.Service.JWTSecret.Reveal(), c.Service.JWTSecretPrevious.Reveal(), accepted, 0)
 	settings := ws.Config{
 		Origins: c.Service.CORSOrigins, Heartbeat: c.Heartbeat, RequestTimeout: c.Service.RequestTimeout, Timing: o.Timing,
 		Limits: ws.Limits{

@@ -1,0 +1,232 @@
+package security
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/driftsentry/driftsentry/pkg/schema"
+	"github.com/driftsentry/driftsentry/testkit/doctable"
+	"github.com/driftsentry/driftsentry/testkit/localpg"
+)
+
+// TestAttackMonitorRole: the role that measures the database finds no password and no SCRAM verifier in the statements that it may
+// read, nor does the log have one: not after deploy/postgres/10-roles.sh has made the roles, and not after it has set other
+// passwords. Mutations: `alter role … password` instead of \password; set_password without track_utility; without log_statement.
+func TestAttackMonitorRole(t *testing.T) {
+	if _, err := exec.LookPath("psql"); err != nil {
+		t.Skip("NOT RUN: no psql on the PATH")
+	}
+	dir, secrets := t.TempDir(), t.TempDir()
+	start := func() *localpg.Cluster {
+		cluster, err := localpg.Start(t.Context(), localpg.Options{Dir: dir, Log: func(line string) { t.Log(line) }, Fast: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = cluster.Stop(context.WithoutCancel(t.Context())) })
+		return cluster
+	}
+	cluster := start()
+	connect := func(dsn string) *pgx.Conn {
+		t.Helper()
+		conn, err := pgx.Connect(t.Context(), dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+		return conn
+	}
+	admin := connect(cluster.DSN("postgres"))
+	var there bool
+	if err := admin.QueryRow(t.Context(), "select exists (select from pg_available_extensions where name = 'pg_stat_statements')").Scan(&there); err != nil {
+		t.Fatal(err)
+	}
+	if !there {
+		t.Skip("NOT RUN: this PostgreSQL has no pg_stat_statements")
+	}
+	for _, setting := range []string{"shared_preload_libraries = 'pg_stat_statements'", "log_statement = 'all'"} {
+		if _, err := admin.Exec(t.Context(), "alter system set "+setting); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = admin.Close(t.Context())
+	if err := cluster.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	cluster = start()
+	server, err := url.Parse(cluster.DSN("driftsentry"))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	logins := map[string]string{
+		"driftsentry_owner": "database_owner_url", "driftsentry_service": "database_url", "driftsentry_reader": "database_realtime_url",
+		"driftsentry_monitor": "database_monitor_password",
+	}
+	text, err := os.ReadFile(filepath.Join(doctable.Root(t), "deploy/postgres/10-roles.sh"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(round, script string) {
+		t.Helper()
+		for role, file := range logins {
+			text := round + "-canary-" + role
+			if role != "driftsentry_monitor" {
+				text = fmt.Sprintf("postgres://%s:%s@postgres:5432/driftsentry?sslmode=disable", role, text)
+			}
+			if err := os.WriteFile(filepath.Join(secrets, file), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
+		password, _ := server.User.Password()
+		cmd.Env = append(os.Environ(), "PGHOST="+server.Hostname(), "PGPORT="+server.Port(), "PGUSER="+server.User.Username(), "PGPASSWORD="+password,
+			"SECRETS_DIR="+secrets, "POSTGRES_USER=")
+		if said, err := cmd.CombinedOutput(); err != nil || len(said) > 0 {
+			t.Fatalf("%s: %v\n%s", round, err, said)
+		}
+	}
+	for _, round := range []string{"made", "changed"} {
+		run(round, string(text))
+		for role := range logins {
+			u := *server
+			u.User = url.UserPassword(role, round+"-canary-"+role)
+			conn := connect(u.String())
+			if role != "driftsentry_monitor" {
+				continue
+			}
+			rows, err := conn.Query(t.Context(), "select query from pg_stat_statements union all select query from pg_stat_activity where query is not null")
+			if err != nil {
+				t.Fatal(err)
+			}
+			statements, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			if err != nil {
+				t.Fatal(err)
+			}
+			all := strings.Join(statements, "\n")
+			if !strings.Contains(all, "create role") && !strings.Contains(all, "CREATE ROLE") {
+				t.Errorf("it sees no statement that made a role, so nothing is proven:\n%s", all)
+			}
+			expectNoPassword(t, "the statements, when passwords were "+round, all)
+		}
+	}
+	log, err := os.ReadFile(filepath.Join(dir, "postgres.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(log), "create role") {
+		t.Errorf("the log has no statement that made a role, so nothing is proven")
+	}
+	expectNoPassword(t, "the log", string(log))
+
+	// Where the statements can't be kept from being recorded, they have a verifier.
+	run("recorded", strings.ReplaceAll(string(text), `-c "$discreet"`, `-c "set client_min_messages = warning"`))
+	if log, err = os.ReadFile(filepath.Join(dir, "postgres.log")); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(log), "SCRAM-SHA-256$") || strings.Contains(string(log), "canary") {
+		t.Errorf("a password was sent:\n%s", log)
+	}
+}
+
+// TestRoles_earlier: an installation of an earlier version, whose owner may make no roles and whose services share a login, works with
+// this version's schema, and gets a role for each service from 10-roles.sh. Mutation: without grant_service_rights in the script.
+func TestRoles_earlier(t *testing.T) {
+	if _, err := exec.LookPath("psql"); err != nil {
+		t.Skip("NOT RUN: no psql on the PATH")
+	}
+	cluster, err := localpg.Start(t.Context(), localpg.Options{Dir: t.TempDir(), Log: func(line string) { t.Log(line) }, Fast: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cluster.Stop(context.WithoutCancel(t.Context())) })
+	admin, err := pgx.Connect(t.Context(), cluster.DSN("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close(context.WithoutCancel(t.Context()))
+	for _, sql := range []string{
+		"create role driftsentry_owner login password 'pw'", "create role driftsentry_app nologin",
+		"create role driftsentry_service login password 'pw' in role driftsentry_app", "create database driftsentry owner driftsentry_owner",
+	} {
+		if _, err := admin.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server, err := url.Parse(cluster.DSN("driftsentry"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	as := func(role string) string {
+		u := *server
+		u.User = url.UserPassword("driftsentry_"+role, "pw")
+		return u.String()
+	}
+	if err := schema.Migrate(t.Context(), as("owner"), slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	try := func(role, sql string, allowed bool) {
+		t.Helper()
+		conn, err := pgx.Connect(t.Context(), as(role))
+		if err != nil {
+			t.Fatalf("%s: %v", role, err)
+		}
+		defer conn.Close(context.WithoutCancel(t.Context()))
+		if _, err := conn.Exec(t.Context(), sql); (err == nil) != allowed {
+			t.Errorf("%s: %s: %v", role, sql, err)
+		}
+	}
+	const account = "'019a0000-0000-7000-8000-000000000001'"
+	const now, back = "insert into audit (id, account_id, action) values (gen_random_uuid(), " + account + ", 'a')",
+		"insert into audit (id, account_id, action, created_at) values (gen_random_uuid(), " + account + ", 'a', now() - interval '1 day')"
+	try("service", "insert into account (id, name) values ("+account+", 'acme')", true)
+	try("service", now, true)
+	try("service", back, true) // as the replicas of the version before do
+
+	secrets := t.TempDir()
+	for file, text := range map[string]string{
+		"database_owner_url": "postgres://driftsentry_owner:pw@h/d", "database_url": "postgres://driftsentry_service:pw@h/d",
+		"database_realtime_url": "postgres://driftsentry_reader:pw@h/d", "database_monitor_password": "pw",
+	} {
+		if err := os.WriteFile(filepath.Join(secrets, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// This server has no such extension, or does not load it.
+	text, err := os.ReadFile(filepath.Join(doctable.Root(t), "deploy/postgres/10-roles.sh"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := exec.CommandContext(t.Context(), "bash", "-c", strings.Replace(string(text), "create extension if not exists pg_stat_statements;", "", 1))
+	password, _ := server.User.Password()
+	script.Env = append(os.Environ(), "PGHOST="+server.Hostname(), "PGPORT="+server.Port(), "PGUSER="+server.User.Username(), "PGPASSWORD="+password,
+		"SECRETS_DIR="+secrets, "POSTGRES_USER=")
+	if said, err := script.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	try("service", now, true)
+	try("service", back, false)
+	try("service", "update app_user set name = name", true)
+	try("reader", "select * from event", true)
+	try("reader", "select * from audit", false)
+	try("owner", "create table later (id int)", true)
+	try("service", "insert into later values (1)", true)
+	try("reader", "select * from later", false)
+}
+
+func expectNoPassword(t *testing.T, where, text string) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, "canary") || strings.Contains(line, "SCRAM-SHA-256$") {
+			t.Errorf("%s: %s", where, line)
+		}
+	}
+}
