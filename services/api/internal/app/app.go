@@ -99,7 +99,7 @@ func newIdentity(c *Config, db *pg.DB, tel *telemetry.Telemetry, hashing *argon2
 	return identity.New(identity.Config{
 		Store:  postgres.NewIdentityStore(db),
 		Access: token.NewAccess(c.Service.JWTSecret.Reveal(), c.Service.JWTSecretPrevious.Reveal(), c.JWTExpiry),
-		Keys:   keys, RefreshExpiry: c.RefreshExpiry, Hashing: hashing, Meter: tel.Meter(),
+		Keys:   keys, DataKey: c.DataKey.Reveal(), RefreshExpiry: c.RefreshExpiry, Hashing: hashing, Meter: tel.Meter(),
 	})
 }
 

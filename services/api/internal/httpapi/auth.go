@@ -8,6 +8,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/rest"
+	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
 
 // optional is a property that may be absent, but not null.
@@ -30,14 +31,20 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if err := rest.Decode(w, r, &body); err != nil {
 		return err
 	}
+	if err := identity.CheckSignIn(body.Email, body.Password); err != nil {
+		return err
+	}
+	if err := s.limits.loginFrom(r); err != nil {
+		return err
+	}
 	if err := s.limits.login(r, body.Email); err != nil {
 		return err
 	}
-	tokens, user, err := s.identity.Login(r.Context(), body.Email, body.Password)
+	tokens, user, err := s.identity.Login(r.Context(), body.Email, body.Password, s.limits.origin(r, body.Email))
 	if err != nil {
 		return err
 	}
-	s.limits.loggedIn(body.Email)
+	s.limits.loggedIn(r, body.Email)
 	return rest.OK(w, newTokensBody(tokens, &selfBody{user.ID, user.Email, user.Name, user.Role}))
 }
 
@@ -83,7 +90,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 	case (setup == nil) == (current == nil):
 		return apierror.New(apierror.Invalid, "either a setup token or the current password is needed")
 	case setup != nil:
-		if err := s.limits.login(r, ""); err != nil {
+		if err := s.limits.loginFrom(r); err != nil {
 			return err
 		}
 		if err := s.identity.SetupPassword(r.Context(), *setup, body.NewPassword); err != nil {
@@ -97,13 +104,13 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 		if p.IsKey() {
 			return apierror.New(apierror.Forbidden, "an API key has no password")
 		}
-		if err := s.limits.login(r, p.Email); err != nil {
+		if err := s.limits.currentPassword(r, p); err != nil {
 			return err
 		}
 		if err := s.identity.ChangePassword(r.Context(), p, *current, body.NewPassword); err != nil {
 			return err
 		}
-		s.limits.loggedIn(p.Email)
+		s.limits.provedPassword(p)
 	}
 	return rest.OK(w, nil)
 }

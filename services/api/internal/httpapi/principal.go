@@ -123,6 +123,11 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, rt route, handler
 		return handler(w, r)
 	}
 	p, err := s.authenticate(w, r)
+	if apierror.Is(err, apierror.Unauthenticated) {
+		if limited := s.limits.refuse(r); limited != nil {
+			return limited
+		}
+	}
 	if err != nil {
 		return err
 	}

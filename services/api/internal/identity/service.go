@@ -28,6 +28,7 @@ type Service struct {
 	apiKeys       *token.Keys
 	passwords     *passwords
 	refreshExpiry time.Duration
+	emailKey      []byte
 
 	sessions *cache.Cache[uuid.UUID, SessionState]
 	keys     *cache.Cache[uuid.UUID, KeyState]
@@ -41,6 +42,8 @@ type Config struct {
 	Store  Store
 	Access *token.Access
 	Keys   *token.Keys
+	// DataKey hashes the emails of failed sign-ins.
+	DataKey string
 	// RefreshExpiry is how long a session lives without being refreshed.
 	RefreshExpiry time.Duration
 	// Hashing defaults to what OWASP recommends for passwords; tests use less.
@@ -54,6 +57,9 @@ func New(c Config) (*Service, error) {
 		store: c.Store, access: c.Access, apiKeys: c.Keys, refreshExpiry: c.RefreshExpiry, clock: time.Now,
 	}
 	var err error
+	if s.emailKey, err = deriveEmailKey(c.DataKey); err != nil {
+		return nil, err
+	}
 	if s.sessions, err = cache.New[uuid.UUID, SessionState](c.Meter, "session", cacheSize, cacheFor); err != nil {
 		return nil, err
 	}

@@ -24,15 +24,20 @@ var (
 	errRefresh = apierror.New(apierror.Unauthenticated, "the refresh token is not valid; sign in again")
 )
 
-// Login opens a session.
-func (s *Service) Login(ctx context.Context, email, password string) (Tokens, User, error) {
+// CheckSignIn says what is wrong with the form of an email and a password.
+func CheckSignIn(email, password string) error {
 	var in input
 	in.email(email)
 	in.password("password", password)
-	if err := in.err(); err != nil {
+	return in.err()
+}
+
+// Login opens a session.
+func (s *Service) Login(ctx context.Context, email, password string, from Origin) (Tokens, User, error) {
+	if err := CheckSignIn(email, password); err != nil {
 		return Tokens{}, User{}, err
 	}
-	tokens, user, err := s.login(ctx, email, password)
+	tokens, user, err := s.login(ctx, email, password, from)
 	switch {
 	case err == nil:
 		s.logins.Add(ctx, 1, loginAccepted)
@@ -42,13 +47,16 @@ func (s *Service) Login(ctx context.Context, email, password string) (Tokens, Us
 	return tokens, user, err
 }
 
-func (s *Service) login(ctx context.Context, email, password string) (Tokens, User, error) {
+func (s *Service) login(ctx context.Context, email, password string, from Origin) (Tokens, User, error) {
 	known, err := s.store.Credentials(ctx, email)
 	if err != nil && !apierror.Is(err, apierror.NotFound) {
 		return Tokens{}, User{}, err
 	}
 	if known == nil {
 		known = &Credentials{}
+	}
+	if err := s.admit(ctx, email, known.ID, from); err != nil {
+		return Tokens{}, User{}, err
 	}
 	hash := known.PasswordHash
 	if !known.IsActive {
@@ -60,6 +68,9 @@ func (s *Service) login(ctx context.Context, email, password string) (Tokens, Us
 		return Tokens{}, User{}, err
 	}
 	if !ok {
+		if err := s.countFailure(ctx, email, known.User, from); err != nil {
+			return Tokens{}, User{}, err
+		}
 		return Tokens{}, User{}, errSignIn
 	}
 
@@ -69,6 +80,9 @@ func (s *Service) login(ctx context.Context, email, password string) (Tokens, Us
 		now := s.now()
 		// It also prevents a sign-in with a password that is being changed, or of a user who is being deactivated.
 		if err := tx.NoteSignIn(ctx, user.ID, *hash, now); err != nil {
+			return err
+		}
+		if err := tx.NoteNetwork(ctx, user.ID, from.Network.String(), now); err != nil {
 			return err
 		}
 		session := Session{ID: uid.New(), CreatedAt: now, ExpiresAt: now.Add(s.refreshExpiry)}

@@ -16,6 +16,7 @@ type Store interface {
 
 	Lookups
 	Lists
+	FailureStore
 }
 
 // Lookups find one row by a value that the caller has.
@@ -64,6 +65,8 @@ type SessionTx interface {
 	// NoteSignIn locks the user until the end; apierror.NotFound when the user is not active or has another password
 	// now.
 	NoteSignIn(ctx context.Context, user uuid.UUID, hash string, at time.Time) error
+	// NoteNetwork notes that the user signed in from a network.
+	NoteNetwork(ctx context.Context, user uuid.UUID, network string, at time.Time) error
 	InsertSession(ctx context.Context, user uuid.UUID, s Session) error
 	ExtendSession(ctx context.Context, id uuid.UUID, until time.Time) error
 	// RevokeSession reports whether the session was still open.

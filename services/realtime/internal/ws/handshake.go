@@ -42,8 +42,9 @@ func (s *Server) Handshake(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) handshake(w http.ResponseWriter, r *http.Request) error {
-	p := place{network: ratelimit.Network(clientAddress(r))}
-	if err := s.attempt(p); err != nil {
+	from := clientAddress(r)
+	p := place{network: ratelimit.Network(from)}
+	if err := s.attempt(from); err != nil {
 		return err
 	}
 	key, err := checkUpgrade(w, r)

@@ -1,0 +1,76 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/driftsentry/driftsentry/services/api/internal/apitest"
+	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+)
+
+const proxied = "TRUSTED_PROXIES=127.0.0.0/8"
+
+// TestAttackSignInMemory: strangers can't make us keep what they send. Mutations: the limiter before the check of the email; the
+// email as the limiter's key.
+func TestAttackSignInMemory(t *testing.T) {
+	api := apitest.Start(t, "RATE_LIMIT_ENABLED=true", "RATE_LIMIT_LOGIN_PER_ADDRESS=100000", "RATE_LIMIT_REQUESTS=1000000")
+	heap := func() uint64 {
+		var m runtime.MemStats
+		for range 2 { // The first one frees what pools hold.
+			runtime.GC()
+		}
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	const attempts, size = 60, 1 << 20
+	body := func(i int) []byte {
+		email := fmt.Sprintf("%d%s@acme.example", i, strings.Repeat("x", size-1000))
+		return []byte(fmt.Sprintf(`{"email":%q,"password":"a password"}`, email))
+	}
+	stranger := api.Anonymous.Wrong()
+	stranger.Post("/api/v1/auth/login", body(0)).Want(http.StatusBadRequest)
+	before := heap()
+	for i := range attempts {
+		stranger.Post("/api/v1/auth/login", body(i)).Want(http.StatusBadRequest)
+	}
+	if after := heap(); after > before+attempts*size/4 {
+		t.Errorf("%d attempts of 1 MiB leave %d KiB", attempts, (after-before)>>10)
+	}
+	t.Logf("tried: %d sign-ins of 1 MiB", attempts)
+}
+
+// TestAttackRefusedRequests: an address gets so many refusals a minute on guarded routes, for whatever reason, and others with
+// good credentials at the same address are not concerned. Probes are never refused. Mutation: no limit of refused requests.
+func TestAttackRefusedRequests(t *testing.T) {
+	const limit = 20
+	api := apitest.Start(t, "RATE_LIMIT_ENABLED=true", fmt.Sprint("RATE_LIMIT_REQUESTS=", limit), proxied)
+	revoked := api.NewUser("acme", identity.Viewer)
+	api.Anonymous.Post("/api/v1/auth/logout", map[string]string{"refreshToken": revoked.Refresh}).Want(http.StatusOK)
+	for name, c := range map[string]struct {
+		from   string
+		caller *apitest.Client
+	}{
+		"no token": {"198.51.100.1", api.Anonymous}, "a wrong token": {"198.51.100.2", api.With("wrong").Wrong()},
+		"an expired token": {"198.51.100.3", api.Expired(api.Viewer)}, "a revoked session": {"198.51.100.4", revoked},
+		"one of a site": {"2001:db8:1:1::1", api.Anonymous},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for i := range limit + 5 {
+				want := http.StatusUnauthorized
+				if i >= limit {
+					want = http.StatusTooManyRequests
+				}
+				if a := c.caller.Get("/api/v1/users/me", "X-Forwarded-For", c.from); a.Status != want {
+					t.Fatalf("request %d: %d %s", i, a.Status, a.Body)
+				}
+			}
+			api.Engineer.Get("/api/v1/users/me", "X-Forwarded-For", c.from).Want(http.StatusOK)
+			for range 2 * limit {
+				api.Anonymous.Get("/health/ready", "X-Forwarded-For", c.from).Want(http.StatusOK)
+			}
+		})
+	}
+}
