@@ -69,6 +69,7 @@ func (e Edge) Router(c Caller, add func(chi.Router)) chi.Router {
 		rest.CORS(c.Origins),
 		rest.Deadline(e.Timeout),
 	)
+	r.Use(middleware.GetHead)
 	r.NotFound(rest.NotFound)
 	r.MethodNotAllowed(rest.MethodNotAllowed)
 

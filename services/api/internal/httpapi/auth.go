@@ -97,7 +97,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	default:
-		p, err := s.authenticate(w, r)
+		p, err := s.authenticate(r)
 		if err != nil {
 			return err
 		}

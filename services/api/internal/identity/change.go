@@ -15,8 +15,8 @@ import (
 const setupExpiry = 72 * time.Hour
 
 var (
-	errSetup           = apierror.New(apierror.Unauthenticated, "the setup token is not valid; ask an admin for another")
-	errCurrentPassword = apierror.New(apierror.Unauthenticated, "the current password is wrong")
+	errSetup           = apierror.Refuse(apierror.Unknown, "the setup token is not valid; ask an admin for another")
+	errCurrentPassword = apierror.Refuse(apierror.WrongCredentials, "the current password is wrong")
 )
 
 // SetupPassword sets a password with the one-time token that an admin passed on. All sessions of the user end.

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -20,8 +21,9 @@ type Tokens struct {
 
 var (
 	// One message for every reason, so that a caller does not learn which emails have an account.
-	errSignIn  = apierror.New(apierror.Unauthenticated, "the email or the password is wrong")
-	errRefresh = apierror.New(apierror.Unauthenticated, "the refresh token is not valid; sign in again")
+	errSignIn = apierror.Refuse(apierror.WrongCredentials, "the email or the password is wrong")
+	// The reason is that of the session, if there is one.
+	errRefresh = apierror.Refuse(apierror.Unknown, refreshOver)
 )
 
 // CheckSignIn says what is wrong with the form of an email and a password.
@@ -30,6 +32,19 @@ func CheckSignIn(email, password string) error {
 	in.email(email)
 	in.password("password", password)
 	return in.err()
+}
+
+const refreshOver = "the refresh token is not valid; sign in again"
+
+// over says why the token opens nothing at this time; nil when it does.
+func (t *RefreshToken) over(now time.Time) error {
+	if reason := apierror.From(t.SessionState.over(now)); reason != nil {
+		return apierror.Refuse(reason.Reason, refreshOver)
+	}
+	if !now.Before(t.ExpiresAt) {
+		return apierror.Refuse(apierror.Expired, refreshOver)
+	}
+	return nil
 }
 
 // Login opens a session.
@@ -128,12 +143,11 @@ func (s *Service) Refresh(ctx context.Context, refresh string) (Tokens, error) {
 		if err != nil {
 			return err
 		}
-		if !old.open(now) || !now.Before(old.ExpiresAt) {
-			refused = errRefresh
+		if refused = old.over(now); refused != nil {
 			return nil
 		}
 		if old.Spent {
-			refused, reused = errRefresh, old.ID
+			refused, reused = apierror.Refuse(apierror.Revoked, refreshOver), old.ID
 			return s.end(ctx, tx, &old.SessionState, TokenReuse, audit.System)
 		}
 		if err := tx.SpendRefreshToken(ctx, hash, now); err != nil {
