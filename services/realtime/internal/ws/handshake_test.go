@@ -112,26 +112,6 @@ func TestServer_Handshake(t *testing.T) {
 		}
 		c.expectClose(4401)
 	})
-	// Mutations: ExpiresAt in the place of Until, for a new connection, or for a fresh token.
-	t.Run("expired, by a clock that is not ours: it opens and stays", func(t *testing.T) {
-		other := newCaller()
-		late, err := token.NewAccess(secret, "", 10*time.Second-token.Leeway).Sign(other.user, other.account, other.session)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, resp := s.open(s.request(late, nil))
-		if resp.StatusCode != http.StatusSwitchingProtocols {
-			t.Fatal(resp.Status)
-		}
-		c.expect("welcome")
-		for _, again := range []string{"before", "after a fresh token"} {
-			s.server.Beat()
-			c.text(`{"type":"ping","id":"` + again + `"}`)
-			c.expect("pong")
-			c.text(`{"type":"auth","id":"1","token":"` + late + `"}`)
-			c.expect("ack")
-		}
-	})
 	t.Run("ours, and revoked: upgraded, then 4401", func(t *testing.T) {
 		gone := newCaller()
 		s.sessions.end(gone.session)
