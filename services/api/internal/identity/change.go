@@ -38,6 +38,9 @@ func (s *Service) SetupPassword(ctx context.Context, setup, password string) err
 	if known.Used || !known.User.IsActive || !s.now().Before(known.ExpiresAt) {
 		return errSetup
 	}
+	if in.newPassword("newPassword", password, known.User.Email); in.err() != nil {
+		return in.err()
+	}
 	hash, err := s.passwords.hash(ctx, password)
 	if err != nil {
 		return err
@@ -59,7 +62,7 @@ func (s *Service) SetupPassword(ctx context.Context, setup, password string) err
 func (s *Service) ChangePassword(ctx context.Context, p Principal, current, password string) error {
 	var in input
 	in.password("currentPassword", current)
-	in.password("newPassword", password)
+	in.newPassword("newPassword", password, p.Email)
 	if err := in.err(); err != nil {
 		return err
 	}
