@@ -30,6 +30,9 @@ func (s *Service) Create(ctx context.Context, p identity.Principal, r Report) (*
 	if err := r.check(); err != nil {
 		return nil, err
 	}
+	if err := p.MayUse(r.Workspace); err != nil {
+		return nil, err
+	}
 	change, err := plan.ReadManual(plan.Manual{
 		ResourceID: r.ResourceID, ResourceType: r.ResourceType, Region: r.Region,
 		Expected: r.ExpectedState, Actual: r.ActualState, Severity: r.Severity,

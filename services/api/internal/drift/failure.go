@@ -43,6 +43,9 @@ func (s *Service) Refuse(ctx context.Context, p identity.Principal, f Failure) e
 
 // fail records a failed check; refused says that an upload was refused, which counts for nothing in a preview.
 func (s *Service) fail(ctx context.Context, p identity.Principal, f Failure, refused bool) (*Check, error) {
+	if err := p.MayUse(f.Workspace); err != nil {
+		return nil, err
+	}
 	trace.SpanFromContext(ctx).SetAttributes(f.Source.attributes()...)
 	reason := []rune(redact.Text(f.Reason)) // People paste what they should not, such as a log.
 	f.Reason = string(reason[:min(len(reason), maxFailureReason)])

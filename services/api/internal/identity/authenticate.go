@@ -105,7 +105,7 @@ func (s *Service) authenticateKey(ctx context.Context, c Credential) (Principal,
 	case key.ExpiresAt != nil && !s.now().Before(*key.ExpiresAt):
 		return Principal{}, errKeyExpired
 	}
-	return Principal{AccountID: key.AccountID, KeyID: c.key, KeyName: key.Name}, nil
+	return Principal{AccountID: key.AccountID, KeyID: c.key, KeyName: key.Name, Workspaces: key.Workspaces}, nil
 }
 
 // loadKey looks a key up and records its use.

@@ -97,6 +97,10 @@ type SetupTokenTx interface {
 type KeyTx interface {
 	InsertKey(ctx context.Context, k APIKey, account, by uuid.UUID, hash []byte) error
 	RevokeKey(ctx context.Context, account, id uuid.UUID, at time.Time) (*APIKey, error)
+	// RevokeKeysOf revokes the keys that a user made, and returns them.
+	RevokeKeysOf(ctx context.Context, account, user uuid.UUID, at time.Time) ([]APIKey, error)
+	// HandKeysOver makes the keys that a user made another's, and returns them.
+	HandKeysOver(ctx context.Context, account, user, to uuid.UUID) ([]APIKey, error)
 }
 
 // Account is a tenant. No account sees the data of another.
@@ -159,7 +163,8 @@ type APIKey struct {
 	Scope      string
 	Prefix     string // its first characters
 	CreatedAt  time.Time
-	CreatedBy  string // an email
+	CreatedBy  string   // an email
+	Workspaces []string // globs; nil is every workspace
 	ExpiresAt  *time.Time
 	LastUsedAt *time.Time
 }
@@ -169,6 +174,7 @@ type KeyState struct {
 	AccountID  uuid.UUID
 	Name       string
 	Hash       []byte
+	Workspaces []string
 	Revoked    bool
 	ExpiresAt  *time.Time
 	LastUsedAt *time.Time

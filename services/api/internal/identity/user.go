@@ -67,6 +67,8 @@ type UserChange struct {
 	Name     *string
 	Role     *Role
 	IsActive *bool
+	// HandOverTo is another admin, who gets the API keys that the user made. Without it, deactivating the user revokes them.
+	HandOverTo *uuid.UUID
 }
 
 var (
@@ -74,7 +76,7 @@ var (
 	errLastAdmin = apierror.New(apierror.Conflict, "the account needs an active admin, and this is the last one")
 )
 
-// UpdateUser changes a user. A deactivated user loses all sessions.
+// UpdateUser changes a user. A deactivated user loses all sessions, and the API keys.
 func (s *Service) UpdateUser(ctx context.Context, p Principal, id uuid.UUID, change UserChange) (User, error) {
 	if err := change.check(); err != nil {
 		return User{}, err
@@ -110,10 +112,14 @@ func (s *Service) UpdateUser(ctx context.Context, p Principal, id uuid.UUID, cha
 				return err
 			}
 			metadata["sessionsEnded"] = ended
+			if err := s.endKeys(ctx, tx, p, user, users, change.HandOverTo); err != nil {
+				return err
+			}
 		}
 		return s.record(ctx, tx, p.AccountID, p.Actor(), actionUserUpdated, user.Email, "the user was changed", metadata)
 	})
 	s.sessions.Clear()
+	s.keys.Clear()
 	return user, err
 }
 
@@ -121,6 +127,9 @@ func (c UserChange) check() error {
 	var in input
 	if c == (UserChange{}) {
 		return apierror.New(apierror.Invalid, "the body has no field to change")
+	}
+	if c.HandOverTo != nil && (c.IsActive == nil || *c.IsActive) {
+		in.refuse("handOverTo", "belongs to isActive: false")
 	}
 	if c.Email != nil {
 		in.email(*c.Email)

@@ -147,7 +147,7 @@ func (b broken) RemoveIdempotencyKeys(context.Context, time.Time) (int, error) {
 func (b broken) RemoveSignIns(context.Context, time.Time, time.Time) (int, error) {
 	return 0, b.err
 }
-func (b broken) RemoveExpired(context.Context, time.Time) (int, error)         { return 0, b.err }
+func (b broken) RemoveExpired(context.Context, time.Time) (int, error) { return 0, b.err }
 
 // reports counts what is reported.
 type reports struct {
