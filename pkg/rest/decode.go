@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
+	"github.com/driftsentry/driftsentry/pkg/legible"
 )
 
 // MaxBody is the maximum size of a JSON body, in bytes; plan uploads have another.
@@ -144,7 +145,9 @@ func jsonError(err error) error {
 }
 
 // fieldName writes the place of a value as in our errors: `a.b`.
-func fieldName(at jsontext.Pointer) string { return strings.Join(slices.Collect(at.Tokens()), ".") }
+func fieldName(at jsontext.Pointer) string {
+	return legible.EscapeLine(strings.Join(slices.Collect(at.Tokens()), "."))
+}
 
 var kindNames = map[jsontext.Kind]string{
 	'n': "null", 'f': "bool", 't': "bool", '"': "string", '0': "number", '{': "object", '[': "array",

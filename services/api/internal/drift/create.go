@@ -9,6 +9,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/legible"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
@@ -95,6 +96,8 @@ func (r *Report) check() error {
 	} {
 		if n := utf8.RuneCountInString(text.value); n < 1 || n > text.most {
 			refuse(text.name, text.message)
+		} else if problem := legible.Line(text.value); problem != "" {
+			refuse(text.name, problem)
 		}
 	}
 	if r.ExpectedState == nil {

@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
+	"github.com/driftsentry/driftsentry/pkg/legible"
 	"github.com/driftsentry/driftsentry/pkg/redact"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
@@ -47,7 +48,7 @@ func (s *Service) fail(ctx context.Context, p identity.Principal, f Failure, ref
 		return nil, err
 	}
 	trace.SpanFromContext(ctx).SetAttributes(f.Source.attributes()...)
-	reason := []rune(redact.Text(f.Reason)) // People paste what they should not, such as a log.
+	reason := []rune(legible.EscapeText(redact.Text(f.Reason))) // People paste what they should not, such as a log with colours.
 	f.Reason = string(reason[:min(len(reason), maxFailureReason)])
 	var check *Check
 	err := s.inTx(ctx, p, "check.fail", func(ctx context.Context, w *work) error {

@@ -3,13 +3,13 @@ package drift
 import (
 	"context"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/legible"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
 
@@ -99,8 +99,8 @@ const maxRef = 256
 // CheckRef says what is wrong with the name of a branch or a tag, nothing when it is fine.
 func CheckRef(ref string) string {
 	n := utf8.RuneCountInString(ref)
-	if n < 1 || n > maxRef || strings.ContainsFunc(ref, unicode.IsControl) {
-		return "must have 1 to 256 characters, and no control characters"
+	if n < 1 || n > maxRef {
+		return "must have 1 to 256 characters"
 	}
-	return ""
+	return legible.Line(ref)
 }

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
+	"github.com/driftsentry/driftsentry/pkg/legible"
 )
 
 // Bounds of the workspaces that a key is limited to.
@@ -26,7 +27,7 @@ func (in *input) workspaces(field string, globs []string) {
 		switch n := utf8.RuneCountInString(glob); {
 		case n < 1 || n > maxGlob:
 			in.refuse(field, "each must have 1 to %d characters", maxGlob)
-		case err != nil || strings.Contains(glob, "**") || control.MatchString(glob):
+		case err != nil || strings.Contains(glob, "**") || legible.Line(glob) != "":
 			in.refuse(field, "each must be a name or a glob, such as team/*: * is any text without a slash, ** is not supported")
 		default:
 			continue
