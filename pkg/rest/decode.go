@@ -144,9 +144,10 @@ func jsonError(err error) error {
 	return apierror.Newf(apierror.Invalid, "the body is not valid JSON, at byte %d", syntax.ByteOffset)
 }
 
-// fieldName writes the place of a value as in our errors: `a.b`.
+// fieldName writes the place of a value as in our errors: `a.b`. A caller chose the name of a field that is not known, so it is
+// short and printable: the error is logged, and remembered.
 func fieldName(at jsontext.Pointer) string {
-	return legible.EscapeLine(strings.Join(slices.Collect(at.Tokens()), "."))
+	return legible.EscapeLine(short(strings.Join(slices.Collect(at.Tokens()), ".")))
 }
 
 var kindNames = map[jsontext.Kind]string{
@@ -155,8 +156,12 @@ var kindNames = map[jsontext.Kind]string{
 
 // safeDetail keeps a decoder's message short; it may repeat the caller's input, never our own data.
 func safeDetail(err error) string {
+	return legible.EscapeLine(short(strings.ToValidUTF8(err.Error(), "")))
+}
+
+// short is the beginning of a long text.
+func short(s string) string {
 	const most = 120
-	s := strings.ToValidUTF8(err.Error(), "")
 	if len(s) > most {
 		s = strings.ToValidUTF8(s[:most], "") + "…"
 	}

@@ -44,6 +44,25 @@ func TestAttackSignInMemory(t *testing.T) {
 	t.Logf("tried: %d sign-ins of 1 MiB", attempts)
 }
 
+// TestAttackLongNames: an error does not repeat the megabyte that it is about, neither in the response nor where the last errors are
+// remembered. Mutation: fieldName without short.
+func TestAttackLongNames(t *testing.T) {
+	api := apitest.Start(t)
+	const most = 2048
+	long := strings.Repeat("x", 1<<19)
+	for path, body := range map[string]string{
+		"/api/v1/auth/login": `{"` + long + `":1}`, "/api/v1/drifts": `{"` + long + `":1}`, "/api/v1/alerts/mark-all-read?" + long[:10_000] + "=1": `{}`,
+		"/api/v1/users": `{"role":{"` + long + `":1}}`, "/api/v1/drifts/" + long[:10_000] + "/approve": `{}`,
+	} {
+		if a := api.Admin.Wrong().Post(path, []byte(body)); a.Status != http.StatusBadRequest || len(a.Body) > most {
+			t.Errorf("%.40s: %d, %d bytes", path, a.Status, len(a.Body))
+		}
+	}
+	if a := api.Admin.Get("/api/v1/ops/errors").Want(http.StatusOK); len(a.Body) > 10*most {
+		t.Errorf("the last errors have %d bytes", len(a.Body))
+	}
+}
+
 // TestAttackRefusedRequests: an address gets so many refusals a minute on guarded routes, for whatever reason, and others with
 // good credentials at the same address are not concerned. Probes are never refused. Mutation: no limit of refused requests.
 func TestAttackRefusedRequests(t *testing.T) {

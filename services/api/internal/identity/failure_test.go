@@ -63,7 +63,9 @@ func TestAttackUnseenGuessing(t *testing.T) {
 		t.Errorf("another account's admin sees %+v", others)
 	}
 	// In the order of time, among what was done.
-	var all struct{ Items []struct{ Action, Timestamp string } }
+	var all struct {
+		Items []struct{ Action, Timestamp string }
+	}
 	api.Admin.Get("/api/v1/audit?limit=100").Want(http.StatusOK).Decode(&all)
 	if len(all.Items) < 4 || all.Items[0].Action != "auth.login" {
 		t.Errorf("the trail: %+v", all.Items)
@@ -101,7 +103,7 @@ func TestAttackFailureRows(t *testing.T) {
 		t.Errorf("%d rows count %d attempts of %d networks", n, sum, attempts)
 	}
 	if _, err := api.DB.Exec(t.Context(), `insert into failed_sign_in (id, email_hash, hour, network, count, first_at, last_at)
-		select gen_random_uuid(), convert_to(i::text, 'utf8'), '`+at.Format(time.RFC3339)+`', 'x', 1, now(), now() from generate_series(1, 9999) i`, nil); err != nil {
+		select gen_random_uuid(), convert_to(i::text, 'utf8'), '`+at.Format(time.RFC3339)+`', 'x', 1, now(), now() from generate_series(1, 9999) i`); err != nil {
 		t.Fatal(err)
 	}
 	for i := range attempts {
