@@ -33,7 +33,7 @@ func Site(address netip.Addr) netip.Prefix {
 	return Network(address)
 }
 
-// maxBuckets bounds the memory that unknown callers can use: about 4 MiB.
+// maxBuckets bounds the memory that unknown callers can use: about 2.5 MiB.
 const maxBuckets = 20_000
 
 // Buckets is a token bucket for each key.
