@@ -77,7 +77,7 @@ func (b *Buckets) Take(name string) time.Duration {
 }
 
 // sweep forgets the buckets that are full, since a new one is the same: once in a window, and when there are too many. If most
-// are in use, it also forgets the half from which least was taken. So whoever has many addresses must empty a bucket of each
+// are in use, it also forgets the half from which least was taken. So a caller with many addresses must empty a bucket of each
 // before one that is empty is forgotten.
 func (b *Buckets) sweep(now time.Time) {
 	full := len(b.all) >= maxBuckets

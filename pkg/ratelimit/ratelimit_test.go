@@ -80,7 +80,7 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// TestAttackManyNetworks: whoever has more networks than there are buckets does not clear the bucket that limits a guesser.
+// TestAttackManyNetworks: a caller with more networks than there are buckets does not clear the bucket that limits a guesser.
 // Mutation: all buckets are forgotten when most are in use.
 func TestAttackManyNetworks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 const proxied = "TRUSTED_PROXIES=127.0.0.0/8"
 
 // TestAttackSignInMemory: strangers can't make us keep what they send. Mutation: the email is checked after the limiter, whose
-// answer to the second attempt is then a 429.
+// response to the second attempt is then a 429.
 func TestAttackSignInMemory(t *testing.T) {
 	api := apitest.Start(t, "RATE_LIMIT_ENABLED=true", "RATE_LIMIT_LOGIN_PER_ADDRESS=100000", "RATE_LIMIT_REQUESTS=1000000", "RATE_LIMIT_LOGIN_PER_EMAIL=1")
 	heap := func() uint64 {

@@ -10,7 +10,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
 
-// TestAttackWeakPassword: nobody sets a password that guessers try first, in any way of setting one, and who has one already can
+// TestAttackWeakPassword: no user sets a password that guessers try first, in any way of setting one, and who has one already can
 // sign in. Mutations: the plain check of the length in each of the four places; the comparison with the case of the list; the
 // new rule for signing in.
 func TestAttackWeakPassword(t *testing.T) {

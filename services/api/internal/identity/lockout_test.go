@@ -15,8 +15,8 @@ func signIn(api *apitest.API, from, email, password string) *apitest.Response {
 
 const proxied = "TRUSTED_PROXIES=127.0.0.0/8"
 
-// TestAttackLockout: whoever knows an email cannot keep its user from signing in where that user did before, from however many
-// addresses, and gets few guesses in all, of both replicas together. What is limited costs no hash.
+// TestAttackLockout: a stranger who knows an email cannot keep its user from signing in where that user did before, from however many
+// addresses, and gets few guesses at both replicas together. What is limited costs no hash.
 //
 // Mutations: the limit by email alone; the limit elsewhere for known networks too; no limit elsewhere; failures that are not
 // counted in the database; the limit of addresses after the password was compared.
