@@ -67,7 +67,8 @@ func TestBuckets_memory(t *testing.T) {
 			t.Errorf("%d buckets", len(b.all))
 		}
 		<-time.After(time.Minute)
-		if b.Take("one"); len(b.all) != 1 {
+		b.Take("one")
+		if len(b.all) != 1 {
 			t.Errorf("%d buckets when all but one are full again", len(b.all))
 		}
 	})

@@ -148,7 +148,8 @@ func (s *Service) MarkAlertRead(ctx context.Context, p identity.Principal, id uu
 		if err != nil {
 			return err
 		}
-		if alert.escape(); alert.IsRead {
+		alert.escape()
+		if alert.IsRead {
 			return nil
 		}
 		if _, err := w.MarkAlertsRead(ctx, p.AccountID, AlertSelection{ID: &id}, w.email, w.now); err != nil {

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -13,9 +14,7 @@ import (
 // newKey makes a key with more properties than a name, and returns its client and its id.
 func newKey(by *apitest.Client, api *apitest.API, properties map[string]any) (*apitest.Client, string) {
 	body := map[string]any{"name": "ci", "scope": "ingest"}
-	for name, value := range properties {
-		body[name] = value
-	}
+	maps.Copy(body, properties)
 	var made struct {
 		Key    string
 		APIKey struct{ ID string }
@@ -78,9 +77,7 @@ func TestAttackKeysOfALeaver(t *testing.T) {
 	api := apitest.Start(t)
 	deactivate := func(c *apitest.Client, more map[string]any) *apitest.Response {
 		body := map[string]any{"isActive": false}
-		for name, value := range more {
-			body[name] = value
-		}
+		maps.Copy(body, more)
 		return api.Admin.Do(http.MethodPatch, "/api/v1/users/"+c.User.ID.String(), body)
 	}
 	use := func(key *apitest.Client) int { return key.Get("/api/v1/users/me").Status } // 403: it is still a key

@@ -38,8 +38,9 @@ func (s *Service) SetupPassword(ctx context.Context, setup, password string) err
 	if known.Used || !known.User.IsActive || !s.now().Before(known.ExpiresAt) {
 		return errSetup
 	}
-	if in.newPassword("newPassword", password, known.User.Email); in.err() != nil {
-		return in.err()
+	in.newPassword("newPassword", password, known.User.Email)
+	if err := in.err(); err != nil {
+		return err
 	}
 	hash, err := s.passwords.hash(ctx, password)
 	if err != nil {

@@ -24,7 +24,8 @@ var common = sync.OnceValue(func() map[string]struct{} {
 // newPassword is for a password that is set. One that was set before this rule still signs its user in.
 func (in *input) newPassword(field, value, email string) {
 	before := len(in.fields)
-	if in.password(field, value); len(in.fields) > before {
+	in.password(field, value)
+	if len(in.fields) > before {
 		return
 	}
 	lower := strings.ToLower(value)

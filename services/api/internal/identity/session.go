@@ -143,8 +143,9 @@ func (s *Service) Refresh(ctx context.Context, refresh string) (Tokens, error) {
 		if err != nil {
 			return err
 		}
-		if refused = old.over(now); refused != nil {
-			return nil
+		refused = old.over(now)
+		if refused != nil {
+			return nil //nolint:nilerr // It commits.
 		}
 		if old.Spent {
 			refused, reused = apierror.Refuse(apierror.Revoked, refreshOver), old.ID
