@@ -1,6 +1,8 @@
 -- +goose Up
 
--- Who may do what from where. The version before this one runs beside it: it neither writes nor reads what is new here.
+-- Who may do what from where. The version before this one runs beside it: it neither writes nor reads what is new here. No table's
+-- rows are looked at, and a wait for a lock ends well before the services' statements would that queue up behind it.
+set local lock_timeout = '2s';
 
 -- The networks that a user signed in from: what others do from elsewhere does not lock the user out there.
 create table sign_in_network (
@@ -42,13 +44,7 @@ create view audit_trail as
     from failed_sign_in f where f.account_id is not null;
 
 -- The workspaces that a key may name, as globs; null is any.
--- +goose StatementBegin
-do $$
-begin
-    perform set_config('lock_timeout', '2s', true);
-    alter table api_key add column if not exists workspaces text[];
-end $$;
--- +goose StatementEnd
+alter table api_key add column workspaces text[];
 
 -- +goose Down
 alter table api_key drop column workspaces;
