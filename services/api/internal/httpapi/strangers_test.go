@@ -42,7 +42,7 @@ func TestAttackSignInMemory(t *testing.T) {
 	if after > before+attempts*size/4 {
 		t.Errorf("%d attempts of 1 MiB leave %d KiB", attempts, (after-before)>>10)
 	}
-	t.Logf("tried: %d sign-ins of 1 MiB, which leave %d KiB", attempts, (int64(after)-int64(before))>>10) //nolint:gosec // Sizes of memory.
+	t.Logf("tried: %d sign-ins of 1 MiB, which leave %d KiB", attempts, (int64(after)-int64(before))>>10)
 }
 
 // TestAttackLongNames: an error does not repeat the megabyte that it is about, neither in the response nor where the last errors are
