@@ -18,6 +18,8 @@ type APIKey struct {
 	ExpiresAt  time.Time `json:"expiresAt,omitzero"` // zero when it does not expire
 	LastUsedAt time.Time `json:"lastUsedAt,omitzero"`
 	CreatedBy  string    `json:"createdBy"` // an email
+	// Workspaces are the names and globs that the key is limited to; empty is every workspace.
+	Workspaces []string `json:"workspaces"`
 }
 
 // ScopeIngest lets a key send plans and report drifts. It is the only scope.
@@ -28,6 +30,8 @@ type NewAPIKey struct {
 	Name      string    `json:"name"`
 	Scope     string    `json:"scope"`
 	ExpiresAt time.Time `json:"expiresAt,omitzero"` // zero for a key that does not expire
+	// Workspaces limits the key to these names and globs, in which * is any text without a slash; empty is every workspace.
+	Workspaces []string `json:"workspaces,omitempty"`
 }
 
 // CreatedAPIKey is a new key. Key is shown once.

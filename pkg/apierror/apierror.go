@@ -60,17 +60,41 @@ type Field struct {
 	Message string `json:"message"`
 }
 
+// Reason says why credentials are refused. Clients see it.
+type Reason string
+
+// The reasons.
+const (
+	// Missing: nothing was sent.
+	Missing Reason = "missing"
+	// Unknown: we did not make it, or do not know it any more.
+	Unknown Reason = "invalid"
+	Expired Reason = "expired"
+	// Revoked: the session has ended, or the key was revoked.
+	Revoked Reason = "revoked"
+	// Deactivated: the user was deactivated.
+	Deactivated Reason = "deactivated"
+	// WrongCredentials: the email or the password is wrong.
+	WrongCredentials Reason = "credentials"
+)
+
 // Error is an error with a meaning for the caller. Message is safe to show; Err, the cause, is for logs only.
 type Error struct {
 	Kind       Kind
 	Message    string
 	Fields     []Field
+	Reason     Reason        // for Unauthenticated
 	RetryAfter time.Duration // when to try again; zero lets the edge choose for RateLimited and Unavailable
 	Err        error
 }
 
 // New makes an Error of this kind with a message that the caller may see.
 func New(kind Kind, message string) *Error { return &Error{Kind: kind, Message: message} }
+
+// Refuse makes the Error of credentials that are refused.
+func Refuse(reason Reason, message string) *Error {
+	return &Error{Kind: Unauthenticated, Reason: reason, Message: message}
+}
 
 // Newf is New with a format.
 func Newf(kind Kind, format string, args ...any) *Error {

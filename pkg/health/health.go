@@ -36,10 +36,14 @@ type Probes struct {
 	started time.Time
 	last    atomic.Pointer[bool] // the response to the last readiness probe: ready or not
 
-	// All probes within a second share one run of the checks: anyone may probe, and each run queries the database.
-	turn    chan struct{} // holds one item, for the goroutine that runs the checks or reads their results
+	// All probes within a second share one run of the checks, and one report: anyone may probe, each run queries the database, and
+	// each report stops the program for a moment.
+	turn    chan struct{} // holds one item, for the goroutine that runs the checks or makes the report, or reads them
 	checked time.Time
 	results map[string]checkResult
+	// What the detailed report has beside the checks.
+	reported time.Time
+	report   map[string]any
 }
 
 // How long a check may take. It must stay below a probe's own timeout, which is seldom under 3 s.
@@ -107,14 +111,27 @@ func (h *Probes) Detailed(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		status = "unhealthy"
 	}
-	var mem runtime.MemStats
-	runtime.ReadMemStats(&mem)
 	report := map[string]any{
 		"status":    status,
 		"timestamp": rest.Time(time.Now()),
 		"uptime":    time.Since(h.started).Seconds(),
 		"version":   h.Version,
 		"checks":    results,
+	}
+	maps.Copy(report, h.measure())
+	write(w, http.StatusOK, report)
+}
+
+// measure gives what was measured within the last second, or measures. The result must not be changed.
+func (h *Probes) measure() map[string]any {
+	h.turn <- struct{}{}
+	defer func() { <-h.turn }()
+	if h.report != nil && time.Since(h.reported) < checkInterval {
+		return h.report
+	}
+	var mem runtime.MemStats
+	runtime.ReadMemStats(&mem)
+	report := map[string]any{
 		"memory": map[string]float64{
 			"heapUsedMB": megabytes(mem.HeapAlloc), "heapTotalMB": megabytes(mem.HeapSys), "rssMB": megabytes(residentSize(mem)),
 		},
@@ -124,7 +141,8 @@ func (h *Probes) Detailed(w http.ResponseWriter, r *http.Request) {
 	if h.Detail != nil {
 		maps.Copy(report, h.Detail())
 	}
-	write(w, http.StatusOK, report)
+	h.report, h.reported = report, time.Now()
+	return report
 }
 
 // run gives the result of each check, and whether all is well. Whether the service is serving is never old.

@@ -121,10 +121,11 @@ func TestProbes_Instrument(t *testing.T) {
 	}
 }
 
-// Anyone may probe, and each check is a query.
+// Anyone may probe, each check is a query, and each detailed report stops the program for a moment. Mutations: Detailed runs the
+// checks, or measures, each time.
 func TestProbes_checks_once_a_second(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var checks atomic.Int64
+		var checks, reports atomic.Int64
 		h := health.New("", "", func() bool { return true }, map[string]health.Check{"database": func(ctx context.Context) error {
 			checks.Add(1)
 			select {
@@ -134,6 +135,10 @@ func TestProbes_checks_once_a_second(t *testing.T) {
 				return ctx.Err()
 			}
 		}})
+		h.Detail = func() map[string]any {
+			reports.Add(1)
+			return nil
+		}
 		burst := func() {
 			var wg sync.WaitGroup
 			for i := range 100 {
@@ -143,8 +148,9 @@ func TestProbes_checks_once_a_second(t *testing.T) {
 					if i%2 == 0 {
 						cancel() // A probe that is gone ends no check.
 					}
+					probe := []http.HandlerFunc{h.Ready, h.Ready, h.Detailed, h.Detailed}[i%4]
 					w := httptest.NewRecorder()
-					h.Ready(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/health/ready", nil))
+					probe(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/health/x", nil))
 					if w.Code != http.StatusOK {
 						t.Errorf("probe %d: %d %s", i, w.Code, w.Body)
 					}
@@ -157,6 +163,9 @@ func TestProbes_checks_once_a_second(t *testing.T) {
 			burst()
 			if got := checks.Load(); got != second {
 				t.Fatalf("%d checks in second %d", got, second)
+			}
+			if got := reports.Load(); got != second {
+				t.Fatalf("%d reports in second %d", got, second)
 			}
 			<-time.After(time.Second)
 		}

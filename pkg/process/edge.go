@@ -70,6 +70,7 @@ func (e Edge) Router(c Caller, add func(chi.Router)) chi.Router {
 		rest.Deadline(e.Timeout),
 		refuse,
 	)
+	r.Use(middleware.GetHead)
 	r.NotFound(rest.NotFound)
 	r.MethodNotAllowed(rest.MethodNotAllowed)
 

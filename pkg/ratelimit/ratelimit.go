@@ -2,7 +2,9 @@
 package ratelimit
 
 import (
+	"crypto/sha256"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,35 +23,50 @@ func Network(address netip.Addr) netip.Prefix {
 	return network
 }
 
-// maxBuckets bounds the memory that unknown callers can use: about 20 MiB in total.
-const maxBuckets = 50_000
+// Site is the part of an address that belongs to one site: an IPv4 address, or the /48 network of an IPv6 address, which has
+// 65,536 networks of subscribers.
+func Site(address netip.Addr) netip.Prefix {
+	if network := Network(address); network.Addr().Is6() {
+		site, _ := network.Addr().Prefix(48) // An IPv6 address has one.
+		return site
+	}
+	return Network(address)
+}
+
+// maxBuckets bounds the memory that unknown callers can use: about 2.5 MiB.
+const maxBuckets = 20_000
 
 // Buckets is a token bucket for each key.
 type Buckets struct {
-	size  int
-	limit rate.Limit
+	size   int
+	limit  rate.Limit
+	window time.Duration
 
 	mu  sync.Mutex
-	all map[string]*rate.Limiter
+	all map[key]*rate.Limiter
+	// When the buckets that are full were last forgotten.
+	swept time.Time
 }
+
+// key is the hash of what a caller names: a stranger chooses neither its size, nor two that are the same.
+type key [16]byte
 
 // New makes buckets with this number of tokens, which are full again after the window.
 func New(size int, window time.Duration) *Buckets {
-	return &Buckets{size: size, limit: rate.Limit(float64(size) / window.Seconds()), all: make(map[string]*rate.Limiter)}
+	return &Buckets{size: size, limit: rate.Limit(float64(size) / window.Seconds()), window: window, all: make(map[key]*rate.Limiter)}
 }
 
-// Take takes from the key's bucket; when that is empty, it says how long to wait.
-func (b *Buckets) Take(key string) time.Duration {
+// Take takes from the bucket of this name; when that is empty, it says how long to wait.
+func (b *Buckets) Take(name string) time.Duration {
+	k := keyOf(name)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
-	bucket := b.all[key]
+	b.sweep(now)
+	bucket := b.all[k]
 	if bucket == nil {
-		if len(b.all) >= maxBuckets {
-			b.makeRoom(now)
-		}
 		bucket = rate.NewLimiter(b.limit, b.size)
-		b.all[key] = bucket
+		b.all[k] = bucket
 	}
 	reservation := bucket.ReserveN(now, 1)
 	wait := reservation.DelayFrom(now)
@@ -59,22 +76,44 @@ func (b *Buckets) Take(key string) time.Duration {
 	return wait
 }
 
-// makeRoom forgets the buckets that are full, since a new one is the same. If most are in use, it forgets them all:
-// limiting no one for a moment is better than refusing everyone.
-func (b *Buckets) makeRoom(now time.Time) {
-	for key, bucket := range b.all {
-		if bucket.TokensAt(now) >= float64(b.size) {
-			delete(b.all, key)
+// sweep forgets the buckets that are full, since a new one is the same: once in a window, and when there are too many. If most
+// are in use, it also forgets the half from which least was taken. So a caller with many addresses must empty a bucket of each
+// before one that is empty is forgotten.
+func (b *Buckets) sweep(now time.Time) {
+	full := len(b.all) >= maxBuckets
+	if !full && now.Sub(b.swept) < b.window {
+		return
+	}
+	b.swept = now
+	kept := make(map[key]*rate.Limiter) // A map that was large keeps its memory.
+	left := make([]float64, 0, len(b.all))
+	for k, bucket := range b.all {
+		if tokens := bucket.TokensAt(now); tokens < float64(b.size) {
+			kept[k] = bucket
+			left = append(left, tokens)
 		}
 	}
-	if len(b.all) >= maxBuckets*3/4 {
-		clear(b.all)
+	if len(kept) >= maxBuckets*3/4 {
+		slices.Sort(left)
+		most, excess := left[len(left)/2], len(kept)-len(kept)/2
+		for k, bucket := range kept {
+			if excess > 0 && bucket.TokensAt(now) >= most {
+				delete(kept, k)
+				excess--
+			}
+		}
 	}
+	b.all = kept
 }
 
-// Reset fills the key's bucket.
-func (b *Buckets) Reset(key string) {
+// Reset fills the bucket of this name.
+func (b *Buckets) Reset(name string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	delete(b.all, key)
+	delete(b.all, keyOf(name))
+}
+
+func keyOf(name string) key {
+	sum := sha256.Sum256([]byte(name))
+	return key(sum[:len(key{})])
 }

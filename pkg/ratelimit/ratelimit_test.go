@@ -2,7 +2,9 @@ package ratelimit
 
 import (
 	"net/netip"
+	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +17,14 @@ func TestNetwork(t *testing.T) {
 		if got := Network(netip.MustParseAddr(address)); got.String() != want {
 			t.Errorf("%s is of %s, want %s", address, got, want)
 		}
+	}
+	for address, want := range map[string]string{"192.0.2.7": "192.0.2.7/32", "::ffff:192.0.2.7": "192.0.2.7/32", "2001:db8:1:2:3:4:5:6": "2001:db8:1::/48"} {
+		if got := Site(netip.MustParseAddr(address)); got.String() != want {
+			t.Errorf("the site of %s is %s, want %s", address, got, want)
+		}
+	}
+	if got := Site(netip.Addr{}); got.IsValid() {
+		t.Errorf("the zero address is at %s", got)
 	}
 	if got := Network(netip.Addr{}); got.IsValid() {
 		t.Errorf("the zero address is of %s", got)
@@ -42,23 +52,54 @@ func TestBuckets(t *testing.T) {
 	})
 }
 
-func TestBuckets_bounded(t *testing.T) {
+// Mutations that it finds: the name as the key, so that a stranger chooses its size; full buckets that stay.
+func TestBuckets_memory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := New(2, time.Minute)
-		for i := range maxBuckets {
-			b.Take(strconv.Itoa(i))
+		before := heap()
+		for i := range 100 {
+			b.Take(strconv.Itoa(i) + strings.Repeat("x", 1<<20))
 		}
-		<-time.After(time.Minute) // all but the one below are full again
-		b.Take("busy")
-		if len(b.all) > maxBuckets {
+		if after := heap(); after > before+10<<20 {
+			t.Errorf("100 names of 1 MiB leave %d KiB", (after-before)>>10)
+		}
+		if len(b.all) != 100 {
 			t.Errorf("%d buckets", len(b.all))
 		}
-		b.Take("busy")
-		for i := range 100 {
-			b.Take("new" + strconv.Itoa(i))
+		<-time.After(time.Minute)
+		b.Take("one")
+		if len(b.all) != 1 {
+			t.Errorf("%d buckets when all but one are full again", len(b.all))
 		}
-		if b.Take("busy") == 0 {
-			t.Error("a bucket in use was forgotten")
+	})
+}
+
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// TestAttackManyNetworks: a caller with more networks than there are buckets does not clear the bucket that limits a guesser.
+// Mutation: all buckets are forgotten when most are in use.
+func TestAttackManyNetworks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := New(2, time.Minute)
+		b.Take("guesser")
+		b.Take("guesser")
+		for i := range 4 * maxBuckets {
+			b.Take(strconv.Itoa(i))
+			if len(b.all) > maxBuckets {
+				t.Fatalf("%d buckets", len(b.all))
+			}
+		}
+		if b.Take("guesser") == 0 {
+			t.Error("the guesser is forgotten")
+		}
+		b.Reset("guesser")
+		if b.Take("guesser") != 0 {
+			t.Error("it is limited after a reset")
 		}
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
+	"github.com/driftsentry/driftsentry/pkg/legible"
 )
 
 // MaxBody is the maximum size of a JSON body, in bytes; plan uploads have another.
@@ -148,15 +149,21 @@ func jsonError(err error) error {
 	return apierror.Newf(apierror.Invalid, "the body is not valid JSON, at byte %d", syntax.ByteOffset)
 }
 
-// fieldName writes the place of a value as in our errors: `a.b`.
-func fieldName(at jsontext.Pointer) string { return strings.Join(slices.Collect(at.Tokens()), ".") }
+// fieldName writes the place of a value as in our errors: `a.b`. A caller chose the name of a field that is not known, so it is
+// short and printable: the error is logged, and remembered.
+func fieldName(at jsontext.Pointer) string {
+	return legible.EscapeLine(short(strings.Join(slices.Collect(at.Tokens()), ".")))
+}
 
 var kindNames = map[jsontext.Kind]string{
 	'n': "null", 'f': "bool", 't': "bool", '"': "string", '0': "number", '{': "object", '[': "array",
 }
 
 // safeDetail keeps a decoder's message short; it may repeat the caller's input, never our own data.
-func safeDetail(err error) string { return cutTo(err.Error(), 120) }
+func safeDetail(err error) string { return legible.EscapeLine(short(err.Error())) }
+
+// short is the beginning of a long text.
+func short(s string) string { return cutTo(s, 120) }
 
 // cutTo is text that is fit to be shown, of at most that many bytes.
 func cutTo(text string, most int) string {

@@ -45,10 +45,14 @@ func CORS(origins []string) func(http.Handler) http.Handler {
 		AllowedOrigins: origins,
 		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete},
 		AllowedHeaders: []string{
-			"Authorization", "Content-Type", "Content-Encoding", "traceparent", "tracestate", "X-Correlation-ID", "Idempotency-Key",
+			"Authorization", "Content-Type", "Content-Encoding", "traceparent", "tracestate", "X-Correlation-ID", "Idempotency-Key", "If-None-Match",
+			// Ignored here. SDKs in pages send them, and a browser sends nothing when one header is not allowed.
+			"baggage", "sentry-trace",
 		},
-		ExposedHeaders: []string{"X-Correlation-ID", "Server-Timing", "Retry-After", "Allow", "Idempotent-Replayed"},
-		MaxAge:         int((10 * time.Minute).Seconds()),
+		ExposedHeaders: []string{
+			"X-Correlation-ID", "Server-Timing", "Retry-After", "Allow", "Idempotent-Replayed", "Date", "ETag", "WWW-Authenticate",
+		},
+		MaxAge: int((10 * time.Minute).Seconds()),
 	})
 	return func(next http.Handler) http.Handler {
 		return allowed.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -61,8 +61,10 @@ type failureBody struct {
 	Timestamp Time     `json:"timestamp"`
 }
 
+// details has what is wrong with fields, or why credentials are refused.
 type details struct {
-	Errors []apierror.Field `json:"errors"`
+	Errors []apierror.Field `json:"errors,omitempty"`
+	Reason apierror.Reason  `json:"reason,omitempty"`
 }
 
 // Page is the data of a list.
@@ -125,13 +127,26 @@ func Error(w http.ResponseWriter, r *http.Request, err error) {
 		TraceID: telemetry.TraceID(r.Context()), Timestamp: Time(time.Now()),
 	}}
 	if len(f.Fields) > 0 {
-		body.Error.Details = &details{f.Fields}
+		body.Error.Details = &details{Errors: f.Fields}
+	}
+	if f.Kind == apierror.Unauthenticated {
+		reason := cmp.Or(f.Reason, apierror.Unknown)
+		body.Error.Details = &details{Reason: reason}
+		w.Header().Set("WWW-Authenticate", challenge(reason))
 	}
 	encoded, err := json.Marshal(body)
 	if err != nil {
 		panic(err) // Strings and a time: this can't fail.
 	}
 	Raw(w, Status(f.Kind), encoded)
+}
+
+// challenge is that of RFC 6750, section 3: without an error when no token was refused.
+func challenge(reason apierror.Reason) string {
+	if reason == apierror.Missing || reason == apierror.WrongCredentials {
+		return "Bearer"
+	}
+	return `Bearer error="invalid_token", error_description="` + string(reason) + `"`
 }
 
 func retryAfter(f *apierror.Error) time.Duration {
@@ -152,7 +167,11 @@ func MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	if routes := chi.RouteContext(r.Context()).Routes; routes != nil {
 		var allowed []string
 		for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPatch, http.MethodPost, http.MethodPut} {
-			if routes.Match(chi.NewRouteContext(), method, cmp.Or(r.URL.RawPath, r.URL.Path)) {
+			asked := method
+			if method == http.MethodHead {
+				asked = http.MethodGet // The router takes HEAD wherever it takes GET.
+			}
+			if routes.Match(chi.NewRouteContext(), asked, cmp.Or(r.URL.RawPath, r.URL.Path)) {
 				allowed = append(allowed, method)
 			}
 		}

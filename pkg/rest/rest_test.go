@@ -26,7 +26,10 @@ type envelope struct {
 	Data    json.RawMessage
 	Error   struct {
 		Code, Message, TraceID, Timestamp string
-		Details                           *struct{ Errors []apierror.Field }
+		Details                           *struct {
+			Errors []apierror.Field
+			Reason string
+		}
 	}
 }
 
@@ -104,6 +107,19 @@ func TestError(t *testing.T) {
 			t.Errorf("details = %+v", e.Error.Details)
 		}
 	})
+	t.Run("the reason of refused credentials is named", func(t *testing.T) {
+		for err, want := range map[error]struct{ reason, challenge string }{
+			apierror.Refuse(apierror.Missing, "sign in"):           {"missing", "Bearer"},
+			apierror.Refuse(apierror.WrongCredentials, "no"):       {"credentials", "Bearer"},
+			apierror.Refuse(apierror.Expired, "too late"):          {"expired", `Bearer error="invalid_token", error_description="expired"`},
+			apierror.Wrap(apierror.Unauthenticated, nil, "no, no"): {"invalid", `Bearer error="invalid_token", error_description="invalid"`},
+		} {
+			resp, e, _ := serve(t, failing(err), get(t))
+			if got := resp.Header.Get("WWW-Authenticate"); got != want.challenge || e.Error.Details == nil || e.Error.Details.Reason != want.reason || e.Error.Details.Errors != nil {
+				t.Errorf("%v: %q, %+v", err, got, e.Error.Details)
+			}
+		}
+	})
 	t.Run("details are null without fields", func(t *testing.T) {
 		if _, e, _ := serve(t, failing(apierror.New(apierror.NotFound, "no")), get(t)); e.Error.Details != nil {
 			t.Errorf("details = %+v", e.Error.Details)
@@ -135,7 +151,7 @@ func TestMethodNotAllowed(t *testing.T) {
 	if w.Code != http.StatusMethodNotAllowed {
 		t.Errorf("status = %d", w.Code)
 	}
-	if got := w.Header().Values("Allow"); !slices.Equal(got, []string{"GET, POST"}) {
+	if got := w.Header().Values("Allow"); !slices.Equal(got, []string{"GET, HEAD, POST"}) {
 		t.Errorf("Allow = %v", got)
 	}
 }

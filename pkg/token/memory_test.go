@@ -29,7 +29,11 @@ func TestAccess_Verify_remembered(t *testing.T) {
 			t.Errorf("%s than one that is remembered: %v", name, err)
 		}
 	}
-	now = first.ExpiresAt
+	now = first.ExpiresAt.Add(Leeway - time.Millisecond)
+	if last, err := a.Verify(signed); err != nil || last != first {
+		t.Errorf("within the leeway: %+v, %v", last, err)
+	}
+	now = first.ExpiresAt.Add(Leeway)
 	if expired, err := a.Verify(signed); !errors.Is(err, ErrExpired) || expired != first {
 		t.Errorf("after its time: %+v, %v", expired, err)
 	}

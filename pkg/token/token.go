@@ -18,6 +18,9 @@ const (
 	audience = "driftsentry"
 )
 
+// Leeway is how far the clocks of two hosts may be apart: a token that is not valid yet, or no longer, is accepted for so long.
+const Leeway = 30 * time.Second
+
 // The reasons for which an access token is refused.
 var (
 	// ErrInvalid: not signed by us, or not an access token.
@@ -33,6 +36,9 @@ type Claims struct {
 	SessionID uuid.UUID
 	ExpiresAt time.Time
 }
+
+// Until is when the token is refused.
+func (c Claims) Until() time.Time { return c.ExpiresAt.Add(Leeway) }
 
 type jwtClaims struct {
 	jwt.RegisteredClaims
@@ -69,7 +75,7 @@ func NewAccessWithKeys(secret, previous string, keys Keyring, ttl time.Duration)
 	a.parser = jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg(), jwt.SigningMethodEdDSA.Alg()}),
 		jwt.WithIssuer(issuer), jwt.WithAudience(audience),
-		jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
+		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(Leeway),
 		jwt.WithTimeFunc(func() time.Time { return a.now() }),
 	)
 	return a
@@ -111,7 +117,7 @@ func (a *Access) Verify(tokenString string) (Claims, error) {
 	}
 	hash := sha256.Sum256([]byte(tokenString))
 	if known, ok := a.verified.get(hash); ok {
-		if !a.now().Before(known.ExpiresAt) {
+		if !a.now().Before(known.Until()) {
 			return known, ErrExpired
 		}
 		return known, nil

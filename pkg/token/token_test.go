@@ -45,9 +45,15 @@ func TestAccess_Verify(t *testing.T) {
 		token string
 		want  error
 	}{
-		"a well-formed one passes": {valid, nil},
-		"expired, and ours":        {signed(t, hs256, []byte(secret), func(m jwt.MapClaims) { m["exp"] = time.Now().Add(-time.Hour).Unix() }), ErrExpired},
-		"expired, and not ours":    {signed(t, hs256, []byte("another"), func(m jwt.MapClaims) { m["exp"] = time.Now().Add(-time.Hour).Unix() }), ErrInvalid},
+		"a well-formed one passes":                 {valid, nil},
+		"expired, by the clock of another host":    {signed(t, hs256, []byte(secret), func(m jwt.MapClaims) { m["exp"] = time.Now().Add(-Leeway + 10*time.Second).Unix() }), nil},
+		"issued now, by the clock of another host": {signed(t, hs256, []byte(secret), func(m jwt.MapClaims) { m["iat"] = time.Now().Add(Leeway - 10*time.Second).Unix() }), nil},
+		"valid from now, by the clock of another":  {signed(t, hs256, []byte(secret), func(m jwt.MapClaims) { m["nbf"] = time.Now().Add(Leeway - 10*time.Second).Unix() }), nil},
+		"expired, beyond the leeway":               {signed(t, hs256, []byte(secret), func(m jwt.MapClaims) { m["exp"] = time.Now().Add(-Leeway - 10*time.Second).Unix() }), ErrExpired},
+		"issued in the future, beyond the leeway":  {signed(t, hs256, []byte(secret), func(m jwt.MapClaims) { m["iat"] = time.Now().Add(Leeway + 10*time.Minute).Unix() }), ErrInvalid},
+		"valid from the future, beyond the leeway": {signed(t, hs256, []byte(secret), func(m jwt.MapClaims) { m["nbf"] = time.Now().Add(Leeway + 10*time.Minute).Unix() }), ErrInvalid},
+		"expired, and ours":                        {signed(t, hs256, []byte(secret), func(m jwt.MapClaims) { m["exp"] = time.Now().Add(-time.Hour).Unix() }), ErrExpired},
+		"expired, and not ours":                    {signed(t, hs256, []byte("another"), func(m jwt.MapClaims) { m["exp"] = time.Now().Add(-time.Hour).Unix() }), ErrInvalid},
 		"expired, of another issuer": {signed(t, hs256, []byte(secret), func(m jwt.MapClaims) {
 			m["exp"], m["iss"] = time.Now().Add(-time.Hour).Unix(), "someone"
 		}), ErrInvalid},

@@ -79,12 +79,12 @@ func (a answer) expectEnvelope(t *testing.T, status int, code string) {
 }
 
 func (s *installation) edge(t *testing.T) {
-	for _, path := range []string{"/health/live", "/health/ready", "/health/detailed"} {
+	for _, path := range []string{"/health/live", "/health/ready"} {
 		if a := s.get(t, path); a.status != http.StatusOK {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
 	}
-	for _, path := range []string{"/metrics", "/metrics/", "/grafana/metrics", "/api/../metrics", "/"} {
+	for _, path := range []string{"/metrics", "/metrics/", "/grafana/metrics", "/api/../metrics", "/", "/health", "/health/detailed", "/health/live/../detailed"} {
 		s.get(t, path).expectEnvelope(t, http.StatusNotFound, "NOT_FOUND")
 	}
 	s.get(t, "/api/v1/drifts").expectEnvelope(t, http.StatusUnauthorized, "AUTH_ERROR")

@@ -24,7 +24,7 @@ import (
 // TestAttackThroughEdge goes through the edge that is shipped, by TLS: what hides behind a request reaches no service,
 // an address that is made up is not believed, insiders' paths lead nowhere, browsers are told to come by TLS, and no
 // credential is in the edge's log. Mutations in the Caddyfile: the log without its filter of Sec-Websocket-Protocol,
-// Idempotency-Key or the query; `trusted_proxies static 0.0.0.0/0`; without the headers of @tls. /metrics is shut
+// Idempotency-Key or the query; `trusted_proxies static 0.0.0.0/0`; without the headers of @tls; `/health/*` passed on. /metrics is shut
 // twice, by the edge and by the services in production, so that one alone is not missed here.
 func TestAttackThroughEdge(t *testing.T) {
 	caddy := installed.Programs(t, "caddy")["caddy"]
@@ -38,7 +38,7 @@ func TestAttackThroughEdge(t *testing.T) {
 		secrets[name] = "edge-canary-" + random()
 	}
 	secrets["query"] = "edge-canary-" + random()
-	for path, want := range map[string]int{"/api/v1/drifts": 401, "/health/live": 400, "/metrics": 404, "/grafana/metrics": 404, "/ws": 400, "/debug/pprof/": 404} {
+	for path, want := range map[string]int{"/api/v1/drifts": 401, "/health/live": 400, "/metrics": 404, "/grafana/metrics": 404, "/ws": 400, "/debug/pprof/": 404, "/health/detailed": 404, "/health/": 404, "/health/live/../detailed": 404, "/health//detailed": 404} {
 		answers := edge.converse(t, fmt.Sprintf("GET %s?token=%s&access_token=%s HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 198.51.100.66\r\nAuthorization: Bearer %s\r\n"+
 			"Cookie: s=%s\r\nIdempotency-Key: %s\r\nSec-WebSocket-Protocol: driftsentry.v1, bearer.%s\r\nConnection: close\r\n\r\n",
 			path, secrets["query"], secrets["query"], secrets["Authorization"], secrets["Cookie"], secrets["Idempotency-Key"], secrets["Sec-WebSocket-Protocol"]), 1)

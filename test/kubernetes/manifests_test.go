@@ -182,6 +182,10 @@ func (m *manifests) expectReferences(t *testing.T) {
 				if s == nil || !slices.ContainsFunc(s.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == path.Backend.Service.Port.Name }) || path.Backend.Service.Port.Name != "http" {
 					t.Errorf("ingress: %s leads to %+v", path.Path, path.Backend.Service)
 				}
+				// The detailed report is for insiders.
+				if exact := path.PathType != nil && *path.PathType == networkingv1.PathTypeExact; strings.HasPrefix("/health/detailed", path.Path) || strings.HasPrefix(path.Path, "/health") && !exact {
+					t.Errorf("ingress: %s lets more pass than live and ready", path.Path)
+				}
 			}
 		}
 	}

@@ -42,6 +42,8 @@ var unscoped = map[string]string{
 	"identityTx.SaveUser":           "the user who was just locked in the account",
 	"identityTx.SetPassword":        "the user who has proven the password or the setup token",
 	"identityTx.NoteSignIn":         "the user whose password was just checked",
+	"identityTx.NoteNetwork":        "of the user who has just signed in",
+	"(*IdentityStore).Attempts":     "sign-in: of the e-mail, and of its user who was just looked up; none of it is shown",
 	"identityTx.EnsureAccount":      "makes an account; for operators",
 	// The workspace was locked in the account.
 	"driftTx.SaveWorkspace":  "the workspace that the transaction has locked in the account",
@@ -52,6 +54,7 @@ var unscoped = map[string]string{
 	"(*RetentionStore).RemoveChecks":          "retention",
 	"(*RetentionStore).RemoveResponses":       "retention, over all accounts",
 	"(*RetentionStore).RemoveIdempotencyKeys": "retention",
+	"(*RetentionStore).RemoveSignIns":         "retention",
 	"(*MonitorStore).WorkspaceCounts":         "a gauge without accounts",
 	"(*SealStore).Mark":                       "the chain of seals is over all accounts; for operators",
 	"(*SealStore).Settled":                    "the chain of seals is over all accounts; for operators",

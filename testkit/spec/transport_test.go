@@ -67,7 +67,11 @@ func (a reply) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func failure(code string) string {
-	return `{"success":false,"error":{"code":"` + code + `","message":"m","details":null,"traceId":"` + traceID + `","timestamp":"2026-03-01T09:00:00.000Z"}}`
+	details := "null"
+	if code == "AUTH_ERROR" {
+		details = `{"reason":"expired"}`
+	}
+	return `{"success":false,"error":{"code":"` + code + `","message":"m","details":` + details + `,"traceId":"` + traceID + `","timestamp":"2026-03-01T09:00:00.000Z"}}`
 }
 
 const drift = `{"id":"` + driftID + `","version":1,"workspace":"w","resourceId":"r","resourceType":"t","provider":"","region":"","origin":"drift","plannedAction":null,` +

@@ -48,7 +48,10 @@ type Response struct {
 		Code    string
 		Message string
 		TraceID string
-		Details *struct{ Errors []apierror.Field }
+		Details *struct {
+			Errors []apierror.Field
+			Reason string
+		}
 	} `json:"error"`
 }
 

@@ -110,7 +110,7 @@ func newIdentity(c *Config, signing token.Keyring, db *pg.DB, tel *telemetry.Tel
 	return identity.New(identity.Config{
 		Store:  postgres.NewIdentityStore(db),
 		Access: token.NewAccessWithKeys(c.Service.JWTSecret.Reveal(), c.Service.JWTSecretPrevious.Reveal(), signing, c.JWTExpiry),
-		Keys:   keys, RefreshExpiry: c.RefreshExpiry, SessionMaxAge: c.SessionMaxAge, Hashing: hashing, Meter: tel.Meter(),
+		Keys:   keys, DataKey: c.DataKey.Reveal(), RefreshExpiry: c.RefreshExpiry, SessionMaxAge: c.SessionMaxAge, Hashing: hashing, Meter: tel.Meter(),
 	})
 }
 

@@ -131,7 +131,7 @@ func (c *Config) Validate() []error {
 		value    int
 	}{
 		{"RATE_LIMIT_REQUESTS", c.Limits.Requests}, {"RATE_LIMIT_LOGIN_PER_ADDRESS", c.Limits.LoginPerAddress},
-		{"RATE_LIMIT_LOGIN_PER_EMAIL", c.Limits.LoginPerEmail},
+		{"RATE_LIMIT_LOGIN_PER_EMAIL", c.Limits.LoginPerEmail}, {"RATE_LIMIT_LOGIN_ELSEWHERE", c.Limits.LoginElsewhere},
 	} {
 		if n.value < 1 {
 			problems.Add(n.variable, "must be 1 or more; RATE_LIMIT_ENABLED=false turns all limits off")

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/legible"
 	"github.com/driftsentry/driftsentry/pkg/uid"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
@@ -39,6 +40,11 @@ type Alert struct {
 	ReadAt    *time.Time
 	ReadBy    *string // nil when no user has read it: it is unread, or the system marked it
 	CreatedAt time.Time
+}
+
+// escape makes the alert fit to be shown: it names what strangers gave, and an earlier version stored it as it came.
+func (a *Alert) escape() {
+	a.Title, a.Message = legible.EscapeLine(a.Title), legible.EscapeText(a.Message)
 }
 
 // AlertReader reads alerts.
@@ -122,6 +128,9 @@ func (s *Service) ListAlerts(ctx context.Context, p identity.Principal, f AlertF
 		return nil, 0, err
 	}
 	alerts, err := s.store.ListAlerts(ctx, p.AccountID, f, page)
+	for i := range alerts {
+		alerts[i].escape()
+	}
 	return alerts, total, err
 }
 
@@ -136,8 +145,12 @@ func (s *Service) MarkAlertRead(ctx context.Context, p identity.Principal, id uu
 	var alert *Alert
 	err := s.inTx(ctx, p, "alert.read", func(ctx context.Context, w *work) (err error) {
 		alert, err = w.LockAlert(ctx, p.AccountID, id)
-		if err != nil || alert.IsRead {
+		if err != nil {
 			return err
+		}
+		alert.escape()
+		if alert.IsRead {
+			return nil
 		}
 		if _, err := w.MarkAlertsRead(ctx, p.AccountID, AlertSelection{ID: &id}, w.email, w.now); err != nil {
 			return err
@@ -178,6 +191,9 @@ func (s *Service) MarkAllAlertsRead(ctx context.Context, p identity.Principal) (
 func (w *work) raise(ctx context.Context, alerts []Alert) error {
 	if len(alerts) == 0 {
 		return nil
+	}
+	for i := range alerts {
+		alerts[i].escape()
 	}
 	if err := w.InsertAlerts(ctx, w.account, alerts); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/legible"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
@@ -28,6 +29,9 @@ type Report struct {
 // Create makes a drift of a report, redacted like a plan.
 func (s *Service) Create(ctx context.Context, p identity.Principal, r Report) (*Drift, error) {
 	if err := r.check(); err != nil {
+		return nil, err
+	}
+	if err := p.MayUse(r.Workspace); err != nil {
 		return nil, err
 	}
 	hide, err := s.hides(ctx, p)
@@ -98,6 +102,8 @@ func (r *Report) check() error {
 			refuse(text.name, text.message)
 		} else if IsBlank(text.value) {
 			refuse(text.name, "must not be blank")
+		} else if problem := legible.Line(text.value); problem != "" {
+			refuse(text.name, problem)
 		}
 	}
 	if r.ExpectedState == nil {

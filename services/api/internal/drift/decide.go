@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
+	"github.com/driftsentry/driftsentry/pkg/legible"
 	"github.com/driftsentry/driftsentry/pkg/redact"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
@@ -58,6 +59,9 @@ func checkReason(reason string) (string, error) {
 	reason = strings.TrimSpace(reason)
 	if n := utf8.RuneCountInString(reason); n < minReason || n > maxReason {
 		return "", apierror.InvalidField("reason", "must have %d to %d characters", minReason, maxReason)
+	}
+	if problem := legible.Text(reason); problem != "" {
+		return "", apierror.InvalidField("reason", "%s", problem)
 	}
 	// People paste what they should not. The mask may be longer than what it stands for.
 	return firstRunes(redact.Text(reason), maxReason), nil

@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
+	"github.com/driftsentry/driftsentry/pkg/legible"
 	"github.com/driftsentry/driftsentry/pkg/redact"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
@@ -46,9 +47,13 @@ func (s *Service) Refuse(ctx context.Context, p identity.Principal, f Failure) e
 
 // fail records a failed check; refused says that an upload was refused, which counts for nothing in a preview.
 func (s *Service) fail(ctx context.Context, p identity.Principal, f Failure, refused bool) (*Check, error) {
+	if err := p.MayUse(f.Workspace); err != nil {
+		return nil, err
+	}
 	f.Source = f.Source.masked()
 	trace.SpanFromContext(ctx).SetAttributes(f.Source.attributes()...)
-	f.Reason = firstRunes(redact.Text(f.Reason), maxFailureReason) // People paste what they should not, such as a log.
+	// People paste what they should not, such as a log with colours.
+	f.Reason = firstRunes(legible.EscapeText(redact.Text(f.Reason)), maxFailureReason)
 	var check *Check
 	err := s.inTx(ctx, p, "check.fail", func(ctx context.Context, w *work) error {
 		check = nil

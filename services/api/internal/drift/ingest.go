@@ -53,6 +53,9 @@ func (i *Ingested) Repeated() bool { return i.Check == nil }
 // a timestamp that was sent before gets the first response again.
 func (s *Service) Ingest(ctx context.Context, p identity.Principal, u Upload) (*Ingested, error) {
 	start := time.Now()
+	if err := p.MayUse(u.Workspace); err != nil {
+		return nil, err
+	}
 	u.Source = u.Source.masked()
 	trace.SpanFromContext(ctx).SetAttributes(u.Source.attributes()...)
 	open, err := s.store.OpenDrifts(ctx, p.AccountID, u.Workspace)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/legible"
 	"github.com/driftsentry/driftsentry/pkg/redact"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
@@ -104,13 +105,13 @@ const maxRef = 256
 // CheckRef says what is wrong with the name of a branch or a tag, nothing when it is fine.
 func CheckRef(ref string) string {
 	n := utf8.RuneCountInString(ref)
-	if n < 1 || n > maxRef || strings.ContainsFunc(ref, unicode.IsControl) {
-		return "must have 1 to 256 characters, and no control characters"
+	if n < 1 || n > maxRef {
+		return "must have 1 to 256 characters"
 	}
 	if IsBlank(ref) {
 		return "must not be blank"
 	}
-	return ""
+	return legible.Line(ref)
 }
 
 // IsBlank reports whether a text shows nothing.

@@ -25,11 +25,13 @@ func (s *Server) createKey(w http.ResponseWriter, r *http.Request) error {
 		Name      string     `json:"name"`
 		Scope     string     `json:"scope"`
 		ExpiresAt *time.Time `json:"expiresAt"`
+		// Null or absent is every workspace.
+		Workspaces []string `json:"workspaces"`
 	}
 	if err := rest.Decode(w, r, &body); err != nil {
 		return err
 	}
-	apiKey, key, err := s.identity.CreateKey(r.Context(), caller(r), body.Name, body.Scope, body.ExpiresAt)
+	apiKey, key, err := s.identity.CreateKey(r.Context(), caller(r), body.Name, body.Scope, body.Workspaces, body.ExpiresAt)
 	if err != nil {
 		return err
 	}

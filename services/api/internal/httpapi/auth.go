@@ -35,14 +35,20 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if err := rest.Decode(w, r, &body); err != nil {
 		return err
 	}
+	if err := identity.CheckSignIn(body.Email, body.Password); err != nil {
+		return err
+	}
+	if err := s.limits.loginFrom(r); err != nil {
+		return err
+	}
 	if err := s.limits.login(r, body.Email); err != nil {
 		return err
 	}
-	tokens, user, err := s.identity.Login(r.Context(), body.Email, body.Password, r.UserAgent())
+	tokens, user, err := s.identity.Login(r.Context(), body.Email, body.Password, s.limits.origin(r, body.Email))
 	if err != nil {
 		return err
 	}
-	s.limits.loggedIn(body.Email)
+	s.limits.loggedIn(r, body.Email)
 	return s.giveTokens(w, tokens, inCookie, &selfBody{user.ID, user.Email, user.Name, user.Role})
 }
 
@@ -117,27 +123,27 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 	case (setup == nil) == (current == nil):
 		return apierror.New(apierror.Invalid, "either a setup token or the current password is needed")
 	case setup != nil:
-		if err := s.limits.login(r, ""); err != nil {
+		if err := s.limits.loginFrom(r); err != nil {
 			return err
 		}
 		if err := s.identity.SetupPassword(r.Context(), *setup, body.NewPassword); err != nil {
 			return err
 		}
 	default:
-		p, err := s.authenticate(w, r)
+		p, err := s.authenticate(r)
 		if err != nil {
 			return err
 		}
 		if p.IsKey() {
 			return apierror.New(apierror.Forbidden, "an API key has no password")
 		}
-		if err := s.limits.login(r, p.Email); err != nil {
+		if err := s.limits.currentPassword(r, p); err != nil {
 			return err
 		}
 		if err := s.identity.ChangePassword(r.Context(), p, *current, body.NewPassword); err != nil {
 			return err
 		}
-		s.limits.loggedIn(p.Email)
+		s.limits.provedPassword(p)
 	}
 	return rest.OK(w, nil)
 }

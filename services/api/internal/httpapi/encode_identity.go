@@ -103,11 +103,12 @@ type keyBody struct {
 	ExpiresAt  *rest.Time `json:"expiresAt"`
 	LastUsedAt *rest.Time `json:"lastUsedAt"`
 	CreatedBy  string     `json:"createdBy"`
+	Workspaces []string   `json:"workspaces"` // null: every workspace
 }
 
 func newKeyBody(k identity.APIKey) keyBody {
 	return keyBody{
-		k.ID, k.Name, k.Scope, k.Prefix, rest.Time(k.CreatedAt), rest.TimePtr(k.ExpiresAt), rest.TimePtr(k.LastUsedAt), k.CreatedBy,
+		k.ID, k.Name, k.Scope, k.Prefix, rest.Time(k.CreatedAt), rest.TimePtr(k.ExpiresAt), rest.TimePtr(k.LastUsedAt), k.CreatedBy, k.Workspaces,
 	}
 }
 

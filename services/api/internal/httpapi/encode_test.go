@@ -66,9 +66,9 @@ func TestBodies(t *testing.T) {
 		"a user": {newUserBody(identity.User{ID: one, Email: "e", Name: "n", Role: identity.Admin, IsActive: true, CreatedAt: at(1), LastLoginAt: ptr(at(2))}),
 			`{"id":"00000000-0000-0000-0000-000000000001","email":"e","name":"n","role":"admin","isActive":true,"createdAt":"2026-01-01T00:00:00.007Z",` +
 				`"lastLoginAt":"2026-01-02T00:00:00.007Z"}`},
-		"an API key": {newKeyBody(identity.APIKey{ID: one, Name: "n", Scope: "s", Prefix: "p", CreatedAt: at(1), CreatedBy: "e", ExpiresAt: ptr(at(2)), LastUsedAt: ptr(at(3))}),
+		"an API key": {newKeyBody(identity.APIKey{ID: one, Name: "n", Scope: "s", Prefix: "p", CreatedAt: at(1), CreatedBy: "e", ExpiresAt: ptr(at(2)), LastUsedAt: ptr(at(3)), Workspaces: []string{"w"}}),
 			`{"id":"00000000-0000-0000-0000-000000000001","name":"n","scope":"s","prefix":"p","createdAt":"2026-01-01T00:00:00.007Z",` +
-				`"expiresAt":"2026-01-02T00:00:00.007Z","lastUsedAt":"2026-01-03T00:00:00.007Z","createdBy":"e"}`},
+				`"expiresAt":"2026-01-02T00:00:00.007Z","lastUsedAt":"2026-01-03T00:00:00.007Z","createdBy":"e","workspaces":["w"]}`},
 		"tokens": {newTokensBody(identity.Tokens{Access: "a", Refresh: "r", ExpiresIn: 9}, &selfBody{one, "e", "n", identity.Viewer}),
 			`{"accessToken":"a","refreshToken":"r","expiresIn":9,"user":{"id":"00000000-0000-0000-0000-000000000001","email":"e","name":"n","role":"viewer"}}`},
 	} {

@@ -73,7 +73,7 @@ func TestErrors(t *testing.T) {
 	}
 	t.Run("405 names the allowed methods", func(t *testing.T) {
 		a := api.Admin.Wrong().Do(http.MethodPut, "/api/v1/users", nil)
-		if got := a.Header.Get("Allow"); got != "GET, POST" {
+		if got := a.Header.Get("Allow"); got != "GET, HEAD, POST" {
 			t.Errorf("Allow = %q", got)
 		}
 	})

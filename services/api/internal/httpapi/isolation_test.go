@@ -35,6 +35,7 @@ func acmeThings(t *testing.T, api *apitest.API) things {
 		"expectedState": map[string]string{"size": "acme-secret-expected"}, "actualState": map[string]string{"size": "acme-secret-actual"},
 	}).Want(201).Decode(&drift)
 	m.drift = drift.ID
+	login(api, api.Viewer.User.Email, "a wrong password").Want(401)
 	var alerts struct {
 		Items []struct{ ID, DriftID string }
 	}
@@ -176,7 +177,7 @@ func rowsOf(t *testing.T, api *apitest.API) string {
 			continue
 		case "account":
 			condition = "id = $1"
-		case "session", "setup_token":
+		case "session", "setup_token", "sign_in_network":
 			condition = "user_id in (select id from app_user where account_id = $1)"
 		case "refresh_token":
 			condition = "session_id in (select s.id from session s join app_user u on u.id = s.user_id where u.account_id = $1)"

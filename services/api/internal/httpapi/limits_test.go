@@ -19,11 +19,11 @@ func TestRateLimits(t *testing.T) {
 			t.Errorf("%d %s (Retry-After %q)", a.Status, a.Body, a.Header.Get("Retry-After"))
 		}
 	}
-	t.Run("attempts on one email, from any address", func(t *testing.T) {
-		api := apitest.Start(t, "RATE_LIMIT_ENABLED=true", "RATE_LIMIT_LOGIN_PER_EMAIL=3", "TRUSTED_PROXIES=127.0.0.0/8")
+	t.Run("attempts on one email from one address", func(t *testing.T) {
+		api := apitest.Start(t, "RATE_LIMIT_ENABLED=true", "RATE_LIMIT_LOGIN_PER_EMAIL=3")
 		email := api.Viewer.User.Email
-		for i := range 3 {
-			login(api.Anonymous, email, "wrong password", "X-Forwarded-For", "198.51.100."+strconv.Itoa(i)).Want(401)
+		for range 3 {
+			login(api.Anonymous, email, "wrong password").Want(401)
 		}
 		limited(t, login(api.Anonymous, email, apitest.Password))
 		limited(t, login(api.Anonymous, "VIEWER"+email[len("viewer"):], apitest.Password))

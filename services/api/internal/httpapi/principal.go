@@ -31,13 +31,18 @@ func callOf(r *http.Request) *call {
 // known reports whether the caller has a credential of ours.
 func (c *call) known() bool { return c.refused == nil }
 
-var errNoCredential = apierror.New(apierror.Unauthenticated, "sign in: the Authorization header has no bearer token")
+var errNoCredential = apierror.Refuse(apierror.Missing, "sign in: the Authorization header has no bearer token")
+
+var errNotBearer = apierror.Refuse(apierror.Unknown, "the Authorization header has no bearer token")
 
 // recognise tells who calls, before the request has a span and without I/O, so that a known caller's trace is continued
 // and a stranger's is not.
 func (s *Server) recognise(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &call{refused: errNoCredential}
+		if r.Header.Get("Authorization") != "" {
+			c.refused = errNotBearer
+		}
 		if bearer, ok := bearerToken(r); ok {
 			c.credential, c.refused = s.identity.Recognise(bearer)
 		}
@@ -51,19 +56,11 @@ func bearerToken(r *http.Request) (string, bool) {
 }
 
 // authenticate gives the principal, as the database knows it.
-func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) (identity.Principal, error) {
+func (s *Server) authenticate(r *http.Request) (identity.Principal, error) {
 	c := callOf(r)
 	p, err := identity.Principal{}, c.refused
 	if err == nil {
 		p, err = s.identity.Authenticate(r.Context(), c.credential)
-	}
-	if apierror.Is(err, apierror.Unauthenticated) {
-		// RFC 6750, section 3.
-		challenge := "Bearer"
-		if r.Header.Get("Authorization") != "" {
-			challenge = `Bearer error="invalid_token"`
-		}
-		w.Header().Set("WWW-Authenticate", challenge)
 	}
 	if err != nil {
 		return p, err
@@ -126,7 +123,12 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, rt route, handler
 		}
 		return handler(w, r)
 	}
-	p, err := s.authenticate(w, r)
+	p, err := s.authenticate(r)
+	if apierror.Is(err, apierror.Unauthenticated) {
+		if limited := s.limits.refuse(r); limited != nil {
+			return limited
+		}
+	}
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
+	"github.com/driftsentry/driftsentry/pkg/legible"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 )
 
@@ -60,7 +61,7 @@ func cleanName(name string) string {
 	if len(name) > most {
 		name = strings.ToValidUTF8(name[:most], "") + "…"
 	}
-	return name
+	return legible.EscapeLine(name)
 }
 
 func (q *query) refuse(name, format string, args ...any) {

@@ -3,8 +3,8 @@ package httpapi
 import (
 	"net/url"
 	"regexp"
-	"unicode"
 
+	"github.com/driftsentry/driftsentry/pkg/legible"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 )
 
@@ -33,18 +33,15 @@ func source(q *query) drift.Source {
 	return s
 }
 
-// line is a text without control characters, empty when absent.
+// line is a text of one line, empty when absent.
 func (q *query) line(name string, most int) string {
 	v := q.text(name, most)
 	if v != "" && drift.IsBlank(v) {
 		q.refuse(name, "must not be blank")
 		return ""
 	}
-	for _, r := range v {
-		if unicode.IsControl(r) {
-			q.refuse(name, "must not have control characters")
-			break
-		}
+	if problem := legible.Line(v); problem != "" {
+		q.refuse(name, "%s", problem)
 	}
 	return v
 }
@@ -55,5 +52,5 @@ func checkRunURL(v string) string {
 	if err != nil || len(v) > maxRunURL || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
 		return "must be an http or https URL of at most 2048 characters, without a user or a password in it"
 	}
-	return ""
+	return legible.Line(v)
 }

@@ -3,6 +3,8 @@ package httpapi
 import (
 	"net/http"
 
+	"github.com/google/uuid"
+
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
@@ -61,12 +63,15 @@ func (s *Server) updateUser(w http.ResponseWriter, r *http.Request) error {
 		Name     optional[string]        `json:"name"`
 		Role     optional[identity.Role] `json:"role"`
 		IsActive optional[bool]          `json:"isActive"`
+		// Who gets the API keys of a user that is deactivated.
+		HandOverTo optional[uuid.UUID] `json:"handOverTo"`
 	}
 	if err := rest.Decode(w, r, &body); err != nil {
 		return err
 	}
 	user, err := s.identity.UpdateUser(r.Context(), caller(r), id, identity.UserChange{
 		Email: body.Email.value, Name: body.Name.value, Role: body.Role.value, IsActive: body.IsActive.value,
+		HandOverTo: body.HandOverTo.value,
 	})
 	if err != nil {
 		return err

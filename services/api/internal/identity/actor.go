@@ -35,9 +35,12 @@ func (s *Service) confirm(ctx context.Context, tx Tx, p Principal, need Role, us
 	switch {
 	case err != nil:
 		return audit.Actor{}, nil, err
-	case !found || !actor.IsActive || !open:
+	case !found || !actor.IsActive:
 		s.sessions.Forget(p.SessionID)
-		return audit.Actor{}, nil, errSessionOver
+		return audit.Actor{}, nil, errDeactivated
+	case !open:
+		s.sessions.Forget(p.SessionID)
+		return audit.Actor{}, nil, errSessionRevoked
 	case !actor.Role.AtLeast(need):
 		s.sessions.Forget(p.SessionID)
 		return audit.Actor{}, nil, apierror.Newf(apierror.Forbidden, "this needs the role %s", need)

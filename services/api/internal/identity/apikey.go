@@ -2,10 +2,13 @@ package identity
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/pkg/uid"
 )
@@ -19,20 +22,21 @@ func (s *Service) Keys(ctx context.Context, p Principal, limit, offset int) ([]A
 }
 
 // CreateKey makes an API key. The key itself is in the response and nowhere else.
-func (s *Service) CreateKey(ctx context.Context, p Principal, name, scope string, expiresAt *time.Time) (APIKey, string, error) {
+func (s *Service) CreateKey(ctx context.Context, p Principal, name, scope string, workspaces []string, expiresAt *time.Time) (APIKey, string, error) {
 	now := s.now()
 	var in input
 	in.text("name", name, maxKeyName)
 	if scope != ScopeIngest {
 		in.refuse("scope", "must be %s", ScopeIngest)
 	}
+	in.workspaces("workspaces", workspaces)
 	in.expiry(expiresAt, now)
 	if err := in.err(); err != nil {
 		return APIKey{}, "", err
 	}
 	keyID := uid.New()
 	key, prefix := s.apiKeys.New(keyID)
-	k := APIKey{ID: keyID, Name: name, Scope: scope, Prefix: prefix, CreatedAt: now, CreatedBy: p.Email, ExpiresAt: expiresAt}
+	k := APIKey{ID: keyID, Name: name, Scope: scope, Prefix: prefix, CreatedAt: now, CreatedBy: p.Email, Workspaces: workspaces, ExpiresAt: expiresAt}
 	err := s.store.InTx(ctx, "api_key.create", func(ctx context.Context, tx Tx) error {
 		by, _, err := s.act(ctx, tx, p, Admin)
 		if err != nil {
@@ -41,7 +45,7 @@ func (s *Service) CreateKey(ctx context.Context, p Principal, name, scope string
 		if err := tx.InsertKey(ctx, k, p.AccountID, p.UserID, token.Hash(key)); err != nil {
 			return err
 		}
-		return s.record(ctx, tx, p.AccountID, by, actionKeyCreated, name, "the API key was created", map[string]any{"apiKey": keyID, "scope": scope})
+		return s.record(ctx, tx, p.AccountID, by, actionKeyCreated, name, "the API key was created", map[string]any{"apiKey": keyID, "scope": scope, "workspaces": workspaces})
 	})
 	return k, key, err
 }
@@ -60,5 +64,30 @@ func (s *Service) RevokeKey(ctx context.Context, p Principal, id uuid.UUID) erro
 		return s.record(ctx, tx, p.AccountID, by, actionKeyRevoked, key.Name, "the API key was revoked", map[string]any{"apiKey": id})
 	})
 	s.keys.Forget(id)
+	return err
+}
+
+// endKeys revokes the keys of a user who is deactivated, or hands them over to another of the active admins.
+func (s *Service) endKeys(ctx context.Context, tx Tx, p Principal, user User, admins []User, to *uuid.UUID) error {
+	action, message, metadata := actionKeyRevoked, "the API key was revoked: its maker was deactivated", map[string]any{"user": user.ID}
+	var keys []APIKey
+	var err error
+	if to == nil {
+		keys, err = tx.RevokeKeysOf(ctx, p.AccountID, user.ID, s.now())
+	} else {
+		if !slices.ContainsFunc(admins, func(u User) bool { return u.ID == *to && u.ID != user.ID }) {
+			return apierror.InvalidField("handOverTo", "must be the id of another active admin")
+		}
+		action, message, metadata["handedOverTo"] = actionKeyHandedOver, "the API key was handed over: its maker was deactivated", *to
+		keys, err = tx.HandKeysOver(ctx, p.AccountID, user.ID, *to)
+	}
+	for _, key := range keys {
+		if err != nil {
+			break
+		}
+		own := maps.Clone(metadata)
+		own["apiKey"] = key.ID
+		err = s.record(ctx, tx, p.AccountID, p.Actor(), action, key.Name, message, own)
+	}
 	return err
 }

@@ -15,6 +15,7 @@ const (
 	actionUserUpdated     = "user.updated"
 	actionKeyCreated      = "api_key.created"
 	actionKeyRevoked      = "api_key.revoked"
+	actionKeyHandedOver   = "api_key.handed_over"
 	actionPasswordChanged = "password.changed"
 	actionSessionRevoked  = "session.revoked"
 	actionAccountUpdated  = "account.updated"

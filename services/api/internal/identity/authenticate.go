@@ -22,10 +22,14 @@ type Credential struct {
 
 // Why a caller is refused. The texts reveal only what the caller knows.
 var (
-	errUnknownCredential = apierror.New(apierror.Unauthenticated, "the token is unknown")
-	errExpired           = apierror.New(apierror.Unauthenticated, "the access token has expired; refresh it")
-	errSessionOver       = apierror.New(apierror.Unauthenticated, "the session has ended; sign in again")
-	errKeyOver           = apierror.New(apierror.Unauthenticated, "the API key is no longer valid")
+	errUnknownCredential = apierror.Refuse(apierror.Unknown, "the token is unknown")
+	errExpired           = apierror.Refuse(apierror.Expired, "the access token has expired; refresh it")
+	errSessionExpired    = apierror.Refuse(apierror.Expired, "the session has ended; sign in again")
+	errSessionRevoked    = apierror.Refuse(apierror.Revoked, "the session has ended; sign in again")
+	errDeactivated       = apierror.Refuse(apierror.Deactivated, "the user is deactivated")
+	errKeyUnknown        = apierror.Refuse(apierror.Unknown, "the API key is no longer valid")
+	errKeyExpired        = apierror.Refuse(apierror.Expired, "the API key is no longer valid")
+	errKeyRevoked        = apierror.Refuse(apierror.Revoked, "the API key is no longer valid")
 )
 
 // Recognise reports, without I/O, whether an access token or an API key is ours and has not expired.
@@ -54,14 +58,17 @@ func (s *Service) Authenticate(ctx context.Context, c Credential) (Principal, er
 	}
 	state, err := s.sessions.Load(ctx, c.claims.SessionID, s.store.Session)
 	if apierror.Is(err, apierror.NotFound) {
-		return Principal{}, errSessionOver
+		return Principal{}, errSessionRevoked
 	}
 	if err != nil {
 		return Principal{}, err
 	}
 	u := state.User
-	if !s.open(state, s.now()) || u.ID != c.claims.UserID || u.AccountID != c.claims.AccountID {
-		return Principal{}, errSessionOver
+	if u.ID != c.claims.UserID || u.AccountID != c.claims.AccountID {
+		return Principal{}, errUnknownCredential
+	}
+	if err := state.over(s.now(), s.sessionMaxAge); err != nil {
+		return Principal{}, err
 	}
 	return Principal{AccountID: u.AccountID, UserID: u.ID, SessionID: state.ID, Email: u.Email, Role: u.Role}, nil
 }
@@ -76,9 +83,17 @@ func (s *Service) Reauthenticate(ctx context.Context, c Credential) (Principal, 
 	return s.Authenticate(ctx, c)
 }
 
-// open reports whether the session is valid at this time.
-func (s *Service) open(state *SessionState, now time.Time) bool {
-	return !state.Revoked && state.User.IsActive && now.Before(state.ExpiresAt) && now.Before(state.CreatedAt.Add(s.sessionMaxAge))
+// over says why the session is not valid at this time; nil when it is.
+func (s *SessionState) over(now time.Time, maxAge time.Duration) error {
+	switch {
+	case !s.User.IsActive:
+		return errDeactivated
+	case s.Revoked:
+		return errSessionRevoked
+	case !now.Before(s.ExpiresAt), !now.Before(s.CreatedAt.Add(maxAge)):
+		return errSessionExpired
+	}
+	return nil
 }
 
 // keyTouch is the precision of a key's last use.
@@ -87,16 +102,20 @@ const keyTouch = time.Minute
 func (s *Service) authenticateKey(ctx context.Context, c Credential) (Principal, error) {
 	key, err := s.keys.Load(ctx, c.key, s.loadKey)
 	if apierror.Is(err, apierror.NotFound) {
-		return Principal{}, errKeyOver
+		return Principal{}, errKeyUnknown
 	}
 	if err != nil {
 		return Principal{}, err
 	}
-	expired := key.ExpiresAt != nil && !s.now().Before(*key.ExpiresAt)
-	if key.Revoked || expired || subtle.ConstantTimeCompare(key.Hash, c.hash) != 1 {
-		return Principal{}, errKeyOver
+	switch {
+	case subtle.ConstantTimeCompare(key.Hash, c.hash) != 1:
+		return Principal{}, errKeyUnknown
+	case key.Revoked:
+		return Principal{}, errKeyRevoked
+	case key.ExpiresAt != nil && !s.now().Before(*key.ExpiresAt):
+		return Principal{}, errKeyExpired
 	}
-	return Principal{AccountID: key.AccountID, KeyID: c.key, KeyName: key.Name}, nil
+	return Principal{AccountID: key.AccountID, KeyID: c.key, KeyName: key.Name, Workspaces: key.Workspaces}, nil
 }
 
 // loadKey looks a key up and records its use.

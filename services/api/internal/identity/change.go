@@ -15,9 +15,9 @@ import (
 const setupExpiry = 72 * time.Hour
 
 var (
-	errSetup           = apierror.New(apierror.Unauthenticated, "the setup token is not valid; ask an admin for another")
+	errSetup           = apierror.Refuse(apierror.Unknown, "the setup token is not valid; ask an admin for another")
 	errEmailChanged    = apierror.New(apierror.Conflict, "the email has just been changed; try again in some seconds")
-	errCurrentPassword = apierror.New(apierror.Unauthenticated, "the current password is wrong")
+	errCurrentPassword = apierror.Refuse(apierror.WrongCredentials, "the current password is wrong")
 )
 
 // SetupPassword sets a password with the one-time token that an admin passed on. All sessions of the user end.
@@ -38,6 +38,10 @@ func (s *Service) SetupPassword(ctx context.Context, setup, password string) err
 	}
 	if !known.open(s.now()) {
 		return errSetup
+	}
+	in.newPassword("newPassword", password, known.User.Email)
+	if err := in.err(); err != nil {
+		return err
 	}
 	hash, err := s.passwords.hash(ctx, password)
 	if err != nil {
@@ -65,7 +69,7 @@ func (t *SetupToken) open(now time.Time) bool {
 func (s *Service) ChangePassword(ctx context.Context, p Principal, current, password string) error {
 	var in input
 	in.password("currentPassword", current)
-	in.password("newPassword", password)
+	in.newPassword("newPassword", password, p.Email)
 	if err := in.err(); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
+	"github.com/driftsentry/driftsentry/pkg/legible"
 )
 
 // Bounds of user input, in characters.
@@ -33,17 +34,17 @@ func (in *input) err() error {
 	return apierror.InvalidFields(in.fields...)
 }
 
-// text requires at least one character, and no control characters.
+// text requires a line of at least one character.
 func (in *input) text(field, value string, most int) {
 	switch n := utf8.RuneCountInString(value); {
 	case n < 1 || n > most:
 		in.refuse(field, "must have 1 to %d characters", most)
-	case control.MatchString(value):
-		in.refuse(field, "must not have control characters")
+	default:
+		if problem := legible.Line(value); problem != "" {
+			in.refuse(field, "%s", problem)
+		}
 	}
 }
-
-var control = regexp.MustCompile(`\p{Cc}`)
 
 // password may have any character.
 func (in *input) password(field, value string) {

@@ -1,5 +1,7 @@
 package identity
 
+import "testing"
+
 // OnCompare calls fn with the hash of each comparison of a password.
 func (s *Service) OnCompare(fn func(hash string)) {
 	compare := s.passwords.compare
@@ -19,4 +21,14 @@ func (s *Service) Busy() (free func()) {
 			s.passwords.done()
 		}
 	}
+}
+
+// HashOf is the stored hash of a password.
+func (s *Service) HashOf(t testing.TB, password string) string {
+	t.Helper()
+	hash, err := s.passwords.hash(t.Context(), password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hash
 }

@@ -17,7 +17,7 @@ func (s *Service) Bootstrap(ctx context.Context, account, email, name string, ro
 	var in input
 	in.text("account", account, maxName)
 	if password != "" {
-		in.password("password", password)
+		in.newPassword("password", password, email)
 	}
 	if err := in.err(); err != nil {
 		return User{}, nil, err
@@ -57,7 +57,7 @@ func (s *Service) Bootstrap(ctx context.Context, account, email, name string, ro
 func (s *Service) ResetPassword(ctx context.Context, email, password string) (User, error) {
 	var in input
 	in.email(email)
-	in.password("password", password)
+	in.newPassword("password", password, email)
 	if err := in.err(); err != nil {
 		return User{}, err
 	}

@@ -35,6 +35,8 @@ type Principal struct {
 	Email     string    // empty for an API key
 	Role      Role      // empty for an API key
 	KeyName   string    // empty for a user
+	// Workspaces are globs of those that an API key is limited to; nil is every workspace.
+	Workspaces []string
 }
 
 // IsKey reports whether an API key makes the request.

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
+	"github.com/driftsentry/driftsentry/pkg/legible"
 )
 
 // Bounds of preferences. They are for what a client draws, such as a theme or columns: small, and flat.
@@ -110,11 +111,10 @@ func (in *input) preference(field string, value any) {
 	switch value := value.(type) {
 	case nil, bool, float64:
 	case string:
-		switch {
-		case utf8.RuneCountInString(value) > maxPreferenceValue:
+		if utf8.RuneCountInString(value) > maxPreferenceValue {
 			in.refuse(field, "must have at most %d characters", maxPreferenceValue)
-		case control.MatchString(value):
-			in.refuse(field, "must not have control characters")
+		} else if problem := legible.Line(value); problem != "" {
+			in.refuse(field, "%s", problem)
 		}
 	default:
 		in.refuse(field, "must be a text, a number, true, false, or null to remove it")

@@ -29,6 +29,7 @@ type Service struct {
 	passwords     *passwords
 	refreshExpiry time.Duration
 	sessionMaxAge time.Duration
+	emailKey      []byte
 
 	sessions *cache.Cache[uuid.UUID, SessionState]
 	keys     *cache.Cache[uuid.UUID, KeyState]
@@ -42,6 +43,8 @@ type Config struct {
 	Store  Store
 	Access *token.Access
 	Keys   *token.Keys
+	// DataKey hashes the emails of failed sign-ins.
+	DataKey string
 	// RefreshExpiry is how long a session lives without being refreshed.
 	RefreshExpiry time.Duration
 	// SessionMaxAge is how long a session lives at most.
@@ -58,6 +61,9 @@ func New(c Config) (*Service, error) {
 		clock: time.Now,
 	}
 	var err error
+	if s.emailKey, err = deriveEmailKey(c.DataKey); err != nil {
+		return nil, err
+	}
 	if s.sessions, err = cache.New[uuid.UUID, SessionState](c.Meter, "session", cacheSize, cacheFor); err != nil {
 		return nil, err
 	}

@@ -33,19 +33,38 @@ const maxUserAgent = 200
 
 var (
 	// One message for every reason, so that a caller does not learn which emails have an account.
-	errSignIn  = apierror.New(apierror.Unauthenticated, "the email or the password is wrong")
-	errRefresh = apierror.New(apierror.Unauthenticated, "the refresh token is not valid; sign in again")
+	errSignIn = apierror.Refuse(apierror.WrongCredentials, "the email or the password is wrong")
+	// The reason is that of the session, if there is one.
+	errRefresh = apierror.Refuse(apierror.Unknown, refreshOver)
 )
 
-// Login opens a session, for a client of this name.
-func (s *Service) Login(ctx context.Context, email, password, userAgent string) (Tokens, User, error) {
+// CheckSignIn says what is wrong with the form of an email and a password.
+func CheckSignIn(email, password string) error {
 	var in input
 	in.email(email)
 	in.password("password", password)
-	if err := in.err(); err != nil {
+	return in.err()
+}
+
+const refreshOver = "the refresh token is not valid; sign in again"
+
+// over says why the token opens nothing at this time; nil when it does.
+func (t *RefreshToken) over(now time.Time, maxAge time.Duration) error {
+	if reason := apierror.From(t.SessionState.over(now, maxAge)); reason != nil {
+		return apierror.Refuse(reason.Reason, refreshOver)
+	}
+	if !now.Before(t.ExpiresAt) {
+		return apierror.Refuse(apierror.Expired, refreshOver)
+	}
+	return nil
+}
+
+// Login opens a session.
+func (s *Service) Login(ctx context.Context, email, password string, from Origin) (Tokens, User, error) {
+	if err := CheckSignIn(email, password); err != nil {
 		return Tokens{}, User{}, err
 	}
-	tokens, user, err := s.login(ctx, email, password, userAgent)
+	tokens, user, err := s.login(ctx, email, password, from)
 	switch {
 	case err == nil:
 		s.logins.Add(ctx, 1, loginAccepted)
@@ -55,13 +74,16 @@ func (s *Service) Login(ctx context.Context, email, password, userAgent string) 
 	return tokens, user, err
 }
 
-func (s *Service) login(ctx context.Context, email, password, userAgent string) (Tokens, User, error) {
+func (s *Service) login(ctx context.Context, email, password string, from Origin) (Tokens, User, error) {
 	known, err := s.store.Credentials(ctx, email)
 	if err != nil && !apierror.Is(err, apierror.NotFound) {
 		return Tokens{}, User{}, err
 	}
 	if known == nil {
 		known = &Credentials{}
+	}
+	if err := s.admit(ctx, email, known.ID, from); err != nil {
+		return Tokens{}, User{}, err
 	}
 	hash := known.PasswordHash
 	if !known.IsActive {
@@ -73,6 +95,9 @@ func (s *Service) login(ctx context.Context, email, password, userAgent string) 
 		return Tokens{}, User{}, err
 	}
 	if !ok {
+		if err := s.countFailure(ctx, email, known.User, from); err != nil {
+			return Tokens{}, User{}, err
+		}
 		return Tokens{}, User{}, errSignIn
 	}
 
@@ -84,7 +109,10 @@ func (s *Service) login(ctx context.Context, email, password, userAgent string) 
 		if err := tx.NoteSignIn(ctx, user.ID, *hash, now); err != nil {
 			return err
 		}
-		session := Session{ID: uid.New(), CreatedAt: now, ExpiresAt: s.sessionEnd(now, now), UserAgent: shownAgent(userAgent)}
+		if err := tx.NoteNetwork(ctx, user.ID, from.Network.String(), now); err != nil {
+			return err
+		}
+		session := Session{ID: uid.New(), CreatedAt: now, ExpiresAt: s.sessionEnd(now, now), UserAgent: shownAgent(from.UserAgent)}
 		if err := tx.InsertSession(ctx, user.ID, session); err != nil {
 			return err
 		}
@@ -151,9 +179,9 @@ func (s *Service) Refresh(ctx context.Context, refresh string) (Tokens, error) {
 		if err != nil {
 			return err
 		}
-		if !s.open(&old.SessionState, now) || !now.Before(old.ExpiresAt) {
-			refused = errRefresh
-			return nil
+		refused = old.over(now, s.sessionMaxAge)
+		if refused != nil {
+			return nil //nolint:nilerr // It commits.
 		}
 		switch {
 		case old.SpentAt == nil:
@@ -161,7 +189,7 @@ func (s *Service) Refresh(ctx context.Context, refresh string) (Tokens, error) {
 				return err
 			}
 		case now.Sub(*old.SpentAt) >= refreshGrace:
-			refused, reused = errRefresh, old.ID
+			refused, reused = apierror.Refuse(apierror.Revoked, refreshOver), old.ID
 			return s.end(ctx, tx, &old.SessionState, TokenReuse, audit.System)
 		}
 		if err := tx.ExtendSession(ctx, old.ID, now, s.sessionEnd(old.CreatedAt, now)); err != nil {

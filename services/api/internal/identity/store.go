@@ -16,6 +16,7 @@ type Store interface {
 
 	Lookups
 	Lists
+	FailureStore
 }
 
 // Lookups find one row by a value that the caller has.
@@ -73,6 +74,8 @@ type SessionTx interface {
 	// NoteSignIn locks the user until the end; apierror.NotFound when the user is not active or has another password
 	// now.
 	NoteSignIn(ctx context.Context, user uuid.UUID, hash string, at time.Time) error
+	// NoteNetwork notes that the user signed in from a network.
+	NoteNetwork(ctx context.Context, user uuid.UUID, network string, at time.Time) error
 	InsertSession(ctx context.Context, user uuid.UUID, s Session) error
 	// SessionOpen reports whether the session is the user's, and neither revoked nor expired.
 	SessionOpen(ctx context.Context, id, user uuid.UUID, at time.Time) (bool, error)
@@ -106,6 +109,10 @@ type SetupTokenTx interface {
 type KeyTx interface {
 	InsertKey(ctx context.Context, k APIKey, account, by uuid.UUID, hash []byte) error
 	RevokeKey(ctx context.Context, account, id uuid.UUID, at time.Time) (*APIKey, error)
+	// RevokeKeysOf revokes the keys that a user made, and returns them.
+	RevokeKeysOf(ctx context.Context, account, user uuid.UUID, at time.Time) ([]APIKey, error)
+	// HandKeysOver makes the keys that a user made another's, and returns them.
+	HandKeysOver(ctx context.Context, account, user, to uuid.UUID) ([]APIKey, error)
 }
 
 // Account is a tenant. No account sees the data of another.
@@ -171,7 +178,8 @@ type APIKey struct {
 	Scope      string
 	Prefix     string // its first characters
 	CreatedAt  time.Time
-	CreatedBy  string // an email
+	CreatedBy  string   // an email
+	Workspaces []string // globs; nil is every workspace
 	ExpiresAt  *time.Time
 	LastUsedAt *time.Time
 }
@@ -181,6 +189,7 @@ type KeyState struct {
 	AccountID  uuid.UUID
 	Name       string
 	Hash       []byte
+	Workspaces []string
 	Revoked    bool
 	ExpiresAt  *time.Time
 	LastUsedAt *time.Time

@@ -73,6 +73,8 @@ type UserChange struct {
 	Name     *string
 	Role     *Role
 	IsActive *bool
+	// HandOverTo is another admin, who gets the API keys that the user made. Without it, deactivating the user revokes them.
+	HandOverTo *uuid.UUID
 }
 
 var (
@@ -80,8 +82,8 @@ var (
 	errLastAdmin = apierror.New(apierror.Conflict, "the account needs an active admin with a password, and this is the last one")
 )
 
-// UpdateUser changes a user. A deactivated user loses all sessions. A setup token is void when its user is deactivated, or has
-// another email: it was sent to the old one.
+// UpdateUser changes a user. A deactivated user loses all sessions, and the API keys. A setup token is void when its user is deactivated,
+// or has another email: it was sent to the old one.
 func (s *Service) UpdateUser(ctx context.Context, p Principal, id uuid.UUID, change UserChange) (User, error) {
 	if err := change.check(); err != nil {
 		return User{}, err
@@ -122,10 +124,14 @@ func (s *Service) UpdateUser(ctx context.Context, p Principal, id uuid.UUID, cha
 				return err
 			}
 			metadata["sessionsEnded"] = ended
+			if err := s.endKeys(ctx, tx, p, user, users, change.HandOverTo); err != nil {
+				return err
+			}
 		}
 		return s.record(ctx, tx, p.AccountID, by, actionUserUpdated, user.Email, "the user was changed", metadata)
 	})
 	s.sessions.Clear()
+	s.keys.Clear()
 	return user, err
 }
 
@@ -133,6 +139,9 @@ func (c UserChange) check() error {
 	var in input
 	if c == (UserChange{}) {
 		return apierror.New(apierror.Invalid, "the body has no field to change")
+	}
+	if c.HandOverTo != nil && (c.IsActive == nil || *c.IsActive) {
+		in.refuse("handOverTo", "belongs to isActive: false")
 	}
 	if c.Email != nil {
 		in.email(*c.Email)

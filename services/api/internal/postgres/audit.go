@@ -44,13 +44,13 @@ func (s *AuditStore) ListAudit(ctx context.Context, account uuid.UUID, f audit.F
 	where, args := auditWhere(account, f)
 	args["limit"], args["offset"] = limit, offset
 	return pg.Collect[audit.Row](ctx, s.db, `-- SELECT audit
-		select `+auditColumns+` from audit `+where+` order by created_at desc, id desc limit @limit offset @offset`, args)
+		select `+auditColumns+` from audit_trail `+where+` order by created_at desc, id desc limit @limit offset @offset`, args)
 }
 
 // CountAudit implements audit.Store.
 func (s *AuditStore) CountAudit(ctx context.Context, account uuid.UUID, f audit.Filter) (int, error) {
 	where, args := auditWhere(account, f)
-	return pg.Scalar[int](ctx, s.db, "-- SELECT audit count\nselect count(*) from audit "+where, args)
+	return pg.Scalar[int](ctx, s.db, "-- SELECT audit count\nselect count(*) from audit_trail "+where, args)
 }
 
 // Timeline implements audit.Store.

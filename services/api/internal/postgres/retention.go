@@ -88,6 +88,18 @@ func (s *RetentionStore) RemoveIdempotencyKeys(ctx context.Context, before time.
 		delete from idempotency where ctid in (select ctid from idempotency where created_at < @before limit @limit)`, before)
 }
 
+// RemoveSignIns implements retention.Store.
+func (s *RetentionStore) RemoveSignIns(ctx context.Context, networks, failures time.Time) (int, error) {
+	total, err := s.remove(ctx, `-- DELETE sign_in_network
+		delete from sign_in_network where ctid in (select ctid from sign_in_network where last_at < @before limit @limit)`, networks)
+	if err != nil {
+		return total, err
+	}
+	n, err := s.remove(ctx, `-- DELETE failed_sign_in
+		delete from failed_sign_in where ctid in (select ctid from failed_sign_in where last_at < @before limit @limit)`, failures)
+	return total + n, err
+}
+
 // RemoveExpired implements retention.Store. Refresh tokens go with their session.
 func (s *RetentionStore) RemoveExpired(ctx context.Context, before time.Time) (int, error) {
 	total := 0

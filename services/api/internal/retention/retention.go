@@ -26,6 +26,12 @@ const idempotencyLife = 24 * time.Hour
 // checkLife is how long checks are kept. Their responses, which are most of their size, are kept as long as events.
 const checkLife = 90 * 24 * time.Hour
 
+// How long failed sign-ins are shown, and the networks of the others are known, which package identity relies on.
+const (
+	failureLife = 30 * 24 * time.Hour
+	networkLife = 90 * 24 * time.Hour
+)
+
 // Store removes rows in small transactions, and says how many.
 type Store interface {
 	// TrimEvents removes events from the beginning of the streams, and updates the start of the streams.
@@ -36,6 +42,8 @@ type Store interface {
 	// RemoveChecks spares each workspace's last check, and the last one that did not fail.
 	RemoveChecks(ctx context.Context, before time.Time) (int, error)
 	RemoveIdempotencyKeys(ctx context.Context, before time.Time) (int, error)
+	// RemoveSignIns removes the networks of sign-ins, and the counts of failed ones, that are older.
+	RemoveSignIns(ctx context.Context, networks, failures time.Time) (int, error)
 	// RemoveExpired removes sessions and tokens that expired before then.
 	RemoveExpired(ctx context.Context, before time.Time) (int, error)
 }
@@ -84,6 +92,7 @@ func (w *Worker) Sweep(ctx context.Context, now time.Time) {
 		"response":    func() (int, error) { return w.store.RemoveResponses(ctx, now.Add(-w.events)) },
 		"check":       func() (int, error) { return w.store.RemoveChecks(ctx, now.Add(-max(w.events, checkLife))) },
 		"idempotency": func() (int, error) { return w.store.RemoveIdempotencyKeys(ctx, now.Add(-idempotencyLife)) },
+		"sign_in":     func() (int, error) { return w.store.RemoveSignIns(ctx, now.Add(-networkLife), now.Add(-failureLife)) },
 		// An access token may outlive its session's last refresh token by minutes.
 		"session": func() (int, error) { return w.store.RemoveExpired(ctx, now.Add(-time.Hour)) },
 	}

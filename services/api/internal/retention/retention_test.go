@@ -144,7 +144,10 @@ func (b broken) TrimEvents(context.Context, time.Time) (int, error)            {
 func (b broken) RemoveResponses(context.Context, time.Time) (int, error)       { return 0, b.err }
 func (b broken) RemoveChecks(context.Context, time.Time) (int, error)          { return 0, b.err }
 func (b broken) RemoveIdempotencyKeys(context.Context, time.Time) (int, error) { return 0, b.err }
-func (b broken) RemoveExpired(context.Context, time.Time) (int, error)         { return 0, b.err }
+func (b broken) RemoveSignIns(context.Context, time.Time, time.Time) (int, error) {
+	return 0, b.err
+}
+func (b broken) RemoveExpired(context.Context, time.Time) (int, error) { return 0, b.err }
 
 // reports counts what is reported.
 type reports struct {
@@ -163,7 +166,7 @@ func TestWorker_Sweep_goes_on_after_a_failure(t *testing.T) {
 		err      error
 		reported int
 	}{
-		"unexpected":           {errors.New("broken"), 5},
+		"unexpected":           {errors.New("broken"), 6},
 		"the database is away": {apierror.New(apierror.Unavailable, "the database is not available"), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -182,7 +185,7 @@ func TestWorker_Sweep_goes_on_after_a_failure(t *testing.T) {
 					warned++
 				}
 			}
-			if warned != 5-c.reported {
+			if warned != 6-c.reported {
 				t.Errorf("%d warnings", warned)
 			}
 		})

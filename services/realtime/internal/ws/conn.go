@@ -219,7 +219,7 @@ func (c *conn) renew(claims token.Claims) {
 	r.mu.Lock()
 	c.session = claims.SessionID
 	r.mu.Unlock()
-	expires := deadline(c.server.config.Now(), claims.ExpiresAt)
+	expires := deadline(c.server.config.Now(), claims.Until())
 	c.expires.Store(expires)
 	c.due.Store(min(c.due.Load(), expires))
 }

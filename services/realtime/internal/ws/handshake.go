@@ -42,8 +42,9 @@ func (s *Server) Handshake(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) handshake(w http.ResponseWriter, r *http.Request) error {
-	p := place{network: ratelimit.Network(clientAddress(r))}
-	if err := s.attempt(p); err != nil {
+	from := clientAddress(r)
+	p := place{network: ratelimit.Network(from)}
+	if err := s.attempt(from); err != nil {
 		return err
 	}
 	key, err := checkUpgrade(w, r)
@@ -53,7 +54,11 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request) error {
 	if !s.originAllowed(r.Header["Origin"]) {
 		return apierror.New(apierror.Forbidden, "this origin is not allowed")
 	}
-	claims, err := s.tokens.Verify(accessToken(r))
+	sent := accessToken(r)
+	if sent == "" {
+		return apierror.Refuse(apierror.Missing, "an access token is required")
+	}
+	claims, err := s.tokens.Verify(sent)
 	expired := errors.Is(err, token.ErrExpired)
 	if err != nil && !expired {
 		return apierror.Wrap(apierror.Unauthenticated, err, "an access token is required")
@@ -193,7 +198,7 @@ func (s *Server) newConn(ctx context.Context, claims token.Claims, p place) *con
 		session: claims.SessionID, handshake: trace.SpanContextFromContext(ctx),
 		limiter: rate.NewLimiter(s.config.MessageRate, s.config.MessageBurst),
 	}
-	c.expires.Store(deadline(now, claims.ExpiresAt))
+	c.expires.Store(deadline(now, claims.Until()))
 	c.heard.Store(monotonic(now))
 	c.schedule(now, firstBeat(s.config.Heartbeat))
 	return c

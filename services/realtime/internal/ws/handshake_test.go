@@ -2,6 +2,7 @@ package ws_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	gobwas "github.com/gobwas/ws"
 	"github.com/google/uuid"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/ws"
 	"github.com/driftsentry/driftsentry/testkit/spec"
@@ -94,6 +96,19 @@ func TestServer_Handshake(t *testing.T) {
 	t.Run("subprotocols in two headers", func(t *testing.T) {
 		if _, resp := s.open(s.request("", func(h http.Header) { h.Add("Sec-WebSocket-Protocol", "bearer."+mine) })); resp.StatusCode != http.StatusSwitchingProtocols {
 			t.Error(resp.Status)
+		}
+	})
+	t.Run("a refused program learns why", func(t *testing.T) {
+		for sent, want := range map[string]string{"": "Bearer", "invalid-token": `Bearer error="invalid_token", error_description="invalid"`} {
+			if resp := s.do(t, s.request(sent, nil)); resp.Header.Get("WWW-Authenticate") != want {
+				t.Errorf("%q: %q", sent, resp.Header.Get("WWW-Authenticate"))
+			}
+		}
+		head := s.request(mine, nil)
+		head.Method = http.MethodHead
+		w := httptest.NewRecorder()
+		if err := s.Handshake(w, head); !apierror.Is(err, apierror.Invalid) {
+			t.Errorf("HEAD: %v", err)
 		}
 	})
 	t.Run("the token is nowhere in the signals", func(t *testing.T) {

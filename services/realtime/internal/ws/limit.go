@@ -3,6 +3,7 @@ package ws
 import (
 	"net"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -45,20 +46,20 @@ func (l limit) met(retryAfter time.Duration) error {
 const placeRetry = 10 * time.Second
 
 // newHandshakes makes the buckets of handshakes; nil without a limit.
-func newHandshakes(l Limits) *ratelimit.Buckets {
+func newHandshakes(l Limits) *ratelimit.Places {
 	if l.Handshakes <= 0 {
 		return nil
 	}
-	return ratelimit.New(l.Handshakes, time.Minute)
+	return ratelimit.NewPlaces(l.Handshakes, time.Minute)
 }
 
-// attempt counts a handshake from this network, whatever its result: looking up a session costs the database more
+// attempt counts a handshake from this address, whatever its result: looking up a session costs the database more
 // than it costs the caller.
-func (s *Server) attempt(p place) error {
+func (s *Server) attempt(from netip.Addr) error {
 	if s.handshakes == nil {
 		return nil
 	}
-	if wait := s.handshakes.Take(p.network.String()); wait > 0 {
+	if wait := s.handshakes.Take(from); wait > 0 {
 		return limitHandshakes.met(wait)
 	}
 	return nil

@@ -105,7 +105,7 @@ func (c *conn) authenticate(ctx context.Context, accessToken string) error {
 		return err
 	}
 	if !active {
-		return apierror.New(apierror.Unauthenticated, "the session has ended")
+		return apierror.Refuse(apierror.Revoked, "the session has ended")
 	}
 	c.renew(claims)
 	return nil

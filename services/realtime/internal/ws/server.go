@@ -92,7 +92,7 @@ type Server struct {
 	instruments instruments
 	registry    *registry
 
-	handshakes *ratelimit.Buckets // of each network; nil without a limit
+	handshakes *ratelimit.Places // of each network; nil without a limit
 	pending    pending
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/ws"
 )
 
@@ -31,6 +32,30 @@ func TestServer_expiry(t *testing.T) {
 	renewed.ping()
 	s.clock.forward(time.Hour)
 	renewed.expectClose(4401)
+}
+
+// TestServer_expiry_leeway: a token that is over by our clock, but within the leeway, opens a socket that stays. Mutations:
+// ExpiresAt in the place of Until, for a new connection, or for a fresh token.
+func TestServer_expiry_leeway(t *testing.T) {
+	s := newServer(t, func(c *ws.Config) { c.Heartbeat = 24 * time.Hour })
+	s.clock.forward(time.Minute)
+	me := newCaller()
+	late := s.signIn(me, time.Minute+10*time.Second-token.Leeway)
+	c, resp := s.open(s.request(late, nil))
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatal(resp.Status)
+	}
+	if m := c.message(); m.Type != "welcome" {
+		t.Fatalf("got %+v", m)
+	}
+	s.clockPass()
+	c.ping()
+	c.send(`{"type":"auth","id":"a","token":"` + late + `"}`)
+	if m := c.message(); m.Type != "ack" {
+		t.Fatalf("got %+v", m)
+	}
+	s.clockPass()
+	c.ping()
 }
 
 // clockPass returns when the timers of all connections have been looked at.

@@ -29,6 +29,8 @@ func checkUpgrade(w http.ResponseWriter, r *http.Request) (string, error) {
 	key := r.Header.Get(headerKey)
 	raw, err := base64.StdEncoding.DecodeString(key)
 	switch {
+	case r.Method != http.MethodGet:
+		return "", apierror.New(apierror.Invalid, "a WebSocket begins with GET")
 	case !r.ProtoAtLeast(1, 1) || r.ProtoMajor != 1:
 		return "", apierror.New(apierror.Invalid, "a WebSocket needs HTTP/1.1")
 	case !hasToken(r.Header, "Connection", "upgrade") || !hasToken(r.Header, "Upgrade", "websocket"):

@@ -1,0 +1,83 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/driftsentry/driftsentry/pkg/legible"
+	"github.com/driftsentry/driftsentry/pkg/pg"
+	"github.com/driftsentry/driftsentry/services/api/internal/apitest"
+)
+
+// TestAttackHiddenCharacters: what a stranger sends shows as what it is. Mutations: no check of a name, a reason, a ref, an
+// address or a report's field; a reason of a failure, or the title of a new or of a stored alert, that is not escaped.
+func TestAttackHiddenCharacters(t *testing.T) {
+	api := apitest.Start(t)
+	const hidden = "a\u202egpj.exe"
+	report := func(field, value string) *apitest.Response {
+		body := map[string]any{
+			"resourceId": "i-1", "resourceType": "aws_instance", "region": "eu-central-1", "severity": "critical",
+			"expectedState": map[string]any{"size": "small"}, "actualState": map[string]any{"size": "large"},
+		}
+		if field != "" {
+			body[field] = value
+		}
+		return api.Engineer.Post("/api/v1/drifts", body)
+	}
+	var d struct{ ID string }
+	report("", "").Want(http.StatusCreated).Decode(&d)
+	for _, text := range []string{hidden, "a\x1b[31mb and so on", "\u2066isolated\u2069 text"} {
+		q := url.QueryEscape(text)
+		for field, a := range map[string]*apitest.Response{
+			"name":         api.Admin.Post("/api/v1/users", map[string]string{"email": "new@acme.example", "name": text, "role": "viewer"}),
+			"name of key":  api.Admin.Post("/api/v1/api-keys", map[string]string{"name": text, "scope": "ingest"}),
+			"workspaces":   api.Admin.Wrong().Post("/api/v1/api-keys", map[string]any{"name": "x", "scope": "ingest", "workspaces": []string{text}}),
+			"resourceId":   report("resourceId", text),
+			"resourceType": report("resourceType", text),
+			"region":       report("region", text),
+			"reason":       api.Engineer.Post("/api/v1/drifts/"+d.ID+"/approve", map[string]string{"reason": text + " for good"}),
+			"recordRef":    api.Engineer.Wrong().Do(http.MethodPatch, "/api/v1/workspaces/default", map[string]string{"recordRef": text}),
+			"ref":          api.Key.Wrong().Post("/api/v1/ingest/failure?workspace=default&ref="+q, map[string]string{"reason": "broken"}),
+			"triggeredBy":  api.Key.Wrong().Post("/api/v1/ingest/failure?workspace=default&triggeredBy="+q, map[string]string{"reason": "broken"}),
+			"runUrl":       api.Key.Wrong().Post("/api/v1/ingest/failure?workspace=default", map[string]string{"reason": "broken", "runUrl": "https://ci.example/" + text}),
+		} {
+			if a.Status != http.StatusBadRequest || a.Error.Details == nil || a.Error.Details.Errors[0].Field != strings.TrimSuffix(field, " of key") {
+				t.Errorf("%s: %d %s", field, a.Status, a.Body)
+			}
+		}
+	}
+	api.Engineer.Post("/api/v1/drifts/"+d.ID+"/approve", map[string]string{"reason": "two lines:\n\tfor good"}).Want(http.StatusOK)
+
+	// What CI cannot change is escaped.
+	plan := `{"format_version":"1.2","resource_drift":[{"address":"aws_security_group.x[\"` + hidden + `\"]","mode":"managed","type":"aws_security_group","name":"x",
+		"change":{"actions":["update"],"before":{"ingress":[]},"after":{"ingress":[{"cidr_blocks":["0.0.0.0/0"],"from_port":22,"to_port":22,"protocol":"tcp"}]}}}]}`
+	api.Key.Post("/api/v1/ingest/plan?workspace=sg", []byte(plan)).Want(http.StatusOK)
+	api.Key.Post("/api/v1/ingest/failure?workspace=sg", map[string]string{"reason": "\x1b[31mError\x1b[0m: " + hidden + "\nand more"}).Want(http.StatusOK)
+	if _, err := api.DB.Exec(t.Context(), "update alert set title = title || @hidden where drift_id = @drift", pg.Args{"hidden": hidden, "drift": d.ID}); err != nil {
+		t.Fatal(err)
+	}
+	var alerts struct {
+		Items []struct{ ID, Title, Message string }
+	}
+	api.Viewer.Get("/api/v1/alerts").Want(http.StatusOK).Decode(&alerts)
+	var titles strings.Builder
+	for _, a := range alerts.Items {
+		titles.WriteString(a.Title + "\n" + a.Message + "\n")
+		api.Engineer.Post("/api/v1/alerts/"+a.ID+"/mark-read", nil).Want(http.StatusOK)
+	}
+	if text := titles.String(); legible.Text(text) != "" || strings.Count(text, `a\u{202e}gpj.exe`) != 3 {
+		t.Errorf("alerts: %q", text)
+	}
+	for _, path := range []string{"/api/v1/checks?workspace=sg", "/api/v1/events?limit=100"} {
+		var data any
+		a := api.Viewer.Get(path).Want(http.StatusOK)
+		a.Decode(&data)
+		for _, raw := range []string{`\u001b`, "\x1b"} {
+			if strings.Contains(string(a.Body), raw) {
+				t.Errorf("%s: %s", path, a.Body)
+			}
+		}
+	}
+}
