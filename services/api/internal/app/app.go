@@ -85,7 +85,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	server := httpapi.New(httpapi.Options{
 		Edge: app.Edge(), Identity: app.identity, Drifts: drifts, Idempotency: responses,
 		Audit: audit.NewTrail(postgres.NewAuditStore(app.DB)), Insight: insight.New(postgres.NewInsightStore(app.DB)), Monitor: workspaces,
-		Logger: tel.Logger(), Replica: replica, CORSOrigins: c.Service.CORSOrigins, Limits: c.Limits,
+		Logger: tel.Logger(), Replica: replica, Version: o.Build.Version + " " + o.Build.Commit, TraceURL: c.TraceURL, CORSOrigins: c.Service.CORSOrigins, Limits: c.Limits,
 	})
 	app.Serve(ctx, server.Handler(), c)
 	return app, nil

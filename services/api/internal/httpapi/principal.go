@@ -94,12 +94,16 @@ func (s *Server) endpoint(rt route) http.Handler {
 	if rt.method == http.MethodPost && !rt.access.open {
 		handler = s.once(handler)
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	whole := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := s.admit(w, r, rt, handler); err != nil {
 			rest.Error(w, r, err)
 			s.remember(r, err)
 		}
 	})
+	if rt.method == http.MethodGet {
+		return compressed(whole)
+	}
+	return whole
 }
 
 // withoutQuery refuses every query parameter: one that is ignored would let the caller believe that it works.
