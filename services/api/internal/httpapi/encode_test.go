@@ -57,7 +57,7 @@ func TestBodies(t *testing.T) {
 		"statuses": {newStatusesBody(insight.Distribution[drift.Status]{Shares: []insight.Share[drift.Status]{{Kind: drift.Triaged, Count: 1, Percentage: 2}}, Total: 3}),
 			`{"data":[{"status":"triaged","count":1,"percentage":2}],"total":3}`},
 		"a workspace": {newWorkspaceBody(monitor.Workspace{Name: "n", Status: monitor.Stale, LastCheckAt: ptr(at(1)), OpenDrifts: 2}),
-			`{"name":"n","status":"stale","lastCheckAt":"2026-01-01T00:00:00.007Z","openDrifts":2}`},
+			`{"name":"n","status":"stale","lastCheckAt":"2026-01-01T00:00:00.007Z","openDrifts":2,"owner":null,"archived":false}`},
 		"events": {newEventsBody(drift.Events{
 			Items: []drift.StreamItem{{Cursor: event.Cursor{Epoch: "e", Mark: event.Mark{Position: 1, Tag: 0xab}}, Topics: []string{"t"}, Body: []byte(`{"z": 1}`)}},
 			Head:  event.Cursor{Epoch: "e", Mark: event.Mark{Position: 2}}, HasMore: true,
