@@ -85,10 +85,7 @@ func (s *Server) driftTimeline(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if more {
-		nextLink(w, r, "before", rows[0].ID.String())
-	}
-	return rest.OK(w, bodies(rows, newTimelineEntry))
+	return writeTimeline(w, r, rows, more)
 }
 
 func (s *Server) createDrift(w http.ResponseWriter, r *http.Request) error {

@@ -23,7 +23,7 @@ var _ audit.Store = (*AuditStore)(nil)
 func NewAuditStore(db *pg.DB) *AuditStore { return &AuditStore{db} }
 
 // auditMetadata cuts what a row has for programs. Its texts and numbers are few and short.
-var auditMetadata = object{"metadata", 256 << 10, shownMetadata}
+var auditMetadata = object{"metadata", openedShort, shownMetadata}
 
 // auditColumns are for a subquery that has the text of the metadata.
 var auditColumns = `id, account_id, created_at, left(action, 64) as action, actor_id, left(actor_email, 320) as actor_email,

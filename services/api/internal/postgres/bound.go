@@ -56,16 +56,18 @@ func replace(sql string, o object) string {
 	return strings.NewReplacer("COLUMN", o.column, "OPENED", strconv.Itoa(o.opened), "SHOWN", strconv.Itoa(o.shown)).Replace(sql)
 }
 
-// What is opened of a column. The API stores no larger ones.
+// What is opened of a column, in bytes as they are stored, which may be compressed. The API stores no larger states, and no
+// difference of more than 256 KiB as text.
 const (
-	openedDifference = 1 << 20
-	openedState      = 16 << 20
-	openedPage       = 4 << 20
+	openedShort = 64 << 10
+	openedLong  = 512 << 10
+	openedState = 16 << 20
+	openedPage  = 1 << 20
 )
 
 var (
-	listedDifference = object{"difference", openedDifference, shortDifference}
-	difference       = object{"difference", openedDifference, longDifference}
+	listedDifference = object{"difference", openedShort, shortDifference}
+	difference       = object{"difference", openedLong, longDifference}
 	expectedState    = object{"expected_state", openedState, shownState}
 	actualState      = object{"actual_state", openedState, shownState}
 )
