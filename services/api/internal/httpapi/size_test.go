@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -40,14 +39,14 @@ insert into alert (id, account_id, drift_id, type, severity, title, message)
 insert into workspace_check (id, account_id, workspace_id, status, format_version, terraform_version, body_hash, answer, actor, trace_id,
 		refreshed, coverage, reasons, ref, commit_sha, run_url, triggered_by, failure_reason, left_out, left_out_entries)
 	select gen_random_uuid(), @account, (select id from workspace where account_id = @account limit 1), 'drifted', fat(300000), fat(300000), sha256(i::text::bytea),
-		'null', fat(300000), '4bf92f3577b34da6a3ce929d0e0e4736', 'no', 'full', array_fill(fat(30000), array[100]), fat(300000), fat(300000), fat(300000), fat(300000), fat(300000),
-		1000, (select jsonb_agg(jsonb_build_object('path', fat(3000), 'resource', fat(3000), 'reason', fat(3000))) from generate_series(1, 1000))
-	from generate_series(1, 120) i;
+		'null', fat(300000), '4bf92f3577b34da6a3ce929d0e0e4736', 'no', 'full', array_fill(fat(3000), array[100]), fat(300000), fat(300000), fat(300000), fat(300000), fat(300000),
+		1000, case when i % 2 = 0 then (select jsonb_agg(jsonb_build_object('path', fat(300), 'resource', fat(300), 'reason', fat(300))) from generate_series(1, 100)) else incompressible end
+	from fat, generate_series(1, 120) i;
 update workspace set last_check_id = (select id from workspace_check where account_id = @account limit 1), last_check_at = now(), last_check_status = 'drifted', owner = fat(300000);
 insert into workspace (id, account_id, name, owner) select gen_random_uuid(), @account, 'w' || i || repeat('x', 120), fat(3000) from generate_series(1, 2500) i;
 insert into audit (id, account_id, action, actor_email, actor_role, drift_id, subject, message, trace_id, metadata)
 	select gen_random_uuid(), @account, 'drift.created', fat(300000), 'engineer', (select id from drift where account_id = @account limit 1), fat(300000), fat(300000),
-		'4bf92f3577b34da6a3ce929d0e0e4736', case when i % 100 = 0 then object when i % 2 = 0 then smaller else incompressible end
+		'4bf92f3577b34da6a3ce929d0e0e4736', case when i % 100 = 0 then object when i % 100 = 1 then incompressible else smaller end
 	from fat, generate_series(1, 600) i;
 insert into app_user (id, account_id, email, name, role) select gen_random_uuid(), @account, i || '@x.example', fat(300000), 'viewer' from generate_series(1, 120) i;
 insert into api_key (id, account_id, name, scope, prefix, hash, created_by)
@@ -66,8 +65,6 @@ func TestAttackResponseSize(t *testing.T) {
 	report(t, api.Engineer, "web", "severity", "critical")
 	statements := strings.ReplaceAll(fatRows, "@account", "'"+api.Account.String()+"'")
 	for statement := range strings.SplitSeq(statements, ";\n") {
-		start := time.Now()
-		defer func() { t.Log(statement[:60], time.Since(start)) }()
 		if _, err := api.DB.Exec(t.Context(), statement); err != nil {
 			t.Fatalf("%v in %s", err, statement)
 		}
@@ -106,14 +103,12 @@ func TestAttackResponseSize(t *testing.T) {
 			if op.ID == "listEvents" && query == "?limit=100&page=2" {
 				continue
 			}
-			start := time.Now()
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			// The document's patterns are for what the API stores.
 			body := api.Admin.Unchecked().Get(path + query).Want(200).Body
 			runtime.ReadMemStats(&after)
 			tried++
-			t.Log(path+query, time.Since(start))
 			largest = max(largest, len(body))
 			if len(body) > rest.MaxResponse {
 				t.Errorf("%s%s: %d bytes", path, query, len(body))

@@ -62,7 +62,7 @@ const checkColumns = `c.id, w.name as workspace, c.status, c.stale, c.purpose,
 
 // withEntries reads the entries that were left out, noEntries leaves them where they are: they would make long lists.
 const (
-	withEntries = `, case when pg_column_size(c.left_out_entries) <= 262144 then c.left_out_entries else '[]' end as left_out_entries`
+	withEntries = `, case when pg_column_size(c.left_out_entries) <= 32768 then c.left_out_entries else '[]' end as left_out_entries`
 	noEntries   = `, '[]'::jsonb as left_out_entries`
 )
 

@@ -40,6 +40,13 @@ func (s *DriftStore) Head(ctx context.Context, account uuid.UUID) (list.Head, er
 	return list.Head(*head), nil
 }
 
+// What stands around the page of a list. It is made once: it is long.
+var (
+	slimStart = `select ` + shownFields + `, head, ` + listedDifference.value() + ` as difference, not ` + listedDifference.whole() + ` as difference_cut
+		from (select *, ` + listedDifference.text() + ` from (`
+	slimEnd = `) page offset 0) page`
+)
+
 // ListDrifts implements drift.Reader.
 func (s *DriftStore) ListDrifts(ctx context.Context, account uuid.UUID, l drift.Listing) (drift.Found, error) {
 	where, args := driftWhere(account, l.Filter)
@@ -50,10 +57,9 @@ func (s *DriftStore) ListDrifts(ctx context.Context, account uuid.UUID, l drift.
 	// What is cut is made of the rows of the page alone, in their order: no join and no sort comes after the limit.
 	page := `select *, ` + streamHead + ` as head from drift ` + where + order
 	if l.States {
-		page = statesOf(page)
+		page = statesStart + page + statesEnd
 	} else {
-		page = `select ` + shownFields + `, head, ` + listedDifference.value() + ` as difference, not ` + listedDifference.whole() + ` as difference_cut
-			from (select *, ` + listedDifference.text() + ` from (` + page + `) page offset 0) page`
+		page = slimStart + page + slimEnd
 	}
 	found, err := s.db.Query(ctx, "-- SELECT drift\n"+page, args)
 	if err != nil {
@@ -76,10 +82,10 @@ func (s *DriftStore) ListDrifts(ctx context.Context, account uuid.UUID, l drift.
 	return part, err
 }
 
-// statesOf ends a page before its states, as they are stored, or as text, become too large. It has one row in any case. found
-// says how many rows it would have had.
-func statesOf(page string) string {
-	return `select ` + shownFields + `, head, expected_state, actual_state, states_cut, difference, difference_cut, found from (
+// A page with states ends before these, as they are stored, or as text, become too large. It has one row in any case. found says
+// how many rows it would have had.
+var (
+	statesStart = `select ` + shownFields + `, head, expected_state, actual_state, states_cut, difference, difference_cut, found from (
 		select *, sum(octet_length(expected_state) + octet_length(actual_state) + octet_length(difference)) over (rows unbounded preceding) as shown
 		from (
 			select ` + shownFields + `, head, found, number, ` + wholeStates + ` from (
@@ -87,12 +93,13 @@ func statesOf(page string) string {
 					select *, count(*) over () as found, row_number() over () as number,
 						sum(pg_column_size(expected_state) + pg_column_size(actual_state) + pg_column_size(difference))
 							over (rows unbounded preceding) as opened
-					from (` + page + `) page
+					from (`
+	statesEnd = `) page
 				) page where number = 1 or opened <= ` + fmt.Sprint(openedPage) + ` offset 0
 			) page
 		) page
 	) page where number = 1 or shown <= ` + fmt.Sprint(shownPage)
-}
+)
 
 // partOf is the order of a list, and where the part of it begins and ends.
 func partOf(l drift.Listing, args pg.Args) (string, error) {
@@ -101,7 +108,7 @@ func partOf(l drift.Listing, args pg.Args) (string, error) {
 	if l.Order.Direction == drift.Ascending {
 		direction, beyond = "asc", ">"
 	}
-	order := fmt.Sprintf(" order by %s %s, id %s", sort.column, direction, direction)
+	order := " order by " + sort.column + " " + direction + ", id " + direction
 	if l.After == nil {
 		args["limit"], args["offset"] = l.Size, l.Offset()
 		return order + " limit @limit offset @offset", nil
