@@ -28,6 +28,37 @@ begin
 end $$;
 -- +goose StatementEnd
 
+-- As many members of an object as there is room for, the ones with short names first.
+-- +goose StatementBegin
+create or replace function cut_object(value jsonb, room int) returns text language sql immutable parallel safe set search_path = pg_catalog as $$
+    select coalesce(jsonb_object_agg(member.key, member.value)::text, '{}') from (
+        select key, each.value, sum(octet_length(to_json(key)::text) + octet_length(each.value::text) + 4) over (rows unbounded preceding) as size
+        from (
+            select key, e.value from jsonb_each(case when jsonb_typeof(cut_object.value) = 'object' then cut_object.value else '{}' end) e
+            where octet_length(e.value::text) <= room offset 0
+        ) each
+    ) member where size <= room
+$$;
+-- +goose StatementEnd
+
+-- A JSON object as text. One that has no room is cut, and begins with a "!". Of one whose stored size exceeds opened there is
+-- nothing: reading it would cost too much. The cost makes a list call it for the rows of its page alone, after the sort.
+-- +goose StatementBegin
+create or replace function shown_object(value jsonb, opened int, room int) returns text language plpgsql immutable parallel safe cost 1000 as $$
+declare
+    shown text;
+begin
+    if pg_column_size(value) > opened then
+        return '!{}';
+    end if;
+    shown := value::text;
+    if octet_length(shown) <= room then
+        return shown;
+    end if;
+    return '!' || public.cut_object(value, room);
+end $$;
+-- +goose StatementEnd
+
 -- The open drifts of an account, newest first. An update that resolves a drift writes to an index anyway.
 drop index concurrently if exists drift_open_created_idx;
 create index concurrently drift_open_created_idx on drift (account_id, created_at desc, id desc) where resolved_at is null;
@@ -42,6 +73,7 @@ create index concurrently drift_previous_idx on drift (previous_id) where previo
 
 -- +goose Down
 drop index drift_previous_idx, drift_resource_idx, drift_workspace_name_idx, drift_open_created_idx;
+drop function shown_object, cut_object;
 drop table alert_read;
 alter table workspace drop column owner, drop column stale_after, drop column archived;
 alter table account_stream drop column revision;

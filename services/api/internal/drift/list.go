@@ -2,7 +2,6 @@ package drift
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -133,34 +132,27 @@ type Filter struct {
 
 // key is the filter as text: equal for equal ones.
 func (f Filter) key() string {
-	var b []byte
-	for i, values := range [...][]string{
-		texts(f.Severity), texts(f.Status), f.Workspace, f.ResourceType, f.Region, texts(f.Origin), f.Provider,
-		optional(f.Open, strconv.FormatBool), optional(f.From, exactly), optional(f.To, exactly), {f.Search},
-	} {
-		for _, v := range values {
-			b = strconv.AppendQuote(append(b, 'a'+byte(i)), v)
+	b := appendTexts(appendTexts(nil, 's', f.Severity), 'a', f.Status)
+	b = appendTexts(appendTexts(appendTexts(b, 'w', f.Workspace), 't', f.ResourceType), 'r', f.Region)
+	b = appendTexts(appendTexts(b, 'o', f.Origin), 'p', f.Provider)
+	if f.Open != nil {
+		b = strconv.AppendBool(append(b, 'c'), *f.Open)
+	}
+	for i, at := range [...]*time.Time{f.From, f.To} {
+		if at != nil {
+			b = at.UTC().AppendFormat(append(b, 'f'+byte(i)), time.RFC3339Nano)
 		}
 	}
-	return string(b)
+	return string(strconv.AppendQuote(b, f.Search))
 }
 
-func texts[T ~string](values []T) []string {
-	list := make([]string, len(values))
-	for i, v := range values {
-		list[i] = string(v)
+// appendTexts appends the values of a field, each after the field's letter.
+func appendTexts[T ~string](b []byte, field byte, values []T) []byte {
+	for _, v := range values {
+		b = strconv.AppendQuote(append(b, field), string(v))
 	}
-	return list
+	return b
 }
-
-func optional[T any](value *T, format func(T) string) []string {
-	if value == nil {
-		return nil
-	}
-	return []string{format(*value)}
-}
-
-func exactly(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 // SortKey is what drifts are sorted by.
 type SortKey string
@@ -197,5 +189,5 @@ type Order struct {
 
 // Scope names a list of drifts: a place in it is none in another.
 func (l Listing) Scope() string {
-	return fmt.Sprint("drifts ", l.Order.By, " ", l.Order.Direction, " ", l.Filter.key())
+	return "drifts " + string(l.Order.By) + " " + string(l.Order.Direction) + " " + l.Filter.key()
 }

@@ -19,5 +19,13 @@ func compressed(handler http.Handler) http.Handler {
 	if err != nil {
 		panic(err) // The options are constants.
 	}
-	return wrap(handler)
+	wrapped := wrap(handler)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Accept-Encoding") == "" {
+			w.Header().Add("Vary", "Accept-Encoding")
+			handler.ServeHTTP(w, r)
+			return
+		}
+		wrapped.ServeHTTP(w, r)
+	})
 }

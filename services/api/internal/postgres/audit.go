@@ -22,13 +22,10 @@ var _ audit.Store = (*AuditStore)(nil)
 // NewAuditStore makes the store on a pool.
 func NewAuditStore(db *pg.DB) *AuditStore { return &AuditStore{db} }
 
-// auditMetadata cuts what a row has for programs. Its texts and numbers are few and short.
-var auditMetadata = object{"metadata", openedShort, shownMetadata}
-
-// auditColumns are for a subquery that has the text of the metadata.
+// auditColumns are cut, the metadata silently: what we write of it is short.
 var auditColumns = `id, account_id, created_at, left(action, 64) as action, actor_id, left(actor_email, 320) as actor_email,
 	coalesce(nullif(left(actor_role, 32), ''), 'system') as actor_role, drift_id, left(subject, 2200) as subject,
-	left(message, 2200) as message, left(trace_id, 32) as trace_id, ` + auditMetadata.value() + `::jsonb as metadata`
+	left(message, 2200) as message, left(trace_id, 32) as trace_id, ltrim(` + shownObject("metadata", openedShort, shownMetadata) + `, '!')::jsonb as metadata`
 
 func auditWhere(account uuid.UUID, f audit.Filter) (string, pg.Args) {
 	where, args := "where account_id = @account", pg.Args{"account": account}
@@ -53,13 +50,10 @@ type auditRow struct {
 	listed
 }
 
-// withMetadata has the text of the metadata of each row.
-var withMetadata = ` cross join lateral (select ` + auditMetadata.text() + ` offset 0) bounded`
-
 // ListAudit implements audit.Store.
 func (s *AuditStore) ListAudit(ctx context.Context, account uuid.UUID, f audit.Filter, r list.Range) (list.Part[audit.Row], error) {
 	where, args := auditWhere(account, f)
-	return readPart(ctx, s.db, newestFirst{"audit", auditColumns, "audit", "audit", withMetadata, where, "''"}, r, args,
+	return readPart(ctx, s.db, newestFirst{"audit", auditColumns, "audit", "audit", "", where, "''"}, r, args,
 		func(row auditRow) (audit.Row, listed) { return row.Row, row.listed })
 }
 
@@ -76,7 +70,7 @@ func (s *AuditStore) Timeline(ctx context.Context, account, id uuid.UUID, before
 		args["before"] = *before
 	}
 	rows, err = pg.Collect[audit.Row](ctx, s.db, `-- SELECT audit
-		select `+auditColumns+` from audit`+withMetadata+` where account_id = @account and drift_id = @drift`+earlier+`
+		select `+auditColumns+` from audit where account_id = @account and drift_id = @drift`+earlier+`
 		order by created_at desc, id desc limit @limit`, args)
 	more = len(rows) > limit
 	rows = rows[:min(len(rows), limit)]

@@ -1,8 +1,8 @@
 package postgres
 
 import (
-	"strconv"
-	"strings"
+	"bytes"
+	"fmt"
 )
 
 // What a response shows is cut in the statement that reads it, so that a row of any size costs this process, and the database, a
@@ -21,39 +21,15 @@ const (
 	shownMetadata = 8 << 10
 )
 
-// object is SQL that cuts a JSON object.
-type object struct {
-	column string
-	// opened is how large a value may be, as it is stored, to be looked at. Reading a larger one costs too much.
-	opened, shown int
+// shownObject is SQL for a column of JSON objects as text, in which unmark finds whether it is cut.
+func shownObject(column string, opened, shown int) string {
+	return fmt.Sprintf("shown_object(%s, %d, %d)", column, opened, shown)
 }
 
-// text is the column as text; null if the stored value is too large to be looked at. The statement must name it column_text, in
-// a subquery of its own, so that it is made once.
-func (o object) text() string {
-	return replace(`case when pg_column_size(COLUMN) <= OPENED then COLUMN::text end as COLUMN_text`, o)
-}
-
-// whole reports, in SQL, whether nothing has to be cut.
-func (o object) whole() string {
-	return replace(`coalesce(octet_length(COLUMN_text) <= SHOWN, false)`, o)
-}
-
-// value is the object's text, with as many members as there is room for, the ones with short names first.
-func (o object) value() string {
-	return replace(`case when COLUMN_text is null then '{}' when octet_length(COLUMN_text) <= SHOWN then COLUMN_text else coalesce((
-		select jsonb_object_agg(key, value)::text from (
-			select key, value, sum(octet_length(to_json(key)::text) + octet_length(value::text) + 4) over (rows unbounded preceding) as size
-			from (
-				select key, value from jsonb_each(case when jsonb_typeof(COLUMN) = 'object' then COLUMN else '{}' end)
-				where octet_length(value::text) <= SHOWN offset 0
-			) member
-		) member where size <= SHOWN
-	), '{}') end`, o)
-}
-
-func replace(sql string, o object) string {
-	return strings.NewReplacer("COLUMN", o.column, "OPENED", strconv.Itoa(o.opened), "SHOWN", strconv.Itoa(o.shown)).Replace(sql)
+// unmark takes the mark off a text of shown_object, and says whether it was there: then not all of the object is.
+func unmark(shown []byte) ([]byte, bool) {
+	rest, cut := bytes.CutPrefix(shown, []byte("!"))
+	return rest, cut
 }
 
 // What is opened of a column, in bytes as they are stored, which may be compressed. The API stores no larger states, and no
@@ -66,18 +42,8 @@ const (
 )
 
 var (
-	listedDifference = object{"difference", openedShort, shortDifference}
-	difference       = object{"difference", openedLong, longDifference}
-	expectedState    = object{"expected_state", openedState, shownState}
-	actualState      = object{"actual_state", openedState, shownState}
-)
-
-// drift columns that are made of the above.
-var (
-	// withTexts has the texts of a drift's objects, for a subquery around the one that finds the drifts.
-	withTexts = `*, ` + difference.text() + `, ` + expectedState.text() + `, ` + actualState.text()
-	// wholeStates are the columns that readStates reads.
-	wholeStates = expectedState.value() + ` as expected_state, ` + actualState.value() + ` as actual_state,
-		not (` + expectedState.whole() + ` and ` + actualState.whole() + `) as states_cut,
-		` + difference.value() + ` as difference, not ` + difference.whole() + ` as difference_cut`
+	// shownMembers are the columns that readStates reads.
+	shownMembers = shownObject("expected_state", openedState, shownState) + " as expected_state, " +
+		shownObject("actual_state", openedState, shownState) + " as actual_state, " + shownObject("difference", openedLong, longDifference) + " as difference"
+	listedDifference = shownObject("difference", openedShort, shortDifference)
 )

@@ -64,17 +64,20 @@ func readKeys(row *pg.Row, d *drift.Drift) {
 	d.AccountID, d.Fingerprint, d.DifferenceMAC = row.UUID(), row.Bytes(), row.Bytes()
 }
 
-// readStates reads wholeStates.
+// readStates reads shownMembers.
 func readStates(row *pg.Row, d *drift.Drift) {
-	d.ExpectedState, d.ActualState, d.StatesCut = row.TextBytes(), row.TextBytes(), row.Bool()
+	expectedCut, actualCut := false, false
+	d.ExpectedState, expectedCut = unmark(row.TextBytes())
+	d.ActualState, actualCut = unmark(row.TextBytes())
+	d.StatesCut = expectedCut || actualCut
 	readDifference(row, d)
 }
 
 func readDifference(row *pg.Row, d *drift.Drift) {
-	d.Difference, d.DifferenceCut = row.TextBytes(), row.Bool()
+	d.Difference, d.DifferenceCut = unmark(row.TextBytes())
 }
 
-// readDrifts reads rows whose columns are driftHead and, with the states, wholeStates.
+// readDrifts reads rows whose columns are driftHead and, with the states, shownMembers.
 func readDrifts(rows pgx.Rows, withStates bool) ([]*drift.Drift, error) {
 	drifts, before := []*drift.Drift{}, new(drift.Drift)
 	err := pg.ReadRows(rows, func(row *pg.Row) {
@@ -92,13 +95,13 @@ func readDrifts(rows pgx.Rows, withStates bool) ([]*drift.Drift, error) {
 // Drift implements drift.Reader.
 func (s *DriftStore) Drift(ctx context.Context, account, id uuid.UUID) (*drift.Detail, error) {
 	rows, err := s.db.Query(ctx, `-- SELECT drift
-		select `+shownFields+`, `+wholeStates+`, `+streamHead+` as head, (select count(*) from alert where drift_id = d.id) as alert_count,
+		select `+shownFields+`, `+shownMembers+`, `+streamHead+` as head, (select count(*) from alert where drift_id = d.id) as alert_count,
 			(select id from drift successor where previous_id = d.id limit 1) as successor_id,
 			coalesce(left(c.ref, 256), ''), coalesce(left(c.commit_sha, 64), ''), coalesce(left(c.run_url, 2048), ''),
 			coalesce(left(c.triggered_by, 256), ''), coalesce(left(c.trace_id, 32), '')
-		from (select `+withTexts+` from drift where account_id = @account and id = @id offset 0) d left join lateral (
+		from drift d left join lateral (
 			select ref, commit_sha, run_url, triggered_by, trace_id from workspace_check where workspace_check.id = d.check_id
-		) c on true`,
+		) c on true where account_id = @account and id = @id`,
 		pg.Args{"account": account, "id": id})
 	if err != nil {
 		return nil, err
@@ -124,9 +127,7 @@ func (s *DriftStore) Drift(ctx context.Context, account, id uuid.UUID) (*drift.D
 func (t driftTx) LockDrift(ctx context.Context, account, id uuid.UUID) (d *drift.Drift, unread int, err error) {
 	args := pg.Args{"account": account, "id": id}
 	err = t.tx.Later(ctx, `-- SELECT drift for update
-		select `+driftHead+`, `+wholeStates+` from (
-			select `+withTexts+` from (select * from drift where account_id = @account and id = @id for update) locked offset 0
-		) d`, args,
+		select `+driftHead+`, `+shownMembers+` from drift where account_id = @account and id = @id for update`, args,
 		func(rows pgx.Rows) error {
 			found, err := readDrifts(rows, true)
 			if err == nil && len(found) == 0 {
@@ -200,9 +201,7 @@ func (t driftTx) ReadStates(ctx context.Context, account uuid.UUID, drifts []*dr
 		byID[d.ID] = d
 	}
 	rows, err := t.tx.Query(ctx, `-- SELECT drift
-		select id, `+wholeStates+` from (
-			select `+withTexts+` from drift where account_id = @account and id = any(@ids) offset 0
-		) d`,
+		select id, `+shownMembers+` from drift where account_id = @account and id = any(@ids)`,
 		pg.Args{"account": account, "ids": column(drifts, driftID)})
 	if err != nil {
 		return err

@@ -18,7 +18,7 @@ var sortColumns = map[drift.SortKey]struct{ column, key string }{
 	drift.ByCreated:   {"created_at", "timestamptz"},
 	drift.ByDetected:  {"detected_at", "timestamptz"},
 	drift.ByLastSeen:  {"last_seen_at", "timestamptz"},
-	drift.ByCost:      {"cost_impact_monthly", "numeric"},
+	drift.ByCost:      {"drift.cost_impact_monthly", "numeric"},
 	drift.BySeverity:  {"severity_weight", "smallint"},
 	drift.ByWorkspace: {`workspace collate "C"`, "text"},
 	drift.ByResource:  {`left(resource_id, 256) collate "C"`, "text"},
@@ -40,12 +40,8 @@ func (s *DriftStore) Head(ctx context.Context, account uuid.UUID) (list.Head, er
 	return list.Head(*head), nil
 }
 
-// What stands around the page of a list. It is made once: it is long.
-var (
-	slimStart = `select ` + shownFields + `, head, ` + listedDifference.value() + ` as difference, not ` + listedDifference.whole() + ` as difference_cut
-		from (select *, ` + listedDifference.text() + ` from (`
-	slimEnd = `) page offset 0) page`
-)
+// slim is the beginning of a list.
+var slim = `select ` + shownFields + `, ` + streamHead + ` as head, ` + listedDifference + ` as difference from drift `
 
 // ListDrifts implements drift.Reader.
 func (s *DriftStore) ListDrifts(ctx context.Context, account uuid.UUID, l drift.Listing) (drift.Found, error) {
@@ -54,12 +50,9 @@ func (s *DriftStore) ListDrifts(ctx context.Context, account uuid.UUID, l drift.
 	if err != nil {
 		return drift.Found{}, err
 	}
-	// What is cut is made of the rows of the page alone, in their order: no join and no sort comes after the limit.
-	page := `select *, ` + streamHead + ` as head from drift ` + where + order
+	page := slim + where + order
 	if l.States {
-		page = statesStart + page + statesEnd
-	} else {
-		page = slimStart + page + slimEnd
+		page = statesStart + `select *, ` + streamHead + ` as head from drift ` + where + order + statesEnd
 	}
 	found, err := s.db.Query(ctx, "-- SELECT drift\n"+page, args)
 	if err != nil {
@@ -85,18 +78,16 @@ func (s *DriftStore) ListDrifts(ctx context.Context, account uuid.UUID, l drift.
 // A page with states ends before these, as they are stored, or as text, become too large. It has one row in any case. found says
 // how many rows it would have had.
 var (
-	statesStart = `select ` + shownFields + `, head, expected_state, actual_state, states_cut, difference, difference_cut, found from (
+	statesStart = `select ` + shownFields + `, head, expected_state, actual_state, difference, found from (
 		select *, sum(octet_length(expected_state) + octet_length(actual_state) + octet_length(difference)) over (rows unbounded preceding) as shown
 		from (
-			select ` + shownFields + `, head, found, number, ` + wholeStates + ` from (
-				select ` + withTexts + ` from (
-					select *, count(*) over () as found, row_number() over () as number,
-						sum(pg_column_size(expected_state) + pg_column_size(actual_state) + pg_column_size(difference))
-							over (rows unbounded preceding) as opened
-					from (`
+			select ` + shownFields + `, head, found, number, ` + shownMembers + ` from (
+				select *, count(*) over () as found, row_number() over () as number,
+					sum(pg_column_size(expected_state) + pg_column_size(actual_state) + pg_column_size(difference))
+						over (rows unbounded preceding) as opened
+				from (`
 	statesEnd = `) page
-				) page where number = 1 or opened <= ` + fmt.Sprint(openedPage) + ` offset 0
-			) page
+			) page where number = 1 or opened <= ` + fmt.Sprint(openedPage) + ` offset 0
 		) page
 	) page where number = 1 or shown <= ` + fmt.Sprint(shownPage)
 )
