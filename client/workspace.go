@@ -67,7 +67,7 @@ func (c *Client) GetWorkspace(ctx context.Context, name string) (WorkspaceDetail
 type WorkspaceChange struct {
 	RecordRef  *string // an empty one records the plans of every ref
 	AcceptRoot *bool
-	Owner      *string // an empty one is nobody
+	Owner      *string // an empty one removes it
 	StaleAfter *int    // in seconds; 0 is as the server is configured
 	Archived   *bool
 }

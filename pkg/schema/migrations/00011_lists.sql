@@ -44,7 +44,7 @@ $$;
 -- A JSON object as text. One that has no room is cut, and begins with a "!". Of one whose stored size exceeds opened there is
 -- nothing: reading it would cost too much. The cost makes a list call it for the rows of its page alone, after the sort.
 -- +goose StatementBegin
-create or replace function shown_object(value jsonb, opened int, room int) returns text language plpgsql immutable parallel safe cost 1000 as $$
+create or replace function shown_object(value jsonb, opened int, room int) returns text language plpgsql immutable parallel safe cost 100 as $$
 declare
     shown text;
 begin

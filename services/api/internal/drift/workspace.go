@@ -19,7 +19,7 @@ type WorkspaceSettings struct {
 	RecordRef  *string // the only ref of which plans are recorded; nil when any is
 	RootKnown  bool    // a plan has shown which resources it has
 	AcceptRoot bool    // the next plan may be of another root
-	Owner      *string // a team or a person; nil when nobody said
+	Owner      *string // a team or a person; nil when not set
 	StaleAfter *int    // seconds after which the last check is too old; nil is as configured for all
 	Archived   bool    // not in use any more, so that it is not stale
 }
@@ -90,7 +90,7 @@ func (c WorkspaceChange) check() error {
 	}
 	if owner := c.Owner.Value; owner != nil {
 		if n := utf8.RuneCountInString(*owner); n < 1 || n > maxOwner || strings.ContainsFunc(*owner, unicode.IsControl) {
-			refuse("owner", "must have 1 to 200 characters, and no control characters; null is nobody")
+			refuse("owner", "must have 1 to 200 characters, and no control characters; null removes it")
 		}
 	}
 	if after := c.StaleAfter.Value; after != nil && (*after < minStaleAfter || *after > maxStaleAfter) {

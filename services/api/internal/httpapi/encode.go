@@ -32,7 +32,7 @@ func optionalText(s string) *string {
 	return &s
 }
 
-// nextLink points to the rest of an answer that is an array: the same request with this parameter.
+// nextLink points to the rest of a response that is an array: the same request with this parameter.
 func nextLink(w http.ResponseWriter, r *http.Request, parameter, value string) {
 	query := r.URL.Query()
 	query.Set(parameter, value)

@@ -26,8 +26,8 @@ var cursorIn = regexp.MustCompile(`,"cursor":"[^"]*"`)
 // withoutCursor leaves out a list's place in the stream, which moves even where the list stays.
 func withoutCursor(body []byte) string { return cursorIn.ReplaceAllString(string(body), "") }
 
-// TestETag_never_lies: after each kind of change, a response that has changed is not 304, whoever asks; and what nobody has
-// changed is 304. So every change that a list shows moves the stream's head.
+// TestETag_never_lies: after each kind of change, a response that has changed is not 304, for each caller; and what is
+// unchanged is 304. So every change that a list shows moves the stream's head.
 //
 // Mutations: redaction and retention without revise; streamHead without the revision; an ETag without the user or the role; an
 // event left out of a decision, of reading an alert, of a check, of a workspace's settings.

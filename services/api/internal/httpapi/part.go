@@ -82,7 +82,7 @@ func (s listScope) open(cursor string) (list.Place, int, string) {
 	return p, int(number), ""
 }
 
-// room is for the items of a list: what is left of the largest response after the envelope, pagination and cursors.
+// room is for the items of a list: the largest response without the envelope, pagination and cursors.
 const room = rest.MaxResponse - 16<<10
 
 // writePart writes a part of a list, whose items appendItem appends. It ends before the response becomes too large; there is one

@@ -15,7 +15,7 @@ type Workspace struct {
 	Status      Status
 	LastCheckAt *time.Time // nil when it was never checked
 	OpenDrifts  int        // reported ones too
-	Owner       *string    // a team or a person; nil when nobody said
+	Owner       *string    // a team or a person; nil when not set
 	Archived    bool       // not in use any more, so that it is not stale
 }
 
