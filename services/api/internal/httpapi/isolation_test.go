@@ -124,7 +124,7 @@ func (m things) attack(c *apitest.Client, rt httpapi.Route, query string) *apite
 
 // TestAttackOtherAccount: the admin of one account, who knows every id of another, calls every route with them, alone and
 // in every parameter that takes one. No response has anything of the other account, and none of its rows has changed.
-// Mutations: `account_id = @account` left out of each of LockDrift, Drift, Timeline, alertWhere, driftWhere, auditWhere,
+// Mutations: `account_id = @account` left out of each of LockDrift, Drift, Timeline, readPart, driftWhere,
 // ReadAlerts, Keys, RevokeKey, Users, LockUser, Events, and of the idempotency key's principal.
 func TestAttackOtherAccount(t *testing.T) {
 	api := apitest.Start(t)

@@ -26,9 +26,9 @@ func readerArgs(account uuid.UUID, r drift.AlertPerson) pg.Args {
 	return pg.Args{"account": account, "user": r.ID, "email": r.Email}
 }
 
-func alertWhere(account uuid.UUID, f drift.AlertFilter, r drift.AlertPerson) (string, pg.Args) {
-	where, args := "where alert.account_id = @account", readerArgs(account, r)
-	add := func(condition string) { where += " and " + condition }
+func alertFilter(account uuid.UUID, f drift.AlertFilter, r drift.AlertPerson) (string, pg.Args) {
+	filter, args := "", readerArgs(account, r)
+	add := func(condition string) { filter += " and " + condition }
 	if f.DriftID != nil {
 		add("alert.drift_id = @drift")
 		args["drift"] = *f.DriftID
@@ -38,7 +38,7 @@ func alertWhere(account uuid.UUID, f drift.AlertFilter, r drift.AlertPerson) (st
 	}
 	oneOf(add, args, "severity", f.Severity)
 	oneOf(add, args, "type", f.Type)
-	return where, args
+	return filter, args
 }
 
 // alertRow is an alert of a list.
@@ -51,8 +51,8 @@ type alertRow struct {
 func (s *DriftStore) ListAlerts(
 	ctx context.Context, account uuid.UUID, f drift.AlertFilter, reader drift.AlertPerson, r list.Range,
 ) (list.Part[drift.Alert], error) {
-	where, args := alertWhere(account, f, reader)
-	return readPart(ctx, s.db, newestFirst{"alert", alertColumns, "alert", "alert", joinOwn, where, streamHead}, r, args,
+	filter, args := alertFilter(account, f, reader)
+	return readPart(ctx, s.db, newestFirst{"alert", alertColumns, "alert", "alert", joinOwn, filter, streamHead}, r, args,
 		func(row alertRow) (drift.Alert, listed) { return row.Alert, row.listed })
 }
 

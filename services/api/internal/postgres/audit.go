@@ -27,21 +27,21 @@ var auditColumns = `id, account_id, created_at, left(action, 64) as action, acto
 	coalesce(nullif(left(actor_role, 32), ''), 'system') as actor_role, drift_id, left(subject, 2200) as subject,
 	left(message, 2200) as message, left(trace_id, 32) as trace_id, ltrim(` + shownObject("metadata", openedShort, shownMetadata) + `, '!')::jsonb as metadata`
 
-func auditWhere(account uuid.UUID, f audit.Filter) (string, pg.Args) {
-	where, args := "where account_id = @account", pg.Args{"account": account}
+func auditFilter(account uuid.UUID, f audit.Filter) (string, pg.Args) {
+	filter, args := "", pg.Args{"account": account}
 	if f.DriftID != nil {
-		where += " and drift_id = @drift"
+		filter += " and drift_id = @drift"
 		args["drift"] = *f.DriftID
 	}
 	if f.ActorID != nil {
-		where += " and actor_id = @actor"
+		filter += " and actor_id = @actor"
 		args["actor"] = *f.ActorID
 	}
 	if f.Action != "" {
-		where += " and action = @action"
+		filter += " and action = @action"
 		args["action"] = f.Action
 	}
-	return where, args
+	return filter, args
 }
 
 // auditRow is a row of a list.
@@ -52,8 +52,8 @@ type auditRow struct {
 
 // ListAudit implements audit.Store.
 func (s *AuditStore) ListAudit(ctx context.Context, account uuid.UUID, f audit.Filter, r list.Range) (list.Part[audit.Row], error) {
-	where, args := auditWhere(account, f)
-	return readPart(ctx, s.db, newestFirst{"audit", auditColumns, "audit", "audit", "", where, "''"}, r, args,
+	filter, args := auditFilter(account, f)
+	return readPart(ctx, s.db, newestFirst{"audit", auditColumns, "audit", "audit", "", filter, "''"}, r, args,
 		func(row auditRow) (audit.Row, listed) { return row.Row, row.listed })
 }
 

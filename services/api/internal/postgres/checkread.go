@@ -75,31 +75,31 @@ const countsForStatus = `not c.stale and c.purpose = 'record'`
 const lastGoodCheck = `select c.id from workspace_check c where c.workspace_id = w.id and c.status <> 'failed' and ` + countsForStatus + `
 	order by c.created_at desc, c.id desc limit 1`
 
-func checkWhere(account uuid.UUID, f monitor.CheckFilter) (string, pg.Args) {
-	where, args := "where c.account_id = @account", pg.Args{"account": account}
+func checkFilter(account uuid.UUID, f monitor.CheckFilter) (string, pg.Args) {
+	filter, args := "", pg.Args{"account": account}
 	switch len(f.Workspace) {
 	case 0:
 	case 1:
-		where += " and c.workspace_id = (select id from workspace where account_id = @account and name = @workspace)"
+		filter += " and c.workspace_id = (select id from workspace where account_id = @account and name = @workspace)"
 		args["workspace"] = f.Workspace[0]
 	default:
-		where += " and c.workspace_id in (select id from workspace where account_id = @account and name = any(@workspace))"
+		filter += " and c.workspace_id in (select id from workspace where account_id = @account and name = any(@workspace))"
 		args["workspace"] = f.Workspace
 	}
-	oneOf(func(condition string) { where += " and c." + condition }, args, "status", f.Status)
+	oneOf(func(condition string) { filter += " and c." + condition }, args, "status", f.Status)
 	if f.Purpose != "" {
-		where += " and c.purpose = @purpose"
+		filter += " and c.purpose = @purpose"
 		args["purpose"] = string(f.Purpose)
 	}
 	if f.From != nil {
-		where += " and c.created_at >= @from"
+		filter += " and c.created_at >= @from"
 		args["from"] = *f.From
 	}
 	if f.To != nil {
-		where += " and c.created_at < @to"
+		filter += " and c.created_at < @to"
 		args["to"] = *f.To
 	}
-	return where, args
+	return filter, args
 }
 
 // readChecks runs a query for checks.
@@ -119,9 +119,9 @@ type listedCheck struct {
 
 // Checks implements monitor.CheckStore.
 func (s *MonitorStore) Checks(ctx context.Context, account uuid.UUID, f monitor.CheckFilter, r list.Range) (list.Part[drift.Check], error) {
-	where, args := checkWhere(account, f)
+	filter, args := checkFilter(account, f)
 	return readPart(ctx, s.db, newestFirst{
-		"workspace_check", checkColumns + noEntries, "workspace_check", "c", " join workspace w on w.id = c.workspace_id", where, streamHead,
+		"workspace_check", checkColumns + noEntries, "workspace_check", "c", " join workspace w on w.id = c.workspace_id", filter, streamHead,
 	}, r, args, func(row listedCheck) (drift.Check, listed) { return row.check(), row.listed })
 }
 

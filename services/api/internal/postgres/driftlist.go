@@ -33,11 +33,8 @@ const streamHead = `(select epoch || ':' || position || ':' || coalesce((select 
 
 // Head implements drift.Reader.
 func (s *DriftStore) Head(ctx context.Context, account uuid.UUID) (list.Head, error) {
-	head, err := pg.Scalar[*string](ctx, s.db, "-- SELECT account_stream\nselect "+streamHead, pg.Args{"account": account})
-	if err != nil || head == nil {
-		return "", err
-	}
-	return list.Head(*head), nil
+	return pg.Scalar[list.Head](ctx, s.db, "-- SELECT account_stream\nselect "+streamHead+" from account_stream where account_id = @account",
+		pg.Args{"account": account})
 }
 
 // slim is the beginning of a list.
@@ -50,11 +47,11 @@ func (s *DriftStore) ListDrifts(ctx context.Context, account uuid.UUID, l drift.
 	if err != nil {
 		return drift.Found{}, err
 	}
-	page := slim + where + order
+	start, end := slim, ""
 	if l.States {
-		page = statesStart + `select *, ` + streamHead + ` as head from drift ` + where + order + statesEnd
+		start, end = statesStart, statesEnd
 	}
-	found, err := s.db.Query(ctx, "-- SELECT drift\n"+page, args)
+	found, err := s.db.Query(ctx, "-- SELECT drift\n"+start+where+order+end, args)
 	if err != nil {
 		return drift.Found{}, err
 	}
@@ -85,7 +82,7 @@ var (
 				select *, count(*) over () as found, row_number() over () as number,
 					sum(pg_column_size(expected_state) + pg_column_size(actual_state) + pg_column_size(difference))
 						over (rows unbounded preceding) as opened
-				from (`
+				from (select *, ` + streamHead + ` as head from drift `
 	statesEnd = `) page
 			) page where number = 1 or opened <= ` + fmt.Sprint(openedPage) + ` offset 0
 		) page

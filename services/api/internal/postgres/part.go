@@ -14,7 +14,7 @@ type newestFirst struct {
 	table   string
 	alias   string // of the table
 	join    string // what the columns need besides
-	where   string
+	filter  string // further conditions, each after an "and"
 	head    string // SQL for the stream's head
 }
 
@@ -36,13 +36,13 @@ func readPart[R, T any](ctx context.Context, db *pg.DB, n newestFirst, r list.Ra
 		place = " and (" + n.alias + ".created_at, " + n.alias + ".id) < (@at, @after)"
 		args["at"], args["after"], args["offset"] = at, r.After.ID, 0
 	}
-	from := " from " + n.table + " " + n.alias + " " + n.where
+	from := " from " + n.table + " " + n.alias
 	order := " order by " + n.alias + ".created_at desc, " + n.alias + ".id desc"
-	of := n.head + " as head, (select count(*)" + from + ") as total"
+	of := n.head + " as head, (select count(*)" + from + " where " + n.alias + ".account_id = @account" + n.filter + ") as total"
 	for range list.Attempts {
 		// Only the rows of the part are joined, and cut.
 		rows, err := pg.Collect[R](ctx, db, "-- SELECT "+n.name+"\nselect "+n.columns+", "+of+
-			" from (select *"+from+place+order+" limit @limit offset @offset) "+n.alias+n.join+order, args)
+			" from (select *"+from+" where "+n.alias+".account_id = @account"+n.filter+place+order+" limit @limit offset @offset) "+n.alias+n.join+order, args)
 		if err != nil {
 			return list.Part[T]{}, err
 		}
@@ -58,7 +58,7 @@ func readPart[R, T any](ctx context.Context, db *pg.DB, n newestFirst, r list.Ra
 			listed
 			Found bool
 		}
-		empty, err := one[none](ctx, db, "", "-- SELECT "+n.name+" count\nselect exists(select"+from+place+" offset @offset) as found, "+of, args)
+		empty, err := one[none](ctx, db, "", "-- SELECT "+n.name+" count\nselect exists(select"+from+" where "+n.alias+".account_id = @account"+n.filter+place+" offset @offset) as found, "+of, args)
 		if err != nil || !empty.Found {
 			if err == nil {
 				part.Total, part.Head = empty.Total, empty.Head
