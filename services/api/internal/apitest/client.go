@@ -39,7 +39,7 @@ func (c *Client) Wrong() *Client {
 // Unchecked is the same client for rows that the API would not have stored, which the document does not describe.
 func (c *Client) Unchecked() *Client {
 	unchecked := *c
-	unchecked.http = http.DefaultClient
+	unchecked.http = &http.Client{Transport: http.DefaultTransport}
 	return &unchecked
 }
 

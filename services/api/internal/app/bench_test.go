@@ -71,6 +71,29 @@ func BenchmarkRequests(b *testing.B) {
 	}
 }
 
+// manyDrifts is how many an account has in BenchmarkManyDrifts.
+const manyDrifts = 100_000
+
+// BenchmarkManyDrifts lists the drifts of a large account, in each order and with filters that no index serves.
+func BenchmarkManyDrifts(b *testing.B) {
+	s := startBench(b, false)
+	_, err := s.db.Exec(b.Context(), seed+" on conflict do nothing", manyDrifts)
+	must(b, err)
+	_, err = s.db.Exec(b.Context(), "vacuum analyze drift")
+	must(b, err)
+	_ = s.conn.Close() // The server has closed it: it was idle meanwhile.
+	s.conn, err = (&net.Dialer{}).DialContext(b.Context(), "tcp", s.address)
+	must(b, err)
+	s.answers.Reset(s.conn)
+	for _, query := range []string{
+		"sortBy=createdAt", "sortBy=detectedAt", "sortBy=lastSeenAt", "sortBy=costImpactMonthly", "sortBy=severity", "sortBy=workspace",
+		"sortBy=resourceId", "sortBy=status", "open=true", "severity=critical,warning", "region=eu-west-1", "provider=none", "origin=change", "search=monitoring",
+		"search=nothing", "page=500", "include=states&limit=100",
+	} {
+		b.Run(query, func(b *testing.B) { s.measure(b, "GET", "drifts?"+query, "") })
+	}
+}
+
 // benchPlan is a plan of 50 drifted resources, without a timestamp, so that each upload of it counts.
 func benchPlan(size string) string {
 	entries := make([]string, 50)

@@ -29,7 +29,7 @@ func planOf(minute int, rest string, resources ...resource) string {
 }
 
 func planWith(minute int, rest string, drifts, changes []resource) string {
-	list := func(resources []resource) string {
+	listed := func(resources []resource) string {
 		entries := make([]string, len(resources))
 		for i, r := range resources {
 			kind := r.kind
@@ -49,9 +49,9 @@ func planWith(minute int, rest string, drifts, changes []resource) string {
 	if minute > 0 {
 		body += fmt.Sprintf(`,"timestamp":%q`, time.Date(2026, 3, 1, 0, minute, 0, 0, time.UTC).Format(time.RFC3339))
 	}
-	body += rest + `,"resource_drift":[` + list(drifts) + `]`
+	body += rest + `,"resource_drift":[` + listed(drifts) + `]`
 	if changes != nil {
-		body += `,"resource_changes":[` + list(changes) + `]`
+		body += `,"resource_changes":[` + listed(changes) + `]`
 	}
 	return body + "}"
 }

@@ -60,11 +60,11 @@ func (s *Service) List(ctx context.Context, p identity.Principal, l Listing) (li
 			return list.Part[*Drift]{}, err
 		}
 		if len(found.Items) == 0 {
-			any, head, err := s.store.AnyDrift(ctx, p.AccountID, l)
+			isThere, head, err := s.store.AnyDrift(ctx, p.AccountID, l)
 			if err != nil {
 				return list.Part[*Drift]{}, err
 			}
-			if any { // It has just come.
+			if isThere { // It has just come.
 				continue
 			}
 			found.Head = head

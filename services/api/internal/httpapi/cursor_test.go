@@ -58,7 +58,8 @@ func TestCursor(t *testing.T) {
 					seen[d.ID] = true
 					in = append(in, d.ID)
 				}
-				if number++; page.Pagination.Page != number || page.Pagination.HasMore != (page.Pagination.NextCursor != "") {
+				number++
+				if page.Pagination.Page != number || page.Pagination.HasMore != (page.Pagination.NextCursor != "") {
 					t.Fatalf("page %d is %+v", number, page.Pagination)
 				}
 				if !page.Pagination.HasMore {

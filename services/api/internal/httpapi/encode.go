@@ -12,11 +12,11 @@ import (
 
 // bodies gives each item the shape in which clients see it.
 func bodies[T, B any](items []T, body func(T) B) []B {
-	list := make([]B, len(items))
+	made := make([]B, len(items))
 	for i, item := range items {
-		list[i] = body(item)
+		made[i] = body(item)
 	}
-	return list
+	return made
 }
 
 // writePage writes a page of items in the shape that body gives them.

@@ -66,7 +66,8 @@ func matches(headers []string, etag string) bool {
 	n := 0
 	for _, header := range headers {
 		for tag := range strings.SplitSeq(header, ",") {
-			if n++; n > maxTags {
+			n++
+			if n > maxTags {
 				return false
 			}
 			if strings.TrimPrefix(strings.TrimSpace(tag), "W/") == opaque {

@@ -141,7 +141,8 @@ func TestAttackResponseSize(t *testing.T) {
 			}
 			seen[d.ID] = true
 		}
-		if pages++; len(page.Items) == 0 || page.Pagination.HasMore != (page.Pagination.NextCursor != "") {
+		pages++
+		if len(page.Items) == 0 || page.Pagination.HasMore != (page.Pagination.NextCursor != "") {
 			t.Fatalf("%d items, %+v", len(page.Items), page.Pagination)
 		}
 		if cursor = "&cursor=" + page.Pagination.NextCursor; !page.Pagination.HasMore {

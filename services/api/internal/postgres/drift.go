@@ -66,7 +66,7 @@ func readKeys(row *pg.Row, d *drift.Drift) {
 
 // readStates reads shownMembers.
 func readStates(row *pg.Row, d *drift.Drift) {
-	expectedCut, actualCut := false, false
+	var expectedCut, actualCut bool
 	d.ExpectedState, expectedCut = unmark(row.TextBytes())
 	d.ActualState, actualCut = unmark(row.TextBytes())
 	d.StatesCut = expectedCut || actualCut
