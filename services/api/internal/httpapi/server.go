@@ -33,8 +33,10 @@ type Options struct {
 	Idempotency *idempotency.Keeper
 
 	Logger *slog.Logger
-	// Replica names this process among its like.
-	Replica string
+	// Replica names this process among its like, and Version the build, on which responses depend.
+	Replica, Version string
+	// TraceURL is where people look at a trace, with {traceId} in it; empty when there is no such place.
+	TraceURL string
 
 	// JWKS is the set of the keys whose access tokens are accepted.
 	JWKS []byte

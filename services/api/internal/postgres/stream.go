@@ -60,12 +60,17 @@ func (t driftTx) AppendEvents(ctx context.Context, account uuid.UUID, events []e
 		}, read)
 }
 
+// shownEvents is for the events of a response together, in bytes.
+const shownEvents = 3 << 20
+
 // Events implements drift.StreamReader.
 func (s *DriftStore) Events(ctx context.Context, account uuid.UUID, after int64, limit int) ([]event.Event, error) {
 	rows, err := s.db.Query(ctx, `-- SELECT event
-		select account_id, position, id, type, topics, body, traceparent, created_at from event
-		where account_id = @account and position > @after order by position limit @limit`,
-		pg.Args{"account": account, "after": after, "limit": limit})
+		select account_id, position, id, type, topics, body, traceparent, created_at from (
+			select *, sum(octet_length(body::text)) over (order by position rows unbounded preceding) as size, row_number() over (order by position) as number
+			from (select * from event where account_id = @account and position > @after order by position limit @limit) event
+		) event where size <= @size or number = 1 order by position`,
+		pg.Args{"account": account, "after": after, "limit": limit, "size": shownEvents})
 	if err != nil {
 		return nil, err
 	}
