@@ -269,7 +269,7 @@ func (m *moved) lostPlaces(lost string) string {
 	m.write(1)
 	m.delivered()
 	m.gone(lost)
-	return fmt.Sprintf("writes on both replicas after %s, %d responses of 503 until then; %d of %d listeners were told within %s; the cursor got 409",
+	return fmt.Sprintf("writes on both replicas after %s, %d attempts failed until then; %d of %d listeners were told within %s; the cursor got 409",
 		back, m.refused, len(m.listeners), len(m.listeners), informed)
 }
 
@@ -319,7 +319,7 @@ func switchover(t *testing.T) string {
 	m.eventually("all connections have left the old primary", func() bool {
 		return m.ask(old, "select count(*) = 0 from pg_stat_activity where application_name like 'driftsentry-%'")
 	})
-	return fmt.Sprintf("writes and their events on all replicas after %s, %d responses of 503 until then; no `resync`; no connection left at the old primary",
+	return fmt.Sprintf("writes and their events on all replicas after %s, %d attempts failed until then; no `resync`; no connection left at the old primary",
 		back, m.refused)
 }
 
