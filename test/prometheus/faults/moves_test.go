@@ -47,9 +47,9 @@ var moves = []move{
 		before: "refused: \"unsupported startup parameter\", told as \"the database is not available\"", run: session,
 	},
 	{
-		name:   "pgbouncer in transaction mode without prepared statements",
+		name:   "pgbouncer in transaction mode without prepared statements, or with `default_query_exec_mode=describe_exec`",
 		must:   "both services end, name the remedy, and tell Sentry",
-		before: "random 500s", run: refusal,
+		before: "random 500s, mixed up statements", run: refusal,
 	},
 	{
 		name: "pgbouncer in transaction mode with prepared statements", must: "reads and writes work; with `DATABASE_DIRECT_URL`, hints work",

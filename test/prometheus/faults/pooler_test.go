@@ -81,7 +81,9 @@ func (b behind) serves(api, realtime *replica.Replica) string {
 	if got := total(b.t, b.client(b.t, api, b.token)) - before; got != writes {
 		b.t.Errorf("%d drifts more, after %d writes", got, writes)
 	}
-	b.eventually("a hint is heard", func() bool { return strings.Contains(metrics(b.ctx, realtime), `driftsentry_realtime_hints_total{outcome="ignored"`) })
+	b.eventually("a hint is heard", func() bool {
+		return strings.Contains(metrics(b.ctx, realtime), `driftsentry_realtime_hints_total{outcome="ignored"`)
+	})
 	return fmt.Sprintf("%d of %d writes at once, all of them read; hints were heard", writes, writes)
 }
 
@@ -101,25 +103,32 @@ func prepared(t *testing.T) string {
 	return b.serves(b.ready("api-prepared", programs.API, url), b.ready("realtime-prepared", programs.Realtime, url, "DATABASE_DIRECT_URL="+b.dsn))
 }
 
-// refusal: in transaction mode without prepared statements they refuse to start, by name.
+// refusal: in transaction mode without prepared statements they refuse to start, by name, and with an unsafe query mode too.
 func refusal(t *testing.T) string {
 	t.Helper()
 	b := startBehind(t)
-	for name, program := range map[string]string{"api-transaction": programs.API, "realtime-transaction": programs.Realtime} {
-		r := b.replica(t, name, program, append(without(b.environ), "DATABASE_URL="+pooler.Start(t, b.dsn, pooler.Transaction)))
+	url := pooler.Start(t, b.dsn, pooler.Transaction)
+	const unsafe, describe = "DATABASE_URL leads through a pooler in transaction mode", "has default_query_exec_mode=describe_exec"
+	for _, c := range []struct{ name, program, url, says string }{
+		{"api-transaction", programs.API, url, unsafe},
+		{"realtime-transaction", programs.Realtime, url, unsafe},
+		{"api-describe", programs.API, url + "&default_query_exec_mode=describe_exec", describe},
+		{"realtime-describe", programs.Realtime, url + "&default_query_exec_mode=describe_exec", describe},
+	} {
+		r := b.replica(t, c.name, c.program, append(without(b.environ), "DATABASE_URL="+c.url))
 		select {
 		case <-r.Done():
 		case <-b.ctx.Done():
-			t.Fatalf("%s goes on", name)
+			t.Fatalf("%s goes on", c.name)
 		}
-		if log := r.Log(); !strings.Contains(log, "DATABASE_URL leads through a pooler in transaction mode") {
-			t.Errorf("%s does not say why it ended:\n%s", name, r.LogTail())
+		if !strings.Contains(r.Log(), c.says) {
+			t.Errorf("%s does not say why it ended:\n%s", c.name, r.LogTail())
 		}
 	}
 	if len(b.sentry.Events()) == 0 {
 		t.Error("Sentry was not told")
 	}
-	return "both ended with a message that names the remedy; Sentry was told"
+	return "each ended with a message that names the remedy; Sentry was told"
 }
 
 // deaf: a listener that hears nothing says so, until DATABASE_DIRECT_URL leads past the pooler.
