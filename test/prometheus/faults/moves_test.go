@@ -48,7 +48,7 @@ var moves = []move{
 	},
 	{
 		name:   "pgbouncer in transaction mode without prepared statements, or with `default_query_exec_mode=describe_exec`",
-		must:   "both services end, name the remedy, and tell Sentry",
+		must:   "both services end and name the remedy; the pooler is reported to Sentry",
 		before: "random 500s, mixed up statements", run: refusal,
 	},
 	{
