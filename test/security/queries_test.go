@@ -85,7 +85,7 @@ var whereMade = regexp.MustCompile(`\w+Where\(account`)
 func TestAttackUnscopedQuery(t *testing.T) {
 	seen := map[string]bool{}
 	statements := 0
-	for _, dir := range []string{"services/api/internal/postgres", "services/realtime/internal/postgres", "pkg/hint"} {
+	for _, dir := range []string{"services/api/internal/postgres", "services/realtime/internal/postgres", "pkg/hint", "pkg/stream"} {
 		files, err := filepath.Glob(filepath.Join(doctable.Root(t), dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)
