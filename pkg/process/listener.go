@@ -52,11 +52,12 @@ func (c *Config) MetricsOnPublicPort() bool { return c.EnableMetrics && c.Metric
 // scrapeTimeout is longer than any scraper waits.
 const scrapeTimeout = 30 * time.Second
 
-// metricsServer serves the metrics alone, on a port that no client reaches.
-func metricsServer(metrics http.Handler) *http.Server {
+// metricsServer serves the metrics, and what operators do by hand, on a port that no client reaches.
+func metricsServer(metrics, debug http.Handler) *http.Server {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metrics)
+	mux.Handle("/debug/", debug)
 	server := rest.NewServer(rest.SecurityHeaders(mux), scrapeTimeout)
-	server.ReadTimeout = scrapeTimeout // A scrape has no body.
+	server.ReadTimeout = scrapeTimeout // Nothing here has a long body.
 	return server
 }

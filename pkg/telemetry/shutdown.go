@@ -32,6 +32,7 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 	// The outputs come last, to take what the others report, and get a fifth of
 	// the time for themselves.
 	share := t.cfg.ShutdownTimeout / 5
+	t.level.Stop()
 	if err := t.stopExport(ctx, t.cfg.ShutdownTimeout-share); err != nil && t.logger != nil {
 		t.logger.LogAttrs(ctx, slog.LevelWarn, "some telemetry was not sent", slog.String("error.message", err.Error()))
 	}

@@ -35,6 +35,7 @@ type Telemetry struct {
 	cfg         Config
 	redactor    *redaction.Redactor
 	logger      *slog.Logger
+	level       *logging.Dial
 	outputs     logging.Outputs
 	metrics     metrics.Metrics
 	instruments metrics.Instruments
@@ -60,6 +61,7 @@ func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
 		return nil, errors.New("start telemetry: the service has no name")
 	}
 	t := &Telemetry{cfg: cfg.withDefaults(), warnings: slices.Clone(cfg.Warnings)}
+	t.level = logging.NewDial(t.cfg.Log.Level)
 	t.cut, t.cutExport = context.WithCancel(context.Background())
 	if err := t.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start telemetry: %w", err), t.Shutdown(ctx))
@@ -83,7 +85,7 @@ func (t *Telemetry) start(ctx context.Context) error {
 	if err != nil {
 		t.warn(err.Error())
 	}
-	if t.outputs, err = logging.Open(t.cfg.Log, res); err != nil {
+	if t.outputs, err = logging.Open(t.cfg.Log, t.level, res); err != nil {
 		return err
 	}
 	outputs := t.outputs.Handler()
@@ -177,7 +179,7 @@ func (t *Telemetry) newLogger(outputs slog.Handler) *slog.Logger {
 		handlers = append(handlers, request.KeepLines())
 	}
 	masked := t.redactor.Handler(logging.FanOut(handlers...))
-	return slog.New(logging.AtLeast(t.cfg.Log.Level, logging.WithContext(masked, request.Attrs)))
+	return slog.New(logging.AtLeast(t.level, logging.WithContext(masked, request.Attrs)))
 }
 
 // route is where a signal leaves.
