@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/crash"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/flight"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/logging"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/metrics"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/otlp"
@@ -49,7 +50,8 @@ type Telemetry struct {
 	stopped   atomic.Bool
 
 	crash    *crash.File
-	warnings []string // what is wrong with the settings
+	flight   *flight.Recorder // nil when it is off
+	warnings []string         // what is wrong with the settings
 }
 
 // Start starts every signal, and never waits for a network. It also installs
@@ -115,6 +117,7 @@ func (t *Telemetry) start(ctx context.Context) error {
 	t.logger = t.newLogger(outputs)
 	slog.SetDefault(t.logger)
 	t.reportCrash(ctx, last)
+	t.startFlight()
 	for _, warning := range t.warnings {
 		t.logger.WarnContext(ctx, "a setting of telemetry is wrong; the rest works", "warning", warning)
 	}
@@ -122,6 +125,17 @@ func (t *Telemetry) start(ctx context.Context) error {
 		t.logger.WarnContext(ctx, "SENTRY_DSN is unusable: unexpected errors are only logged", "error.message", wrong.Error())
 	}
 	return nil
+}
+
+// startFlight turns the flight recorder on. Only one can be on in a process.
+func (t *Telemetry) startFlight() {
+	if !t.cfg.FlightRecorder {
+		return
+	}
+	var err error
+	if t.flight, err = flight.Start(t.cfg.FlightDir, t.logger, t.instruments.ExecutionTraces); err != nil {
+		t.warn("FLIGHT_RECORDER: there will be no execution traces: " + err.Error())
+	}
 }
 
 // maxAttributeLength bounds what a client can put on a span: a path may be a

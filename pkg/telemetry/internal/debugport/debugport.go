@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/flight"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/logging"
 )
 
@@ -18,6 +19,7 @@ import (
 type Service struct {
 	Level  *logging.Dial
 	Logger *slog.Logger
+	Flight *flight.Recorder // nil while it is off
 }
 
 // Handler serves everything under /debug/.
@@ -25,6 +27,8 @@ func Handler(s Service) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /debug/log-level", s.showLevel)
 	mux.HandleFunc("PUT /debug/log-level", s.turnLevel)
+	mux.HandleFunc("GET /debug/traces", s.showTraces)
+	mux.HandleFunc("GET /debug/traces/{trace_id}", s.sendTrace)
 	// A page in the browser of an operator who forwards the port must not change anything.
 	return http.NewCrossOriginProtection().Handler(mux)
 }
