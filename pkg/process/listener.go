@@ -30,7 +30,7 @@ func (c *Config) listen() (l listeners, err error) {
 	if l.public, err = listen(c.Host, c.Port, "PORT"); err != nil {
 		return l, err
 	}
-	if c.EnableMetrics && c.MetricsPort != 0 {
+	if c.debugPort() {
 		if l.metrics, err = listen(c.Host, c.MetricsPort, "METRICS_PORT"); err != nil {
 			return l, errors.Join(err, l.close())
 		}
@@ -45,6 +45,9 @@ func listen(host string, port uint16, variable string) (net.Listener, error) {
 	}
 	return l, nil
 }
+
+// debugPort reports whether there is a port of its own for the metrics and for /debug.
+func (c *Config) debugPort() bool { return c.EnableMetrics && c.MetricsPort != 0 }
 
 // MetricsOnPublicPort reports whether /metrics is among the routes of the service's own port.
 func (c *Config) MetricsOnPublicPort() bool { return c.EnableMetrics && c.MetricsPort == 0 }

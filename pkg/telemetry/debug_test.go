@@ -105,3 +105,33 @@ func TestDebug_log_level_refused(t *testing.T) {
 		t.Errorf("the level changed: %s", got)
 	}
 }
+
+// Go's profiles are there, and none of them measures for long.
+func TestDebug_profiles(t *testing.T) {
+	debug := telemetrytest.Start(t).DebugHandler()
+	for path, want := range map[string]int{
+		"":                              200,
+		"heap":                          200,
+		"goroutine?debug=1":             200,
+		"nothing":                       404,
+		"cmdline":                       404,
+		"profile?seconds=61":            400,
+		"profile?seconds=NaN":           400,
+		"profile?seconds=-1":            400,
+		"trace?seconds=1e9":             400,
+		"heap?seconds=61":               400,
+		"profile?seconds=soon&debug=0":  400,
+		"trace?seconds=61&seconds=0.01": 400,
+	} {
+		status, body := askDebug(t, debug, "GET", "/debug/pprof/"+path, "")
+		if status != want {
+			t.Errorf("%s: %d, want %d", path, status, want)
+		}
+		if status == 400 && !strings.HasPrefix(body, "seconds: ") {
+			t.Errorf("%s: %s", path, body)
+		}
+	}
+	if _, body := askDebug(t, debug, "GET", "/debug/pprof/heap", ""); !strings.HasPrefix(body, "\x1f\x8b") {
+		t.Errorf("the heap's profile is not a profile: %.20q", body)
+	}
+}

@@ -60,7 +60,7 @@ func TestAttackOpenDoors(t *testing.T) {
 			if resp := roundTrip(t, d, "GET", "/debug/log-level"); resp.StatusCode != http.StatusOK {
 				t.Errorf("%s /debug/log-level: %d", d.name, resp.StatusCode)
 			}
-			for _, path := range []string{"/debug/", "/debug/vars", "/health/live", "/api/v1/drifts", "/"} {
+			for _, path := range []string{"/debug/", "/debug/vars", "/debug/pprof/cmdline", "/health/live", "/api/v1/drifts", "/"} {
 				if resp := roundTrip(t, d, "GET", path); resp.StatusCode != http.StatusNotFound {
 					t.Errorf("%s' metrics %s: %d", d.name, path, resp.StatusCode)
 				}

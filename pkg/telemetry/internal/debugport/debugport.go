@@ -29,6 +29,7 @@ func Handler(s Service) http.Handler {
 	mux.HandleFunc("PUT /debug/log-level", s.turnLevel)
 	mux.HandleFunc("GET /debug/traces", s.showTraces)
 	mux.HandleFunc("GET /debug/traces/{trace_id}", s.sendTrace)
+	profiles(mux)
 	// A page in the browser of an operator who forwards the port must not change anything.
 	return http.NewCrossOriginProtection().Handler(mux)
 }
