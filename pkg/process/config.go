@@ -51,7 +51,7 @@ type Config struct {
 	CrashDir string `env:"CRASH_DIR"`
 
 	// FlightRecorder is text, since a wrong setting of telemetry does not end the service.
-	FlightRecorder string `env:"FLIGHT_RECORDER" envDefault:"true"`
+	FlightRecorder string `env:"FLIGHT_RECORDER" envDefault:"false"`
 
 	SentryDSN                config.Secret `env:"SENTRY_DSN"`
 	SentryEnvironment        string        `env:"SENTRY_ENVIRONMENT"`
@@ -184,8 +184,7 @@ func (c *Config) Telemetry(name string, b Build) (telemetry.Config, error) {
 	}
 	flight, err := strconv.ParseBool(c.FlightRecorder)
 	if err != nil {
-		flight = true
-		warnings = append(warnings, fmt.Sprintf("FLIGHT_RECORDER: %q is neither true nor false; using true", c.FlightRecorder))
+		warnings = append(warnings, fmt.Sprintf("FLIGHT_RECORDER: %q is neither true nor false; using false", c.FlightRecorder))
 	}
 	level, err := telemetry.ParseLevel(c.LogLevel)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 // maxSeconds is how long a profile may measure.
 const maxSeconds = 60
 
-// profiles serves Go's profiles, for go tool pprof. The command line is left out.
+// profiles serves Go's profiles, for go tool pprof. The command line is not among them.
 func profiles(mux *http.ServeMux) {
 	for path, handler := range map[string]http.HandlerFunc{
 		"":        pprof.Index, // and every profile that has a name, such as heap
@@ -20,7 +20,6 @@ func profiles(mux *http.ServeMux) {
 	} {
 		mux.Handle("GET /debug/pprof/"+path, short(handler))
 	}
-	mux.Handle("GET /debug/pprof/cmdline", http.NotFoundHandler())
 }
 
 // short refuses to measure for longer than maxSeconds.

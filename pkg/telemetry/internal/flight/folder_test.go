@@ -4,10 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/trace"
 	"testing"
 	"time"
+
+	"go.opentelemetry.io/otel/metric/noop"
 )
 
 // fill writes that many bytes.
@@ -96,5 +100,25 @@ func TestFolder_half_written(t *testing.T) {
 	}
 	if left, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(left) != 1 || filepath.Base(left[0]) != "new"+unready {
 		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// What waits when the recorder closes is taken, since its access line has announced it.
+func TestRecorder_writes_what_waits(t *testing.T) {
+	f, err := openFolder(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 50 { // a select chooses by chance
+		r := &Recorder{
+			recorder: trace.NewFlightRecorder(trace.FlightRecorderConfig{}), folder: f, log: slog.New(slog.DiscardHandler),
+			kept: noop.Int64Counter{}, waiting: make(chan wanted, 1), closed: make(chan struct{}),
+		}
+		r.waiting <- wanted{t.Context(), "0af7651916cd43dd8448eb211c80319c", Slow}
+		close(r.closed)
+		r.writeAll()
+		if len(r.waiting) > 0 {
+			t.Fatal("it still waits")
+		}
 	}
 }
