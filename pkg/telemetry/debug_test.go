@@ -59,13 +59,13 @@ func TestDebug_log_level(t *testing.T) {
 			t.Error("no debug line at level debug")
 		}
 		// A second call counts from now.
-		time.Sleep(9 * time.Minute)
+		<-time.After(9 * time.Minute)
 		askDebug(t, debug, "PUT", "/debug/log-level", `{"level":"debug","for":"10m"}`)
-		time.Sleep(9 * time.Minute)
+		<-time.After(9 * time.Minute)
 		if !said() {
 			t.Error("the first call's end ended the second")
 		}
-		time.Sleep(time.Minute + time.Second)
+		<-time.After(time.Minute + time.Second)
 		synctest.Wait()
 		tel.Log("the log level is the configured one again")
 		show(`{"level":"info","configured":"info"}`)

@@ -3,7 +3,7 @@ package debugport
 import (
 	"fmt"
 	"net/http"
-	"net/http/pprof" //nolint:gosec // Its routes in http.DefaultServeMux are served nowhere: each server has a handler of its own.
+	"net/http/pprof" // Its routes in http.DefaultServeMux are served nowhere: each server has a handler of its own.
 	"strconv"
 )
 

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Dial is the level of the log, which somebody may change for a while. Make it
+// Dial is the level of the log, which someone may change for a while. Make it
 // with NewDial. It is a slog.Leveler.
 type Dial struct {
 	level      slog.LevelVar
@@ -51,14 +51,18 @@ func (d *Dial) Turn(ctx context.Context, to slog.Level, length time.Duration, lo
 	d.turns++
 	turn := d.turns
 	attrs = append(attrs, slog.Duration("for", length))
-	d.set(ctx, to, log, "the log level was changed by hand", attrs...)
+	d.set(to, func(change []slog.Attr) {
+		log.LogAttrs(ctx, slog.LevelWarn, "the log level was changed by hand", append(change, attrs...)...)
+	})
 	d.until = time.Now().Add(length)
 	d.timer = time.AfterFunc(length, func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		if d.turns == turn && d.timer != nil {
 			d.timer = nil
-			d.set(context.Background(), d.configured, log, "the log level is the configured one again")
+			d.set(d.configured, func(change []slog.Attr) {
+				log.LogAttrs(context.Background(), slog.LevelWarn, "the log level is the configured one again", change...)
+			})
 		}
 	})
 }
@@ -77,11 +81,10 @@ func (d *Dial) stop() {
 	}
 }
 
-// set writes its line at the more talkative of the two levels, so that it is seen.
-func (d *Dial) set(ctx context.Context, to slog.Level, log *slog.Logger, message string, attrs ...slog.Attr) {
+// set has its line written at the more talkative of the two levels, so that it is seen.
+func (d *Dial) set(to slog.Level, tell func(change []slog.Attr)) {
 	from := d.Level()
-	attrs = append(attrs, slog.String("from", LevelName(from)), slog.String("to", LevelName(to)))
 	d.level.Set(min(from, to))
-	log.LogAttrs(ctx, slog.LevelWarn, message, attrs...)
+	tell([]slog.Attr{slog.String("from", LevelName(from)), slog.String("to", LevelName(to))})
 	d.level.Set(to)
 }
