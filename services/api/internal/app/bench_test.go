@@ -90,7 +90,8 @@ func startBench(b *testing.B, options func(*telemetry.Config)) *benched {
 	c, err := app.LoadConfig([]string{"PORT=0", "SHUTDOWN_DRAIN_DELAY=0s", "RATE_LIMIT_ENABLED=false", "JWT_EXPIRY=8h", "DATABASE_URL=" + dsn})
 	must(b, err)
 	settings := telemetry.Config{ServiceName: "bench", SampleRatio: 1, Metrics: true, Log: telemetry.LogConfig{Output: io.Discard}}
-	if options(&settings); !settings.Disabled {
+	options(&settings)
+	if !settings.Disabled {
 		sink, err := otlpsink.Start(otlpsink.Options{MaxRecords: 1000})
 		must(b, err)
 		b.Cleanup(sink.Close)
