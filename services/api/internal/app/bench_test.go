@@ -45,10 +45,13 @@ const undecided = `update drift set status = 'detected', version = 1, approved_a
 // allocations of a request and its CPU time without Postgres, as cpu-µs/op, which varies less on a busy machine than the
 // elapsed time. Both include the client and, with telemetry, the decoding by the receiver.
 func BenchmarkRequests(b *testing.B) {
-	for _, on := range []bool{true, false} {
-		name := map[bool]string{true: "telemetry", false: "none"}[on]
+	for name, options := range map[string]func(*telemetry.Config){
+		"telemetry": func(*telemetry.Config) {},
+		"flight":    func(c *telemetry.Config) { c.FlightRecorder = true },
+		"none":      func(c *telemetry.Config) { c.Disabled, c.Log.Level = true, slog.LevelError },
+	} {
 		b.Run(name, func(b *testing.B) {
-			s := startBench(b, on)
+			s := startBench(b, options)
 			b.Run("list", func(b *testing.B) { s.measure(b, "GET", "drifts?page=1&limit=20&severity=critical", "") })
 			b.Run("list/gzip", func(b *testing.B) {
 				s.with("Accept-Encoding: gzip\r\n", func() { s.measure(b, "GET", "drifts?page=1&limit=20&severity=critical", "") })
@@ -115,20 +118,19 @@ type benched struct {
 	etag           string // of the last response
 }
 
-// startBench runs the service as it is shipped, exporting to a receiver on this machine, or with all telemetry off.
-func startBench(b *testing.B, on bool) *benched {
+// startBench runs the service as it is shipped, exporting to a receiver on this machine, with the flight recorder too, or with all telemetry off.
+func startBench(b *testing.B, options func(*telemetry.Config)) *benched {
 	b.Helper()
 	dsn := pgtest.DSN(b)
 	c, err := app.LoadConfig([]string{"PORT=0", "SHUTDOWN_DRAIN_DELAY=0s", "RATE_LIMIT_ENABLED=false", "JWT_EXPIRY=8h", "DATABASE_URL=" + dsn})
 	must(b, err)
 	settings := telemetry.Config{ServiceName: "bench", SampleRatio: 1, Metrics: true, Log: telemetry.LogConfig{Output: io.Discard}}
-	if on {
+	options(&settings)
+	if !settings.Disabled {
 		sink, err := otlpsink.Start(otlpsink.Options{MaxRecords: 1000})
 		must(b, err)
 		b.Cleanup(sink.Close)
 		b.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", sink.Endpoint())
-	} else {
-		settings.Disabled, settings.Log.Level = true, slog.LevelError
 	}
 	tel, err := telemetry.Start(b.Context(), settings)
 	must(b, err)
