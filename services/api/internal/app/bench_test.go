@@ -79,7 +79,7 @@ const manyDrifts = 100_000
 
 // BenchmarkManyDrifts lists the drifts of a large account, in each order and with filters that no index serves.
 func BenchmarkManyDrifts(b *testing.B) {
-	s := startBench(b, false)
+	s := startBench(b, func(c *telemetry.Config) { c.Disabled = true })
 	_, err := s.db.Exec(b.Context(), seed+" on conflict do nothing", manyDrifts)
 	must(b, err)
 	_, err = s.db.Exec(b.Context(), "vacuum analyze drift")
