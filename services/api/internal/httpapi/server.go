@@ -84,10 +84,8 @@ func (s *Server) router() chi.Router {
 		for _, rt := range s.routes() {
 			r.Method(rt.method, prefix+rt.pattern, s.endpoint(rt))
 		}
-		for _, rt := range s.documents() {
+		for _, rt := range s.outside() {
 			r.Method(rt.method, rt.pattern, s.endpoint(rt))
 		}
-		keySet := route{http.MethodGet, "/.well-known/jwks.json", everyone, s.keySet, plain}
-		r.Method(keySet.method, keySet.pattern, s.endpoint(keySet))
 	})
 }

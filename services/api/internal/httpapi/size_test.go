@@ -113,8 +113,8 @@ func TestAttackResponseSize(t *testing.T) {
 			if len(body) > rest.MaxResponse {
 				t.Errorf("%s%s: %d bytes", path, query, len(body))
 			}
-			// The response is in memory several times, for the client too.
-			if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 20*rest.MaxResponse {
+			// The response is in memory several times, for the client too, and more often under the race detector.
+			if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 30*rest.MaxResponse {
 				t.Errorf("%s%s: %d MiB were allocated for %d bytes", path, query, allocated>>20, len(body))
 			}
 			if !json.Valid(body) {

@@ -48,10 +48,13 @@ var scrubStages = []scrubStage{
 		from event where (account_id, position) > (@first::uuid, coalesce(nullif(@second, ''), '0')::bigint)
 		order by account_id, position limit @limit for update`, `-- UPDATE event
 		update event set body = (@documents::text[])[1]::json where account_id = @first::uuid and position = @second::bigint`},
+	// The id of an API key is no secret, though its name is that of one.
 	{"audit", `-- SELECT audit
-		select id::text as last, account_id, '' as type, array[subject, message] as texts, array[metadata::text] as documents, null::bytea as sealed
+		select id::text as last, account_id, '' as type, array[subject, message] as texts, array[(metadata - 'apiKey')::text] as documents, null::bytea as sealed
 		from audit where id > @first::uuid and action <> 'audit.redacted' order by id limit @limit`, `-- SELECT redact_audit
-		select redact_audit(@first::uuid, (@texts::text[])[1], (@texts::text[])[2], (@documents::text[])[1]::jsonb)`},
+		select redact_audit(@first::uuid, (@texts::text[])[1], (@texts::text[])[2], (@documents::text[])[1]::jsonb || metadata_key.own)
+		from (select case when metadata ? 'apiKey' then jsonb_build_object('apiKey', metadata -> 'apiKey') else '{}' end as own
+			from audit where id = @first::uuid) metadata_key`},
 	{"workspace", `-- SELECT workspace
 		select id::text as last, account_id, '' as type, array[coalesce(record_ref, '')] as texts, '{}'::text[] as documents, null::bytea as sealed
 		from workspace where id > @first::uuid order by id limit @limit for update`, `-- UPDATE workspace
