@@ -84,6 +84,7 @@ var parameters = map[string][]string{
 	"after": {"", "x", "a:1", ":", "e:99999999999999999999", "\x00:1"}, "driftId": {"invalid", "00000000-0000-0000-0000-000000000000"}, "isRead": {"true", "maybe"},
 	"type": {"drift_detected", "x"}, "actorId": {"x"}, "action": {"drift.approved", "\x00"}, "scope": {"full", "partial", "some"}, "include": {"changes", "states", "all", "states,states"},
 	"open": {"true", "false", "1"}, "origin": {"plan", "manual,change", "x"}, "provider": {"registry.terraform.io/hashicorp/aws", "%", "\x00"},
+	"archived": {"true", "false", "no"}, "before": {"019a0000-0000-7000-8000-000000000000", "x", "\x00"},
 	"cursor": {"", "x", "AAAA", "bnVsbA", "\x00", strings.Repeat("c", 3000)},
 	"from":   {"2026-03-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59+23:59", "yesterday"}, "to": {"2026-03-01T00:00:00Z", "\x00"},
 	"mode": {"refresh-only", "normal", "destroy", "other"}, "refreshed": {"true", "false", "1"}, "purpose": {"record", "preview", "none"},

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	hostileRequests = 14_400
+	hostileRequests = 16_800
 	hostileWorkers  = 8
 	// The least number of requests to each route's handler, so that the run is meaningful.
 	hostileLeast = 200
@@ -43,6 +43,13 @@ func TestHostileInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	operations = slices.DeleteFunc(operations, func(op spec.Operation) bool { return !strings.HasPrefix(op.Path, "/api/v1/") })
+	for _, op := range operations {
+		for _, name := range op.Query {
+			if len(parameters[name]) == 0 {
+				t.Fatalf("%s takes the parameter %s, of which the generator has no values: add some to parameters", op.ID, name)
+			}
+		}
+	}
 	h := newHostile(t, p)
 
 	var mu sync.Mutex

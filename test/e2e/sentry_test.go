@@ -83,7 +83,7 @@ func TestAttackUnexpectedError(t *testing.T) {
 		p.sql("alter table account_stream rename to gone")
 		event := p.sentryEvent("of realtime", func(e sentrytest.Event) bool { return e.Tags["service"] == "driftsentry-realtime" })
 		p.sql("alter table gone rename to account_stream")
-		if event.Fingerprint[0] != "*pgconn.PgError 42P01" || !strings.Contains(event.Fingerprint[1], "realtime/internal/postgres") {
+		if event.Fingerprint[0] != "*pgconn.PgError 42P01" || !strings.Contains(event.Fingerprint[1], "pkg/stream.Reader") {
 			t.Errorf("the fingerprint is %v", event.Fingerprint)
 		}
 	})
