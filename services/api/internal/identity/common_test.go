@@ -12,14 +12,14 @@ import (
 
 // TestAttackWeakPassword: no user sets a password that guessers try first, in any way of setting one, and who has one already can
 // sign in. Mutations: the plain check of the length in each of the four places; the comparison with the case of the list; the
-// new rule for signing in.
+// new rule for signing in; each half of ofOurWords, and its digits and signs left where they are.
 func TestAttackWeakPassword(t *testing.T) {
 	api := apitest.Start(t)
 	email := api.Viewer.User.Email
 	local, _, _ := strings.Cut(email, "@")
 	var made struct{ SetupToken string }
 	api.Admin.Post("/api/v1/users", map[string]string{"email": "new-colleague@acme.example", "name": "New", "role": "viewer"}).Want(201).Decode(&made)
-	for _, weak := range []string{"password1", "Password1", "TRUSTNO1", "jennifer", "administrator", "qwerty123", "12345678"} {
+	for _, weak := range []string{"password1", "Password1", "TRUSTNO1", "jennifer", "administrator", "qwerty123", "12345678", "DriftSentry", "driftsentry-2026!", "..admin123", "example2026"} {
 		for way, a := range map[string]*apitest.Response{
 			"setup":  api.Anonymous.Post("/api/v1/auth/password", map[string]string{"token": made.SetupToken, "newPassword": weak}),
 			"change": api.Viewer.Post("/api/v1/auth/password", map[string]string{"currentPassword": apitest.Password, "newPassword": weak}),
