@@ -77,6 +77,7 @@ func TestAttackOpenDoors(t *testing.T) {
 			{"GET", "/health/detailed", map[string]int{"api": 200, "realtime": 200}, nil},
 			{"GET", "/nothing", map[string]int{"api": 404, "realtime": 404}, nil},
 			{"DELETE", "/health/live", map[string]int{"api": 405, "realtime": 405}, nil},
+			{"TRACE", "/health/live", map[string]int{"api": 405, "realtime": 405}, nil},
 			{"BREW", "/health/live", map[string]int{"api": 405, "realtime": 405}, nil},
 			{"OPTIONS", "*", map[string]int{"api": 404, "realtime": 404}, nil},
 			{"GET", "/api/v1/drifts", map[string]int{"api": 401}, nil},
@@ -108,7 +109,7 @@ func expectHeaders(t *testing.T, what string, h http.Header) {
 	t.Helper()
 	for name, want := range map[string]string{
 		"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
-		"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'", "Cross-Origin-Resource-Policy": "cross-origin",
+		"Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", "Cross-Origin-Resource-Policy": "cross-origin",
 		"Set-Cookie": "", "Server": "", "X-Powered-By": "",
 	} {
 		if got := h.Get(name); got != want {
