@@ -39,7 +39,7 @@ var traceIDs = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 // TestAttackOpenDoors: in production a public port serves the API and nothing for insiders, and each response has the
 // headers that tell a browser to do nothing clever. Mutations: MetricsOnPublicPort always true; SecurityHeaders left
-// out of either router; net/http/pprof served by DefaultServeMux; DisableGeneralOptionsHandler left out (`OPTIONS *`);
+// out of either router; net/http/pprof served by DefaultServeMux; DisableGeneralOptionsHandler left out (`OPTIONS *`); a route for TRACE;
 // a cookie.
 func TestAttackOpenDoors(t *testing.T) {
 	p, public, metrics := startProduction(t)
