@@ -71,6 +71,8 @@ var unscoped = map[string]string{
 	"sealReader.Unsealed":                     "the chain of seals is over all accounts; for operators",
 	"(*ScrubStore).Claim":                     "which process redacts the stored data again",
 	"(*ScrubStore).Step":                      "how far it has come",
+	"(*DriftStore).HidesValues":               "the account's own row, by its id",
+	"identityTx.HideValues":                   "an operator's command, which names the account",
 	"Postgres.Notify":                         "hints, which hold an account and a number",
 	"Postgres.prove":                          "a listener's own notification, without content",
 	"Postgres.Listen":                         "hints, which hold an account and a number",
