@@ -87,7 +87,7 @@ func TestCookieMode(t *testing.T) {
 			}
 			api.With(tokens.AccessToken).Get("/api/v1/users/me").Want(401)
 			post("logout", nil, nil).Want(200)
-			t.Run("a sign-in ends the session of the cookie that it replaces", func(t *testing.T) {
+			t.Run("a sign-in ends the session of the cookie that it replaces", func(*testing.T) {
 				login := map[string]string{"email": c.User.Email, "password": apitest.Password}
 				before := check(post("login", nil, login).Want(200))
 				after := check(post("login", before, login).Want(200))
