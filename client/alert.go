@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"net/url"
-	"strconv"
 	"time"
 )
 
@@ -27,13 +26,13 @@ type Alert struct {
 	Severity  Severity  `json:"severity"`
 	Title     string    `json:"title"`
 	Message   string    `json:"message"`
-	IsRead    bool      `json:"isRead"`
+	IsRead    bool      `json:"isRead"` // by the caller, or settled for all by a decision or a plan
 	ReadAt    time.Time `json:"readAt,omitzero"`
-	ReadBy    string    `json:"readBy,omitempty"` // an email; empty when the system did it
+	ReadBy    string    `json:"readBy,omitempty"` // an email; empty when a plan settled it
 	CreatedAt time.Time `json:"createdAt"`
 }
 
-// AlertQuery filters alerts. A zero field does not filter.
+// AlertQuery filters alerts. A zero field does not filter; AnyOf gives Severity and Type several values.
 type AlertQuery struct {
 	DriftID  string
 	IsRead   *bool
@@ -46,9 +45,7 @@ func (q AlertQuery) values() url.Values {
 	set(v, "driftId", q.DriftID)
 	set(v, "severity", q.Severity)
 	set(v, "type", q.Type)
-	if q.IsRead != nil {
-		v.Set("isRead", strconv.FormatBool(*q.IsRead))
-	}
+	setBool(v, "isRead", q.IsRead)
 	return v
 }
 
@@ -57,12 +54,17 @@ func (c *Client) ListAlerts(ctx context.Context, q AlertQuery, p Page) (List[Ale
 	return list[Alert](ctx, c, "/api/v1/alerts", q.values(), p)
 }
 
-// Alerts returns all alerts, page by page, up to the first 10,000.
+// Alerts returns all alerts, page by page.
 func (c *Client) Alerts(ctx context.Context, q AlertQuery) iter.Seq2[Alert, error] {
 	return all(func(p Page) (List[Alert], error) { return c.ListAlerts(ctx, q, p) })
 }
 
-// CountUnreadAlerts returns how many alerts of the account are unread.
+// GetAlert returns one alert.
+func (c *Client) GetAlert(ctx context.Context, id string) (Alert, error) {
+	return get[Alert](ctx, c, "/api/v1/alerts/"+url.PathEscape(id), nil)
+}
+
+// CountUnreadAlerts returns how many alerts the caller has not read.
 func (c *Client) CountUnreadAlerts(ctx context.Context) (int, error) {
 	data, err := get[struct {
 		Count int `json:"count"`
@@ -70,12 +72,12 @@ func (c *Client) CountUnreadAlerts(ctx context.Context) (int, error) {
 	return data.Count, err
 }
 
-// MarkAlertRead marks one alert read.
+// MarkAlertRead marks one alert read by the caller.
 func (c *Client) MarkAlertRead(ctx context.Context, id string) (Alert, error) {
 	return post[Alert](ctx, c, "/api/v1/alerts/"+url.PathEscape(id)+"/mark-read", struct{}{})
 }
 
-// MarkAllAlertsRead marks all alerts read, and returns how many were not.
+// MarkAllAlertsRead marks all alerts read by the caller, and returns how many were not.
 func (c *Client) MarkAllAlertsRead(ctx context.Context) (int, error) {
 	data, err := post[struct {
 		MarkedCount int `json:"markedCount"`

@@ -83,7 +83,7 @@ type LeftOut struct {
 	} `json:"entries"`
 }
 
-// CheckQuery filters checks. A zero field does not filter.
+// CheckQuery filters checks. A zero field does not filter; AnyOf gives Workspace and Status several values.
 type CheckQuery struct {
 	Workspace string
 	Status    CheckStatus
@@ -96,11 +96,8 @@ func (q CheckQuery) values() url.Values {
 	set(v, "workspace", q.Workspace)
 	set(v, "status", q.Status)
 	set(v, "purpose", q.Purpose)
-	for name, at := range map[string]time.Time{"from": q.From, "to": q.To} {
-		if !at.IsZero() {
-			v.Set(name, at.Format(time.RFC3339Nano))
-		}
-	}
+	setTime(v, "from", q.From)
+	setTime(v, "to", q.To)
 	return v
 }
 
@@ -109,7 +106,7 @@ func (c *Client) ListChecks(ctx context.Context, q CheckQuery, p Page) (List[Che
 	return list[Check](ctx, c, "/api/v1/checks", q.values(), p)
 }
 
-// Checks gives all checks, page by page, up to the newest 10,000.
+// Checks gives all checks, page by page.
 func (c *Client) Checks(ctx context.Context, q CheckQuery) iter.Seq2[Check, error] {
 	return all(func(p Page) (List[Check], error) { return c.ListChecks(ctx, q, p) })
 }

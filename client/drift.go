@@ -42,39 +42,43 @@ const (
 
 // Drift is a resource that is not as it should be. Times that have not come are zero, texts that are not there empty.
 type Drift struct {
-	ID                string            `json:"id"`
-	Version           int               `json:"version"` // grows with every change except being seen again
-	Workspace         string            `json:"workspace"`
-	ResourceID        string            `json:"resourceId"` // the Terraform address, or the caller's id
-	ResourceType      string            `json:"resourceType"`
-	Provider          string            `json:"provider"`
-	Region            string            `json:"region"`
-	Origin            string            `json:"origin"`        // drift, change or manual
-	PlannedAction     string            `json:"plannedAction"` // what the plan would do about it
-	ExpectedState     json.RawMessage   `json:"expectedState"` // null when it should not exist
-	ActualState       json.RawMessage   `json:"actualState"`   // null when it does not exist
-	Difference        map[string]Change `json:"difference"`    // by path, such as ingress[0].cidr_blocks
-	Severity          Severity          `json:"severity"`
-	Status            DriftStatus       `json:"status"`
-	CostImpactMonthly float64           `json:"costImpactMonthly"` // US dollars
-	DetectedBy        string            `json:"detectedBy"`
-	DetectedAt        time.Time         `json:"detectedAt"`
-	FirstSeenAt       time.Time         `json:"firstSeenAt"`
-	LastSeenAt        time.Time         `json:"lastSeenAt"`
-	Occurrences       int               `json:"occurrences"`
-	ApprovedAt        time.Time         `json:"approvedAt,omitzero"`
-	ApprovedBy        string            `json:"approvedBy,omitempty"` // an email
-	ApprovalReason    string            `json:"approvalReason,omitempty"`
-	RejectedAt        time.Time         `json:"rejectedAt,omitzero"`
-	RejectedBy        string            `json:"rejectedBy,omitempty"` // an email
-	RejectionReason   string            `json:"rejectionReason,omitempty"`
-	ResolvedAt        time.Time         `json:"resolvedAt,omitzero"`
-	ResolvedHow       Resolution        `json:"resolvedHow,omitempty"`
-	ResolvedBasis     string            `json:"resolvedBasis,omitempty"` // what ResolvedHow was told from: decision or state
-	CheckID           string            `json:"checkId,omitempty"`       // the last check that showed or resolved it; it may be gone
-	PreviousID        string            `json:"previousId,omitempty"`    // the resolved drift that this one is a return of
-	CreatedAt         time.Time         `json:"createdAt"`
-	UpdatedAt         time.Time         `json:"updatedAt"`
+	ID            string            `json:"id"`
+	Version       int               `json:"version"` // grows with every change except being seen again
+	Workspace     string            `json:"workspace"`
+	ResourceID    string            `json:"resourceId"` // the Terraform address, or the caller's id
+	ResourceType  string            `json:"resourceType"`
+	Provider      string            `json:"provider"`
+	Region        string            `json:"region"`
+	Origin        string            `json:"origin"`                  // drift, change or manual
+	PlannedAction string            `json:"plannedAction"`           // what the plan would do about it
+	ExpectedState json.RawMessage   `json:"expectedState,omitempty"` // null when it should not exist; lists have it with IncludeStates alone
+	ActualState   json.RawMessage   `json:"actualState,omitempty"`   // null when it does not exist; lists have it with IncludeStates alone
+	Difference    map[string]Change `json:"difference"`              // by path, such as ingress["ssh"].cidr_blocks
+	// The states, or the difference, were too large: not all of them is here.
+	StatesTruncated     bool `json:"statesTruncated,omitempty"`
+	DifferenceTruncated bool `json:"differenceTruncated,omitempty"`
+
+	Severity          Severity    `json:"severity"`
+	Status            DriftStatus `json:"status"`
+	CostImpactMonthly float64     `json:"costImpactMonthly"` // US dollars
+	DetectedBy        string      `json:"detectedBy"`
+	DetectedAt        time.Time   `json:"detectedAt"`
+	FirstSeenAt       time.Time   `json:"firstSeenAt"`
+	LastSeenAt        time.Time   `json:"lastSeenAt"`
+	Occurrences       int         `json:"occurrences"`
+	ApprovedAt        time.Time   `json:"approvedAt,omitzero"`
+	ApprovedBy        string      `json:"approvedBy,omitempty"` // an email
+	ApprovalReason    string      `json:"approvalReason,omitempty"`
+	RejectedAt        time.Time   `json:"rejectedAt,omitzero"`
+	RejectedBy        string      `json:"rejectedBy,omitempty"` // an email
+	RejectionReason   string      `json:"rejectionReason,omitempty"`
+	ResolvedAt        time.Time   `json:"resolvedAt,omitzero"`
+	ResolvedHow       Resolution  `json:"resolvedHow,omitempty"`
+	ResolvedBasis     string      `json:"resolvedBasis,omitempty"` // what ResolvedHow was told from: decision or state
+	CheckID           string      `json:"checkId,omitempty"`       // the last check that showed or resolved it; it may be gone
+	PreviousID        string      `json:"previousId,omitempty"`    // the resolved drift that this one is a return of
+	CreatedAt         time.Time   `json:"createdAt"`
+	UpdatedAt         time.Time   `json:"updatedAt"`
 }
 
 // Change is both sides of a path that differs; a side that does not have the path is null.
@@ -86,10 +90,14 @@ type Change struct {
 // DriftDetail is a drift, and what the caller may do with it.
 type DriftDetail struct {
 	Drift
-	Source          // of its last check
-	AlertCount int  `json:"alertCount"`
-	CanApprove bool `json:"canApprove"`
-	CanReject  bool `json:"canReject"`
+	Source             // of its last check
+	TraceURL    string `json:"traceUrl"`    // of its last check, where operators have configured it
+	SuccessorID string `json:"successorId"` // the drift that is a return of this one
+	AlertCount  int    `json:"alertCount"`
+	CanTriage   bool   `json:"canTriage"`
+	CanApprove  bool   `json:"canApprove"`
+	CanReject   bool   `json:"canReject"`
+	CanResolve  bool   `json:"canResolve"`
 }
 
 // TimelineEntry is something that happened to a drift.
@@ -104,16 +112,22 @@ type TimelineEntry struct {
 	Metadata   json.RawMessage `json:"metadata"`
 }
 
-// DriftQuery filters and orders drifts. A zero field does not filter.
+// DriftQuery filters and orders drifts. A zero field does not filter; AnyOf gives a field several values.
 type DriftQuery struct {
 	Severity     Severity
 	Status       DriftStatus
 	Workspace    string
 	ResourceType string
 	Region       string
-	Search       string // part of the resource's id or type
-	SortBy       string // createdAt (the default), detectedAt, lastSeenAt, costImpactMonthly or severity
-	SortOrder    string // desc (the default) or asc
+	Origin       string    // drift, change or manual
+	Provider     string    // such as hashicorp/aws
+	Open         *bool     // not resolved, or resolved
+	From, To     time.Time // detected from this time on, and before that one
+	Search       string    // part of the resource's id or type, or of a path that differs
+	SortBy       string    // createdAt (the default), detectedAt, lastSeenAt, costImpactMonthly, severity, workspace, resourceId or status
+	SortOrder    string    // desc (the default) or asc
+	// IncludeStates also gives ExpectedState and ActualState. Such pages may be shorter: go on with Page.After.
+	IncludeStates bool
 }
 
 func (q DriftQuery) values() url.Values {
@@ -123,9 +137,17 @@ func (q DriftQuery) values() url.Values {
 	set(v, "workspace", q.Workspace)
 	set(v, "resourceType", q.ResourceType)
 	set(v, "region", q.Region)
+	set(v, "origin", q.Origin)
+	set(v, "provider", q.Provider)
+	setBool(v, "open", q.Open)
+	setTime(v, "from", q.From)
+	setTime(v, "to", q.To)
 	set(v, "search", q.Search)
 	set(v, "sortBy", q.SortBy)
 	set(v, "sortOrder", q.SortOrder)
+	if q.IncludeStates {
+		v.Set("include", "states")
+	}
 	return v
 }
 
@@ -134,7 +156,7 @@ func (c *Client) ListDrifts(ctx context.Context, q DriftQuery, p Page) (List[Dri
 	return list[Drift](ctx, c, "/api/v1/drifts", q.values(), p)
 }
 
-// Drifts gives all drifts, page by page. The API gives the first 10,000: narrow the query where there are more.
+// Drifts gives all drifts, page by page, and each once.
 func (c *Client) Drifts(ctx context.Context, q DriftQuery) iter.Seq2[Drift, error] {
 	return all(func(p Page) (List[Drift], error) { return c.ListDrifts(ctx, q, p) })
 }
@@ -144,7 +166,7 @@ func (c *Client) GetDrift(ctx context.Context, id string) (DriftDetail, error) {
 	return get[DriftDetail](ctx, c, driftPath(id, ""), nil)
 }
 
-// DriftTimeline gives what happened to a drift, oldest first.
+// DriftTimeline gives what happened to a drift, oldest first: the last 500 entries.
 func (c *Client) DriftTimeline(ctx context.Context, id string) ([]TimelineEntry, error) {
 	return get[[]TimelineEntry](ctx, c, driftPath(id, "/timeline"), nil)
 }

@@ -72,7 +72,7 @@ type DriftChange struct {
 }
 
 // AlertChange is the data of the alert.* events. An alert.read without an ID is about Count alerts at once: those of the
-// drift when there is a DriftID, else all of the account.
+// drift when there is a DriftID, else all that the user had not read.
 type AlertChange struct {
 	ID       string    `json:"id"`
 	DriftID  string    `json:"driftId"`
@@ -80,6 +80,7 @@ type AlertChange struct {
 	Severity Severity  `json:"severity"`
 	Title    string    `json:"title"`
 	IsRead   bool      `json:"isRead"`
+	UserID   string    `json:"userId"` // who has read them; empty when they were settled for all
 	Count    int       `json:"count"`
 	Actor    *Actor    `json:"actor"`
 }

@@ -35,7 +35,7 @@ func (c *Client) ListAudit(ctx context.Context, q AuditQuery, p Page) (List[Audi
 	return list[AuditRow](ctx, c, "/api/v1/audit", v, p)
 }
 
-// Audit returns the audit trail, page by page, up to the newest 10,000 rows.
+// Audit returns the audit trail, page by page.
 func (c *Client) Audit(ctx context.Context, q AuditQuery) iter.Seq2[AuditRow, error] {
 	return all(func(p Page) (List[AuditRow], error) { return c.ListAudit(ctx, q, p) })
 }

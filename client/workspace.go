@@ -15,9 +15,11 @@ type Workspace struct {
 	Status      string    `json:"status"` // ok, drifted, failed, or stale when the last check is too old
 	LastCheckAt time.Time `json:"lastCheckAt,omitzero"`
 	OpenDrifts  int       `json:"openDrifts"`
+	Owner       string    `json:"owner"`    // a team or a person
+	Archived    bool      `json:"archived"` // out of use, so that it is not stale
 }
 
-// Workspaces returns all workspaces, by name.
+// Workspaces returns the workspaces, by name: the first 2,000.
 func (c *Client) Workspaces(ctx context.Context) ([]Workspace, error) {
 	return get[[]Workspace](ctx, c, "/api/v1/workspaces", nil)
 }
@@ -28,6 +30,9 @@ type WorkspaceSettings struct {
 	RecordRef  string `json:"recordRef"`  // the only ref of which plans are recorded; empty when any is
 	RootKnown  bool   `json:"rootKnown"`  // a plan has shown which resources it has
 	AcceptRoot bool   `json:"acceptRoot"` // the next plan may be of another root
+	Owner      string `json:"owner"`      // a team or a person
+	StaleAfter int    `json:"staleAfter"` // seconds after which the last check is too old; 0 is as the server is configured
+	Archived   bool   `json:"archived"`   // out of use, so that it is not stale
 }
 
 // WorkspaceDetail is a workspace, and what is known of it.
@@ -36,6 +41,7 @@ type WorkspaceDetail struct {
 	RecordRef      string           `json:"recordRef"`  // see WorkspaceSettings
 	RootKnown      bool             `json:"rootKnown"`  // see WorkspaceSettings
 	AcceptRoot     bool             `json:"acceptRoot"` // see WorkspaceSettings
+	StaleAfter     int              `json:"staleAfter"` // see WorkspaceSettings
 	CreatedAt      time.Time        `json:"createdAt"`
 	OpenBySeverity map[Severity]int `json:"openBySeverity"`
 	OldestOpenAt   time.Time        `json:"oldestOpenAt,omitzero"` // when the oldest open drift was first seen
@@ -61,6 +67,9 @@ func (c *Client) GetWorkspace(ctx context.Context, name string) (WorkspaceDetail
 type WorkspaceChange struct {
 	RecordRef  *string // an empty one records the plans of every ref
 	AcceptRoot *bool
+	Owner      *string // an empty one removes it
+	StaleAfter *int    // in seconds; 0 is as the server is configured
+	Archived   *bool
 }
 
 // UpdateWorkspace changes the settings of a workspace.
@@ -71,8 +80,21 @@ func (c *Client) UpdateWorkspace(ctx context.Context, name string, change Worksp
 			body["recordRef"] = nil
 		}
 	}
+	if change.Owner != nil {
+		if body["owner"] = *change.Owner; *change.Owner == "" {
+			body["owner"] = nil
+		}
+	}
+	if change.StaleAfter != nil {
+		if body["staleAfter"] = *change.StaleAfter; *change.StaleAfter == 0 {
+			body["staleAfter"] = nil
+		}
+	}
 	if change.AcceptRoot != nil {
 		body["acceptRoot"] = *change.AcceptRoot
+	}
+	if change.Archived != nil {
+		body["archived"] = *change.Archived
 	}
 	raw, err := json.Marshal(body)
 	if err != nil {

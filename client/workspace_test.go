@@ -10,7 +10,7 @@ import (
 // Mutations: the name not escaped; an empty ref sent as a text; a nil field sent; from and to mixed up; evidence, source or
 // counts read from another place.
 func TestClient_UpdateWorkspace(t *testing.T) {
-	s := &script{t: t, responses: []transport{gives(200, `{"success":true,"data":{"name":"a/b","recordRef":"main","rootKnown":true,"acceptRoot":false}}`)}}
+	s := &script{t: t, responses: []transport{gives(200, `{"success":true,"data":{"name":"a/b","recordRef":"main","rootKnown":true,"acceptRoot":false,"owner":"team","staleAfter":60,"archived":true}}`)}}
 	c := s.client()
 	for _, change := range []struct {
 		client.WorkspaceChange
@@ -18,10 +18,12 @@ func TestClient_UpdateWorkspace(t *testing.T) {
 	}{
 		{client.WorkspaceChange{RecordRef: new("main")}, `{"recordRef":"main"}`},
 		{client.WorkspaceChange{RecordRef: new(""), AcceptRoot: new(true)}, `{"acceptRoot":true,"recordRef":null}`},
+		{client.WorkspaceChange{Owner: new("team"), StaleAfter: new(60), Archived: new(true)}, `{"archived":true,"owner":"team","staleAfter":60}`},
+		{client.WorkspaceChange{Owner: new(""), StaleAfter: new(0), Archived: new(false)}, `{"archived":false,"owner":null,"staleAfter":null}`},
 	} {
 		s.responses = append(s.responses, s.responses[0])
 		settings, err := c.UpdateWorkspace(t.Context(), "a/b", change.WorkspaceChange)
-		if err != nil || settings != (client.WorkspaceSettings{Name: "a/b", RecordRef: "main", RootKnown: true}) {
+		if err != nil || settings != (client.WorkspaceSettings{Name: "a/b", RecordRef: "main", RootKnown: true, Owner: "team", StaleAfter: 60, Archived: true}) {
 			t.Errorf("%+v, %v", settings, err)
 		}
 		r := s.requests[len(s.requests)-1]

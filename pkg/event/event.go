@@ -116,6 +116,7 @@ type AlertData struct {
 	Severity string     `json:"severity,omitempty"`
 	Title    string     `json:"title,omitempty"`
 	IsRead   bool       `json:"isRead"`
+	UserID   *uuid.UUID `json:"userId,omitempty"` // who read it; nil when it was settled for all
 	Count    int        `json:"count"`
 	Actor    *Actor     `json:"actor"`
 }
@@ -154,6 +155,9 @@ type WorkspaceData struct {
 	Name       string    `json:"name"`
 	RecordRef  *string   `json:"recordRef"` // null when the plans of every ref are recorded
 	AcceptRoot bool      `json:"acceptRoot"`
+	Owner      *string   `json:"owner"`      // a team or a person
+	StaleAfter *int      `json:"staleAfter"` // in seconds; null when it is as configured for all
+	Archived   bool      `json:"archived"`
 	Actor      *Actor    `json:"actor"`
 }
 

@@ -14,8 +14,11 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 func TestParse(t *testing.T) {
 	h := hint.Hint{AccountID: uuid.New(), Mark: event.Mark{Position: 42}}
-	if got, err := hint.Parse(h.String()); err != nil || got != h {
-		t.Errorf("got %v, %v", got, err)
+	tagged := hint.Hint{AccountID: uuid.New(), Mark: event.Mark{Position: 42, Tag: 7}}
+	for _, want := range []hint.Hint{h, tagged} {
+		if got, err := hint.Parse(want.String()); err != nil || got != want {
+			t.Errorf("got %v, %v, want %v", got, err, want)
+		}
 	}
 	for _, bad := range []string{"", "x", "x:1", h.AccountID.String(), h.AccountID.String() + ":-1", h.AccountID.String() + ":x"} {
 		if _, err := hint.Parse(bad); err == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -20,8 +21,14 @@ type statement struct {
 	names []string
 }
 
-// statements are keyed by their texts, of which the code has few.
-var statements sync.Map
+// statements are keyed by their texts, of which the code has some thousands: those of lists depend on their filters.
+var (
+	statements     sync.Map
+	statementCount atomic.Int64
+)
+
+// maxStatements bounds the memory: a text has some kilobytes.
+const maxStatements = 1000
 
 // RewriteQuery implements pgx.QueryRewriter.
 func (a Args) RewriteQuery(ctx context.Context, conn *pgx.Conn, sql string, _ []any) (string, []any, error) {
@@ -80,6 +87,10 @@ func (a Args) statement(ctx context.Context, conn *pgx.Conn, sql string) (*state
 		if s.names[i], ok = name.(string); !ok {
 			return nil, fmt.Errorf("parameter %d of the statement has no value", i+1)
 		}
+	}
+	if statementCount.Add(1) > maxStatements {
+		statements.Clear() // Those in use are back soon.
+		statementCount.Store(1)
 	}
 	statements.Store(sql, s)
 	return s, nil

@@ -88,7 +88,7 @@ func TestDB_connects_to_a_primary_only(t *testing.T) {
 	db, _ := open(t, func(c *pg.Config) { c.URL = config.Secret(dsn) })
 	exec(t, db, "alter database "+name(t, dsn)+" set default_transaction_read_only = on")
 	standby, _ := open(t, func(c *pg.Config) { c.URL = config.Secret(dsn) })
-	if _, err := standby.Exec(t.Context(), "select 1"); apierror.From(err).Kind != apierror.Unavailable {
+	if _, err := standby.Exec(t.Context(), "select 1"); err == nil || apierror.From(err).Kind != apierror.Unavailable {
 		t.Errorf("err = %v", err)
 	}
 }
@@ -193,16 +193,22 @@ func TestDB_behind_pgbouncer(t *testing.T) {
 			t.Errorf("err = %v", err)
 		}
 	})
-	t.Run("transaction mode without named statements", func(t *testing.T) {
-		db := use(t, with(t, pooler.Start(t, dsn, pooler.Transaction), "default_query_exec_mode", "cache_describe"))
-		if err := db.CheckPooler(t.Context()); err != nil {
-			t.Errorf("it was refused: %v", err)
+	works := func(t *testing.T, url string) {
+		t.Helper()
+		// Two pools, so that a connection gets servers that another one has prepared its statements on.
+		pools := []*pg.DB{use(t, url), use(t, url)}
+		for _, db := range pools {
+			if err := db.CheckPooler(t.Context()); err != nil {
+				t.Errorf("it was refused: %v", err)
+			}
 		}
 		failed := make(chan error, 40)
 		for i := range 40 {
 			go func() {
-				_, err := db.Exec(t.Context(), "select $1::int", i)
-				failed <- err
+				failed <- pools[i%len(pools)].InTx(t.Context(), "read", func(ctx context.Context, tx *pg.Tx) error {
+					_, err := tx.Exec(ctx, "select $1::int, '"+strings.Repeat("x", i%7)+"'", i)
+					return err
+				})
 			}()
 		}
 		for range 40 {
@@ -210,6 +216,12 @@ func TestDB_behind_pgbouncer(t *testing.T) {
 				t.Error(err)
 			}
 		}
+	}
+	t.Run("transaction mode without named statements", func(t *testing.T) {
+		works(t, with(t, pooler.Start(t, dsn, pooler.Transaction), "default_query_exec_mode", "cache_describe"))
+	})
+	t.Run("transaction mode with prepared statements", func(t *testing.T) {
+		works(t, pooler.Start(t, dsn, pooler.Prepared))
 	})
 	t.Run("a refusal is a misconfiguration", func(t *testing.T) {
 		u := pooler.Start(t, dsn, pooler.Session)

@@ -112,6 +112,15 @@ func (r *Row) JSON() []byte {
 	return r.keep(r.required(0, pgtype.JSONOID, pgtype.JSONBOID))
 }
 
+// TextBytes reads a text, such as JSON that the statement has made a text of.
+func (r *Row) TextBytes() []byte { return r.keep(r.required(0, pgtype.TextOID, 0)) }
+
+// Bool reads a boolean.
+func (r *Row) Bool() bool {
+	value := r.required(1, pgtype.BoolOID, 0)
+	return value != nil && value[0] != 0
+}
+
 // The size of one allocation for bytes of several rows.
 const (
 	minSpare = 1 << 10

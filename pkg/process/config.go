@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -50,6 +52,9 @@ type Config struct {
 
 	// CrashDir keeps the output of a process that the Go runtime ends, for the next start on this host to report.
 	CrashDir string `env:"CRASH_DIR"`
+
+	// FlightRecorder is text, since a wrong setting of telemetry does not end the service.
+	FlightRecorder string `env:"FLIGHT_RECORDER" envDefault:"false"`
 
 	SentryDSN                config.Secret `env:"SENTRY_DSN"`
 	SentryEnvironment        string        `env:"SENTRY_ENVIRONMENT"`
@@ -191,6 +196,10 @@ func (c *Config) Telemetry(name string, b Build) (telemetry.Config, error) {
 	if v := strings.ToLower(c.OTelDisabled); v != "" && v != "true" && v != "false" {
 		warnings = append(warnings, fmt.Sprintf("OTEL_SDK_DISABLED: %q is neither true nor false; using false", c.OTelDisabled))
 	}
+	flight, err := strconv.ParseBool(c.FlightRecorder)
+	if err != nil {
+		warnings = append(warnings, fmt.Sprintf("FLIGHT_RECORDER: %q is neither true nor false; using false", c.FlightRecorder))
+	}
 	level, err := telemetry.ParseLevel(c.LogLevel)
 	if err != nil {
 		return telemetry.Config{}, fmt.Errorf("LOG_LEVEL: %w", err)
@@ -203,9 +212,19 @@ func (c *Config) Telemetry(name string, b Build) (telemetry.Config, error) {
 			DSN: c.SentryDSN.Reveal(), Release: c.SentryRelease, Environment: c.SentryEnvironment,
 			MaxEventsPerMinute: c.SentryMaxEventsPerMinute, GrafanaURL: c.GrafanaURL, Plumbing: plumbing,
 		},
-		CrashDir:       c.CrashDir,
+		CrashDir: c.CrashDir,
+		// Without a port of its own there is no way to fetch what was recorded.
+		FlightRecorder: flight && c.debugPort(), FlightDir: c.flightDir(name),
 		RedactPatterns: []string{issued},
 	}, nil
+}
+
+// flightDir is where execution traces go, "" for a temporary folder. Replicas that share CRASH_DIR share it too.
+func (c *Config) flightDir(name string) string {
+	if c.CrashDir == "" {
+		return ""
+	}
+	return filepath.Join(c.CrashDir, name+"-traces")
 }
 
 // Proxies are the trusted networks as text.

@@ -72,7 +72,7 @@ func TestConfig_Validate(t *testing.T) {
 // A setting of telemetry never decides whether a service lives.
 func TestConfig_Telemetry_wrong_settings(t *testing.T) {
 	t.Setenv("OTEL_TRACES_SAMPLER_ARG", "often")
-	c, err := load("OTEL_SDK_DISABLED=yes")
+	c, err := load("OTEL_SDK_DISABLED=yes", "FLIGHT_RECORDER=always", "METRICS_PORT=9464")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,10 +80,38 @@ func TestConfig_Telemetry_wrong_settings(t *testing.T) {
 	if err != nil || got.SampleRatio != 1 || got.Disabled {
 		t.Errorf("ratio %g, disabled %t, %v; want the defaults", got.SampleRatio, got.Disabled, err)
 	}
-	for _, variable := range []string{"OTEL_TRACES_SAMPLER_ARG", "OTEL_SDK_DISABLED"} {
+	for _, variable := range []string{"OTEL_TRACES_SAMPLER_ARG", "OTEL_SDK_DISABLED", "FLIGHT_RECORDER"} {
 		if !slices.ContainsFunc(got.Warnings, func(w string) bool { return strings.HasPrefix(w, variable+": ") }) {
 			t.Errorf("no warning names %s: %q", variable, got.Warnings)
 		}
+	}
+}
+
+// The flight recorder runs only where its traces can be fetched.
+func TestConfig_Telemetry_flight_recorder(t *testing.T) {
+	for name, tc := range map[string]struct {
+		environ []string
+		want    bool
+		dir     string
+	}{
+		"on":                    {[]string{"FLIGHT_RECORDER=true", "METRICS_PORT=9464", "CRASH_DIR=/state"}, true, "/state/driftsentry-test-traces"},
+		"without_a_folder":      {[]string{"FLIGHT_RECORDER=true", "METRICS_PORT=9464"}, true, ""},
+		"off":                   {[]string{"FLIGHT_RECORDER=false", "METRICS_PORT=9464"}, false, ""},
+		"without_a_port":        {[]string{"FLIGHT_RECORDER=true"}, false, ""},
+		"without_metrics":       {[]string{"FLIGHT_RECORDER=true", "METRICS_PORT=9464", "ENABLE_METRICS=false"}, false, ""},
+		"production_has_a_port": {[]string{"FLIGHT_RECORDER=true", "APP_ENV=production", "JWT_SECRET=" + long}, true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := load(tc.environ...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.SetDefaults()
+			got, err := c.Telemetry("driftsentry-test", process.Build{})
+			if err != nil || got.FlightRecorder != tc.want || got.FlightDir != tc.dir {
+				t.Errorf("%t in %q, %v; want %t in %q", got.FlightRecorder, got.FlightDir, err, tc.want, tc.dir)
+			}
+		})
 	}
 }
 

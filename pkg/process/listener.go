@@ -30,7 +30,7 @@ func (c *Config) listen() (l listeners, err error) {
 	if l.public, err = listen(c.Host, c.Port, "PORT"); err != nil {
 		return l, err
 	}
-	if c.EnableMetrics && c.MetricsPort != 0 {
+	if c.debugPort() {
 		if l.metrics, err = listen(c.Host, c.MetricsPort, "METRICS_PORT"); err != nil {
 			return l, errors.Join(err, l.close())
 		}
@@ -46,17 +46,21 @@ func listen(host string, port uint16, variable string) (net.Listener, error) {
 	return l, nil
 }
 
+// debugPort reports whether there is a port of its own for the metrics and for /debug.
+func (c *Config) debugPort() bool { return c.EnableMetrics && c.MetricsPort != 0 }
+
 // MetricsOnPublicPort reports whether /metrics is among the routes of the service's own port.
 func (c *Config) MetricsOnPublicPort() bool { return c.EnableMetrics && c.MetricsPort == 0 }
 
 // scrapeTimeout is longer than any scraper waits.
 const scrapeTimeout = 30 * time.Second
 
-// metricsServer serves the metrics alone, on a port that no client reaches.
-func metricsServer(metrics http.Handler) *http.Server {
+// metricsServer serves the metrics, and what operators do by hand, on a port that no client reaches.
+func metricsServer(metrics, debug http.Handler) *http.Server {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metrics)
+	mux.Handle("/debug/", debug)
 	server := rest.NewServer(rest.SecurityHeaders(mux), scrapeTimeout)
-	server.ReadTimeout = scrapeTimeout // A scrape has no body.
+	server.ReadTimeout = scrapeTimeout // Nothing here has a long body.
 	return server
 }

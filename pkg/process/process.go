@@ -85,7 +85,7 @@ func (p *Process) Serve(ctx context.Context, handler http.Handler, full any) *ht
 	public := rest.NewServer(handler, p.config.RequestTimeout+writeGrace)
 	p.Group.Serve("public", public, refusals{p.listeners.public, handler})
 	if p.listeners.metrics != nil {
-		p.Group.Serve("metrics", metricsServer(p.tel.MetricsHandler()), p.listeners.metrics)
+		p.Group.Serve("metrics", metricsServer(p.tel.MetricsHandler(), p.tel.DebugHandler()), p.listeners.metrics)
 	}
 	for _, warning := range p.config.Warnings {
 		p.tel.Logger().WarnContext(ctx, "configuration", "warning", warning)

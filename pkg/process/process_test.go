@@ -57,7 +57,7 @@ func TestProcess_metrics_on_the_public_port(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()
-	for path, want := range map[string]int{"/metrics": 200, "/health/live": 200, "/health/ready": 503, "/nothing": 404} {
+	for path, want := range map[string]int{"/metrics": 200, "/health/live": 200, "/health/ready": 503, "/nothing": 404, "/debug/log-level": 404, "/debug/traces": 404, "/debug/pprof/": 404} {
 		resp, err := http.Get("http://" + p.Address().String() + path)
 		if err != nil {
 			t.Fatal(err)

@@ -35,14 +35,22 @@ const maxBufferKept = 256 << 10
 
 // Encoded responds with the success envelope around data that appendData appends as JSON.
 func Encoded(w http.ResponseWriter, status int, appendData func([]byte) []byte) {
+	_ = TryEncoded(w, status, func(b []byte) ([]byte, error) { return appendData(b), nil })
+}
+
+// TryEncoded is Encoded for data that can fail to be encoded. Then there is no response yet.
+func TryEncoded(w http.ResponseWriter, status int, appendData func([]byte) ([]byte, error)) error {
 	buffer, _ := buffers.Get().(*[]byte)
-	b := (*buffer)[:0]
-	b = append(appendData(append(b, successStart...)), successEnd...)
-	Raw(w, status, b)
+	b, err := appendData(append((*buffer)[:0], successStart...))
+	if err == nil {
+		b = append(b, successEnd...)
+		Raw(w, status, b)
+	}
 	if cap(b) <= maxBufferKept {
 		*buffer = b
 		buffers.Put(buffer)
 	}
+	return err
 }
 
 // Raw responds with a whole JSON body.

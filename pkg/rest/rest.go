@@ -73,6 +73,9 @@ type Page[T any] struct {
 	Pagination Pagination `json:"pagination"`
 }
 
+// MaxResponse is the most that a response may have, in bytes. A list ends its page before that, and its cursor leads on.
+const MaxResponse = 4 << 20
+
 // Pagination is the place of a page in its list.
 type Pagination struct {
 	Total      int  `json:"total"`
@@ -80,6 +83,8 @@ type Pagination struct {
 	PageSize   int  `json:"pageSize"`
 	TotalPages int  `json:"totalPages"`
 	HasMore    bool `json:"hasMore"`
+	// NextCursor is what the list goes on after; nil on the last page, and in a list without cursors.
+	NextCursor *string `json:"nextCursor"`
 }
 
 // NewPage makes the data of page number page of a list that has total items.
@@ -87,8 +92,14 @@ func NewPage[T any](items []T, total, page, size int) Page[T] {
 	if items == nil {
 		items = []T{}
 	}
-	pages := (total + size - 1) / size
-	return Page[T]{items, Pagination{Total: total, Page: page, PageSize: size, TotalPages: pages, HasMore: page < pages}}
+	p := NewPagination(total, page, size)
+	p.HasMore = page < p.TotalPages
+	return Page[T]{items, p}
+}
+
+// NewPagination is the place of page number page; the caller says whether there is more.
+func NewPagination(total, page, size int) Pagination {
+	return Pagination{Total: total, Page: page, PageSize: size, TotalPages: (total + size - 1) / size}
 }
 
 // Handler responds to a request or returns an error.

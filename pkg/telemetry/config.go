@@ -65,6 +65,11 @@ type Config struct {
 	// nothing.
 	CrashDir string
 
+	// FlightRecorder keeps Go's execution trace of the last seconds. A slow request,
+	// a panic and SIGQUIT write it to FlightDir, or to a temporary folder without one.
+	FlightRecorder bool
+	FlightDir      string
+
 	// ShutdownTimeout bounds Shutdown (default 5 s).
 	ShutdownTimeout time.Duration
 

@@ -30,6 +30,8 @@
 //	sentry     reports unexpected errors
 //	origin     where an unexpected error began
 //	crash      keeps how the process ended when it could not report it
+//	flight     keeps execution traces of what was slow
+//	debugport  what operators do by hand with a running service
 //	resource   describes the service
 //	cut        ends exports that hang
 //

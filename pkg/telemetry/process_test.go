@@ -30,7 +30,11 @@ func TestMain(m *testing.M) {
 // play runs a service until it ends as its role says.
 func play(role string) {
 	ctx := context.Background()
-	tel, err := telemetry.Start(ctx, telemetry.Config{ServiceName: "test", Metrics: true, InstanceID: "a", CrashDir: os.Getenv("CRASH_DIR")})
+	cfg := telemetry.Config{ServiceName: "test", Metrics: true, InstanceID: "a", CrashDir: os.Getenv("CRASH_DIR")}
+	if role == "quit" {
+		cfg.FlightRecorder, cfg.FlightDir = true, filepath.Join(cfg.CrashDir, "flight")
+	}
+	tel, err := telemetry.Start(ctx, cfg)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -48,6 +52,9 @@ func play(role string) {
 	case "fatal":
 		var m map[string]int
 		go func() { m["password=hunter2"] = 1 }() // a panic that nothing recovers
+		select {}
+	case "quit":
+		_ = syscall.Kill(os.Getpid(), syscall.SIGQUIT)
 		select {}
 	case "killed":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)

@@ -32,6 +32,7 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 	// The outputs come last, to take what the others report, and get a fifth of
 	// the time for themselves.
 	share := t.cfg.ShutdownTimeout / 5
+	t.level.Stop()
 	if err := t.stopExport(ctx, t.cfg.ShutdownTimeout-share); err != nil && t.logger != nil {
 		t.logger.LogAttrs(ctx, slog.LevelWarn, "some telemetry was not sent", slog.String("error.message", err.Error()))
 	}
@@ -49,7 +50,7 @@ func (t *Telemetry) stopExport(ctx context.Context, timeout time.Duration) error
 	defer cancel()
 	var (
 		wg   sync.WaitGroup
-		errs [4]error
+		errs [5]error
 	)
 	if t.spans != nil {
 		wg.Go(func() { errs[0] = wrap("flush spans", t.spans.Shutdown(ctx)) })
@@ -58,6 +59,7 @@ func (t *Telemetry) stopExport(ctx context.Context, timeout time.Duration) error
 		wg.Go(func() { errs[1] = wrap("flush logs", t.logs.Shutdown(ctx)) })
 	}
 	wg.Go(func() { errs[2] = wrap("flush Sentry", t.sentry.Close(ctx)) })
+	wg.Go(func() { errs[4] = wrap("stop the flight recorder", t.flight.Close(ctx)) })
 	wg.Wait()
 	t.cutExport() // what hangs still
 	if t.metrics.Shutdown != nil {

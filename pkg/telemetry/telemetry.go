@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/crash"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/flight"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/logging"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/metrics"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/otlp"
@@ -35,6 +36,7 @@ type Telemetry struct {
 	cfg         Config
 	redactor    *redaction.Redactor
 	logger      *slog.Logger
+	level       *logging.Dial
 	outputs     logging.Outputs
 	metrics     metrics.Metrics
 	instruments metrics.Instruments
@@ -48,7 +50,8 @@ type Telemetry struct {
 	stopped   atomic.Bool
 
 	crash    *crash.File
-	warnings []string // what is wrong with the settings
+	flight   *flight.Recorder // nil when it is off
+	warnings []string         // what is wrong with the settings
 }
 
 // Start starts every signal, and never waits for a network. It also installs
@@ -60,6 +63,7 @@ func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
 		return nil, errors.New("start telemetry: the service has no name")
 	}
 	t := &Telemetry{cfg: cfg.withDefaults(), warnings: slices.Clone(cfg.Warnings)}
+	t.level = logging.NewDial(t.cfg.Log.Level)
 	t.cut, t.cutExport = context.WithCancel(context.Background())
 	if err := t.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start telemetry: %w", err), t.Shutdown(ctx))
@@ -83,7 +87,7 @@ func (t *Telemetry) start(ctx context.Context) error {
 	if err != nil {
 		t.warn(err.Error())
 	}
-	if t.outputs, err = logging.Open(t.cfg.Log, res); err != nil {
+	if t.outputs, err = logging.Open(t.cfg.Log, t.level, res); err != nil {
 		return err
 	}
 	outputs := t.outputs.Handler()
@@ -113,6 +117,7 @@ func (t *Telemetry) start(ctx context.Context) error {
 	t.logger = t.newLogger(outputs)
 	slog.SetDefault(t.logger)
 	t.reportCrash(ctx, last)
+	t.startFlight()
 	for _, warning := range t.warnings {
 		t.logger.WarnContext(ctx, "a setting of telemetry is wrong; the rest works", "warning", warning)
 	}
@@ -120,6 +125,17 @@ func (t *Telemetry) start(ctx context.Context) error {
 		t.logger.WarnContext(ctx, "SENTRY_DSN is unusable: unexpected errors are only logged", "error.message", wrong.Error())
 	}
 	return nil
+}
+
+// startFlight turns the flight recorder on. Only one can be on in a process.
+func (t *Telemetry) startFlight() {
+	if !t.cfg.FlightRecorder {
+		return
+	}
+	var err error
+	if t.flight, err = flight.Start(t.cfg.FlightDir, t.logger, t.instruments.ExecutionTraces); err != nil {
+		t.warn("FLIGHT_RECORDER: there will be no execution traces: " + err.Error())
+	}
 }
 
 // maxAttributeLength bounds what a client can put on a span: a path may be a
@@ -177,7 +193,7 @@ func (t *Telemetry) newLogger(outputs slog.Handler) *slog.Logger {
 		handlers = append(handlers, request.KeepLines())
 	}
 	masked := t.redactor.Handler(logging.FanOut(handlers...))
-	return slog.New(logging.AtLeast(t.cfg.Log.Level, logging.WithContext(masked, request.Attrs)))
+	return slog.New(logging.AtLeast(t.level, logging.WithContext(masked, request.Attrs)))
 }
 
 // route is where a signal leaves.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/driftsentry/driftsentry/client"
 	"github.com/driftsentry/driftsentry/testkit/spec"
@@ -57,8 +58,9 @@ func TestClient_has_every_operation(t *testing.T) {
 	see("ReportDrift")(report, err)
 
 	list, err := engineer.ListDrifts(ctx, client.DriftQuery{
-		Severity: client.Critical, Status: client.Detected, Workspace: "reported", ResourceType: "aws_instance", Region: "eu-central-1",
-		Search: "i-1", SortBy: "severity", SortOrder: "asc",
+		Severity: client.AnyOf(client.Critical, client.Info), Status: client.Detected, Workspace: "reported", ResourceType: "aws_instance",
+		Region: "eu-central-1", Origin: "manual", Open: new(true), From: time.Now().Add(-time.Hour), To: time.Now().Add(time.Hour),
+		Search: "size", SortBy: "severity", SortOrder: "asc", IncludeStates: true,
 	}, client.Page{Number: 1, Size: 5})
 	see("ListDrifts")(list, err)
 	if len(list.Items) != 1 || list.Items[0].ID != report.ID {
@@ -70,6 +72,8 @@ func TestClient_has_every_operation(t *testing.T) {
 	if err != nil || unread != len(alerts.Items) || unread == 0 {
 		t.Fatalf("%d unread, %v; the list has %d", unread, err, len(alerts.Items))
 	}
+	got, err := engineer.GetAlert(ctx, alerts.Items[0].ID)
+	see("GetAlert")(got, err)
 	alert, err := engineer.MarkAlertRead(ctx, alerts.Items[0].ID)
 	see("MarkAlertRead")(alert, err)
 	if marked, err := engineer.MarkAllAlertsRead(ctx); err != nil || marked != unread-1 {
@@ -194,7 +198,7 @@ func inspect(ctx context.Context, c *client.Client, see func(string) func(any, e
 	see("GetCheck")(check, err)
 	workspace, err := c.GetWorkspace(ctx, "production")
 	see("GetWorkspace")(workspace, err)
-	settings, err := c.UpdateWorkspace(ctx, "production", client.WorkspaceChange{AcceptRoot: new(true)})
+	settings, err := c.UpdateWorkspace(ctx, "production", client.WorkspaceChange{AcceptRoot: new(true), Owner: new("team"), StaleAfter: new(3600), Archived: new(false)})
 	see("UpdateWorkspace")(settings, err)
 }
 

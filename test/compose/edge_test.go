@@ -84,7 +84,7 @@ func (s *installation) edge(t *testing.T) {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
 	}
-	for _, path := range []string{"/metrics", "/metrics/", "/grafana/metrics", "/api/../metrics", "/", "/health", "/health/detailed", "/health/live/../detailed"} {
+	for _, path := range []string{"/metrics", "/metrics/", "/grafana/metrics", "/api/../metrics", "/debug/log-level", "/debug/pprof/", "/debug/traces", "/", "/health", "/health/detailed", "/health/live/../detailed"} {
 		s.get(t, path).expectEnvelope(t, http.StatusNotFound, "NOT_FOUND")
 	}
 	s.get(t, "/api/v1/drifts").expectEnvelope(t, http.StatusUnauthorized, "AUTH_ERROR")

@@ -39,7 +39,7 @@ func TestAttackThroughEdge(t *testing.T) {
 		secrets[name] = "edge-canary-" + random()
 	}
 	secrets["query"] = "edge-canary-" + random()
-	for path, want := range map[string]int{"/api/v1/drifts": 401, "/health/live": 400, "/metrics": 404, "/grafana/metrics": 404, "/ws": 400, "/debug/pprof/": 404, "/health/detailed": 404, "/health/": 404, "/health/live/../detailed": 404, "/health//detailed": 404} {
+	for path, want := range map[string]int{"/api/v1/drifts": 401, "/health/live": 400, "/metrics": 404, "/grafana/metrics": 404, "/ws": 400, "/debug/pprof/": 404, "/debug/log-level": 404, "/debug/traces": 404, "/health/detailed": 404, "/health/": 404, "/health/live/../detailed": 404, "/health//detailed": 404} {
 		answers := edge.converse(t, fmt.Sprintf("GET %s?token=%s&access_token=%s HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 198.51.100.66\r\nAuthorization: Bearer %s\r\n"+
 			"Cookie: s=%s\r\nIdempotency-Key: %s\r\nSec-WebSocket-Protocol: driftsentry.v1, bearer.%s\r\nConnection: close\r\n\r\n",
 			path, secrets["query"], secrets["query"], secrets["Authorization"], secrets["Cookie"], secrets["Idempotency-Key"], secrets["Sec-WebSocket-Protocol"]), 1)

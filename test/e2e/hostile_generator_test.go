@@ -78,12 +78,14 @@ func (g *generator) workspace() string {
 
 var parameters = map[string][]string{
 	"page": {"1", "2", "0", "-1", "1e9", "9999999999999999999", "", "one", "1.5"}, "limit": {"20", "100", "101", "0", "-5", "x", "18446744073709551616"},
-	"severity": {"critical", "CRITICAL", "none", ""}, "status": {"detected", "resolved", "open", "'"}, "workspace": {"production", "", "a/b", "\x00", strings.Repeat("w", 300)},
+	"severity": {"critical", "critical,warning", "CRITICAL", "none", ",", "", strings.Repeat("info,", 200)}, "status": {"detected", "resolved", "open", "'"}, "workspace": {"production", "", "a/b", "\x00", strings.Repeat("w", 300)},
 	"resourceType": {"aws_instance", "%", "_"}, "region": {"eu-west-1", "\\"}, "search": {"web", "%", "_", "\\", "'", "\x00", "\xff", strings.Repeat("s", 5000)},
 	"sortBy": {"createdAt", "severity", "created_at; drop table drift", "id"}, "sortOrder": {"asc", "desc", "up"}, "days": {"30", "0", "366", "-1", "x"},
 	"after": {"", "x", "a:1", ":", "e:99999999999999999999", "\x00:1"}, "driftId": {"invalid", "00000000-0000-0000-0000-000000000000"}, "isRead": {"true", "maybe"},
-	"type": {"drift_detected", "x"}, "actorId": {"x"}, "action": {"drift.approved", "\x00"}, "scope": {"full", "partial", "some"}, "include": {"changes", "all"},
-	"from": {"2026-03-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59+23:59", "yesterday"}, "to": {"2026-03-01T00:00:00Z", "\x00"},
+	"type": {"drift_detected", "x"}, "actorId": {"x"}, "action": {"drift.approved", "\x00"}, "scope": {"full", "partial", "some"}, "include": {"changes", "states", "all", "states,states"},
+	"open": {"true", "false", "1"}, "origin": {"plan", "manual,change", "x"}, "provider": {"registry.terraform.io/hashicorp/aws", "%", "\x00"},
+	"cursor": {"", "x", "AAAA", "bnVsbA", "\x00", strings.Repeat("c", 3000)},
+	"from":   {"2026-03-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59+23:59", "yesterday"}, "to": {"2026-03-01T00:00:00Z", "\x00"},
 	"mode": {"refresh-only", "normal", "destroy", "other"}, "refreshed": {"true", "false", "1"}, "purpose": {"record", "preview", "none"},
 	"ref": {"main", "refs/heads/main", "a\nb", "\xff", strings.Repeat("r", 300)}, "commit": {"4f0c2a9", "a/b", strings.Repeat("c", 65)},
 	"runUrl":      {"https://ci.example.com/1", "javascript:alert(1)", "https://u:p@ci.example.com/", "http://", strings.Repeat("u", 3000)},

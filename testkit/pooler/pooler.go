@@ -23,26 +23,33 @@ type Mode string
 
 // The modes.
 const (
-	Session     Mode = "session"
+	Session Mode = "session"
+	// Transaction keeps no prepared statements, as every pgbouncer before 1.21.
 	Transaction Mode = "transaction"
+	// Prepared is transaction mode with prepared statements. It needs pgbouncer 1.21.
+	Prepared Mode = "prepared"
 )
+
+// settings are those of the mode, of a pgbouncer that may know prepared statements.
+func (m Mode) settings(knows bool) string {
+	switch {
+	case m == Prepared:
+		return "pool_mode = transaction\nmax_prepared_statements = 100\n"
+	case m == Transaction && knows:
+		return "pool_mode = transaction\nmax_prepared_statements = 0\n"
+	default:
+		return "pool_mode = " + string(m) + "\n"
+	}
+}
 
 // patience bounds each step that a test waits for.
 const patience = 20 * time.Second
 
-// Start runs pgbouncer in front of the database of dsn until the test ends, and gives the URL through it. Where it is not
-// installed the test is skipped, and says so loudly. It knows no other users and databases than those of dsn.
+// Start runs pgbouncer in front of the database of dsn until the test ends, and gives the URL through it. Where none is
+// installed that knows the mode the test is skipped, and says so loudly. It knows no other users and databases than those of dsn.
 func Start(t testing.TB, dsn string, mode Mode) string {
 	t.Helper()
-	program, err := exec.LookPath("pgbouncer")
-	if err != nil {
-		program, err = exec.LookPath("/usr/sbin/pgbouncer")
-	}
-	if err != nil {
-		message := "NOT RUN: no pgbouncer on the PATH or in /usr/sbin (Debian: apt-get install pgbouncer)"
-		fmt.Fprintln(os.Stderr, message)
-		t.Skip(message)
-	}
+	program, knows := find(t, mode)
 	u, err := url.Parse(dsn)
 	if err != nil {
 		t.Fatal(err)
@@ -67,10 +74,9 @@ listen_port = %d
 unix_socket_dir =
 auth_type = plain
 auth_file = %s/users
-pool_mode = %s
 default_pool_size = 20
 max_client_conn = 200
-`, name, host, serverPort, name, u.User.Username(), password, port, dir, mode))
+%s`, name, host, serverPort, name, u.User.Username(), password, port, dir, mode.settings(knows)))
 
 	args := []string{filepath.Join(dir, "pgbouncer.ini")}
 	if os.Getuid() == 0 {

@@ -68,6 +68,12 @@ func typed(schema *jsonschema.Schema, value string) any {
 	}
 	for _, name := range schema.Types.ToStrings() {
 		switch name {
+		case "array": // With explode: false, as all of ours.
+			var items []any
+			for item := range strings.SplitSeq(value, ",") {
+				items = append(items, item)
+			}
+			return items
 		case "integer", "number", "boolean":
 			if decoded, err := decode([]byte(value)); err == nil {
 				return decoded

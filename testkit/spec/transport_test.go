@@ -96,6 +96,7 @@ func TestTransport_Responses(t *testing.T) {
 		return exchange{method, path, body, a, want}
 	}
 	get := func(path, want string, a reply) exchange { return exchange{http.MethodGet, path, "", a, want} }
+	etag := map[string]string{"ETag": `W/"abc"`, "Cache-Control": "private, no-cache"}
 	for name, c := range map[string]exchange{
 		"a valid drift":                        with("", reply{200, nil, success(drift)}),
 		"a valid error":                        with("", reply{409, nil, failure("CONFLICT")}),
@@ -120,9 +121,9 @@ func TestTransport_Responses(t *testing.T) {
 		"a 503 without Retry-After":            with("Retry-After: missing", reply{503, nil, failure("SERVICE_UNAVAILABLE")}),
 		"a Retry-After that is not a number":   with(`Retry-After: "soon"`, reply{503, map[string]string{"Retry-After": "soon"}, failure("SERVICE_UNAVAILABLE")}),
 		"details where there can be none":      with("/error/details", reply{409, nil, strings.Replace(failure("CONFLICT"), "null", `{"errors":[{"field":"a","message":"b"}]}`, 1)}),
-		"a good list":                          get("/api/v1/drifts?limit=1&sortBy=severity", "", reply{200, nil, success(`{"items":[` + drift + `],"pagination":{"total":1,"page":1,"pageSize":1,"totalPages":1,"hasMore":false}}`)}),
-		"a wrong item of a list":               get("/api/v1/drifts", "/data/items/0", reply{200, nil, success(`{"items":[{}],"pagination":{"total":1,"page":1,"pageSize":1,"totalPages":1,"hasMore":false}}`)}),
-		"items that are null":                  get("/api/v1/drifts", "/data/items", reply{200, nil, success(`{"items":null,"pagination":{"total":1,"page":1,"pageSize":1,"totalPages":1,"hasMore":false}}`)}),
+		"a good list":                          get("/api/v1/drifts?limit=1&sortBy=severity&severity=critical,info", "", reply{200, etag, success(`{"items":[` + drift + `],"pagination":{"total":1,"page":1,"pageSize":1,"totalPages":1,"hasMore":false,"nextCursor":null}}`)}),
+		"a wrong item of a list":               get("/api/v1/drifts", "/data/items/0", reply{200, nil, success(`{"items":[{}],"pagination":{"total":1,"page":1,"pageSize":1,"totalPages":1,"hasMore":false,"nextCursor":null}}`)}),
+		"items that are null":                  get("/api/v1/drifts", "/data/items", reply{200, nil, success(`{"items":null,"pagination":{"total":1,"page":1,"pageSize":1,"totalPages":1,"hasMore":false,"nextCursor":null}}`)}),
 		"a literal path before a parameter":    get("/api/v1/alerts/unread-count", "", reply{200, nil, success(`{"count":0}`)}),
 		"an event of the shared schema":        get("/api/v1/events?after=e:1", "/data/items/0/event", reply{200, nil, success(`{"items":[{"position":2,"cursor":"e:2","topics":["drifts"],"event":{}}],"head":"e:2","hasMore":false}`)}),
 		"a good health report of realtime":     get("/health/live", "", reply{200, nil, `{"status":"alive","timestamp":"2026-03-01T09:00:00.000Z"}`}),
@@ -135,7 +136,9 @@ func TestTransport_Responses(t *testing.T) {
 		"a good 405":                           get("/api/v1/drifts/"+driftID+"/approve", "", reply{405, map[string]string{"Allow": "POST"}, failure("METHOD_NOT_ALLOWED")}),
 		"a 405 without Allow":                  get("/api/v1/drifts/"+driftID+"/approve", "Allow: missing", reply{405, nil, failure("METHOD_NOT_ALLOWED")}),
 		"a preflight":                          {http.MethodOptions, "/api/v1/drifts", "", reply{204, map[string]string{"Content-Type": ""}, ""}, ""},
-		"HEAD":                                 {http.MethodHead, "/api/v1/drifts", "", reply{200, nil, ""}, ""},
+		"HEAD":                                 {http.MethodHead, "/api/v1/drifts", "", reply{200, etag, ""}, ""},
+		"a value that is none among others":    get("/api/v1/drifts?severity=critical,awful", "request query parameter severity", reply{200, etag, success(`{"items":[],"pagination":{"total":0,"page":1,"pageSize":20,"totalPages":0,"hasMore":false,"nextCursor":null}}`)}),
+		"a good 304":                           get("/api/v1/drifts", "", reply{304, etag, ""}),
 		"HEAD that is refused":                 {http.MethodHead, "/api/v1/drifts", "", reply{405, map[string]string{"Allow": "GET, POST"}, ""}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

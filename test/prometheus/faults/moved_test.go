@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,14 +29,15 @@ type moved struct {
 	t         *testing.T
 	ctx       context.Context
 	number    int
+	refused   int                  // writes that got no 2xx
 	listeners []*workload.Listener // one that stays at each realtime
 }
 
-func startMoved(t *testing.T) *moved {
+func startMoved(t *testing.T, environ ...string) *moved {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	t.Cleanup(cancel)
-	m := &moved{system: start(t), t: t, ctx: ctx}
+	m := &moved{system: start(t, environ...), t: t, ctx: ctx}
 	work := &workload.Workload{APIs: urls(m.api), Realtime: urls(m.realtime), Token: m.token, Account: account, Timeout: 6 * time.Second}
 	follow, leave := context.WithCancel(context.WithoutCancel(t.Context()))
 	t.Cleanup(leave)
@@ -66,6 +68,10 @@ func (m *moved) write(n int) {
 			if m.ctx.Err() != nil {
 				m.t.Fatalf("a write is not taken: %v", err)
 			}
+			if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusInternalServerError {
+				m.t.Errorf("a write got %v", err)
+			}
+			m.refused++
 		}
 	}
 }
@@ -209,9 +215,10 @@ func (m *moved) moveTo(standby *localpg.Cluster) {
 	m.cluster = standby
 }
 
-// TestMoved_promotion: an asynchronous standby that has missed the last commits is promoted. Their positions are given to
+// promotion: an asynchronous standby that has missed the last commits is promoted. Their positions are given to
 // other events under the same epoch, and every client that saw the lost ones is told to reload.
-func TestMoved_promotion(t *testing.T) {
+func promotion(t *testing.T) string {
+	t.Helper()
 	m := startMoved(t)
 	standby := m.standby()
 	m.write(5)
@@ -227,15 +234,12 @@ func TestMoved_promotion(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.moveTo(standby)
-	m.write(6)
-	m.resynced()
-	m.write(1)
-	m.delivered()
-	m.gone(lost)
+	return m.lostPlaces(lost)
 }
 
-// TestMoved_snapshot: the data folder is put back to an earlier copy, as a volume's snapshot or a restore does it.
-func TestMoved_snapshot(t *testing.T) {
+// snapshot: the data folder is put back to an earlier copy, as a volume's snapshot or a restore does it.
+func snapshot(t *testing.T) string {
+	t.Helper()
 	m := startMoved(t)
 	m.write(5)
 	m.delivered()
@@ -249,16 +253,30 @@ func TestMoved_snapshot(t *testing.T) {
 	if err := putBack(m.ctx); err != nil {
 		t.Fatal(err)
 	}
-	m.write(6)
+	return m.lostPlaces(lost)
+}
+
+// lostPlaces checks what must be true when events are gone, and the cursor of one of them.
+func (m *moved) lostPlaces(lost string) string {
+	m.t.Helper()
+	began := time.Now()
+	m.refused = 0
+	m.write(len(m.api))
+	back := since(began)
+	m.write(4)
 	m.resynced()
+	informed := since(began)
 	m.write(1)
 	m.delivered()
 	m.gone(lost)
+	return fmt.Sprintf("writes on both replicas after %s, %d attempts failed until then; %d of %d listeners were told within %s; the cursor got 409",
+		back, m.refused, len(m.listeners), len(m.listeners), informed)
 }
 
-// TestMoved_switchover: the address leads to the new primary, and the old one stays up and takes no writes. Nothing was lost,
+// switchover: the address leads to the new primary, and the old one stays up and takes no writes. Nothing was lost,
 // so no client is told to reload; both services leave the old one by themselves.
-func TestMoved_switchover(t *testing.T) {
+func switchover(t *testing.T) string {
+	t.Helper()
 	m := startMoved(t)
 	standby := m.standby()
 	m.write(5)
@@ -271,6 +289,7 @@ func TestMoved_switchover(t *testing.T) {
 	began := time.Now()
 	m.write(2 * len(m.api))
 	m.delivered()
+	back := since(began)
 	// Who signs in now is known to the new primary only.
 	session, err := m.admin(t, m.api[0]).SignIn(m.ctx)
 	if err != nil {
@@ -292,17 +311,79 @@ func TestMoved_switchover(t *testing.T) {
 			t.Errorf("realtime %d refused a user who had just signed in", i+1)
 		}
 	}
-	t.Logf("back after %s", time.Since(began).Round(time.Millisecond))
 	for i, l := range m.listeners {
 		if _, _, resyncs := l.History(); len(resyncs) > 0 {
 			t.Errorf("listener %d was told to reload, and nothing was lost: %v", i+1, resyncs)
 		}
 	}
-	if m.ask(old, "select count(*) > 0 from pg_stat_activity where application_name like 'driftsentry-%'") {
-		m.eventually("all connections have left the old primary", func() bool {
-			return !m.ask(old, "select count(*) > 0 from pg_stat_activity where application_name like 'driftsentry-%'")
-		})
+	m.eventually("all connections have left the old primary", func() bool {
+		return m.ask(old, "select count(*) = 0 from pg_stat_activity where application_name like 'driftsentry-%'")
+	})
+	return fmt.Sprintf("writes and their events on all replicas after %s, %d attempts failed until then; no `resync`; no connection left at the old primary",
+		back, m.refused)
+}
+
+// cancellation: the clients of lists that wait for a lock go away.
+func cancellation(t *testing.T) string {
+	t.Helper()
+	const clients = 20
+	m := startMoved(t, "DATABASE_MAX_CONNS=30", "DATABASE_ACQUIRE_TIMEOUT=60s", "DATABASE_STATEMENT_TIMEOUT=60s", "DATABASE_LOCK_TIMEOUT=60s", "REQUEST_TIMEOUT=90s")
+	lock, err := pgx.Connect(m.ctx, m.cluster.DSN("driftsentry"))
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer lock.Close(context.WithoutCancel(m.ctx))
+	if _, err := lock.Exec(m.ctx, "begin; lock table drift in access exclusive mode"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, leave := context.WithCancel(m.ctx)
+	ended := make(chan error, clients)
+	for range clients {
+		go func() {
+			_, err := m.client(t, m.api[0], m.token).ListDrifts(ctx, client.DriftQuery{}, client.Page{Size: 1})
+			ended <- err
+		}()
+	}
+	const waiting = "from pg_stat_activity where application_name = 'driftsentry-api' and wait_event_type = 'Lock' and query like '%drift%'"
+	m.eventually("all wait for the lock", func() bool { return m.ask(m.cluster, "select count(*) >= $1 "+waiting, clients) })
+	var pids []int32
+	if err := lock.QueryRow(m.ctx, "select array_agg(pid) "+waiting).Scan(&pids); err != nil {
+		t.Fatal(err)
+	}
+	before := databaseErrors(m.ctx, m.api[0])
+	leave()
+	for range clients {
+		if err := <-ended; err == nil {
+			t.Error("a client got its list")
+		}
+	}
+	m.eventually("no statement waits", func() bool { return m.ask(m.cluster, "select count(*) = 0 "+waiting) })
+	if _, err := lock.Exec(m.ctx, "rollback"); err != nil {
+		t.Fatal(err)
+	}
+	m.write(len(m.api))
+	if after := databaseErrors(m.ctx, m.api[0]); after != before {
+		t.Errorf("errors of the database were counted: %s, before %s", after, before)
+	}
+	var kept int
+	if err := lock.QueryRow(m.ctx, "select count(*) from pg_stat_activity where pid = any($1)", pids).Scan(&kept); err != nil {
+		t.Fatal(err)
+	}
+	if kept != len(pids) {
+		t.Errorf("%d of %d connections are left", kept, len(pids))
+	}
+	return fmt.Sprintf("0 errors of the database, %d of %d connections kept", kept, len(pids))
+}
+
+// databaseErrors are the lines of a replica's metrics that count errors of the database.
+func databaseErrors(ctx context.Context, r *replica.Replica) string {
+	var lines []string
+	for line := range strings.Lines(metrics(ctx, r)) {
+		if strings.HasPrefix(line, "db_client_operation_errors_total{") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "")
 }
 
 // without is an environment without these variables.

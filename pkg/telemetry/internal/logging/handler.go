@@ -15,14 +15,14 @@ func FanOut(handlers ...slog.Handler) slog.Handler {
 
 // AtLeast drops what is less severe than the level. It decides once for all
 // handlers behind it.
-func AtLeast(level slog.Level, next slog.Handler) slog.Handler { return levelHandler{next, level} }
+func AtLeast(level slog.Leveler, next slog.Handler) slog.Handler { return levelHandler{next, level} }
 
 type levelHandler struct {
 	slog.Handler
-	level slog.Level
+	level slog.Leveler
 }
 
-func (h levelHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level }
+func (h levelHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level.Level() }
 
 func (h levelHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return levelHandler{h.Handler.WithAttrs(attrs), h.level}

@@ -11,7 +11,7 @@ import (
 )
 
 // jsonHandler writes {"time","level","msg","service","version","environment",…}.
-func jsonHandler(w io.Writer, level slog.Level, res *sdkresource.Resource) slog.Handler {
+func jsonHandler(w io.Writer, level slog.Leveler, res *sdkresource.Resource) slog.Handler {
 	handler := slog.Handler(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: jsonAttr}))
 	return handler.WithAttrs([]slog.Attr{
 		slog.String("service", resource.Value(res, semconv.ServiceNameKey)),

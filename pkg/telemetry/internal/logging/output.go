@@ -26,17 +26,18 @@ type output struct {
 // Outputs are all places that log lines are written to.
 type Outputs []output
 
-// Open opens the standard output and, if there is one, the file.
-func Open(cfg Config, res *resource.Resource) (Outputs, error) {
+// Open opens the standard output and, if there is one, the file. The level may
+// change at any time.
+func Open(cfg Config, level slog.Leveler, res *resource.Resource) (Outputs, error) {
 	// The Go runtime ends a process that writes to a standard output whose reader
 	// is gone. Ignored, the write fails, and its lines are counted as dropped.
 	signal.Ignore(syscall.SIGPIPE)
 	stdout := newOutput("stdout", cfg.Output, func() error { return nil })
 	switch cfg.Format {
 	case FormatJSON:
-		stdout.handler = jsonHandler(stdout.writer, cfg.Level, res)
+		stdout.handler = jsonHandler(stdout.writer, level, res)
 	case FormatPretty:
-		stdout.handler = prettyHandler(stdout.writer, cfg.Level)
+		stdout.handler = prettyHandler(stdout.writer, level)
 	default:
 		return nil, fmt.Errorf("unknown log format %q: want json or pretty", cfg.Format)
 	}
@@ -47,7 +48,7 @@ func Open(cfg Config, res *resource.Resource) (Outputs, error) {
 			return nil, err
 		}
 		file := newOutput("file", rotated, rotated.Close)
-		file.handler = jsonHandler(file.writer, cfg.Level, res)
+		file.handler = jsonHandler(file.writer, level, res)
 		outputs = append(outputs, file)
 	}
 	return outputs, nil

@@ -13,7 +13,7 @@ import (
 )
 
 // prettyHandler writes short coloured lines for people; NO_COLOR is honoured.
-func prettyHandler(w io.Writer, level slog.Level) slog.Handler {
+func prettyHandler(w io.Writer, level slog.Leveler) slog.Handler {
 	return tint.NewTextHandler(w, &tint.Options{
 		Level:       level,
 		TimeFormat:  "15:04:05.000",

@@ -17,6 +17,8 @@ type Instruments struct {
 	Active       metric.Int64UpDownCounter // http_server_active_requests
 	ExportErrors metric.Int64Counter
 	SentryEvents metric.Int64Counter
+	// ExecutionTraces counts those that were wanted, by outcome.
+	ExecutionTraces metric.Int64Counter
 }
 
 // NewInstruments makes them. dropped tells how many lines each log output has
@@ -30,11 +32,12 @@ func NewInstruments(m metric.Meter, dropped func(tell func(output string, lines 
 		return nil
 	})
 	return Instruments{
-		Requests:     in.Counter(HTTPRequests),
-		Errors:       in.Counter(Errors),
-		Late:         in.Counter(HTTPRequestsLate),
-		Active:       in.UpDownCounter(HTTPServerActiveRequests),
-		ExportErrors: in.Counter(TelemetryExportErrors),
-		SentryEvents: in.Counter(TelemetrySentryEvents),
+		Requests:        in.Counter(HTTPRequests),
+		Errors:          in.Counter(Errors),
+		Late:            in.Counter(HTTPRequestsLate),
+		Active:          in.UpDownCounter(HTTPServerActiveRequests),
+		ExportErrors:    in.Counter(TelemetryExportErrors),
+		SentryEvents:    in.Counter(TelemetrySentryEvents),
+		ExecutionTraces: in.Counter(TelemetryExecutionTraces),
 	}, in.Err()
 }

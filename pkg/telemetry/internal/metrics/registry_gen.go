@@ -10,6 +10,7 @@ var (
 	HTTPRequests             = instrument.Counter{Name: "http.requests", Unit: "{request}", Description: "Completed requests, by route."}
 	HTTPRequestsLate         = instrument.Counter{Name: "http.requests.late", Unit: "{request}", Description: "Successful requests that took longer than 500 ms, by route."}
 	HTTPServerActiveRequests = instrument.UpDownCounter{Name: "http.server.active_requests", Unit: "{request}", Description: "Requests in flight."}
+	TelemetryExecutionTraces = instrument.Counter{Name: "telemetry.execution_traces", Unit: "{trace}", Description: "Execution traces of slow requests and panics, by outcome: kept, limited (one was kept just before), failed.", Series: instrument.Each("outcome", "kept", "limited", "failed")}
 	TelemetryExportErrors    = instrument.Counter{Name: "telemetry.export.errors", Unit: "{error}", Description: "Errors that the OpenTelemetry SDK reported.", Series: instrument.Alone()}
 	TelemetryLogDropped      = instrument.Counter{Name: "telemetry.log.dropped", Unit: "{line}", Description: "Log lines dropped because an output was stuck or too slow."}
 	TelemetrySentryEvents    = instrument.Counter{Name: "telemetry.sentry.events", Unit: "{event}", Description: "Events for Sentry, by outcome: sent, failed, limited.", Series: instrument.Each("outcome", "sent", "failed", "limited")}

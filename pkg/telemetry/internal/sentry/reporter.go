@@ -98,6 +98,8 @@ type Circumstances struct {
 	Tags        map[string]string
 	UserID      string
 	Lines       []request.Line // the last log lines of the request
+	// ExecutionTrace is the path of one at the metrics port, if there is one.
+	ExecutionTrace string
 }
 
 // Capture queues one event, unless the minute's events are used up.
@@ -120,6 +122,9 @@ func (s *Reporter) Capture(ctx context.Context, err error, c Circumstances) {
 	}
 	if links := s.grafana.links(tracing.TraceID(ctx), event.Timestamp); links != nil {
 		event.Contexts["grafana"] = links
+	}
+	if c.ExecutionTrace != "" {
+		event.Contexts["execution trace"] = sdk.Context{"path": c.ExecutionTrace, "at the metrics port of": s.client.Options().ServerName}
 	}
 	// The client takes the trace from the hint's context, and adds it only when
 	// there is a scope to apply.

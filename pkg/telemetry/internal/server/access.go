@@ -21,7 +21,7 @@ func (m middleware) logStart(ctx context.Context, r *http.Request) {
 }
 
 // logAccess writes the request's one line.
-func (m middleware) logAccess(ctx context.Context, res *response, r *http.Request, route string, failure request.Failure, took time.Duration) {
+func (m middleware) logAccess(ctx context.Context, res *response, r *http.Request, route string, failure request.Failure, took time.Duration, executionTrace string) {
 	slow := took >= m.SlowRequest
 	level := slog.LevelInfo
 	switch {
@@ -44,6 +44,9 @@ func (m middleware) logAccess(ctx context.Context, res *response, r *http.Reques
 	)
 	if slow {
 		attrs = append(attrs, slog.Bool("slow", true))
+	}
+	if executionTrace != "" {
+		attrs = append(attrs, slog.String(executionTraceKey, executionTrace))
 	}
 	if failure.Code != "" {
 		attrs = append(attrs, slog.String("error.code", failure.Code))

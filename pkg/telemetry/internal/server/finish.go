@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/flight"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/origin"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/request"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/sentry"
@@ -49,6 +50,7 @@ func (m middleware) finish(res *response, r *http.Request, req *request.Request,
 		req.Labels.Add(errorType)
 	}
 	name := spanMethod(r.Method) + " " + route
+	executionTrace := m.keepTrace(ctx, failure, took)
 	if req.Span.IsRecording() {
 		req.Span.SetName(name)
 		req.Span.SetAttributes(semconv.HTTPRoute(route))
@@ -57,6 +59,9 @@ func (m middleware) finish(res *response, r *http.Request, req *request.Request,
 		}
 		if failed {
 			req.Span.SetAttributes(errorType)
+		}
+		if executionTrace != "" {
+			req.Span.SetAttributes(attribute.String(executionTraceKey, executionTrace))
 		}
 	}
 	m.Instruments.Requests.Add(ctx, 1, m.labels.of(methodName(r.Method), route, res.status))
@@ -69,20 +74,35 @@ func (m middleware) finish(res *response, r *http.Request, req *request.Request,
 	}
 	unreported := failure.Unexpected && origin.First(failure.Err)
 	userID, lines := req.History() // before the access line becomes a breadcrumb
-	m.logAccess(ctx, res, r, route, failure, took)
+	m.logAccess(ctx, res, r, route, failure, took, executionTrace)
 	if !failure.Unexpected {
 		return
 	}
 	origin.Record(req.Span, failure.Err)
 	if unreported {
 		m.Sentry.Capture(ctx, failure.Err, sentry.Circumstances{
-			Transaction: name, UserID: userID, Lines: lines,
+			Transaction: name, UserID: userID, Lines: lines, ExecutionTrace: executionTrace,
 			Tags: map[string]string{
 				"http.request.method": methodName(r.Method), "http.route": route, "error.code": failure.Code,
 				"http.response.status_code": strconv.Itoa(res.status),
 			},
 		})
 	}
+}
+
+// executionTraceKey is where span and access line say that there is one.
+const executionTraceKey = "driftsentry.execution_trace"
+
+// keepTrace has the execution trace of a slow request, or of one that panicked,
+// written down. It gives its path, "" when there is none.
+func (m middleware) keepTrace(ctx context.Context, failure request.Failure, took time.Duration) string {
+	switch {
+	case failure.Unexpected && origin.IsPanic(failure.Err):
+		return m.Flight.Keep(ctx, flight.Panic)
+	case took >= m.SlowRequest:
+		return m.Flight.Keep(ctx, flight.Slow)
+	}
+	return ""
 }
 
 // conclude gives a status to a response whose header the handler did not write.

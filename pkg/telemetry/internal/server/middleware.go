@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"runtime/trace"
 	"strings"
 	"time"
 
@@ -14,8 +15,9 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
-	"go.opentelemetry.io/otel/trace"
+	oteltrace "go.opentelemetry.io/otel/trace"
 
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/flight"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/metrics"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/request"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/sentry"
@@ -24,11 +26,12 @@ import (
 
 // Signals are where the middleware's signals go.
 type Signals struct {
-	Spans       trace.TracerProvider
+	Spans       oteltrace.TracerProvider
 	Meters      metric.MeterProvider
 	Instruments metrics.Instruments
 	Logger      *slog.Logger
 	Sentry      *sentry.Reporter // may be nil
+	Flight      *flight.Recorder // may be nil
 	// Report reports an unexpected error of a request that has no access line.
 	Report func(context.Context, error, ...slog.Attr)
 	// SlowRequest is the duration from which a request is logged as a warning.
@@ -97,7 +100,7 @@ func (m middleware) receive(r *http.Request) (context.Context, *request.Request)
 		return ctx, req
 	}
 	id, ok := tracing.ParseTraceID(sent)
-	if ok && req.Trusted && !trace.SpanContextFromContext(ctx).IsValid() {
+	if ok && req.Trusted && !oteltrace.SpanContextFromContext(ctx).IsValid() {
 		req.WantedID = id
 	} else if printable(sent) {
 		req.CorrelationID = sent
@@ -109,11 +112,11 @@ func (m middleware) receive(r *http.Request) (context.Context, *request.Request)
 // caller, or new ones.
 func quietContext(ctx context.Context, req *request.Request) context.Context {
 	var ids tracing.IDs
-	traceID := trace.SpanContextFromContext(ctx).TraceID()
+	traceID := oteltrace.SpanContextFromContext(ctx).TraceID()
 	if !req.Trusted || !traceID.IsValid() {
 		traceID, _ = ids.NewIDs(ctx)
 	}
-	return trace.ContextWithSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{
+	return oteltrace.ContextWithSpanContext(ctx, oteltrace.NewSpanContext(oteltrace.SpanContextConfig{
 		TraceID: traceID, SpanID: ids.NewSpanID(ctx, traceID),
 	}))
 }
@@ -123,10 +126,11 @@ func quietContext(ctx context.Context, req *request.Request) context.Context {
 func (m middleware) serve(w http.ResponseWriter, r *http.Request) {
 	start, ctx := time.Now(), r.Context()
 	req := request.From(ctx)
-	req.Span = trace.SpanFromContext(ctx)
+	req.Span = oteltrace.SpanFromContext(ctx)
 
 	sc := req.Span.SpanContext()
-	w.Header().Set(correlationHeader, sc.TraceID().String())
+	id := sc.TraceID().String()
+	w.Header().Set(correlationHeader, id)
 	w.Header().Set("Server-Timing", `traceparent;desc="`+tracing.Format(sc)+`"`)
 
 	if req.Span.IsRecording() {
@@ -141,8 +145,20 @@ func (m middleware) serve(w http.ResponseWriter, r *http.Request) {
 		m.logStart(ctx, r)
 	}
 	res := &response{ResponseWriter: w, ctx: ctx}
-	m.handle(res, r, req)
+	m.flown(ctx, id, func() { m.handle(res, r, req) })
 	m.finish(res, r, req, time.Since(start))
+}
+
+// flown runs a request so that an execution trace shows where it is: a region, and
+// its trace ID.
+func (m middleware) flown(ctx context.Context, traceID string, run func()) {
+	if m.Flight == nil {
+		run()
+		return
+	}
+	defer trace.StartRegion(ctx, "request").End()
+	trace.Log(ctx, "trace_id", traceID)
+	run()
 }
 
 // printable reports whether s is a correlation ID worth keeping: 1 to 128

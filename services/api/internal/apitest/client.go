@@ -36,6 +36,13 @@ func (c *Client) Wrong() *Client {
 	return &wrong
 }
 
+// Unchecked is the same client for rows that the API would not have stored, which the document does not describe.
+func (c *Client) Unchecked() *Client {
+	unchecked := *c
+	unchecked.http = &http.Client{Transport: http.DefaultTransport}
+	return &unchecked
+}
+
 // Response is an HTTP response whose body was read.
 type Response struct {
 	client *Client

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -44,11 +45,23 @@ const undecided = `update drift set status = 'detected', version = 1, approved_a
 // allocations of a request and its CPU time without Postgres, as cpu-µs/op, which varies less on a busy machine than the
 // elapsed time. Both include the client and, with telemetry, the decoding by the receiver.
 func BenchmarkRequests(b *testing.B) {
-	for _, on := range []bool{true, false} {
-		name := map[bool]string{true: "telemetry", false: "none"}[on]
+	for name, options := range map[string]func(*telemetry.Config){
+		"telemetry": func(*telemetry.Config) {},
+		"flight":    func(c *telemetry.Config) { c.FlightRecorder = true },
+		"none":      func(c *telemetry.Config) { c.Disabled, c.Log.Level = true, slog.LevelError },
+	} {
 		b.Run(name, func(b *testing.B) {
-			s := startBench(b, on)
+			s := startBench(b, options)
 			b.Run("list", func(b *testing.B) { s.measure(b, "GET", "drifts?page=1&limit=20&severity=critical", "") })
+			b.Run("list/gzip", func(b *testing.B) {
+				s.with("Accept-Encoding: gzip\r\n", func() { s.measure(b, "GET", "drifts?page=1&limit=20&severity=critical", "") })
+			})
+			b.Run("list/states", func(b *testing.B) { s.measure(b, "GET", "drifts?page=1&limit=20&severity=critical&include=states", "") })
+			b.Run("list/unchanged", func(b *testing.B) { s.unchanged(b, "drifts?page=1&limit=20&severity=critical") })
+			b.Run("list100", func(b *testing.B) { s.measure(b, "GET", "drifts?page=1&limit=100&severity=critical", "") })
+			b.Run("list100/gzip", func(b *testing.B) {
+				s.with("Accept-Encoding: gzip\r\n", func() { s.measure(b, "GET", "drifts?page=1&limit=100&severity=critical", "") })
+			})
 			b.Run("get", func(b *testing.B) { s.measure(b, "GET", "drifts/%s", "") })
 			b.Run("approve", func(b *testing.B) {
 				s.measure(b, "POST", "drifts/%s/approve", `{"reason":"agreed with the network team"}`)
@@ -58,6 +71,29 @@ func BenchmarkRequests(b *testing.B) {
 				s.measure(b, "POST", "ingest/plan?workspace=other", benchPlan("large"), benchPlan("xlarge"))
 			})
 		})
+	}
+}
+
+// manyDrifts is how many an account has in BenchmarkManyDrifts.
+const manyDrifts = 100_000
+
+// BenchmarkManyDrifts lists the drifts of a large account, in each order and with filters that no index serves.
+func BenchmarkManyDrifts(b *testing.B) {
+	s := startBench(b, func(c *telemetry.Config) { c.Disabled = true })
+	_, err := s.db.Exec(b.Context(), seed+" on conflict do nothing", manyDrifts)
+	must(b, err)
+	_, err = s.db.Exec(b.Context(), "vacuum analyze drift")
+	must(b, err)
+	_ = s.conn.Close() // The server has closed it: it was idle meanwhile.
+	s.conn, err = (&net.Dialer{}).DialContext(b.Context(), "tcp", s.address)
+	must(b, err)
+	s.answers.Reset(s.conn)
+	for _, query := range []string{
+		"sortBy=createdAt", "sortBy=detectedAt", "sortBy=lastSeenAt", "sortBy=costImpactMonthly", "sortBy=severity", "sortBy=workspace",
+		"sortBy=resourceId", "sortBy=status", "open=true", "severity=critical,warning", "region=eu-west-1", "provider=none", "origin=change", "search=monitoring",
+		"search=nothing", "page=500", "include=states&limit=100",
+	} {
+		b.Run(query, func(b *testing.B) { s.measure(b, "GET", "drifts?"+query, "") })
 	}
 }
 
@@ -78,22 +114,23 @@ type benched struct {
 	answers        *bufio.Reader
 	db             *pgx.Conn
 	ids            []string
+	headers        string // of each request
+	etag           string // of the last response
 }
 
-// startBench runs the service as it is shipped, exporting to a receiver on this machine, or with all telemetry off.
-func startBench(b *testing.B, on bool) *benched {
+// startBench runs the service as it is shipped, exporting to a receiver on this machine, with the flight recorder too, or with all telemetry off.
+func startBench(b *testing.B, options func(*telemetry.Config)) *benched {
 	b.Helper()
 	dsn := pgtest.DSN(b)
 	c, err := app.LoadConfig([]string{"PORT=0", "SHUTDOWN_DRAIN_DELAY=0s", "RATE_LIMIT_ENABLED=false", "JWT_EXPIRY=8h", "DATABASE_URL=" + dsn})
 	must(b, err)
 	settings := telemetry.Config{ServiceName: "bench", SampleRatio: 1, Metrics: true, Log: telemetry.LogConfig{Output: io.Discard}}
-	if on {
+	options(&settings)
+	if !settings.Disabled {
 		sink, err := otlpsink.Start(otlpsink.Options{MaxRecords: 1000})
 		must(b, err)
 		b.Cleanup(sink.Close)
 		b.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", sink.Endpoint())
-	} else {
-		settings.Disabled, settings.Log.Level = true, slog.LevelError
 	}
 	tel, err := telemetry.Start(b.Context(), settings)
 	must(b, err)
@@ -145,6 +182,20 @@ func (s *benched) seed(b *testing.B, a *app.App, dsn string) {
 	s.answers = bufio.NewReaderSize(s.conn, 1<<17)
 }
 
+// with sends these headers meanwhile.
+func (s *benched) with(headers string, do func()) {
+	s.headers = headers
+	do()
+	s.headers = ""
+}
+
+// unchanged asks for what the client has already.
+func (s *benched) unchanged(b *testing.B, path string) {
+	b.Helper()
+	must(b, s.ask(fmt.Appendf(nil, "GET /api/v1/%s HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n\r\n", path, s.token)))
+	s.with("If-None-Match: "+s.etag+"\r\n", func() { s.measure(b, "GET", path, "") })
+}
+
 // measure sends the bodies again and again, one after the other; %s in the path is the id of one drift after the other.
 func (s *benched) measure(b *testing.B, method, path string, bodies ...string) {
 	b.Helper()
@@ -158,8 +209,8 @@ func (s *benched) measure(b *testing.B, method, path string, bodies ...string) {
 		if perDrift {
 			target = fmt.Sprintf(target, s.ids[i])
 		}
-		requests[i] = fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-			method, target, s.token, len(body), body)
+		requests[i] = fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+			method, target, s.token, s.headers, len(body), body)
 	}
 	decides := perDrift && bodies[0] != ""
 	b.ReportAllocs()
@@ -188,23 +239,49 @@ func (s *benched) ask(request []byte) error {
 	if _, err := s.conn.Write(request); err != nil {
 		return err
 	}
-	length := 0
+	length, chunked := 0, false
 	for first := true; ; first = false {
 		line, err := s.answers.ReadSlice('\n')
 		if err != nil {
 			return err
 		}
 		line = bytes.TrimRight(line, "\r\n")
-		if first && !bytes.HasPrefix(line, []byte("HTTP/1.1 200 ")) {
+		if want := map[bool]string{true: "HTTP/1.1 304 ", false: "HTTP/1.1 200 "}[strings.HasPrefix(s.headers, "If-None-Match")]; first && !bytes.HasPrefix(line, []byte(want)) {
 			return errors.New(string(line))
+		}
+		if value, ok := bytes.CutPrefix(line, []byte("Etag: ")); ok && s.headers == "" {
+			s.etag = string(value)
+		}
+		if bytes.Equal(line, []byte("Transfer-Encoding: chunked")) {
+			chunked = true
 		}
 		if value, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
 			for _, digit := range value {
 				length = 10*length + int(digit-'0')
 			}
 		}
+		if len(line) == 0 && chunked {
+			return s.chunks()
+		}
 		if len(line) == 0 {
 			_, err := s.answers.Discard(length)
+			return err
+		}
+	}
+}
+
+// chunks reads a body of chunks.
+func (s *benched) chunks() error {
+	for {
+		line, err := s.answers.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		n, err := strconv.ParseInt(string(bytes.TrimSpace(line)), 16, 32)
+		if err != nil {
+			return err
+		}
+		if _, err := s.answers.Discard(int(n) + 2); err != nil || n == 0 {
 			return err
 		}
 	}

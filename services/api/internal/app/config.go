@@ -37,6 +37,9 @@ type Config struct {
 
 	EventRetention      time.Duration `env:"EVENT_RETENTION"       envDefault:"168h"`
 	WorkspaceStaleAfter time.Duration `env:"WORKSPACE_STALE_AFTER" envDefault:"36h"`
+
+	// TraceURL is where people look at a trace, with {traceId} in it.
+	TraceURL string `env:"TRACE_URL"`
 }
 
 // KeyConfig is the key of the stored data, for the service and for the commands that read that data.
@@ -115,6 +118,9 @@ func (c *Config) Validate() []error {
 	if c.Values != ValuesShown && c.Values != ValuesHidden {
 		problems.Add("VALUES", "must be shown or hidden")
 	}
+	if problem := checkTraceURL(c.TraceURL); problem != "" {
+		problems.Add("TRACE_URL", "%s", problem)
+	}
 	for _, d := range []struct {
 		variable string
 		value    time.Duration
@@ -144,4 +150,13 @@ func (c *Config) Validate() []error {
 func isSite(text string) bool {
 	u, err := url.Parse(strings.TrimSuffix(text, "/"))
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.Scheme+"://"+u.Host == u.String()
+}
+
+// checkTraceURL says what is wrong with the address of traces, nothing when it is fine or empty.
+func checkTraceURL(address string) string {
+	u, err := url.Parse(address)
+	if address != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || !strings.Contains(address, "{traceId}")) {
+		return "must be an http or https URL with {traceId} in it, such as https://grafana.example.com/explore/{traceId}"
+	}
+	return ""
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/pkg/uid"
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 )
 
 // Roles of actors who are not users.
@@ -69,13 +70,16 @@ type Filter struct {
 	Action  string
 }
 
+// TimelinePart is the most that a timeline shows at once.
+const TimelinePart = 500
+
 // Store is the database.
 type Store interface {
 	// ListAudit is a part of the rows, newest first.
-	ListAudit(ctx context.Context, account uuid.UUID, f Filter, limit, offset int) ([]Row, error)
-	CountAudit(ctx context.Context, account uuid.UUID, f Filter) (int, error)
-	// Timeline is a drift's rows, oldest first. apierror.NotFound when there is no such drift.
-	Timeline(ctx context.Context, account, drift uuid.UUID) ([]Row, error)
+	ListAudit(ctx context.Context, account uuid.UUID, f Filter, r list.Range) (list.Part[Row], error)
+	// Timeline is a drift's rows, oldest first: the last ones before the row with this ID, or of all, and whether there are
+	// earlier ones. apierror.NotFound when there is no such drift.
+	Timeline(ctx context.Context, account, drift uuid.UUID, before *uuid.UUID, limit int) (rows []Row, more bool, err error)
 }
 
 // Trail reads the audit trail.
@@ -84,17 +88,13 @@ type Trail struct{ store Store }
 // NewTrail makes the trail of a store.
 func NewTrail(store Store) *Trail { return &Trail{store} }
 
-// List is a part of the account's trail, newest first, and the number of all rows.
-func (t *Trail) List(ctx context.Context, account uuid.UUID, f Filter, limit, offset int) ([]Row, int, error) {
-	total, err := t.store.CountAudit(ctx, account, f)
-	if err != nil {
-		return nil, 0, err
-	}
-	rows, err := t.store.ListAudit(ctx, account, f, limit, offset)
-	return rows, total, err
+// List is a part of the account's trail, newest first.
+func (t *Trail) List(ctx context.Context, account uuid.UUID, f Filter, r list.Range) (list.Part[Row], error) {
+	return t.store.ListAudit(ctx, account, f, r)
 }
 
-// Timeline is the history of a drift, oldest first.
-func (t *Trail) Timeline(ctx context.Context, account, drift uuid.UUID) ([]Row, error) {
-	return t.store.Timeline(ctx, account, drift)
+// Timeline is the history of a drift, oldest first: the last TimelinePart rows before the row with this ID, or of all, and
+// whether there are earlier ones.
+func (t *Trail) Timeline(ctx context.Context, account, drift uuid.UUID, before *uuid.UUID) (rows []Row, more bool, err error) {
+	return t.store.Timeline(ctx, account, drift, before, TimelinePart)
 }

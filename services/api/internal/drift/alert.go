@@ -11,6 +11,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/legible"
 	"github.com/driftsentry/driftsentry/pkg/uid"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
@@ -36,9 +37,9 @@ type Alert struct {
 	Severity  Severity
 	Title     string
 	Message   string
-	IsRead    bool // by any user of the account
+	IsRead    bool // by the person who asks, or settled for all by a decision or a plan
 	ReadAt    *time.Time
-	ReadBy    *string // nil when no user has read it: it is unread, or the system marked it
+	ReadBy    *string // who read or settled it; nil when it is unread, or a plan settled it
 	CreatedAt time.Time
 }
 
@@ -47,35 +48,39 @@ func (a *Alert) escape() {
 	a.Title, a.Message = legible.EscapeLine(a.Title), legible.EscapeText(a.Message)
 }
 
-// AlertReader reads alerts.
+// AlertPerson is who reads alerts: each person has read their own.
+type AlertPerson struct {
+	ID    uuid.UUID
+	Email string
+}
+
+func readerOf(p identity.Principal) AlertPerson { return AlertPerson{p.UserID, p.Email} }
+
+// AlertReader reads alerts, as a person sees them.
 type AlertReader interface {
-	ListAlerts(ctx context.Context, account uuid.UUID, f AlertFilter, p Page) ([]Alert, error)
-	CountAlerts(ctx context.Context, account uuid.UUID, f AlertFilter) (int, error)
+	ListAlerts(ctx context.Context, account uuid.UUID, f AlertFilter, reader AlertPerson, r list.Range) (list.Part[Alert], error)
+	// Alert is one, and the head that it was read at; apierror.NotFound when there is none.
+	Alert(ctx context.Context, account, id uuid.UUID, reader AlertPerson) (*Alert, list.Head, error)
+	CountUnread(ctx context.Context, account uuid.UUID, reader AlertPerson) (int, error)
 }
 
 // AlertTx changes alerts.
 type AlertTx interface {
 	// LockAlert is one alert; apierror.NotFound when there is none.
-	LockAlert(ctx context.Context, account, id uuid.UUID) (*Alert, error)
+	LockAlert(ctx context.Context, account, id uuid.UUID, reader AlertPerson) (*Alert, error)
 	InsertAlerts(ctx context.Context, account uuid.UUID, alerts []Alert) error
-	// MarkAlertsRead marks the unread ones of the selected alerts, and counts them by drift; those without a drift count under
-	// the zero id.
-	MarkAlertsRead(ctx context.Context, account uuid.UUID, which AlertSelection, by *string, at time.Time) (map[uuid.UUID]int, error)
+	// ReadAlerts notes that a person has read one alert, or all that they have not read, and counts these.
+	ReadAlerts(ctx context.Context, account uuid.UUID, id *uuid.UUID, reader AlertPerson, at time.Time) (int, error)
+	// SettleAlerts marks the alerts of drifts as read by all, and counts those that were not by drift.
+	SettleAlerts(ctx context.Context, account uuid.UUID, drifts []uuid.UUID, at time.Time) (map[uuid.UUID]int, error)
 }
 
-// AlertFilter says which alerts; an empty field does not matter.
+// AlertFilter says which alerts; an empty field does not matter, and of several values one must fit.
 type AlertFilter struct {
 	DriftID  *uuid.UUID
 	IsRead   *bool
-	Severity Severity
-	Type     AlertType
-}
-
-// AlertSelection says which alerts are marked read: those of these drifts, one of them, or all of the account.
-type AlertSelection struct {
-	Drifts []uuid.UUID
-	ID     *uuid.UUID
-	All    bool
+	Severity []Severity
+	Type     []AlertType
 }
 
 // maxAlerts is how many alerts one check raises about its critical drifts. When there are more of them, one alert stands
@@ -121,30 +126,35 @@ func failedCheckAlert(workspace, message string, now time.Time) Alert {
 	}
 }
 
-// ListAlerts is a page of alerts, newest first, and how many there are.
-func (s *Service) ListAlerts(ctx context.Context, p identity.Principal, f AlertFilter, page Page) ([]Alert, int, error) {
-	total, err := s.store.CountAlerts(ctx, p.AccountID, f)
+// ListAlerts is a part of the alerts, newest first.
+func (s *Service) ListAlerts(ctx context.Context, p identity.Principal, f AlertFilter, r list.Range) (list.Part[Alert], error) {
+	part, err := s.store.ListAlerts(ctx, p.AccountID, f, readerOf(p), r)
+	for i := range part.Items {
+		part.Items[i].escape()
+	}
+	return part, err
+}
+
+// Alert is one alert, and the head that it was read at.
+func (s *Service) Alert(ctx context.Context, p identity.Principal, id uuid.UUID) (*Alert, list.Head, error) {
+	alert, head, err := s.store.Alert(ctx, p.AccountID, id, readerOf(p))
 	if err != nil {
-		return nil, 0, err
+		return nil, head, err
 	}
-	alerts, err := s.store.ListAlerts(ctx, p.AccountID, f, page)
-	for i := range alerts {
-		alerts[i].escape()
-	}
-	return alerts, total, err
+	alert.escape()
+	return alert, head, nil
 }
 
-// CountUnreadAlerts counts the account's unread alerts.
+// CountUnreadAlerts counts the alerts that the caller has not read.
 func (s *Service) CountUnreadAlerts(ctx context.Context, p identity.Principal) (int, error) {
-	unread := false
-	return s.store.CountAlerts(ctx, p.AccountID, AlertFilter{IsRead: &unread})
+	return s.store.CountUnread(ctx, p.AccountID, readerOf(p))
 }
 
-// MarkAlertRead marks an alert read. One that is read already stays as it is.
+// MarkAlertRead marks an alert read by the caller. One that is read already stays as it is.
 func (s *Service) MarkAlertRead(ctx context.Context, p identity.Principal, id uuid.UUID) (*Alert, error) {
 	var alert *Alert
 	err := s.inTx(ctx, p, "alert.read", func(ctx context.Context, w *work) (err error) {
-		alert, err = w.LockAlert(ctx, p.AccountID, id)
+		alert, err = w.LockAlert(ctx, p.AccountID, id, readerOf(p))
 		if err != nil {
 			return err
 		}
@@ -152,12 +162,12 @@ func (s *Service) MarkAlertRead(ctx context.Context, p identity.Principal, id uu
 		if alert.IsRead {
 			return nil
 		}
-		if _, err := w.MarkAlertsRead(ctx, p.AccountID, AlertSelection{ID: &id}, w.email, w.now); err != nil {
+		if _, err := w.ReadAlerts(ctx, p.AccountID, &id, readerOf(p), w.now); err != nil {
 			return err
 		}
 		alert.IsRead, alert.ReadAt, alert.ReadBy = true, &w.now, w.email
 		w.audit(ctx, event.AlertRead, nil, alert.Title, "", map[string]any{"alertId": alert.ID})
-		w.alertChanged(event.AlertRead, alert)
+		w.alertChanged(event.AlertRead, alert, &p.UserID)
 		return nil
 	})
 	if err != nil {
@@ -166,21 +176,16 @@ func (s *Service) MarkAlertRead(ctx context.Context, p identity.Principal, id uu
 	return alert, nil
 }
 
-// MarkAllAlertsRead marks all alerts of the account read, and says how many were not.
+// MarkAllAlertsRead marks all alerts read by the caller, and says how many were not.
 func (s *Service) MarkAllAlertsRead(ctx context.Context, p identity.Principal) (int, error) {
 	count := 0
-	err := s.inTx(ctx, p, "alert.read_all", func(ctx context.Context, w *work) error {
-		counts, err := w.MarkAlertsRead(ctx, p.AccountID, AlertSelection{All: true}, w.email, w.now)
-		if err != nil {
+	err := s.inTx(ctx, p, "alert.read_all", func(ctx context.Context, w *work) (err error) {
+		if count, err = w.ReadAlerts(ctx, p.AccountID, nil, readerOf(p), w.now); err != nil {
 			return err
-		}
-		count = 0
-		for _, n := range counts {
-			count += n
 		}
 		if count > 0 {
 			w.audit(ctx, event.AlertRead, nil, "all alerts", "", map[string]any{"count": count})
-			w.alertsRead(nil, count)
+			w.alertsRead(nil, count, &p.UserID)
 		}
 		return nil
 	})
@@ -199,24 +204,24 @@ func (w *work) raise(ctx context.Context, alerts []Alert) error {
 		return err
 	}
 	for i := range alerts {
-		w.alertChanged(event.AlertCreated, &alerts[i])
+		w.alertChanged(event.AlertCreated, &alerts[i], nil)
 		w.raised = append(w.raised, alerts[i].Type)
 	}
 	return nil
 }
 
-// markAlertsOf marks the alerts of drifts that need no more attention. No user has read them, so they have no reader.
+// markAlertsOf settles the alerts of drifts that need no more attention. No user has read them, so they have no reader.
 func (w *work) markAlertsOf(ctx context.Context, drifts []*Drift) error {
 	if len(drifts) == 0 {
 		return nil
 	}
-	counts, err := w.MarkAlertsRead(ctx, w.account, AlertSelection{Drifts: ids(drifts)}, nil, w.now)
+	counts, err := w.SettleAlerts(ctx, w.account, ids(drifts), w.now)
 	if err != nil {
 		return err
 	}
 	for _, d := range drifts {
 		if n := counts[d.ID]; n > 0 {
-			w.alertsRead(&d.ID, n)
+			w.alertsRead(&d.ID, n, nil)
 		}
 	}
 	return nil

@@ -23,20 +23,20 @@ func TestTrail_List(t *testing.T) {
 		"of an action": {audit.Filter{Action: "drift.created"}, []string{"drift.created b", "drift.created a"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			rows, n, err := w.trail.List(t.Context(), w.engineer.AccountID, tt.filter, 10, 0)
+			part, err := w.trail.List(t.Context(), w.engineer.AccountID, tt.filter, first(10))
 			if err != nil {
 				t.Fatal(err)
 			}
 			var got []string
-			for _, row := range rows {
+			for _, row := range part.Items {
 				got = append(got, row.Action+" "+row.Subject)
 			}
-			if !slices.Equal(got, tt.want) || n != len(tt.want) {
-				t.Errorf("%d: %v, want %v", n, got, tt.want)
+			if !slices.Equal(got, tt.want) || part.Total != len(tt.want) {
+				t.Errorf("%d: %v, want %v", part.Total, got, tt.want)
 			}
 		})
 	}
-	if rows, n, err := w.trail.List(t.Context(), w.stranger.AccountID, audit.Filter{}, 10, 0); err != nil || n != 0 || len(rows) != 0 {
-		t.Errorf("a stranger sees %v, %v", rows, err)
+	if part, err := w.trail.List(t.Context(), w.stranger.AccountID, audit.Filter{}, first(10)); err != nil || part.Total != 0 || len(part.Items) != 0 {
+		t.Errorf("a stranger sees %v, %v", part, err)
 	}
 }

@@ -60,6 +60,9 @@ type WorkspaceState struct {
 	RecordRef         *string // the only ref of which plans are recorded; nil when any is
 	Root              []byte  // plan.Plan's Root of the last recorded plan that had one; nil when none had
 	AcceptRoot        bool    // the next plan may be of another root
+	Owner             *string
+	StaleAfter        *int // seconds
+	Archived          bool
 }
 
 // CheckTx writes checks and their workspaces.

@@ -2,9 +2,11 @@ package drift_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
@@ -14,10 +16,11 @@ import (
 // account, or without one of the filter's fields.
 func TestService_List_total(t *testing.T) {
 	w := newWorld(t)
+	critical, detected := []drift.Severity{plan.Critical}, []drift.Status{drift.Detected}
 	filters := []drift.Filter{
-		{}, {Severity: plan.Critical}, {Severity: plan.Info}, {Status: drift.Detected}, {Status: drift.Approved}, {Status: drift.Resolved},
-		{Workspace: "prod"}, {Workspace: drift.DefaultWorkspace}, {ResourceType: "aws_thing"}, {ResourceType: "aws_instance"},
-		{Region: "eu-central-1"}, {Region: "eu-west-1"}, {Search: "web"}, {Search: "moved"}, {Status: drift.Detected, Search: "web"},
+		{}, {Severity: critical}, {Severity: []drift.Severity{plan.Info, plan.Warning}}, {Status: detected}, {Status: []drift.Status{drift.Approved}}, {Status: []drift.Status{drift.Resolved}},
+		{Workspace: []string{"prod"}}, {Workspace: []string{drift.DefaultWorkspace}}, {ResourceType: []string{"aws_thing"}}, {ResourceType: []string{"aws_instance"}},
+		{Region: []string{"eu-central-1"}}, {Region: []string{"eu-west-1"}}, {Open: new(true)}, {Open: new(false)}, {Origin: []drift.Origin{plan.OriginManual}}, {Provider: []string{"x"}}, {From: new(time.Now().Add(-time.Hour))}, {To: new(time.Now().Add(-time.Hour))}, {Search: "web"}, {Search: "moved"}, {Status: detected, Search: "web"}, {Search: "tags"},
 	}
 	// check asks twice: the second response is from memory.
 	check := func(after string) {
@@ -29,7 +32,7 @@ func TestService_List_total(t *testing.T) {
 			}
 			for range 2 {
 				// Of a page that is full, so that it does not tell the total by itself.
-				_, total, err := w.service.List(t.Context(), w.engineer, f, drift.Order{By: drift.ByCreated}, drift.Page{Number: 1, Size: 1})
+				_, total, err := w.list(f, drift.Order{By: drift.ByCreated}, list.Page{Number: 1, Size: 1})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -86,8 +89,8 @@ func TestService_List_last_page(t *testing.T) {
 	for _, name := range []string{"a", "b", "c"} {
 		w.report(name)
 	}
-	for _, page := range []drift.Page{{Number: 1, Size: 2}, {Number: 2, Size: 2}, {Number: 3, Size: 2}, {Number: 9, Size: 2}, {Number: 1, Size: 3}, {Number: 1, Size: 4}} {
-		if _, total, err := w.service.List(t.Context(), w.engineer, drift.Filter{}, drift.Order{By: drift.ByCreated}, page); err != nil || total != 3 {
+	for _, page := range []list.Page{{Number: 1, Size: 2}, {Number: 2, Size: 2}, {Number: 3, Size: 2}, {Number: 9, Size: 2}, {Number: 1, Size: 3}, {Number: 1, Size: 4}} {
+		if _, total, err := w.list(drift.Filter{}, drift.Order{By: drift.ByCreated}, page); err != nil || total != 3 {
 			t.Errorf("%+v: a total of %d (%v), want 3", page, total, err)
 		}
 	}
@@ -107,7 +110,7 @@ func TestService_List_total_of_another_account(t *testing.T) {
 		who  identity.Principal
 		want int
 	}{{ada, 2}, {w.stranger, 1}, {ada, 2}} {
-		_, total, err := w.service.List(t.Context(), p.who, drift.Filter{}, drift.Order{By: drift.ByCreated}, drift.Page{Number: 1, Size: 1})
+		_, total, err := w.listAs(p.who, drift.Filter{}, drift.Order{By: drift.ByCreated}, list.Page{Number: 1, Size: 1})
 		if err != nil || total != p.want {
 			t.Errorf("%s sees %d drifts (%v), want %d", p.who.Email, total, err, p.want)
 		}
@@ -121,10 +124,10 @@ func TestService_counts_after_positions_given_twice(t *testing.T) {
 	kept := w.report("kept")
 	w.report("also kept")
 	lost := w.report("lost")
-	page := drift.Page{Number: 1, Size: 1}
+	page := list.Page{Number: 1, Size: 1}
 	total := func() int {
 		t.Helper()
-		_, n, err := w.service.List(t.Context(), w.engineer, drift.Filter{}, drift.Order{By: drift.ByCreated}, page)
+		_, n, err := w.list(drift.Filter{}, drift.Order{By: drift.ByCreated}, page)
 		if err != nil {
 			t.Fatal(err)
 		}

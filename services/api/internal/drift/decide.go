@@ -80,7 +80,7 @@ type DecisionTx interface {
 	// LockDrift is one drift, and how many of its alerts are unread, which are locked too. apierror.NotFound when there is
 	// none.
 	LockDrift(ctx context.Context, account, id uuid.UUID) (d *Drift, unread int, err error)
-	// SaveDecision writes what the decision changed; markAlerts marks the drift's unread alerts read.
+	// SaveDecision writes what the decision changed; markAlerts settles the drift's alerts: they are read for all.
 	SaveDecision(ctx context.Context, d *Drift, markAlerts bool, by *string) error
 }
 
@@ -116,7 +116,7 @@ func (s *Service) decide(ctx context.Context, p identity.Principal, id uuid.UUID
 		}
 		w.record(ctx, transitions[what.action].event, d, what.reason, what.reason, map[string]any{"from": from, "to": d.Status})
 		if markAlerts {
-			w.alertsRead(&d.ID, alerts)
+			w.alertsRead(&d.ID, alerts, nil)
 		}
 		return nil
 	})

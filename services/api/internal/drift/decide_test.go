@@ -41,7 +41,7 @@ func TestService_Approve(t *testing.T) {
 		if stored.AlertCount != 1 || query[int](w, "select count(*)::int from alert where drift_id = $1 and is_read and read_by = $2", d.ID, w.engineer.Email) != 1 {
 			t.Errorf("the alert was not marked read: %+v", stored)
 		}
-		timeline, err := w.trail.Timeline(t.Context(), w.engineer.AccountID, d.ID)
+		timeline, _, err := w.trail.Timeline(t.Context(), w.engineer.AccountID, d.ID, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +121,7 @@ func TestService_Approve(t *testing.T) {
 		wantKind(t, err, apierror.NotFound)
 		_, err = w.service.Get(t.Context(), w.stranger, d.ID)
 		wantKind(t, err, apierror.NotFound)
-		_, err = w.trail.Timeline(t.Context(), w.stranger.AccountID, d.ID)
+		_, _, err = w.trail.Timeline(t.Context(), w.stranger.AccountID, d.ID, nil)
 		wantKind(t, err, apierror.NotFound)
 		_, err = w.service.Approve(t.Context(), w.engineer, uuid.New(), reason, 0)
 		wantKind(t, err, apierror.NotFound)

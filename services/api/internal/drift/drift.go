@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
@@ -42,9 +43,11 @@ type Drift struct {
 	Region            string
 	Origin            Origin
 	PlannedAction     *string
-	ExpectedState     []byte // JSON null when the resource should not exist
-	ActualState       []byte // JSON null when it does not exist
+	ExpectedState     []byte // JSON null when the resource should not exist; nil when it was not read
+	ActualState       []byte // JSON null when it does not exist; nil when it was not read
+	StatesCut         bool   // there is more of the states than this
 	Difference        []byte // {path:{"expected","actual"}}
+	DifferenceCut     bool   // there is more of the difference than this
 	DifferenceMAC     []byte // tells masked differences apart
 	Sides             []byte // plan.States' own; read only as part of plan.Open
 	Retyped           bool   // plan.Open's own
@@ -76,6 +79,10 @@ type Detail struct {
 	Drift
 	AlertCount int    // read ones too
 	Source     Source // of the drift's last check
+	TraceID    string // of that check; empty without one
+	// SuccessorID is the drift that is a return of this one; nil when there is none.
+	SuccessorID *uuid.UUID
+	Head        list.Head // of the stream, when this was read
 }
 
 // Fingerprint names a resource across checks. Each part is preceded by its length, so that no two resources can be

@@ -91,7 +91,7 @@ func TestService_Ingest_ref(t *testing.T) {
 	body, main := planOf(1, complete), "main"
 	of := func(ref string) func(*drift.Upload) { return func(u *drift.Upload) { u.Source.Ref = ref } }
 	w.ingest("prod", planOf(0, complete))
-	if _, err := w.service.UpdateWorkspace(t.Context(), w.engineer, "prod", drift.WorkspaceChange{SetRef: true, RecordRef: &main}); err != nil {
+	if _, err := w.service.UpdateWorkspace(t.Context(), w.engineer, "prod", drift.WorkspaceChange{RecordRef: drift.Change[string]{Set: true, Value: &main}}); err != nil {
 		t.Fatal(err)
 	}
 	w.ingest("prod", body, of("main"))

@@ -12,6 +12,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
@@ -28,7 +29,7 @@ func planOf(minute int, rest string, resources ...resource) string {
 }
 
 func planWith(minute int, rest string, drifts, changes []resource) string {
-	list := func(resources []resource) string {
+	listed := func(resources []resource) string {
 		entries := make([]string, len(resources))
 		for i, r := range resources {
 			kind := r.kind
@@ -48,9 +49,9 @@ func planWith(minute int, rest string, drifts, changes []resource) string {
 	if minute > 0 {
 		body += fmt.Sprintf(`,"timestamp":%q`, time.Date(2026, 3, 1, 0, minute, 0, 0, time.UTC).Format(time.RFC3339))
 	}
-	body += rest + `,"resource_drift":[` + list(drifts) + `]`
+	body += rest + `,"resource_drift":[` + listed(drifts) + `]`
 	if changes != nil {
-		body += `,"resource_changes":[` + list(changes) + `]`
+		body += `,"resource_changes":[` + listed(changes) + `]`
 	}
 	return body + "}"
 }
@@ -70,7 +71,7 @@ func TestService_Ingest_fixtures(t *testing.T) {
 	if want := []drift.Severity{plan.Critical, plan.Critical, plan.Warning, plan.Warning}; !slices.Equal(severities, want) {
 		t.Errorf("severities are %v, want %v", severities, want)
 	}
-	if alerts, n, err := w.service.ListAlerts(t.Context(), w.engineer, drift.AlertFilter{DriftID: &first.Drifts[0].ID}, drift.Page{Number: 1, Size: 20}); err != nil || n != 1 || alerts[0].Type != drift.DriftDetected {
+	if alerts, err := w.service.ListAlerts(t.Context(), w.engineer, drift.AlertFilter{DriftID: &first.Drifts[0].ID}, list.Range{Page: list.Page{Number: 1, Size: 20}}); err != nil || alerts.Total != 1 || alerts.Items[0].Type != drift.DriftDetected {
 		t.Errorf("alerts: %+v, %v", alerts, err)
 	}
 
@@ -164,7 +165,7 @@ func TestService_Ingest_life(t *testing.T) {
 		if after := w.events()[before:]; !slices.Equal(after, []event.Type{event.DriftReopened, event.CheckCompleted}) {
 			t.Errorf("events: %v", after)
 		}
-		timeline, err := w.trail.Timeline(t.Context(), w.engineer.AccountID, d.ID)
+		timeline, _, err := w.trail.Timeline(t.Context(), w.engineer.AccountID, d.ID, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -283,7 +284,7 @@ func TestService_Ingest_isolation(t *testing.T) {
 	if got := w.drifts()["aws_thing.web"]; got.Status != drift.Detected {
 		t.Errorf("another account's plan changed it: %+v", got)
 	}
-	strange, n, err := w.service.List(t.Context(), w.stranger, drift.Filter{}, drift.Order{By: drift.ByCreated}, drift.Page{Number: 1, Size: 20})
+	strange, n, err := w.listAs(w.stranger, drift.Filter{}, drift.Order{By: drift.ByCreated}, list.Page{Number: 1, Size: 20})
 	if err != nil || n != 0 || len(strange) != 0 {
 		t.Errorf("the other account has %d drifts: %v", n, err)
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
 	"github.com/driftsentry/driftsentry/testkit/pgtest"
 	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
@@ -143,16 +144,30 @@ func (w *world) ingest(workspace, body string, change ...func(*drift.Upload)) *d
 	return result
 }
 
+// first is the first part of a list.
+func first(n int) list.Range { return list.Range{Page: list.Page{Number: 1, Size: n}} }
+
+// list is a page of slim drifts, and how many there are.
+func (w *world) list(f drift.Filter, o drift.Order, p list.Page) ([]*drift.Drift, int, error) {
+	return w.listAs(w.engineer, f, o, p)
+}
+
+func (w *world) listAs(p identity.Principal, f drift.Filter, o drift.Order, page list.Page) ([]*drift.Drift, int, error) {
+	part, err := w.service.List(w.t.Context(), p, drift.Listing{Filter: f, Order: o, Range: list.Range{Page: page}})
+	return part.Items, part.Total, err
+}
+
 // drifts are an account's drifts by resource, those that were resolved too; of several the newest.
 func (w *world) drifts() map[string]*drift.Drift {
 	w.t.Helper()
-	list, _, err := w.service.List(w.t.Context(), w.engineer, drift.Filter{},
-		drift.Order{By: drift.ByCreated, Direction: drift.Ascending}, drift.Page{Number: 1, Size: 100})
+	part, err := w.service.List(w.t.Context(), w.engineer, drift.Listing{
+		Order: drift.Order{By: drift.ByCreated, Direction: drift.Ascending}, Range: list.Range{Page: list.Page{Number: 1, Size: 100}}, States: true,
+	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	found := make(map[string]*drift.Drift)
-	for _, d := range list {
+	for _, d := range part.Items {
 		found[d.ResourceID] = d
 	}
 	return found

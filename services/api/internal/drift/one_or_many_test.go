@@ -49,11 +49,11 @@ func TestTx_InsertAudit_one_or_many(t *testing.T) {
 		}
 	}
 	// And it is what was given.
-	list, n, err := w.trail.List(t.Context(), w.engineer.AccountID, audit.Filter{ActorID: &actor}, 10, 0)
-	if err != nil || len(list) != 2 || n != 2 {
-		t.Fatalf("%d rows of %d, %v", len(list), n, err)
+	part, err := w.trail.List(t.Context(), w.engineer.AccountID, audit.Filter{ActorID: &actor}, first(10))
+	if err != nil || len(part.Items) != 2 || part.Total != 2 {
+		t.Fatalf("%d rows of %d, %v", len(part.Items), part.Total, err)
 	}
-	for _, got := range list {
+	for _, got := range part.Items {
 		got.ID, got.CreatedAt = uuid.UUID{}, time.Time{}
 		if !reflect.DeepEqual(got, full) {
 			t.Errorf("%+v, want %+v", got, full)

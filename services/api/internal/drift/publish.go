@@ -78,22 +78,22 @@ func (w *work) driftChanged(t event.Type, d *Drift, reason string) {
 	}})
 }
 
-// alertChanged adds the event of one alert as it is now.
-func (w *work) alertChanged(t event.Type, a *Alert) {
+// alertChanged adds the event of one alert as it is now; reader is who has read it.
+func (w *work) alertChanged(t event.Type, a *Alert, reader *uuid.UUID) {
 	w.drafts = append(w.drafts, event.Draft{Type: t, Subject: a.ID, Topics: alertTopics(a.DriftID), Data: event.AlertData{
 		ID: &a.ID, DriftID: a.DriftID, Type: string(a.Type), Severity: string(a.Severity), Title: a.Title,
-		IsRead: a.IsRead, Count: 1, Actor: w.actor,
+		IsRead: a.IsRead, UserID: reader, Count: 1, Actor: w.actor,
 	}})
 }
 
-// alertsRead adds the event that count alerts were marked at once: a drift's, or all of the account.
-func (w *work) alertsRead(drift *uuid.UUID, count int) {
+// alertsRead adds the event that count alerts were read at once: a drift's by all, or all of the account by one reader.
+func (w *work) alertsRead(drift *uuid.UUID, count int, reader *uuid.UUID) {
 	subject := w.account
 	if drift != nil {
 		subject = *drift
 	}
 	w.drafts = append(w.drafts, event.Draft{Type: event.AlertRead, Subject: subject, Topics: alertTopics(drift), Data: event.AlertData{
-		DriftID: drift, IsRead: true, Count: count, Actor: w.actor,
+		DriftID: drift, IsRead: true, UserID: reader, Count: count, Actor: w.actor,
 	}})
 }
 
@@ -123,6 +123,7 @@ func alertTopics(drift *uuid.UUID) []string {
 // workspaceUpdated adds the event of a workspace's settings as they are now.
 func (w *work) workspaceUpdated(s *WorkspaceState, name string) {
 	w.drafts = append(w.drafts, event.Draft{Type: event.WorkspaceUpdated, Subject: s.ID, Topics: []string{event.TopicChecks}, Data: event.WorkspaceData{
-		ID: s.ID, Name: name, RecordRef: s.RecordRef, AcceptRoot: s.AcceptRoot, Actor: w.actor,
+		ID: s.ID, Name: name, RecordRef: s.RecordRef, AcceptRoot: s.AcceptRoot,
+		Owner: s.Owner, StaleAfter: s.StaleAfter, Archived: s.Archived, Actor: w.actor,
 	}})
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
@@ -25,9 +27,9 @@ func TestService_List(t *testing.T) {
 	// These indexes would break ties by themselves.
 	w.exec("drop index drift_cost_idx, drift_severity_idx")
 
-	list := func(f drift.Filter, o drift.Order, p drift.Page) ([]string, int) {
+	listed := func(f drift.Filter, o drift.Order, p list.Page) ([]string, int) {
 		t.Helper()
-		drifts, total, err := w.service.List(t.Context(), w.engineer, f, o, p)
+		drifts, total, err := w.list(f, o, p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,27 +40,27 @@ func TestService_List(t *testing.T) {
 		return found, total
 	}
 	odd := "100%_b\\c"
-	all := drift.Page{Number: 1, Size: 100}
+	all := list.Page{Number: 1, Size: 100}
 	for name, tt := range map[string]struct {
 		filter drift.Filter
 		want   []string
 	}{
 		"nothing":                {drift.Filter{}, []string{"one", odd, "Three", "four"}},
-		"severity":               {drift.Filter{Severity: plan.Warning}, []string{"Three", "four"}},
-		"status":                 {drift.Filter{Status: drift.Triaged}, []string{"four"}},
-		"workspace":              {drift.Filter{Workspace: "prod"}, []string{"Three"}},
-		"type":                   {drift.Filter{ResourceType: "aws_vpc"}, []string{odd}},
-		"region":                 {drift.Filter{Region: "eu-west-1"}, []string{"one"}},
+		"severity":               {drift.Filter{Severity: []drift.Severity{plan.Warning}}, []string{"Three", "four"}},
+		"status":                 {drift.Filter{Status: []drift.Status{drift.Triaged}}, []string{"four"}},
+		"workspace":              {drift.Filter{Workspace: []string{"prod"}}, []string{"Three"}},
+		"type":                   {drift.Filter{ResourceType: []string{"aws_vpc"}}, []string{odd}},
+		"region":                 {drift.Filter{Region: []string{"eu-west-1"}}, []string{"one"}},
 		"search in any case":     {drift.Filter{Search: "thr"}, []string{"Three"}},
 		"search in the type":     {drift.Filter{Search: "VPC"}, []string{odd}},
 		"search for a wildcard":  {drift.Filter{Search: "%"}, []string{odd}},
 		"search for another one": {drift.Filter{Search: "_b"}, []string{odd}},
 		"search for a backslash": {drift.Filter{Search: `\`}, []string{odd}},
-		"all of them at once":    {drift.Filter{Severity: plan.Warning, Status: drift.Detected, Search: "e"}, []string{"Three"}},
+		"all of them at once":    {drift.Filter{Severity: []drift.Severity{plan.Warning}, Status: []drift.Status{drift.Detected}, Search: "e"}, []string{"Three"}},
 		"what is not there":      {drift.Filter{Search: "'; drop table drift; --"}, nil},
 	} {
 		t.Run("filtered by "+name, func(t *testing.T) {
-			got, total := list(tt.filter, drift.Order{By: drift.ByCreated}, all)
+			got, total := listed(tt.filter, drift.Order{By: drift.ByCreated}, all)
 			slices.Sort(got)
 			slices.Sort(tt.want)
 			if !slices.Equal(got, tt.want) || total != len(tt.want) {
@@ -79,13 +81,13 @@ func TestService_List(t *testing.T) {
 		{drift.Order{By: drift.BySeverity, Direction: drift.Descending}, []string{odd, "four", "Three", "one"}},
 	} {
 		t.Run(fmt.Sprintf("sorted by %s %s", tt.order.By, tt.order.Direction), func(t *testing.T) {
-			if got, _ := list(drift.Filter{}, tt.order, all); !slices.Equal(got, tt.want) {
+			if got, _ := listed(drift.Filter{}, tt.order, all); !slices.Equal(got, tt.want) {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 			// Page by page it is the same, ties included.
 			var paged []string
 			for n := range tt.want {
-				got, total := list(drift.Filter{}, tt.order, drift.Page{Number: n + 1, Size: 1})
+				got, total := listed(drift.Filter{}, tt.order, list.Page{Number: n + 1, Size: 1})
 				if paged = append(paged, got...); total != len(tt.want) {
 					t.Errorf("page %d of %d", n+1, total)
 				}
@@ -132,43 +134,79 @@ func TestService_Events(t *testing.T) {
 	}
 }
 
+// Alerts are read per person: what one has read is unread for another. A decision settles them for all. Mutations: a join without
+// the user; a count of what is unread for anyone; an alert that is read again; a reader in the event of a decision, or none in
+// that of a person.
 func TestService_alerts(t *testing.T) {
 	w := newWorld(t)
 	var drifts []*drift.Drift
 	for i := range 3 {
 		drifts = append(drifts, w.report(fmt.Sprint(i), func(r *drift.Report) { r.Severity = plan.Critical }))
 	}
-	page := drift.Page{Number: 1, Size: 10}
 	unread, read := false, true
-	alerts, n, err := w.service.ListAlerts(t.Context(), w.engineer, drift.AlertFilter{DriftID: &drifts[1].ID, IsRead: &unread, Severity: plan.Critical, Type: drift.DriftDetected}, page)
-	if err != nil || n != 1 || len(alerts) != 1 {
+	alerts, err := w.service.ListAlerts(t.Context(), w.engineer, drift.AlertFilter{
+		DriftID: &drifts[1].ID, IsRead: &unread, Severity: []drift.Severity{plan.Critical, plan.Info}, Type: []drift.AlertType{drift.DriftDetected},
+	}, first(10))
+	if err != nil || alerts.Total != 1 || len(alerts.Items) != 1 {
 		t.Fatalf("%v, %v", alerts, err)
 	}
-	a, err := w.service.MarkAlertRead(t.Context(), w.engineer, alerts[0].ID)
-	if err != nil || !a.IsRead || *a.ReadBy != w.engineer.Email || a.ReadAt == nil {
-		t.Errorf("%+v, %v", a, err)
+	id := alerts.Items[0].ID
+	for range 2 { // The second time changes nothing.
+		a, err := w.service.MarkAlertRead(t.Context(), w.engineer, id)
+		if err != nil || !a.IsRead || *a.ReadBy != w.engineer.Email || a.ReadAt == nil {
+			t.Errorf("%+v, %v", a, err)
+		}
 	}
-	again, err := w.service.MarkAlertRead(t.Context(), w.colleague, alerts[0].ID)
-	if err != nil || *again.ReadBy != w.engineer.Email {
-		t.Errorf("read again it is another's: %+v, %v", again, err)
+	isRead := func(p identity.Principal) bool {
+		t.Helper()
+		a, _, err := w.service.Alert(t.Context(), p, id)
+		if err != nil || a.IsRead != (a.ReadAt != nil) {
+			t.Errorf("%+v, %v", a, err)
+		}
+		return a.IsRead
 	}
-	_, err = w.service.MarkAlertRead(t.Context(), w.stranger, alerts[0].ID)
+	if !isRead(w.engineer) || isRead(w.colleague) {
+		t.Error("the alert must be read for the engineer, and unread for the colleague")
+	}
+	_, err = w.service.MarkAlertRead(t.Context(), w.stranger, id)
+	wantKind(t, err, apierror.NotFound)
+	_, _, err = w.service.Alert(t.Context(), w.stranger, id)
 	wantKind(t, err, apierror.NotFound)
 	if n, err := w.service.MarkAllAlertsRead(t.Context(), w.stranger); err != nil || n != 0 {
 		t.Errorf("a stranger marked %d, %v", n, err)
 	}
-	if n, err := w.service.CountUnreadAlerts(t.Context(), w.engineer); err != nil || n != 2 {
-		t.Errorf("%d unread, %v", n, err)
+	counts := func(engineer, colleague int) {
+		t.Helper()
+		for _, c := range []struct {
+			who  identity.Principal
+			want int
+		}{{w.engineer, engineer}, {w.colleague, colleague}} {
+			if n, err := w.service.CountUnreadAlerts(t.Context(), c.who); err != nil || n != c.want {
+				t.Errorf("%s: %d unread, %v; want %d", c.who.Email, n, err, c.want)
+			}
+			for is, want := range map[*bool]int{&unread: c.want, &read: 3 - c.want} {
+				if part, err := w.service.ListAlerts(t.Context(), c.who, drift.AlertFilter{IsRead: is}, first(10)); err != nil || part.Total != want || len(part.Items) != want {
+					t.Errorf("%s: isRead=%t gives %d of %d, %v; want %d", c.who.Email, *is, len(part.Items), part.Total, err, want)
+				}
+			}
+		}
 	}
-	for _, want := range []int{2, 0} {
+	counts(2, 3)
+	if _, err := w.service.Approve(t.Context(), w.colleague, drifts[0].ID, reason, 0); err != nil {
+		t.Fatal(err)
+	}
+	counts(1, 2)
+	for _, want := range []int{1, 0} {
 		if n, err := w.service.MarkAllAlertsRead(t.Context(), w.engineer); err != nil || n != want {
 			t.Errorf("marked %d, want %d; %v", n, want, err)
 		}
 	}
-	if _, n, err := w.service.ListAlerts(t.Context(), w.engineer, drift.AlertFilter{IsRead: &read}, page); err != nil || n != 3 {
-		t.Errorf("%d are read, %v", n, err)
+	counts(0, 2)
+	if got, want := w.events()[6:], []event.Type{event.AlertRead, event.DriftApproved, event.AlertRead, event.AlertRead}; !slices.Equal(got, want) {
+		t.Fatalf("events %v, want %v", got, want)
 	}
-	if got, want := w.events()[6:], []event.Type{event.AlertRead, event.AlertRead}; !slices.Equal(got, want) {
-		t.Errorf("events %v, want %v", got, want)
+	readers := query[[]string](w, "select array_agg(coalesce(body->'data'->>'userId', '') order by position) from event where type = 'alert.read'")
+	if want := []string{w.engineer.UserID.String(), "", w.engineer.UserID.String()}; !slices.Equal(readers, want) {
+		t.Errorf("the events name %q, want %q", readers, want)
 	}
 }

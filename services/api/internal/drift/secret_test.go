@@ -157,7 +157,7 @@ func TestService_masks_what_senders_say(t *testing.T) {
 	from := func(s drift.Source) func(*drift.Upload) { return func(u *drift.Upload) { u.Source = s } }
 	w.ingest("prod", secretPlan(1, "changed-by-mallory"), from(source))
 	ref := token
-	settings, err := w.service.UpdateWorkspace(t.Context(), w.engineer, "prod", drift.WorkspaceChange{SetRef: true, RecordRef: &ref})
+	settings, err := w.service.UpdateWorkspace(t.Context(), w.engineer, "prod", drift.WorkspaceChange{RecordRef: drift.Change[string]{Set: true, Value: &ref}})
 	if err != nil || *settings.RecordRef != "[redacted]" {
 		t.Fatal(settings, err)
 	}

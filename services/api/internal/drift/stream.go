@@ -26,7 +26,7 @@ type StreamItem struct {
 
 // StreamReader reads the account's stream.
 type StreamReader interface {
-	// Events are at most limit events after the position, in order; EventWindow is what can be read of the stream, with the
+	// Events are at most limit events after the position, in order, fewer when they are large; EventWindow is what can be read of the stream, with the
 	// tag of the event at a position.
 	Events(ctx context.Context, account uuid.UUID, after int64, limit int) ([]event.Event, error)
 	EventWindow(ctx context.Context, account uuid.UUID, at int64) (event.Window, error)

@@ -6,25 +6,40 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 )
 
 func (s *Server) listAlerts(w http.ResponseWriter, r *http.Request) error {
 	q := newQuery(r)
-	page := q.page()
 	filter := drift.AlertFilter{
 		DriftID:  q.id("driftId"),
 		IsRead:   q.boolean("isRead"),
-		Severity: choice(q, "severity", "", drift.Severities...),
-		Type:     choice(q, "type", "", drift.AlertTypes...),
+		Severity: choices(q, "severity", drift.Severities...),
+		Type:     choices(q, "type", drift.AlertTypes...),
 	}
+	page, scope := q.part(q.scope("alerts", "driftId", "isRead", "severity", "type"))
 	if err := q.err(); err != nil {
 		return err
 	}
-	alerts, total, err := s.drifts.ListAlerts(r.Context(), caller(r), filter, page)
+	part, err := s.drifts.ListAlerts(r.Context(), caller(r), filter, page)
 	if err != nil {
 		return err
 	}
-	return writePage(w, alerts, newAlertBody, total, page)
+	s.tag(w, r, part.Head)
+	return writePart(w, scope, page, part, appendBody(newAlertBody), func(a drift.Alert) list.Place { return list.At(a.CreatedAt, a.ID) })
+}
+
+func (s *Server) getAlert(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	alert, head, err := s.drifts.Alert(r.Context(), caller(r), id)
+	if err != nil {
+		return err
+	}
+	s.tag(w, r, head)
+	return rest.OK(w, newAlertBody(*alert))
 }
 
 func (s *Server) countUnreadAlerts(w http.ResponseWriter, r *http.Request) error {

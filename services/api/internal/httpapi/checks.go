@@ -5,27 +5,29 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 	"github.com/driftsentry/driftsentry/services/api/internal/monitor"
 )
 
 func (s *Server) listChecks(w http.ResponseWriter, r *http.Request) error {
 	q := newQuery(r)
-	page := q.page()
 	filter := monitor.CheckFilter{
-		Workspace: q.workspace(),
-		Status:    choice(q, "status", "", drift.CheckOK, drift.CheckDrifted, drift.CheckErrored),
+		Workspace: q.workspaces(),
+		Status:    choices(q, "status", drift.CheckOK, drift.CheckDrifted, drift.CheckErrored),
 		Purpose:   choice(q, "purpose", "", drift.Record, drift.Preview),
 		From:      q.time("from"),
 		To:        q.time("to"),
 	}
+	page, scope := q.part(q.scope("checks", "workspace", "status", "purpose", "from", "to"))
 	if err := q.err(); err != nil {
 		return err
 	}
-	checks, total, err := s.options.Monitor.Checks(r.Context(), caller(r).AccountID, filter, page)
+	part, err := s.options.Monitor.Checks(r.Context(), caller(r).AccountID, filter, page)
 	if err != nil {
 		return err
 	}
-	return writePage(w, checks, newRecordedCheckBody, total, page)
+	s.tag(w, r, part.Head)
+	return writePart(w, scope, page, part, appendBody(newRecordedCheckBody), func(c drift.Check) list.Place { return list.At(c.CreatedAt, c.ID) })
 }
 
 func (s *Server) getCheck(w http.ResponseWriter, r *http.Request) error {
@@ -33,9 +35,10 @@ func (s *Server) getCheck(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	check, err := s.options.Monitor.Check(r.Context(), caller(r).AccountID, id)
+	check, head, err := s.options.Monitor.Check(r.Context(), caller(r).AccountID, id)
 	if err != nil {
 		return err
 	}
+	s.tag(w, r, head)
 	return rest.OK(w, newRecordedCheckBody(*check))
 }

@@ -11,9 +11,9 @@ import (
 // The page has no scripts, and only its own style.
 const pagePolicy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// documents are the routes of the API's own documents, outside of the prefix of the API.
-func (s *Server) documents() []route {
-	var list []route
+// outside are the routes outside of the prefix of the API: its own documents, and the keys of access tokens.
+func (s *Server) outside() []route {
+	list := []route{{http.MethodGet, "/.well-known/jwks.json", everyone, s.keySet, plain}}
 	for _, d := range apidoc.Documents(s.options.PublicURL) {
 		handler := func(w http.ResponseWriter, r *http.Request) error {
 			h := w.Header()
@@ -24,9 +24,7 @@ func (s *Server) documents() []route {
 			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(d.Body))
 			return nil
 		}
-		list = append(list,
-			route{http.MethodGet, d.Path, everyone, handler, plain},
-			route{http.MethodHead, d.Path, everyone, handler, plain})
+		list = append(list, route{http.MethodGet, d.Path, everyone, handler, plain})
 	}
 	return list
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
@@ -17,27 +18,41 @@ func caller(r *http.Request) identity.Principal { return callOf(r).principal }
 
 func (s *Server) listDrifts(w http.ResponseWriter, r *http.Request) error {
 	q := newQuery(r)
-	page := q.page()
-	filter := drift.Filter{
-		Severity:     choice(q, "severity", "", drift.Severities...),
-		Status:       choice(q, "status", "", drift.Statuses...),
-		Workspace:    q.workspace(),
-		ResourceType: q.text("resourceType", 256),
-		Region:       q.text("region", 64),
-		Search:       q.text("search", 200),
+	l := drift.Listing{
+		Filter: drift.Filter{
+			Severity:     choices(q, "severity", drift.Severities...),
+			Status:       choices(q, "status", drift.Statuses...),
+			Workspace:    q.workspaces(),
+			ResourceType: q.texts("resourceType", 256),
+			Region:       q.texts("region", 64),
+			Origin:       choices(q, "origin", plan.OriginDrift, plan.OriginChange, plan.OriginManual),
+			Provider:     q.texts("provider", 256),
+			Open:         q.boolean("open"),
+			From:         q.time("from"),
+			To:           q.time("to"),
+			Search:       q.text("search", 200),
+		},
+		Order: drift.Order{
+			By:        choice(q, "sortBy", drift.ByCreated, drift.SortKeys...),
+			Direction: choice(q, "sortOrder", drift.Descending, drift.Ascending, drift.Descending),
+		},
+		States: choice(q, "include", "", "states") == "states",
 	}
-	order := drift.Order{
-		By:        choice(q, "sortBy", drift.ByCreated, drift.SortKeys...),
-		Direction: choice(q, "sortOrder", drift.Descending, drift.Ascending, drift.Descending),
+	var scope listScope
+	l.Range, scope = q.part(l.Scope())
+	if l.States && l.After == nil && l.Number > 1 {
+		q.refuse("page", "must be 1 with include=states, whose pages may end early; go on with cursor")
 	}
 	if err := q.err(); err != nil {
 		return err
 	}
-	drifts, total, err := s.drifts.List(r.Context(), caller(r), filter, order, page)
+	part, err := s.drifts.List(r.Context(), caller(r), l)
 	if err != nil {
 		return err
 	}
-	return writeDrifts(w, drifts, total, page)
+	s.tag(w, r, part.Head)
+	return writePart(w, scope, l.Range, part, func(b []byte, d *drift.Drift) ([]byte, error) { return appendDrift(b, d), nil },
+		func(d *drift.Drift) list.Place { return d.Place(l.Order.By) })
 }
 
 func (s *Server) getDrift(w http.ResponseWriter, r *http.Request) error {
@@ -50,8 +65,9 @@ func (s *Server) getDrift(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	s.tag(w, r, d.Head)
 	mayDecide := p.Role.AtLeast(identity.Engineer)
-	rest.Encoded(w, http.StatusOK, func(b []byte) []byte { return appendDetail(b, d, mayDecide) })
+	rest.Encoded(w, http.StatusOK, func(b []byte) []byte { return s.appendDetail(b, d, mayDecide) })
 	return nil
 }
 
@@ -60,11 +76,16 @@ func (s *Server) driftTimeline(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	rows, err := s.options.Audit.Timeline(r.Context(), caller(r).AccountID, id)
+	q := newQuery(r)
+	before := q.id("before")
+	if err := q.err(); err != nil {
+		return err
+	}
+	rows, more, err := s.options.Audit.Timeline(r.Context(), caller(r).AccountID, id, before)
 	if err != nil {
 		return err
 	}
-	return rest.OK(w, bodies(rows, newTimelineEntry))
+	return writeTimeline(w, r, rows, more)
 }
 
 func (s *Server) createDrift(w http.ResponseWriter, r *http.Request) error {

@@ -245,11 +245,22 @@ func TestAlerts_and_reports(t *testing.T) {
 	api.Other.Post(path, nil).Want(404)
 	api.Engineer.Post(path, nil).Want(200)
 	api.Engineer.Post(path, struct{}{}).Want(200)
-	var unread struct{ Count int }
-	api.Viewer.Get("/api/v1/alerts/unread-count").Want(200).Decode(&unread)
-	if unread.Count != 1 {
-		t.Errorf("%d unread", unread.Count)
+	for c, want := range map[*apitest.Client]int{api.Engineer: 1, api.Viewer: 2} {
+		var unread struct{ Count int }
+		c.Get("/api/v1/alerts/unread-count").Want(200).Decode(&unread)
+		if unread.Count != want {
+			t.Errorf("%d unread, want %d", unread.Count, want)
+		}
 	}
+	one := "/api/v1/alerts/" + alerts.Items[0].ID.String()
+	for c, want := range map[*apitest.Client]bool{api.Engineer: true, api.Viewer: false} {
+		var alert struct{ IsRead bool }
+		c.Get(one).Want(200).Decode(&alert)
+		if alert.IsRead != want {
+			t.Errorf("read %t, want %t", alert.IsRead, want)
+		}
+	}
+	api.Other.Get(one).Want(404)
 	var marked struct{ MarkedCount int }
 	api.Engineer.Post("/api/v1/alerts/mark-all-read", nil).Want(200).Decode(&marked)
 	if marked.MarkedCount != 1 {

@@ -4,7 +4,7 @@ import (
 	"net/http"
 
 	"github.com/driftsentry/driftsentry/pkg/rest"
-	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 )
 
 // The encoders of responses are in the files encode_*.go, one for each subject. The domain packages know no JSON; the envelope
@@ -12,15 +12,15 @@ import (
 
 // bodies gives each item the shape in which clients see it.
 func bodies[T, B any](items []T, body func(T) B) []B {
-	list := make([]B, len(items))
+	made := make([]B, len(items))
 	for i, item := range items {
-		list[i] = body(item)
+		made[i] = body(item)
 	}
-	return list
+	return made
 }
 
 // writePage writes a page of items in the shape that body gives them.
-func writePage[T, B any](w http.ResponseWriter, items []T, body func(T) B, total int, page drift.Page) error {
+func writePage[T, B any](w http.ResponseWriter, items []T, body func(T) B, total int, page list.Page) error {
 	return rest.OK(w, rest.NewPage(bodies(items, body), total, page.Number, page.Size))
 }
 
@@ -30,4 +30,11 @@ func optionalText(s string) *string {
 		return nil
 	}
 	return &s
+}
+
+// nextLink points to the rest of a response that is an array: the same request with this parameter.
+func nextLink(w http.ResponseWriter, r *http.Request, parameter, value string) {
+	query := r.URL.Query()
+	query.Set(parameter, value)
+	w.Header().Set("Link", "<"+r.URL.EscapedPath()+"?"+query.Encode()+`>; rel="next"`)
 }

@@ -1,6 +1,9 @@
 package httpapi
 
 import (
+	"encoding/json"
+	"net/http"
+
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/rest"
@@ -38,6 +41,27 @@ type timelineEntry struct {
 	Message    string         `json:"message"`
 	TraceID    *string        `json:"traceId"`
 	Metadata   map[string]any `json:"metadata"`
+}
+
+// writeTimeline writes rows, oldest first, and where there are earlier ones: those for which there is no room, too.
+func writeTimeline(w http.ResponseWriter, r *http.Request, rows []audit.Row, more bool) error {
+	entries, size := make([]json.RawMessage, len(rows)), 0
+	first := len(rows)
+	for first > 0 {
+		encoded, err := json.Marshal(newTimelineEntry(rows[first-1]))
+		if err != nil {
+			return err
+		}
+		if size += len(encoded) + 1; size > room {
+			break
+		}
+		first--
+		entries[first] = encoded
+	}
+	if first < len(rows) && (more || first > 0) {
+		nextLink(w, r, "before", rows[first].ID.String())
+	}
+	return rest.OK(w, entries[first:])
 }
 
 func newTimelineEntry(r audit.Row) timelineEntry {

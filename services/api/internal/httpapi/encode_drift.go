@@ -2,9 +2,9 @@ package httpapi
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -22,24 +22,46 @@ func appendDrift(b []byte, d *drift.Drift) []byte {
 }
 
 // appendDetail appends the detail: the drift's fields and its own, and what the caller may do with it.
-func appendDetail(b []byte, d *drift.Detail, mayDecide bool) []byte {
+func (s *Server) appendDetail(b []byte, d *drift.Detail, mayDecide bool) []byte {
 	b = appendFields(append(b, '{'), &d.Drift)
 	b = strconv.AppendInt(append(b, `,"alertCount":`...), int64(d.AlertCount), 10)
+	b = strconv.AppendBool(append(b, `,"canTriage":`...), mayDecide && d.Can(drift.Triage))
 	b = strconv.AppendBool(append(b, `,"canApprove":`...), mayDecide && d.Can(drift.Approve))
 	b = strconv.AppendBool(append(b, `,"canReject":`...), mayDecide && d.Can(drift.Reject))
+	b = strconv.AppendBool(append(b, `,"canResolve":`...), mayDecide && d.Can(drift.Resolve))
+	b = appendOptionalID(b, `,"successorId":`, d.SuccessorID)
 	b = appendOptional(b, `,"ref":`, optionalText(d.Source.Ref))
 	b = appendOptional(b, `,"commit":`, optionalText(d.Source.Commit))
 	b = appendOptional(b, `,"runUrl":`, optionalText(d.Source.RunURL))
 	b = appendOptional(b, `,"triggeredBy":`, optionalText(d.Source.TriggeredBy))
+	b = appendOptional(b, `,"traceUrl":`, s.traceURL(d.TraceID))
 	return append(b, '}')
 }
 
-// appendDrifts appends a list of drifts.
+// traceURL is where people look at a trace; nil when there is no such place, or no trace.
+func (s *Server) traceURL(id string) *string {
+	if s.options.TraceURL == "" || id == "" {
+		return nil
+	}
+	u := strings.ReplaceAll(s.options.TraceURL, "{traceId}", id)
+	return &u
+}
+
+// shownTogether is for the states and differences of the drifts in the response to an upload.
+const shownTogether = 3 << 20
+
+// appendDrifts appends drifts. Those for whose states there is no room come without.
 func appendDrifts(b []byte, drifts []*drift.Drift) []byte {
 	b = append(b, '[')
+	left := shownTogether
 	for i, d := range drifts {
 		if i > 0 {
 			b = append(b, ',')
+		}
+		if left -= len(d.ExpectedState) + len(d.ActualState) + len(d.Difference); left < 0 {
+			cut := *d
+			cut.ExpectedState, cut.ActualState, cut.StatesCut, cut.Difference, cut.DifferenceCut = nil, nil, true, []byte("{}"), true
+			d = &cut
 		}
 		b = appendDrift(b, d)
 	}
@@ -48,20 +70,6 @@ func appendDrifts(b []byte, drifts []*drift.Drift) []byte {
 
 func writeDrift(w http.ResponseWriter, status int, d *drift.Drift) {
 	rest.Encoded(w, status, func(b []byte) []byte { return appendDrift(b, d) })
-}
-
-// writeDrifts writes a page of drifts.
-func writeDrifts(w http.ResponseWriter, drifts []*drift.Drift, total int, page drift.Page) error {
-	pagination, err := json.Marshal(rest.NewPage(drifts, total, page.Number, page.Size).Pagination)
-	if err != nil {
-		return err
-	}
-	rest.Encoded(w, http.StatusOK, func(b []byte) []byte {
-		b = appendDrifts(append(b, `{"items":`...), drifts)
-		b = append(append(b, `,"pagination":`...), pagination...)
-		return append(b, '}')
-	})
-	return nil
 }
 
 func appendFields(b []byte, d *drift.Drift) []byte {
@@ -74,9 +82,17 @@ func appendFields(b []byte, d *drift.Drift) []byte {
 	b = appendText(b, `,"region":`, d.Region)
 	b = appendText(b, `,"origin":`, d.Origin)
 	b = appendOptional(b, `,"plannedAction":`, d.PlannedAction)
-	b = append(append(b, `,"expectedState":`...), d.ExpectedState...)
-	b = append(append(b, `,"actualState":`...), d.ActualState...)
+	if d.ExpectedState != nil {
+		b = append(append(b, `,"expectedState":`...), d.ExpectedState...)
+		b = append(append(b, `,"actualState":`...), d.ActualState...)
+	}
+	if d.StatesCut {
+		b = append(b, `,"statesTruncated":true`...)
+	}
 	b = append(append(b, `,"difference":`...), d.Difference...)
+	if d.DifferenceCut {
+		b = append(b, `,"differenceTruncated":true`...)
+	}
 	b = appendText(b, `,"severity":`, d.Severity)
 	b = appendText(b, `,"status":`, d.Status)
 	b = strconv.AppendFloat(append(b, `,"costImpactMonthly":`...), d.CostImpactMonthly, 'f', -1, 64)

@@ -8,9 +8,9 @@ import (
 )
 
 type eventsBody struct {
-	Items   []streamItemBody `json:"items"`
-	Head    event.Cursor     `json:"head"`
-	HasMore bool             `json:"hasMore"`
+	Items   []json.RawMessage `json:"items"`
+	Head    event.Cursor      `json:"head"`
+	HasMore bool              `json:"hasMore"`
 }
 
 type streamItemBody struct {
@@ -20,10 +20,19 @@ type streamItemBody struct {
 	Event    json.RawMessage `json:"event"`
 }
 
-func newEventsBody(e drift.Events) eventsBody {
-	return eventsBody{bodies(e.Items, newStreamItemBody), e.Head, e.HasMore}
-}
-
-func newStreamItemBody(i drift.StreamItem) streamItemBody {
-	return streamItemBody{i.Cursor.Position, i.Cursor, i.Topics, i.Body}
+// newEventsBody has the events for which there is room, and one in any case.
+func newEventsBody(e drift.Events) (eventsBody, error) {
+	body, size := eventsBody{[]json.RawMessage{}, e.Head, e.HasMore}, 0
+	for _, i := range e.Items {
+		encoded, err := json.Marshal(streamItemBody{i.Cursor.Position, i.Cursor, i.Topics, i.Body})
+		if err != nil {
+			return body, err
+		}
+		if size += len(encoded) + 1; size > room && len(body.Items) > 0 {
+			body.HasMore = true
+			break
+		}
+		body.Items = append(body.Items, encoded)
+	}
+	return body, nil
 }

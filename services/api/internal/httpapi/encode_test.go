@@ -57,12 +57,12 @@ func TestBodies(t *testing.T) {
 		"statuses": {newStatusesBody(insight.Distribution[drift.Status]{Shares: []insight.Share[drift.Status]{{Kind: drift.Triaged, Count: 1, Percentage: 2}}, Total: 3}),
 			`{"data":[{"status":"triaged","count":1,"percentage":2}],"total":3}`},
 		"a workspace": {newWorkspaceBody(monitor.Workspace{Name: "n", Status: monitor.Stale, LastCheckAt: ptr(at(1)), OpenDrifts: 2}),
-			`{"name":"n","status":"stale","lastCheckAt":"2026-01-01T00:00:00.007Z","openDrifts":2}`},
-		"events": {newEventsBody(drift.Events{
+			`{"name":"n","status":"stale","lastCheckAt":"2026-01-01T00:00:00.007Z","openDrifts":2,"owner":null,"archived":false}`},
+		"events": {eventsOf(drift.Events{
 			Items: []drift.StreamItem{{Cursor: event.Cursor{Epoch: "e", Mark: event.Mark{Position: 1, Tag: 0xab}}, Topics: []string{"t"}, Body: []byte(`{"z": 1}`)}},
 			Head:  event.Cursor{Epoch: "e", Mark: event.Mark{Position: 2}}, HasMore: true,
 		}), `{"items":[{"position":1,"cursor":"e:1:000000ab","topics":["t"],"event":{"z":1}}],"head":"e:2","hasMore":true}`},
-		"no events": {newEventsBody(drift.Events{}), `{"items":[],"head":":0","hasMore":false}`},
+		"no events": {eventsOf(drift.Events{}), `{"items":[],"head":":0","hasMore":false}`},
 		"a user": {newUserBody(identity.User{ID: one, Email: "e", Name: "n", Role: identity.Admin, IsActive: true, CreatedAt: at(1), LastLoginAt: ptr(at(2))}),
 			`{"id":"00000000-0000-0000-0000-000000000001","email":"e","name":"n","role":"admin","isActive":true,"createdAt":"2026-01-01T00:00:00.007Z",` +
 				`"lastLoginAt":"2026-01-02T00:00:00.007Z"}`},
@@ -97,4 +97,12 @@ func TestBodies(t *testing.T) {
 			t.Errorf("%v\n%s, want\n%s", err, got, want)
 		}
 	})
+}
+
+func eventsOf(e drift.Events) eventsBody {
+	body, err := newEventsBody(e)
+	if err != nil {
+		panic(err)
+	}
+	return body
 }

@@ -11,10 +11,12 @@ type workspaceBody struct {
 	Status      monitor.Status `json:"status"`
 	LastCheckAt *rest.Time     `json:"lastCheckAt"`
 	OpenDrifts  int            `json:"openDrifts"`
+	Owner       *string        `json:"owner"`
+	Archived    bool           `json:"archived"`
 }
 
 func newWorkspaceBody(w monitor.Workspace) workspaceBody {
-	return workspaceBody{w.Name, w.Status, rest.TimePtr(w.LastCheckAt), w.OpenDrifts}
+	return workspaceBody{w.Name, w.Status, rest.TimePtr(w.LastCheckAt), w.OpenDrifts, w.Owner, w.Archived}
 }
 
 type workspaceDetailBody struct {
@@ -32,11 +34,14 @@ type settingsBody struct {
 	RecordRef  *string `json:"recordRef"`
 	RootKnown  bool    `json:"rootKnown"`
 	AcceptRoot bool    `json:"acceptRoot"`
+	StaleAfter *int    `json:"staleAfter"`
 }
 
 type namedSettingsBody struct {
 	Name string `json:"name"`
 	settingsBody
+	Owner    *string `json:"owner"`
+	Archived bool    `json:"archived"`
 }
 
 type openBody struct {
@@ -62,7 +67,7 @@ func newWorkspaceDetailBody(d *monitor.Detail) workspaceDetailBody {
 }
 
 func newSettingsBody(s drift.WorkspaceSettings) settingsBody {
-	return settingsBody{s.RecordRef, s.RootKnown, s.AcceptRoot}
+	return settingsBody{s.RecordRef, s.RootKnown, s.AcceptRoot, s.StaleAfter}
 }
 
 // lastCheck is null in JSON when there was none.

@@ -31,5 +31,9 @@ func (s *Server) listEvents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return rest.OK(w, newEventsBody(events))
+	body, err := newEventsBody(events)
+	if err != nil {
+		return err
+	}
+	return rest.OK(w, body)
 }

@@ -20,10 +20,8 @@ func Routes() []Route {
 	for _, rt := range (&Server{}).routes() {
 		list = append(list, Route{rt.method, prefix + rt.pattern, rt.access.open, rt.access.keys, rt.access.role})
 	}
-	for _, rt := range (&Server{}).documents() {
-		if rt.method == http.MethodGet {
-			list = append(list, Route{rt.method, rt.pattern, rt.access.open, rt.access.keys, rt.access.role})
-		}
+	for _, rt := range (&Server{}).outside() {
+		list = append(list, Route{rt.method, rt.pattern, rt.access.open, rt.access.keys, rt.access.role})
 	}
 	return list
 }

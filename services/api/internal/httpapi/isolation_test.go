@@ -41,6 +41,7 @@ func acmeThings(t *testing.T, api *apitest.API) things {
 	}
 	api.Viewer.Get("/api/v1/alerts").Want(200).Decode(&alerts)
 	m.alert = alerts.Items[0].ID
+	api.Admin.Post("/api/v1/alerts/"+m.alert+"/mark-read", nil).Want(200)
 	api.Engineer.Post("/api/v1/drifts/"+m.drift+"/approve", map[string]string{"reason": "acme-secret-reason"}).Want(200)
 	api.Admin.Post("/api/v1/api-keys", map[string]string{"name": "acme-secret-key", "scope": "ingest"}).Want(201).Decode(&made)
 	m.key, m.user = made.APIKey.ID, api.Viewer.User.ID.String()
@@ -128,7 +129,7 @@ func (m things) attack(c *apitest.Client, rt httpapi.Route, query string) *apite
 
 // TestAttackOtherAccount: the admin of one account, who knows every id of another, calls every route with them, alone and
 // in every parameter that takes one. No response has anything of the other account, and none of its rows has changed.
-// Mutations: `account_id = @account` left out of each of LockDrift, Drift, Timeline, alertWhere, driftWhere, auditWhere,
+// Mutations: `account_id = @account` left out of each of LockDrift, Drift, Timeline, readPart, driftWhere,
 // ReadAlerts, Keys, RevokeKey, Users, LockUser, Events, and of the idempotency key's principal.
 func TestAttackOtherAccount(t *testing.T) {
 	api := apitest.Start(t)
@@ -177,7 +178,7 @@ func rowsOf(t *testing.T, api *apitest.API) string {
 			continue
 		case "account":
 			condition = "id = $1"
-		case "session", "setup_token", "sign_in_network":
+		case "session", "setup_token", "sign_in_network", "alert_read":
 			condition = "user_id in (select id from app_user where account_id = $1)"
 		case "refresh_token":
 			condition = "session_id in (select s.id from session s join app_user u on u.id = s.user_id where u.account_id = $1)"

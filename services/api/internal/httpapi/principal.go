@@ -91,7 +91,7 @@ func (s *Server) endpoint(rt route) http.Handler {
 	if rt.method == http.MethodPost && !rt.access.open {
 		handler = s.once(rt.access, handler)
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	whole := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := s.admit(w, r, rt, handler); err != nil {
 			if !rt.access.open && apierror.Is(err, apierror.Unauthenticated) && w.Header().Get("WWW-Authenticate") == "" {
 				// It ended after the caller was let in.
@@ -101,6 +101,10 @@ func (s *Server) endpoint(rt route) http.Handler {
 			s.remember(r, err)
 		}
 	})
+	if rt.method == http.MethodGet {
+		return compressed(whole)
+	}
+	return whole
 }
 
 // withoutQuery refuses every query parameter: one that is ignored would let the caller believe that it works.

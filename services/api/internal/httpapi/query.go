@@ -18,6 +18,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/legible"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 )
 
 // query reads a request's query parameters and collects what is wrong with them, so that the caller learns of every
@@ -105,6 +106,31 @@ func (q *query) matching(name string, pattern *regexp.Regexp, description string
 	return v
 }
 
+// maxValues is how many values a filter takes.
+const maxValues = 20
+
+// list are the parameter's values, which commas separate; check says what is wrong with one. They are sorted, and each is there
+// once: the order that they come in makes no other list.
+func (q *query) list(name string, check func(string) string) []string {
+	v, ok := q.value(name)
+	if !ok {
+		return nil
+	}
+	values := strings.Split(v, ",")
+	if len(values) > maxValues {
+		q.refuse(name, "must have at most %d values", maxValues)
+		return nil
+	}
+	for _, value := range values {
+		if problem := check(value); problem != "" {
+			q.refuse(name, "%s", problem)
+			return nil
+		}
+	}
+	slices.Sort(values)
+	return slices.Compact(values)
+}
+
 // workspace is the name of a workspace, empty when absent.
 func (q *query) workspace() string {
 	v, ok := q.value("workspace")
@@ -114,6 +140,19 @@ func (q *query) workspace() string {
 		}
 	}
 	return v
+}
+
+// workspaces are names of workspaces.
+func (q *query) workspaces() []string { return q.list("workspace", drift.CheckWorkspaceName) }
+
+// texts are strings of at most limit characters each.
+func (q *query) texts(name string, limit int) []string {
+	return q.list(name, func(v string) string {
+		if n := utf8.RuneCountInString(v); n < 1 || n > limit {
+			return fmt.Sprintf("must have 1 to %d characters, or several of these, separated by commas", limit)
+		}
+		return ""
+	})
 }
 
 // integer is a number from 1, or the default.
@@ -179,14 +218,36 @@ func choice[T ~string](q *query, name string, otherwise T, values ...T) T {
 		return otherwise
 	}
 	if !slices.Contains(values, T(v)) {
-		names := make([]string, len(values))
-		for i, value := range values {
-			names[i] = string(value)
-		}
-		q.refuse(name, "must be one of %s", strings.Join(names, ", "))
+		q.refuse(name, "must be one of %s", names(values))
 		return otherwise
 	}
 	return T(v)
+}
+
+// choices are some of these values.
+func choices[T ~string](q *query, name string, values ...T) []T {
+	chosen := q.list(name, func(v string) string {
+		if !slices.Contains(values, T(v)) {
+			return "must be one of " + names(values) + ", or several of these, separated by commas"
+		}
+		return ""
+	})
+	if chosen == nil {
+		return nil
+	}
+	typed := make([]T, len(chosen))
+	for i, v := range chosen {
+		typed[i] = T(v)
+	}
+	return typed
+}
+
+func names[T ~string](values []T) string {
+	names := make([]string, len(values))
+	for i, value := range values {
+		names[i] = string(value)
+	}
+	return strings.Join(names, ", ")
 }
 
 // Bounds of a page.
@@ -197,8 +258,8 @@ const (
 )
 
 // page is which part of a list is asked for.
-func (q *query) page() drift.Page {
-	p := drift.Page{
+func (q *query) page() list.Page {
+	p := list.Page{
 		Number: q.integer("page", 1, maxPageEnd),
 		Size:   q.integer("limit", defaultPageSize, maxPageSize),
 	}

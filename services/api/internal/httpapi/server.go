@@ -33,8 +33,10 @@ type Options struct {
 	Idempotency *idempotency.Keeper
 
 	Logger *slog.Logger
-	// Replica names this process among its like.
-	Replica string
+	// Replica names this process among its like, and Version the build, on which responses depend.
+	Replica, Version string
+	// TraceURL is where people look at a trace, with {traceId} in it; empty when there is no such place.
+	TraceURL string
 
 	// JWKS is the set of the keys whose access tokens are accepted.
 	JWKS []byte
@@ -82,10 +84,8 @@ func (s *Server) router() chi.Router {
 		for _, rt := range s.routes() {
 			r.Method(rt.method, prefix+rt.pattern, s.endpoint(rt))
 		}
-		for _, rt := range s.documents() {
+		for _, rt := range s.outside() {
 			r.Method(rt.method, rt.pattern, s.endpoint(rt))
 		}
-		keySet := route{http.MethodGet, "/.well-known/jwks.json", everyone, s.keySet, plain}
-		r.Method(keySet.method, keySet.pattern, s.endpoint(keySet))
 	})
 }

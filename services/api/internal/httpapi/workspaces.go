@@ -6,12 +6,26 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+	"github.com/driftsentry/driftsentry/services/api/internal/monitor"
 )
 
 func (s *Server) listWorkspaces(w http.ResponseWriter, r *http.Request) error {
-	workspaces, err := s.options.Monitor.Workspaces(r.Context(), caller(r).AccountID)
+	q := newQuery(r)
+	filter := monitor.WorkspaceFilter{Archived: q.boolean("archived")}
+	if after, ok := q.value("after"); ok {
+		if filter.After = after; drift.CheckWorkspaceName(after) != "" {
+			q.refuse("after", "must be the name of a workspace")
+		}
+	}
+	if err := q.err(); err != nil {
+		return err
+	}
+	workspaces, more, err := s.options.Monitor.Workspaces(r.Context(), caller(r).AccountID, filter)
 	if err != nil {
 		return err
+	}
+	if more {
+		nextLink(w, r, "after", workspaces[len(workspaces)-1].Name)
 	}
 	return rest.OK(w, bodies(workspaces, newWorkspaceBody))
 }
@@ -36,27 +50,28 @@ func (s *Server) updateWorkspace(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
 		RecordRef  nullable[string] `json:"recordRef"`
 		AcceptRoot optional[bool]   `json:"acceptRoot"`
+		Owner      nullable[string] `json:"owner"`
+		StaleAfter nullable[int]    `json:"staleAfter"`
+		Archived   optional[bool]   `json:"archived"`
 	}
 	if err := rest.Decode(w, r, &body); err != nil {
 		return err
 	}
 	settings, err := s.drifts.UpdateWorkspace(r.Context(), caller(r), name, drift.WorkspaceChange{
-		SetRef: body.RecordRef.sent, RecordRef: body.RecordRef.value, AcceptRoot: body.AcceptRoot.value,
+		RecordRef: drift.Change[string](body.RecordRef), AcceptRoot: body.AcceptRoot.value, Owner: drift.Change[string](body.Owner),
+		StaleAfter: drift.Change[int](body.StaleAfter), Archived: body.Archived.value,
 	})
 	if err != nil {
 		return err
 	}
-	return rest.OK(w, namedSettingsBody{name, newSettingsBody(settings)})
+	return rest.OK(w, namedSettingsBody{name, newSettingsBody(settings), settings.Owner, settings.Archived})
 }
 
 // nullable is a property that may be left out, or be null, which is another thing.
-type nullable[T any] struct {
-	sent  bool
-	value *T
-}
+type nullable[T any] drift.Change[T]
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (n *nullable[T]) UnmarshalJSON(data []byte) error {
-	n.sent = true
-	return json.Unmarshal(data, &n.value)
+	n.Set = true
+	return json.Unmarshal(data, &n.Value)
 }

@@ -91,7 +91,7 @@ func TestWorkspaces_one(t *testing.T) {
 	for _, name := range []string{"%25", "network%252Fprod", "network%25252Fprod"} { // unescaped once
 		api.Viewer.Wrong().Get("/api/v1/workspaces/" + name).Want(400)
 	}
-	if a := api.Viewer.Wrong().Do(http.MethodDelete, "/api/v1/workspaces/network%2Fprod", nil).Want(405); a.Header.Get("Allow") != "GET, PATCH" {
+	if a := api.Viewer.Wrong().Do(http.MethodDelete, "/api/v1/workspaces/network%2Fprod", nil).Want(405); a.Header.Get("Allow") != "GET, HEAD, PATCH" {
 		t.Errorf("allowed: %q", a.Header.Get("Allow"))
 	}
 }

@@ -43,7 +43,7 @@ func TestMonitor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := m.Workspaces(t.Context(), api.Account)
+	got, _, err := m.Workspaces(t.Context(), api.Account, monitor.WorkspaceFilter{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestMonitor(t *testing.T) {
 	if !slices.Equal(lines, want) {
 		t.Errorf("got %q, want %q", lines, want)
 	}
-	if others, err := m.Workspaces(t.Context(), api.OtherAccount); err != nil || len(others) != 0 {
+	if others, _, err := m.Workspaces(t.Context(), api.OtherAccount, monitor.WorkspaceFilter{}); err != nil || len(others) != 0 {
 		t.Errorf("another account has %v, %v", others, err)
 	}
 

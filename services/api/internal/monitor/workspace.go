@@ -15,6 +15,8 @@ type Workspace struct {
 	Status      Status
 	LastCheckAt *time.Time // nil when it was never checked
 	OpenDrifts  int        // reported ones too
+	Owner       *string    // a team or a person; nil when not set
+	Archived    bool       // not in use any more, so that it is not stale
 }
 
 // Detail is a workspace and what is known of it.
@@ -46,8 +48,8 @@ const TrendDays = 30
 
 // WorkspaceStore reads the workspaces of an account. A last check before staleBefore is stale.
 type WorkspaceStore interface {
-	// Workspaces are all of them, by name.
-	Workspaces(ctx context.Context, account uuid.UUID, staleBefore time.Time) ([]Workspace, error)
+	// Workspaces are the first ones that pass the filter, by name.
+	Workspaces(ctx context.Context, account uuid.UUID, f WorkspaceFilter, limit int, staleBefore time.Time) ([]Workspace, error)
 	// Workspace is one, without its checks and its trend; apierror.NotFound when there is none.
 	Workspace(ctx context.Context, account uuid.UUID, name string, staleBefore time.Time) (*Detail, error)
 	LastChecks(ctx context.Context, account uuid.UUID, workspace string) (LastChecks, error)
@@ -55,9 +57,20 @@ type WorkspaceStore interface {
 	Trend(ctx context.Context, account uuid.UUID, workspace string, first, today time.Time) ([]Day, error)
 }
 
-// Workspaces are all of the account, by name.
-func (m *Monitor) Workspaces(ctx context.Context, account uuid.UUID) ([]Workspace, error) {
-	return m.store.Workspaces(ctx, account, m.staleBefore())
+// WorkspaceFilter says which workspaces.
+type WorkspaceFilter struct {
+	After    string // only those whose names come after this one
+	Archived *bool  // nil is both
+}
+
+// workspacesShown is how many workspaces are listed at once.
+const workspacesShown = 2000
+
+// Workspaces are those of the account that pass the filter, by name, and whether there are more.
+func (m *Monitor) Workspaces(ctx context.Context, account uuid.UUID, f WorkspaceFilter) (workspaces []Workspace, more bool, err error) {
+	workspaces, err = m.store.Workspaces(ctx, account, f, workspacesShown+1, m.staleBefore())
+	more = len(workspaces) > workspacesShown
+	return workspaces[:min(len(workspaces), workspacesShown)], more, err
 }
 
 // Workspace is one of the account's, with what is known of it.

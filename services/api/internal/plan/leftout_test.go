@@ -161,7 +161,7 @@ func TestRead_unreadable_entries(t *testing.T) {
 	})
 }
 
-// judgesTheRest checks that the drift of what was left out stays open, and every drift when it may be about any.
+// judgesTheRest checks that the drift of what the plan left out stays open, and every drift when it may be about any.
 func judgesTheRest(t *testing.T, p *Plan, lost bool) {
 	t.Helper()
 	coverage, bad, gone := CoverageFull, Verdict{Reason: reasonLeftOut}, Verdict{Resolved: true, How: HowUnknown}

@@ -8,54 +8,83 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 )
 
-const alertColumns = `id, drift_id, type, severity, title, message, is_read, read_at, read_by, created_at`
+// alertColumns are an alert as the reader sees it: it is read when it is settled for all, or when they have read it.
+const alertColumns = `alert.id, alert.drift_id, alert.type, alert.severity, left(alert.title, 2200) as title, left(alert.message, 2200) as message,
+	alert.is_read or own.read_at is not null as is_read, coalesce(alert.read_at, own.read_at) as read_at,
+	case when alert.is_read then left(alert.read_by, 320) when own.read_at is not null then @email end as read_by, alert.created_at`
 
-func alertWhere(account uuid.UUID, f drift.AlertFilter) (string, pg.Args) {
-	where, args := "where account_id = @account", pg.Args{"account": account}
+// joinOwn is what the reader has read.
+const joinOwn = ` left join alert_read own on own.alert_id = alert.id and own.user_id = @user`
+
+// unread is the condition on the alerts that the reader has not read. Its first part has a partial index.
+const unread = `(not alert.is_read and not exists (select from alert_read where alert_id = alert.id and user_id = @user))`
+
+func readerArgs(account uuid.UUID, r drift.AlertPerson) pg.Args {
+	return pg.Args{"account": account, "user": r.ID, "email": r.Email}
+}
+
+func alertFilter(account uuid.UUID, f drift.AlertFilter, r drift.AlertPerson) (string, pg.Args) {
+	filter, args := "", readerArgs(account, r)
+	add := func(condition string) { filter += " and " + condition }
 	if f.DriftID != nil {
-		where += " and drift_id = @drift"
+		add("alert.drift_id = @drift")
 		args["drift"] = *f.DriftID
 	}
 	if f.IsRead != nil {
-		// Spelt out, so that the partial index of unread alerts can be used.
-		if *f.IsRead {
-			where += " and is_read"
-		} else {
-			where += " and not is_read"
-		}
+		add(map[bool]string{true: "not " + unread, false: unread}[*f.IsRead])
 	}
-	if f.Severity != "" {
-		where += " and severity = @severity"
-		args["severity"] = string(f.Severity)
-	}
-	if f.Type != "" {
-		where += " and type = @type"
-		args["type"] = string(f.Type)
-	}
-	return where, args
+	oneOf(add, args, "severity", f.Severity)
+	oneOf(add, args, "type", f.Type)
+	return filter, args
+}
+
+// alertRow is an alert of a list.
+type alertRow struct {
+	drift.Alert
+	listed
 }
 
 // ListAlerts implements drift.AlertReader.
-func (s *DriftStore) ListAlerts(ctx context.Context, account uuid.UUID, f drift.AlertFilter, p drift.Page) ([]drift.Alert, error) {
-	where, args := alertWhere(account, f)
-	args["limit"], args["offset"] = p.Size, p.Offset()
-	return pg.Collect[drift.Alert](ctx, s.db, `-- SELECT alert
-		select `+alertColumns+` from alert `+where+` order by created_at desc, id desc limit @limit offset @offset`, args)
+func (s *DriftStore) ListAlerts(
+	ctx context.Context, account uuid.UUID, f drift.AlertFilter, reader drift.AlertPerson, r list.Range,
+) (list.Part[drift.Alert], error) {
+	filter, args := alertFilter(account, f, reader)
+	return readPart(ctx, s.db, newestFirst{"alert", alertColumns, "alert", "alert", joinOwn, filter, streamHead}, r, args,
+		func(row alertRow) (drift.Alert, listed) { return row.Alert, row.listed })
 }
 
-// CountAlerts implements drift.AlertReader.
-func (s *DriftStore) CountAlerts(ctx context.Context, account uuid.UUID, f drift.AlertFilter) (int, error) {
-	where, args := alertWhere(account, f)
-	return pg.Scalar[int](ctx, s.db, "-- SELECT alert count\nselect count(*) from alert "+where, args)
+// Alert implements drift.AlertReader.
+func (s *DriftStore) Alert(ctx context.Context, account, id uuid.UUID, reader drift.AlertPerson) (*drift.Alert, list.Head, error) {
+	type row struct {
+		drift.Alert
+		Head list.Head
+	}
+	args := readerArgs(account, reader)
+	args["id"] = id
+	found, err := one[row](ctx, s.db, noAlert, `-- SELECT alert
+		select `+alertColumns+`, `+streamHead+` as head from alert`+joinOwn+` where alert.account_id = @account and alert.id = @id`, args)
+	if err != nil {
+		return nil, "", err
+	}
+	return &found.Alert, found.Head, nil
+}
+
+const noAlert = "there is no such alert"
+
+// CountUnread implements drift.AlertReader.
+func (s *DriftStore) CountUnread(ctx context.Context, account uuid.UUID, reader drift.AlertPerson) (int, error) {
+	return pg.Scalar[int](ctx, s.db, "-- SELECT alert count\nselect count(*) from alert where account_id = @account and "+unread, readerArgs(account, reader))
 }
 
 // LockAlert implements drift.AlertTx.
-func (t driftTx) LockAlert(ctx context.Context, account, id uuid.UUID) (*drift.Alert, error) {
-	return one[drift.Alert](ctx, t.tx, "there is no such alert", `-- SELECT alert for update
-		select `+alertColumns+` from alert where account_id = @account and id = @id for update`,
-		pg.Args{"account": account, "id": id})
+func (t driftTx) LockAlert(ctx context.Context, account, id uuid.UUID, reader drift.AlertPerson) (*drift.Alert, error) {
+	args := readerArgs(account, reader)
+	args["id"] = id
+	return one[drift.Alert](ctx, t.tx, noAlert, `-- SELECT alert for update
+		select `+alertColumns+` from alert`+joinOwn+` where alert.account_id = @account and alert.id = @id for update of alert`, args)
 }
 
 // InsertAlerts implements drift.AlertTx.
@@ -77,26 +106,29 @@ func (t driftTx) InsertAlerts(ctx context.Context, account uuid.UUID, alerts []d
 		})
 }
 
-// MarkAlertsRead implements drift.AlertTx. The rows are locked by id, as everywhere, before they are changed.
-func (t driftTx) MarkAlertsRead(ctx context.Context, account uuid.UUID, which drift.AlertSelection, by *string, at time.Time) (map[uuid.UUID]int, error) {
-	args := pg.Args{"account": account, "by": by, "at": at}
-	condition := "false"
-	switch {
-	case which.All:
-		condition = "true"
-	case which.ID != nil:
-		condition = "id = @id"
-		args["id"] = *which.ID
-	case len(which.Drifts) > 0:
-		condition = "drift_id = any(@drifts)"
-		args["drifts"] = which.Drifts
+// ReadAlerts implements drift.AlertTx.
+func (t driftTx) ReadAlerts(ctx context.Context, account uuid.UUID, id *uuid.UUID, reader drift.AlertPerson, at time.Time) (int, error) {
+	args := readerArgs(account, reader)
+	args["at"] = at
+	which := ""
+	if id != nil {
+		which = " and id = @id"
+		args["id"] = *id
 	}
+	tag, err := t.tx.Exec(ctx, `-- INSERT alert_read
+		insert into alert_read (alert_id, user_id, read_at)
+		select id, @user, @at from alert where account_id = @account and `+unread+which+` on conflict do nothing`, args)
+	return int(tag.RowsAffected()), err
+}
+
+// SettleAlerts implements drift.AlertTx. The rows are locked by id, as everywhere, before they are changed.
+func (t driftTx) SettleAlerts(ctx context.Context, account uuid.UUID, drifts []uuid.UUID, at time.Time) (map[uuid.UUID]int, error) {
 	return pairs[uuid.UUID, int](ctx, t.tx, `-- UPDATE alert
-		with unread as (
-			select id from alert where account_id = @account and not is_read and `+condition+` order by id for update
-		), marked as (
-			update alert set is_read = true, read_at = @at, read_by = @by from unread where alert.id = unread.id
+		with unsettled as (
+			select id from alert where account_id = @account and not is_read and drift_id = any(@drifts) order by id for update
+		), settled as (
+			update alert set is_read = true, read_at = @at, read_by = null from unsettled where alert.id = unsettled.id
 			returning drift_id
 		)
-		select coalesce(drift_id, '00000000-0000-0000-0000-000000000000'), count(*) from marked group by 1`, args)
+		select drift_id, count(*) from settled group by 1`, pg.Args{"account": account, "drifts": drifts, "at": at})
 }

@@ -32,7 +32,9 @@ func (s *IdentityStore) Keys(ctx context.Context, account uuid.UUID, limit, offs
 		return nil, 0, err
 	}
 	keys, err := pg.Collect[identity.APIKey](ctx, s.db, `-- SELECT api_key
-		select `+keyColumns+` from api_key k join app_user u on u.id = k.created_by
+		select k.id, left(k.name, 200) as name, k.scope, left(k.prefix, 64) as prefix, k.created_at, left(u.email, 320) as created_by,
+			k.expires_at, k.last_used_at, k.workspaces
+		from api_key k join app_user u on u.id = k.created_by
 		where k.account_id = @account and k.revoked_at is null order by k.created_at, k.id limit @limit offset @offset`, args)
 	return keys, total, err
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/audit"
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 )
 
 // AuditStore is package audit's database.
@@ -19,49 +21,60 @@ var _ audit.Store = (*AuditStore)(nil)
 // NewAuditStore makes the store on a pool.
 func NewAuditStore(db *pg.DB) *AuditStore { return &AuditStore{db} }
 
-const auditColumns = `id, account_id, created_at, action, actor_id, actor_email, coalesce(nullif(actor_role, ''), 'system') as actor_role,
-	drift_id, subject, message, trace_id, metadata`
+// auditColumns are cut, the metadata silently: what we write of it is short.
+var auditColumns = `id, account_id, created_at, left(action, 64) as action, actor_id, left(actor_email, 320) as actor_email,
+	coalesce(nullif(left(actor_role, 32), ''), 'system') as actor_role, drift_id, left(subject, 2200) as subject,
+	left(message, 2200) as message, left(trace_id, 32) as trace_id, ltrim(` + shownObject("metadata", openedShort, shownMetadata) + `, '!')::jsonb as metadata`
 
-func auditWhere(account uuid.UUID, f audit.Filter) (string, pg.Args) {
-	where, args := "where account_id = @account", pg.Args{"account": account}
+func auditFilter(account uuid.UUID, f audit.Filter) (string, pg.Args) {
+	filter, args := "", pg.Args{"account": account}
 	if f.DriftID != nil {
-		where += " and drift_id = @drift"
+		filter += " and drift_id = @drift"
 		args["drift"] = *f.DriftID
 	}
 	if f.ActorID != nil {
-		where += " and actor_id = @actor"
+		filter += " and actor_id = @actor"
 		args["actor"] = *f.ActorID
 	}
 	if f.Action != "" {
-		where += " and action = @action"
+		filter += " and action = @action"
 		args["action"] = f.Action
 	}
-	return where, args
+	return filter, args
+}
+
+// auditRow is a row of a list.
+type auditRow struct {
+	audit.Row
+	listed
 }
 
 // ListAudit implements audit.Store.
-func (s *AuditStore) ListAudit(ctx context.Context, account uuid.UUID, f audit.Filter, limit, offset int) ([]audit.Row, error) {
-	where, args := auditWhere(account, f)
-	args["limit"], args["offset"] = limit, offset
-	return pg.Collect[audit.Row](ctx, s.db, `-- SELECT audit
-		select `+auditColumns+` from audit_trail `+where+` order by created_at desc, id desc limit @limit offset @offset`, args)
-}
-
-// CountAudit implements audit.Store.
-func (s *AuditStore) CountAudit(ctx context.Context, account uuid.UUID, f audit.Filter) (int, error) {
-	where, args := auditWhere(account, f)
-	return pg.Scalar[int](ctx, s.db, "-- SELECT audit count\nselect count(*) from audit_trail "+where, args)
+func (s *AuditStore) ListAudit(ctx context.Context, account uuid.UUID, f audit.Filter, r list.Range) (list.Part[audit.Row], error) {
+	filter, args := auditFilter(account, f)
+	return readPart(ctx, s.db, newestFirst{"audit", auditColumns, "audit_trail", "audit", "", filter, "''"}, r, args,
+		func(row auditRow) (audit.Row, listed) { return row.Row, row.listed })
 }
 
 // Timeline implements audit.Store.
-func (s *AuditStore) Timeline(ctx context.Context, account, id uuid.UUID) ([]audit.Row, error) {
-	args := pg.Args{"account": account, "drift": id}
+func (s *AuditStore) Timeline(ctx context.Context, account, id uuid.UUID, before *uuid.UUID, limit int) (rows []audit.Row, more bool, err error) {
+	args := pg.Args{"account": account, "drift": id, "limit": limit + 1}
 	type row struct{ ID uuid.UUID }
 	if _, err := one[row](ctx, s.db, noDrift, "-- SELECT drift\nselect id from drift where account_id = @account and id = @drift", args); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return pg.Collect[audit.Row](ctx, s.db, `-- SELECT audit
-		select `+auditColumns+` from audit where account_id = @account and drift_id = @drift order by created_at, id`, args)
+	earlier := ""
+	if before != nil {
+		earlier = " and (created_at, id) < (select created_at, id from audit where account_id = @account and drift_id = @drift and id = @before)"
+		args["before"] = *before
+	}
+	rows, err = pg.Collect[audit.Row](ctx, s.db, `-- SELECT audit
+		select `+auditColumns+` from audit where account_id = @account and drift_id = @drift`+earlier+`
+		order by created_at desc, id desc limit @limit`, args)
+	more = len(rows) > limit
+	rows = rows[:min(len(rows), limit)]
+	slices.Reverse(rows)
+	return rows, more, err
 }
 
 // auditTx is a transaction in which every change writes its audit row. The transactions of the other stores are built on it.

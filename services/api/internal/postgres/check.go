@@ -23,7 +23,7 @@ func (t driftTx) LockWorkspace(ctx context.Context, account uuid.UUID, name stri
 		pg.Args{"id": uid.New(), "account": account, "name": name})
 }
 
-const workspaceState = "id, last_plan_timestamp, last_check_id, last_check_at, last_check_status, record_ref, root, accept_root"
+const workspaceState = "id, last_plan_timestamp, last_check_id, last_check_at, last_check_status, record_ref, root, accept_root, owner, stale_after, archived"
 
 // LockKnownWorkspace implements drift.CheckTx.
 func (t driftTx) LockKnownWorkspace(ctx context.Context, account uuid.UUID, name string) (*drift.WorkspaceState, error) {
@@ -46,8 +46,11 @@ func (t driftTx) SaveWorkspace(ctx context.Context, w *drift.WorkspaceState) err
 // SaveSettings implements drift.SettingsTx.
 func (t driftTx) SaveSettings(ctx context.Context, account uuid.UUID, w *drift.WorkspaceState) error {
 	return exec(ctx, t.tx, `-- UPDATE workspace
-		update workspace set record_ref = @ref, accept_root = @accept where account_id = @account and id = @id`,
-		pg.Args{"account": account, "id": w.ID, "ref": w.RecordRef, "accept": w.AcceptRoot})
+		update workspace set record_ref = @ref, accept_root = @accept, owner = @owner, stale_after = @stale, archived = @archived
+		where account_id = @account and id = @id`,
+		pg.Args{
+			"account": account, "id": w.ID, "ref": w.RecordRef, "accept": w.AcceptRoot, "owner": w.Owner, "stale": w.StaleAfter, "archived": w.Archived,
+		})
 }
 
 // FirstUpload implements drift.CheckTx.

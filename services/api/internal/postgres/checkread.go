@@ -9,6 +9,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 	"github.com/driftsentry/driftsentry/services/api/internal/monitor"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
@@ -53,13 +54,15 @@ func (r checkRow) check() drift.Check {
 // their plans.
 const checkColumns = `c.id, w.name as workspace, c.status, c.stale, c.purpose,
 	c.count_new as new, c.count_changed as changed, c.count_unchanged as unchanged, c.count_resolved as resolved,
-	coalesce(c.refreshed, '') as refreshed, coalesce(c.coverage, '') as coverage, c.mode, c.unproven, c.reasons, c.root_mismatch,
-	c.ref, c.commit_sha as commit, c.run_url, c.triggered_by, c.failure_reason, c.left_out, c.wrapper_lines,
-	c.format_version, c.terraform_version, c.plan_timestamp, c.actor, c.trace_id, c.created_at`
+	coalesce(c.refreshed, '') as refreshed, coalesce(c.coverage, '') as coverage, c.mode, c.unproven,
+	array(select left(reason, 1000) from unnest(c.reasons[1:20]) reason) as reasons, c.root_mismatch,
+	left(c.ref, 256) as ref, left(c.commit_sha, 64) as commit, left(c.run_url, 2048) as run_url, left(c.triggered_by, 256) as triggered_by,
+	left(c.failure_reason, 1000) as failure_reason, c.left_out, c.wrapper_lines, left(c.format_version, 64) as format_version,
+	left(c.terraform_version, 64) as terraform_version, c.plan_timestamp, left(c.actor, 320) as actor, left(c.trace_id, 32) as trace_id, c.created_at`
 
 // withEntries reads the entries that were left out, noEntries leaves them where they are: they would make long lists.
 const (
-	withEntries = `, c.left_out_entries`
+	withEntries = `, case when pg_column_size(c.left_out_entries) <= 32768 then c.left_out_entries else '[]' end as left_out_entries`
 	noEntries   = `, '[]'::jsonb as left_out_entries`
 )
 
@@ -72,29 +75,31 @@ const countsForStatus = `not c.stale and c.purpose = 'record' and (not c.root_mi
 const lastGoodCheck = `select c.id from workspace_check c where c.workspace_id = w.id and c.status <> 'failed' and ` + countsForStatus + `
 	order by c.created_at desc, c.id desc limit 1`
 
-func checkWhere(account uuid.UUID, f monitor.CheckFilter) (string, pg.Args) {
-	where, args := "where c.account_id = @account", pg.Args{"account": account}
-	if f.Workspace != "" {
-		where += " and c.workspace_id = (select id from workspace where account_id = @account and name = @workspace)"
+func checkFilter(account uuid.UUID, f monitor.CheckFilter) (string, pg.Args) {
+	filter, args := "", pg.Args{"account": account}
+	switch len(f.Workspace) {
+	case 0:
+	case 1:
+		filter += " and c.workspace_id = (select id from workspace where account_id = @account and name = @workspace)"
+		args["workspace"] = f.Workspace[0]
+	default:
+		filter += " and c.workspace_id in (select id from workspace where account_id = @account and name = any(@workspace))"
 		args["workspace"] = f.Workspace
 	}
-	if f.Status != "" {
-		where += " and c.status = @status"
-		args["status"] = string(f.Status)
-	}
+	oneOf(func(condition string) { filter += " and c." + condition }, args, "status", f.Status)
 	if f.Purpose != "" {
-		where += " and c.purpose = @purpose"
+		filter += " and c.purpose = @purpose"
 		args["purpose"] = string(f.Purpose)
 	}
 	if f.From != nil {
-		where += " and c.created_at >= @from"
+		filter += " and c.created_at >= @from"
 		args["from"] = *f.From
 	}
 	if f.To != nil {
-		where += " and c.created_at < @to"
+		filter += " and c.created_at < @to"
 		args["to"] = *f.To
 	}
-	return where, args
+	return filter, args
 }
 
 // readChecks runs a query for checks.
@@ -106,29 +111,33 @@ func (s *MonitorStore) readChecks(ctx context.Context, sql string, args pg.Args)
 	return column(rows, checkRow.check), nil
 }
 
-// Checks implements monitor.CheckStore.
-func (s *MonitorStore) Checks(ctx context.Context, account uuid.UUID, f monitor.CheckFilter, p drift.Page) ([]drift.Check, error) {
-	where, args := checkWhere(account, f)
-	args["limit"], args["offset"] = p.Size, p.Offset()
-	return s.readChecks(ctx, "-- SELECT workspace_check\nselect "+checkColumns+noEntries+fromChecks+where+
-		" order by c.created_at desc, c.id desc limit @limit offset @offset", args)
+// listedCheck is a check of a list.
+type listedCheck struct {
+	checkRow
+	listed
 }
 
-// CountChecks implements monitor.CheckStore.
-func (s *MonitorStore) CountChecks(ctx context.Context, account uuid.UUID, f monitor.CheckFilter) (int, error) {
-	where, args := checkWhere(account, f)
-	return pg.Scalar[int](ctx, s.db, "-- SELECT workspace_check count\nselect count(*) from workspace_check c "+where, args)
+// Checks implements monitor.CheckStore.
+func (s *MonitorStore) Checks(ctx context.Context, account uuid.UUID, f monitor.CheckFilter, r list.Range) (list.Part[drift.Check], error) {
+	filter, args := checkFilter(account, f)
+	return readPart(ctx, s.db, newestFirst{
+		"workspace_check", checkColumns + noEntries, "workspace_check", "c", " join workspace w on w.id = c.workspace_id", filter, streamHead,
+	}, r, args, func(row listedCheck) (drift.Check, listed) { return row.check(), row.listed })
 }
 
 // Check implements monitor.CheckStore.
-func (s *MonitorStore) Check(ctx context.Context, account, id uuid.UUID) (*drift.Check, error) {
-	row, err := one[checkRow](ctx, s.db, "there is no such check", "-- SELECT workspace_check\nselect "+checkColumns+withEntries+fromChecks+
-		"where c.account_id = @account and c.id = @id", pg.Args{"account": account, "id": id})
+func (s *MonitorStore) Check(ctx context.Context, account, id uuid.UUID) (*drift.Check, list.Head, error) {
+	type withHead struct {
+		checkRow
+		Head list.Head
+	}
+	row, err := one[withHead](ctx, s.db, "there is no such check", "-- SELECT workspace_check\nselect "+checkColumns+withEntries+", "+streamHead+
+		" as head"+fromChecks+"where c.account_id = @account and c.id = @id", pg.Args{"account": account, "id": id})
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	check := row.check()
-	return &check, nil
+	return &check, row.Head, nil
 }
 
 // LastChecks implements monitor.WorkspaceStore. The last one is what the workspace names: of two of the same time it knows

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"strings"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -10,20 +9,23 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
-// driftShown is what clients see of a drift, driftHead every column but the states, driftColumns every column. Each
-// column costs time to scan: without the three that are not shown, a page of twenty drifts has sixty values less.
-const driftShown = driftFields + `, expected_state, actual_state, difference`
-
+// driftHead is every column but those that are shown cut. Each column costs time to scan.
 const driftHead = driftFields + `, account_id, fingerprint, difference_mac`
-
-const driftColumns = driftHead + `, expected_state, actual_state, difference`
 
 const driftFields = `id, version, workspace, resource_id, resource_type, provider, region, origin, planned_action, severity,
 	status, cost_impact_monthly::float8 as cost_impact_monthly, detected_by, detected_at, first_seen_at, last_seen_at, occurrences, approved_at, approved_by,
 	approval_reason, rejected_at, rejected_by, rejection_reason, resolved_at, resolved_how, resolved_basis, check_id, previous_id, created_at, updated_at`
+
+// shownFields are driftFields, no longer than the API lets them become.
+const shownFields = `id, version, left(workspace, 128) as workspace, left(resource_id, 2048) as resource_id, left(resource_type, 512) as resource_type,
+	left(provider, 512) as provider, left(region, 256) as region, origin, left(planned_action, 64) as planned_action, severity,
+	status, cost_impact_monthly::float8 as cost_impact_monthly, detected_by, detected_at, first_seen_at, last_seen_at, occurrences, approved_at,
+	left(approved_by, 320) as approved_by, left(approval_reason, 1000) as approval_reason, rejected_at, left(rejected_by, 320) as rejected_by,
+	left(rejection_reason, 1000) as rejection_reason, resolved_at, resolved_how, resolved_basis, check_id, previous_id, created_at, updated_at`
 
 const noDrift = "there is no such drift"
 
@@ -62,11 +64,20 @@ func readKeys(row *pg.Row, d *drift.Drift) {
 	d.AccountID, d.Fingerprint, d.DifferenceMAC = row.UUID(), row.Bytes(), row.Bytes()
 }
 
+// readStates reads shownMembers.
 func readStates(row *pg.Row, d *drift.Drift) {
-	d.ExpectedState, d.ActualState, d.Difference = row.JSON(), row.JSON(), row.JSON()
+	var expectedCut, actualCut bool
+	d.ExpectedState, expectedCut = unmark(row.TextBytes())
+	d.ActualState, actualCut = unmark(row.TextBytes())
+	d.StatesCut = expectedCut || actualCut
+	readDifference(row, d)
 }
 
-// readDrifts reads rows whose columns are driftHead or, with the states, driftColumns.
+func readDifference(row *pg.Row, d *drift.Drift) {
+	d.Difference, d.DifferenceCut = unmark(row.TextBytes())
+}
+
+// readDrifts reads rows whose columns are driftHead and, with the states, shownMembers.
 func readDrifts(rows pgx.Rows, withStates bool) ([]*drift.Drift, error) {
 	drifts, before := []*drift.Drift{}, new(drift.Drift)
 	err := pg.ReadRows(rows, func(row *pg.Row) {
@@ -84,10 +95,12 @@ func readDrifts(rows pgx.Rows, withStates bool) ([]*drift.Drift, error) {
 // Drift implements drift.Reader.
 func (s *DriftStore) Drift(ctx context.Context, account, id uuid.UUID) (*drift.Detail, error) {
 	rows, err := s.db.Query(ctx, `-- SELECT drift
-		select `+driftShown+`, (select count(*) from alert where drift_id = drift.id) as alert_count,
-			coalesce(c.ref, ''), coalesce(c.commit_sha, ''), coalesce(c.run_url, ''), coalesce(c.triggered_by, '')
-		from drift left join lateral (
-			select ref, commit_sha, run_url, triggered_by from workspace_check where workspace_check.id = drift.check_id
+		select `+shownFields+`, `+shownMembers+`, `+streamHead+` as head, (select count(*) from alert where drift_id = d.id) as alert_count,
+			(select id from drift successor where previous_id = d.id limit 1) as successor_id,
+			coalesce(left(c.ref, 256), ''), coalesce(left(c.commit_sha, 64), ''), coalesce(left(c.run_url, 2048), ''),
+			coalesce(left(c.triggered_by, 256), ''), coalesce(left(c.trace_id, 32), '')
+		from drift d left join lateral (
+			select ref, commit_sha, run_url, triggered_by, trace_id from workspace_check where workspace_check.id = d.check_id
 		) c on true where account_id = @account and id = @id`,
 		pg.Args{"account": account, "id": id})
 	if err != nil {
@@ -98,8 +111,11 @@ func (s *DriftStore) Drift(ctx context.Context, account, id uuid.UUID) (*drift.D
 		d = new(drift.Detail)
 		readFields(row, &d.Drift, &d.Drift)
 		readStates(row, &d.Drift)
+		d.Head = list.Head(row.Text(""))
 		d.AlertCount = int(row.BigInt())
+		d.SuccessorID = row.OptionalUUID()
 		d.Source = drift.Source{Ref: row.Text(""), Commit: row.Text(""), RunURL: row.Text(""), TriggeredBy: row.Text("")}
+		d.TraceID = row.Text("")
 	})
 	if err == nil && d == nil {
 		err = apierror.New(apierror.NotFound, noDrift)
@@ -107,92 +123,11 @@ func (s *DriftStore) Drift(ctx context.Context, account, id uuid.UUID) (*drift.D
 	return d, err
 }
 
-// sortColumns are the columns that drifts may be sorted by. Severity sorts by weight, not by alphabet.
-var sortColumns = map[drift.SortKey]string{
-	drift.ByCreated:  "created_at",
-	drift.ByDetected: "detected_at",
-	drift.ByLastSeen: "last_seen_at",
-	drift.ByCost:     "drift.cost_impact_monthly",
-	drift.BySeverity: "severity_weight",
-}
-
-// streamHead is the head of the account's stream in the snapshot of the statement that it is part of: epoch, position, and
-// the id of the event there, since positions may be given a second time.
-const streamHead = `(select epoch || ':' || position || ':' || coalesce((select id::text from event
-	where event.account_id = account_stream.account_id and event.position = account_stream.position), '')
-	from account_stream, stream_epoch where account_id = @account)`
-
-// ListDrifts implements drift.Reader.
-func (s *DriftStore) ListDrifts(
-	ctx context.Context, account uuid.UUID, f drift.Filter, o drift.Order, p drift.Page,
-) ([]*drift.Drift, drift.Head, error) {
-	where, args := driftWhere(account, f)
-	args["limit"], args["offset"] = p.Size, p.Offset()
-	direction := "desc"
-	if o.Direction == drift.Ascending {
-		direction = "asc"
-	}
-	found, err := s.db.Query(ctx, `-- SELECT drift
-		select `+driftShown+`, `+streamHead+` as head from drift `+where+`
-		order by `+sortColumns[o.By]+` `+direction+`, id `+direction+` limit @limit offset @offset`, args)
-	if err != nil {
-		return nil, "", err
-	}
-	drifts, head, before := make([]*drift.Drift, 0, p.Size), "", new(drift.Drift)
-	err = pg.ReadRows(found, func(row *pg.Row) {
-		d := new(drift.Drift)
-		readFields(row, d, before)
-		readStates(row, d)
-		head = row.Text(head)
-		drifts, before = append(drifts, d), d
-	})
-	return drifts, drift.Head(head), err
-}
-
-// CountDrifts implements drift.Reader.
-func (s *DriftStore) CountDrifts(ctx context.Context, account uuid.UUID, f drift.Filter) (int, drift.Head, error) {
-	where, args := driftWhere(account, f)
-	type row struct {
-		Count int
-		Head  drift.Head
-	}
-	counted, err := one[row](ctx, s.db, "there is no such account", `-- SELECT drift count
-		select count(*) as count, `+streamHead+` as head from drift `+where, args)
-	if err != nil {
-		return 0, "", err
-	}
-	return counted.Count, counted.Head, nil
-}
-
-// likeEscaper escapes the wildcards of LIKE.
-var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
-
-func driftWhere(account uuid.UUID, f drift.Filter) (string, pg.Args) {
-	where, args := "where account_id = @account", pg.Args{"account": account}
-	for _, c := range []struct{ name, value, condition string }{
-		{"severity", string(f.Severity), "severity = @severity"},
-		{"status", string(f.Status), "status = @status"},
-		{"workspace", f.Workspace, "workspace = @workspace"},
-		{"type", f.ResourceType, "resource_type = @type"},
-		{"region", f.Region, "region = @region"},
-		{"search", f.Search, "(resource_id ilike @search or resource_type ilike @search)"},
-	} {
-		if c.value != "" {
-			where += " and " + c.condition
-			args[c.name] = c.value
-		}
-	}
-	if f.Search != "" {
-		args["search"] = "%" + likeEscaper.Replace(f.Search) + "%"
-	}
-	return where, args
-}
-
 // LockDrift implements drift.DecisionTx.
 func (t driftTx) LockDrift(ctx context.Context, account, id uuid.UUID) (d *drift.Drift, unread int, err error) {
 	args := pg.Args{"account": account, "id": id}
 	err = t.tx.Later(ctx, `-- SELECT drift for update
-		select `+driftColumns+` from drift where account_id = @account and id = @id for update`, args,
+		select `+driftHead+`, `+shownMembers+` from drift where account_id = @account and id = @id for update`, args,
 		func(rows pgx.Rows) error {
 			found, err := readDrifts(rows, true)
 			if err == nil && len(found) == 0 {
@@ -264,21 +199,27 @@ func (t driftTx) CountOpenDrifts(ctx context.Context, account uuid.UUID, workspa
 		pg.Args{"account": account, "workspace": workspace})
 }
 
-// ReadStates implements drift.SeenTx.
+// ReadStates implements drift.SeenTx. What exceeds the room of a page is cut.
 func (t driftTx) ReadStates(ctx context.Context, account uuid.UUID, drifts []*drift.Drift) error {
 	byID := make(map[uuid.UUID]*drift.Drift, len(drifts))
 	for _, d := range drifts {
 		byID[d.ID] = d
 	}
 	rows, err := t.tx.Query(ctx, `-- SELECT drift
-		select id, expected_state, actual_state, difference from drift where account_id = @account and id = any(@ids)`,
+		select id, `+shownMembers+` from drift where account_id = @account and id = any(@ids)`,
 		pg.Args{"account": account, "ids": column(drifts, driftID)})
 	if err != nil {
 		return err
 	}
+	room := shownPage
 	return pg.ReadRows(rows, func(row *pg.Row) {
-		if d := byID[row.UUID()]; d != nil {
-			readStates(row, d)
+		d := byID[row.UUID()]
+		if d == nil {
+			d = new(drift.Drift)
+		}
+		readStates(row, d)
+		if room -= len(d.ExpectedState) + len(d.ActualState); room < 0 {
+			d.ExpectedState, d.ActualState, d.StatesCut = nil, nil, true
 		}
 	})
 }

@@ -16,10 +16,10 @@ func (t driftTx) InsertDrifts(ctx context.Context, drifts []*drift.Drift) error 
 	err := exec(ctx, t.tx, `-- INSERT drift
 		insert into drift (id, account_id, version, fingerprint, workspace, resource_id, resource_type, provider, region, origin,
 			planned_action, expected_state, actual_state, difference, difference_mac, severity, status, cost_impact_monthly,
-			detected_by, detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at, sides, check_id)
+			detected_by, detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at, sides, check_id, paths)
 		select id, @account, version, fingerprint, workspace, resource_id, resource_type, provider, region, origin,
 			planned_action, expected_state, actual_state, difference, difference_mac, severity, status, cost_impact_monthly,
-			detected_by, detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at, sides, check_id
+			detected_by, detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at, sides, check_id, `+pathsOf("d.difference")+`
 		from unnest(@id::uuid[], @version::int[], @fingerprint::bytea[], @workspace::text[], @resource_id::text[],
 			@resource_type::text[], @provider::text[], @region::text[], @origin::text[], @planned_action::text[],
 			@expected::jsonb[], @actual::jsonb[], @difference::jsonb[], @mac::bytea[], @severity::text[], @status::text[],
@@ -39,6 +39,11 @@ func (t driftTx) InsertDrifts(ctx context.Context, drifts []*drift.Drift) error 
 			"created_at":    column(drifts, func(d *drift.Drift) time.Time { return d.CreatedAt }),
 		}))
 	return taken(err, "drift_open_key", "the resource has an open drift already")
+}
+
+// pathsOf is SQL for the paths of a difference, one a line, for the search.
+func pathsOf(difference string) string {
+	return `(select left(string_agg(path, e'\n'), 65536) from jsonb_object_keys(` + difference + `) path)`
 }
 
 // ParkDrifts implements drift.SeenTx. The drift's own id stands in for its fingerprint: 16 bytes, so it equals no other's.
@@ -108,7 +113,8 @@ func (t driftTx) SaveDecision(ctx context.Context, d *drift.Drift, markAlerts bo
 func (t driftTx) SaveStates(ctx context.Context, drifts []*drift.Drift) error {
 	return exec(ctx, t.tx, `-- UPDATE drift states
 		update drift d set region = n.region, expected_state = n.expected_state, actual_state = n.actual_state,
-			difference = n.difference, difference_mac = n.difference_mac, sides = n.sides, severity = n.severity
+			difference = n.difference, difference_mac = n.difference_mac, sides = n.sides, severity = n.severity,
+			paths = `+pathsOf("n.difference")+`
 		from unnest(@id::uuid[], @region::text[], @expected::jsonb[], @actual::jsonb[], @difference::jsonb[], @mac::bytea[],
 			@sides::bytea[], @severity::text[])
 		as n (id, region, expected_state, actual_state, difference, difference_mac, sides, severity)

@@ -21,32 +21,42 @@ func NewMonitorStore(db *pg.DB) *MonitorStore { return &MonitorStore{db} }
 
 const noWorkspace = "there is no such workspace"
 
-// workspaceStatus is the status of a workspace's last check, unless that was too long ago.
-const workspaceStatus = `case when last_check_at >= @stale_before then last_check_status else 'stale' end`
+// workspaceStatus is the status of a workspace's last check, unless that was too long ago. One that is archived is late with
+// nothing.
+const workspaceStatus = `case when last_check_at >= case when stale_after is null then @stale_before else now() - make_interval(secs => stale_after) end
+	or archived and last_check_at is not null then last_check_status else 'stale' end`
+
+const workspaceColumns = `left(name, 128) as name, ` + workspaceStatus + ` as status, last_check_at, left(owner, 200) as owner, archived`
 
 // Workspaces implements monitor.WorkspaceStore.
-func (s *MonitorStore) Workspaces(ctx context.Context, account uuid.UUID, staleBefore time.Time) ([]monitor.Workspace, error) {
+func (s *MonitorStore) Workspaces(
+	ctx context.Context, account uuid.UUID, f monitor.WorkspaceFilter, limit int, staleBefore time.Time,
+) ([]monitor.Workspace, error) {
+	args := pg.Args{"account": account, "stale_before": staleBefore, "after": f.After, "limit": limit}
+	archived := ""
+	if f.Archived != nil {
+		archived = map[bool]string{true: " and archived", false: " and not archived"}[*f.Archived]
+	}
 	return pg.Collect[monitor.Workspace](ctx, s.db, `-- SELECT workspace
-		select name, `+workspaceStatus+` as status, last_check_at, coalesce(open.drifts, 0) as open_drifts
-		from workspace left join (
-			select workspace, count(*) as drifts from drift
-			where account_id = @account and resolved_at is null group by workspace
-		) open on open.workspace = workspace.name
-		where account_id = @account order by name`,
-		pg.Args{"account": account, "stale_before": staleBefore})
+		select `+workspaceColumns+`, (
+			select count(*) from drift where account_id = @account and workspace = workspace.name and resolved_at is null
+		) as open_drifts
+		from workspace where account_id = @account and name > @after`+archived+` order by name limit @limit`, args)
 }
 
 // Workspace implements monitor.WorkspaceStore.
 func (s *MonitorStore) Workspace(ctx context.Context, account uuid.UUID, name string, staleBefore time.Time) (*monitor.Detail, error) {
 	type row struct {
 		monitor.Workspace
-		drift.WorkspaceSettings
+		RecordRef               *string
+		RootKnown, AcceptRoot   bool
+		StaleAfter              *int
 		CreatedAt               time.Time
 		Critical, Warning, Info int
 		OldestOpenAt            *time.Time
 	}
 	r, err := one[row](ctx, s.db, noWorkspace, `-- SELECT workspace
-		select name, `+workspaceStatus+` as status, last_check_at, open.*, created_at, record_ref, root is not null as root_known, accept_root
+		select `+workspaceColumns+`, open.*, created_at, left(record_ref, 256) as record_ref, root is not null as root_known, accept_root, stale_after
 		from workspace, lateral (
 			select count(*) as open_drifts,
 				count(*) filter (where severity = 'critical') as critical,
@@ -61,7 +71,9 @@ func (s *MonitorStore) Workspace(ctx context.Context, account uuid.UUID, name st
 		return nil, err
 	}
 	return &monitor.Detail{
-		Workspace: r.Workspace, WorkspaceSettings: r.WorkspaceSettings, CreatedAt: r.CreatedAt,
+		Workspace: r.Workspace, CreatedAt: r.CreatedAt, WorkspaceSettings: drift.WorkspaceSettings{
+			RecordRef: r.RecordRef, RootKnown: r.RootKnown, AcceptRoot: r.AcceptRoot, Owner: r.Owner, StaleAfter: r.StaleAfter, Archived: r.Archived,
+		},
 		Critical: r.Critical, Warning: r.Warning, Info: r.Info, OldestOpenAt: r.OldestOpenAt,
 	}, nil
 }
@@ -102,6 +114,6 @@ func (s *MonitorStore) Trend(ctx context.Context, account uuid.UUID, workspace s
 func (s *MonitorStore) WorkspaceCounts(ctx context.Context, staleBefore time.Time) (map[monitor.Status]int, error) {
 	return pairs[monitor.Status, int](ctx, s.db, `-- SELECT workspace count
 		select `+workspaceStatus+`, count(*) from workspace
-		where last_check_at is not null or not exists (select from workspace_check where workspace_id = workspace.id)
+		where not archived and (last_check_at is not null or not exists (select from workspace_check where workspace_id = workspace.id))
 		group by 1`, pg.Args{"stale_before": staleBefore})
 }

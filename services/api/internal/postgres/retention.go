@@ -72,14 +72,30 @@ func (s *RetentionStore) RemoveResponses(ctx context.Context, before time.Time) 
 // RemoveChecks implements retention.Store. It goes from workspace to workspace, for which there is an index: one of all checks
 // by time could mislead the queries for an account's newest ones.
 func (s *RetentionStore) RemoveChecks(ctx context.Context, before time.Time) (int, error) {
-	return s.remove(ctx, `-- DELETE workspace_check
-		delete from workspace_check where id in (
-			select old.id from workspace w, lateral (
-				select c.id from workspace_check c
-				where c.workspace_id = w.id and c.created_at < @before
-					and c.id is distinct from w.last_check_id and c.id is distinct from (`+lastGoodCheck+`)
-				limit @limit
-			) old limit @limit)`, before)
+	for total := 0; ; {
+		n, err := pg.Scalar[int](ctx, s.db, `-- DELETE workspace_check
+			with removed as (
+				delete from workspace_check where id in (
+					select old.id from workspace w, lateral (
+						select c.id from workspace_check c
+						where c.workspace_id = w.id and c.created_at < @before
+							and c.id is distinct from w.last_check_id and c.id is distinct from (`+lastGoodCheck+`)
+						limit @limit
+					) old limit @limit)
+				returning account_id
+			), revised as (`+revise("select account_id from removed")+`)
+			select count(*) from removed`, pg.Args{"before": before, "limit": rowsPerSweep})
+		total += n
+		if err != nil || n < rowsPerSweep {
+			return total, err
+		}
+	}
+}
+
+// revise is SQL that begins another revision of these accounts' streams: what their lists show has changed without an event.
+func revise(accounts string) string {
+	return `update account_stream set revision = revision + 1 where account_id in (
+		select account_id from account_stream where account_id in (` + accounts + `) order by account_id for update)`
 }
 
 // RemoveIdempotencyKeys implements retention.Store.

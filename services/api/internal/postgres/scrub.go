@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/scrub"
 )
@@ -27,7 +29,7 @@ type scrubStage struct{ table, query, update string }
 // scrubStages are in the order in which they are read.
 var scrubStages = []scrubStage{
 	{"drift", `-- SELECT drift
-		select id::text as last, resource_type as type,
+		select id::text as last, account_id, resource_type as type,
 			array[resource_id, region, coalesce(approval_reason, ''), coalesce(rejection_reason, ''), resource_type] as texts,
 			array[expected_state::text, actual_state::text, difference::text] as documents, null::bytea as sealed
 		from drift where id > @first::uuid order by id limit @limit for update`, `-- UPDATE drift
@@ -35,27 +37,30 @@ var scrubStages = []scrubStage{
 			approval_reason = case when approval_reason is not null then (@texts::text[])[3] end,
 			rejection_reason = case when rejection_reason is not null then (@texts::text[])[4] end,
 			resource_type = (@texts::text[])[5],
-			expected_state = (@documents::text[])[1]::jsonb, actual_state = (@documents::text[])[2]::jsonb, difference = (@documents::text[])[3]::jsonb
+			expected_state = (@documents::text[])[1]::jsonb, actual_state = (@documents::text[])[2]::jsonb, difference = (@documents::text[])[3]::jsonb, paths = null
 		where id = @first::uuid`},
 	{"alert", `-- SELECT alert
-		select id::text as last, '' as type, array[title, message] as texts, '{}'::text[] as documents, null::bytea as sealed
+		select id::text as last, account_id, '' as type, array[title, message] as texts, '{}'::text[] as documents, null::bytea as sealed
 		from alert where id > @first::uuid order by id limit @limit for update`, `-- UPDATE alert
 		update alert set title = (@texts::text[])[1], message = (@texts::text[])[2] where id = @first::uuid`},
 	{"event", `-- SELECT event
-		select account_id::text || '|' || position as last, '' as type, '{}'::text[] as texts, array[body::text] as documents, null::bytea as sealed
+		select account_id::text || '|' || position as last, account_id, '' as type, '{}'::text[] as texts, array[body::text] as documents, null::bytea as sealed
 		from event where (account_id, position) > (@first::uuid, coalesce(nullif(@second, ''), '0')::bigint)
 		order by account_id, position limit @limit for update`, `-- UPDATE event
 		update event set body = (@documents::text[])[1]::json where account_id = @first::uuid and position = @second::bigint`},
+	// The id of an API key is no secret, though its name is that of one.
 	{"audit", `-- SELECT audit
-		select id::text as last, '' as type, array[subject, message] as texts, array[metadata::text] as documents, null::bytea as sealed
+		select id::text as last, account_id, '' as type, array[subject, message] as texts, array[(metadata - 'apiKey')::text] as documents, null::bytea as sealed
 		from audit where id > @first::uuid and action <> 'audit.redacted' order by id limit @limit`, `-- SELECT redact_audit
-		select redact_audit(@first::uuid, (@texts::text[])[1], (@texts::text[])[2], (@documents::text[])[1]::jsonb)`},
+		select redact_audit(@first::uuid, (@texts::text[])[1], (@texts::text[])[2], (@documents::text[])[1]::jsonb || metadata_key.own)
+		from (select case when metadata ? 'apiKey' then jsonb_build_object('apiKey', metadata -> 'apiKey') else '{}' end as own
+			from audit where id = @first::uuid) metadata_key`},
 	{"workspace", `-- SELECT workspace
-		select id::text as last, '' as type, array[coalesce(record_ref, '')] as texts, '{}'::text[] as documents, null::bytea as sealed
+		select id::text as last, account_id, '' as type, array[coalesce(record_ref, '')] as texts, '{}'::text[] as documents, null::bytea as sealed
 		from workspace where id > @first::uuid order by id limit @limit for update`, `-- UPDATE workspace
 		update workspace set record_ref = case when record_ref is not null then (@texts::text[])[1] end where id = @first::uuid`},
 	{"workspace_check", `-- SELECT workspace_check
-		select id::text as last, '' as type, array[failure_reason, run_url, triggered_by, ref, commit_sha] as texts,
+		select id::text as last, account_id, '' as type, array[failure_reason, run_url, triggered_by, ref, commit_sha] as texts,
 			array[answer::text, to_json(reasons)::text, left_out_entries::text] as documents, null::bytea as sealed
 		from workspace_check where id > @first::uuid order by id limit @limit for update`, `-- UPDATE workspace_check
 		update workspace_check set failure_reason = (@texts::text[])[1], run_url = (@texts::text[])[2],
@@ -64,7 +69,7 @@ var scrubStages = []scrubStage{
 			left_out_entries = (@documents::text[])[3]::jsonb
 		where id = @first::uuid`},
 	{"idempotency", `-- SELECT idempotency
-		select account_id || '|' || principal || '|' || key as last, '' as type, '{}'::text[] as texts, '{}'::text[] as documents, answer as sealed
+		select account_id || '|' || principal || '|' || key as last, account_id, '' as type, '{}'::text[] as texts, '{}'::text[] as documents, answer as sealed
 		from idempotency where (account_id, principal, key) > (@first::uuid, @second, @third)
 		order by account_id, principal, key limit @limit for update`, `-- UPDATE idempotency
 		update idempotency set answer = @sealed where account_id = @first::uuid and principal = @second and key = @third`},
@@ -73,6 +78,7 @@ var scrubStages = []scrubStage{
 // scrubRow is a row of a stage.
 type scrubRow struct {
 	Last, Type       string
+	AccountID        uuid.UUID
 	Texts, Documents []string
 	Sealed           []byte
 }
@@ -127,6 +133,7 @@ func (s *ScrubStore) Step(ctx context.Context, p *scrub.Progress, until time.Tim
 		if err != nil {
 			return err
 		}
+		var accounts []uuid.UUID
 		for i := range rows {
 			changed, err := scrubOne(ctx, tx, stage.update, &rows[i], mask)
 			if err != nil {
@@ -134,8 +141,15 @@ func (s *ScrubStore) Step(ctx context.Context, p *scrub.Progress, until time.Tim
 			}
 			if changed {
 				next.Changed++
+				accounts = append(accounts, rows[i].AccountID)
 			}
 			next.Last = rows[i].Last
+		}
+		if len(accounts) > 0 {
+			// What lists show has changed without an event.
+			if err := exec(ctx, tx, "-- UPDATE account_stream\n"+revise("select unnest(@accounts::uuid[])"), pg.Args{"accounts": accounts}); err != nil {
+				return err
+			}
 		}
 		next.Seen += int64(len(rows))
 		if len(rows) < rowsPerScrub {

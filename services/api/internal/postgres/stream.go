@@ -10,6 +10,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/pkg/pg"
+	"github.com/driftsentry/driftsentry/pkg/stream"
 )
 
 // AppendEvents implements drift.StreamTx. The counter's lock is held from here to the commit, so one statement takes the
@@ -60,46 +61,15 @@ func (t driftTx) AppendEvents(ctx context.Context, account uuid.UUID, events []e
 		}, read)
 }
 
+// shownEvents is for the events of a response together, in bytes.
+const shownEvents = 3 << 20
+
 // Events implements drift.StreamReader.
 func (s *DriftStore) Events(ctx context.Context, account uuid.UUID, after int64, limit int) ([]event.Event, error) {
-	rows, err := s.db.Query(ctx, `-- SELECT event
-		select account_id, position, id, type, topics, body, traceparent, created_at from event
-		where account_id = @account and position > @after order by position limit @limit`,
-		pg.Args{"account": account, "after": after, "limit": limit})
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (e event.Event, err error) {
-		err = row.Scan(&e.AccountID, &e.Position, &e.ID, &e.Type, &e.Topics, (*[]byte)(&e.Body), &e.Traceparent, &e.CreatedAt)
-		return e, err
-	})
+	return stream.Reader{DB: s.db}.EventsWithin(ctx, account, after, limit, shownEvents)
 }
 
 // EventWindow implements drift.StreamReader.
 func (s *DriftStore) EventWindow(ctx context.Context, account uuid.UUID, at int64) (event.Window, error) {
-	w, err := one[windowRow](ctx, s.db, "there is no such account", `-- SELECT account_stream
-		select epoch, s.position as head, trimmed_to, newest.id as head_id, there.id as at_id
-		from stream_epoch cross join account_stream s
-		left join event newest on newest.account_id = s.account_id and newest.position = s.position
-		left join event there on there.account_id = s.account_id and there.position = @at
-		where s.account_id = @account`,
-		pg.Args{"account": account, "at": at})
-	if err != nil {
-		return event.Window{}, err
-	}
-	return event.Window{Epoch: w.Epoch, Head: w.Head, HeadTag: tagOf(w.HeadID), TrimmedTo: w.TrimmedTo, At: tagOf(w.AtID)}, nil
-}
-
-type windowRow struct {
-	Epoch           string
-	Head, TrimmedTo int64
-	HeadID, AtID    *uuid.UUID
-}
-
-// tagOf is the tag of an event that may not be there.
-func tagOf(id *uuid.UUID) event.Tag {
-	if id == nil {
-		return 0
-	}
-	return event.TagOf(*id)
+	return stream.Reader{DB: s.db}.Window(ctx, account, at)
 }

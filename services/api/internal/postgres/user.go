@@ -29,7 +29,9 @@ func (s *IdentityStore) Users(ctx context.Context, account uuid.UUID, limit, off
 		return nil, 0, err
 	}
 	users, err := pg.Collect[identity.User](ctx, s.db, `-- SELECT app_user
-		select `+userColumns+` from app_user u where u.account_id = @account order by u.created_at, u.id limit @limit offset @offset`, args)
+		select u.id, u.account_id, left(u.email, 320) as email, left(u.name, 200) as name, u.role, u.is_active, u.created_at, u.last_login_at,
+			u.password_hash is not null as has_password
+		from app_user u where u.account_id = @account order by u.created_at, u.id limit @limit offset @offset`, args)
 	return users, total, err
 }
 

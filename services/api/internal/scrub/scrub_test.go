@@ -99,7 +99,7 @@ func (w *world) old(n int) {
 		w.exec("insert into alert (id, account_id, type, severity, title, message) values ($1, $2, 'drift_detected', 'info', $3, 'm')", uuid.Must(uuid.NewV7()), w.account, "drift of "+address)
 		w.exec("insert into event (account_id, position, id, type, topics, body) values ($1, $2, $3, 't', '{}', $4)", w.account, i+1, uuid.New(),
 			`{"specversion":"1.0","data":{"resourceId":"x","reason":"token=fakepw-2-x"}}`)
-		w.exec("insert into audit (id, account_id, action, message, metadata) values ($1, $2, 'a', 'DB_PASSWORD=fakepw-3-x', '{\"reason\":\"password=fakepw-3-y\"}')", uuid.Must(uuid.NewV7()), w.account)
+		w.exec("insert into audit (id, account_id, action, message, metadata) values ($1, $2, 'a', 'DB_PASSWORD=fakepw-3-x', '{\"reason\":\"password=fakepw-3-y\",\"apiKey\":\"0192b0de-0000-7000-8000-0000000000aa\"}')", uuid.Must(uuid.NewV7()), w.account)
 		w.exec(`insert into workspace_check (id, account_id, workspace_id, status, body_hash, answer, actor, failure_reason, run_url, triggered_by, ref, commit_sha, reasons, left_out_entries)
 			values ($1, $2, $3, 'ok', $4, $5, 'a', 'PASSWORD is fakepw-7-x', 'https://u:fakepw-7-y@h', 'token=fakepw-7-z', 'token=fakepw-7-r', 'password=fakepw-7-c',
 				array['a plan of "secret" with "quotes"', 'this workspace records token=fakepw-7-s only'], '[{"path":"p","resource":"","reason":"password=fakepw-7-e"}]')`,
@@ -151,7 +151,7 @@ func TestWorker_Again(t *testing.T) {
 		_, rest, _ := strings.Cut(dump, "fakepw")
 		t.Errorf("a secret is left: %.300s", dump[len(dump)-len(rest)-100:])
 	}
-	for _, kept := range []string{`{\"password\":\"[redacted]\"}`, `"env[0].value":{"actual":"[redacted]","expected":null}`, `"n":{"actual":2,"expected":1}`, `the password: [redacted], sorry`, `postgres://u:[redacted]@h/db`, `a plan of \"secret\" with \"quotes\"`, `this workspace records token=[redacted] only`} {
+	for _, kept := range []string{`{\"password\":\"[redacted]\"}`, `"env[0].value":{"actual":"[redacted]","expected":null}`, `"n":{"actual":2,"expected":1}`, `the password: [redacted], sorry`, `postgres://u:[redacted]@h/db`, `a plan of \"secret\" with \"quotes\"`, `this workspace records token=[redacted] only`, `"apiKey":"0192b0de-0000-7000-8000-0000000000aa"`} {
 		if !strings.Contains(strings.ReplaceAll(strings.ReplaceAll(dump, `": `, `":`), `, "`, `,"`), kept) {
 			t.Errorf("%s is not there: %.3000s", kept, dump)
 		}

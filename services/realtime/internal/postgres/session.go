@@ -11,7 +11,7 @@ import (
 
 // Active reports whether the session of these claims holds and its user is active.
 func (s *Store) Active(ctx context.Context, c token.Claims) (bool, error) {
-	return pg.Scalar[bool](ctx, s.db, `-- SELECT session
+	return pg.Scalar[bool](ctx, s.DB, `-- SELECT session
 		select exists (
 			select from session s join app_user u on u.id = s.user_id
 			where s.id = @session and u.id = @user and u.account_id = @account
@@ -22,7 +22,7 @@ func (s *Store) Active(ctx context.Context, c token.Claims) (bool, error) {
 // Ended returns those of the sessions that are no longer valid: revoked, expired, deleted, or of a user who was
 // deactivated.
 func (s *Store) Ended(ctx context.Context, sessions []uuid.UUID) ([]uuid.UUID, error) {
-	return pg.Scalars[uuid.UUID](ctx, s.db, `-- SELECT session
+	return pg.Scalars[uuid.UUID](ctx, s.DB, `-- SELECT session
 		select asked.id
 		from unnest(@sessions::uuid[]) as asked (id)
 		where not exists (
