@@ -24,7 +24,8 @@ import (
 // TestAttackThroughEdge goes through the edge that is shipped, by TLS: what hides behind a request reaches no service,
 // an address that is made up is not believed, insiders' paths lead nowhere, browsers are told to come by TLS, and no
 // credential is in the edge's log. Mutations in the Caddyfile: the log without its filter of Sec-Websocket-Protocol,
-// Idempotency-Key or the query; `trusted_proxies static 0.0.0.0/0`; without the headers of @tls; `/health/*` passed on. /metrics is shut
+// Idempotency-Key or the query; `trusted_proxies static 0.0.0.0/0`; without the headers of @tls, includeSubDomains, or the
+// headers of redirects, or with these not as defaults; `/health/*` passed on. /metrics is shut
 // twice, by the edge and by the services in production, so that one alone is not missed here.
 func TestAttackThroughEdge(t *testing.T) {
 	caddy := installed.Programs(t, "caddy")["caddy"]
@@ -49,10 +50,19 @@ func TestAttackThroughEdge(t *testing.T) {
 		if answers[0].StatusCode != want && path != "/health/live" {
 			t.Errorf("%s: %d, want %d", path, answers[0].StatusCode, want)
 		}
-		if h.Get("Strict-Transport-Security") != "max-age=31536000" || h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Server") != "" ||
+		if h.Get("Strict-Transport-Security") != "max-age=31536000; includeSubDomains" || len(h["X-Content-Type-Options"]) != 1 || len(h["Content-Security-Policy"]) != 1 || h.Get("Server") != "" ||
 			h.Get("Set-Cookie") != "" || !traceIDs.MatchString(h.Get("X-Correlation-ID")) {
 			t.Errorf("%s: %v", path, h)
 		}
+	}
+	redirect := edge.converse(t, "GET /grafana/d/x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 1)
+	if len(redirect) != 1 || redirect[0].StatusCode != http.StatusFound || redirect[0].Header.Get("X-Content-Type-Options") != "nosniff" ||
+		!strings.Contains(redirect[0].Header.Get("Content-Security-Policy"), "frame-ancestors 'none'") || redirect[0].Header.Get("Referrer-Policy") != "no-referrer" {
+		t.Errorf("%v", redirect)
+	}
+	if conn, err := edge.dial(t.Context(), tls.VersionTLS11); err == nil {
+		_ = conn.Close()
+		t.Error("the edge speaks TLS 1.1")
 	}
 	p.expectNothingSmuggled()
 	for _, span := range p.sink.Spans() {
@@ -110,7 +120,7 @@ func (p *pair) startEdge(program string) *edge {
 	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
 	defer cancel()
 	for {
-		conn, err := e.dial(ctx)
+		conn, err := e.dial(ctx, tls.VersionTLS13)
 		if err == nil {
 			_ = conn.Close()
 			return e
@@ -125,8 +135,10 @@ func (p *pair) startEdge(program string) *edge {
 	}
 }
 
-func (e *edge) dial(ctx context.Context) (*tls.Conn, error) {
-	dialer := tls.Dialer{Config: &tls.Config{ServerName: "localhost", InsecureSkipVerify: true}} // Its certificate is of its own making.
+// dial speaks TLS of the given version at most.
+func (e *edge) dial(ctx context.Context, most uint16) (*tls.Conn, error) {
+	// Its certificate is of its own making.
+	dialer := tls.Dialer{Config: &tls.Config{ServerName: "localhost", InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: most}}
 	conn, err := dialer.DialContext(ctx, "tcp", e.address)
 	if err != nil {
 		return nil, err
@@ -138,7 +150,7 @@ func (e *edge) converse(t *testing.T, text string, most int) []*http.Response {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	conn, err := e.dial(ctx)
+	conn, err := e.dial(ctx, tls.VersionTLS13)
 	if err != nil {
 		t.Fatal(err)
 	}

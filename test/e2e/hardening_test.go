@@ -39,8 +39,8 @@ var traceIDs = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 // TestAttackOpenDoors: in production a public port serves the API and nothing for insiders, and each response has the
 // headers that tell a browser to do nothing clever. Mutations: MetricsOnPublicPort always true; SecurityHeaders left
-// out of either router; net/http/pprof served by DefaultServeMux; DebugHandler routed in Edge.Router; DisableGeneralOptionsHandler left out (`OPTIONS *`);
-// a cookie.
+// out of either router; net/http/pprof served by DefaultServeMux; DebugHandler routed in Edge.Router; DisableGeneralOptionsHandler left out (`OPTIONS *`); a route for
+// TRACE; a cookie.
 func TestAttackOpenDoors(t *testing.T) {
 	p, public, metrics := startProduction(t)
 	token := p.signIn("viewer").token
@@ -81,6 +81,7 @@ func TestAttackOpenDoors(t *testing.T) {
 			{"GET", "/health/detailed", map[string]int{"api": 200, "realtime": 200}, nil},
 			{"GET", "/nothing", map[string]int{"api": 404, "realtime": 404}, nil},
 			{"DELETE", "/health/live", map[string]int{"api": 405, "realtime": 405}, nil},
+			{"TRACE", "/health/live", map[string]int{"api": 405, "realtime": 405}, nil},
 			{"BREW", "/health/live", map[string]int{"api": 405, "realtime": 405}, nil},
 			{"OPTIONS", "*", map[string]int{"api": 404, "realtime": 404}, nil},
 			{"GET", "/api/v1/drifts", map[string]int{"api": 401}, nil},
@@ -116,7 +117,7 @@ func expectHeaders(t *testing.T, what string, h http.Header) {
 	}
 	for name, want := range map[string]string{
 		"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "Cache-Control": kept,
-		"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'", "Cross-Origin-Resource-Policy": "cross-origin",
+		"Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", "Cross-Origin-Resource-Policy": "cross-origin",
 		"Set-Cookie": "", "Server": "", "X-Powered-By": "",
 	} {
 		if got := h.Get(name); got != want {

@@ -56,6 +56,26 @@ func tests(t *testing.T) []test {
 // named is a test, or several by a pattern, in the document: `package TestName`.
 var named = regexp.MustCompile("`([a-z][a-z0-9/]*) ((?:Test|Fuzz)[A-Za-z0-9_*]+)`")
 
+// testsOf are the tests that a cell of a document names, each of which must exist.
+func testsOf(t *testing.T, all []test, document, cell string) []test {
+	t.Helper()
+	var list []test
+	for _, reference := range named.FindAllStringSubmatch(cell, -1) {
+		before := len(list)
+		for _, candidate := range all {
+			if ok, err := path.Match(reference[2], candidate.name); err != nil {
+				t.Fatal(err)
+			} else if ok && candidate.pkg == reference[1] {
+				list = append(list, candidate)
+			}
+		}
+		if len(list) == before {
+			t.Errorf("%s names %s in %s, which does not exist", document, reference[2], reference[1])
+		}
+	}
+	return list
+}
+
 // TestSecurityDocument: each test that docs/security.md names exists, each row of the STRIDE table names one, each
 // attack is in a row, and its comment names the mutation that it caught. Mutations: a name misspelt in a row; a row
 // without a name; an attack's comment without the word.
@@ -70,22 +90,12 @@ func TestSecurityDocument(t *testing.T) {
 			continue
 		}
 		rows++
-		references := named.FindAllStringSubmatch(cells[len(cells)-2], -1)
-		if len(references) == 0 && !strings.Contains(cells[len(cells)-2], "Open") {
+		named := testsOf(t, all, "docs/security.md", cells[len(cells)-2])
+		if len(named) == 0 && !strings.Contains(cells[len(cells)-2], "Open") {
 			t.Errorf("this row names no test: %s", line)
 		}
-		for _, reference := range references {
-			found := false
-			for _, candidate := range all {
-				if ok, err := path.Match(reference[2], candidate.name); err != nil {
-					t.Fatal(err)
-				} else if ok && candidate.pkg == reference[1] {
-					found, covered[candidate] = true, true
-				}
-			}
-			if !found {
-				t.Errorf("docs/security.md names %s in %s, which does not exist", reference[2], reference[1])
-			}
+		for _, one := range named {
+			covered[one] = true
 		}
 	}
 	if rows < 20 {

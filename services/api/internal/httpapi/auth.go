@@ -49,6 +49,14 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.limits.loggedIn(r, body.Email)
+	if inCookie {
+		// The cookie of the session before is replaced, so no one could end that session. A value that never was a token is no obstacle.
+		if old, err := r.Cookie(s.cookies.name()); err == nil {
+			if err := s.identity.Logout(r.Context(), old.Value); err != nil && !apierror.Is(err, apierror.Invalid) {
+				return err
+			}
+		}
+	}
 	return s.giveTokens(w, tokens, inCookie, &selfBody{user.ID, user.Email, user.Name, user.Role})
 }
 

@@ -31,7 +31,7 @@ func staging(t *testing.T, environ ...string) *apitest.API {
 }
 
 // Mutations: the refresh token in the response too; the cookie without one of its attributes; the cookie not replaced by a refresh;
-// Logout without clear.
+// Logout without clear; login without Logout of the old cookie, or with its error for a value that is no token.
 func TestCookieMode(t *testing.T) {
 	for environment, start := range map[string]func(*testing.T, ...string) *apitest.API{
 		"staging": staging, "development": func(t *testing.T, environ ...string) *apitest.API { t.Helper(); return apitest.Start(t, environ...) },
@@ -87,6 +87,14 @@ func TestCookieMode(t *testing.T) {
 			}
 			api.With(tokens.AccessToken).Get("/api/v1/users/me").Want(401)
 			post("logout", nil, nil).Want(200)
+			t.Run("a sign-in ends the session of the cookie that it replaces", func(*testing.T) {
+				login := map[string]string{"email": c.User.Email, "password": apitest.Password}
+				before := check(post("login", nil, login).Want(200))
+				after := check(post("login", before, login).Want(200))
+				post("refresh", before, nil).Want(401)
+				post("refresh", after, nil).Want(200)
+				check(post("login", &http.Cookie{Name: after.Name, Value: strings.Repeat("x", 300)}, login).Want(200))
+			})
 			t.Run("bearer mode stays", func(t *testing.T) {
 				a := api.Anonymous.Post("/api/v1/auth/login", map[string]string{"email": c.User.Email, "password": apitest.Password}).Want(200)
 				var tokens pair

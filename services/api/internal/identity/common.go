@@ -1,8 +1,10 @@
 package identity
 
 import (
+	"slices"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/trustelem/zxcvbn/frequency"
 )
@@ -21,6 +23,16 @@ var common = sync.OnceValue(func() map[string]struct{} {
 	return known
 })
 
+// ourWords are what people make passwords of because of where they use them. docs/asvs.md lists them.
+var ourWords = []string{"driftsentry", "terraform", "opentofu", "drift", "sentry", "tofu", "password", "viewer", "engineer", "admin"}
+
+// ofOurWords reports whether a password is one of our words, or a part of the email between dots, with digits and signs around it.
+func ofOurWords(lower, email string) bool {
+	word := strings.TrimFunc(lower, func(r rune) bool { return !unicode.IsLetter(r) })
+	parts := strings.FieldsFunc(strings.ToLower(email), func(r rune) bool { return strings.ContainsRune(".@+", r) })
+	return slices.Contains(ourWords, word) || word != "" && slices.Contains(parts, word)
+}
+
 // newPassword is for a password that is set. One that was set before this rule still signs its user in.
 func (in *input) newPassword(field, value, email string) {
 	before := len(in.fields)
@@ -34,5 +46,7 @@ func (in *input) newPassword(field, value, email string) {
 		in.refuse(field, "must not be a word, a name or a common password; use several words, or random characters")
 	} else if strings.EqualFold(value, email) || strings.EqualFold(value, local) {
 		in.refuse(field, "must not be the email or its first part")
+	} else if ofOurWords(lower, email) {
+		in.refuse(field, "must not be a word of this product, or a part of the email, with digits or signs around it; use several words")
 	}
 }

@@ -11,15 +11,17 @@ import (
 )
 
 // TestAttackWeakPassword: no user sets a password that guessers try first, in any way of setting one, and who has one already can
-// sign in. Mutations: the plain check of the length in each of the four places; the comparison with the case of the list; the
-// new rule for signing in.
+// sign in. A long one holds to its last character. Mutations: the plain check of the length in each of the four places; the comparison with the case of the list; the
+// new rule for signing in; each half of ofOurWords, and its digits and signs left where they are; the
+// password cut to 72 bytes, or in lower case.
 func TestAttackWeakPassword(t *testing.T) {
 	api := apitest.Start(t)
 	email := api.Viewer.User.Email
 	local, _, _ := strings.Cut(email, "@")
+	long := "A wall of 9 bricks. " + strings.Repeat("é ", 50)
 	var made struct{ SetupToken string }
 	api.Admin.Post("/api/v1/users", map[string]string{"email": "new-colleague@acme.example", "name": "New", "role": "viewer"}).Want(201).Decode(&made)
-	for _, weak := range []string{"password1", "Password1", "TRUSTNO1", "jennifer", "administrator", "qwerty123", "12345678"} {
+	for _, weak := range []string{"password1", "Password1", "TRUSTNO1", "jennifer", "administrator", "qwerty123", "12345678", "DriftSentry", "driftsentry-2026!", "..admin123", "example2026"} {
 		for way, a := range map[string]*apitest.Response{
 			"setup":  api.Anonymous.Post("/api/v1/auth/password", map[string]string{"token": made.SetupToken, "newPassword": weak}),
 			"change": api.Viewer.Post("/api/v1/auth/password", map[string]string{"currentPassword": apitest.Password, "newPassword": weak}),
@@ -39,7 +41,10 @@ func TestAttackWeakPassword(t *testing.T) {
 		api.Viewer.Post("/api/v1/auth/password", map[string]string{"currentPassword": apitest.Password, "newPassword": own}).Want(http.StatusBadRequest)
 	}
 	api.Anonymous.Post("/api/v1/auth/password", map[string]string{"token": made.SetupToken, "newPassword": "new-Colleague@acme.example"}).Want(http.StatusBadRequest)
-	api.Anonymous.Post("/api/v1/auth/password", map[string]string{"token": made.SetupToken, "newPassword": "a wall of 9 bricks"}).Want(http.StatusOK)
+	api.Anonymous.Post("/api/v1/auth/password", map[string]string{"token": made.SetupToken, "newPassword": long}).Want(http.StatusOK)
+	for sent, want := range map[string]int{long: http.StatusOK, long[:len(long)-1]: http.StatusUnauthorized, strings.ToLower(long): http.StatusUnauthorized} {
+		api.Anonymous.Post("/api/v1/auth/login", map[string]string{"email": "new-colleague@acme.example", "password": sent}).Want(want)
+	}
 
 	// As an earlier version stored it.
 	if _, err := api.DB.Exec(t.Context(), "update app_user set password_hash = @hash where email = @email",
