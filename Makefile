@@ -61,7 +61,7 @@ soak: $(LAUNCHER) ## run the services under load for ten minutes, then hold 10,0
 
 TABLES := ./services/api/internal/httpapi/ ./services/realtime/internal/app/ ./test/prometheus/observability/ ./test/apidoc/
 tables: $(LAUNCHER) ## write the tables of documents that tests keep, and the API documents that api serves (a single test: go test -run NAME ./its/folder -update)
-	@exec $(LAUNCHER) with-postgres -- go test -count 1 -run '^Test(AttackAuthorization|RunbookTable|Registry|Files)' $(TABLES) -update
+	@exec $(LAUNCHER) with-postgres -- go test -count 1 -run '^Test(AttackAuthorization|RunbookTable|Registry|Objectives|Files)' $(TABLES) -update
 
 slo: $(TOOLS)/sloth ## make the rules of the objectives in deploy/prometheus/slo
 	@tools/slo
