@@ -11,7 +11,7 @@ TOOLS    := .run/tools
 GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --jsonfile .run/tests.json --post-run-command test/tried -- -count 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch trace test test-long test-tofu test-security verify sbom test-stack test-compose test-kubernetes test-apidocs test-faults soak tables faults-doc check-deploy up deploy down lint fmt prose vuln build bench bench-load load clean compiler $(LAUNCHER)
+.PHONY: help run watch trace test test-long test-tofu test-security verify sbom test-stack test-compose test-kubernetes test-apidocs test-faults soak tables slo faults-doc check-deploy up deploy down lint fmt prose vuln build bench bench-load load clean compiler $(LAUNCHER)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,7 +61,10 @@ soak: $(LAUNCHER) ## run the services under load for ten minutes, then hold 10,0
 
 TABLES := ./services/api/internal/httpapi/ ./services/realtime/internal/app/ ./test/prometheus/observability/ ./test/apidoc/
 tables: $(LAUNCHER) ## write the tables of documents that tests keep, and the API documents that api serves (a single test: go test -run NAME ./its/folder -update)
-	@exec $(LAUNCHER) with-postgres -- go test -count 1 -run '^Test(AttackAuthorization|RunbookTable|Registry|Files)' $(TABLES) -update
+	@exec $(LAUNCHER) with-postgres -- go test -count 1 -run '^Test(AttackAuthorization|RunbookTable|Registry|Objectives|Files)' $(TABLES) -update
+
+slo: $(TOOLS)/sloth ## make the rules of the objectives in deploy/prometheus/slo
+	@tools/slo
 
 faults-doc: ## run make test-faults and write docs/faults.md from the result
 	@$(MAKE) test-faults ARGS='-update'
@@ -93,9 +96,10 @@ bench-load: ## compare both services under load with peers: make bench-load PEER
 load: ## send load to `make run` or to your installation, and check that no event is lost: make load ARGS=-h
 	@mkdir -p .run/bin && go build -buildvcs=false -o .run/bin/load ./test/cmd/load && exec .run/bin/load $(ARGS)
 
-lint: $(TOOLS)/golangci-lint $(TOOLS)/vale ## lint every module, the format of files, the English, commit subjects, and the shipped configuration
+lint: $(TOOLS)/golangci-lint $(TOOLS)/vale $(TOOLS)/sloth ## lint every module, the format of files, the English, commit subjects, and the shipped configuration
 	@tools/lint-commits
 	@tools/lint-prose
+	@tools/slo --check
 	@for m in $(MODULES) $(ALONE); do echo "lint $$m"; (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners ./...) || exit 1; done
 	@echo "lint the tests that have a target of their own"
 	@cd test && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners --build-tags compose,soak,long,tofu ./...
@@ -157,3 +161,9 @@ $(TOOLS)/vale: tools/vale/go.mod | compiler
 	@echo "Building vale …"
 	@mkdir -p $(TOOLS)
 	@cd tools/vale && GOWORK=off go build -o "$(CURDIR)/$@" github.com/vale-cli/vale/v3/cmd/vale
+
+# Without the version, the rules would say that sloth is `dev`.
+$(TOOLS)/sloth: tools/sloth/go.mod
+	@echo "Building sloth …"
+	@mkdir -p $(TOOLS)
+	@cd tools/sloth && GOWORK=off go build -ldflags "-X github.com/slok/sloth/internal/info.Version=$$(GOWORK=off go list -m -f '{{.Version}}' github.com/slok/sloth)" -o "$(CURDIR)/$@" github.com/slok/sloth/cmd/sloth

@@ -235,6 +235,6 @@ func checkSignals(t *testing.T, p *pair) {
 		}
 	}
 	for _, what := range slices.Sorted(maps.Keys(unknown)) {
-		t.Errorf("docs/telemetry.md does not have %s: add a row", what)
+		t.Errorf("docs/telemetry.md does not have %s: describe it in docs/telemetry/registry and run `make tables`", what)
 	}
 }

@@ -1,5 +1,5 @@
-// Package registry reads docs/telemetry/registry, which describes every metric of the services in the format of
-// OpenTelemetry's schema registries. The Go descriptors and the tables of docs/telemetry.md are made from it.
+// Package registry reads docs/telemetry/registry, which describes every metric, span and log field of the services in the
+// format of OpenTelemetry's schema registries. The Go descriptors and the tables of docs/telemetry.md are made from it.
 package registry
 
 import (
@@ -53,23 +53,30 @@ type Annotations struct {
 // Metrics are those of one file, such as "http".
 func Metrics(t testing.TB, file string) []Metric {
 	t.Helper()
+	metrics := groups[Metric](t, file)
+	for _, m := range metrics {
+		if m.Type != "metric" || m.ID != "metric."+m.Name {
+			t.Errorf("%s/%s.yaml: the group %q is not a metric, or its id is not metric. and its metric_name", Dir, file, m.ID)
+		}
+	}
+	return metrics
+}
+
+// groups are those of a file, read strictly.
+func groups[T any](t testing.TB, file string) []T {
+	t.Helper()
 	path := filepath.Join(doctable.Root(t), Dir, file+".yaml")
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var content struct {
-		Groups []Metric `yaml:"groups"`
+		Groups []T `yaml:"groups"`
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&content); err != nil {
 		t.Fatalf("%s: %v", path, err)
-	}
-	for _, m := range content.Groups {
-		if m.Type != "metric" || m.ID != "metric."+m.Name {
-			t.Errorf("%s: the group %q is not a metric, or its id is not metric. and its metric_name", path, m.ID)
-		}
 	}
 	return content.Groups
 }

@@ -15,20 +15,17 @@ func Table(t testing.TB, metrics []Metric) string {
 	var table strings.Builder
 	table.WriteString(doctable.Header("Metric", "Type", "Unit", "Labels", "Service", "Seen in", "Meaning"))
 	for _, m := range metrics {
-		kind, unit, service, labels := m.Instrument, m.Unit, "both", "–"
+		kind, unit, labels := m.Instrument, m.Unit, "–"
 		if kind == "updowncounter" {
 			kind = "gauge" // as Prometheus has it
 		}
 		if unit == "" || strings.HasPrefix(unit, "{") {
 			unit = "1"
 		}
-		if len(m.Annotations.Services) == 1 {
-			service = m.Annotations.Services[0]
-		}
 		if len(m.Attributes) > 0 {
 			labels = code(m.Labels()...)
 		}
-		table.WriteString(doctable.Row(code(m.Exported(t)), kind, unit, labels, service, code(m.Annotations.SeenIn), m.Brief))
+		table.WriteString(doctable.Row(code(m.Exported(t)), kind, unit, labels, service(m.Annotations.Services), code(m.Annotations.SeenIn), m.Brief))
 	}
 	return table.String()
 }

@@ -21,7 +21,7 @@ func known(t *testing.T) labelsByMetric {
 	for _, g := range shipped.Groups(t) {
 		for _, r := range g.Rules {
 			if r.Record != "" {
-				all[r.Record] = []string{"slo", "service"}
+				all[r.Record] = slices.Collect(maps.Keys(r.Labels))
 			}
 		}
 	}

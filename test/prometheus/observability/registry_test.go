@@ -2,10 +2,12 @@ package observability
 
 import (
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,6 +23,12 @@ func TestRegistry(t *testing.T) {
 			doctable.Check(t, "docs/telemetry.md", "metrics "+file, registry.Table(t, registry.Metrics(t, file)))
 		})
 	}
+	t.Run("the_table_of_spans", func(t *testing.T) {
+		doctable.Check(t, "docs/telemetry.md", "spans", registry.SpanTable(registry.Spans(t)))
+	})
+	t.Run("the_table_of_log_fields", func(t *testing.T) {
+		doctable.Check(t, "docs/telemetry.md", "log fields", registry.FieldTable(t, registry.Fields(t)))
+	})
 	for folder, metrics := range registry.Packages(registry.All(t)) {
 		t.Run("the_descriptors_of_"+path.Base(folder), func(t *testing.T) {
 			doctable.File(t, path.Join(folder, "registry_gen.go"), registry.Source(t, folder, metrics))
@@ -49,21 +57,41 @@ func TestRegistry_has_all_instruments(t *testing.T) {
 	}
 }
 
-// Every attribute is described: ours in attributes.yaml, others by OpenTelemetry, whose names have dots.
+// Every attribute is described once: ours in attributes.yaml or as a log field, others by OpenTelemetry, whose names have dots.
 func TestRegistry_describes_every_attribute(t *testing.T) {
 	described := registry.Attributes(t)
-	used := map[string]bool{}
-	for _, m := range registry.All(t) {
-		for _, a := range m.Attributes {
-			used[a.Ref] = true
-			if !described[a.Ref] && !strings.Contains(a.Ref, ".") {
-				t.Errorf("%s has the attribute %s, which %s/attributes.yaml does not describe: add it there", m.ID, a.Ref, registry.Dir)
-			}
+	used, names := map[string]bool{}, slices.Sorted(maps.Keys(described))
+	use := func(where, name string) {
+		used[name] = true
+		ours := !strings.Contains(name, ".") || strings.HasPrefix(name, "driftsentry.") || strings.HasPrefix(name, "pgx.")
+		if ours && !described[name] {
+			t.Errorf("%s has the attribute %s, which %s/attributes.yaml does not describe: add it there", where, name, registry.Dir)
 		}
 	}
-	for name := range described {
+	for _, m := range registry.All(t) {
+		for _, a := range m.Attributes {
+			use(m.ID, a.Ref)
+		}
+	}
+	for _, s := range registry.Spans(t) {
+		for _, a := range s.Attributes {
+			use(s.ID, a.Ref)
+		}
+	}
+	for _, f := range registry.Fields(t) {
+		if f.ID != "" && described[f.ID] {
+			t.Errorf("%s/fields.yaml describes %s again: make it a ref", registry.Dir, f.ID)
+		}
+		described[f.ID] = true
+	}
+	for _, f := range registry.Fields(t) {
+		if f.Ref != "" {
+			use("fields.yaml", f.Ref)
+		}
+	}
+	for _, name := range names {
 		if !used[name] {
-			t.Errorf("%s/attributes.yaml describes %s, which no metric has: remove it", registry.Dir, name)
+			t.Errorf("%s/attributes.yaml describes %s, which no signal has: remove it", registry.Dir, name)
 		}
 	}
 }

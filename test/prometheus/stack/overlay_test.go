@@ -46,8 +46,8 @@ var (
 	window = regexp.MustCompile(`(\[|\boffset )(\d+[smhd])\b`)
 	// A scrape may take its whole interval, because the machine may be busy.
 	scrapeTimeout = regexp.MustCompile(`(?m)^(\s*scrape_timeout: )\d+s$`)
-	// slo.yml multiplies by the seconds of its groups' interval.
-	seconds = regexp.MustCompile(`(?m)(\) \* )(\d+)$`)
+	// The rules of the objectives multiply by the seconds of their groups' interval.
+	seconds = regexp.MustCompile(`(?m)(\) \* )(\d+)( >= \d+)$`)
 )
 
 // mail is the receiver that needs a mail server with TLS, which the test has none of.
@@ -96,7 +96,7 @@ func (o *overlay) apply(service, text string) string {
 	text = replace(setting, text, func(m []string) string { return m[1] + o.faster(m[2]) })
 	text = replace(window, text, func(m []string) string { return m[1] + o.faster(m[2]) })
 	text = scrapeTimeout.ReplaceAllString(text, "${1}1s")
-	return replace(seconds, text, func(m []string) string { return m[1] + strconv.Itoa(o.number(m[2])/pace) })
+	return replace(seconds, text, func(m []string) string { return m[1] + strconv.Itoa(o.number(m[2])/pace) + m[3] })
 }
 
 func replace(pattern *regexp.Regexp, text string, by func(match []string) string) string {
