@@ -48,7 +48,7 @@ var scrubStages = []scrubStage{
 		from event where (account_id, position) > (@first::uuid, coalesce(nullif(@second, ''), '0')::bigint)
 		order by account_id, position limit @limit for update`, `-- UPDATE event
 		update event set body = (@documents::text[])[1]::json where account_id = @first::uuid and position = @second::bigint`},
-	// The id of an API key is no secret, though its name is that of one.
+	// The id of an API key is not a secret, though the name of the field is that of one.
 	{"audit", `-- SELECT audit
 		select id::text as last, account_id, '' as type, array[subject, message] as texts, array[(metadata - 'apiKey')::text] as documents, null::bytea as sealed
 		from audit where id > @first::uuid and action <> 'audit.redacted' order by id limit @limit`, `-- SELECT redact_audit
