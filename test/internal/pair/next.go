@@ -23,6 +23,7 @@ func (r *run) nextSteps(c Credentials, fresh bool, s sample) string {
 	fmt.Fprintf(&b, "%s\n%s\n", dim(rule), r.Console.Paint(console.Green, "DriftSentry runs."))
 	fmt.Fprintf(&b, "  api       %s/api/v1\n", r.apiURL())
 	fmt.Fprintf(&b, "  realtime  %s\n", r.socketURL())
+	fmt.Fprintf(&b, "  documents %s/docs\n", r.apiURL())
 	fmt.Fprintf(&b, "  health    %s/health/detailed and %s/health/detailed; the metrics are at /metrics\n", r.apiURL(), r.realtimeURL())
 	fmt.Fprintf(&b, "  The sample plan: %d new, %d changed, %d unchanged. Of its events a viewer's socket got %d, the last after %d ms.\n",
 		s.counts.New, s.counts.Changed, s.counts.Unchanged, s.events, s.live.Milliseconds())
