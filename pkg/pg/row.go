@@ -118,7 +118,7 @@ func (r *Row) TextBytes() []byte { return r.keep(r.required(0, pgtype.TextOID, 0
 // Bool reads a boolean.
 func (r *Row) Bool() bool {
 	value := r.required(1, pgtype.BoolOID, 0)
-	return value != nil && value[0] != 0
+	return len(value) > 0 && value[0] != 0
 }
 
 // The size of one allocation for bytes of several rows.

@@ -183,7 +183,7 @@ func (m *manifests) expectReferences(t *testing.T) {
 					t.Errorf("ingress: %s leads to %+v", path.Path, path.Backend.Service)
 				}
 				// The detailed report is for insiders.
-				if exact := path.PathType != nil && *path.PathType == networkingv1.PathTypeExact; strings.HasPrefix("/health/detailed", path.Path) || strings.HasPrefix(path.Path, "/health") && !exact {
+				if exact := path.PathType != nil && *path.PathType == networkingv1.PathTypeExact; isPrefix(path.Path, "/health/detailed") || strings.HasPrefix(path.Path, "/health") && !exact {
 					t.Errorf("ingress: %s lets more pass than live and ready", path.Path)
 				}
 			}
@@ -285,3 +285,6 @@ func expectConfined(t *testing.T, name string, spec corev1.PodSpec) {
 		}
 	}
 }
+
+// isPrefix reports whether a path of an ingress takes in another.
+func isPrefix(path, of string) bool { return strings.HasPrefix(of, path) }
