@@ -222,7 +222,7 @@ func TestAttackAuditTrail(t *testing.T) {
 		"a record of a masking that was none": {func(w *world) {
 			w.exec("create table before as select a.id, audit_leaf(a) as hash from audit a where id = " + row)
 			w.forge("update audit set actor_email = 'eve@example.com' where id = (select id from before)")
-			w.exec("insert into audit (id, account_id, action, subject, metadata) select gen_random_uuid(), a.account_id, 'audit.redacted', a.id::text, "+
+			w.exec("insert into audit (id, account_id, action, subject, metadata) select gen_random_uuid(), a.account_id, 'audit.redacted', a.id::text, " +
 				"jsonb_build_object('was', encode(before.hash, 'hex'), 'is', encode(audit_leaf(a), 'hex')) from audit a join before using (id)")
 			w.exec("drop table before")
 			w.sealAll()
