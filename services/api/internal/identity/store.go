@@ -97,7 +97,7 @@ type RefreshTokenTx interface {
 
 // SetupTokenTx changes setup tokens. Each token can be used once.
 type SetupTokenTx interface {
-	// InsertSetupToken stores a token that somebody made, an operator when by is uuid.Nil.
+	// InsertSetupToken stores a token that someone made, an operator when by is uuid.Nil.
 	InsertSetupToken(ctx context.Context, hash []byte, user, by uuid.UUID, until time.Time) error
 	// UseSetupToken invalidates this token and every other of its user; apierror.NotFound when it was used, or has
 	// expired.
