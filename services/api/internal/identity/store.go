@@ -104,8 +104,8 @@ type SetupTokenTx interface {
 	UseSetupToken(ctx context.Context, hash []byte, at time.Time) error
 	// SpendSetupTokens invalidates every setup token of the user.
 	SpendSetupTokens(ctx context.Context, user uuid.UUID, at time.Time) error
-	// SpendSetupTokensBy invalidates every setup token that the admin made.
-	SpendSetupTokensBy(ctx context.Context, by uuid.UUID, at time.Time) error
+	// SpendSetupTokensBy invalidates every setup token that the admin made, for users of the account.
+	SpendSetupTokensBy(ctx context.Context, account, by uuid.UUID, at time.Time) error
 }
 
 // KeyTx changes API keys.

@@ -119,7 +119,7 @@ func (s *Service) UpdateUser(ctx context.Context, p Principal, id uuid.UUID, cha
 			}
 		}
 		if !user.IsActive || user.Role != Admin {
-			if err := tx.SpendSetupTokensBy(ctx, id, s.now()); err != nil {
+			if err := tx.SpendSetupTokensBy(ctx, p.AccountID, id, s.now()); err != nil {
 				return err
 			}
 		}

@@ -83,7 +83,9 @@ func (t identityTx) SpendSetupTokens(ctx context.Context, user uuid.UUID, at tim
 }
 
 // SpendSetupTokensBy implements identity.Tx.
-func (t identityTx) SpendSetupTokensBy(ctx context.Context, by uuid.UUID, at time.Time) error {
+func (t identityTx) SpendSetupTokensBy(ctx context.Context, account, by uuid.UUID, at time.Time) error {
 	return exec(ctx, t.tx, `-- UPDATE setup_token
-		update setup_token set used_at = @at where created_by = @by and used_at is null`, pg.Args{"by": by, "at": at})
+		update setup_token t set used_at = @at from app_user u
+		where u.id = t.user_id and u.account_id = @account and t.created_by = @by and t.used_at is null`,
+		pg.Args{"account": account, "by": by, "at": at})
 }
