@@ -64,7 +64,7 @@ func TestAttackSetupToken(t *testing.T) {
 		use(m.SetupToken).Want(401)
 		issue(api.Admin, m.User.ID).Want(201)
 	})
-	t.Run("a password of one's own", func(t *testing.T) {
+	t.Run("a password of one's own", func(*testing.T) {
 		c := api.NewUser("acme", identity.Viewer)
 		var m made
 		issue(api.Admin, c.User.ID.String()).Want(201).Decode(&m)
@@ -72,7 +72,7 @@ func TestAttackSetupToken(t *testing.T) {
 		use(m.SetupToken).Want(401)
 	})
 	for name, body := range map[string]string{"deactivated": `{"isActive":false}`, "demoted": `{"role":"engineer"}`} {
-		t.Run("its maker is "+name, func(t *testing.T) {
+		t.Run("its maker is "+name, func(*testing.T) {
 			leaver, known := api.NewUser("acme", identity.Admin), api.NewUser("acme", identity.Admin)
 			var invited, reset, kept made
 			leaver.Post("/api/v1/users", map[string]string{"email": name + "2@acme.example", "name": name, "role": "admin"}).Want(201).Decode(&invited)
