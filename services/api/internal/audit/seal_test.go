@@ -150,7 +150,8 @@ func (w *world) reseal() {
 
 // TestAttackAuditTrail: an attacker who may write the whole database can't change the trail unseen. Mutations, each caught by the row of
 // its name: Leaf without message or position; compute without Leaves or NewestAt; Verify without the comparison of numbers, with the
-// log, with the time before, or with the positions that were given out; a masking that may lead back to any row.
+// log, with the time before, or with the positions that were given out; a masking that may lead back to any row, or is of a row without a mask;
+// Left only asked after a removal.
 func TestAttackAuditTrail(t *testing.T) {
 	const row = "(select id from audit order by position offset 4 limit 1)"
 	for name, c := range map[string]struct {
@@ -179,6 +180,12 @@ func TestAttackAuditTrail(t *testing.T) {
 		"a row as from before there were seals": {func(w *world) {
 			w.forge("insert into audit (id, account_id, action, created_at, position) values (gen_random_uuid(), $1, 'drift.approved', now() - interval '1 year', 0)", w.account)
 		}, "seal 1: the row", ""},
+		"a row before the first position": {func(w *world) {
+			w.forge("insert into audit (id, account_id, action, created_at, position) values (gen_random_uuid(), $1, 'drift.approved', now() - interval '1 year', -5)", w.account)
+		}, "before the first position", ""},
+		"a row in the very first place": {func(w *world) {
+			w.forge("insert into audit (id, account_id, action, position) values ('00000000-0000-0000-0000-000000000000', $1, 'drift.approved', 0)", w.account)
+		}, "before the first position", ""},
 		"a row dated back, at its end": {func(w *world) {
 			w.exec("insert into audit (id, account_id, action, created_at) values (gen_random_uuid(), $1, 'drift.approved', now() - interval '1 day')", w.account)
 			w.sealAll()
@@ -211,6 +218,14 @@ func TestAttackAuditTrail(t *testing.T) {
 		"a masked row that was changed afterwards": {func(w *world) {
 			w.exec("select redact_audit(" + row + ", '', 'reason [redacted]', '{\"n\": 5}')")
 			w.forge("update audit set message = 'reason [redacted].' where id = " + row)
+		}, "was changed or added", ""},
+		"a record of a masking that was none": {func(w *world) {
+			w.exec("create table before as select a.id, audit_leaf(a) as hash from audit a where id = " + row)
+			w.forge("update audit set actor_email = 'eve@example.com' where id = (select id from before)")
+			w.exec("insert into audit (id, account_id, action, subject, metadata) select gen_random_uuid(), a.account_id, 'audit.redacted', a.id::text, " +
+				"jsonb_build_object('was', encode(before.hash, 'hex'), 'is', encode(audit_leaf(a), 'hex')) from audit a join before using (id)")
+			w.exec("drop table before")
+			w.sealAll()
 		}, "was changed or added", ""},
 		"a masking without its record": {func(w *world) {
 			w.exec("select redact_audit(" + row + ", '', 'reason [redacted]', '{\"n\": 5}')")

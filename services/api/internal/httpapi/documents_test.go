@@ -44,6 +44,20 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
+// TestAttackManyRanges: a stranger can't ask for the same bytes of a document thousands of times in one request, or for a part that is not
+// in the envelope of errors. Mutation: the header Range is kept.
+func TestAttackManyRanges(t *testing.T) {
+	api := apitest.Start(t)
+	for _, d := range apidoc.Documents("") {
+		for _, ranges := range []string{"bytes=0-0" + strings.Repeat(",0-0", 1000), "bytes=0-5", "bytes=5-1", "x"} {
+			res := api.Anonymous.Do(http.MethodGet, d.Path, nil, "Range", ranges).Want(http.StatusOK)
+			if !bytes.Equal(res.Body, d.Body) {
+				t.Errorf("%s: %d bytes for %.20s", d.Path, len(res.Body), ranges)
+			}
+		}
+	}
+}
+
 // TestDocuments_servers: the documents name the server that is to be used. Mutations: replace does nothing; the scheme
 // of the socket is always ws.
 func TestDocuments_servers(t *testing.T) {

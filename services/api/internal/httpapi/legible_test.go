@@ -12,7 +12,8 @@ import (
 )
 
 // TestAttackHiddenCharacters: what a stranger sends shows as what it is. Mutations: no check of a name, a reason, a ref, an
-// address or a report's field; a reason of a failure, or the title of a new or of a stored alert, that is not escaped.
+// address or a report's field; a reason of a failure, or the title of a new or of a stored alert, that
+// is not escaped; an address, a type, a provider, a deposed key or the version of a plan that is not.
 func TestAttackHiddenCharacters(t *testing.T) {
 	api := apitest.Start(t)
 	const hidden = "a\u202egpj.exe"
@@ -70,11 +71,30 @@ func TestAttackHiddenCharacters(t *testing.T) {
 	if text := titles.String(); legible.Text(text) != "" || strings.Count(text, `a\u{202e}gpj.exe`) != 3 {
 		t.Errorf("alerts: %q", text)
 	}
+	// A plan that Terraform did not make has them anywhere, and its resource is known again.
+	forged := `{"format_version":"1.2","terraform_version":"1.9\u202e\u001b","resource_drift":[{"address":"module.m\u202e\u001b.aws_x.y","mode":"managed",
+		"type":"aws_x\u202e\u001b","name":"y\u202e\u001b","deposed":"d\u202e\u001b","provider_name":"registry.terraform.io/hashicorp/aws\u202e\u001b",
+		"change":{"actions":["update"],"before":{"region":"eu\u202e\u001b","n":1},"after":{"region":"eu\u202e\u001b","n":2}}}]}`
+	api.Key.Post("/api/v1/ingest/plan?workspace=forged", []byte(forged)).Want(http.StatusOK)
+	var again struct {
+		Check struct{ Counts struct{ Unchanged int } }
+	}
+	api.Key.Post("/api/v1/ingest/plan?workspace=forged", []byte(forged)).Want(http.StatusOK).Decode(&again)
+	if again.Check.Counts.Unchanged != 1 {
+		t.Errorf("the same plan again: %+v", again)
+	}
+	for _, path := range []string{"/api/v1/drifts?workspace=forged", "/api/v1/checks?workspace=forged", "/api/v1/audit"} {
+		for _, raw := range []string{`\u001b`, "\u202e", `\u202e`} {
+			if body := string(api.Admin.Get(path).Want(http.StatusOK).Body); strings.Contains(body, raw) {
+				t.Errorf("%s: %s", path, body)
+			}
+		}
+	}
 	for _, path := range []string{"/api/v1/checks?workspace=sg", "/api/v1/events?limit=100"} {
 		var data any
 		a := api.Viewer.Get(path).Want(http.StatusOK)
 		a.Decode(&data)
-		for _, raw := range []string{`\u001b`, "\x1b"} {
+		for _, raw := range []string{`\u001b`, "\x1b", `\u202e`, "\u202e"} {
 			if strings.Contains(string(a.Body), raw) {
 				t.Errorf("%s: %s", path, a.Body)
 			}

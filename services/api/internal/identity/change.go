@@ -65,7 +65,7 @@ func (t *SetupToken) open(now time.Time) bool {
 	return !t.Used && t.User.IsActive && now.Before(t.ExpiresAt)
 }
 
-// ChangePassword changes the principal's password. The other sessions of the user end.
+// ChangePassword changes the principal's password. The other sessions of the user end, and so do the setup tokens.
 func (s *Service) ChangePassword(ctx context.Context, p Principal, current, password string) error {
 	var in input
 	in.password("currentPassword", current)
@@ -95,7 +95,10 @@ func (s *Service) ChangePassword(ctx context.Context, p Principal, current, pass
 		if err != nil {
 			return err
 		}
-		return s.changePassword(ctx, tx, known.User, by, p.SessionID, *known.PasswordHash, hash)
+		if err := s.changePassword(ctx, tx, known.User, by, p.SessionID, *known.PasswordHash, hash); err != nil {
+			return err
+		}
+		return tx.SpendSetupTokens(ctx, p.UserID, s.now())
 	})
 	s.sessions.Clear()
 	if apierror.Is(err, apierror.NotFound) {

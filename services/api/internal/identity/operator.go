@@ -45,7 +45,7 @@ func (s *Service) Bootstrap(ctx context.Context, account, email, name string, ro
 		if hash != "" {
 			return tx.SetPassword(ctx, user.ID, "", hash, s.now())
 		}
-		issued, err := s.issueSetup(ctx, tx, user)
+		issued, err := s.issueSetup(ctx, tx, user, uuid.Nil)
 		setup = &issued
 		return err
 	})

@@ -35,7 +35,7 @@ func (s *Service) IssueSetup(ctx context.Context, p Principal, id uuid.UUID) (Us
 		if err := tx.SpendSetupTokens(ctx, id, s.now()); err != nil {
 			return err
 		}
-		if setup, err = s.issueSetup(ctx, tx, user); err != nil {
+		if setup, err = s.issueSetup(ctx, tx, user, p.UserID); err != nil {
 			return err
 		}
 		return s.record(ctx, tx, p.AccountID, by, actionSetupIssued, user.Email, "a setup token was made", map[string]any{"user": id})

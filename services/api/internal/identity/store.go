@@ -97,12 +97,15 @@ type RefreshTokenTx interface {
 
 // SetupTokenTx changes setup tokens. Each token can be used once.
 type SetupTokenTx interface {
-	InsertSetupToken(ctx context.Context, hash []byte, user uuid.UUID, until time.Time) error
+	// InsertSetupToken stores a token that someone made, an operator when by is uuid.Nil.
+	InsertSetupToken(ctx context.Context, hash []byte, user, by uuid.UUID, until time.Time) error
 	// UseSetupToken invalidates this token and every other of its user; apierror.NotFound when it was used, or has
 	// expired.
 	UseSetupToken(ctx context.Context, hash []byte, at time.Time) error
 	// SpendSetupTokens invalidates every setup token of the user.
 	SpendSetupTokens(ctx context.Context, user uuid.UUID, at time.Time) error
+	// SpendSetupTokensBy invalidates every setup token that the admin made, for users of the account.
+	SpendSetupTokensBy(ctx context.Context, account, by uuid.UUID, at time.Time) error
 }
 
 // KeyTx changes API keys.

@@ -40,7 +40,7 @@ func (s *Service) CreateUser(ctx context.Context, p Principal, email, name strin
 		if user, err = s.insertUser(ctx, tx, p.AccountID, by, email, name, role); err != nil {
 			return err
 		}
-		setup, err = s.issueSetup(ctx, tx, user)
+		setup, err = s.issueSetup(ctx, tx, user, p.UserID)
 		return err
 	})
 	return user, setup, err
@@ -62,9 +62,9 @@ func (s *Service) insertUser(ctx context.Context, tx Tx, account uuid.UUID, by a
 	return u, s.record(ctx, tx, account, by, actionUserCreated, u.Email, "the user was created", map[string]any{"user": u.ID, "role": role})
 }
 
-func (s *Service) issueSetup(ctx context.Context, tx Tx, u User) (Setup, error) {
+func (s *Service) issueSetup(ctx context.Context, tx Tx, u User, by uuid.UUID) (Setup, error) {
 	setup := Setup{Token: token.NewOpaque(token.SetupPrefix), ExpiresAt: s.now().Add(setupExpiry)}
-	return setup, tx.InsertSetupToken(ctx, token.Hash(setup.Token), u.ID, setup.ExpiresAt)
+	return setup, tx.InsertSetupToken(ctx, token.Hash(setup.Token), u.ID, by, setup.ExpiresAt)
 }
 
 // UserChange has the new values of a user; nil means unchanged.
@@ -83,7 +83,7 @@ var (
 )
 
 // UpdateUser changes a user. A deactivated user loses all sessions, and the API keys. A setup token is void when its user is deactivated,
-// or has another email: it was sent to the old one.
+// or has another email: it was sent to the old one. So are those that an admin made who is one no more: who made a token has seen it.
 func (s *Service) UpdateUser(ctx context.Context, p Principal, id uuid.UUID, change UserChange) (User, error) {
 	if err := change.check(); err != nil {
 		return User{}, err
@@ -115,6 +115,11 @@ func (s *Service) UpdateUser(ctx context.Context, p Principal, id uuid.UUID, cha
 		}
 		if !user.IsActive || user.Email != before.Email {
 			if err := tx.SpendSetupTokens(ctx, id, s.now()); err != nil {
+				return err
+			}
+		}
+		if !user.IsActive || user.Role != Admin {
+			if err := tx.SpendSetupTokensBy(ctx, p.AccountID, id, s.now()); err != nil {
 				return err
 			}
 		}

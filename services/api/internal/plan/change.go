@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/driftsentry/driftsentry/pkg/legible"
 )
 
 // driftEntry reads one element of resource_drift in pass 1.
@@ -76,7 +78,7 @@ func (s *scan) entry(path string, origin Origin, keep bool) (*entry, error) {
 	}
 	s.spareRegion(region(e.before, e.masks))
 	s.spareRegion(region(e.after, e.masks))
-	if move := (Move{e.previous, e.address, e.typ, provider(e.provider)}); e.previous != "" && e.previous != e.address && !s.moved[move] {
+	if move := (Move{e.previous, e.address, legible.EscapeLine(e.typ), legible.EscapeLine(provider(e.provider))}); e.previous != "" && e.previous != e.address && !s.moved[move] {
 		s.moved[move] = true
 		s.out.previous[e.id] = s.out.key(resourceID(e.previous, e.deposed))
 		s.out.movedLate = s.out.movedLate || s.out.hasPriorState
@@ -253,10 +255,10 @@ func (c *comparer) change(e *entry, origin Origin, planned string, stored Open) 
 		Address:         c.address(e.address),
 		PreviousAddress: c.address(e.previous),
 		identity:        resourceID(e.address, e.deposed),
-		Deposed:         e.deposed,
-		Type:            e.typ,
+		Deposed:         legible.EscapeLine(e.deposed),
+		Type:            legible.EscapeLine(e.typ),
 		Name:            e.name,
-		Provider:        provider(e.provider),
+		Provider:        legible.EscapeLine(provider(e.provider)),
 		Mode:            e.mode,
 		Region:          where,
 		Actions:         e.actions,

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/driftsentry/driftsentry/pkg/legible"
 	"github.com/driftsentry/driftsentry/pkg/redact"
 )
 
@@ -82,14 +83,14 @@ func (c *comparer) appendHash(b []byte, n *node) []byte {
 }
 
 // address is an address as it is shown: its instance keys that are secret are hashes of themselves. The same keys are shown
-// the same, whatever else the plan has.
+// the same, whatever else the plan has. Terraform writes no character that legible refuses: it escapes those of an instance key.
 func (c *comparer) address(address string) string {
-	return eachKey(address, func(key string) string {
+	return legible.EscapeLine(eachKey(address, func(key string) string {
 		if c.isSecret([]byte(key)) {
 			return c.mask([]byte(key))
 		}
 		return key
-	})
+	}))
 }
 
 // label is a name from outside a plan, as it is shown. One that had a secret in it gets a hash, so that two never look the same.

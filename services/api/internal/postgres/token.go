@@ -42,10 +42,10 @@ func (t identityTx) SpendRefreshToken(ctx context.Context, hash []byte, at time.
 }
 
 // InsertSetupToken implements identity.Tx.
-func (t identityTx) InsertSetupToken(ctx context.Context, hash []byte, user uuid.UUID, until time.Time) error {
+func (t identityTx) InsertSetupToken(ctx context.Context, hash []byte, user, by uuid.UUID, until time.Time) error {
 	return exec(ctx, t.tx, `-- INSERT setup_token
-		insert into setup_token (hash, user_id, expires_at) values (@hash, @user, @until)`,
-		pg.Args{"hash": hash, "user": user, "until": until})
+		insert into setup_token (hash, user_id, created_by, expires_at) values (@hash, @user, nullif(@by, '00000000-0000-0000-0000-000000000000'::uuid), @until)`,
+		pg.Args{"hash": hash, "user": user, "by": by, "until": until})
 }
 
 // SetupToken implements identity.Store.
@@ -80,4 +80,12 @@ func (t identityTx) UseSetupToken(ctx context.Context, hash []byte, at time.Time
 func (t identityTx) SpendSetupTokens(ctx context.Context, user uuid.UUID, at time.Time) error {
 	return exec(ctx, t.tx, `-- UPDATE setup_token
 		update setup_token set used_at = @at where user_id = @user and used_at is null`, pg.Args{"user": user, "at": at})
+}
+
+// SpendSetupTokensBy implements identity.Tx.
+func (t identityTx) SpendSetupTokensBy(ctx context.Context, account, by uuid.UUID, at time.Time) error {
+	return exec(ctx, t.tx, `-- UPDATE setup_token
+		update setup_token t set used_at = @at from app_user u
+		where u.id = t.user_id and u.account_id = @account and t.created_by = @by and t.used_at is null`,
+		pg.Args{"account": account, "by": by, "at": at})
 }
