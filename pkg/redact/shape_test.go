@@ -35,6 +35,16 @@ var spokenTexts = []string{
 	"app:$2y$10$swordfishesswordfishes", "root:$6$salt$swordfishesswordfishes:1::", "$argon2id$v=19$m=1,t=2$c2FsdA$swordfishes",
 }
 
+// settingTexts assign it in the words of a programming or configuration language, over several lines.
+var settingTexts = []string{
+	"[db]\npassword = \"swordfishes\"\n", "db {\n  password = \"swordfishes\"\n}", "x = 1\npassword := \"swordfishes\"\n", "a: 1\n:password => \"swordfishes\",\n",
+	"x\nDB_PASSWORD ?= \"swordfishes\"\n", "x\npassword ||= \"swordfishes\"\n", "if x\npassword != \"swordfishes\"\n", "x\npassword == 'swordfishes'\n", "[a]\npassword = \"\"\"\nswordfishes\n\"\"\"\n",
+	"db.password=\\\n  swordfishes\n", "DB_PASSWORD=$(cat <<EOF\nswordfishes\nEOF\n)\n", "a {\n  password = <<-EOT\n    swordfishes\n  EOT\n}\n",
+	"authorization=basic swordfishes==", "x\nAuthorization = Bearer swordfishes=\ny\n",
+	"define('DB_PASSWORD', 'swordfishes');", "[Environment]::SetEnvironmentVariable(\"DB_PASSWORD\",\"swordfishes\",\"Machine\")", "os.environ.setdefault(\"API_TOKEN\", \"swordfishes\")",
+	"enable secret 5 swordfishes", "username bob password 7 1swordfishes", "x\nneighbor 10.0.0.1 password 7 1swordfishes\n",
+}
+
 // toolTexts have it as an argument of a program.
 var toolTexts = []string{
 	"echo root:swordfishes | chpasswd", "chpasswd <<< 'root:swordfishes'",
@@ -163,7 +173,7 @@ func decoded(text string) string {
 // Mutations: each layer left out; base64 of gzip, of UTF-16 and in lines left out; no spoken names; no XML; a pair's word left out.
 func TestText_shapes_in_every_encoding(t *testing.T) {
 	tried, failed := 0, 0
-	for kind, texts := range map[string][]string{"spoken": spokenTexts, "tools": toolTexts, "markup": markupTexts, "pairs": pairTexts} {
+	for kind, texts := range map[string][]string{"spoken": spokenTexts, "settings": settingTexts, "tools": toolTexts, "markup": markupTexts, "pairs": pairTexts} {
 		for _, text := range texts {
 			for name, encode := range encodings {
 				if kind == "tools" && name == "URL" { // Blanks as plus signs alone are none to a shell.
@@ -182,7 +192,7 @@ func TestText_shapes_in_every_encoding(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("tried: %d texts: %d shapes × %d encodings, %d failed", tried, len(spokenTexts)+len(toolTexts)+len(markupTexts)+len(pairTexts), len(encodings), failed)
+	t.Logf("tried: %d texts: %d shapes × %d encodings, %d failed", tried, len(spokenTexts)+len(settingTexts)+len(toolTexts)+len(markupTexts)+len(pairTexts), len(encodings), failed)
 }
 
 // readable must stay as they are.
