@@ -178,7 +178,12 @@ func TestRead_errors(t *testing.T) {
 	entry := func(s string) string { return drifted(s) }
 	for _, tt := range []struct{ name, raw, path, message string }{
 		{"nothing", "", "", "is empty"},
-		{"text", "no drift", "", "not valid JSON at byte 1"},
+		{"text", "no drift", "", "is text, not JSON: send the output of `terraform show -json"},
+		{"the name of a file", "plan.json", "", "is text, not JSON"},
+		{"an error in a line", "Error: no state\n", "", "is text, not JSON"},
+		{"a literal", "null\n", "", "must be a JSON object"},
+		{"white space", " \n\t", "", "is empty"},
+		{"zstd", "\x28\xb5\x2f\xfd\x00", "", "compressed with zstd"},
 		{"a list", "[]", "", "must be a JSON object"},
 		{"a string", `"x"`, "", "must be a JSON object"},
 		{"half a plan", `{"format_version":"1.2","resource_drift":[{"addr`, "resource_drift[0]", "not complete JSON"},
