@@ -42,13 +42,13 @@ var settingTexts = []string{
 	"db.password=\\\n  swordfishes\n", "DB_PASSWORD=$(cat <<EOF\nswordfishes\nEOF\n)\n", "a {\n  password = <<-EOT\n    swordfishes\n  EOT\n}\n",
 	"authorization=basic swordfishes==", "x\nAuthorization = Bearer swordfishes=\ny\n",
 	"define('DB_PASSWORD', 'swordfishes');", "[Environment]::SetEnvironmentVariable(\"DB_PASSWORD\",\"swordfishes\",\"Machine\")", "os.environ.setdefault(\"API_TOKEN\", \"swordfishes\")",
-	"enable secret 5 swordfishes", "username bob password 7 1swordfishes", "x\nneighbor 10.0.0.1 password 7 1swordfishes\n",
+	"System.setProperty(\"db.password\", \"swordfishes\");", "enable secret 5 swordfishes", "username bob password 0 swordfishes", "username bob password 7 1swordfishes", "x\nneighbor 10.0.0.1 password 7 1swordfishes\n",
 }
 
 // toolTexts have it as an argument of a program.
 var toolTexts = []string{
 	"echo root:swordfishes | chpasswd", "chpasswd <<< 'root:swordfishes'",
-	"curl --user bob:swordfishes https://x", "mysqldump -u root -p'swordfishes' db", "mongo -u x -p swordfishes", "zip -P swordfishes x.zip x", "az login -u x -p swordfishes",
+	"curl --user bob:swordfishes https://x", "mysqldump -u root -p'swordfishes' db", "mysqldump -u root -p\"swordfishes\" db", "mongo -u x -p swordfishes", "zip -P swordfishes x.zip x", "az login -u x -p swordfishes",
 	"jdbc:oracle:thin:bob/swordfishes@//h:1521/x", "sqlplus bob/swordfishes@h", "u:swordfishes@tcp(h:3306)/db", "consul kv put db/password swordfishes", "gh secret set API_KEY --body swordfishes",
 	"npm config set //r/:_authToken swordfishes",
 }

@@ -54,6 +54,9 @@ func speaks(t string, from, to int) bool {
 // called reports whether the name t[from:to] is the first argument of a call, in quotes, and a second follows:
 // define('DB_PASSWORD', 'x').
 func called(t string, from, to int) bool {
+	for least := max(1, from-longestKey); from > least && (classes[t[from-1]] == word || t[from-1] == '.'); { // "db.password"
+		from--
+	}
 	start := from - 1
 	for end := to; t[to] == '\\' && to-end < 8 && to+1 < len(t) && start > 1 && t[start-1] == '\\'; start-- { // in strings of JSON
 		to++
@@ -170,7 +173,8 @@ func (s *scanner) spoken(from, to int) int {
 		if masked(t[rest:line]) > 0 {
 			return to
 		}
-		if typed-rest >= 6 && (kind == directiveName || odd(t[rest:typed])) && !describes(t[rest:typed]) {
+		of := t[max(0, from-64):from]
+		if typed-rest >= 6 && (kind == directiveName || odd(t[rest:typed]) || strings.Contains(of, "username") || strings.Contains(of, "neighbor")) && !describes(t[rest:typed]) {
 			s.add(rest, typed)
 			return typed
 		}
