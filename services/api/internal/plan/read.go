@@ -106,6 +106,7 @@ type scan struct {
 	moved     map[Move]bool
 	lostOne   bool   // an entry was left out that may be about any object
 	variables []byte // kept until the configuration tells which are sensitive
+	changed   root   // of resource_changes, which have what the state has; for a plan without prior_state, such as HCP's redacted one
 
 	sensitiveVariables map[string]bool
 
@@ -157,6 +158,7 @@ func newScan(dec *jsontext.Decoder, opt Options) *scan {
 		out:       out,
 		collector: collector{names: newNames(), secrets: newSecrets()},
 		meaning:   newMeaning(opt.MaxDepth),
+		changed:   newRoot(hashers),
 		dec:       dec, opt: opt, tree: tree{maxDepth: opt.MaxDepth, tolerant: true},
 		spared: map[string]bool{}, planned: map[string]string{}, actions: map[string]string{}, moved: map[Move]bool{},
 		sensitiveVariables: map[string]bool{}, seed: maphash.MakeSeed(), configured: map[uint64]bool{}, namesakes: map[string][]namesake{},
