@@ -29,7 +29,7 @@ var spokenTexts = []string{
 	"requirepass swordfishes", "port 6379\nmasterauth swordfishes\n", "sentinel auth-pass mymaster swordfishes\nport 1\n", "CONFIG SET requirepass swordfishes",
 	"machine h login u password swordfishes", "proxy_set_header X-Auth-Token swordfishes;", "fastcgi_param DB_PASSWORD swordfishes;", "ENV DB_PASSWORD swordfishes",
 	"global\n  tls_password swordfishes\n", "aws configure set aws_secret_access_key swordfishes --profile x", "rootpw swordfishes", "**Password:** swordfishes", "**token**: swordfishes",
-	"the admin password should be swordfishes", "password -> swordfishes", "the password of bob is swordfishes", "Password for root: swordfishes", "password (old): swordfishes",
+	"the admin password should be swordfishes", "the new db password will be swordfishes", "password -> swordfishes", "the password of bob is swordfishes", "Password for root: swordfishes", "password (old): swordfishes",
 	"api key for stripe is swordfishes.", "API key: swordfishes", "PASSWORD ?= swordfishes", "| name | value |\n| password | swordfishes |\n", "SELECT crypt('swordfishes', gen_salt('bf'))", "enable secret swordfishes", "username bob privilege 15 secret swordfishes",
 	"ConvertTo-SecureString -String \"swordfishes\" -AsPlainText", "cmdkey /add:h /pass:swordfishes", "Passwort: swordfishes",
 	"app:$2y$10$swordfishesswordfishes", "root:$6$salt$swordfishesswordfishes:1::", "$argon2id$v=19$m=1,t=2$c2FsdA$swordfishes",
@@ -209,7 +209,7 @@ var readable = []string{
 	"cost: $1, $2 and $5 each", "<name>app</name><value>1</value>", "<add key=\"Timeout\" value=\"30\"/>", `{"name":"PORT","content":"8080"}`, `{"setting":"timeout","val":"30"}`,
 	b64("just a plain text without anything"), b64(`{"a":1,"b":["c","d"]}`), "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQDZ user@host", "vpc-0123456789abcdef0 subnet-0fedcba9876543210",
 	"MIIDXTCCAkWgAwIBAgIJAJC1HiIAZAiIMA0GCSqGSIb3DQEBBQUAMEUxCzAJBgNV", "correct-horse-battery-staple", "select * from t where token_type = $1", "%d items of %s at %08x",
-	"token_endpoint https://example.com/token", "the secret of success", "with the secret, we can go on", "passwords are hashed with bcrypt", "credentials file", "see the token docs",
+	"token_endpoint https://example.com/token", "the secret of success", "with the secret, we can go on", "passwords are hashed with bcrypt", "the password will be rotated", "the token will expire", "credentials file", "see the token docs",
 	"a secret is found in a text", "the token is spent.", "an instance key that is secret is shown as its hash", "| current password | nowhere |", "| a guessed API key | 192 random bits |",
 	"| Guessing passwords | limits by address |", "the least length of a key: 256 bits", "the token of the session expires", "get token for bob: unexpected EOF", "[\"DB_PASSWORD\",\"DB_HOST\"]",
 }

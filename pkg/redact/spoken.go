@@ -317,7 +317,7 @@ func (s *scanner) startsWith(i int, prefix string) bool {
 // sayings stand between a name and its value.
 var sayings = map[string]saying{
 	"is": saidIs, "was": saidIs, "are": saidIs, "equals": saidIs, "be": saidIs, "being": saidIs,
-	"should": notSaid, "called": saidIs, "now": notSaid, "still": notSaid, "currently": notSaid, "just": notSaid, "again": notSaid, "set": notSaid, "changed": notSaid, "reset": notSaid, "updated": notSaid,
+	"should": notSaid, "will": notSaid, "shall": notSaid, "called": saidIs, "now": notSaid, "still": notSaid, "currently": notSaid, "just": notSaid, "again": notSaid, "set": notSaid, "changed": notSaid, "reset": notSaid, "updated": notSaid,
 	"to": saidTo, "as": saidTo, "by": saidTo, "using": saidTo, "values": saidTo, "password": notSaid,
 }
 
