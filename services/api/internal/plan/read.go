@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/driftsentry/driftsentry/pkg/redact"
 )
 
 // Read reads the JSON form of a plan. What is wrong with the input is an *Error; what r fails with is wrapped as it is, and
@@ -201,6 +203,7 @@ func (s *scan) field(name string) (err error) {
 		s.out.FormatVersion, err = s.text(name)
 	case "terraform_version":
 		s.out.TerraformVersion, err = s.text(name)
+		s.out.TerraformVersion = redact.Text(s.out.TerraformVersion)
 	case "timestamp":
 		s.out.Timestamp, err = s.time(name)
 	case "errored":

@@ -281,6 +281,9 @@ func TestRead_formats(t *testing.T) {
 
 func TestRead_metadata(t *testing.T) {
 	p := read(t, `{"plan_format_version":"1.1","terraform_version":"1.9.0","timestamp":"2026-11-23T01:08:33+01:00","applyable":true,"complete":false,"errored":true}`)
+	if v := readWith(t, `{"format_version":"1.2","errored":false,"terraform_version":"password=hunter22"}`, Options{}).TerraformVersion; v != "password=[redacted]" {
+		t.Errorf("a version that is a secret is %s", v)
+	}
 	if p.FormatVersion != "1.1" || p.TerraformVersion != "1.9.0" || !p.Errored || !p.Slimmed ||
 		!p.Timestamp.Equal(time.Date(2026, 11, 23, 0, 8, 33, 0, time.UTC)) || *p.Complete || !*p.Applyable {
 		t.Errorf("%+v", p)
