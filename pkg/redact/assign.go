@@ -27,9 +27,52 @@ func (s *scanner) assignment(i int) int {
 	for v < len(t) && (t[v] == ' ' || t[v] == '\t') {
 		v++
 	}
+	if start, end := below(t, v, s.lineEnd(v)); start > 0 {
+		s.add(start, end)
+		return end
+	}
 	start, end := s.value(v, from, query)
 	s.add(start, end)
 	return end
+}
+
+// below is where the value is that starts in the line after the one that ends at line: a here document, or a line that goes on.
+func below(t string, v, line int) (from, to int) {
+	next := line // the next line
+	for next < len(t) && (t[next] == '\r' || t[next] == '\n') && t[next-1] != '\n' {
+		next++
+	}
+	if next >= len(t) {
+		return 0, 0
+	}
+	if t[v:line] == `\` {
+		for from = next; from < len(t) && isBlank(t[from]); from++ {
+		}
+		for to = from; to < len(t) && t[to] > ' '; to++ {
+		}
+		return from, to
+	}
+	at := strings.LastIndex(t[max(v, line-longestKey):line], "<<")
+	if at < 0 {
+		return 0, 0
+	}
+	mark := strings.Trim(t[max(v, line-longestKey)+at+2:line], "-~\"' \\")
+	if mark == "" || strings.ContainsAny(mark, " \t") {
+		return 0, 0
+	}
+	to = len(t)
+	for start := next; start < len(t); {
+		end := start
+		for end < len(t) && t[end] != '\n' {
+			end++
+		}
+		if strings.TrimSpace(t[start:end]) == mark {
+			to = max(next, start-1)
+			break
+		}
+		start = end + 1
+	}
+	return next, to
 }
 
 // keyBefore is the name that ends before i, without quotes and white space.
@@ -39,7 +82,7 @@ func (s *scanner) keyBefore(i int) (from, to int) {
 	for to > 0 && i-to < 32 && (t[to-1] == ' ' || t[to-1] == '\t') {
 		to--
 	}
-	for to > 0 && (t[to-1] == '*' || t[to-1] == '?') && i-to < 32 { // **password**: x, PASSWORD ?= x
+	for to > 0 && strings.IndexByte("*?!|", t[to-1]) >= 0 && i-to < 32 { // **password**: x, PASSWORD ?= x, password != x, password ||= x
 		to--
 	}
 	for to < i && to > 0 && t[to-1] == ' ' && i-to < 32 {
@@ -113,6 +156,11 @@ func (s *scanner) value(v, key int, query bool) (from, to int) {
 	end := v
 	for end < line && !s.endsValue(end, line, query) {
 		end++
+	}
+	if schemes[strings.ToLower(t[v:min(end, v+16)])] && end < line && isBlank(t[end]) { // authorization=Basic x
+		for end = skipBlanks(t, end, line); end < line && !isBlank(t[end]) && strings.IndexByte("\"'`,;&", t[end]) < 0; {
+			end++
+		}
 	}
 	return v, end
 }

@@ -22,7 +22,7 @@ const sensitiveWords = `
 	userdata customdata usermetadata startupscript shutdownscript cloudinit
 	kubeconfig kubeadminconfig dockerconfigjson dockerconfig dockercfg protectedsettings
 	plaintext securevalue securestring sensitivequery sensitiveenvironment secureenvironment encryptedvalue
-	authstring authcode magiccode communitystring webhookurl webhookurls pemfile pfxblob pfx` + providerWords
+	authstring authcode magiccode communitystring snmpcommunity rocommunity rwcommunity webhookurl webhookurls pemfile pfxblob pfx` + providerWords
 
 // providerWords are in the schemas of providers as Sensitive, as of August 2026. Those that say nothing by themselves, such
 // as value, are in the plan reader, with the types of their resources.
@@ -42,7 +42,7 @@ const providerWords = `
 	keymaterial presharedkey customergatewayconfiguration cak`
 
 // endings make a word sensitive that ends with one of them, and a name whose words are not separated: PGPASSWORD, authtoken.
-var endings = [...]string{"password", "passwords", "passwd", "secret", "secrets", "token", "apikey", "secretkey", "accesskey", "privatekey"}
+var endings = [...]string{"password", "passwords", "passwd", "secret", "secrets", "token", "apikey", "secretkey", "accesskey", "privatekey", "connectionstring"}
 
 // lastWords are sensitive as the last word only: DB_PASS, but not pass_through.
 var lastWords = map[string]bool{"pass": true, "pw": true}
@@ -182,7 +182,7 @@ func (n *Names) word(letters []byte, starts []int) bool {
 		}
 		if i == 0 && length > 5 {
 			switch word[length-1] {
-			case 'd', 's', 't', 'n', 'y':
+			case 'd', 's', 't', 'n', 'y', 'g':
 				for _, ending := range endings {
 					if length > len(ending) && string(word[length-len(ending):]) == ending {
 						return true

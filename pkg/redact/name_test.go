@@ -38,13 +38,13 @@ func TestNames_Sensitive_of_providers(t *testing.T) {
 		primary_readonly_key service_principal_key shared_access_policy_key default_primary_key storage_account_primary_key send_key_value https_key_base64
 		virtual_machine_ssh_key protected_parameter trigger_url update_trigger_endpoint rsa_encrypted_key parameter_data rendered_parameter_data bindpass
 		client_tls_key eab_key pem_bundle pem_json recovery_answer metrics_publisher_key custom_keys key_material_base64 tunnel1_preshared_key
-		customer_gateway_configuration cak customer_name secret_name_password ses_smtp_password_v4 secret_id`) {
+		customer_gateway_configuration cak customer_name secret_name_password snmp_community WEBSITE_CONTENTAZUREFILECONNECTIONSTRING ses_smtp_password_v4 secret_id`) {
 		if !n.Sensitive(name) {
 			t.Errorf("%s is not sensitive", name)
 		}
 	}
 	for name := range strings.FieldsSeq(`password_policy PasswordPolicy secret_name SharedAccessKeyName token_endpoint secret_arn credentials_path token_ttl password_length
-		secretVersion access_key_name passwordExpiry token_type_2 key_name primary_key public_key key_id kms_key_id client_certificate tenant_id username`) {
+		secretVersion access_key_name passwordExpiry token_type_2 key_name primary_key public_key key_id kms_key_id client_certificate tenant_id username community bgp_community`) {
 		if n.Sensitive(name) {
 			t.Errorf("%s is sensitive", name)
 		}

@@ -42,7 +42,7 @@ func hint(t string) int {
 			switch length := i - start; {
 			case length > 1 && sextets[t[start]]>>5 == 0 && base64Start(t[start:], length):
 				return start
-			case length > 1 && i < len(t) && t[i] <= '+' && spoken(t[i-2], t[i-1]) && speaks(t, start, i):
+			case length > 1 && i < len(t) && (t[i] <= '+' || t[i] == '\\') && spoken(t[i-2], t[i-1]) && speaks(t, start, i):
 				return start
 			case length >= 8 && i < len(t) && t[i] == '.' && strings.Contains(t[start:i], "eyJ"):
 				return start

@@ -29,16 +29,26 @@ var spokenTexts = []string{
 	"requirepass swordfishes", "port 6379\nmasterauth swordfishes\n", "sentinel auth-pass mymaster swordfishes\nport 1\n", "CONFIG SET requirepass swordfishes",
 	"machine h login u password swordfishes", "proxy_set_header X-Auth-Token swordfishes;", "fastcgi_param DB_PASSWORD swordfishes;", "ENV DB_PASSWORD swordfishes",
 	"global\n  tls_password swordfishes\n", "aws configure set aws_secret_access_key swordfishes --profile x", "rootpw swordfishes", "**Password:** swordfishes", "**token**: swordfishes",
-	"the admin password should be swordfishes", "password -> swordfishes", "the password of bob is swordfishes", "Password for root: swordfishes", "password (old): swordfishes",
+	"the admin password should be swordfishes", "the new db password will be swordfishes", "password -> swordfishes", "the password of bob is swordfishes", "Password for root: swordfishes", "password (old): swordfishes",
 	"api key for stripe is swordfishes.", "API key: swordfishes", "PASSWORD ?= swordfishes", "| name | value |\n| password | swordfishes |\n", "SELECT crypt('swordfishes', gen_salt('bf'))", "enable secret swordfishes", "username bob privilege 15 secret swordfishes",
 	"ConvertTo-SecureString -String \"swordfishes\" -AsPlainText", "cmdkey /add:h /pass:swordfishes", "Passwort: swordfishes",
 	"app:$2y$10$swordfishesswordfishes", "root:$6$salt$swordfishesswordfishes:1::", "$argon2id$v=19$m=1,t=2$c2FsdA$swordfishes",
 }
 
+// settingTexts assign it in the words of a programming or configuration language, over several lines.
+var settingTexts = []string{
+	"[db]\npassword = \"swordfishes\"\n", "db {\n  password = \"swordfishes\"\n}", "x = 1\npassword := \"swordfishes\"\n", "a: 1\n:password => \"swordfishes\",\n",
+	"x\nDB_PASSWORD ?= \"swordfishes\"\n", "x\npassword ||= \"swordfishes\"\n", "if x\npassword != \"swordfishes\"\n", "x\npassword == 'swordfishes'\n", "[a]\npassword = \"\"\"\nswordfishes\n\"\"\"\n",
+	"db.password=\\\n  swordfishes\n", "DB_PASSWORD=$(cat <<EOF\nswordfishes\nEOF\n)\n", "a {\n  password = <<-EOT\n    swordfishes\n  EOT\n}\n",
+	"authorization=basic swordfishes==", "x\nAuthorization = Bearer swordfishes=\ny\n",
+	"define('DB_PASSWORD', 'swordfishes');", "[Environment]::SetEnvironmentVariable(\"DB_PASSWORD\",\"swordfishes\",\"Machine\")", "os.environ.setdefault(\"API_TOKEN\", \"swordfishes\")",
+	"System.setProperty(\"db.password\", \"swordfishes\");", "enable secret 5 swordfishes", "username bob password 0 swordfishes", "username bob password 7 1swordfishes", "x\nneighbor 10.0.0.1 password 7 1swordfishes\n",
+}
+
 // toolTexts have it as an argument of a program.
 var toolTexts = []string{
 	"echo root:swordfishes | chpasswd", "chpasswd <<< 'root:swordfishes'",
-	"curl --user bob:swordfishes https://x", "mysqldump -u root -p'swordfishes' db", "mongo -u x -p swordfishes", "zip -P swordfishes x.zip x", "az login -u x -p swordfishes",
+	"curl --user bob:swordfishes https://x", "mysqldump -u root -p'swordfishes' db", "mysqldump -u root -p\"swordfishes\" db", "mongo -u x -p swordfishes", "zip -P swordfishes x.zip x", "az login -u x -p swordfishes",
 	"jdbc:oracle:thin:bob/swordfishes@//h:1521/x", "sqlplus bob/swordfishes@h", "u:swordfishes@tcp(h:3306)/db", "consul kv put db/password swordfishes", "gh secret set API_KEY --body swordfishes",
 	"npm config set //r/:_authToken swordfishes",
 }
@@ -163,7 +173,7 @@ func decoded(text string) string {
 // Mutations: each layer left out; base64 of gzip, of UTF-16 and in lines left out; no spoken names; no XML; a pair's word left out.
 func TestText_shapes_in_every_encoding(t *testing.T) {
 	tried, failed := 0, 0
-	for kind, texts := range map[string][]string{"spoken": spokenTexts, "tools": toolTexts, "markup": markupTexts, "pairs": pairTexts} {
+	for kind, texts := range map[string][]string{"spoken": spokenTexts, "settings": settingTexts, "tools": toolTexts, "markup": markupTexts, "pairs": pairTexts} {
 		for _, text := range texts {
 			for name, encode := range encodings {
 				if kind == "tools" && name == "URL" { // Blanks as plus signs alone are none to a shell.
@@ -182,7 +192,7 @@ func TestText_shapes_in_every_encoding(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("tried: %d texts: %d shapes × %d encodings, %d failed", tried, len(spokenTexts)+len(toolTexts)+len(markupTexts)+len(pairTexts), len(encodings), failed)
+	t.Logf("tried: %d texts: %d shapes × %d encodings, %d failed", tried, len(spokenTexts)+len(settingTexts)+len(toolTexts)+len(markupTexts)+len(pairTexts), len(encodings), failed)
 }
 
 // readable must stay as they are.
@@ -199,7 +209,7 @@ var readable = []string{
 	"cost: $1, $2 and $5 each", "<name>app</name><value>1</value>", "<add key=\"Timeout\" value=\"30\"/>", `{"name":"PORT","content":"8080"}`, `{"setting":"timeout","val":"30"}`,
 	b64("just a plain text without anything"), b64(`{"a":1,"b":["c","d"]}`), "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQDZ user@host", "vpc-0123456789abcdef0 subnet-0fedcba9876543210",
 	"MIIDXTCCAkWgAwIBAgIJAJC1HiIAZAiIMA0GCSqGSIb3DQEBBQUAMEUxCzAJBgNV", "correct-horse-battery-staple", "select * from t where token_type = $1", "%d items of %s at %08x",
-	"token_endpoint https://example.com/token", "the secret of success", "with the secret, we can go on", "passwords are hashed with bcrypt", "credentials file", "see the token docs",
+	"token_endpoint https://example.com/token", "the secret of success", "with the secret, we can go on", "passwords are hashed with bcrypt", "the password will be rotated", "the token will expire", "credentials file", "see the token docs",
 	"a secret is found in a text", "the token is spent.", "an instance key that is secret is shown as its hash", "| current password | nowhere |", "| a guessed API key | 192 random bits |",
 	"| Guessing passwords | limits by address |", "the least length of a key: 256 bits", "the token of the session expires", "get token for bob: unexpected EOF", "[\"DB_PASSWORD\",\"DB_HOST\"]",
 }

@@ -40,11 +40,28 @@ func spoken(a, b byte) bool {
 
 // speaks reports whether the name t[from:to] may be followed by a secret.
 func speaks(t string, from, to int) bool {
+	if called(t, from, to) {
+		_, kind := spokenWord(t[from:to])
+		return kind != noName
+	}
 	if c := t[to]; c != ' ' && c != '\t' && c != '(' && c != '+' {
 		return false
 	}
 	_, kind := spokenWord(t[from:to])
 	return kind != noName && (kind != identifiedName || strings.EqualFold(wordBefore(t, from), "identified") || sqlName(wordBefore(t, from)))
+}
+
+// called reports whether the name t[from:to] is the first argument of a call, in quotes, and a second follows:
+// define('DB_PASSWORD', 'x').
+func called(t string, from, to int) bool {
+	for least := max(1, from-longestKey); from > least && (classes[t[from-1]] == word || t[from-1] == '.'); { // "db.password"
+		from--
+	}
+	start := from - 1
+	for end := to; t[to] == '\\' && to-end < 8 && to+1 < len(t) && start > 1 && t[start-1] == '\\'; start-- { // in strings of JSON
+		to++
+	}
+	return start > 0 && (t[to] == '"' || t[to] == '\'') && t[from-1] == t[to] && t[start-1] == '(' && to+1 < len(t) && t[to+1] == ','
 }
 
 // spokenWord is the word of a name that tells its kind.
@@ -91,6 +108,14 @@ func (s *scanner) spoken(from, to int) int {
 		return to
 	}
 	line := s.lineEnd(to)
+	if called(t, from, to) {
+		comma := to + 1 + strings.IndexByte(t[to:line], ',')
+		if start, end := spokenQuote(t, skipBlanks(t, comma, line)); start > 0 && !describes(t[start:end]) {
+			s.add(start, end)
+			return end
+		}
+		return to
+	}
 	i := skipBlanks(t, to, line)
 	path := from
 	for path > 0 && from-path < longestKey && (t[path-1] == '/' || path < from && classes[t[path-1]] == word || t[path-1] == ':' && path > 1 && t[path-2] == '/') { // put db/password x
@@ -118,6 +143,9 @@ func (s *scanner) spoken(from, to int) int {
 		kind = directiveName
 	}
 	i, said := s.said(i, line, kind)
+	if i < line && strings.IndexByte("=:?!", t[i]) >= 0 { // password = "x" is an assignment
+		return to
+	}
 	if i == line || masked(t[i:line]) > 0 || t[i] == '\\' && !strings.HasPrefix(t[i:], `\"`) {
 		return to
 	}
@@ -137,6 +165,20 @@ func (s *scanner) spoken(from, to int) int {
 		end++
 	}
 	rest := skipBlanks(t, end, line)
+	if end == i+1 && '0' <= t[i] && t[i] <= '9' && rest < line && kind != identifiedName { // password 7 x: a router's way to encrypt it
+		typed := rest
+		for typed < line && !isBlank(t[typed]) {
+			typed++
+		}
+		if masked(t[rest:line]) > 0 {
+			return to
+		}
+		of := t[max(0, from-64):from]
+		if typed-rest >= 6 && (kind == directiveName || odd(t[rest:typed]) || strings.Contains(of, "username") || strings.Contains(of, "neighbor")) && !describes(t[rest:typed]) {
+			s.add(rest, typed)
+			return typed
+		}
+	}
 	end = i + len(strings.TrimRight(t[i:end], ".,;)"))
 	value := t[i:end]
 	if strings.EqualFold(last, "passphrase") && said == saidIs && isPhrase(t[i:line]) {
@@ -275,7 +317,7 @@ func (s *scanner) startsWith(i int, prefix string) bool {
 // sayings stand between a name and its value.
 var sayings = map[string]saying{
 	"is": saidIs, "was": saidIs, "are": saidIs, "equals": saidIs, "be": saidIs, "being": saidIs,
-	"should": notSaid, "called": saidIs, "now": notSaid, "still": notSaid, "currently": notSaid, "just": notSaid, "again": notSaid, "set": notSaid, "changed": notSaid, "reset": notSaid, "updated": notSaid,
+	"should": notSaid, "will": notSaid, "shall": notSaid, "called": saidIs, "now": notSaid, "still": notSaid, "currently": notSaid, "just": notSaid, "again": notSaid, "set": notSaid, "changed": notSaid, "reset": notSaid, "updated": notSaid,
 	"to": saidTo, "as": saidTo, "by": saidTo, "using": saidTo, "values": saidTo, "password": notSaid,
 }
 

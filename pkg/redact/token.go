@@ -181,7 +181,7 @@ func (s *scanner) dash(i int) int {
 		to := s.argument(from)
 		s.add(from, to)
 		return to
-	case strings.HasPrefix(t[end:], "'") && len(flag) == 2 && flag[1] == 'p' && strings.HasPrefix(s.tool, "m"): // mysql -p'x'
+	case (t[end] == '\'' || t[end] == '"' || strings.HasPrefix(t[end:], `\"`)) && len(flag) == 2 && flag[1] == 'p' && strings.HasPrefix(s.tool, "m"): // mysql -p'x'
 		from, to := spokenQuote(t, end)
 		s.add(from, to)
 		return to

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,6 +37,11 @@ func (s *scan) changeEntry(path string) error {
 			s.tally.deleted++
 		case action == "forget", len(e.actions) == 0: // What cannot be read makes no normal plan of one that destroys.
 			s.tally.kept++
+		case action == "no-op":
+			s.tally.still++
+		}
+		if !e.unnamed && len(e.actions) > 0 && e.planned() != "create" {
+			s.changed.add(e.id, cmp.Or(s.out.previous[e.id], e.id))
 		}
 	}
 	return nil
@@ -168,6 +174,9 @@ func (s *scan) finish(ctx context.Context) (*Plan, error) {
 		return nil, err
 	}
 	s.out.Evidence = s.evidence()
+	if !s.out.hasPriorState && s.out.Evidence.Coverage != CoveragePartial && s.tally.still > 0 { // Without any, the list was shortened.
+		s.out.root = s.changed
+	}
 	s.judge()
 	c := newComparer(s.names, newIndex(s.secrets, s.spared), s.opt)
 	s.units += s.secrets.units()

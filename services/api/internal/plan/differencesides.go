@@ -78,6 +78,13 @@ func (s *sides) enter(c *comparer, e, a *node, policy bool) {
 
 func (s *sides) leave() { s.within-- }
 
+// repeated notes that a member is in a list more often on one side than on the other. Its being there does not tell which side it is.
+func (s *sides) repeated() {
+	if s.within == 0 {
+		s.flags |= sidesCut
+	}
+}
+
 // bytes is how they are stored.
 func (s *sides) bytes(h *hasher) []byte {
 	b := make([]byte, 0, headSize+1+len(s.kept)*sideSize)
@@ -211,7 +218,7 @@ func (l *lookup) value(n *node, at short, policy bool) {
 func (l *lookup) inDocument(doc *node, at short) {
 	if doc.is('[') {
 		for _, i := range l.wanted[at] {
-			if l.kept[i].kind == sideMember {
+			if l.kept[i].kind == sideMember || l.verdict[i] == matchNeither { // The string was compared, or the list in it.
 				l.judge(i, doc, false)
 			}
 		}

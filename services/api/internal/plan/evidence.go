@@ -86,6 +86,7 @@ type tally struct {
 	planned int // entries of resource_changes, without deposed objects
 	deleted int // of these, the ones that delete and give no reason, as a destroy plan does
 	kept    int // of these, the ones that a destroy plan only forgets
+	still   int // of these, the ones that stay as they are
 	prior   int // resources of prior_state
 }
 

@@ -308,6 +308,9 @@ func TestPlan_Judge_resource(t *testing.T) {
 	top := func(parts ...string) string {
 		return `{"format_version":"1.2","complete":true,` + strings.Join(parts, ",") + `}`
 	}
+	partly := func(parts ...string) string { // whole only by scope=full
+		return `{"format_version":"1.2",` + strings.Join(parts, ",") + `}`
+	}
 	moved := strings.Replace(state, "aws_thing.left", "aws_thing.new", 1)
 	config2 := strings.Replace(config, `{"mode":"managed","type":"aws_thing","name":"a"}`, `{"mode":"managed","type":"aws_thing","name":"a"},{"mode":"managed","type":"aws_thing","name":"new"}`, 1)
 	for _, tt := range []struct {
@@ -325,13 +328,18 @@ func TestPlan_Judge_resource(t *testing.T) {
 		{"no longer in the configuration", top(drift, state, config), "aws_thing.left", "", Verdict{Reason: reasonOrphan}},
 		{"no configuration to tell by", top(drift, state), "aws_thing.left", "", Verdict{Resolved: true, How: HowUnknown}},
 		{"forgotten, in a slimmed plan", top(drift, changes), "aws_thing.f", "", Verdict{Reason: reasonOrphan}},
+		{"not among the planned changes of a part", partly(drift, changes, moved), "aws_thing.new", "", Verdict{Reason: reasonOmitted}},
+		{"among the planned changes of a part", partly(drift, changes, moved), "aws_thing.a", "", Verdict{Resolved: true, How: HowUnknown}},
+		{"gone from the state, and from a part", partly(drift, changes, moved), "aws_thing.gone", "", Verdict{Resolved: true, How: HowRemoved}},
+		{"no planned changes at all", partly(drift, moved), "aws_thing.new", "", Verdict{Resolved: true, How: HowUnknown}},
+		{"not among the planned changes of a plan that says it is whole", top(drift, changes, moved), "aws_thing.new", "", Verdict{Resolved: true, How: HowUnknown}},
 		{"moved", top(drift, moved, config2), "aws_thing.new", "aws_thing.left", Verdict{Resolved: true, How: HowUnknown}},
 		{"moved, the state is read first", top(moved, drift, config2), "aws_thing.new", "aws_thing.left", Verdict{Resolved: true, How: HowUnknown}},
 		{"moved, and not in the configuration", top(drift, moved, config), "aws_thing.new", "aws_thing.left", Verdict{Reason: reasonOrphan}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			open := map[Object]Open{{OriginDrift, cmp.Or(tt.opened, tt.id)}: {}}
-			if got := readWith(t, tt.raw, Options{Open: open}).Judge(OriginDrift, tt.id); got != tt.want {
+			if got := readWith(t, tt.raw, Options{Open: open, Scope: ScopeFull}).Judge(OriginDrift, tt.id); got != tt.want {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
 		})

@@ -40,6 +40,7 @@ type standing struct {
 	found   bool // prior_state has it
 	orphan  bool // the state has it and the configuration does not
 	leftOut bool // its entry could not be read
+	omitted bool // the state has it and the planned changes, which have every resource of the root, do not
 	retyped bool // it moved to another type, or may have, and this plan would not list its drift
 	how     How
 	sides   sides
@@ -53,6 +54,8 @@ const (
 		"or resolve the drift by hand."
 	reasonRetyped = "The resource has moved to another type, or seems to have. OpenTofu lists no drift of such a resource before the move is " +
 		"applied, so this plan does not show whether the drift is gone: apply the move and send a normal plan, or resolve the drift by hand."
+	reasonOmitted = "The state has this resource and resource_changes does not, as with -target or -exclude, whatever scope says: " +
+		"send a plan of the whole root, or scope=partial. If resource_changes was shortened, send it whole."
 	reasonLeftOut = "The plan lists this resource, but its entry could not be read: see what was left out of the plan."
 )
 
@@ -80,6 +83,8 @@ func (p *Plan) Judge(origin Origin, id string) Verdict {
 		return Verdict{Reason: reasonRetyped}
 	case st.orphan:
 		return Verdict{Reason: reasonOrphan}
+	case st.omitted:
+		return Verdict{Reason: reasonOmitted}
 	case !p.hasPriorState || moved && p.movedLate:
 		return Verdict{Resolved: true, How: HowUnknown}
 	case !st.found:
@@ -120,7 +125,10 @@ func (s *scan) judge() {
 		}
 		// Without a configuration it cannot be told, except for the resources that the plan says it forgets.
 		configured := s.out.Slimmed || s.configured[s.hashAddress(id)]
-		st.orphan = st.found && !configured || s.planned[id] == "forget"
+		action, listed := s.planned[id]
+		st.orphan = st.found && !configured || action == "forget"
+		// Terraform from 1.8 on says how much a plan covers; of other tools' plans it is only stated.
+		st.omitted = st.found && !listed && s.tally.planned > 0 && s.out.Complete == nil
 		st.retyped = st.retyped && !st.found
 		if s.tally.planned > 0 { // The plan says which moves are not applied yet.
 			from, isMoved := s.out.previous[id]

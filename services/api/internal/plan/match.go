@@ -102,21 +102,35 @@ func (c *comparer) leftovers(x, y []*node, policy bool) (leftE, leftA []int) {
 	if len(x) == 0 || len(y) == 0 {
 		return everyPlace(len(x)), everyPlace(len(y))
 	}
-	count := make(map[uint64]int, len(x))
+	type members struct {
+		left   int
+		paired bool
+	}
+	count := make(map[uint64]members, len(x))
 	for _, n := range x {
-		count[c.sum(n, policy)]++
+		sum := c.sum(n, policy)
+		count[sum] = members{left: count[sum].left + 1}
 	}
 	for i, n := range y {
-		if sum := c.sum(n, policy); count[sum] > 0 {
-			count[sum]--
-		} else {
-			leftA = append(leftA, i)
+		sum := c.sum(n, policy)
+		of, known := count[sum]
+		if of.left > 0 {
+			count[sum] = members{of.left - 1, true}
+			continue
 		}
+		if known {
+			c.sides.repeated()
+		}
+		leftA = append(leftA, i)
 	}
 	// Of several equal members the last ones are left.
 	for i, n := range slices.Backward(x) {
-		if sum := c.sum(n, policy); count[sum] > 0 {
-			count[sum]--
+		sum := c.sum(n, policy)
+		if of := count[sum]; of.left > 0 {
+			if of.paired {
+				c.sides.repeated()
+			}
+			count[sum] = members{of.left - 1, of.paired}
 			leftE = append(leftE, i)
 		}
 	}

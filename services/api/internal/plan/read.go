@@ -16,6 +16,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/driftsentry/driftsentry/pkg/legible"
+	"github.com/driftsentry/driftsentry/pkg/redact"
 )
 
 // Read reads the JSON form of a plan. What is wrong with the input is an *Error; what r fails with is wrapped as it is, and
@@ -108,6 +109,7 @@ type scan struct {
 	moved     map[Move]bool
 	lostOne   bool   // an entry was left out that may be about any object
 	variables []byte // kept until the configuration tells which are sensitive
+	changed   root   // of resource_changes, which have what the state has; for a plan without prior_state, such as HCP's redacted one
 
 	sensitiveVariables map[string]bool
 
@@ -159,6 +161,7 @@ func newScan(dec *jsontext.Decoder, opt Options) *scan {
 		out:       out,
 		collector: collector{names: newNames(), secrets: newSecrets()},
 		meaning:   newMeaning(opt.MaxDepth),
+		changed:   newRoot(hashers),
 		dec:       dec, opt: opt, tree: tree{maxDepth: opt.MaxDepth, tolerant: true},
 		spared: map[string]bool{}, planned: map[string]string{}, actions: map[string]string{}, moved: map[Move]bool{},
 		sensitiveVariables: map[string]bool{}, seed: maphash.MakeSeed(), configured: map[uint64]bool{}, namesakes: map[string][]namesake{},
@@ -201,7 +204,7 @@ func (s *scan) field(name string) (err error) {
 		s.out.FormatVersion, err = s.text(name)
 	case "terraform_version":
 		s.out.TerraformVersion, err = s.text(name)
-		s.out.TerraformVersion = legible.EscapeLine(s.out.TerraformVersion)
+		s.out.TerraformVersion = legible.EscapeLine(redact.Text(s.out.TerraformVersion))
 	case "timestamp":
 		s.out.Timestamp, err = s.time(name)
 	case "errored":

@@ -178,7 +178,12 @@ func TestRead_errors(t *testing.T) {
 	entry := func(s string) string { return drifted(s) }
 	for _, tt := range []struct{ name, raw, path, message string }{
 		{"nothing", "", "", "is empty"},
-		{"text", "no drift", "", "not valid JSON at byte 1"},
+		{"text", "no drift", "", "is text, not JSON: send the output of `terraform show -json"},
+		{"the name of a file", "plan.json", "", "is text, not JSON"},
+		{"an error in a line", "Error: no state\n", "", "is text, not JSON"},
+		{"a literal", "null\n", "", "must be a JSON object"},
+		{"white space", " \n\t", "", "is empty"},
+		{"zstd", "\x28\xb5\x2f\xfd\x00", "", "compressed with zstd"},
 		{"a list", "[]", "", "must be a JSON object"},
 		{"a string", `"x"`, "", "must be a JSON object"},
 		{"half a plan", `{"format_version":"1.2","resource_drift":[{"addr`, "resource_drift[0]", "not complete JSON"},
@@ -276,6 +281,9 @@ func TestRead_formats(t *testing.T) {
 
 func TestRead_metadata(t *testing.T) {
 	p := read(t, `{"plan_format_version":"1.1","terraform_version":"1.9.0","timestamp":"2026-11-23T01:08:33+01:00","applyable":true,"complete":false,"errored":true}`)
+	if v := readWith(t, `{"format_version":"1.2","errored":false,"terraform_version":"password=hunter22"}`, Options{}).TerraformVersion; v != "password=[redacted]" {
+		t.Errorf("a version that is a secret is %s", v)
+	}
 	if p.FormatVersion != "1.1" || p.TerraformVersion != "1.9.0" || !p.Errored || !p.Slimmed ||
 		!p.Timestamp.Equal(time.Date(2026, 11, 23, 0, 8, 33, 0, time.UTC)) || *p.Complete || !*p.Applyable {
 		t.Errorf("%+v", p)

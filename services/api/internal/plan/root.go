@@ -13,7 +13,8 @@ import (
 const maxRoot = 1024
 
 // root is which managed resources the state of a plan has, in a form that is small and tells nothing to those who do not
-// have the key. It is made of prior_state, which an empty root does not have.
+// have the key. It is made of prior_state, which an empty root does not have, or of resource_changes, which list all that the state
+// has, too.
 type root struct {
 	hashers   []*hasher
 	addresses []lowest // by hasher: as they are now

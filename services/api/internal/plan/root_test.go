@@ -70,6 +70,33 @@ func TestRoot(t *testing.T) {
 			}
 		})
 	}
+	t.Run("without a state", func(t *testing.T) {
+		stored := readWith(t, rooted("", "a.a", "a.b"), Options{}).Root()
+		redacted := func(action, address string) string {
+			return fmt.Sprintf(`{"format_version":"1.2","resource_changes":[{"address":"a.new","type":"a","change":{"actions":["create"]}},`+
+				`{"address":%q,"previous_address":"a.x","type":"a","change":{"actions":[%q]}}]}`, address, action)
+		}
+		for _, tt := range []struct {
+			raw  string
+			opt  Options
+			want bool
+		}{
+			{redacted("no-op", "a.a"), Options{}, false},
+			{redacted("no-op", "a.c"), Options{}, true},
+			{redacted("update", "a.c"), Options{}, false}, // only what changes may have been sent
+			{strings.Replace(redacted("no-op", "a.c"), "a.x", "a.b", 1), Options{}, false},
+			{redacted("create", "a.c"), Options{}, false},                   // its state may be empty
+			{redacted("no-op", "a.c"), Options{Scope: ScopePartial}, false}, // a part of the same root, with a new resource
+			{strings.TrimSuffix(redacted("no-op", "a.a"), "}") + "," + strings.TrimPrefix(rooted("", "a.z"), `{"format_version":"1.2",`), Options{}, true},
+		} {
+			if got := readWith(t, tt.raw, tt.opt).AnotherRoot(stored); got != tt.want {
+				t.Errorf("%s: differs is %t", tt.raw, got)
+			}
+		}
+		if p := readWith(t, rooted("", "a.c"), Options{}); !p.AnotherRoot(readWith(t, redacted("no-op", "a.a"), Options{}).Root()) {
+			t.Error("what such a plan leaves is not compared")
+		}
+	})
 	a, b := readWith(t, field(t, "case10x-a"), Options{}), readWith(t, field(t, "case10x-b"), Options{})
 	if !b.AnotherRoot(a.Root()) || a.AnotherRoot(a.Root()) {
 		t.Error("two units of a report are not told apart")

@@ -3,6 +3,7 @@ package plan
 import (
 	"bytes"
 	"hash/maphash"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -79,11 +80,13 @@ var exposures = set("publicly_accessible", "public_network_access_enabled", "all
 	"allow_blob_public_access", "public_access_enabled", "endpoint_public_access", "anonymous_pull_enabled")
 
 // publicNames are the words for everyone, in access lists and in policies that are no documents.
-var publicNames = set("public-read", "public-read-write", "authenticated-read", "allUsers", "allAuthenticatedUsers")
+var publicNames = set("public-read", "public-read-write", "authenticated-read", "allUsers", "allAuthenticatedUsers",
+	"http://acs.amazonaws.com/groups/global/AllUsers", "http://acs.amazonaws.com/groups/global/AuthenticatedUsers")
 
 // publicWords are those that let everyone in as the value of one attribute alone.
 var publicWords = map[string]map[string]bool{
 	"container_access_type": set("blob", "container"),
+	"authorization_type":    set("NONE"), // of a function's URL
 	"shared_accounts":       set("all"),
 	"group":                 set("all"), // of a launch permission
 }
@@ -230,15 +233,18 @@ func (o openings) find(n *node, ports uint64, attribute []byte, filter bool) {
 // isWorld reports whether text means every address. Azure's rules also have words for it.
 func isWorld(text []byte, words bool) bool {
 	switch string(text) {
-	case "0.0.0.0/0", "::/0":
-		return true
 	case "*", "Internet", "Any":
 		return words
 	}
-	return false
+	// Half of all addresses are enough: rules that allow both halves allow the world.
+	if slash := len(text) - len("/0"); slash < len("::") || slash > len("0000:0000:0000:0000:0000:0000:0000:0000") || text[slash] != '/' || text[slash+1] > '1' {
+		return false
+	}
+	prefix, err := netip.ParsePrefix(string(text))
+	return err == nil && prefix.Bits() <= 1
 }
 
-// outbound reports whether a rule says of itself that it is not about letting in.
+// outbound reports whether a rule says of itself that it does not let in.
 func outbound(rule *node) bool {
 	for _, name := range [...]string{"type", "direction", "access", "action", "rule_action"} {
 		if v := rule.field(name); v.is('"') {
@@ -248,8 +254,8 @@ func outbound(rule *node) bool {
 			}
 		}
 	}
-	egress := rule.field("egress") // of aws_network_acl_rule
-	return egress.is('t')
+	egress, disabled := rule.field("egress"), rule.field("disabled") // of aws_network_acl_rule; of a firewall's rule
+	return egress.is('t') || disabled.is('t')
 }
 
 // ports is the sum of what a rule says about ports and protocols.

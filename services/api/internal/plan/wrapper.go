@@ -41,7 +41,7 @@ func startOf(buf *bufio.Reader) (lines int, skipped int64, err error) {
 		head, skipped = head[3:], 3
 	}
 	if !bytes.HasPrefix(withoutColors(head), []byte("{")) && !looksLikeLines(head) {
-		return 0, skipped, nil // The decoder says what is wrong with it.
+		return 0, skipped, checkStart(withoutColors(head), len(head) == 512) // The decoder says what else is wrong with it.
 	}
 	colored, last := bytes.HasPrefix(bytes.TrimLeft(head, " \t\r\n"), []byte("\x1b[")), textLine
 	starting, content := true, false
@@ -93,6 +93,22 @@ func startOf(buf *bufio.Reader) (lines int, skipped int64, err error) {
 	}
 }
 
+// checkStart refuses a text that cannot be JSON by its first byte. more says that it goes on after text.
+func checkStart(text []byte, more bool) error {
+	switch {
+	case len(text) == 0 && !more:
+		return invalid("", "is empty: %s", remedy)
+	case len(text) == 0, bytes.IndexByte([]byte("{[\"-0123456789"), text[0]) >= 0:
+		return nil
+	}
+	for _, literal := range [...]string{"null", "true", "false"} {
+		if string(bytes.TrimSpace(text)) == literal {
+			return nil
+		}
+	}
+	return invalid("", "is text, not JSON: %s", remedy)
+}
+
 // looksLikeLines reports whether the input starts with a line of text and goes on: not with a JSON value of another kind.
 func looksLikeLines(head []byte) bool {
 	line, rest, more := bytes.Cut(withoutColors(head), []byte("\n"))
@@ -122,6 +138,8 @@ func checkMagic(head []byte) error {
 		return invalid("", "is empty: %s", remedy)
 	case starts("PK\x03\x04"):
 		return invalid("", "is a binary plan file: send what `terraform show -json` prints for it")
+	case starts("\x28\xb5\x2f\xfd"), starts("\xfd7zXZ"), starts("BZh"):
+		return invalid("", "is compressed with zstd, xz or bzip2: send it as it is, or compressed by gzip with Content-Encoding: gzip")
 	case starts("\x1f\x8b"):
 		return invalid("", "is compressed: send it with Content-Encoding: gzip")
 	case starts("\xff\xfe\x00\x00"), starts("\x00\x00\xfe\xff"), nul(1, 2, 3), nul(0, 1, 2):
