@@ -93,8 +93,8 @@ func (s *system) errorBurst(j job) fault {
 		alert: alert{"ApiAvailabilityBurn", "the error budget burns fast", page},
 		provoke: func(t *testing.T) func() {
 			t.Helper()
-			s.administer(t, "revoke select on alert from driftsentry_app")
-			return func() { s.administer(t, "grant select on alert to driftsentry_app") }
+			s.administer(t, "revoke select on alert from driftsentry_api")
+			return func() { s.administer(t, "grant select on alert to driftsentry_api") }
 		},
 		press: func(t *testing.T) {
 			t.Helper()
@@ -110,7 +110,7 @@ func (s *system) feedStalled(j job) fault {
 	return fault{alert: alert{"StreamLag", "Events don't reach the sockets", page}, provoke: func(t *testing.T) func() {
 		t.Helper()
 		f := s.follow(t)
-		s.administer(t, "revoke select on event from driftsentry_app")
+		s.administer(t, "revoke select on event from driftsentry_realtime")
 		if _, err := j.api.ReportDrift(t.Context(), client.DriftReport{
 			ResourceID: "aws_instance.stalled", ResourceType: "aws_instance", Region: "eu-central-1", Severity: client.Info,
 			ExpectedState: map[string]string{"size": "small"}, ActualState: map[string]string{"size": "large"},
@@ -118,7 +118,7 @@ func (s *system) feedStalled(j job) fault {
 			t.Fatal(err)
 		}
 		return func() {
-			s.administer(t, "grant select on event to driftsentry_app")
+			s.administer(t, "grant select on event to driftsentry_realtime")
 			f.await(t, client.DriftCreated)
 			f.leave(t)
 		}

@@ -5,9 +5,9 @@ package stack
 import (
 	"context"
 	"net/url"
+	"os"
+	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -21,7 +21,7 @@ const (
 	servicesLogin = "driftsentry_service"
 )
 
-// startPostgres makes a cluster with the roles of production, by the very statements of the image's first start.
+// startPostgres makes a cluster with the roles of production, by the very script of the image's first start.
 func (s *system) startPostgres() {
 	t := s.t
 	t.Helper()
@@ -38,42 +38,21 @@ func (s *system) startPostgres() {
 	s.ports["postgres:5432"] = cluster.Port()
 	s.superuser = cluster.DSN(database)
 
-	passwords := map[string]string{"owner_password": "owner-pw", "service_password": "service-pw", "monitor_password": "monitor-pw"}
-	s.secret("database_monitor_password", passwords["monitor_password"])
-	for i, part := range s.roleStatements(passwords) {
-		dsn := cluster.DSN("postgres")
-		if i > 0 {
-			dsn = s.superuser
-		}
-		conn, err := pgx.Connect(t.Context(), dsn)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for statement := range strings.SplitSeq(part, ";\n") {
-			if _, err := conn.Exec(t.Context(), statement); err != nil {
-				t.Fatalf("%s: %v", statement, err)
-			}
-		}
-		if err := conn.Close(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+	s.secret("database_owner_url", s.databaseURL("driftsentry_owner", "owner-pw"))
+	s.secret("database_url", s.databaseURL(servicesLogin, "service-pw"))
+	s.secret("database_realtime_url", s.databaseURL("driftsentry_reader", "reader-pw"))
+	s.secret("database_monitor_password", "monitor-pw")
+	server, err := url.Parse(s.superuser)
+	if err != nil {
+		t.Fatal(err)
 	}
-}
-
-var shellDocument = regexp.MustCompile(`(?s)<<'SQL'\n(.*?)SQL\n`)
-
-// roleStatements are the SQL of deploy/postgres/10-roles.sh, before and after its \connect.
-func (s *system) roleStatements(passwords map[string]string) []string {
-	s.t.Helper()
-	document := shellDocument.FindStringSubmatch(shipped.Text(s.t, filepath.Join(shipped.Deploy, "postgres/10-roles.sh")))
-	if document == nil {
-		s.t.Fatal("10-roles.sh has no SQL")
+	password, _ := server.User.Password()
+	roles := exec.CommandContext(t.Context(), "bash", filepath.Join(shipped.Deploy, "postgres/10-roles.sh"))
+	roles.Env = append(os.Environ(), "PGHOST="+server.Hostname(), "PGPORT="+server.Port(), "PGUSER="+server.User.Username(),
+		"PGPASSWORD="+password, "SECRETS_DIR="+s.path("run/secrets"), "POSTGRES_USER=")
+	if said, err := roles.CombinedOutput(); err != nil || len(said) > 0 {
+		t.Fatalf("10-roles.sh: %v\n%s", err, said)
 	}
-	sql := document[1]
-	for name, value := range passwords {
-		sql = strings.ReplaceAll(sql, ":'"+name+"'", "'"+value+"'")
-	}
-	return strings.Split(sql, "\\connect "+database+"\n")
 }
 
 func (s *system) databaseURL(login, password string) string {

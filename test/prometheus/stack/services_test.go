@@ -64,7 +64,7 @@ func (s *system) startServices() {
 		t.Fatalf("migrate: %v\n%s", err, out)
 	}
 	s.api = run(t, s.dir, "api", s.serviceEnviron("api", 3001), s.program("api"), "serve")
-	s.realtime = run(t, s.dir, "realtime", s.serviceEnviron("realtime", 3002), s.program("realtime"), "serve")
+	s.realtime = run(t, s.dir, "realtime", s.serviceEnviron("realtime", 3002, "DATABASE_URL="+s.databaseURL("driftsentry_reader", "reader-pw")), s.program("realtime"), "serve")
 	awaitOK(t, s.api, s.url("api", 3001)+"/health/ready")
 	awaitOK(t, s.realtime, s.url("realtime", 3002)+"/health/ready")
 }
