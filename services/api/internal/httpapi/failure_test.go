@@ -121,7 +121,7 @@ func TestIngest_refused(t *testing.T) {
 	}
 	r.wantFailed(2, 1)
 	reasons := strings.Join(r.rows("select failure_reason from workspace_check where status = 'failed' order by created_at"), "\n")
-	for _, part := range []string{"the plan is not valid JSON", "implausible size"} {
+	for _, part := range []string{"the plan is text, not JSON", "implausible size"} {
 		if !strings.Contains(reasons, part) {
 			t.Errorf("the reasons do not say %q: %s", part, reasons)
 		}
