@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"cmp"
 	"net/http"
 
 	"github.com/driftsentry/driftsentry/pkg/rest"
@@ -78,11 +77,14 @@ func (s *Server) markAllAlertsRead(w http.ResponseWriter, r *http.Request) error
 
 // decodeNothing takes a body that need not be there, and has nothing in it.
 func decodeNothing(w http.ResponseWriter, r *http.Request) error {
+	if err := rest.RequirePlain(r); err != nil { // An empty body is none that can be decompressed.
+		return err
+	}
 	body, err := rest.ReadBody(w, r, rest.MaxBody)
 	if err != nil || len(body) == 0 {
 		return err
 	}
-	if err := cmp.Or(rest.RequireJSON(r), rest.RequirePlain(r)); err != nil {
+	if err := rest.RequireJSON(r); err != nil {
 		return err
 	}
 	return rest.Unmarshal(body, &struct{}{})
