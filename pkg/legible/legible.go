@@ -23,6 +23,19 @@ func Line(s string) string {
 	return ""
 }
 
+// Filled is Line for a text that must also show something.
+func Filled(s string) string {
+	if Blank(s) {
+		return "must not be blank"
+	}
+	return Line(s)
+}
+
+// Blank reports whether a text shows nothing.
+func Blank(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) })
+}
+
 // Text says what is wrong with a text that may have several lines, nothing when it is fine.
 func Text(s string) string {
 	if strings.ContainsFunc(s, hidden) {

@@ -33,3 +33,12 @@ func TestLegible(t *testing.T) {
 		}
 	}
 }
+
+// Mutations: a text of spaces that counts as filled; Filled without Line.
+func TestFilled(t *testing.T) {
+	for s, want := range map[string]bool{"a": true, " a ": true, "": false, " \u00a0": false, "\t": false, "\u202e": false, "a\u202e": false, "a\nb": false} {
+		if got := Filled(s) == ""; got != want {
+			t.Errorf("%q is filled: %v", s, got)
+		}
+	}
+}

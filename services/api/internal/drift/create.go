@@ -100,9 +100,7 @@ func (r *Report) check() error {
 	} {
 		if n := utf8.RuneCountInString(text.value); n < 1 || n > text.most {
 			refuse(text.name, text.message)
-		} else if IsBlank(text.value) {
-			refuse(text.name, "must not be blank")
-		} else if problem := legible.Line(text.value); problem != "" {
+		} else if problem := legible.Filled(text.value); problem != "" {
 			refuse(text.name, problem)
 		}
 	}

@@ -29,7 +29,7 @@ func (s *Service) Fail(ctx context.Context, p identity.Principal, f Failure) (*C
 	if n := utf8.RuneCountInString(f.Reason); n < 1 || n > maxFailureReason {
 		return nil, apierror.InvalidField("reason", "must have 1 to %d characters", maxFailureReason)
 	}
-	if IsBlank(f.Reason) {
+	if legible.Blank(f.Reason) {
 		return nil, apierror.InvalidField("reason", "must not be blank")
 	}
 	return s.fail(ctx, p, f, false)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -177,13 +176,5 @@ func checkLine(text string, most int) string {
 	if n := utf8.RuneCountInString(text); n < 1 || n > most {
 		return fmt.Sprintf("must have 1 to %d characters", most)
 	}
-	if IsBlank(text) {
-		return "must not be blank"
-	}
-	return legible.Line(text)
-}
-
-// IsBlank reports whether a text shows nothing.
-func IsBlank(text string) bool {
-	return !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) })
+	return legible.Filled(text)
 }

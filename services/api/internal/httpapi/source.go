@@ -36,11 +36,10 @@ func source(q *query) drift.Source {
 // line is a text of one line, empty when absent.
 func (q *query) line(name string, most int) string {
 	v := q.text(name, most)
-	if v != "" && drift.IsBlank(v) {
-		q.refuse(name, "must not be blank")
+	if v == "" {
 		return ""
 	}
-	if problem := legible.Line(v); problem != "" {
+	if problem := legible.Filled(v); problem != "" {
 		q.refuse(name, "%s", problem)
 	}
 	return v
