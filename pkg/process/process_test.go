@@ -42,21 +42,34 @@ func TestNew_a_port_that_is_taken(t *testing.T) {
 	}
 }
 
-func TestProcess_metrics_on_the_public_port(t *testing.T) {
+// run runs a process with these routes until stop, which tells how it ended.
+func run(t *testing.T, routes func(chi.Router)) (p *process.Process, tel *telemetrytest.Recorder, stop func()) {
+	t.Helper()
 	config, err := load("PORT=0", "SHUTDOWN_DRAIN_DELAY=0s")
 	if err != nil {
 		t.Fatal(err)
 	}
 	config.SetDefaults()
-	tel := telemetrytest.Start(t)
-	p, err := process.New(t.Context(), process.Options{Name: "test", Config: config, Telemetry: tel.Telemetry})
+	tel = telemetrytest.Start(t)
+	p, err = process.New(t.Context(), process.Options{Name: "test", Config: config, Telemetry: tel.Telemetry})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Serve(t.Context(), p.Edge().Router(process.Caller{}, func(chi.Router) {}), config)
-	ctx, stop := context.WithCancel(t.Context())
+	p.Serve(t.Context(), p.Edge().Router(process.Caller{}, routes), config)
+	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()
+	return p, tel, func() {
+		t.Helper()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestProcess_metrics_on_the_public_port(t *testing.T) {
+	p, _, stop := run(t, func(chi.Router) {})
 	for path, want := range map[string]int{"/metrics": 200, "/health/live": 200, "/health/ready": 503, "/nothing": 404, "/debug/log-level": 404, "/debug/traces": 404, "/debug/pprof/": 404} {
 		resp, err := http.Get("http://" + p.Address().String() + path)
 		if err != nil {
@@ -68,7 +81,4 @@ func TestProcess_metrics_on_the_public_port(t *testing.T) {
 		}
 	}
 	stop()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
 }

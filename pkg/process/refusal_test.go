@@ -2,7 +2,6 @@ package process_test
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"io"
 	"net"
@@ -11,9 +10,6 @@ import (
 	"testing"
 
 	"github.com/go-chi/chi/v5"
-
-	"github.com/driftsentry/driftsentry/pkg/process"
-	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
 // TestProcess_refused_before_routing: what net/http refuses before any handler has our envelope, an ID and the headers of every
@@ -21,25 +17,12 @@ import (
 //
 // Mutations: a listener that is not wrapped; a Write that does not look at the headers; no refuse in the edge.
 func TestProcess_refused_before_routing(t *testing.T) {
-	config, err := load("PORT=0", "SHUTDOWN_DRAIN_DELAY=0s")
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.SetDefaults()
-	tel := telemetrytest.Start(t)
-	p, err := process.New(t.Context(), process.Options{Name: "test", Config: config, Telemetry: tel.Telemetry})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.Serve(t.Context(), p.Edge().Router(process.Caller{}, func(r chi.Router) {
+	p, tel, stop := run(t, func(r chi.Router) {
 		r.Get("/text", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Connection", "close")
 			http.Error(w, "of a handler", http.StatusBadRequest)
 		})
-	}), config)
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- p.Run(ctx) }()
+	})
 	send := func(request string) (*http.Response, string) {
 		t.Helper()
 		conn, err := net.Dial("tcp", p.Address().String())
@@ -113,7 +96,4 @@ func TestProcess_refused_before_routing(t *testing.T) {
 		}
 	})
 	stop()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
 }
