@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # Makes the database, its roles, and their passwords, and brings those of an earlier version to this one. In docker-compose.prod.yml
 # Postgres runs it once, when the cluster is made; deploy/roles runs it later. It may run again: it sets the passwords to those of the
-# secret files. On a Postgres of your own, as a user who may make roles:
+# secret files. On a Postgres of your own, as a user with CREATEROLE and CREATEDB; no superuser is needed:
 #
-#   PGHOST=db.example.com PGUSER=postgres SECRETS_DIR=./secrets deploy/postgres/10-roles.sh
+#   PGHOST=db.example.com PGUSER=postgres PGPASSWORD=… SECRETS_DIR=./secrets deploy/postgres/10-roles.sh
 #
 # Migrations run as the owner. Each service has a role that may do what it does and no more: api reads and writes rows, but neither
 # changes the audit trail nor dates it back; realtime only reads. The collector's reads only statistics.
 set -euo pipefail
 
 secrets=${SECRETS_DIR:-/run/secrets}
-[ -z "${POSTGRES_USER-}" ] || export PGUSER=$POSTGRES_USER # the name in Postgres's image
+[ -z "${POSTGRES_USER-}" ] || export PGUSER=$POSTGRES_USER # set in Postgres's image alone
 # What runs psql; deploy/roles runs that of the container.
 read -ra psql <<<"${PSQL:-psql}"
 psql+=(--no-psqlrc -q -v ON_ERROR_STOP=1)
@@ -31,7 +31,7 @@ without_terminal=
 discreet="set log_statement = 'none'; set log_min_duration_statement = -1; set log_min_error_statement = 'panic';
 	set pg_stat_statements.track_utility = off"
 "${psql[@]}" --dbname postgres -c "$discreet" 2>/dev/null || {
-	echo "10-roles.sh: $(id -un) may not turn off the recording of statements on this server; it may keep SCRAM verifiers, but no password" >&2
+	echo "10-roles.sh: ${PGUSER:-$(id -un)} may not turn off the recording of statements on this server; it may keep SCRAM verifiers, but no password" >&2
 	discreet="select"
 }
 
@@ -43,7 +43,6 @@ where name not in (select rolname from pg_roles) \gexec
 set client_min_messages = warning;
 grant driftsentry_api to driftsentry_service;
 grant driftsentry_realtime to driftsentry_reader;
-grant pg_monitor to driftsentry_monitor;
 -- As the services set them, for a pooler in transaction mode, through which what they set does not last.
 select format('alter role %I set %s', name, setting)
 from unnest(array['driftsentry_service', 'driftsentry_reader']) as name,
@@ -54,17 +53,27 @@ for file in database_owner_url database_url database_realtime_url; do
 done
 set_password driftsentry_monitor "$(cat "$secrets/database_monitor_password")"
 
+# for_metrics DATABASE WHAT STATEMENT: the collector measures less without it, and only some administrators who are no superuser may.
+for_metrics() {
+	local said
+	said=$("${psql[@]}" --dbname "$1" -c "set client_min_messages = warning" -c "$3" 2>&1) ||
+		echo "10-roles.sh: the metrics of Postgres are incomplete until a superuser runs, in the database $1: $2 (${said%%$'\n'*})" >&2
+}
+for_metrics postgres "grant pg_monitor to driftsentry_monitor" "do \$\$ begin
+	if not pg_has_role('driftsentry_monitor', 'pg_monitor', 'member') then grant pg_monitor to driftsentry_monitor; end if; end \$\$"
+
 "${psql[@]}" --dbname postgres <<'SQL'
+set client_min_messages = warning;
 select 'grant driftsentry_owner to current_user' where not (select rolsuper from pg_roles where rolname = current_user) \gexec
 select 'create database driftsentry owner driftsentry_owner' where not exists (select from pg_database where datname = 'driftsentry') \gexec
 revoke connect, temporary on database driftsentry from public;
 grant connect on database driftsentry to driftsentry_service, driftsentry_reader, driftsentry_monitor;
 \connect driftsentry
 set client_min_messages = warning;
-create extension if not exists pg_stat_statements;
 -- Where the migrations have run already, before there were these roles.
 select 'select from grant_service_rights()' where to_regprocedure('public.grant_service_rights()') is not null \gexec
 -- Last, because it takes rights.
 select 'revoke driftsentry_app from driftsentry_service' where to_regclass('public.audit_seal') is not null
 	and pg_has_role('driftsentry_service', 'driftsentry_app', 'member') and not (select rolsuper from pg_roles where rolname = 'driftsentry_service') \gexec
 SQL
+for_metrics driftsentry "create extension pg_stat_statements" "create extension if not exists pg_stat_statements"
