@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer/json"
 	"k8s.io/apimachinery/pkg/util/yaml"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
@@ -50,9 +51,21 @@ func build(t *testing.T, path string) *manifests {
 	if err != nil {
 		t.Fatal(err)
 	}
+	m := &manifests{
+		configMaps: map[string]*corev1.ConfigMap{}, services: map[string]*corev1.Service{}, serviceAccounts: map[string]*corev1.ServiceAccount{},
+	}
+	for _, object := range decode(t, text) {
+		m.add(t, object)
+	}
+	return m
+}
+
+// decode reads the objects of a file, strictly.
+func decode(t *testing.T, text []byte) (objects []runtime.Object) {
+	t.Helper()
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
-		appsv1.AddToScheme, autoscalingv2.AddToScheme, batchv1.AddToScheme, corev1.AddToScheme, monitoringv1.AddToScheme,
+		appsv1.AddToScheme, autoscalingv2.AddToScheme, batchv1.AddToScheme, corev1.AddToScheme, gatewayv1.Install, monitoringv1.AddToScheme,
 		networkingv1.AddToScheme, policyv1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
@@ -60,14 +73,11 @@ func build(t *testing.T, path string) *manifests {
 		}
 	}
 	strict := json.NewSerializerWithOptions(json.DefaultMetaFactory, scheme, scheme, json.SerializerOptions{Yaml: true, Strict: true})
-	m := &manifests{
-		configMaps: map[string]*corev1.ConfigMap{}, services: map[string]*corev1.Service{}, serviceAccounts: map[string]*corev1.ServiceAccount{},
-	}
 	documents := yaml.NewDocumentDecoder(io.NopCloser(bytes.NewReader(text)))
 	for buffer := make([]byte, len(text)); ; {
 		n, err := documents.Read(buffer)
 		if errors.Is(err, io.EOF) {
-			return m
+			return objects
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -76,7 +86,7 @@ func build(t *testing.T, path string) *manifests {
 		if err != nil {
 			t.Fatalf("%v:\n%s", err, buffer[:n])
 		}
-		m.add(t, object)
+		objects = append(objects, object)
 	}
 }
 
