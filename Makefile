@@ -11,7 +11,7 @@ TOOLS    := .run/tools
 GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --jsonfile .run/tests.json --post-run-command test/tried -- -count 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch trace test test-long test-tofu test-security verify sbom test-stack test-compose test-kubernetes test-apidocs test-faults soak tables slo faults-doc check-deploy up deploy down lint fmt prose vuln build bench bench-load load clean compiler $(LAUNCHER)
+.PHONY: help run watch trace test test-long test-tofu test-security verify sbom test-stack test-compose test-kubernetes test-cluster test-apidocs test-faults soak tables slo faults-doc check-deploy up deploy down lint fmt prose vuln build bench bench-load load clean compiler $(LAUNCHER)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test-compose: ## start the production stack in containers, test it through its e
 
 test-kubernetes: ## parse the manifests of deploy/kubernetes strictly, and compare them with the services
 	@cd test/kubernetes && GOWORK=off go test -count 1 $(ARGS) ./...
+
+test-cluster: ## install deploy/kubernetes on a real cluster of two nodes, and break and change it under load (CLUSTER, or cluster in STACK_DIR)
+	@cd test && go test -tags cluster -count 1 -timeout 30m -v $(ARGS) ./cluster/
 
 test-apidocs: ## read docs/api with linters, generators of types and TypeScript (needs Node.js 20 and npm)
 	@test/apidoc/npm/check
@@ -102,7 +105,7 @@ lint: $(TOOLS)/golangci-lint $(TOOLS)/vale $(TOOLS)/sloth ## lint every module, 
 	@tools/slo --check
 	@for m in $(MODULES) $(ALONE); do echo "lint $$m"; (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners ./...) || exit 1; done
 	@echo "lint the tests that have a target of their own"
-	@cd test && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners --build-tags compose,soak,long,tofu ./...
+	@cd test && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners --build-tags compose,cluster,soak,long,tofu ./...
 	@cd test/prometheus && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners --build-tags stack,faults ./...
 	@deploy/check
 	@cd test/prometheus && go test -count 1 ./observability/

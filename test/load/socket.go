@@ -46,8 +46,8 @@ const (
 	subscribe   = `{"type":"subscribe","id":"1","topics":["drifts","alerts","checks"],"after":%q}`
 	buffer      = 1 << 10
 	maxFrame    = 1 << 20
-	// missing heartbeats after which a connection is dead.
-	missing = 3
+	// missing heartbeats after which a connection is dead, as docs/api/asyncapi.yaml says.
+	missing = 2
 	// The pause between two attempts doubles from the first to the last.
 	firstPause = 100 * time.Millisecond
 	lastPause  = 5 * time.Second

@@ -63,7 +63,7 @@ func run(ctx context.Context, args []string, environ func(string) string, stdout
 	var result load.Result
 	if err == nil {
 		o.Note = screen.Say
-		result, err = drive(ctx, o, screen)
+		result, err = drive(ctx, o.Options, o.every, screen)
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "load: "+strings.ReplaceAll(err.Error(), "\n", "\nload: "))
@@ -82,14 +82,15 @@ func run(ctx context.Context, args []string, environ func(string) string, stdout
 	return fine
 }
 
-// drive does a run. A first Ctrl-C ends sending; the requests already sent are still compared.
-func drive(ctx context.Context, o load.Options, screen *console.Console) (load.Result, error) {
+// drive does a run. A first Ctrl-C ends sending; the requests already sent are still compared. every is the time between two lines about
+// its state; 0 is ten for a run.
+func drive(ctx context.Context, o load.Options, every time.Duration, screen *console.Console) (load.Result, error) {
 	g, err := load.Start(ctx, o)
 	if err != nil {
 		return load.Result{}, err
 	}
 	screen.Say("Sending for %s …", o.Duration)
-	progress := time.NewTicker(min(max(o.Duration/10, time.Second), 30*time.Second))
+	progress := time.NewTicker(cmp.Or(max(every, 0), min(max(o.Duration/10, time.Second), 30*time.Second)))
 	defer progress.Stop()
 	done := make(chan struct{})
 	go func() {
@@ -109,13 +110,19 @@ func drive(ctx context.Context, o load.Options, screen *console.Console) (load.R
 	return g.Finish(context.WithoutCancel(ctx))
 }
 
+// settings are the options of a run, and how often it tells its state.
+type settings struct {
+	load.Options
+	every time.Duration
+}
+
 // options reads the flags, and from .run what they leave out.
-func options(args []string, environ func(string) string, stdout io.Writer) (load.Options, error) {
-	o := load.Options{
+func options(args []string, environ func(string) string, stdout io.Writer) (settings, error) {
+	o := settings{Options: load.Options{
 		Rates:    load.Rates{load.List: 5, load.Get: 5, load.Approve: 3, load.Reject: 1, load.Ingest: 0.5},
 		Email:    environ("LOAD_EMAIL"),
 		Password: environ("LOAD_PASSWORD"),
-	}
+	}}
 	flags := flag.NewFlagSet("load", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // What is wrong is said once.
 	usage := func() {
@@ -137,6 +144,7 @@ func options(args []string, environ func(string) string, stdout io.Writer) (load
 	flags.IntVar(&o.Sockets, "sockets", 50, "`number` of sockets that listen")
 	flags.IntVar(&o.Connections, "connections", 64, "`number` of requests that may be under way at once; others wait, and their latency counts")
 	flags.DurationVar(&o.Patience, "patience", time.Minute, "how long sockets may take to open, and in the end to have everything")
+	flags.DurationVar(&o.every, "every", 0, "time between two lines about the state; 0 is a tenth of the run, but at most 30s")
 	flags.Uint64Var(&o.Seed, "seed", 1, "what the schedule is drawn from")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -148,7 +156,7 @@ func options(args []string, environ func(string) string, stdout io.Writer) (load
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("%q is not a flag; -h lists the flags", flags.Arg(0))
 	}
-	err := complete(&o, *dir, *api, *realtime, *allow)
+	err := complete(&o.Options, *dir, *api, *realtime, *allow)
 	return o, err
 }
 
