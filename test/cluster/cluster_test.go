@@ -28,6 +28,7 @@ func TestCluster(t *testing.T) {
 	c.now = c.release(t, "", "now", secrets)
 	c.documented(t, c.now, "create secret")
 	c.install(t, c.before)
+	c.expectReady(t, 2) // The autoscaler adds the second replica.
 	c.begin(t)
 
 	c.do(t, "upgrade from the version before", 0, c.upgrade)
@@ -39,8 +40,9 @@ func TestCluster(t *testing.T) {
 	c.do(t, "Postgres away for 5 s", anyNumber, c.blip)
 	c.do(t, "Postgres away for 60 s", anyNumber, c.outage)
 	c.do(t, "node-2 cut off, until the cluster knows", anyNumber, c.cut)
-	c.do(t, "node-2 cut off, and known to be", 0, func(t *testing.T) { after(t, 15*time.Second) })
-	c.do(t, "node-2 is back", 0, c.heal)
+	// Connections that were idle when the node was cut off are tried once more.
+	c.do(t, "node-2 cut off, and known to be", shortly, func(t *testing.T) { after(t, 15*time.Second) })
+	c.do(t, "node-2 is back", shortly, c.heal)
 	c.do(t, "scale up by CPU", 0, c.scale)
 	c.do(t, "try what each pod reaches", 0, c.policies)
 	t.Run("what does not fit is refused", c.careless)

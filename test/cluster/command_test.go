@@ -48,7 +48,7 @@ func start(t *testing.T) *cluster {
 	for what, missing := range map[string]error{
 		"no Kubernetes in STACK_DIR":    stat(kubelet),
 		"no container engine":           exec.CommandContext(t.Context(), "docker", "info").Run(),
-		"only root can start a cluster": root0(),
+		"only root can start a cluster": asRoot(),
 		"no psql on the PATH":           look("psql"),
 	} {
 		if missing != nil {
@@ -57,9 +57,14 @@ func start(t *testing.T) *cluster {
 		}
 	}
 	c := &cluster{program: program, environ: os.Environ()}
-	c.must(t, program, "down") // What a run that was killed has left.
+	out, err := c.command(t.Context(), program, "up").CombinedOutput()
+	if err != nil && strings.Contains(string(out), "runs already") {
+		t.Fatalf("%s\nIf nobody uses it, end it: %s down", out, program) // Else it would be someone else's that ends with this test.
+	}
 	t.Cleanup(func() { c.down(t) })
-	c.must(t, program, "up")
+	if err != nil {
+		t.Fatalf("%s up: %v\n%s", program, err, out)
+	}
 	for _, match := range regexp.MustCompile(`(\w+)=(\S+)`).FindAllStringSubmatch(c.must(t, program, "env"), -1) {
 		c.environ = append(c.environ, match[1]+"="+os.Expand(match[2], os.Getenv))
 	}
@@ -76,7 +81,7 @@ func look(program string) error {
 	return err
 }
 
-func root0() error {
+func asRoot() error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("the user is %d", os.Geteuid())
 	}

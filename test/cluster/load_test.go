@@ -9,12 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
-
-	"regexp"
 )
 
 const (
@@ -50,6 +49,12 @@ spec:
   nodeName: node-1
   restartPolicy: Never
   terminationGracePeriodSeconds: 180
+  initContainers:
+    # The firewall of a node hears of a new pod a moment after its start.
+    - name: wait
+      image: ` + tools + `
+      imagePullPolicy: Never
+      command: [/dial, -wait, "driftsentry-api.driftsentry:80", "driftsentry-realtime.driftsentry:80"]
   containers:
     - name: load
       image: ` + tools + `

@@ -1,5 +1,5 @@
 // Command dial tries connections from inside a pod, for the tests of network policies: each argument HOST:PORT gets a line with "open" or
-// "closed". With -listen it accepts connections at ports until it is ended.
+// "closed". With -wait it tries until all are open. With -listen it accepts connections at ports until it is ended.
 package main
 
 import (
@@ -17,8 +17,12 @@ import (
 // patience is how long a connection may take. A policy that drops packets lets it pass.
 const patience = 2 * time.Second
 
+// pause is between two tries of all.
+const pause = 200 * time.Millisecond
+
 func main() {
 	listen := flag.String("listen", "", "`ports` to listen at, separated by commas")
+	wait := flag.Bool("wait", false, "try until all are open")
 	flag.Parse()
 	if *listen != "" {
 		if err := serve(strings.Split(*listen, ",")); err != nil {
@@ -27,17 +31,26 @@ func main() {
 		}
 		return
 	}
+	for !try(flag.Args()) && *wait {
+		time.Sleep(pause)
+	}
+}
+
+// try reports whether all are open.
+func try(addresses []string) bool {
 	dialer := net.Dialer{Timeout: patience}
-	for _, address := range flag.Args() {
+	all := true
+	for _, address := range addresses {
 		state := "open"
 		conn, err := dialer.DialContext(context.Background(), "tcp", address)
 		if err != nil {
-			state = "closed"
+			state, all = "closed", false
 		} else {
 			_ = conn.Close()
 		}
 		fmt.Println(address, state)
 	}
+	return all
 }
 
 func serve(ports []string) error {
