@@ -41,12 +41,12 @@ func TestCluster(t *testing.T) {
 	c.do(t, "Postgres away for 60 s", anyNumber, c.outage)
 	c.do(t, "node-2 cut off, until the cluster knows", anyNumber, c.cut)
 	// Connections that were idle when the node was cut off are tried once more.
-	c.do(t, "node-2 cut off, and known to be", shortly, func(t *testing.T) { after(t, 15*time.Second) })
+	c.do(t, "node-2 cut off, and known to be", shortly, c.cutOff)
 	c.do(t, "node-2 is back", shortly, c.heal)
 	c.do(t, "scale up by CPU", 0, c.scale)
 	c.do(t, "try what each pod reaches", 0, c.policies)
 	t.Run("what does not fit is refused", c.careless)
-	c.do(t, "back to the version before", 0, func(t *testing.T) { c.install(t, c.before) })
+	c.do(t, "back to the version before", 0, c.goBack)
 
 	said := c.end(t)
 	t.Log(said)
@@ -60,6 +60,7 @@ func TestCluster(t *testing.T) {
 
 // upgrade is seen to spread the replicas over nodes that have no zone.
 func (c *cluster) upgrade(t *testing.T) {
+	t.Helper()
 	c.install(t, c.now)
 	c.expectReady(t, 2)
 	c.expectSpread(t)
@@ -67,6 +68,7 @@ func (c *cluster) upgrade(t *testing.T) {
 
 // again does what deployment from git does all the time.
 func (c *cluster) again(t *testing.T) {
+	t.Helper()
 	said := c.kubectl(t, "apply", "-k", filepath.Join(c.now.dir, "deploy/kubernetes/overlays/production"))
 	for line := range strings.Lines(said) {
 		if !strings.HasSuffix(strings.TrimSpace(line), " unchanged") {
@@ -76,6 +78,7 @@ func (c *cluster) again(t *testing.T) {
 }
 
 func (c *cluster) killed(t *testing.T) {
+	t.Helper()
 	for _, service := range services {
 		p := c.pods(t, service)[0]
 		p.kill(t, service)
@@ -91,6 +94,7 @@ func (c *cluster) killed(t *testing.T) {
 }
 
 func (c *cluster) drain(t *testing.T) {
+	t.Helper()
 	c.kubectl(t, "drain", "node-2", "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=180s")
 	c.kubectl(t, "uncordon", "node-2")
 	c.expectReady(t, 2)
@@ -99,6 +103,7 @@ func (c *cluster) drain(t *testing.T) {
 // secondKey and otherKey replace the key of access tokens as docs/operations.md says. Users stay signed in: the load's sessions go on. The roll
 // outs spread the replicas again, with zones on some nodes and on all.
 func (c *cluster) secondKey(t *testing.T) {
+	t.Helper()
 	c.kubectl(t, "label", "node", "node-1", "topology.kubernetes.io/zone=a")
 	c.documented(t, c.now, "openssl genpkey")
 	c.rollOut(t, c.now)
@@ -107,6 +112,7 @@ func (c *cluster) secondKey(t *testing.T) {
 }
 
 func (c *cluster) otherKey(t *testing.T) {
+	t.Helper()
 	c.kubectl(t, "label", "node", "node-2", "topology.kubernetes.io/zone=b")
 	secrets := filepath.Join(c.now.dir, "secrets")
 	if err := os.Rename(filepath.Join(secrets, "jwt_private_key.next"), filepath.Join(secrets, "jwt_private_key")); err != nil {
@@ -119,6 +125,7 @@ func (c *cluster) otherKey(t *testing.T) {
 
 // blip is short enough that no replica leaves its service.
 func (c *cluster) blip(t *testing.T) {
+	t.Helper()
 	before := c.readiness(t)
 	back := c.away(t)
 	after(t, 5*time.Second)
@@ -131,6 +138,7 @@ func (c *cluster) blip(t *testing.T) {
 
 // outage is long enough that every replica does.
 func (c *cluster) outage(t *testing.T) {
+	t.Helper()
 	before := c.pods(t, services[0])[0].Status.ContainerStatuses[0].RestartCount
 	back := c.away(t)
 	began := time.Now()
@@ -158,6 +166,7 @@ func (c *cluster) outage(t *testing.T) {
 
 // cut lasts until the cluster has taken the pods of the node out of the services.
 func (c *cluster) cut(t *testing.T) {
+	t.Helper()
 	c.expectSpread(t)
 	began := time.Now()
 	c.must(t, c.program, "cut", "2")
@@ -166,7 +175,14 @@ func (c *cluster) cut(t *testing.T) {
 	c.settle(t)
 }
 
+// cutOff is long enough for each of the load's sockets to find that it is silent.
+func (c *cluster) cutOff(t *testing.T) {
+	t.Helper()
+	after(t, 15*time.Second)
+}
+
 func (c *cluster) heal(t *testing.T) {
+	t.Helper()
 	c.must(t, c.program, "heal", "2")
 	c.kubectl(t, "wait", "--for=condition=Ready", "--timeout=90s", "node/node-2")
 	c.expectReady(t, 2)
@@ -193,6 +209,7 @@ func (c *cluster) settle(t *testing.T) {
 
 // scale lets the autoscaler act on what metrics-server measures. The load is far below the shipped limit, so the limit is lowered.
 func (c *cluster) scale(t *testing.T) {
+	t.Helper()
 	limit := func(cpu string, replicas int) {
 		c.kubectl(t, "-n", namespace, "patch", "hpa", "driftsentry-api", "--type=merge",
 			fmt.Sprintf(`--patch={"spec":{"maxReplicas":%d,"metrics":[{"type":"Resource","resource":{"name":"cpu","target":{"type":"AverageValue","averageValue":%q}}}]}}`, replicas, cpu))
@@ -205,4 +222,9 @@ func (c *cluster) scale(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+func (c *cluster) goBack(t *testing.T) {
+	t.Helper()
+	c.install(t, c.before)
 }

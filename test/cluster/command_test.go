@@ -90,6 +90,7 @@ func asRoot() error {
 
 // down removes the cluster, and looks whether that left something on this machine.
 func (c *cluster) down(t *testing.T) {
+	t.Helper()
 	ctx := context.WithoutCancel(t.Context())
 	if out, err := c.command(ctx, c.program, "down").CombinedOutput(); err != nil {
 		t.Errorf("cluster down: %v\n%s", err, out)

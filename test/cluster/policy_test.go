@@ -30,6 +30,7 @@ spec:
 // policies tries who reaches whom, for each rule and both ways: what is allowed connects, and what is not does not. Where nothing may reach a
 // port, another pod shows that it listens.
 func (c *cluster) policies(t *testing.T) {
+	t.Helper()
 	c.apply(t, "{ apiVersion: v1, kind: Namespace, metadata: { name: monitoring } }")
 	const name, ours = "app.kubernetes.io/name: ", ", app.kubernetes.io/part-of: driftsentry"
 	where := map[string]string{}
@@ -69,7 +70,7 @@ func (c *cluster) policies(t *testing.T) {
 		command := []string{"-n", where[rule.from], "exec", rule.from, "--", "/dial"}
 		var want []string
 		for state, targets := range map[string]string{"open": rule.open, "closed": rule.closed} {
-			for _, target := range strings.Fields(targets) {
+			for target := range strings.FieldsSeq(targets) {
 				who, port, _ := strings.Cut(target, ":")
 				command = append(command, addresses[who]+":"+port)
 				want = append(want, fmt.Sprintf("%s:%s %s", addresses[who], port, state))
@@ -88,6 +89,7 @@ func (c *cluster) policies(t *testing.T) {
 
 // careless tries pods and objects that the cluster must refuse.
 func (c *cluster) careless(t *testing.T) {
+	t.Helper()
 	for what, try := range map[string]struct {
 		refusal string
 		args    []string

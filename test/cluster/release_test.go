@@ -85,7 +85,7 @@ func (c *cluster) documented(t *testing.T, r *release, words string) string {
 		t.Fatal(err)
 	}
 	// A line of text in a list begins with fewer spaces.
-	for _, block := range regexp.MustCompile(`(?:    .*\n)+`).FindAllString(string(page), -1) {
+	for _, block := range regexp.MustCompile(`(?: {4}.*\n)+`).FindAllString(string(page), -1) {
 		if strings.Contains(block, words) {
 			cmd := c.command(t.Context(), "bash", "-euo", "pipefail", "-c", block)
 			cmd.Dir = r.dir

@@ -21,6 +21,7 @@ type row struct {
 
 // do does something under load. allowed is how many requests may fail meanwhile; a negative number is any.
 func (c *cluster) do(t *testing.T, what string, allowed int, work func(t *testing.T)) {
+	t.Helper()
 	t.Run(what, func(t *testing.T) {
 		r := row{what: what, begun: c.load.next(t)}
 		began := time.Now()

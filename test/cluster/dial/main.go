@@ -31,8 +31,8 @@ func main() {
 		}
 		return
 	}
-	for !try(flag.Args()) && *wait {
-		time.Sleep(pause)
+	for pause := time.NewTicker(pause); !try(flag.Args()) && *wait; {
+		<-pause.C
 	}
 }
 
