@@ -97,7 +97,7 @@ failed. Every other command: 0, or 1 when it failed.`
 func (p *program) root() *cobra.Command {
 	root := &cobra.Command{
 		Use: "driftsentry", Short: "Send plans to DriftSentry, and decide drifts", Long: rootHelp,
-		SilenceErrors: true, SilenceUsage: true, Args: cobra.NoArgs,
+		SilenceErrors: true, SilenceUsage: true,
 	}
 	root.PersistentFlags().StringVar(&p.url, "url", "", "address of DriftSentry [DRIFTSENTRY_URL]")
 	root.PersistentFlags().StringVar(&p.realtime, "realtime-url", "", "address of realtime, if it has its own [DRIFTSENTRY_REALTIME_URL]")

@@ -97,7 +97,7 @@ func notes(r client.PlanResult) []string {
 	c := r.Check
 	list := slices.Clone(c.Evidence.Reasons)
 	if c.Evidence.Unproven > 0 {
-		list = append([]string{fmt.Sprintf("%d open %s could not be judged by this plan, and stay open.", c.Evidence.Unproven, plural("drift", c.Evidence.Unproven))}, list...)
+		list = append([]string{fmt.Sprintf("%d open %s could not be judged by this plan, and %s open.", c.Evidence.Unproven, of(c.Evidence.Unproven, "drift", "drifts"), of(c.Evidence.Unproven, "stays", "stay"))}, list...)
 	}
 	for _, e := range c.LeftOut.Entries {
 		list = append(list, fmt.Sprintf("Left out: %s %s: %s", e.Path, e.Resource, e.Reason))
@@ -135,9 +135,9 @@ func verdict(r client.PlanResult) string {
 	case total == 0:
 		return "Nothing is open that needs a decision." + approved
 	case !exact:
-		return fmt.Sprintf("At least %d open %s that %s not approved: %s.", total, plural("drift", total), areOrIs(total), strings.Join(parts, ", "))
+		return fmt.Sprintf("At least %d open %s that %s not approved: %s.", total, of(total, "drift", "drifts"), of(total, "is", "are"), strings.Join(parts, ", "))
 	}
-	return fmt.Sprintf("%d open %s that %s not approved: %s.%s", total, plural("drift", total), areOrIs(total), strings.Join(parts, ", "), approved)
+	return fmt.Sprintf("%d open %s that %s not approved: %s.%s", total, of(total, "drift", "drifts"), of(total, "is", "are"), strings.Join(parts, ", "), approved)
 }
 
 // Table says how drifts are shown.
@@ -230,16 +230,10 @@ func Printable(s string) string {
 	}, s)
 }
 
-func plural(word string, n int) string {
+// of chooses the words for a number.
+func of(n int, one, more string) string {
 	if n == 1 {
-		return word
+		return one
 	}
-	return word + "s"
-}
-
-func areOrIs(n int) string {
-	if n == 1 {
-		return "is"
-	}
-	return "are"
+	return more
 }
