@@ -125,6 +125,9 @@ sbom: $(TOOLS)/cyclonedx-gomod ## write an SBOM for each service, as CycloneDX: 
 		(cd services/$$s && GOWORK=off go build -buildvcs=false -trimpath -o "$(CURDIR)/bin/$$s" ./cmd/$$s) && \
 		$(TOOLS)/cyclonedx-gomod bin -json -std -licenses -output bin/$$s.cdx.json bin/$$s && echo "bin/$$s.cdx.json" || exit 1; done
 
+# What `make build` stamps on driftsentry.
+VERSION ?= $(shell git describe --tags --always 2>/dev/null || echo dev)
+
 # What `driftsentry` is built for.
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
 
