@@ -1,6 +1,6 @@
 # DriftSentry. You need only Go 1.26 and make; `make help` lists the targets.
 
-MODULES  := client pkg services/api services/realtime test test/prometheus testkit
+MODULES  := cli client pkg services/api services/realtime test test/prometheus testkit
 # Not in go.work, because they depend on the types of the Kubernetes API and on the framework of Terraform providers.
 ALONE    := test/kubernetes test/tofu
 PACKAGES := $(MODULES:%=./%/...)
@@ -130,8 +130,17 @@ sbom: $(TOOLS)/cyclonedx-gomod ## write an SBOM for each service, as CycloneDX: 
 		(cd services/$$s && GOWORK=off go build -buildvcs=false -trimpath -o "$(CURDIR)/bin/$$s" ./cmd/$$s) && \
 		$(TOOLS)/cyclonedx-gomod bin -json -std -licenses -output bin/$$s.cdx.json bin/$$s && echo "bin/$$s.cdx.json" || exit 1; done
 
-build: ## build the services into bin/, and each module alone
-	go build -trimpath -o bin/ ./services/api/cmd/api ./services/realtime/cmd/realtime
+# What `make build` stamps on driftsentry.
+VERSION ?= $(shell git describe --tags --always 2>/dev/null || echo dev)
+
+# What `driftsentry` is built for.
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
+
+build: ## build the services and driftsentry into bin/, driftsentry for each platform, and each module alone
+	go build -trimpath -o bin/ ./services/api/cmd/api ./services/realtime/cmd/realtime ./cli/cmd/driftsentry
+	@for p in $(PLATFORMS); do os=$${p%/*}; arch=$${p#*/}; ext=; [ $$os != windows ] || ext=.exe; \
+		(cd cli && CGO_ENABLED=0 GOWORK=off GOOS=$$os GOARCH=$$arch go build -buildvcs=false -trimpath -ldflags "-s -w -X main.version=$(VERSION)" \
+			-o "$(CURDIR)/bin/driftsentry_$${os}_$$arch$$ext" ./cmd/driftsentry) && echo "bin/driftsentry_$${os}_$$arch$$ext" || exit 1; done
 	@for m in $(MODULES) $(ALONE); do echo "build $$m alone"; (cd $$m && GOWORK=off go build ./...) || exit 1; done
 
 clean: $(LAUNCHER) ## remove built programs, and the database, users and keys of `make run`

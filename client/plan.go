@@ -15,7 +15,15 @@ import (
 // PlanResult is the result of a plan.
 type PlanResult struct {
 	Check  Check   `json:"check"`
+	Open   *Open   `json:"open"`   // what is open in the workspace after the check; nil for servers that do not tell
 	Drifts []Drift `json:"drifts"` // the first 100, the most severe first
+}
+
+// Open counts the open drifts of a workspace that plans found.
+type Open struct {
+	// Unsettled are those that are not approved, by severity: someone has to do something about them.
+	Unsettled map[Severity]int `json:"unsettled"`
+	Approved  int              `json:"approved"`
 }
 
 // PlanOptions say what a plan is. The zero value lets the plan decide.

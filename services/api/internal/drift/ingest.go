@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -37,9 +38,11 @@ type Upload struct {
 
 // Ingested is the result of an upload.
 type Ingested struct {
-	Check    *Check   // nil when the upload was a repetition
-	Drifts   []*Drift // the first of those that the plan shows, as they are afterwards, the most severe first
-	Response []byte   // what Upload.Encode made of this, or of the first upload of the same body
+	Check  *Check   // nil when the upload was a repetition
+	Drifts []*Drift // the first of those that the plan shows, as they are afterwards, the most severe first
+	// Remaining is what is open in the workspace afterwards. After a preview, and a plan of another root, it is what would be open.
+	Remaining *Remaining
+	Response  []byte // what Upload.Encode made of this, or of the first upload of the same body
 }
 
 // Repeated reports whether the same plan had been sent before, so that nothing was changed.
@@ -167,6 +170,10 @@ func (w *work) ingest(ctx context.Context, p identity.Principal, u Upload, read 
 	check.Stale = check.Purpose == Record && workspace.isAhead(read.Timestamp)
 	check.RootMismatch = workspace.isOtherRoot(read)
 	check.Evidence = evidenceOf(read, check, workspace, u.Purpose)
+	drifts, err := w.LockOpenDrifts(ctx, w.account, u.Workspace)
+	if err != nil {
+		return nil, err
+	}
 	r := &reconciliation{} // A stale plan changes nothing.
 	if check.Stale {
 		check.Evidence.Unproven = len(open)
@@ -174,11 +181,7 @@ func (w *work) ingest(ctx context.Context, p identity.Principal, u Upload, read 
 		if check.Status == CheckOK && len(open) > 0 {
 			check.Status = CheckDrifted
 		}
-		return w.respond(ctx, u, check, nil)
-	}
-	drifts, err := w.LockOpenDrifts(ctx, w.account, u.Workspace)
-	if err != nil {
-		return nil, err
+		return w.respond(ctx, u, check, remaining(drifts), nil)
 	}
 	r = reconcile(comparison{
 		account: w.account, workspace: u.Workspace, open: drifts, asked: open, proves: !check.RootMismatch, check: check.ID, now: w.now,
@@ -198,7 +201,7 @@ func (w *work) ingest(ctx context.Context, p identity.Principal, u Upload, read 
 			return nil, err
 		}
 	}
-	return w.respond(ctx, u, check, r.shown)
+	return w.respond(ctx, u, check, remaining(slices.Concat(drifts, r.created)), r.shown)
 }
 
 // lockFor locks the workspace of an upload, which creates it unless the upload is a preview or the plan of a run that failed:
@@ -240,8 +243,8 @@ func (w *work) preview(ctx context.Context, r *reconciliation, read *plan.Plan) 
 }
 
 // respond writes the check with the response to its upload, and tells the audit trail and the stream.
-func (w *work) respond(ctx context.Context, u Upload, c *Check, shown []*Drift) (*Ingested, error) {
-	result := &Ingested{Check: c, Drifts: shown}
+func (w *work) respond(ctx context.Context, u Upload, c *Check, left *Remaining, shown []*Drift) (*Ingested, error) {
+	result := &Ingested{Check: c, Drifts: shown, Remaining: left}
 	var err error
 	if result.Response, err = u.Encode(result); err != nil {
 		return nil, err

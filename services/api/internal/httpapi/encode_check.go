@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -93,6 +94,16 @@ func newRecordedCheckBody(c drift.Check) recordedCheckBody {
 	return recordedCheckBody{newCheckBody(&c), optionalText(c.FormatVersion), c.Actor, optionalText(c.TraceID)}
 }
 
+// remainingBody is what is open in a workspace after a check.
+type remainingBody struct {
+	Unsettled openBody `json:"unsettled"`
+	Approved  int      `json:"approved"`
+}
+
+func newRemainingBody(r *drift.Remaining) remainingBody {
+	return remainingBody{openBody{r.Unsettled[plan.Critical], r.Unsettled[plan.Warning], r.Unsettled[plan.Info]}, r.Approved}
+}
+
 // encodeIngested is the data of the response to an upload. It is stored, and given again in the envelope of the day: what
 // stands in it must stay valid.
 func encodeIngested(i *drift.Ingested) ([]byte, error) {
@@ -100,6 +111,10 @@ func encodeIngested(i *drift.Ingested) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the check: %w", err)
 	}
-	b := append(append([]byte(`{"check":`), check...), `,"drifts":`...)
+	open, err := json.Marshal(newRemainingBody(i.Remaining))
+	if err != nil {
+		return nil, fmt.Errorf("encode what is open: %w", err)
+	}
+	b := slices.Concat([]byte(`{"check":`), check, []byte(`,"open":`), open, []byte(`,"drifts":`))
 	return append(appendDrifts(b, i.Drifts), '}'), nil
 }

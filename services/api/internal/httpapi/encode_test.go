@@ -86,13 +86,13 @@ func TestBodies(t *testing.T) {
 			Evidence:     drift.Evidence{Refreshed: plan.RefreshStated, Coverage: plan.CoverageFull, Mode: plan.ModeNormal, Unproven: 5, Reasons: []string{"a reason"}},
 			RootMismatch: true, Purpose: drift.Preview, Source: drift.Source{Ref: "main", Commit: "c0ffee", RunURL: "https://ci", TriggeredBy: "ada"},
 			FailureReason: "why", LeftOut: plan.LeftOut{Count: 6, Entries: []plan.Omission{{Path: "p", Resource: "r", Reason: "s"}}}, WrapperLines: 7,
-		}})
+		}, Remaining: &drift.Remaining{Unsettled: map[plan.Severity]int{plan.Critical: 1, plan.Warning: 2, plan.Info: 3}, Approved: 4}})
 		const want = `{"check":{"id":"00000000-0000-0000-0000-000000000001","workspace":"w","status":"drifted","stale":true,` +
 			`"counts":{"new":1,"changed":2,"unchanged":3,"resolved":4},"terraformVersion":"1.11","planTimestamp":"2026-01-01T00:00:00.007Z",` +
 			`"createdAt":"2026-01-02T00:00:00.007Z",` +
 			`"evidence":{"refreshed":"stated","coverage":"full","mode":"normal","unproven":5,"reasons":["a reason"]},"rootMismatch":true,` +
 			`"purpose":"preview","ref":"main","commit":"c0ffee","runUrl":"https://ci","triggeredBy":"ada","failureReason":"why",` +
-			`"leftOut":{"count":6,"entries":[{"path":"p","resource":"r","reason":"s"}]},"wrapperLines":7},"drifts":[]}`
+			`"leftOut":{"count":6,"entries":[{"path":"p","resource":"r","reason":"s"}]},"wrapperLines":7},"open":{"unsettled":{"critical":1,"warning":2,"info":3},"approved":4},"drifts":[]}`
 		if err != nil || string(got) != want {
 			t.Errorf("%v\n%s, want\n%s", err, got, want)
 		}

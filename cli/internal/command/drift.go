@@ -1,0 +1,195 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/driftsentry/driftsentry/cli/internal/report"
+	"github.com/driftsentry/driftsentry/client"
+)
+
+func (p *program) listCommand() *cobra.Command {
+	var q client.DriftQuery
+	var severity, status, workspace []string
+	var all, asJSON bool
+	var limit int
+	c := &cobra.Command{
+		Use: "list", Short: "List drifts, the most severe first", Args: cobra.NoArgs,
+		Long: "Lists the drifts that are open, the most severe first. Flags that take several values may be repeated.",
+		RunE: func(c *cobra.Command, _ []string) error {
+			if limit < 1 {
+				return errors.New("--limit: give a number from 1 on")
+			}
+			cl, err := p.person()
+			if err != nil {
+				return err
+			}
+			q.Severity, q.Status, q.Workspace = anyOf[client.Severity](severity), anyOf[client.DriftStatus](status), anyOf[string](workspace)
+			if !all && len(status) == 0 {
+				q.Open = new(true)
+			}
+			q.SortBy = "severity"
+			drifts, more, err := firstDrifts(c.Context(), cl, q, limit)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return encode(p.out, drifts)
+			}
+			if len(drifts) == 0 {
+				fmt.Fprintln(p.out, "No drift.")
+				return nil
+			}
+			look := p.table()
+			look.Workspace = true
+			fmt.Fprintln(p.out, report.Drifts(drifts, look))
+			if more {
+				fmt.Fprintf(p.log, "There are more than %d: use --limit, or filters.\n", limit)
+			}
+			return nil
+		},
+	}
+	f := c.Flags()
+	f.StringSliceVarP(&workspace, "workspace", "w", nil, "of these workspaces")
+	f.StringSliceVar(&severity, "severity", nil, "of these severities: critical, warning, info")
+	f.StringSliceVar(&status, "status", nil, "with these statuses: detected, triaged, approved, rejected, resolved")
+	f.StringVar(&q.ResourceType, "type", "", "of this resource type")
+	f.StringVar(&q.Search, "search", "", "with this text in the resource's address or type, or in a path that differs")
+	f.BoolVar(&all, "all", false, "also resolved ones")
+	f.IntVar(&limit, "limit", 50, "at most so many")
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	complete(c, "severity", "critical", "warning", "info")
+	complete(c, "status", "detected", "triaged", "approved", "rejected", "resolved")
+	return c
+}
+
+func anyOf[T ~string](values []string) T {
+	list := make([]T, len(values))
+	for i, v := range values {
+		list[i] = T(v)
+	}
+	return client.AnyOf(list...)
+}
+
+// firstDrifts reads up to limit drifts, and says whether there are more.
+func firstDrifts(ctx context.Context, c *client.Client, q client.DriftQuery, limit int) (drifts []client.Drift, more bool, err error) {
+	for d, err := range c.Drifts(ctx, q) {
+		if err != nil {
+			return nil, false, err
+		}
+		if len(drifts) == limit {
+			return drifts, true, nil
+		}
+		drifts = append(drifts, d)
+	}
+	return drifts, false, nil
+}
+
+func (p *program) showCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "show ID", Short: "Show one drift, with what happened to it", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := p.person()
+			if err != nil {
+				return err
+			}
+			d, err := cl.GetDrift(c.Context(), args[0])
+			if err != nil {
+				return err //nolint:wrapcheck // It says what it is about.
+			}
+			if asJSON {
+				return encode(p.out, d)
+			}
+			timeline, err := cl.DriftTimeline(c.Context(), args[0])
+			if err != nil {
+				return err //nolint:wrapcheck // It says what it is about.
+			}
+			p.showDrift(d, timeline)
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func (p *program) showDrift(d client.DriftDetail, timeline []client.TimelineEntry) {
+	fmt.Fprintf(p.out, "%s  %s  %s\n%s in %s, version %d, detected %s\n", report.Printable(d.ResourceID), d.Severity, d.Status,
+		report.Printable(d.ResourceType), report.Printable(d.Workspace), d.Version, d.DetectedAt.Local().Format(time.DateTime))
+	if d.RunURL != "" {
+		fmt.Fprintln(p.out, "run: "+report.Printable(d.RunURL))
+	}
+	if d.TraceURL != "" {
+		fmt.Fprintln(p.out, "trace: "+report.Printable(d.TraceURL))
+	}
+	fmt.Fprintln(p.out)
+	for _, path := range slices.Sorted(maps.Keys(d.Difference)) {
+		change := d.Difference[path]
+		fmt.Fprintf(p.out, "  %s\n    - %s\n    + %s\n", report.Printable(path), value(change.Expected), value(change.Actual))
+	}
+	fmt.Fprintln(p.out)
+	for _, e := range timeline {
+		fmt.Fprintf(p.out, "  %s  %-16s %s %s  trace %s\n", e.Timestamp.Local().Format(time.DateTime), e.Action,
+			report.Printable(e.ActorEmail), report.Printable(e.Message), report.Printable(e.TraceID))
+	}
+}
+
+// value is one side of a difference in one line.
+func value(raw json.RawMessage) string {
+	var b bytes.Buffer
+	if json.Compact(&b, raw) != nil {
+		return "null"
+	}
+	return report.Printable(b.String())
+}
+
+// decision is a command that decides about drifts.
+type decision struct {
+	name, short, done string
+	decide            func(*client.Client, context.Context, string, client.Decision) (client.Drift, error)
+}
+
+var decisions = []decision{
+	{"approve", "Accept drifts: the actual state is fine, and the code should follow", "approved", (*client.Client).ApproveDrift},
+	{"reject", "Demand that drifts are reverted", "rejected", (*client.Client).RejectDrift},
+}
+
+func (p *program) decideCommand(d decision) *cobra.Command {
+	var reason string
+	var version int
+	c := &cobra.Command{
+		Use: d.name + " ID…", Short: d.short, Args: cobra.MinimumNArgs(1),
+		Long: d.short + ".\n\nEach drift is decided by itself. The first one that cannot be decided ends the command; those before it stay decided.",
+		RunE: func(c *cobra.Command, args []string) error {
+			if version != 0 && len(args) > 1 {
+				return errors.New("--version: a version belongs to one drift")
+			}
+			cl, err := p.person()
+			if err != nil {
+				return err
+			}
+			for _, id := range args {
+				drift, err := d.decide(cl, c.Context(), id, client.Decision{Reason: reason, Version: version})
+				if err != nil {
+					return fmt.Errorf("%s %s: %w", d.name, id, err)
+				}
+				fmt.Fprintf(p.out, "%s %s in %s\n", d.done, report.Printable(drift.ResourceID), report.Printable(drift.Workspace))
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVarP(&reason, "reason", "r", "", "why, in 10 to 1000 characters; the audit trail keeps it")
+	c.Flags().IntVar(&version, "version", 0, "version that you have seen: the decision is refused if the drift has changed since")
+	if err := c.MarkFlagRequired("reason"); err != nil {
+		panic(err) // There is no such flag.
+	}
+	return c
+}
