@@ -159,7 +159,7 @@ func TestDB_cancel(t *testing.T) {
 			}
 		})
 	}
-	if metrics := tel.Metrics(); strings.Contains(metrics, "db_client_operation_errors_total{") {
+	if metrics := tel.Metrics(); strings.Contains(metrics, `error_type="`) {
 		t.Errorf("an error of the database was counted:\n%s", metrics)
 	}
 }

@@ -1,8 +1,8 @@
 // Package pg is the access to Postgres: a pool with its timeouts, traces and metrics, transactions that are traced and
 // retried on deadlock, and the translation of driver errors into application errors.
 //
-// A statement's first line may name it: `-- SELECT drift`. That name is the span's name and the operation of the
-// duration metric, so both have few values and name the operation and the table.
+// A statement's first line may name it: `-- SELECT drift`, with the operation and the table. That name is the span's name and
+// its `db.query.summary`, which the duration metric has, too.
 package pg
 
 import (
@@ -11,19 +11,14 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/exaring/otelpgx"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
-	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
-	"github.com/driftsentry/driftsentry/pkg/driftconv"
-	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 )
 
 // Querier runs statements: a DB, or a transaction of it.
@@ -37,6 +32,7 @@ type DB struct {
 	pool           *pgxpool.Pool
 	direct         *pgx.ConnConfig
 	tracer         trace.Tracer
+	use            *use
 	acquireTimeout time.Duration
 }
 
@@ -45,6 +41,9 @@ type Telemetry interface {
 	TracerProvider() trace.TracerProvider
 	MeterProvider() metric.MeterProvider
 }
+
+// scope names the instrumentation.
+const scope = "github.com/driftsentry/driftsentry/pkg/pg"
 
 // Open makes the pool. It does not connect: a service starts without its database, says that it is not ready, and
 // recovers when the database comes. application names the connections in pg_stat_activity.
@@ -58,8 +57,15 @@ func Open(ctx context.Context, c Config, application string, tel Telemetry) (*DB
 	pc.MaxConnLifetime = time.Hour
 	pc.MaxConnLifetimeJitter = 10 * time.Minute
 	pc.HealthCheckPeriod = 30 * time.Second
-	tracer := newTracer(tel)
-	c.prepare(pc.ConnConfig, application, tracer)
+	tracer, err := newTracer(tel, pc.ConnConfig.Database)
+	if err != nil {
+		return nil, err
+	}
+	u, err := newUse(tel)
+	if err != nil {
+		return nil, err
+	}
+	c.prepare(pc.ConnConfig, application, pooled{tracer, u})
 	pc.ConnConfig.BuildContextWatcherHandler = cancels
 	// Without it an id is encoded as text, after an attempt that fails.
 	pc.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
@@ -76,38 +82,12 @@ func Open(ctx context.Context, c Config, application string, tel Telemetry) (*DB
 	if err != nil {
 		return nil, fmt.Errorf("make the connection pool: %w", err)
 	}
-	if err := recordStats(pool, tel); err != nil {
+	if err := u.observe(pool, tel); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("export the pool's statistics: %w", err)
 	}
-	return &DB{
-		pool: pool, direct: direct, acquireTimeout: c.AcquireTimeout,
-		tracer: tel.TracerProvider().Tracer("github.com/driftsentry/driftsentry/pkg/pg"),
-	}, nil
+	return &DB{pool: pool, direct: direct, acquireTimeout: c.AcquireTimeout, use: u, tracer: tel.TracerProvider().Tracer(scope)}, nil
 }
-
-func recordStats(pool *pgxpool.Pool, tel Telemetry) error {
-	err := otelpgx.RecordStats(pool,
-		otelpgx.WithStatsMeterProvider(tel.MeterProvider()),
-		// The default name has host and database; a service with one pool needs only this.
-		otelpgx.WithStatsAttributes(semconv.DBClientConnectionPoolName("main")))
-	if err != nil {
-		return err
-	}
-	in := instrument.From(tel.MeterProvider().Meter("github.com/driftsentry/driftsentry/pkg/pg"))
-	in.Gauge(driftconv.DatabaseConnectionPoolSize, func(_ context.Context, o metric.Int64Observer) error {
-		s := pool.Stat()
-		o.Observe(int64(s.IdleConns()), metric.WithAttributeSet(stateIdle))
-		o.Observe(int64(s.AcquiredConns()), metric.WithAttributeSet(stateUsed))
-		return nil
-	})
-	return in.Err()
-}
-
-var (
-	stateIdle = attribute.NewSet(attribute.String("state", "idle"))
-	stateUsed = attribute.NewSet(attribute.String("state", "used"))
-)
 
 // Close waits until borrowed connections are returned, then closes all.
 func (db *DB) Close() { db.pool.Close() }
@@ -148,9 +128,12 @@ func (db *DB) check(ctx context.Context, err error) error {
 func (db *DB) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	acquireCtx, cancel := context.WithTimeout(ctx, db.acquireTimeout)
 	defer cancel()
+	done := db.use.waiting(ctx)
 	conn, err := db.pool.Acquire(acquireCtx)
+	done(err == nil)
 	if err != nil {
 		if ctx.Err() == nil && acquireCtx.Err() != nil {
+			db.use.timedOut(ctx)
 			return nil, apierror.Wrap(apierror.Unavailable, err, "the database is busy")
 		}
 		return nil, translateIn(ctx, err)

@@ -62,7 +62,7 @@ func batchName(b *pgx.Batch) string {
 		if i > 0 {
 			name = append(name, "; "...)
 		}
-		name = append(name, operation(q.SQL)...)
+		name = append(name, summary(q.SQL)...)
 	}
 	return string(append(name, '\n'))
 }

@@ -86,15 +86,16 @@ func usageOf(ctx context.Context, r *replica.Replica) (u usage, err error) {
 		return u, err
 	}
 	for name, to := range map[string]*float64{
-		"process_open_fds": &u.descriptors, "pgxpool_total_connections": &u.pool,
+		"process_open_fds": &u.descriptors, "db_client_connection_count": &u.pool,
 		"process_resident_memory_bytes": &u.resident, "process_cpu_seconds_total": &u.cpu,
 	} {
 		family := families[name]
 		if family == nil {
 			return u, fmt.Errorf("%s has no metric %s", r.Name, name)
 		}
-		m := family.GetMetric()[0]
-		*to = m.GetGauge().GetValue() + m.GetCounter().GetValue() // It is one of them.
+		for _, m := range family.GetMetric() {
+			*to += m.GetGauge().GetValue() + m.GetCounter().GetValue() // It is one of them.
+		}
 	}
 	u.descriptors -= u.pool
 	return u, nil

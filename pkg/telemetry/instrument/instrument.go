@@ -85,6 +85,13 @@ func (m *Maker) UpDownCounter(d UpDownCounter) metric.Int64UpDownCounter {
 	return c
 }
 
+// ObservedUpDownCounter exports a sum that something else keeps.
+func (m *Maker) ObservedUpDownCounter(d UpDownCounter, observe metric.Int64Callback) {
+	_, err := m.meter.Int64ObservableUpDownCounter(d.Name, metric.WithUnit(d.Unit), metric.WithDescription(d.Description),
+		metric.WithInt64Callback(observe))
+	m.errs = append(m.errs, err)
+}
+
 // Histogram makes a histogram.
 func (m *Maker) Histogram(d Histogram) metric.Float64Histogram {
 	h, err := m.meter.Float64Histogram(d.Name, metric.WithUnit(d.Unit), metric.WithDescription(d.Description),

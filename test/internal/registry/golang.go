@@ -74,8 +74,8 @@ func goName(metric string) string {
 	var b strings.Builder
 	for _, word := range strings.FieldsFunc(strings.TrimPrefix(metric, "driftsentry."), func(r rune) bool { return r == '.' || r == '_' }) {
 		switch word {
-		case "http":
-			b.WriteString("HTTP")
+		case "db", "http":
+			b.WriteString(strings.ToUpper(word))
 		default:
 			b.WriteString(strings.ToUpper(word[:1]) + word[1:])
 		}

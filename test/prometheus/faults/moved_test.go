@@ -379,7 +379,7 @@ func cancellation(t *testing.T) string {
 func databaseErrors(ctx context.Context, r *replica.Replica) string {
 	var lines []string
 	for line := range strings.Lines(metrics(ctx, r)) {
-		if strings.HasPrefix(line, "db_client_operation_errors_total{") {
+		if strings.HasPrefix(line, "db_client_operation_duration_seconds_count{") && strings.Contains(line, `error_type="`) {
 			lines = append(lines, line)
 		}
 	}

@@ -1,21 +1,39 @@
 package observability
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/driftsentry/driftsentry/test/internal/shipped"
 )
 
-// Whatever comes in is limited before work is done for it; what a service says about itself is redacted once more, is
-// exported through a queue on disk, and is never given up.
+// mib is 1 MiB.
+const mib = 1 << 20
+
+// Whatever comes in is limited before work is done for it, except metrics, which must go on when telemetry floods. What a service
+// says about itself is redacted once more, and is exported through a queue on disk in batches of bytes, which every store takes.
+// A batch that is refused for long is given up.
 func TestCollector(t *testing.T) {
+	type receiver struct {
+		Protocols struct {
+			GRPC struct {
+				MaxMiB int `yaml:"max_recv_msg_size_mib"`
+			}
+		}
+	}
 	type exporter struct {
 		Queue struct {
 			Enabled bool
 			Storage string
+			Sizer   string
 			Size    int `yaml:"queue_size"`
+			Batch   struct {
+				MaxSize int `yaml:"max_size"`
+			}
 		} `yaml:"sending_queue"`
 		Retry struct {
 			Enabled    bool
@@ -24,8 +42,15 @@ func TestCollector(t *testing.T) {
 	}
 	var config struct {
 		Extensions map[string]any
-		Exporters  map[string]exporter
-		Service    struct {
+		Processors struct {
+			Limiter struct {
+				Limit int `yaml:"limit_mib"`
+				Spike int `yaml:"spike_limit_mib"`
+			} `yaml:"memory_limiter"`
+		}
+		Receivers struct{ OTLP receiver }
+		Exporters map[string]exporter
+		Service   struct {
 			Extensions []string
 			Pipelines  map[string]struct{ Receivers, Processors, Exporters []string }
 		}
@@ -37,11 +62,14 @@ func TestCollector(t *testing.T) {
 		}
 	}
 	for name, p := range config.Service.Pipelines {
+		if strings.HasPrefix(name, "metrics/") {
+			if slices.Contains(p.Processors, "memory_limiter") {
+				t.Errorf("%s: a flood of spans or log lines would make it refuse metrics", name)
+			}
+			continue
+		}
 		if p.Processors[0] != "memory_limiter" {
 			t.Errorf("%s: the first processor is %s", name, p.Processors[0])
-		}
-		if strings.HasPrefix(name, "metrics/") {
-			continue
 		}
 		for _, processor := range []string{"redaction", "resourcedetection"} {
 			if !slices.Contains(p.Processors, processor) {
@@ -53,15 +81,64 @@ func TestCollector(t *testing.T) {
 			if !x.Queue.Enabled || x.Queue.Storage != "file_storage" || x.Queue.Size == 0 {
 				t.Errorf("%s: the queue of %s is %+v", name, e, x.Queue)
 			}
-			if !x.Retry.Enabled || x.Retry.MaxElapsed != "0s" {
-				t.Errorf("%s: %s gives up: %+v", name, e, x.Retry)
+			if x.Queue.Sizer != "bytes" || x.Queue.Size > 512*mib || x.Queue.Batch.MaxSize == 0 || x.Queue.Batch.MaxSize > 3*mib {
+				t.Errorf("%s: the batches of %s are not bounded in bytes: %+v", name, e, x.Queue)
 			}
+			if end, err := time.ParseDuration(x.Retry.MaxElapsed); err != nil || !x.Retry.Enabled || end < time.Minute || end > time.Hour {
+				t.Errorf("%s: %s gives up too early or too late: %+v", name, e, x.Retry)
+			}
+		}
+	}
+	var compose struct {
+		Services map[string]struct {
+			Environment any
+		}
+	}
+	shipped.YAML(t, shipped.Deploy+"/../docker-compose.prod.yml", &compose)
+	environment, _ := compose.Services["otel-collector"].Environment.(map[string]any)
+	goLimit, err := strconv.Atoi(strings.TrimSuffix(fmt.Sprint(environment["GOMEMLIMIT"]), "MiB"))
+	if refused := config.Processors.Limiter.Limit - config.Processors.Limiter.Spike; err != nil || goLimit >= refused {
+		t.Errorf("GOMEMLIMIT is %v, but the limiter refuses from %d MiB on, before garbage is collected (%v)", environment["GOMEMLIMIT"], refused, err)
+	}
+
+	var loki struct {
+		Server struct {
+			GRPC int `yaml:"grpc_server_max_recv_msg_size"`
+		}
+	}
+	shipped.YAML(t, shipped.Deploy+"/loki/loki.yaml", &loki)
+	var tempo struct {
+		Distributor struct{ Receivers struct{ OTLP receiver } }
+	}
+	shipped.YAML(t, shipped.Deploy+"/tempo/tempo.yaml", &tempo)
+	for what, limit := range map[string]int{
+		"the collector takes": config.Receivers.OTLP.Protocols.GRPC.MaxMiB, "Tempo takes": tempo.Distributor.Receivers.OTLP.Protocols.GRPC.MaxMiB,
+		"Loki hands on": loki.Server.GRPC / mib,
+	} {
+		if limit != 16 {
+			t.Errorf("%s %d MiB, not 16", what, limit)
 		}
 	}
 	for _, name := range []string{"traces", "logs", "metrics/postgres", "metrics/host"} {
 		if len(config.Service.Pipelines[name].Exporters) == 0 {
 			t.Errorf("there is no pipeline %s", name)
 		}
+	}
+}
+
+// The second configuration of the collector samples at the end of the pipeline, and leaves out no step of the first.
+func TestCollector_sampling(t *testing.T) {
+	type config struct {
+		Service struct {
+			Pipelines map[string]struct{ Processors []string }
+		}
+	}
+	var first, second config
+	shipped.YAML(t, shipped.Deploy+"/otel-collector/config.yaml", &first)
+	shipped.YAML(t, shipped.Deploy+"/otel-collector/sampling.yaml", &second)
+	want := append(slices.Clone(first.Service.Pipelines["traces"].Processors), "tail_sampling")
+	if got := second.Service.Pipelines["traces"].Processors; !slices.Equal(got, want) {
+		t.Errorf("the steps are %v, want %v", got, want)
 	}
 }
 

@@ -188,7 +188,7 @@ func startsAtZero(m registry.Metric, s *parser.VectorSelector) bool {
 	case "telemetry.log.dropped", "process_cpu_seconds": // looked at by each scrape
 		return true
 	}
-	if strings.HasPrefix(m.Name, "pgxpool.") || m.Annotations.Code != "" && len(m.Attributes) == 0 {
+	if m.Annotations.Code != "" && len(m.Attributes) == 0 {
 		return true
 	}
 	for label, values := range m.Annotations.Values {

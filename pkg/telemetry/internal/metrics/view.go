@@ -14,9 +14,8 @@ import (
 // for http.server.request.duration, and one for the timeout of requests.
 var httpBuckets = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30}
 
-// fastBuckets are those of db.client.operation.duration, in seconds, and one for
-// the timeout of statements.
-var fastBuckets = []float64{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 15}
+// fastBuckets are for what takes milliseconds and ends after some seconds.
+var fastBuckets = []float64{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10}
 
 // views correct what the instrumentation libraries measure.
 func views() []sdkmetric.View {
@@ -41,9 +40,8 @@ func views() []sdkmetric.View {
 		// the span and the access line.
 		drop("http.server.request.body.size"),
 		drop("http.server.response.body.size"),
-		// These two record seconds without saying so, and would get the SDK's
-		// default boundaries, which are for milliseconds.
-		seconds("db.client.operation.duration", fastBuckets),
+		// These record seconds without saying so, and would get the SDK's default
+		// boundaries, which are for milliseconds.
 		seconds("otel.sdk.exporter.operation.duration", fastBuckets),
 		seconds("otel.sdk.metric_reader.collection.duration", fastBuckets),
 	}

@@ -65,5 +65,7 @@ type cutLogs struct {
 }
 
 func (e cutLogs) Export(ctx context.Context, records []sdklog.Record) error {
-	return until(e.end, ctx, func(ctx context.Context) error { return e.Exporter.Export(ctx, records) })
+	return until(e.end, ctx, func(ctx context.Context) error {
+		return inParts(records, logSize, func(part []sdklog.Record) error { return e.Exporter.Export(ctx, part) })
+	})
 }

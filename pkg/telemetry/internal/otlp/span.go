@@ -60,12 +60,14 @@ func SpanBatches() []sdktrace.BatchSpanProcessorOption {
 }
 
 // cutSpans ends every export, and the wait between its attempts, when end is
-// done.
+// done, and bounds it in bytes.
 type cutSpans struct {
 	sdktrace.SpanExporter
 	end context.Context
 }
 
 func (e cutSpans) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
-	return until(e.end, ctx, func(ctx context.Context) error { return e.SpanExporter.ExportSpans(ctx, spans) })
+	return until(e.end, ctx, func(ctx context.Context) error {
+		return inParts(spans, spanSize, func(part []sdktrace.ReadOnlySpan) error { return e.SpanExporter.ExportSpans(ctx, part) })
+	})
 }
