@@ -165,6 +165,9 @@ func (s *installation) down() {
 
 func (s *installation) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "docker", append([]string{"compose"}, args...)...)
+	if args[0] == "up" { // The others do not need the hashes of the files.
+		cmd = exec.CommandContext(ctx, whole(s.t, "deploy", "compose"), args...)
+	}
 	cmd.Env = s.environ
 	return cmd
 }
