@@ -27,6 +27,8 @@ func TestCompose(t *testing.T) {
 	t.Run("a drift is decided and a socket gets the event, through the edge", s.work)
 	t.Run("Grafana has the dashboards, and behind it are the trace, its log and every target", s.observed)
 	t.Run("the whole stack fits into 2 GiB at rest", s.modest)
+	t.Run("a changed file is applied, and a broken one refused", s.changed)
+	t.Run("what needs a restart is left and said, or done when asked for", s.restartNeeded)
 	t.Run("a restore removes later data", s.restored)
 	t.Run("a backup that is broken changes nothing", s.unrestorable)
 	t.Run("the services log no error", s.quiet)

@@ -172,11 +172,9 @@ func (m *Machine) ports(ctx context.Context, r *Report) {
 		case err == nil:
 			_ = l.Close()
 			r.ok(check, "is free at %s", p.address)
-		case errors.Is(err, syscall.EADDRINUSE):
-			r.fail(check, "another program has it at "+p.address, "stop that program, or set another "+p.variable+" in .env")
 		case errors.Is(err, syscall.EADDRNOTAVAIL):
 			r.fail(check, "this machine has no address "+p.address, "set PUBLISH_ADDRESS in .env to an address of this machine, or to 0.0.0.0")
-		default: // Without the right to take a low port, only a try tells.
+		default: // It is taken, or without the right to take a low port only a try tells.
 			conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", address)
 			if err == nil {
 				_ = conn.Close()
