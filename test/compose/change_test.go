@@ -44,7 +44,7 @@ var changes = []change{
 		return string(s.run(t, "exec", "-T", "postgres", "psql", "-U", "postgres", "-At", "-c", "show work_mem")), nil
 	}, "5MB", true},
 	{"caddy", "caddy/Caddyfile", "caddy", "/etc/caddy", "There is nothing here.", "Nothing is here.", func(s *installation, t *testing.T) (string, error) {
-		return string(s.get(t, "/nothing").body), nil
+		return string(s.get(t, "/metrics").body), nil
 	}, "Nothing is here.", true},
 	{
 		"grafana", "grafana/provisioning/datasources/datasources.yaml", "grafana/provisioning", "/etc/grafana/provisioning", "maxLines: 1000", "maxLines: 999",
