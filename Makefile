@@ -76,18 +76,16 @@ faults-doc: ## run make test-faults and write docs/faults.md from the result
 check-deploy: ## check the shipped configuration with the programs' own checkers, if these are installed
 	@deploy/check
 
-COMPOSE := docker compose -f docker-compose.prod.yml
-
 up: ## start the production stack in containers; makes missing .env and secrets
 	@deploy/prepare
-	@COMMIT="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" $(COMPOSE) up -d --build --wait
+	@export COMMIT="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" && deploy/compose build && deploy/doctor --machine && deploy/compose up -d --wait
 
 deploy: ## move the running stack to this version, one replica after the other (ARGS=--help lists options)
 	@deploy/prepare
 	@COMMIT="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" deploy/rollout $(ARGS)
 
 down: ## stop the production stack; its data stays
-	@$(COMPOSE) down
+	@deploy/compose down
 
 bench: $(LAUNCHER) ## run every benchmark: make bench ARGS='-bench Ingest -count 10'
 	@exec $(LAUNCHER) with-postgres -- go test -run '^$$' -bench . -benchmem -timeout 60m $(ARGS) $(PACKAGES)

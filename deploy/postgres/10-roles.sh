@@ -65,7 +65,10 @@ for_metrics postgres "grant pg_monitor to driftsentry_monitor" "do \$\$ begin
 "${psql[@]}" --dbname postgres <<'SQL'
 set client_min_messages = warning;
 select 'grant driftsentry_owner to current_user' where not (select rolsuper from pg_roles where rolname = current_user) \gexec
-select 'create database driftsentry owner driftsentry_owner' where not exists (select from pg_database where datname = 'driftsentry') \gexec
+-- The order of text is Postgres's own: that of a library changes with the library, and breaks indexes. Before 17 there is none.
+select 'create database driftsentry owner driftsentry_owner template template0 encoding ''UTF8'' '
+	|| case when current_setting('server_version_num')::int >= 170000 then 'locale ''C'' locale_provider builtin builtin_locale ''C.UTF-8''' else '' end
+where not exists (select from pg_database where datname = 'driftsentry') \gexec
 revoke connect, temporary on database driftsentry from public;
 grant connect on database driftsentry to driftsentry_service, driftsentry_reader, driftsentry_monitor;
 \connect driftsentry

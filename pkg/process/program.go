@@ -90,7 +90,7 @@ func (p *Program) Wrong(problem string) error {
 }
 
 func (p *Program) healthcheck(ctx context.Context, args []string) error {
-	if err := p.Flags("healthcheck", "Asks the service on HOST and PORT whether it is ready. Exits with 0 when it is.").Parse(args); err != nil {
+	if err := p.Flags("healthcheck", "Asks the service on HOST and PORT whether it is ready, and prints its response. Exits with 0 when it is.").Parse(args); err != nil {
 		return err
 	}
 	c := struct {
@@ -100,7 +100,11 @@ func (p *Program) healthcheck(ctx context.Context, args []string) error {
 	if err := config.Load(&c, os.Environ()); err != nil {
 		return err
 	}
-	return health.Probe(ctx, c.Host, c.Port)
+	report, err := health.Probe(ctx, c.Host, c.Port)
+	if len(report) > 0 {
+		fmt.Printf("%s\n", report)
+	}
+	return err
 }
 
 // Build is what a program was built from.

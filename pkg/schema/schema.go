@@ -63,3 +63,17 @@ func up(ctx context.Context, db *sql.DB, log *slog.Logger) error {
 	}
 	return nil
 }
+
+// Newest is the version of the newest migration.
+func Newest() (newest int64) {
+	entries, err := fs.ReadDir(FS(), ".")
+	if err != nil {
+		panic(err) // The folder is embedded.
+	}
+	for _, e := range entries {
+		if version, err := goose.NumericComponent(e.Name()); err == nil {
+			newest = max(newest, version)
+		}
+	}
+	return newest
+}

@@ -7,6 +7,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -27,6 +30,12 @@ func TestCompose(t *testing.T) {
 	t.Run("a drift is decided and a socket gets the event, through the edge", s.work)
 	t.Run("Grafana has the dashboards, and behind it are the trace, its log and every target", s.observed)
 	t.Run("the whole stack fits into 2 GiB at rest", s.modest)
+	t.Run("a changed file is applied, and a broken one refused", s.changed)
+	t.Run("what needs a restart is left and said, or done when asked for", s.restartNeeded)
+	t.Run("the doctor finds nothing that must be mended", s.healthy)
+	t.Run("an edge error and a slow statement are in Loki", s.logged)
+	t.Run("Alertmanager is for those who administer Grafana", s.alerting)
+	t.Run("a support bundle has everything but secrets", s.bundled)
 	t.Run("a restore removes later data", s.restored)
 	t.Run("a backup that is broken changes nothing", s.unrestorable)
 	t.Run("the services log no error", s.quiet)
@@ -60,6 +69,61 @@ func TestVariables(t *testing.T) {
 				t.Errorf("%v: %s", err, out)
 			}
 		})
+	}
+}
+
+// TestVariables_reach: each variable of .env.example that is set in .env reaches its service, without a change of a tracked file.
+// Mutation: without JWT_EXPIRY in docker-compose.prod.yml.
+func TestVariables_reach(t *testing.T) {
+	composed(t)
+	example, err := os.ReadFile(whole(t, ".env.example"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	env, wanted := "SITE_ADDRESS=:80\nSECRETS_DIR=./secrets\n", map[string]string{}
+	inside := []string{"HOST", "PORT", "METRICS_PORT", "CRASH_DIR", "TRUSTED_PROXIES"}
+	for _, m := range regexp.MustCompile(`(?m)^#?([A-Z_]+)=`).FindAllStringSubmatch(string(example), -1) {
+		name, value := m[1], "canary-of-"+strings.ToLower(m[1])
+		switch {
+		case slices.Contains(inside, name):
+			continue
+		case slices.Contains([]string{"NATS_URL", "NATS_CREDENTIALS", "NATS_CA", "NATS_CERTIFICATE", "NATS_KEY"}, name):
+			name += "_FILE"
+		}
+		env += name + "=" + value + "\n"
+		wanted[name] = value
+	}
+	file := filepath.Join(t.TempDir(), ".env")
+	if err := os.WriteFile(file, []byte(env), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := &installation{t: t, environ: append(os.Environ(), "COMPOSE_FILE="+whole(t, "docker-compose.prod.yml"), "COMPOSE_ENV_FILES="+file)}
+	var config struct {
+		Services map[string]struct{ Environment map[string]*string }
+	}
+	if err := json.Unmarshal(s.run(t, "config", "--format", "json"), &config); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range wanted {
+		reached := false
+		for _, service := range []string{"api", "realtime"} {
+			environment := config.Services[service].Environment
+			got := environment[name]
+			// A secret is a file, which no variable of .env may replace.
+			secret := environment[name+"_FILE"] != nil && strings.HasPrefix(*environment[name+"_FILE"], "/run/secrets/")
+			reached = reached || secret || got != nil && strings.HasPrefix(*got, value)
+		}
+		if !reached {
+			t.Errorf("%s reaches no service", name)
+		}
+	}
+}
+
+// composed skips the test where there is no compose; an engine is not needed.
+func composed(t *testing.T) {
+	t.Helper()
+	if err := exec.CommandContext(t.Context(), "docker", "compose", "version").Run(); err != nil {
+		t.Skip("NOT RUN: no docker compose")
 	}
 }
 

@@ -16,9 +16,9 @@ import (
 // generated is what deploy/prepare makes of chance.
 var generated = regexp.MustCompile(`[0-9a-f]{48}`)
 
-// discreet looks for the secrets' values where anyone with access to the engine or the logs can find them. Mutations
-// that were tried, both caught: a secret as a variable of a container, and one that a container prints.
-func (s *installation) discreet(t *testing.T) {
+// generatedSecrets are the values that deploy/prepare has made, with the names of their files.
+func (s *installation) generatedSecrets(t *testing.T) map[string]string {
+	t.Helper()
 	files, err := filepath.Glob(filepath.Join(s.secrets, "*"))
 	if err != nil {
 		t.Fatal(err)
@@ -36,6 +36,13 @@ func (s *installation) discreet(t *testing.T) {
 	if len(secrets) < 9 {
 		t.Fatalf("%d secrets", len(secrets))
 	}
+	return secrets
+}
+
+// discreet looks for the secrets' values where anyone with access to the engine or the logs can find them. Mutations
+// that were tried, both caught: a secret as a variable of a container, and one that a container prints.
+func (s *installation) discreet(t *testing.T) {
+	secrets := s.generatedSecrets(t)
 	docker := func(args ...string) string {
 		return string(output(t, exec.CommandContext(t.Context(), "docker", args...)))
 	}

@@ -14,7 +14,8 @@ import (
 var dynamic = regexp.MustCompile(`dynamic a [^{}\n]*(\{[^{}\n]*\} \{[^{}\n]*\} )?\{[^{}]*\}\n`)
 
 // Edge is the shipped Caddyfile for a Caddy on this machine: it asks these addresses, where the shipped one asks the names api and
-// realtime; it has no administration, no port 80, and puts nothing into this machine's certificates. Everything else is unchanged.
+// realtime; it has no administration, no port 80, writes its access log to a folder of the test, and puts nothing into this machine's certificates.
+// Everything else is unchanged.
 func Edge(t *testing.T, api, realtime []string) string {
 	t.Helper()
 	text := dynamic.ReplaceAllString(Text(t, filepath.Join(Deploy, "caddy/Caddyfile")), "")
@@ -29,6 +30,7 @@ func Edge(t *testing.T, api, realtime []string) string {
 		}
 	}
 	return strings.NewReplacer(
+		"/var/log/caddy", t.TempDir(),
 		":2020", ":"+strconv.Itoa(loopback.Port(t)),
 		"{$GRAFANA_SITE::3000}", "http://:"+strconv.Itoa(loopback.Port(t)),
 		"\n{\n", "\n{\n\tadmin off\n\tskip_install_trust\n\tauto_https disable_redirects\n",

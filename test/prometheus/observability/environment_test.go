@@ -32,8 +32,9 @@ func TestEnvironmentExample(t *testing.T) {
 		}
 		listed[m[2]] = m[3]
 	}
-	read["SECRETS_DIR"] = ""      // Required at its first mention; the default of the others is never used.
-	read["COMPOSE_PROFILES"] = "" // It is compose's own.
+	read["SECRETS_DIR"] = "" // Required at its first mention; the default of the others is never used.
+	// These are compose's own.
+	read["COMPOSE_PROFILES"], read["COMPOSE_FILE"] = "", "docker-compose.prod.yml:local/compose.yml"
 	if !maps.Equal(read, listed) {
 		t.Errorf("docker-compose.prod.yml and deploy/env.example do not have the same variables and defaults:\nthe compose file reads %v\nthe example has %v", read, listed)
 	}

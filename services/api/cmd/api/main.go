@@ -19,6 +19,7 @@ const usage = `api takes plans and decisions, and keeps the record of them.
   api audit verify         compare the audit trail with its seals
   api audit trim           remove old rows of the audit trail; the seals stay
   api redact               mask in the stored data what the present rules call secret
+  api doctor               look at the configuration, the database and the machine, and say what to do
   api healthcheck          exit with 0 when the service of this machine is ready
   api user create          make a user, and the account when it is new
   api user set-password    give a user another password
@@ -35,6 +36,7 @@ func main() {
 		Serve: app.Serve,
 		Commands: map[string]func(context.Context, *process.Program, []string) error{
 			"account": account,
+			"doctor":  examine,
 			"migrate": migrate,
 			"redact":  redact,
 			"audit":   auditTrail,

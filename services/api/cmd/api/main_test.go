@@ -60,7 +60,7 @@ func api(t *testing.T, stdin string, environ []string, args ...string) result {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"-h"}, {"--help"}, {"help"}, {"serve", "-h"}, {"migrate", "--help"}, {"healthcheck", "-h"}, {"audit", "-h"}, {"audit", "verify", "-h"}, {"audit", "trim", "-h"}, {"user", "-h"}, {"user", "create", "-h"}, {"user", "set-password", "-h"}, {"account", "-h"}, {"account", "set", "-h"}} {
+	for _, args := range [][]string{{"-h"}, {"--help"}, {"help"}, {"serve", "-h"}, {"migrate", "--help"}, {"healthcheck", "-h"}, {"audit", "-h"}, {"audit", "verify", "-h"}, {"audit", "trim", "-h"}, {"user", "-h"}, {"user", "create", "-h"}, {"user", "set-password", "-h"}, {"account", "-h"}, {"account", "set", "-h"}, {"doctor", "-h"}} {
 		if r := api(t, "", nil, args...); r.code != 0 || !strings.Contains(r.stdout, "api") || r.stderr != "" {
 			t.Errorf("%v: %+v", args, r)
 		}
@@ -122,8 +122,12 @@ func TestUser(t *testing.T) {
 		}
 		return hash
 	}
-	t.Run("without a password there is a setup token", func(t *testing.T) {
-		if r := create(""); r.code != 0 || !strings.Contains(r.stdout, "setup token: dss_") {
+	t.Run("without a password there is a setup token, and the line that sets one", func(t *testing.T) {
+		r := create("")
+		_, token, _ := strings.Cut(r.stdout, "setup token: ")
+		token, _, _ = strings.Cut(token, "\n")
+		if r.code != 0 || !strings.HasPrefix(token, "dss_") || !strings.Contains(r.stdout, `printf '{"token":"`+token+`","newPassword":"%s"}' "$PASSWORD" |`) ||
+			!strings.Contains(r.stdout, "-d @- http://localhost:3001/api/v1/auth/password\n") {
 			t.Fatalf("%+v", r)
 		}
 		if password() != "" {
@@ -202,7 +206,7 @@ func TestServe(t *testing.T) {
 		}
 	}
 	_, port, _ := strings.Cut(address, ":")
-	if r := api(t, "", []string{"HOST=0.0.0.0", "PORT=" + port}, "healthcheck"); r.code != 0 {
+	if r := api(t, "", []string{"HOST=0.0.0.0", "PORT=" + port}, "healthcheck"); r.code != 0 || !strings.Contains(r.stdout, `"status":"ready"`) {
 		t.Errorf("healthcheck: %+v", r)
 	}
 	resp, err := http.Get("http://" + address + "/health/detailed")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,9 +30,17 @@ func user(ctx context.Context, p *process.Program, args []string) error {
 	return p.Wrong("api user: give create or set-password")
 }
 
+// setupLine is for a shell: the password is not in its history, and not among the arguments of a process.
+const setupLine = `
+With it the user sets a password, once. In a shell, which asks for the password (8 characters or more, without " and \):
+
+  read -rsp 'New password: ' PASSWORD && printf '{"token":"%[2]s","newPassword":"%%s"}' "$PASSWORD" |
+    curl -sS --fail-with-body -H 'Content-Type: application/json' -d @- %[1]s/api/v1/auth/password
+`
+
 func createUser(ctx context.Context, p *process.Program, args []string) error {
 	set := p.Flags("user create", "Makes a user in the database of DATABASE_URL, and the account when it is new. Without a password it prints a setup\n"+
-		"token, with which the user sets one at POST /api/v1/auth/password.")
+		"token, and the line with which the user sets one (POST /api/v1/auth/password at PUBLIC_URL).")
 	account := set.String("account", "", "the `name` of the account")
 	email := set.String("email", "", "the user's `email`")
 	name := set.String("name", "", "the user's `name`")
@@ -60,6 +69,7 @@ func createUser(ctx context.Context, p *process.Program, args []string) error {
 		fmt.Printf("created the %s %s of the account %s\n", u.Role, u.Email, *account)
 		if setup != nil {
 			fmt.Printf("setup token: %s\nvalid until: %s\n", setup.Token, setup.ExpiresAt.Format(time.RFC3339))
+			fmt.Printf(setupLine, cmp.Or(strings.TrimSuffix(os.Getenv("PUBLIC_URL"), "/"), fmt.Sprintf("http://localhost:%d", app.DefaultPort)), setup.Token)
 		}
 		return nil
 	})
