@@ -173,21 +173,24 @@ func NotFound(w http.ResponseWriter, r *http.Request) {
 }
 
 // MethodNotAllowed responds to a path that has other methods, and names them, as RFC 9110 requires. chi does so only in
-// its own handler.
+// its own handler. It also comes here with a method that it does not know, whatever the path: where no method is allowed, there is nothing.
 func MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
-	if routes := chi.RouteContext(r.Context()).Routes; routes != nil {
-		var allowed []string
-		for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPatch, http.MethodPost, http.MethodPut} {
-			asked := method
-			if method == http.MethodHead {
-				asked = http.MethodGet // The router takes HEAD wherever it takes GET.
-			}
-			if routes.Match(chi.NewRouteContext(), asked, cmp.Or(r.URL.RawPath, r.URL.Path)) {
-				allowed = append(allowed, method)
-			}
+	routes := chi.RouteContext(r.Context()).Routes
+	var allowed []string
+	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPatch, http.MethodPost, http.MethodPut} {
+		asked := method
+		if method == http.MethodHead {
+			asked = http.MethodGet // The router takes HEAD wherever it takes GET.
 		}
-		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		if routes.Match(chi.NewRouteContext(), asked, cmp.Or(r.URL.RawPath, r.URL.Path)) {
+			allowed = append(allowed, method)
+		}
 	}
+	if len(allowed) == 0 {
+		NotFound(w, r)
+		return
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
 	Error(w, r, apierror.New(apierror.MethodNotAllowed, "this path does not support this method"))
 }
 
