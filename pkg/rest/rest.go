@@ -152,12 +152,17 @@ func Error(w http.ResponseWriter, r *http.Request, err error) {
 	Raw(w, Status(f.Kind), encoded)
 }
 
-// challenge is that of RFC 6750, section 3: without an error when no token was refused.
+// challenge is that of RFC 6750, section 3: without an error when no token was refused. The token of a sign-in that is too long ago is
+// good, and not enough: RFC 9470, section 3.
 func challenge(reason apierror.Reason) string {
-	if reason == apierror.Missing || reason == apierror.WrongCredentials {
+	problem := "invalid_token"
+	switch reason {
+	case apierror.Missing, apierror.WrongCredentials:
 		return "Bearer"
+	case apierror.Stale:
+		problem = "insufficient_user_authentication"
 	}
-	return `Bearer error="invalid_token", error_description="` + string(reason) + `"`
+	return `Bearer error="` + problem + `", error_description="` + string(reason) + `"`
 }
 
 func retryAfter(f *apierror.Error) time.Duration {
