@@ -14,7 +14,7 @@ var errNoSession = apierror.New(apierror.NotFound, "there is no such open sessio
 // Sessions is a part of the principal's open sessions, oldest first.
 func (s *Service) Sessions(ctx context.Context, p Principal, r list.Range) (list.Part[Session], error) {
 	now := s.now()
-	return s.store.Sessions(ctx, p.UserID, now, now.Add(-s.sessionMaxAge), r)
+	return s.store.Sessions(ctx, p.AccountID, p.UserID, now, now.Add(-s.sessionMaxAge), r)
 }
 
 // EndSession ends one of the principal's sessions.

@@ -36,7 +36,7 @@ type Lists interface {
 	Users(ctx context.Context, account uuid.UUID, r list.Range) (list.Part[User], error)
 	Keys(ctx context.Context, account uuid.UUID, r list.Range) (list.Part[APIKey], error)
 	// Sessions are those of a user that are open at this time and began after oldest.
-	Sessions(ctx context.Context, user uuid.UUID, at, oldest time.Time, r list.Range) (list.Part[Session], error)
+	Sessions(ctx context.Context, account, user uuid.UUID, at, oldest time.Time, r list.Range) (list.Part[Session], error)
 }
 
 // Tx is a transaction. Locks are taken in the order of its parts: users, sessions with their tokens.

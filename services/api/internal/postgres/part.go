@@ -12,10 +12,9 @@ import (
 type listing struct {
 	name        string // of the statement
 	columns     string
-	table       string
+	table       string // with the account of its rows
 	alias       string // of the table
 	join        string // what the columns need besides
-	owned       string // the condition on whose rows they are; by default account_id = @account
 	filter      string // further conditions, each after an "and"
 	head        string // SQL for the stream's head; empty if the list does not follow the stream
 	oldestFirst bool
@@ -44,12 +43,11 @@ func readPart[R, T any](ctx context.Context, db *pg.DB, n listing, r list.Range,
 	}
 	from := " from " + n.table + " " + n.alias
 	order := " order by " + n.alias + ".created_at " + direction + ", " + n.alias + ".id " + direction
-	where := " where " + cmp.Or(n.owned, n.alias+".account_id = @account") + n.filter
-	of := cmp.Or(n.head, "''") + " as head, (select count(*)" + from + where + ") as total"
+	of := cmp.Or(n.head, "''") + " as head, (select count(*)" + from + " where " + n.alias + ".account_id = @account" + n.filter + ") as total"
 	for range list.Attempts {
 		// Only the rows of the part are joined, and cut.
 		rows, err := pg.Collect[R](ctx, db, "-- SELECT "+n.name+"\nselect "+n.columns+", "+of+
-			" from (select *"+from+where+place+order+" limit @limit offset @offset) "+n.alias+n.join+order, args)
+			" from (select *"+from+" where "+n.alias+".account_id = @account"+n.filter+place+order+" limit @limit offset @offset) "+n.alias+n.join+order, args)
 		if err != nil {
 			return list.Part[T]{}, err
 		}
@@ -65,7 +63,7 @@ func readPart[R, T any](ctx context.Context, db *pg.DB, n listing, r list.Range,
 			listed
 			Found bool
 		}
-		empty, err := one[none](ctx, db, "", "-- SELECT "+n.name+" count\nselect exists(select"+from+where+place+" offset @offset) as found, "+of, args)
+		empty, err := one[none](ctx, db, "", "-- SELECT "+n.name+" count\nselect exists(select"+from+" where "+n.alias+".account_id = @account"+n.filter+place+" offset @offset) as found, "+of, args)
 		if err != nil || !empty.Found {
 			if err == nil {
 				part.Total, part.Head = empty.Total, empty.Head

@@ -49,15 +49,16 @@ func (s *IdentityStore) Session(ctx context.Context, id uuid.UUID) (*identity.Se
 }
 
 // Sessions implements identity.Store.
-func (s *IdentityStore) Sessions(ctx context.Context, user uuid.UUID, at, oldest time.Time, r list.Range) (list.Part[identity.Session], error) {
+func (s *IdentityStore) Sessions(ctx context.Context, account, user uuid.UUID, at, oldest time.Time, r list.Range) (list.Part[identity.Session], error) {
 	type row struct {
 		identity.Session
 		listed
 	}
 	return readPart(ctx, s.db, listing{
-		name: "session", columns: "s.id, s.created_at, s.expires_at, s.last_used_at, s.user_agent", table: "session", alias: "s", oldestFirst: true,
-		owned: "s.user_id = @user", filter: " and s.revoked_at is null and s.expires_at > @now and s.created_at > @oldest",
-	}, r, pg.Args{"user": user, "now": at, "oldest": oldest}, func(row row) (identity.Session, listed) { return row.Session, row.listed })
+		name: "session", columns: "s.id, s.created_at, s.expires_at, s.last_used_at, s.user_agent", alias: "s", oldestFirst: true,
+		table:  "(select s.*, u.account_id from session s join app_user u on u.id = s.user_id where u.id = @user)",
+		filter: " and s.revoked_at is null and s.expires_at > @now and s.created_at > @oldest",
+	}, r, pg.Args{"account": account, "user": user, "now": at, "oldest": oldest}, func(row row) (identity.Session, listed) { return row.Session, row.listed })
 }
 
 // SessionOpen implements identity.Tx.
