@@ -165,6 +165,12 @@ func (c *Client) authorized(ctx context.Context, r request, refused *string, dat
 		if !refuses(err) || r.open || r.guarded || *refused != "" || !c.renewable(token) {
 			return err == nil, err
 		}
+		if e, ok := errors.AsType[*Error](err); ok && e.Reason == reasonStale {
+			if c.session.email == "" {
+				return true, err // The user has to sign in.
+			}
+			c.session.outdate(token)
+		}
 		*refused = token
 	}
 }

@@ -12,6 +12,7 @@ import (
 // The close codes of the server that the standard does not have.
 const (
 	statusUnauthorized = websocket.StatusCode(4401) // the token expired or was revoked, or the user signed out
+	statusRole         = websocket.StatusCode(4403) // the user's role has changed
 	statusTooSlow      = websocket.StatusCode(4408)
 	statusTooMany      = websocket.StatusCode(4429)
 )
@@ -25,7 +26,7 @@ type CloseError struct {
 func (e *CloseError) Error() string {
 	text := map[websocket.StatusCode]string{
 		websocket.StatusGoingAway: "it is going away", websocket.StatusServiceRestart: "it restarts", statusUnauthorized: "the token has expired or was revoked",
-		statusTooSlow: "events were not read fast enough", statusTooMany: "too many messages",
+		statusRole: "the user's role has changed", statusTooSlow: "events were not read fast enough", statusTooMany: "too many messages",
 	}[websocket.StatusCode(e.Code)]
 	if text == "" {
 		text = e.Reason

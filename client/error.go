@@ -30,6 +30,9 @@ const (
 	CodeTimeout              Code = "TIMEOUT"
 )
 
+// reasonStale is the Reason of a session whose sign-in is too long ago for a request.
+const reasonStale = "stale"
+
 // Error is a response that is not a success. Use errors.As (or errors.AsType) to get it, or HasCode.
 type Error struct {
 	Status  int  // the HTTP status; 0 for an error that came over a socket

@@ -61,7 +61,7 @@ func (c *connection) handle(ctx context.Context, f frame) error {
 
 // refused decides what an error frame ends.
 func (c *connection) refused(f frame) error {
-	err := &Error{Code: f.Code, Message: f.Message, TraceID: f.TraceID}
+	err := &Error{Code: f.Code, Message: f.Message, TraceID: f.TraceID, Reason: f.Reason}
 	if f.Code == CodeAuth {
 		err.Status = http.StatusUnauthorized
 	}

@@ -56,6 +56,15 @@ func (s *session) keep(fresh Session, now time.Time) {
 	}
 }
 
+// outdate forgets the refresh token beside this access token, so that the next renewal signs in.
+func (s *session) outdate(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current.AccessToken == token {
+		s.current.RefreshToken = ""
+	}
+}
+
 // usable returns the access token unless it is missing, due or refused.
 func (s *session) usable(refused string) (token string, ok bool) {
 	current, renewAt := s.get()

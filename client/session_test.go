@@ -30,6 +30,8 @@ type sessions struct {
 	passwords, lost int
 	slow            time.Duration // how long a refresh takes
 	asked           int           // other requests
+	recent          bool          // only the token of a sign-in is enough
+	signedIn        map[string]bool
 }
 
 func (s *sessions) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -54,6 +56,7 @@ func (s *sessions) RoundTrip(r *http.Request) (*http.Response, error) {
 		if string(body) != `{"email":"ada@example.com","password":"right"}` {
 			return respond(401, refused)
 		}
+		s.signedIn[fmt.Sprintf("a%d", s.issued+1)] = true
 		return s.tokens()
 	case "/api/v1/auth/refresh":
 		if s.down {
@@ -74,8 +77,12 @@ func (s *sessions) RoundTrip(r *http.Request) (*http.Response, error) {
 		return respond(200, `{"success":true,"data":null}`)
 	}
 	s.asked++
-	if !s.valid[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")] {
+	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !s.valid[token] {
 		return respond(401, refused)
+	}
+	if s.recent && !s.signedIn[token] {
+		return respond(401, strings.Replace(refused, "expired", "stale", 1))
 	}
 	return respond(200, aDrift)
 }
@@ -102,7 +109,7 @@ func (s *sessions) counts() string {
 
 func newSessions(t *testing.T, options ...client.Option) (*sessions, *client.Client) {
 	t.Helper()
-	s := &sessions{t: t, valid: map[string]bool{}, spent: map[string]bool{}}
+	s := &sessions{t: t, valid: map[string]bool{}, spent: map[string]bool{}, signedIn: map[string]bool{}}
 	c, err := client.New("https://ds.example", append(options, client.WithHTTPClient(&http.Client{Transport: s}))...)
 	if err != nil {
 		t.Fatal(err)
@@ -161,6 +168,28 @@ func TestSession(t *testing.T) {
 		s.over = true
 		ask(t, c)
 		check(t, s, "2 sign-ins, 1 refreshes")
+	})
+	t.Run("is opened again when its sign-in is too long ago", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s, c := newSessions(t, ada)
+			ask(t, c)
+			<-time.After(12 * time.Minute)
+			ask(t, c)
+			check(t, s, "1 sign-ins, 1 refreshes")
+			s.recent = true
+			ask(t, c)
+			check(t, s, "2 sign-ins, 1 refreshes")
+			ask(t, c)
+			check(t, s, "2 sign-ins, 1 refreshes")
+		})
+	})
+	t.Run("is not refreshed in vain when its sign-in is too long ago", func(t *testing.T) {
+		s, c := newSessions(t, client.WithSession(client.Session{AccessToken: "a0", RefreshToken: "r0"}))
+		s.valid["a0"], s.recent = true, true
+		if _, err := c.GetDrift(t.Context(), "d1"); !client.HasCode(err, client.CodeAuth) {
+			t.Errorf("err = %v", err)
+		}
+		check(t, s, "0 sign-ins, 0 refreshes")
 	})
 	t.Run("ends with a wrong password", func(t *testing.T) {
 		s, c := newSessions(t, client.WithPassword("ada@example.com", "wrong"))

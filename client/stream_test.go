@@ -121,6 +121,36 @@ func TestStream_comes_back(t *testing.T) {
 				c.untilClosed()
 			})
 	})
+	t.Run("after it was told why its token is refused", func(t *testing.T) {
+		var reason string
+		o := client.StreamOptions{OnState: func(s client.State) {
+			if e, ok := errors.AsType[*client.Error](s.Err); ok {
+				reason = e.Reason
+			}
+		}}
+		followed(t, "11", o,
+			func(c *socket) {
+				c.send(`{"type":"welcome","connectionId":"c","cursor":"e:10","heartbeatMs":25000}`)
+				c.send(`{"type":"error","code":"AUTH_ERROR","message":"the session has ended","reason":"revoked","traceId":"4bf9","id":%q}`, c.read().ID)
+				c.untilClosed()
+			},
+			func(c *socket) { c.resumed("e:10"); c.event(11); c.untilClosed() })
+		if reason != "revoked" {
+			t.Errorf("reason: %q", reason)
+		}
+	})
+	t.Run("with the same token when the user has another role", func(t *testing.T) {
+		followed(t, "11", client.StreamOptions{},
+			func(c *socket) { c.welcome(); c.close(4403) },
+			func(c *socket) {
+				if c.token != "a1" {
+					t.Errorf("came back with token %s", c.token)
+				}
+				c.resumed("e:10")
+				c.event(11)
+				c.untilClosed()
+			})
+	})
 	t.Run("at the head when its place is gone, after it was told", func(t *testing.T) {
 		var told []string
 		o := client.StreamOptions{OnResync: func(_ context.Context, r client.Resync) error { told = append(told, r.Reason+" "+r.Cursor); return nil }}

@@ -97,7 +97,7 @@ type UserChange struct {
 	Name     *string `json:"name,omitempty"`
 	Role     *Role   `json:"role,omitempty"`
 	IsActive *bool   `json:"isActive,omitempty"`
-	// HandOverTo is the id of another admin, who gets the API keys of a user that is deactivated. Without it they end.
+	// HandOverTo is the id of another admin, who gets the API keys of a user that is deactivated, or is an admin no more. Without it they end.
 	HandOverTo *string `json:"handOverTo,omitempty"`
 }
 

@@ -74,6 +74,8 @@ const (
 	Revoked Reason = "revoked"
 	// Deactivated: the user was deactivated.
 	Deactivated Reason = "deactivated"
+	// Stale: the sign-in is too long ago for what was asked.
+	Stale Reason = "stale"
 	// WrongCredentials: the email or the password is wrong.
 	WrongCredentials Reason = "credentials"
 )

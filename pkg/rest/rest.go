@@ -152,12 +152,17 @@ func Error(w http.ResponseWriter, r *http.Request, err error) {
 	Raw(w, Status(f.Kind), encoded)
 }
 
-// challenge is that of RFC 6750, section 3: without an error when no token was refused.
+// challenge is that of RFC 6750, section 3: without an error when no token was refused. The token of a sign-in that is too long ago is
+// good, and not enough: RFC 9470, section 3.
 func challenge(reason apierror.Reason) string {
-	if reason == apierror.Missing || reason == apierror.WrongCredentials {
+	problem := "invalid_token"
+	switch reason {
+	case apierror.Missing, apierror.WrongCredentials:
 		return "Bearer"
+	case apierror.Stale:
+		problem = "insufficient_user_authentication"
 	}
-	return `Bearer error="invalid_token", error_description="` + string(reason) + `"`
+	return `Bearer error="` + problem + `", error_description="` + string(reason) + `"`
 }
 
 func retryAfter(f *apierror.Error) time.Duration {
@@ -173,21 +178,24 @@ func NotFound(w http.ResponseWriter, r *http.Request) {
 }
 
 // MethodNotAllowed responds to a path that has other methods, and names them, as RFC 9110 requires. chi does so only in
-// its own handler.
+// its own handler. It also comes here with a method that it does not know, whatever the path: where no method is allowed, there is nothing.
 func MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
-	if routes := chi.RouteContext(r.Context()).Routes; routes != nil {
-		var allowed []string
-		for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPatch, http.MethodPost, http.MethodPut} {
-			asked := method
-			if method == http.MethodHead {
-				asked = http.MethodGet // The router takes HEAD wherever it takes GET.
-			}
-			if routes.Match(chi.NewRouteContext(), asked, cmp.Or(r.URL.RawPath, r.URL.Path)) {
-				allowed = append(allowed, method)
-			}
+	routes := chi.RouteContext(r.Context()).Routes
+	var allowed []string
+	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPatch, http.MethodPost, http.MethodPut} {
+		asked := method
+		if method == http.MethodHead {
+			asked = http.MethodGet // The router takes HEAD wherever it takes GET.
 		}
-		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		if routes.Match(chi.NewRouteContext(), asked, cmp.Or(r.URL.RawPath, r.URL.Path)) {
+			allowed = append(allowed, method)
+		}
 	}
+	if len(allowed) == 0 {
+		NotFound(w, r)
+		return
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
 	Error(w, r, apierror.New(apierror.MethodNotAllowed, "this path does not support this method"))
 }
 

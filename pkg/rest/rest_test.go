@@ -141,18 +141,30 @@ func TestError(t *testing.T) {
 	})
 }
 
+// Mutations: an unknown method without a look at the path; HEAD asked of the router as it is.
 func TestMethodNotAllowed(t *testing.T) {
 	r := chi.NewRouter()
+	r.NotFound(rest.NotFound)
 	r.MethodNotAllowed(rest.MethodNotAllowed)
 	r.Get("/thing/{id}", func(http.ResponseWriter, *http.Request) {})
 	r.Post("/thing/{id}", func(http.ResponseWriter, *http.Request) {})
-	w := httptest.NewRecorder()
-	r.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodDelete, "/thing/1", http.NoBody))
-	if w.Code != http.StatusMethodNotAllowed {
-		t.Errorf("status = %d", w.Code)
-	}
-	if got := w.Header().Values("Allow"); !slices.Equal(got, []string{"GET, HEAD, POST"}) {
-		t.Errorf("Allow = %v", got)
+	for _, c := range []struct {
+		method, path string
+		status       int
+		allow        []string
+	}{
+		{http.MethodDelete, "/thing/1", http.StatusMethodNotAllowed, []string{"GET, HEAD, POST"}},
+		{http.MethodOptions, "/thing/1", http.StatusMethodNotAllowed, []string{"GET, HEAD, POST"}},
+		{"FOO", "/thing/a%2Fb", http.StatusMethodNotAllowed, []string{"GET, HEAD, POST"}},
+		{"FOO", "/nothing", http.StatusNotFound, nil},
+		{"FOO", "/thing/1/more", http.StatusNotFound, nil},
+		{http.MethodDelete, "/nothing", http.StatusNotFound, nil},
+	} {
+		w := httptest.NewRecorder()
+		r.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), c.method, c.path, http.NoBody))
+		if got := w.Header().Values("Allow"); w.Code != c.status || !slices.Equal(got, c.allow) {
+			t.Errorf("%s %s: %d, Allow %v", c.method, c.path, w.Code, got)
+		}
 	}
 }
 

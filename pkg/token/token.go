@@ -144,8 +144,12 @@ func (a *Access) Verify(tokenString string) (Claims, error) {
 const maxTokenLength = 4096
 
 // key is the key for the token's method. The method chooses the kind of key, never the other way round: a public key is
-// not secret, and as the key of an HMAC anyone could sign with it.
+// not secret, and as the key of an HMAC anyone could sign with it. A token whose header says what its reader must understand
+// (crit, RFC 7515, section 4.1.11) has no key: no such extension is known here.
 func (a *Access) key(t *jwt.Token) (any, error) {
+	if _, critical := t.Header["crit"]; critical {
+		return nil, ErrInvalid
+	}
 	switch t.Method {
 	case jwt.SigningMethodEdDSA:
 		id, _ := t.Header["kid"].(string)

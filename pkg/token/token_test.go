@@ -2,6 +2,7 @@ package token
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
 	"strings"
@@ -80,6 +81,49 @@ func TestAccess_Verify(t *testing.T) {
 				t.Errorf("claims = %+v for %v", claims, err)
 			}
 		})
+	}
+}
+
+// TestAttackCriticalHeader: a header that says "who does not understand this must refuse the token" (RFC 7515, section 4.1.11) is
+// obeyed, also where the signature is ours and where the time is over. Mutation: key does not look at crit.
+func TestAttackCriticalHeader(t *testing.T) {
+	private, public, key := keyPair(t)
+	access := NewAccessWithKeys(secret, "", ring(t, public, private), time.Minute)
+	for _, c := range []struct {
+		method jwt.SigningMethod
+		key    any
+		kid    string
+	}{
+		{jwt.SigningMethodHS256, []byte(secret), ""},
+		{jwt.SigningMethodEdDSA, key, KeyID(key.Public().(ed25519.PublicKey))},
+	} {
+		for what, crit := range map[string]any{
+			"an unknown extension": []string{"urn:example:unknown"}, "an unencoded payload": []string{"b64"}, "an empty list": []string{}, "no list": nil,
+		} {
+			for _, left := range []time.Duration{time.Minute, -time.Hour} {
+				claims := jwt.MapClaims{
+					"iss": issuer, "aud": audience, "sub": user.String(), "account": account.String(), "sid": session.String(),
+					"iat": time.Now().Add(-2 * time.Hour).Unix(), "exp": time.Now().Add(left).Unix(),
+				}
+				unsigned := jwt.NewWithClaims(c.method, claims)
+				unsigned.Header["kid"], unsigned.Header["b64"] = c.kid, true
+				plain, err := unsigned.SignedString(c.key)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := access.Verify(plain); errors.Is(err, ErrInvalid) {
+					t.Fatalf("%s without crit: %v", c.method.Alg(), err)
+				}
+				unsigned.Header["crit"] = crit
+				critical, err := unsigned.SignedString(c.key)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got, err := access.Verify(critical); !errors.Is(err, ErrInvalid) || got != (Claims{}) {
+					t.Errorf("%s, %s, %v left: %+v, %v", c.method.Alg(), what, left, got, err)
+				}
+			}
+		}
 	}
 }
 

@@ -55,6 +55,10 @@ func verifyAudit(ctx context.Context, p *process.Program, args []string) error {
 	if *log != "" {
 		fmt.Printf("compared with %d seals of the log\n", len(known))
 	}
+	if report.Late > 0 {
+		fmt.Printf("%d rows were sealed more than %s after they were written. A service that was stopped explains that, or a transaction that stayed open.\n"+
+			"Seals that were removed and made again do so, too: compare with the log (--seals)\n", report.Late, audit.SealsWithin)
+	}
 	if report.Masked > 0 {
 		fmt.Printf("%d rows were masked after they were sealed (action audit.redacted)\n", report.Masked)
 	}
@@ -71,7 +75,7 @@ func verifyAudit(ctx context.Context, p *process.Program, args []string) error {
 	return nil
 }
 
-func readSeals(path string) (map[int64]string, error) {
+func readSeals(path string) (audit.Logged, error) {
 	switch path {
 	case "":
 		return nil, nil //nolint:nilnil // There is nothing to compare with.

@@ -34,6 +34,8 @@ type Config struct {
 	RefreshExpiry time.Duration `env:"REFRESH_EXPIRY" envDefault:"168h"`
 	// SessionMaxAge is the lifetime of a session, however often it is refreshed.
 	SessionMaxAge time.Duration `env:"SESSION_MAX_AGE" envDefault:"720h"`
+	// RecentSignIn is how long ago a user may have signed in who changes users, makes API keys, or ends sessions; zero is any time.
+	RecentSignIn time.Duration `env:"RECENT_SIGN_IN" envDefault:"0s"`
 
 	EventRetention      time.Duration `env:"EVENT_RETENTION"       envDefault:"168h"`
 	WorkspaceStaleAfter time.Duration `env:"WORKSPACE_STALE_AFTER" envDefault:"36h"`
@@ -114,6 +116,9 @@ func (c *Config) Validate() []error {
 		if _, err := c.keyring(keys); err != nil {
 			problems.Add("JWT_PRIVATE_KEY", "%w", err)
 		}
+	}
+	if c.RecentSignIn != 0 && c.RecentSignIn < time.Minute {
+		problems.Add("RECENT_SIGN_IN", "must be a minute or more, or 0s for any time")
 	}
 	if c.Values != ValuesShown && c.Values != ValuesHidden {
 		problems.Add("VALUES", "must be shown or hidden")

@@ -103,7 +103,7 @@ func (w *world) sealAll() {
 
 func (w *world) verify(log string) *audit.Report {
 	w.t.Helper()
-	var known map[int64]string
+	var known audit.Logged
 	var err error
 	if log != "" {
 		if known, err = audit.ReadSeals(strings.NewReader(log)); err != nil {
@@ -250,6 +250,81 @@ func TestAttackAuditTrail(t *testing.T) {
 				}
 				if strings.HasPrefix(name, "a row masked") && r.Masked != 1 {
 					t.Errorf("%d rows were masked", r.Masked)
+				}
+			}
+		})
+	}
+}
+
+// sealed seals ten rows after a seal, as the service would have done that time ago.
+func (w *world) sealed(last *audit.Seal, ago time.Duration) *audit.Seal {
+	w.t.Helper()
+	var rows []audit.Sealed
+	if err := w.store.Read(w.t.Context(), func(r audit.Reader) (err error) {
+		rows, err = r.Rows(w.t.Context(), audit.End{Position: last.Position, ID: last.ID}, audit.End{Position: 1 << 60}, 10)
+		return err
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+	s := audit.Next(last, rows, time.Now().Add(-ago))
+	w.exec(`insert into audit_seal (number, kind, to_position, to_id, count, newest_at, sealed_at, previous, leaves, hash)
+		values ($1, $2, $3, $4, $5, $6, $7, coalesce($8, ''::bytea), $9, $10)`, s.Number, s.Kind, s.Position, s.ID, s.Count, s.NewestAt, s.SealedAt, s.Previous, s.Leaves, s.Hash)
+	fmt.Fprintf(w.log, "{\"seal\":%d,\"hash\":\"%x\"}\n", s.Number, s.Hash)
+	return s
+}
+
+// TestAttackRemovedSeals: seals that are gone show without the log, while nobody seals, and with it, when the service has sealed again.
+// Mutations: Unsealed without overdue, ahead or given; ReadSeals that keeps the last hash of a number; Late not counted.
+func TestAttackRemovedSeals(t *testing.T) {
+	for name, c := range map[string]struct {
+		attack func(w *world)
+		breaks string // of the report without the log; empty is none
+		logged string // of the report with it, where that differs
+		late   int64
+	}{
+		"rows that wait for their seal": {func(w *world) {
+			w.exec("insert into audit (id, account_id, action, created_at) values (gen_random_uuid(), $1, 'a', now() - interval '59 minutes')", w.account)
+		}, "", "", 0},
+		"rows that wait for their seal too long": {func(w *world) {
+			w.exec("insert into audit (id, account_id, action, created_at) values (gen_random_uuid(), $1, 'a', now() - interval '61 minutes')", w.account)
+		}, "1 rows have no seal", "", 0},
+		"rows that wait for their seal, and say a time to come": {func(w *world) {
+			w.exec("insert into audit (id, account_id, action, created_at) values (gen_random_uuid(), $1, 'a', now() + interval '61 minutes')", w.account)
+		}, "1 rows without a seal say a time", "", 0},
+		"all seals removed":                    {func(w *world) { w.forge("delete from audit_seal") }, "20 rows have no seal", "", 0},
+		"all seals of the newest rows removed": {func(w *world) { w.forge("delete from audit_seal where number = 2") }, "10 rows have no seal", "", 0},
+		"all seals removed, and made again by the service": {func(w *world) {
+			w.forge("delete from audit_seal")
+			w.sealAll()
+		}, "", "seal 1: it was logged with 2 different hashes", 20},
+		"all rows and seals removed": {func(w *world) {
+			w.forge("delete from audit_seal")
+			w.exec("delete from audit")
+		}, "the whole trail is gone", "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			for range 2 {
+				w.add(10)
+			}
+			// They are of two hours ago, with honest seals of that time.
+			w.forge("update audit set created_at = created_at - interval '2 hours'")
+			w.exec("truncate audit_seal")
+			w.log.Reset()
+			first := w.sealed(&audit.Seal{}, 2*time.Hour)
+			w.sealed(first, 2*time.Hour)
+			w.whole(w.log.String(), 2, 20)
+			c.attack(w)
+			if c.logged == "" {
+				c.logged = c.breaks
+			}
+			for with, want := range map[string]string{"": c.breaks, w.log.String(): c.logged} {
+				r := w.verify(with)
+				if found := strings.Join(r.Breaks, "\n"); want == "" && found != "" || !strings.Contains(found, want) {
+					t.Errorf("with %d bytes of log: %q, want %q", len(with), r.Breaks, want)
+				}
+				if r.Late != c.late {
+					t.Errorf("%d rows were sealed late", r.Late)
 				}
 			}
 		})

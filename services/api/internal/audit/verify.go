@@ -41,14 +41,31 @@ type Reader interface {
 	Redactions(ctx context.Context) ([]Redaction, error)
 	// Left counts the rows up to an end.
 	Left(ctx context.Context, to End) (int64, error)
-	// Unsealed counts the rows after an end, and those of them at positions that the database has not given out yet.
-	Unsealed(ctx context.Context, from End) (rows, invented int64, err error)
+	// Unsealed counts the rows after an end.
+	Unsealed(ctx context.Context, from End) (Unsealed, error)
 }
+
+// Unsealed counts rows that no seal covers.
+type Unsealed struct {
+	Rows     int64
+	Invented int64 // at positions that the database has not given out yet
+	Overdue  int64 // written more than sealsWithin ago, by the database's clock
+	Ahead    int64 // which say a time that is more than sealsWithin to come
+	Given    int64 // the newest position that the database has given out, whether its row is still there or not
+}
+
+// SealsWithin is when a row is sealed at the latest: after a minute, or when the transactions that were open then have ended.
+const SealsWithin = time.Hour
+
+// Logged are the seals of the log: the hashes by number. There is more than one where the numbers began again.
+type Logged map[int64][]string
 
 // Report is what a check of the trail found.
 type Report struct {
 	Seals, Rows, Masked, Unsealed int64
-	Last                          Seal
+	// Late counts the rows that were sealed more than SealsWithin after they were written.
+	Late int64
+	Last Seal
 	// RemovedTo is the newest time of a row that retention removed, zero without one.
 	RemovedTo time.Time
 	// Breaks say where the trail is not as it was sealed; the first mostBreaks of Broken.
@@ -76,7 +93,7 @@ func (r *Report) add(format string, args ...any) {
 // verifier is one check.
 type verifier struct {
 	reader  Reader
-	known   map[int64]string
+	known   Logged
 	report  Report
 	last    Seal // the one before
 	end     End  // of the rows that were sealed so far
@@ -87,7 +104,7 @@ type verifier struct {
 
 // Verify compares all rows with their seals, the seals with each other, and with those of the log, as far as they are given
 // by their numbers. Only what it cannot read is an error.
-func Verify(ctx context.Context, reader Reader, known map[int64]string) (*Report, error) {
+func Verify(ctx context.Context, reader Reader, known Logged) (*Report, error) {
 	v := &verifier{reader: reader, known: known}
 	var err error
 	if v.removed, err = reader.Removed(ctx); err != nil {
@@ -121,8 +138,11 @@ func (v *verifier) seal(ctx context.Context, s *Seal) error {
 	if !bytes.Equal(s.compute(), s.Hash) || s.Kind == KindRows && len(s.Leaves) != s.Count*sha256.Size {
 		r.add("seal %d: it was rewritten, because its hash is not the one of its contents", s.Number)
 	}
-	if hash, ok := v.known[s.Number]; ok && hash != hex.EncodeToString(s.Hash) {
-		r.add("seal %d: it is not the one that was logged (%s)", s.Number, hash)
+	switch logged := v.known[s.Number]; {
+	case len(logged) > 1:
+		r.add("seal %d: it was logged with %d different hashes; unless the database was restored meanwhile, seals were removed and made again", s.Number, len(logged))
+	case len(logged) == 1 && logged[0] != hex.EncodeToString(s.Hash):
+		r.add("seal %d: it is not the one that was logged (%s)", s.Number, logged[0])
 	}
 	v.last = *s
 	v.last.Leaves = nil
@@ -166,6 +186,9 @@ func (v *verifier) rows(ctx context.Context, s *Seal, from End) error {
 				v.report.add("seal %d: the row %s says %s, but it was added after one of %s", s.Number, row.ID, moment(row.CreatedAt), moment(v.newest))
 			}
 			v.newest = maxTime(v.newest, row.CreatedAt)
+			if s.SealedAt.Sub(row.CreatedAt) > SealsWithin {
+				v.report.Late++
+			}
 		}
 		if leaf := row.Leaf(); missing[leaf] {
 			delete(missing, leaf)
@@ -245,12 +268,25 @@ func (v *verifier) finish(ctx context.Context) error {
 	} else if left > 0 {
 		r.add("%d rows stand in the range that retention has removed", left)
 	}
-	unsealed, invented, err := v.reader.Unsealed(ctx, v.end)
-	r.Unsealed = unsealed
-	if invented > 0 {
-		r.add("%d rows stand at positions that the database has not given out", invented)
+	unsealed, err := v.reader.Unsealed(ctx, v.end)
+	if err != nil {
+		return err
 	}
-	return err
+	r.Unsealed = unsealed.Rows
+	if unsealed.Invented > 0 {
+		r.add("%d rows stand at positions that the database has not given out", unsealed.Invented)
+	}
+	if unsealed.Overdue > 0 {
+		r.add("%d rows have no seal after more than %s: seals were removed, or no replica of api seals (it does so within two minutes of its start, "+
+			"when no transaction from before is open)", unsealed.Overdue, SealsWithin)
+	}
+	if unsealed.Ahead > 0 {
+		r.add("%d rows without a seal say a time that is more than %s to come", unsealed.Ahead, SealsWithin)
+	}
+	if r.Seals == 0 && unsealed.Rows == 0 && unsealed.Given > 0 {
+		r.add("there is no row and no seal, but the database has given out %d positions: the whole trail is gone", unsealed.Given)
+	}
+	return nil
 }
 
 func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
@@ -271,9 +307,9 @@ var (
 	sealHash   = regexp.MustCompile(`"hash":\s*"([0-9a-f]{64})"`)
 )
 
-// ReadSeals reads the hashes of seals, by number, from the lines of a log. Other lines are skipped.
-func ReadSeals(r io.Reader) (map[int64]string, error) {
-	known := map[int64]string{}
+// ReadSeals reads the hashes of seals from the lines of a log. Other lines are skipped.
+func ReadSeals(r io.Reader) (Logged, error) {
+	known := Logged{}
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, mostLine)
 	for lines.Scan() {
@@ -285,7 +321,9 @@ func ReadSeals(r io.Reader) (map[int64]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the number of a seal: %w", err)
 		}
-		known[n] = string(hash[1])
+		if !slices.Contains(known[n], string(hash[1])) {
+			known[n] = append(known[n], string(hash[1]))
+		}
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("read the log: %w", err)

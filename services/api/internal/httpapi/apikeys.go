@@ -5,19 +5,21 @@ import (
 	"time"
 
 	"github.com/driftsentry/driftsentry/pkg/rest"
+	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 )
 
 func (s *Server) listKeys(w http.ResponseWriter, r *http.Request) error {
 	q := newQuery(r)
-	page := q.page()
+	page, scope := q.part("api-keys")
 	if err := q.err(); err != nil {
 		return err
 	}
-	keys, total, err := s.identity.Keys(r.Context(), caller(r), page.Size, page.Offset())
+	part, err := s.identity.Keys(r.Context(), caller(r), page)
 	if err != nil {
 		return err
 	}
-	return writePage(w, keys, newKeyBody, total, page)
+	return writePart(w, scope, page, part, appendBody(newKeyBody), func(k identity.APIKey) list.Place { return list.At(k.CreatedAt, k.ID) })
 }
 
 func (s *Server) createKey(w http.ResponseWriter, r *http.Request) error {

@@ -20,7 +20,8 @@ func (s *Server) outside() []route {
 			h.Set("Content-Type", d.ContentType)
 			h.Set("Content-Security-Policy", pagePolicy)
 			h.Set("Cache-Control", "no-cache")
-			h.Set("ETag", d.ETag)
+			// Weak, because the same bytes are sent plain and compressed (RFC 9110, section 8.8.3.3).
+			h.Set("ETag", "W/"+d.ETag)
 			// No parts: thousands of them in one header would be a response that is much larger than its request.
 			r.Header.Del("Range")
 			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(d.Body))

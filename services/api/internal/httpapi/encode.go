@@ -2,9 +2,6 @@ package httpapi
 
 import (
 	"net/http"
-
-	"github.com/driftsentry/driftsentry/pkg/rest"
-	"github.com/driftsentry/driftsentry/services/api/internal/list"
 )
 
 // The encoders of responses are in the files encode_*.go, one for each subject. The domain packages know no JSON; the envelope
@@ -17,11 +14,6 @@ func bodies[T, B any](items []T, body func(T) B) []B {
 		made[i] = body(item)
 	}
 	return made
-}
-
-// writePage writes a page of items in the shape that body gives them.
-func writePage[T, B any](w http.ResponseWriter, items []T, body func(T) B, total int, page list.Page) error {
-	return rest.OK(w, rest.NewPage(bodies(items, body), total, page.Number, page.Size))
 }
 
 // optionalText is null in JSON when there is no text.

@@ -167,6 +167,53 @@ func TestETag_never_lies(t *testing.T) {
 	}
 }
 
+// TestETag_encodings: the plain and the compressed form of a response have one tag, so it is weak (RFC 9110, section 8.8.1), and a client that
+// has either, also one that cuts the W/ off, is told that nothing changed in each. Mutation: a strong ETag of the documents.
+func TestETag_encodings(t *testing.T) {
+	api := apitest.Start(t)
+	for _, name := range []string{"a", "b", "c"} {
+		report(t, api.Engineer, name)
+	}
+	get := func(path string, headers ...string) *http.Response {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, api.URL+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+api.Viewer.Bearer)
+		for i := 0; i < len(headers); i += 2 {
+			req.Header.Set(headers[i], headers[i+1])
+		}
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+			t.Fatal(err)
+		}
+		return resp
+	}
+	for _, path := range []string{"/openapi.json", "/asyncapi.json", "/docs", "/docs/style.css", "/api/v1/drifts", "/api/v1/alerts", "/api/v1/checks"} {
+		for _, had := range []string{"gzip", "identity"} {
+			tag := get(path, "Accept-Encoding", had).Header.Get("ETag")
+			if !strings.HasPrefix(tag, `W/"`) {
+				t.Errorf("%s, %s: the ETag %s is not weak", path, had, tag)
+			}
+			for _, asked := range []string{"gzip", "identity"} {
+				for _, known := range []string{tag, strings.TrimPrefix(tag, "W/"), `"other", ` + tag} {
+					again := get(path, "Accept-Encoding", asked, "If-None-Match", known)
+					if again.StatusCode != http.StatusNotModified || again.Header.Get("ETag") != tag || again.Header.Get("Content-Encoding") != "" {
+						t.Errorf("%s: had %s, asks for %s with %s: %d, %s", path, had, asked, known, again.StatusCode, again.Header.Get("ETag"))
+					}
+				}
+			}
+		}
+	}
+	if got := get("/openapi.json", "Accept-Encoding", "gzip").Header.Get("Content-Encoding"); got != "gzip" {
+		t.Errorf("nothing is compressed: %q", got)
+	}
+}
+
 // Mutations: a bound of 100 bytes, or of 10,000; all methods; no Vary.
 func TestCompression(t *testing.T) {
 	api := apitest.Start(t)

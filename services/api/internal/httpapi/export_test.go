@@ -11,6 +11,7 @@ import (
 type Route struct {
 	Method, Path string
 	Open, Keys   bool
+	Recent       bool
 	Role         identity.Role
 }
 
@@ -18,10 +19,10 @@ type Route struct {
 func Routes() []Route {
 	var list []Route
 	for _, rt := range (&Server{}).routes() {
-		list = append(list, Route{rt.method, prefix + rt.pattern, rt.access.open, rt.access.keys, rt.access.role})
+		list = append(list, Route{rt.method, prefix + rt.pattern, rt.access.open, rt.access.keys, rt.access.recent, rt.access.role})
 	}
 	for _, rt := range (&Server{}).outside() {
-		list = append(list, Route{rt.method, rt.pattern, rt.access.open, rt.access.keys, rt.access.role})
+		list = append(list, Route{rt.method, rt.pattern, rt.access.open, rt.access.keys, rt.access.recent, rt.access.role})
 	}
 	return list
 }

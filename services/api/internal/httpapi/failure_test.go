@@ -106,7 +106,6 @@ func TestIngest_refused(t *testing.T) {
 	r.send("case01a", "")
 	refuse([]byte("no plan"), "&purpose=preview", 400)
 	r.wantFailed(0, 0)
-	refuse(nil, "", 415, "Content-Type", "text/plain") // It says nothing about the plan.
 	r.api.Viewer.Wrong().Post(ingestPath, []byte("no plan")).Want(403)
 	r.wantFailed(0, 0)
 	refuse([]byte("no plan"), "", 400)
@@ -116,12 +115,17 @@ func TestIngest_refused(t *testing.T) {
 	}
 	refuse(zipped(t, large), "", 413, "Content-Encoding", "gzip")
 	r.wantFailed(2, 1)
+	refuse(r.plan("case01b"), "&purpose=preview", 415, "Content-Type", "text/plain")
+	r.wantFailed(2, 1)
+	refuse(r.plan("case01b"), "", 415, "Content-Type", "application/x-www-form-urlencoded")
+	refuse(r.plan("case01b"), "", 415, "Content-Encoding", "zstd")
+	r.wantFailed(4, 1)
 	for _, query := range []string{"&scope=most", "&purpose=bogus", "&ref=%20", "&nothing=1"} { // the caller's mistake
 		refuse(r.plan("case01b"), query, 400)
 	}
-	r.wantFailed(2, 1)
+	r.wantFailed(4, 1)
 	reasons := strings.Join(r.rows("select failure_reason from workspace_check where status = 'failed' order by created_at"), "\n")
-	for _, part := range []string{"the plan is text, not JSON", "implausible size"} {
+	for _, part := range []string{"the plan is text, not JSON", "implausible size", "not that of a form", "Content-Encoding must be gzip"} {
 		if !strings.Contains(reasons, part) {
 			t.Errorf("the reasons do not say %q: %s", part, reasons)
 		}
@@ -130,12 +134,12 @@ func TestIngest_refused(t *testing.T) {
 		for range 2 {
 			refuse([]byte("no plan"), "", 400, "Idempotency-Key", "one")
 		}
-		r.wantFailed(3, 1)
+		r.wantFailed(5, 1)
 	})
 	t.Run("of a ref that is not recorded, none", func(t *testing.T) {
 		r.api.Engineer.Do("PATCH", "/api/v1/workspaces/prod", map[string]any{"recordRef": "main"}).Want(200)
 		refuse([]byte("no plan"), "&ref=feature", 400)
-		r.wantFailed(3, 1)
+		r.wantFailed(5, 1)
 		if n := pgtest.Value[int](t, r.api.DB, "select count(*)::int from workspace_check where purpose = 'preview'"); n != 0 {
 			t.Errorf("%d refused previews in the list of checks", n)
 		}

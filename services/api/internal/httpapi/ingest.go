@@ -27,8 +27,11 @@ func (s *Server) ingestPlan(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	err := s.takePlan(w, r, upload)
-	if bad, ok := errors.AsType[*apierror.Error](err); ok && (bad.Kind == apierror.Invalid || bad.Kind == apierror.TooLarge) {
-		s.refusePlan(r, upload, bad)
+	if bad, ok := errors.AsType[*apierror.Error](err); ok {
+		switch bad.Kind {
+		case apierror.Invalid, apierror.TooLarge, apierror.UnsupportedMedia: // Else a workspace would look fine whose plans never arrive.
+			s.refusePlan(r, upload, bad)
+		}
 	}
 	return err
 }

@@ -122,3 +122,49 @@ func TestAttackKeysOfALeaver(t *testing.T) {
 		}
 	}
 }
+
+// TestAttackKeysOfADemotedAdmin: who may make no key any more has none that goes on: they end, or another admin answers for them.
+// Mutations: UpdateUser without the comparison of roles; a role that is not admin does not allow handOverTo; the keys of who stays an admin end.
+func TestAttackKeysOfADemotedAdmin(t *testing.T) {
+	api := apitest.Start(t)
+	change := func(c *apitest.Client, body map[string]any) *apitest.Response {
+		return api.Admin.Do(http.MethodPatch, "/api/v1/users/"+c.User.ID.String(), body)
+	}
+	use := func(key *apitest.Client) int { return key.Get("/api/v1/users/me").Status } // 403: it is still a key
+	for _, role := range []string{"engineer", "viewer"} {
+		ended, handed := api.NewUser("acme", identity.Admin), api.NewUser("acme", identity.Admin)
+		first, firstID := newKey(ended, api, nil)
+		second, secondID := newKey(handed, api, nil)
+
+		change(ended, map[string]any{"role": "admin", "name": "A"}).Want(http.StatusOK)
+		change(ended, map[string]any{"role": "admin", "handOverTo": api.Admin.User.ID}).Want(http.StatusBadRequest)
+		if use(first) != http.StatusForbidden {
+			t.Error("the key of one who is still an admin has ended")
+		}
+		change(ended, map[string]any{"role": role}).Want(http.StatusOK)
+		change(handed, map[string]any{"role": role, "handOverTo": handed.User.ID}).Want(http.StatusBadRequest)
+		change(handed, map[string]any{"role": role, "handOverTo": api.Admin.User.ID}).Want(http.StatusOK)
+		if use(first) != http.StatusUnauthorized || use(second) != http.StatusForbidden || use(api.Key) != http.StatusForbidden {
+			t.Errorf("%s: the key that ends: %d, the one that is handed over: %d, another's: %d", role, use(first), use(second), use(api.Key))
+		}
+		for id, action := range map[string]string{firstID: "api_key.revoked", secondID: "api_key.handed_over"} {
+			message := pgtest.Value[string](t, api.DB, "select message from audit where action = $1 and metadata->>'apiKey' = $2 and actor_email = $3", action, id, api.Admin.User.Email)
+			if !strings.HasSuffix(message, ": its maker is no admin any more") {
+				t.Errorf("%s: %q", action, message)
+			}
+		}
+		if n := pgtest.Value[int](t, api.DB, `select count(*)::int from audit where action = 'user.updated' and metadata->>'user' in ($1, $2)
+			and (metadata->>'apiKeysEnded' = '1' or metadata->>'apiKeysHandedOver' = '1')`, ended.User.ID.String(), handed.User.ID.String()); n != 2 {
+			t.Errorf("%d audit rows of the changes", n)
+		}
+		// One that was demoted by a version that left the keys.
+		if _, err := api.DB.Exec(t.Context(), "update api_key set created_by = $1 where id = $2", ended.User.ID, secondID); err != nil {
+			t.Fatal(err)
+		}
+		change(ended, map[string]any{"name": "B"}).Want(http.StatusOK)
+		change(ended, map[string]any{"role": role, "handOverTo": api.Admin.User.ID}).Want(http.StatusOK)
+		if by := pgtest.Value[string](t, api.DB, "select u.email from api_key k join app_user u on u.id = k.created_by where k.id = $1 and k.revoked_at is null", secondID); by != api.Admin.User.Email {
+			t.Errorf("the key is %s's", by)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
@@ -141,6 +142,9 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, rt route, handler
 	}
 	if err := rt.access.allows(p); err != nil {
 		return err
+	}
+	if within := s.options.RecentSignIn; rt.access.recent && within > 0 && time.Since(p.SignedInAt) > within {
+		return apierror.Refuse(apierror.Stale, "this needs a sign-in within the last "+within.String()+"; sign in again")
 	}
 	s.recheck(r, rt.access)
 	return handler(w, r)

@@ -12,6 +12,14 @@ type access struct {
 	open bool          // everyone, signed in or not
 	role identity.Role // users with this role or a higher one
 	keys bool          // API keys with the scope "ingest", too
+	// recent asks for a sign-in within Options.RecentSignIn: what a stolen session must not do.
+	recent bool
+}
+
+// recently is the same access, for those who have signed in a short time ago.
+func (a access) recently() access {
+	a.recent = true
+	return a
 }
 
 var (
@@ -52,18 +60,18 @@ func (s *Server) routes() []route {
 		{post, "/auth/password", everyone, s.changePassword, plain},
 
 		{get, "/auth/sessions", viewer, s.listSessions, parameters},
-		{del, "/auth/sessions", viewer, s.endOtherSessions, plain},
-		{del, "/auth/sessions/{id}", viewer, s.endSession, plain},
+		{del, "/auth/sessions", viewer.recently(), s.endOtherSessions, plain},
+		{del, "/auth/sessions/{id}", viewer.recently(), s.endSession, plain},
 
 		{get, "/users/me", viewer, s.me, plain},
 		{patch, "/users/me", viewer, s.updateMe, plain},
 		{get, "/users", admin, s.listUsers, parameters},
-		{post, "/users", admin, s.createUser, plain},
-		{patch, "/users/{id}", admin, s.updateUser, plain},
-		{post, "/users/{id}/setup-token", admin, s.issueSetup, plain},
+		{post, "/users", admin.recently(), s.createUser, plain},
+		{patch, "/users/{id}", admin.recently(), s.updateUser, plain},
+		{post, "/users/{id}/setup-token", admin.recently(), s.issueSetup, plain},
 		{del, "/users/{id}/sessions", admin, s.endUserSessions, plain},
 		{get, "/api-keys", admin, s.listKeys, parameters},
-		{post, "/api-keys", admin, s.createKey, plain},
+		{post, "/api-keys", admin.recently(), s.createKey, plain},
 		{del, "/api-keys/{id}", admin, s.revokeKey, plain},
 
 		{post, "/ingest/plan", ingester, s.ingestPlan, parameters},

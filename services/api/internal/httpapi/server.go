@@ -45,6 +45,8 @@ type Options struct {
 	// PublicURL is where people reach the installation; empty when that is not known.
 	PublicURL string
 	Limits    Limits
+	// RecentSignIn is how long ago a user may have signed in who changes users or makes keys; zero is any time.
+	RecentSignIn time.Duration
 	// InsecureCookies is for plain HTTP in development.
 	InsecureCookies bool
 }

@@ -5,21 +5,22 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 )
 
 func (s *Server) listSessions(w http.ResponseWriter, r *http.Request) error {
 	q := newQuery(r)
-	page := q.page()
+	page, scope := q.part("sessions")
 	if err := q.err(); err != nil {
 		return err
 	}
 	p := caller(r)
-	sessions, total, err := s.identity.Sessions(r.Context(), p, page.Size, page.Offset())
+	part, err := s.identity.Sessions(r.Context(), p, page)
 	if err != nil {
 		return err
 	}
 	body := func(session identity.Session) openSessionBody { return newOpenSessionBody(session, p.SessionID) }
-	return writePage(w, sessions, body, total, page)
+	return writePart(w, scope, page, part, appendBody(body), func(s identity.Session) list.Place { return list.At(s.CreatedAt, s.ID) })
 }
 
 func (s *Server) endSession(w http.ResponseWriter, r *http.Request) error {

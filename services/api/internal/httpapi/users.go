@@ -7,19 +7,20 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 )
 
 func (s *Server) listUsers(w http.ResponseWriter, r *http.Request) error {
 	q := newQuery(r)
-	page := q.page()
+	page, scope := q.part("users")
 	if err := q.err(); err != nil {
 		return err
 	}
-	users, total, err := s.identity.Users(r.Context(), caller(r), page.Size, page.Offset())
+	part, err := s.identity.Users(r.Context(), caller(r), page)
 	if err != nil {
 		return err
 	}
-	return writePage(w, users, newUserBody, total, page)
+	return writePart(w, scope, page, part, appendBody(newUserBody), func(u identity.User) list.Place { return list.At(u.CreatedAt, u.ID) })
 }
 
 func (s *Server) createUser(w http.ResponseWriter, r *http.Request) error {

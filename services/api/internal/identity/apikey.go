@@ -11,14 +11,16 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/pkg/uid"
+	"github.com/driftsentry/driftsentry/services/api/internal/audit"
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 )
 
 // ScopeIngest lets a key send plans and report drifts, and nothing else.
 const ScopeIngest = "ingest"
 
-// Keys is a part of the account's API keys, oldest first, and how many there are.
-func (s *Service) Keys(ctx context.Context, p Principal, limit, offset int) ([]APIKey, int, error) {
-	return s.store.Keys(ctx, p.AccountID, limit, offset)
+// Keys is a part of the account's API keys, oldest first.
+func (s *Service) Keys(ctx context.Context, p Principal, r list.Range) (list.Part[APIKey], error) {
+	return s.store.Keys(ctx, p.AccountID, r)
 }
 
 // CreateKey makes an API key. The key itself is in the response and nowhere else.
@@ -45,7 +47,9 @@ func (s *Service) CreateKey(ctx context.Context, p Principal, name, scope string
 		if err := tx.InsertKey(ctx, k, p.AccountID, p.UserID, token.Hash(key)); err != nil {
 			return err
 		}
-		return s.record(ctx, tx, p.AccountID, by, actionKeyCreated, name, "the API key was created", map[string]any{"apiKey": keyID, "scope": scope, "workspaces": workspaces})
+		return s.record(ctx, tx, p.AccountID, by, actionKeyCreated, name, "the API key was created", map[string]any{
+			"apiKey": keyID, "scope": scope, "workspaces": workspaces, "session": p.SessionID,
+		})
 	})
 	return k, key, err
 }
@@ -67,19 +71,24 @@ func (s *Service) RevokeKey(ctx context.Context, p Principal, id uuid.UUID) erro
 	return err
 }
 
-// endKeys revokes the keys of a user who is deactivated, or hands them over to another of the active admins.
-func (s *Service) endKeys(ctx context.Context, tx Tx, p Principal, user User, admins []User, to *uuid.UUID) error {
-	action, message, metadata := actionKeyRevoked, "the API key was revoked: its maker was deactivated", map[string]any{"user": user.ID}
+// endKeys revokes the keys of a user who may make none any more, or hands them over to another of the active admins. It counts them.
+func (s *Service) endKeys(ctx context.Context, tx Tx, by audit.Actor, user User, admins []User, to *uuid.UUID) (int, error) {
+	action, message, metadata := actionKeyRevoked, "the API key was revoked", map[string]any{"user": user.ID}
 	var keys []APIKey
 	var err error
 	if to == nil {
-		keys, err = tx.RevokeKeysOf(ctx, p.AccountID, user.ID, s.now())
+		keys, err = tx.RevokeKeysOf(ctx, user.AccountID, user.ID, s.now())
 	} else {
 		if !slices.ContainsFunc(admins, func(u User) bool { return u.ID == *to && u.ID != user.ID }) {
-			return apierror.InvalidField("handOverTo", "must be the id of another active admin")
+			return 0, apierror.InvalidField("handOverTo", "must be the id of another active admin")
 		}
-		action, message, metadata["handedOverTo"] = actionKeyHandedOver, "the API key was handed over: its maker was deactivated", *to
-		keys, err = tx.HandKeysOver(ctx, p.AccountID, user.ID, *to)
+		action, message, metadata["handedOverTo"] = actionKeyHandedOver, "the API key was handed over", *to
+		keys, err = tx.HandKeysOver(ctx, user.AccountID, user.ID, *to)
+	}
+	if user.IsActive {
+		message += ": its maker is no admin any more"
+	} else {
+		message += ": its maker was deactivated"
 	}
 	for _, key := range keys {
 		if err != nil {
@@ -87,7 +96,7 @@ func (s *Service) endKeys(ctx context.Context, tx Tx, p Principal, user User, ad
 		}
 		own := maps.Clone(metadata)
 		own["apiKey"] = key.ID
-		err = s.record(ctx, tx, p.AccountID, p.Actor(), action, key.Name, message, own)
+		err = s.record(ctx, tx, user.AccountID, by, action, key.Name, message, own)
 	}
-	return err
+	return len(keys), err
 }

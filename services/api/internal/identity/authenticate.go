@@ -70,7 +70,7 @@ func (s *Service) Authenticate(ctx context.Context, c Credential) (Principal, er
 	if err := state.over(s.now(), s.sessionMaxAge); err != nil {
 		return Principal{}, err
 	}
-	return Principal{AccountID: u.AccountID, UserID: u.ID, SessionID: state.ID, Email: u.Email, Role: u.Role}, nil
+	return Principal{AccountID: u.AccountID, UserID: u.ID, SessionID: state.ID, Email: u.Email, Role: u.Role, SignedInAt: state.CreatedAt}, nil
 }
 
 // Reauthenticate is Authenticate without the cache, for what a few seconds are too long.

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -37,6 +38,8 @@ type Principal struct {
 	KeyName   string    // empty for a user
 	// Workspaces are globs of those that an API key is limited to; nil is every workspace.
 	Workspaces []string
+	// SignedInAt is when the session began: refreshing it proves nothing about who does. Zero for an API key.
+	SignedInAt time.Time
 }
 
 // IsKey reports whether an API key makes the request.

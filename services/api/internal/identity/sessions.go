@@ -6,14 +6,15 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 )
 
 var errNoSession = apierror.New(apierror.NotFound, "there is no such open session")
 
-// Sessions is a part of the principal's open sessions, oldest first, and how many there are.
-func (s *Service) Sessions(ctx context.Context, p Principal, limit, offset int) ([]Session, int, error) {
+// Sessions is a part of the principal's open sessions, oldest first.
+func (s *Service) Sessions(ctx context.Context, p Principal, r list.Range) (list.Part[Session], error) {
 	now := s.now()
-	return s.store.Sessions(ctx, p.UserID, now, now.Add(-s.sessionMaxAge), limit, offset)
+	return s.store.Sessions(ctx, p.AccountID, p.UserID, now, now.Add(-s.sessionMaxAge), r)
 }
 
 // EndSession ends one of the principal's sessions.

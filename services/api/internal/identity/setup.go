@@ -38,7 +38,7 @@ func (s *Service) IssueSetup(ctx context.Context, p Principal, id uuid.UUID) (Us
 		if setup, err = s.issueSetup(ctx, tx, user, p.UserID); err != nil {
 			return err
 		}
-		return s.record(ctx, tx, p.AccountID, by, actionSetupIssued, user.Email, "a setup token was made", map[string]any{"user": id})
+		return s.record(ctx, tx, p.AccountID, by, actionSetupIssued, user.Email, "a setup token was made", map[string]any{"user": id, "session": p.SessionID})
 	})
 	return user, setup, err
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/services/api/internal/audit"
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 )
 
 // Store is the database. A missing row is apierror.NotFound.
@@ -30,12 +31,12 @@ type Lookups interface {
 	TouchKey(ctx context.Context, id uuid.UUID, at time.Time) error
 }
 
-// Lists are in the order of creation, with the number of all items.
+// Lists are in the order of creation. They do not follow the stream.
 type Lists interface {
-	Users(ctx context.Context, account uuid.UUID, limit, offset int) ([]User, int, error)
-	Keys(ctx context.Context, account uuid.UUID, limit, offset int) ([]APIKey, int, error)
+	Users(ctx context.Context, account uuid.UUID, r list.Range) (list.Part[User], error)
+	Keys(ctx context.Context, account uuid.UUID, r list.Range) (list.Part[APIKey], error)
 	// Sessions are those of a user that are open at this time and began after oldest.
-	Sessions(ctx context.Context, user uuid.UUID, at, oldest time.Time, limit, offset int) ([]Session, int, error)
+	Sessions(ctx context.Context, account, user uuid.UUID, at, oldest time.Time, r list.Range) (list.Part[Session], error)
 }
 
 // Tx is a transaction. Locks are taken in the order of its parts: users, sessions with their tokens.

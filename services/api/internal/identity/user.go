@@ -12,6 +12,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/pkg/uid"
 	"github.com/driftsentry/driftsentry/services/api/internal/audit"
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 )
 
 // Setup is a one-time token that sets a first password.
@@ -20,9 +21,9 @@ type Setup struct {
 	ExpiresAt time.Time
 }
 
-// Users is a part of the account's users, oldest first, and how many there are.
-func (s *Service) Users(ctx context.Context, p Principal, limit, offset int) ([]User, int, error) {
-	return s.store.Users(ctx, p.AccountID, limit, offset)
+// Users is a part of the account's users, oldest first.
+func (s *Service) Users(ctx context.Context, p Principal, r list.Range) (list.Part[User], error) {
+	return s.store.Users(ctx, p.AccountID, r)
 }
 
 // CreateUser makes a user without a password, and the token that sets it.
@@ -73,7 +74,8 @@ type UserChange struct {
 	Name     *string
 	Role     *Role
 	IsActive *bool
-	// HandOverTo is another admin, who gets the API keys that the user made. Without it, deactivating the user revokes them.
+	// HandOverTo is another admin, who gets the API keys that the user made. Without it, deactivating the user, or a role that is not
+	// admin any more, revokes them.
 	HandOverTo *uuid.UUID
 }
 
@@ -82,7 +84,8 @@ var (
 	errLastAdmin = apierror.New(apierror.Conflict, "the account needs an active admin with a password, and this is the last one")
 )
 
-// UpdateUser changes a user. A deactivated user loses all sessions, and the API keys. A setup token is void when its user is deactivated,
+// UpdateUser changes a user. A deactivated user loses all sessions. Who is deactivated, or an admin no more, loses the API keys: only an
+// admin may make one, and who made it knows it. A setup token is void when its user is deactivated,
 // or has another email: it was sent to the old one. So are those that an admin made who is one no more: who made a token has seen it.
 func (s *Service) UpdateUser(ctx context.Context, p Principal, id uuid.UUID, change UserChange) (User, error) {
 	if err := change.check(); err != nil {
@@ -129,8 +132,16 @@ func (s *Service) UpdateUser(ctx context.Context, p Principal, id uuid.UUID, cha
 				return err
 			}
 			metadata["sessionsEnded"] = ended
-			if err := s.endKeys(ctx, tx, p, user, users, change.HandOverTo); err != nil {
+		}
+		if !user.IsActive || before.Role == Admin && user.Role != Admin || change.HandOverTo != nil {
+			keys, err := s.endKeys(ctx, tx, by, user, users, change.HandOverTo)
+			if err != nil {
 				return err
+			}
+			if change.HandOverTo == nil {
+				metadata["apiKeysEnded"] = keys
+			} else {
+				metadata["apiKeysHandedOver"] = keys
 			}
 		}
 		return s.record(ctx, tx, p.AccountID, by, actionUserUpdated, user.Email, "the user was changed", metadata)
@@ -145,8 +156,8 @@ func (c UserChange) check() error {
 	if c == (UserChange{}) {
 		return apierror.New(apierror.Invalid, "the body has no field to change")
 	}
-	if c.HandOverTo != nil && (c.IsActive == nil || *c.IsActive) {
-		in.refuse("handOverTo", "belongs to isActive: false")
+	if c.HandOverTo != nil && (c.IsActive == nil || *c.IsActive) && (c.Role == nil || *c.Role == Admin) {
+		in.refuse("handOverTo", "belongs to isActive: false, or to a role that is not admin")
 	}
 	if c.Email != nil {
 		in.email(*c.Email)

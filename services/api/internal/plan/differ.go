@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+
+	"github.com/driftsentry/driftsentry/pkg/legible"
 )
 
 // Bounds of what a drift shows of its differences. Its identity counts all of them.
@@ -237,7 +239,7 @@ func (d *differ) at() short {
 	return h
 }
 
-// shownPath is the path to here, with long names cut.
+// shownPath is the path to here, with long names cut, and with what hides in a name escaped. The path's hash is of the names as they are.
 func (d *differ) shownPath() string {
 	var path []byte
 	for i := range d.steps {
@@ -265,7 +267,7 @@ func (d *differ) shownPath() string {
 		path = fmt.Appendf(nil, "%s…#%s", cutText(path, maxPath-16), hex.EncodeToString(h[:4]))
 	}
 	d.work += len(path)
-	return string(path)
+	return legible.EscapeLine(string(path))
 }
 
 // cutText is at most n bytes of text, without half a character.

@@ -52,7 +52,9 @@ func (s *DriftStore) ListAlerts(
 	ctx context.Context, account uuid.UUID, f drift.AlertFilter, reader drift.AlertPerson, r list.Range,
 ) (list.Part[drift.Alert], error) {
 	filter, args := alertFilter(account, f, reader)
-	return readPart(ctx, s.db, newestFirst{"alert", alertColumns, "alert", "alert", joinOwn, filter, streamHead}, r, args,
+	return readPart(ctx, s.db, listing{
+		name: "alert", columns: alertColumns, table: "alert", alias: "alert", join: joinOwn, filter: filter, head: streamHead,
+	}, r, args,
 		func(row alertRow) (drift.Alert, listed) { return row.Alert, row.listed })
 }
 

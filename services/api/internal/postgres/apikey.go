@@ -8,6 +8,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 )
 
 const keyColumns = "k.id, k.name, k.scope, k.prefix, k.created_at, u.email as created_by, k.expires_at, k.last_used_at, k.workspaces"
@@ -25,18 +26,16 @@ func (s *IdentityStore) TouchKey(ctx context.Context, id uuid.UUID, at time.Time
 }
 
 // Keys implements identity.Store.
-func (s *IdentityStore) Keys(ctx context.Context, account uuid.UUID, limit, offset int) ([]identity.APIKey, int, error) {
-	args := pg.Args{"account": account, "limit": limit, "offset": offset}
-	total, err := pg.Scalar[int](ctx, s.db, "-- SELECT api_key\nselect count(*) from api_key where account_id = @account and revoked_at is null", args)
-	if err != nil {
-		return nil, 0, err
+func (s *IdentityStore) Keys(ctx context.Context, account uuid.UUID, r list.Range) (list.Part[identity.APIKey], error) {
+	type row struct {
+		identity.APIKey
+		listed
 	}
-	keys, err := pg.Collect[identity.APIKey](ctx, s.db, `-- SELECT api_key
-		select k.id, left(k.name, 200) as name, k.scope, left(k.prefix, 64) as prefix, k.created_at, left(u.email, 320) as created_by,
-			k.expires_at, k.last_used_at, k.workspaces
-		from api_key k join app_user u on u.id = k.created_by
-		where k.account_id = @account and k.revoked_at is null order by k.created_at, k.id limit @limit offset @offset`, args)
-	return keys, total, err
+	return readPart(ctx, s.db, listing{
+		name: "api_key", table: "api_key", alias: "k", join: " join app_user u on u.id = k.created_by", filter: " and k.revoked_at is null", oldestFirst: true,
+		columns: `k.id, left(k.name, 200) as name, k.scope, left(k.prefix, 64) as prefix, k.created_at, left(u.email, 320) as created_by,
+			k.expires_at, k.last_used_at, k.workspaces`,
+	}, r, pg.Args{"account": account}, func(row row) (identity.APIKey, listed) { return row.APIKey, row.listed })
 }
 
 // InsertKey implements identity.Tx.

@@ -52,7 +52,7 @@ type auditRow struct {
 // ListAudit implements audit.Store.
 func (s *AuditStore) ListAudit(ctx context.Context, account uuid.UUID, f audit.Filter, r list.Range) (list.Part[audit.Row], error) {
 	filter, args := auditFilter(account, f)
-	return readPart(ctx, s.db, newestFirst{"audit", auditColumns, "audit_trail", "audit", "", filter, "''"}, r, args,
+	return readPart(ctx, s.db, listing{name: "audit", columns: auditColumns, table: "audit_trail", alias: "audit", filter: filter}, r, args,
 		func(row auditRow) (audit.Row, listed) { return row.Row, row.listed })
 }
 

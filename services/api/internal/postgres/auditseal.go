@@ -191,13 +191,16 @@ func (r sealReader) Left(ctx context.Context, to audit.End) (int64, error) {
 }
 
 // Unsealed implements audit.Reader.
-func (r sealReader) Unsealed(ctx context.Context, from audit.End) (rows, invented int64, err error) {
-	type counts struct{ Rows, Invented int64 }
-	c, err := pg.Collect[counts](ctx, r.tx, `-- SELECT audit count
-		select count(*) as rows, count(*) filter (where position > (select case when is_called then last_value else 0 end from audit_position_seq)) as invented
-		from audit where (position, id) > (@position::bigint, @id::uuid)`, pg.Args{"position": from.Position, "id": from.ID})
+func (r sealReader) Unsealed(ctx context.Context, from audit.End) (audit.Unsealed, error) {
+	counts, err := pg.Collect[audit.Unsealed](ctx, r.tx, `-- SELECT audit count
+		with given as (select case when is_called then last_value else 0 end as position from audit_position_seq)
+		select count(a.id) as rows, count(*) filter (where a.position > given.position) as invented,
+			count(*) filter (where a.created_at < now() - @within::interval) as overdue,
+			count(*) filter (where a.created_at > now() + @within::interval) as ahead, given.position as given
+		from given left join audit a on (a.position, a.id) > (@position::bigint, @id::uuid) group by given.position`,
+		pg.Args{"position": from.Position, "id": from.ID, "within": audit.SealsWithin})
 	if err != nil {
-		return 0, 0, err
+		return audit.Unsealed{}, err
 	}
-	return c[0].Rows, c[0].Invented, nil
+	return counts[0], nil
 }

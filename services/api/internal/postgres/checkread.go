@@ -120,8 +120,9 @@ type listedCheck struct {
 // Checks implements monitor.CheckStore.
 func (s *MonitorStore) Checks(ctx context.Context, account uuid.UUID, f monitor.CheckFilter, r list.Range) (list.Part[drift.Check], error) {
 	filter, args := checkFilter(account, f)
-	return readPart(ctx, s.db, newestFirst{
-		"workspace_check", checkColumns + noEntries, "workspace_check", "c", " join workspace w on w.id = c.workspace_id", filter, streamHead,
+	return readPart(ctx, s.db, listing{
+		name: "workspace_check", columns: checkColumns + noEntries, table: "workspace_check", alias: "c",
+		join: " join workspace w on w.id = c.workspace_id", filter: filter, head: streamHead,
 	}, r, args, func(row listedCheck) (drift.Check, listed) { return row.check(), row.listed })
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 )
 
 // sessionRow is a session with its user and account.
@@ -48,17 +49,16 @@ func (s *IdentityStore) Session(ctx context.Context, id uuid.UUID) (*identity.Se
 }
 
 // Sessions implements identity.Store.
-func (s *IdentityStore) Sessions(ctx context.Context, user uuid.UUID, at, oldest time.Time, limit, offset int) ([]identity.Session, int, error) {
-	const open = "user_id = @user and revoked_at is null and expires_at > @at and created_at > @oldest"
-	args := pg.Args{"user": user, "at": at, "oldest": oldest, "limit": limit, "offset": offset}
-	total, err := pg.Scalar[int](ctx, s.db, "-- SELECT session\nselect count(*) from session where "+open, args)
-	if err != nil {
-		return nil, 0, err
+func (s *IdentityStore) Sessions(ctx context.Context, account, user uuid.UUID, at, oldest time.Time, r list.Range) (list.Part[identity.Session], error) {
+	type row struct {
+		identity.Session
+		listed
 	}
-	sessions, err := pg.Collect[identity.Session](ctx, s.db, `-- SELECT session
-		select id, created_at, expires_at, last_used_at, user_agent from session where `+open+`
-		order by created_at, id limit @limit offset @offset`, args)
-	return sessions, total, err
+	return readPart(ctx, s.db, listing{
+		name: "session", columns: "s.id, s.created_at, s.expires_at, s.last_used_at, s.user_agent", alias: "s", oldestFirst: true,
+		table:  "(select s.*, u.account_id from session s join app_user u on u.id = s.user_id where u.id = @user)",
+		filter: " and s.revoked_at is null and s.expires_at > @now and s.created_at > @oldest",
+	}, r, pg.Args{"account": account, "user": user, "now": at, "oldest": oldest}, func(row row) (identity.Session, listed) { return row.Session, row.listed })
 }
 
 // SessionOpen implements identity.Tx.

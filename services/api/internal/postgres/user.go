@@ -8,6 +8,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/services/api/internal/list"
 )
 
 // userColumns are the columns of identity.User.
@@ -22,17 +23,16 @@ func (s *IdentityStore) Credentials(ctx context.Context, email string) (*identit
 }
 
 // Users implements identity.Store.
-func (s *IdentityStore) Users(ctx context.Context, account uuid.UUID, limit, offset int) ([]identity.User, int, error) {
-	args := pg.Args{"account": account, "limit": limit, "offset": offset}
-	total, err := pg.Scalar[int](ctx, s.db, "-- SELECT app_user\nselect count(*) from app_user where account_id = @account", args)
-	if err != nil {
-		return nil, 0, err
+func (s *IdentityStore) Users(ctx context.Context, account uuid.UUID, r list.Range) (list.Part[identity.User], error) {
+	type row struct {
+		identity.User
+		listed
 	}
-	users, err := pg.Collect[identity.User](ctx, s.db, `-- SELECT app_user
-		select u.id, u.account_id, left(u.email, 320) as email, left(u.name, 200) as name, u.role, u.is_active, u.created_at, u.last_login_at,
-			u.password_hash is not null as has_password
-		from app_user u where u.account_id = @account order by u.created_at, u.id limit @limit offset @offset`, args)
-	return users, total, err
+	return readPart(ctx, s.db, listing{
+		name: "app_user", table: "app_user", alias: "u", oldestFirst: true,
+		columns: `u.id, u.account_id, left(u.email, 320) as email, left(u.name, 200) as name, u.role, u.is_active, u.created_at, u.last_login_at,
+			u.password_hash is not null as has_password`,
+	}, r, pg.Args{"account": account}, func(row row) (identity.User, listed) { return row.User, row.listed })
 }
 
 // InsertUser implements identity.Tx.

@@ -60,6 +60,47 @@ func TestAttackStolenTokenAfterLogout(t *testing.T) {
 	kept.wait("pong", func(f frame) bool { return f.Type == "pong" })
 }
 
+// An admin is demoted, and keeps a socket open. It ends, so that what a role may see can't outlast the role; a new one opens.
+// Mutations: Role without the role, or Changed without the comparison.
+func TestAttackDemotedSocket(t *testing.T) {
+	s := start(t, pgtest.DSN(t), nil, func(o *app.Options) { o.Timing.SessionCheck = 5 * time.Millisecond })
+	account := s.db.account()
+	u, witness := s.db.user(account), s.dial(s.db.user(account))
+	for _, role := range []string{"admin", "engineer", "viewer", "admin"} {
+		s.db.exec("update app_user set role = $2 where id = $1", u.id, role)
+		open := s.dial(u)
+		open.send(map[string]string{"type": "ping", "id": "p"})
+		open.wait("pong", func(f frame) bool { return f.Type == "pong" })
+		s.db.exec("update app_user set role = case role when 'admin' then 'engineer' else 'admin' end where id = $1", u.id)
+		if code := open.closeCode(); code != 4403 {
+			t.Errorf("%s: close code %d", role, code)
+		}
+	}
+	witness.send(map[string]string{"type": "ping", "id": "p"})
+	witness.wait("pong", func(f frame) bool { return f.Type == "pong" })
+}
+
+// A socket tells why it refuses a token, as the REST API does. Mutation: Role gives one reason for all.
+func TestService_reasons(t *testing.T) {
+	s := start(t, pgtest.DSN(t), nil, func(o *app.Options) { o.Timing.SessionCheck = time.Hour })
+	account := s.db.account()
+	u := s.db.user(account)
+	c := s.dial(u)
+	for _, over := range [][2]string{
+		{"revoked", "update session set revoked_at = now(), revoked_reason = 'logout' where id = $1"},
+		{"expired", "update session set expires_at = now() where id = $1"},
+		{"revoked", "delete from session where id = $1"},
+		{"deactivated", "update app_user set is_active = false where id = (select user_id from session where id = $1)"},
+	} {
+		reason, session := over[0], s.db.session(u.id)
+		s.db.exec(over[1], session)
+		c.send(map[string]string{"type": "auth", "id": session.String(), "token": s.sign(user{u.id, account, session})})
+		if f := c.wait("the response", func(f frame) bool { return f.ID == session.String() }); f.Code != "AUTH_ERROR" || f.Reason != reason {
+			t.Errorf("%s: %+v", reason, f)
+		}
+	}
+}
+
 // One address pretends to be many.
 // Mutation: ClientIPFromXFF treats every peer as a proxy.
 func TestAttackForgedAddress(t *testing.T) {

@@ -28,6 +28,7 @@ var (
 	endRestart  = closing{1012, "the service restarts"}
 	endExpired  = closing{4401, "the token has expired"}
 	endRevoked  = closing{4401, "the session has ended"}
+	endRole     = closing{4403, "the user's role has changed"}
 	endTooSlow  = closing{4408, "no progress for too long"}
 	endTooMany  = closing{4429, "too many messages"}
 	endBroken   = closing{ws.StatusAbnormalClosure, "the connection broke"} // never sent

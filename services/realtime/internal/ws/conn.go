@@ -27,7 +27,10 @@ type conn struct {
 	place     place
 	opened    time.Time
 	handshake trace.SpanContext
-	session   uuid.UUID // guarded by the registry's lock
+
+	// Guarded by the registry's lock.
+	session uuid.UUID
+	role    string // of the user, as it was when the connection opened
 
 	// In nanoseconds since 1970.
 	due     atomic.Int64 // when the ticker has to look
@@ -213,13 +216,18 @@ func (c *conn) logAttrs() []slog.Attr {
 		slog.String("connectionId", c.id.String()), slog.String("userId", c.place.user.String()), slog.String("accountId", c.account.String()))
 }
 
-// renew gives the connection the time of a fresh token.
-func (c *conn) renew(claims token.Claims) {
+// renew gives the connection the time of a fresh token. It ends if the user has another role by now.
+func (c *conn) renew(claims token.Claims, role string) error {
 	r := c.server.registry
 	r.mu.Lock()
+	same := c.role == role
 	c.session = claims.SessionID
 	r.mu.Unlock()
+	if !same {
+		return endRole
+	}
 	expires := deadline(c.server.config.Now(), claims.Until())
 	c.expires.Store(expires)
 	c.due.Store(min(c.due.Load(), expires))
+	return nil
 }

@@ -2,6 +2,7 @@ package ws
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"strconv"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/google/uuid"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
 )
@@ -53,14 +55,19 @@ func reconnectFrame(after time.Duration) []byte {
 	}{"reconnect", after.Milliseconds()})
 }
 
-func errorFrame(code, message, traceID string, id *string) []byte {
+func errorFrame(f *apierror.Error, traceID string, id *string) []byte {
+	var reason apierror.Reason
+	if f.Kind == apierror.Unauthenticated {
+		reason = cmp.Or(f.Reason, apierror.Unknown)
+	}
 	return text(struct {
-		Type    string  `json:"type"`
-		Code    string  `json:"code"`
-		Message string  `json:"message"`
-		TraceID string  `json:"traceId"`
-		ID      *string `json:"id"`
-	}{"error", code, message, traceID, id})
+		Type    string          `json:"type"`
+		Code    string          `json:"code"`
+		Message string          `json:"message"`
+		Reason  apierror.Reason `json:"reason,omitempty"`
+		TraceID string          `json:"traceId"`
+		ID      *string         `json:"id"`
+	}{"error", f.Kind.Code(), f.Message, reason, traceID, id})
 }
 
 // Encoder makes the frames of the hub's messages.

@@ -82,14 +82,14 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, key string, claim
 	if expired {
 		return s.refuse(w, r, key, p, endExpired, outcomeExpired)
 	}
-	active, err := s.sessions.Active(r.Context(), claims)
+	role, over, err := s.sessions.Role(r.Context(), claims)
 	if err != nil {
 		return fmt.Errorf("look the session up: %w", err)
 	}
-	if !active {
+	if over != "" {
 		return s.refuse(w, r, key, p, endRevoked, outcomeRevoked)
 	}
-	c := s.newConn(r.Context(), claims, p)
+	c := s.newConn(r.Context(), claims, role, p)
 	var head event.Cursor
 	if c.sub, head, err = s.hub.Join(r.Context(), claims.AccountID, c); err != nil {
 		return err
@@ -191,11 +191,11 @@ func clientAddress(r *http.Request) netip.Addr {
 }
 
 // newConn makes the connection's own state. It keeps the trace of the request's context for links.
-func (s *Server) newConn(ctx context.Context, claims token.Claims, p place) *conn {
+func (s *Server) newConn(ctx context.Context, claims token.Claims, role string, p place) *conn {
 	now := s.config.Now()
 	c := &conn{
 		server: s, id: uid.New(), account: claims.AccountID, place: p, opened: now,
-		session: claims.SessionID, handshake: trace.SpanContextFromContext(ctx),
+		session: claims.SessionID, role: role, handshake: trace.SpanContextFromContext(ctx),
 		limiter: rate.NewLimiter(s.config.MessageRate, s.config.MessageBurst),
 	}
 	c.expires.Store(deadline(now, claims.Until()))

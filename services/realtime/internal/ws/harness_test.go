@@ -43,15 +43,21 @@ func (s stream) Events(context.Context, uuid.UUID, int64, int) ([]event.Event, e
 type sessions struct {
 	mu    sync.Mutex
 	ended []uuid.UUID
-	fail  error
-	asked int // about a session that opens a socket
+
+	demoted []uuid.UUID
+	fail    error
+	asked   int // about a session that opens a socket
 }
 
-func (s *sessions) Active(_ context.Context, c token.Claims) (bool, error) {
+func (s *sessions) Role(_ context.Context, c token.Claims) (string, apierror.Reason, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked++
-	return !slices.Contains(s.ended, c.SessionID), s.fail
+	role := s.role(c.SessionID)
+	if role == "" {
+		return "", apierror.Revoked, s.fail
+	}
+	return role, "", s.fail
 }
 
 func (s *sessions) questions() int {
@@ -60,16 +66,33 @@ func (s *sessions) questions() int {
 	return s.asked
 }
 
-func (s *sessions) Ended(_ context.Context, asked []uuid.UUID) ([]uuid.UUID, error) {
+func (s *sessions) Changed(_ context.Context, known map[uuid.UUID]string) (map[uuid.UUID]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var ended []uuid.UUID
-	for _, id := range asked {
-		if slices.Contains(s.ended, id) {
-			ended = append(ended, id)
+	changed := map[uuid.UUID]string{}
+	for id, role := range known {
+		if now := s.role(id); now != role {
+			changed[id] = now
 		}
 	}
-	return ended, s.fail
+	return changed, s.fail
+}
+
+// role is that of a session's user, empty when the session has ended.
+func (s *sessions) role(id uuid.UUID) string {
+	switch {
+	case slices.Contains(s.ended, id):
+		return ""
+	case slices.Contains(s.demoted, id):
+		return "viewer"
+	}
+	return "admin"
+}
+
+func (s *sessions) demote(id uuid.UUID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.demoted = append(s.demoted, id)
 }
 
 func (s *sessions) setFailure(err error) {

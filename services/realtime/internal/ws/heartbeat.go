@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -58,29 +57,42 @@ func (c *conn) busy(now time.Time) bool {
 	return reading
 }
 
-// checkSessions ends the connections whose session was revoked, or whose user was deactivated.
+// checkSessions ends the connections whose session was revoked, whose user was deactivated, or whose user has another role.
 func (s *Server) checkSessions(ctx context.Context) {
-	var ids []uuid.UUID
+	known := map[uuid.UUID]string{}
 	s.registry.pick(func(c *conn) bool {
-		ids = append(ids, c.session)
+		if role, there := known[c.session]; there && role != c.role {
+			known[c.session] = "" // It changed between the two, so ask which it is.
+		} else {
+			known[c.session] = c.role
+		}
 		return false
 	})
-	if len(ids) == 0 {
+	if len(known) == 0 {
 		return
 	}
-	slices.SortFunc(ids, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
-	ids = slices.Compact(ids)
-	ended, err := s.sessions.Ended(ctx, ids)
+	changed, err := s.sessions.Changed(ctx, known)
 	if err != nil {
 		if ctx.Err() == nil {
 			s.tel.Logger().LogAttrs(ctx, slog.LevelWarn, "sessions could not be checked", slog.String("error.message", err.Error()))
 		}
 		return
 	}
-	if len(ended) == 0 {
+	if len(changed) == 0 {
 		return
 	}
-	for _, c := range s.registry.pick(func(c *conn) bool { return slices.Contains(ended, c.session) }) {
-		c.shut(endRevoked)
+	ends := map[*conn]closing{}
+	s.registry.pick(func(c *conn) bool {
+		switch role, found := changed[c.session]; {
+		case !found || role == c.role:
+		case role == "":
+			ends[c] = endRevoked
+		default:
+			ends[c] = endRole
+		}
+		return false
+	})
+	for c, end := range ends {
+		c.shut(end)
 	}
 }

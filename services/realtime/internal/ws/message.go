@@ -59,7 +59,7 @@ func (c *conn) handle(data []byte) error {
 
 // refuse responds with an error; a client that sends too many invalid messages is disconnected.
 func (c *conn) refuse(ctx context.Context, f *apierror.Error, r request) error {
-	if err := c.reply(ctx, "error", errorFrame(f.Kind.Code(), f.Message, telemetry.TraceID(ctx), r.id())); err != nil {
+	if err := c.reply(ctx, "error", errorFrame(f, telemetry.TraceID(ctx), r.id())); err != nil {
 		return err
 	}
 	if f.Kind == apierror.Invalid {
@@ -94,19 +94,18 @@ func (c *conn) authenticate(ctx context.Context, accessToken string) error {
 	claims, err := c.server.tokens.Verify(accessToken)
 	switch {
 	case errors.Is(err, token.ErrExpired):
-		return apierror.Wrap(apierror.Unauthenticated, err, "the access token has expired")
+		return apierror.Refuse(apierror.Expired, "the access token has expired")
 	case err != nil:
-		return apierror.Wrap(apierror.Unauthenticated, err, "the access token is invalid")
+		return apierror.Refuse(apierror.Unknown, "the access token is invalid")
 	case claims.UserID != c.place.user || claims.AccountID != c.account:
 		return apierror.New(apierror.Forbidden, "the access token belongs to another user")
 	}
-	active, err := c.server.sessions.Active(ctx, claims)
+	role, over, err := c.server.sessions.Role(ctx, claims)
 	if err != nil {
 		return err
 	}
-	if !active {
-		return apierror.Refuse(apierror.Revoked, "the session has ended")
+	if over != "" {
+		return apierror.Refuse(over, "the session has ended")
 	}
-	c.renew(claims)
-	return nil
+	return c.renew(claims, role)
 }

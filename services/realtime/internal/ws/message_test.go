@@ -181,22 +181,22 @@ func TestServer_auth(t *testing.T) {
 	gone := caller{me.user, me.account, uuid.New()}
 	s.sessions.end(gone.session)
 	for name, c := range map[string]struct {
-		token string
-		want  string
+		token        string
+		want, reason string
 	}{
-		"a fresh token":                 {s.sign(me), ""},
-		"of a new session of the user":  {s.sign(caller{me.user, me.account, uuid.New()}), ""},
-		"of another user":               {s.sign(caller{uuid.New(), me.account, uuid.New()}), "FORBIDDEN"},
-		"of another account":            {s.sign(caller{me.user, uuid.New(), me.session}), "FORBIDDEN"},
-		"of a session that was revoked": {s.sign(gone), "AUTH_ERROR"},
-		"expired":                       {expired(t, me), "AUTH_ERROR"},
-		"nonsense":                      {"eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.", "AUTH_ERROR"},
+		"a fresh token":                 {s.sign(me), "", ""},
+		"of a new session of the user":  {s.sign(caller{me.user, me.account, uuid.New()}), "", ""},
+		"of another user":               {s.sign(caller{uuid.New(), me.account, uuid.New()}), "FORBIDDEN", ""},
+		"of another account":            {s.sign(caller{me.user, uuid.New(), me.session}), "FORBIDDEN", ""},
+		"of a session that was revoked": {s.sign(gone), "AUTH_ERROR", "revoked"},
+		"expired":                       {expired(t, me), "AUTH_ERROR", "expired"},
+		"nonsense":                      {"eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.", "AUTH_ERROR", "invalid"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cl := s.dialAs(me)
 			cl.t = t
 			m := auth(t, cl, c.token)
-			if c.want == "" && m.Type != "ack" || c.want != "" && (m.Type != "error" || m.Code != c.want) {
+			if c.want == "" && m.Type != "ack" || c.want != "" && (m.Type != "error" || m.Code != c.want) || m.Reason != c.reason {
 				t.Errorf("got %+v, want %q", m, c.want)
 			}
 			cl.ping()

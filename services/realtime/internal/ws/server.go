@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/time/rate"
 
+	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/pkg/ratelimit"
 	"github.com/driftsentry/driftsentry/pkg/token"
@@ -24,10 +25,11 @@ type Verifier interface {
 
 // Sessions knows which sessions are valid.
 type Sessions interface {
-	// Active reports whether the session of these claims is valid and its user is active.
-	Active(ctx context.Context, c token.Claims) (bool, error)
-	// Ended returns those of the sessions that are no longer valid.
-	Ended(ctx context.Context, sessions []uuid.UUID) ([]uuid.UUID, error)
+	// Role is the role of the user of these claims, and why their session is not valid; the reason is empty when it is.
+	Role(ctx context.Context, c token.Claims) (role string, over apierror.Reason, err error)
+	// Changed gives those of the sessions whose user has another role than the one that is known, with it. It is empty for a session
+	// that is no longer valid.
+	Changed(ctx context.Context, known map[uuid.UUID]string) (map[uuid.UUID]string, error)
 }
 
 // Hub delivers the events to connections.

@@ -94,6 +94,26 @@ func TestServer_revocation(t *testing.T) {
 	})
 }
 
+// A connection whose user has another role than when it opened ends, and one that opened since stays, also of the same session.
+// Mutations: checkSessions without the comparison of roles, or without asking where two of a session differ; renew without it.
+func TestServer_role_changes(t *testing.T) {
+	s := newServer(t)
+	me, other := newCaller(), newCaller()
+	before, theirs := s.dialAs(me), s.dialAs(other)
+	s.sessions.demote(me.session)
+	since := s.dialAs(me)
+	before.expectClose(4403)
+	since.ping()
+	theirs.ping()
+
+	t.Run("shown by a fresh token", func(*testing.T) {
+		fresh := caller{other.user, other.account, uuid.New()}
+		s.sessions.demote(fresh.session)
+		theirs.send(`{"type":"auth","id":"a","token":"` + s.sign(fresh) + `"}`)
+		theirs.expectClose(4403)
+	})
+}
+
 func TestServer_heartbeat(t *testing.T) {
 	s := newServer(t, func(c *ws.Config) { c.Heartbeat = 25 * time.Second })
 	c, resp := s.open(s.request(s.sign(newCaller()), nil))
