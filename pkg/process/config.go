@@ -56,6 +56,9 @@ type Config struct {
 	// FlightRecorder is text, since a wrong setting of telemetry does not end the service.
 	FlightRecorder string `env:"FLIGHT_RECORDER" envDefault:"false"`
 
+	// PyroscopeURL is where profiles are sent; it may have a password.
+	PyroscopeURL config.Secret `env:"PYROSCOPE_URL"`
+
 	SentryDSN                config.Secret `env:"SENTRY_DSN"`
 	SentryEnvironment        string        `env:"SENTRY_ENVIRONMENT"`
 	SentryRelease            string        `env:"SENTRY_RELEASE"`
@@ -215,6 +218,7 @@ func (c *Config) Telemetry(name string, b Build) (telemetry.Config, error) {
 		CrashDir: c.CrashDir,
 		// Without a port of its own there is no way to fetch what was recorded.
 		FlightRecorder: flight && c.debugPort(), FlightDir: c.flightDir(name),
+		PyroscopeURL:   c.PyroscopeURL.Reveal(),
 		RedactPatterns: []string{issued},
 	}, nil
 }

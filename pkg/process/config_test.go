@@ -116,7 +116,8 @@ func TestConfig_Telemetry_flight_recorder(t *testing.T) {
 }
 
 func TestConfig_Telemetry(t *testing.T) {
-	c, err := load("LOG_LEVEL=trace", "SENTRY_DSN=https://key@sentry.example/1", "SENTRY_ENVIRONMENT=blue", "OTEL_SDK_DISABLED=true")
+	c, err := load("LOG_LEVEL=trace", "SENTRY_DSN=https://key@sentry.example/1", "SENTRY_ENVIRONMENT=blue", "OTEL_SDK_DISABLED=true",
+		"PYROSCOPE_URL=http://pusher:hunter2@pyroscope:4040")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,10 +127,13 @@ func TestConfig_Telemetry(t *testing.T) {
 		t.Fatal(err)
 	}
 	if settings.Log.Level != -8 || settings.Sentry.DSN == "" || settings.Sentry.Environment != "blue" || !settings.Disabled ||
-		settings.Environment != "development" || settings.SampleRatio != 1 || !settings.Metrics {
+		settings.Environment != "development" || settings.SampleRatio != 1 || !settings.Metrics || settings.PyroscopeURL != "http://pusher:hunter2@pyroscope:4040" {
 		t.Errorf("%+v", settings)
 	}
 	if strings.Contains(fmt.Sprint(config.Attrs(c)), "key@sentry") {
 		t.Error("the DSN would be logged")
+	}
+	if strings.Contains(fmt.Sprint(config.Attrs(c)), "hunter2") {
+		t.Error("the password of the Pyroscope would be logged")
 	}
 }

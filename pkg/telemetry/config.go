@@ -70,6 +70,10 @@ type Config struct {
 	FlightRecorder bool
 	FlightDir      string
 
+	// PyroscopeURL is where profiles of the process are sent; empty sends none. It may
+	// have a user and a password.
+	PyroscopeURL string
+
 	// ShutdownTimeout bounds Shutdown (default 5 s).
 	ShutdownTimeout time.Duration
 

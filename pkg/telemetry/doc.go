@@ -31,6 +31,7 @@
 //	origin     where an unexpected error began
 //	crash      keeps how the process ended when it could not report it
 //	flight     keeps execution traces of what was slow
+//	profile    takes profiles, and sends them to a Pyroscope
 //	debugport  what operators do by hand with a running service
 //	resource   describes the service
 //	cut        ends exports that hang

@@ -22,7 +22,7 @@ func (t *Telemetry) HTTP(options HTTPOptions) func(http.Handler) http.Handler {
 	return server.Middleware(server.Signals{
 		Spans: t.spans, Meters: t.metrics.Provider, Instruments: t.instruments, Logger: t.logger,
 		Sentry: t.sentry, Report: t.Report, SlowRequest: t.cfg.SlowRequest, LatencyObjective: t.cfg.LatencyObjective,
-		Flight: t.flight,
+		Flight: t.flight, Profiles: t.profiles,
 	}, options)
 }
 

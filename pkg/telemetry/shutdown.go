@@ -50,7 +50,7 @@ func (t *Telemetry) stopExport(ctx context.Context, timeout time.Duration) error
 	defer cancel()
 	var (
 		wg   sync.WaitGroup
-		errs [5]error
+		errs [6]error
 	)
 	if t.spans != nil {
 		wg.Go(func() { errs[0] = wrap("flush spans", t.spans.Shutdown(ctx)) })
@@ -60,6 +60,7 @@ func (t *Telemetry) stopExport(ctx context.Context, timeout time.Duration) error
 	}
 	wg.Go(func() { errs[2] = wrap("flush Sentry", t.sentry.Close(ctx)) })
 	wg.Go(func() { errs[4] = wrap("stop the flight recorder", t.flight.Close(ctx)) })
+	wg.Go(func() { errs[5] = wrap("stop profiles", t.profiles.Close(ctx)) })
 	wg.Wait()
 	t.cutExport() // what hangs still
 	if t.metrics.Shutdown != nil {

@@ -24,6 +24,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/logging"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/metrics"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/otlp"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/profile"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/redaction"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/request"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/resource"
@@ -51,7 +52,8 @@ type Telemetry struct {
 
 	crash    *crash.File
 	flight   *flight.Recorder // nil when it is off
-	warnings []string         // what is wrong with the settings
+	profiles *profile.Profiles
+	warnings []string // what is wrong with the settings
 }
 
 // Start starts every signal, and never waits for a network. It also installs
@@ -118,6 +120,7 @@ func (t *Telemetry) start(ctx context.Context) error {
 	slog.SetDefault(t.logger)
 	t.reportCrash(ctx, last)
 	t.startFlight()
+	t.startProfiles(res, diagnostics.Handle)
 	for _, warning := range t.warnings {
 		t.logger.WarnContext(ctx, "a setting of telemetry is wrong; the rest works", "warning", warning)
 	}
@@ -135,6 +138,18 @@ func (t *Telemetry) startFlight() {
 	var err error
 	if t.flight, err = flight.Start(t.cfg.FlightDir, t.logger, t.instruments.ExecutionTraces); err != nil {
 		t.warn("FLIGHT_RECORDER: there will be no execution traces: " + err.Error())
+	}
+}
+
+// startProfiles sends profiles when there is a Pyroscope.
+func (t *Telemetry) startProfiles(res *sdkresource.Resource, failed func(error)) {
+	address := t.cfg.PyroscopeURL
+	if t.cfg.Disabled {
+		address = ""
+	}
+	var err error
+	if t.profiles, err = profile.Start(profile.Config{URL: address, Resource: res, Failed: failed}); err != nil {
+		t.warn(err.Error())
 	}
 }
 
@@ -221,6 +236,12 @@ func (t *Telemetry) Tracer() trace.Tracer { return t.spans.Tracer(t.cfg.ServiceN
 
 // Meter makes the service's own instruments.
 func (t *Telemetry) Meter() metric.Meter { return t.metrics.Provider.Meter(t.cfg.ServiceName) }
+
+// Profiled runs work so that profiles of the processor have the name of its span as
+// label. While nobody takes one, that is all it does.
+func (t *Telemetry) Profiled(ctx context.Context, name string, work func()) {
+	t.profiles.Do(ctx, name, work)
+}
 
 // TracerProvider is for instrumentation libraries.
 func (t *Telemetry) TracerProvider() trace.TracerProvider { return t.spans }

@@ -15,6 +15,7 @@ import (
 // TestMainJob is what DriftSentry is for: a plan goes in, a decision comes out live, and one trace shows it all.
 func TestMainJob(t *testing.T) {
 	p := startPair(t, pgtest.DSN(t))
+	t.Run("series_exist_before_the_first_client", func(t *testing.T) { expectSeries(t, p) })
 	engineer, viewer := p.signIn("engineer"), p.signIn("viewer")
 	watcher := dial(t, p.socketURL, viewer.token, "", "drifts", "alerts", "checks")
 

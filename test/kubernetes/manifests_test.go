@@ -32,6 +32,7 @@ func TestManifests(t *testing.T) {
 			m.expectFirst(t)
 			m.expectAutoscaled(t)
 			m.expectWatched(t)
+			m.expectCrashDir(t)
 			for name, template := range m.templates() {
 				expectConfined(t, name, template.Spec)
 			}
@@ -254,6 +255,35 @@ func (m *manifests) expectWatched(t *testing.T) {
 	}
 	if want := map[string]bool{"driftsentry-api": true, "driftsentry-realtime": true}; !maps.Equal(jobs, want) {
 		t.Errorf("jobs %v, want %v", jobs, want)
+	}
+}
+
+// expectCrashDir: what ended a process is kept on the disk of the node, which outlives the container, and its user can write there.
+func (m *manifests) expectCrashDir(t *testing.T) {
+	t.Helper()
+	for _, d := range m.deployments {
+		spec := d.Spec.Template.Spec
+		container := spec.Containers[0]
+		dir := ""
+		for _, from := range container.EnvFrom {
+			for _, c := range m.configMaps {
+				if from.ConfigMapRef != nil && c.Name == from.ConfigMapRef.Name {
+					dir = c.Data["CRASH_DIR"]
+				}
+			}
+		}
+		mounted := slices.IndexFunc(container.VolumeMounts, func(v corev1.VolumeMount) bool { return v.MountPath == dir && !v.ReadOnly })
+		if dir == "" || mounted < 0 {
+			t.Errorf("%s keeps its crash output in %q, where no volume is", d.Name, dir)
+			continue
+		}
+		volume := slices.IndexFunc(spec.Volumes, func(v corev1.Volume) bool { return v.Name == container.VolumeMounts[mounted].Name })
+		if empty := spec.Volumes[volume].EmptyDir; empty == nil || empty.Medium != corev1.StorageMediumDefault || empty.SizeLimit.Value() < 32<<20 {
+			t.Errorf("%s: the volume of %s is %+v: it must be on a disk, and hold 32 MiB of execution traces", d.Name, dir, spec.Volumes[volume])
+		}
+		if pod := spec.SecurityContext; pod.FSGroup == nil || *pod.FSGroup != *pod.RunAsGroup {
+			t.Errorf("%s: the group of its volumes is %v", d.Name, pod.FSGroup)
+		}
 	}
 }
 

@@ -128,8 +128,8 @@ func Dashboards(t *testing.T) []Dashboard {
 
 // Datasource is where Grafana gets data from, with the links to the other ones.
 type Datasource struct {
-	UID, Type string
-	JSONData  struct {
+	UID, Type, URL string
+	JSONData       struct {
 		Exemplars []struct {
 			Name          string
 			DatasourceUID string `yaml:"datasourceUid"`
@@ -144,16 +144,25 @@ type Datasource struct {
 			Tags          []Tag
 			Queries       []struct{ Name, Query string }
 		} `yaml:"tracesToMetrics"`
+		TracesToProfiles struct {
+			DatasourceUID string `yaml:"datasourceUid"`
+			ProfileTypeID string `yaml:"profileTypeId"`
+			Tags          []Tag
+		} `yaml:"tracesToProfiles"`
 		ServiceMap struct {
 			DatasourceUID string `yaml:"datasourceUid"`
 		} `yaml:"serviceMap"`
-		DerivedFields []struct {
-			MatcherType   string `yaml:"matcherType"`
-			MatcherRegex  string `yaml:"matcherRegex"`
-			DatasourceUID string `yaml:"datasourceUid"`
-			URL           string
-		} `yaml:"derivedFields"`
+		DerivedFields []DerivedField `yaml:"derivedFields"`
 	} `yaml:"jsonData"`
+}
+
+// DerivedField is a link that a log line has: to a URL, or to the query of a data source.
+type DerivedField struct {
+	Name          string
+	MatcherType   string `yaml:"matcherType"`
+	MatcherRegex  string `yaml:"matcherRegex"`
+	DatasourceUID string `yaml:"datasourceUid"`
+	URL           string
 }
 
 // Tag maps an attribute of a span to a label of another signal.

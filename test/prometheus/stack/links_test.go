@@ -14,6 +14,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/test/internal/shipped"
 	"github.com/driftsentry/driftsentry/test/internal/spantree"
+	"github.com/driftsentry/driftsentry/testkit/pyroscopetest"
 	"github.com/driftsentry/driftsentry/testkit/sentrytest"
 )
 
@@ -25,7 +26,8 @@ const approve = "/api/v1/drifts/{id}/approve"
 // Checked by breaking it: another name in derivedFields or in a query of tracesToMetrics, and a collector without
 // redaction or transform/database, each fail their case.
 func TestLinks(t *testing.T) {
-	s := start(t, options{})
+	pyroscope := pyroscopetest.Start(t)
+	s := start(t, options{extra: []string{"PYROSCOPE_URL=" + pyroscope.URL(), "FLIGHT_RECORDER=true", "SLOW_REQUEST_THRESHOLD=1us"}})
 	j := s.work(t)
 
 	t.Run("every target that runs here is up", func(t *testing.T) {
@@ -51,6 +53,9 @@ func TestLinks(t *testing.T) {
 		s.expect(t, `traces_service_graph_request_total{client="driftsentry-api",server="postgres",connection_type="database"} > 0`)
 		s.expect(t, `traces_service_graph_request_total{client="driftsentry-api",server="driftsentry-realtime",connection_type="messaging_system"} > 0`)
 	})
+	t.Run("from the pipeline's trace to its run of CI", func(t *testing.T) { s.followUpload(t, j) })
+	t.Run("from a trace to its profile", func(t *testing.T) { s.followProfile(t, j, pyroscope) })
+	t.Run("from an access line to its execution trace", s.followExecutionTrace)
 	t.Run("alerts show before they are sent", func(t *testing.T) {
 		eventually(t, "Alertmanager", func(ctx context.Context) error {
 			body, err := get(ctx, s.url("alertmanager", 9093)+"/api/v2/alerts")

@@ -21,6 +21,9 @@ const (
 	admin    = "admin@acme.example"
 	engineer = "engineer@acme.example"
 	password = "the-password-of-the-stack-test"
+	runURL   = "https://ci.example/acme/runs/17"
+	ref      = "main"
+	commit   = "4f0c2a9"
 	plans    = "../../../services/api/internal/plan/testdata/plans/"
 )
 
@@ -69,7 +72,7 @@ func (s *system) work(t *testing.T) job {
 
 	f := s.follow(t)
 	defer f.leave(t)
-	ingested, err := j.pipeline.SendPlan(j.ci.in(ctx), "production", plan(t, "refresh_only_tf1.11.4.json"), client.PlanOptions{})
+	ingested, err := j.pipeline.SendPlan(j.ci.in(ctx), "production", plan(t, "refresh_only_tf1.11.4.json"), client.PlanOptions{Source: client.Source{RunURL: runURL, Ref: ref, Commit: commit}})
 	if err != nil {
 		t.Fatal(err)
 	}

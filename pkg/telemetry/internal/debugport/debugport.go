@@ -13,13 +13,15 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/flight"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/logging"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/profile"
 )
 
 // Service is what the operators look at.
 type Service struct {
-	Level  *logging.Dial
-	Logger *slog.Logger
-	Flight *flight.Recorder // nil while it is off
+	Level    *logging.Dial
+	Logger   *slog.Logger
+	Flight   *flight.Recorder // nil while it is off
+	Profiles *profile.Profiles
 }
 
 // Handler serves everything under /debug/.
@@ -29,7 +31,7 @@ func Handler(s Service) http.Handler {
 	mux.HandleFunc("PUT /debug/log-level", s.turnLevel)
 	mux.HandleFunc("GET /debug/traces", s.showTraces)
 	mux.HandleFunc("GET /debug/traces/{trace_id}", s.sendTrace)
-	profiles(mux)
+	s.serveProfiles(mux)
 	// A page in the browser of an operator who forwards the port must not change anything.
 	return http.NewCrossOriginProtection().Handler(mux)
 }

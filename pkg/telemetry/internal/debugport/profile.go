@@ -10,11 +10,11 @@ import (
 // maxSeconds is how long a profile may measure.
 const maxSeconds = 60
 
-// profiles serves Go's profiles, for go tool pprof. The command line is not among them.
-func profiles(mux *http.ServeMux) {
+// serveProfiles serves Go's profiles, for go tool pprof. The command line is not among them.
+func (s Service) serveProfiles(mux *http.ServeMux) {
 	for path, handler := range map[string]http.HandlerFunc{
 		"":        pprof.Index, // and every profile that has a name, such as heap
-		"profile": pprof.Profile,
+		"profile": s.Profiles.ServeCPU,
 		"trace":   pprof.Trace,
 		"symbol":  pprof.Symbol,
 	} {

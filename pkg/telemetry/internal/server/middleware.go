@@ -19,6 +19,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/flight"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/metrics"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/profile"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/request"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/sentry"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/tracing"
@@ -32,6 +33,7 @@ type Signals struct {
 	Logger      *slog.Logger
 	Sentry      *sentry.Reporter // may be nil
 	Flight      *flight.Recorder // may be nil
+	Profiles    *profile.Profiles
 	// Report reports an unexpected error of a request that has no access line.
 	Report func(context.Context, error, ...slog.Attr)
 	// SlowRequest is the duration from which a request is logged as a warning.
@@ -145,8 +147,23 @@ func (m middleware) serve(w http.ResponseWriter, r *http.Request) {
 		m.logStart(ctx, r)
 	}
 	res := &response{ResponseWriter: w, ctx: ctx}
-	m.flown(ctx, id, func() { m.handle(res, r, req) })
-	m.finish(res, r, req, time.Since(start))
+	m.profiled(r, req, func() {
+		m.flown(ctx, id, func() { m.handle(res, r, req) })
+		m.finish(res, r, req, time.Since(start))
+	})
+}
+
+// profiled runs a request so that profiles of the processor show its route.
+func (m middleware) profiled(r *http.Request, req *request.Request, run func()) {
+	if req.Quiet || !m.Profiles.Wanted() {
+		run()
+		return
+	}
+	if m.Profiles.Pushed() && req.Span.IsRecording() {
+		// Grafana looks for it, for the way from a trace to its profile.
+		req.Span.SetAttributes(attribute.String("pyroscope.profile.id", req.Span.SpanContext().SpanID().String()))
+	}
+	m.Profiles.Do(r.Context(), spanMethod(r.Method)+" "+routeAhead(r), run)
 }
 
 // flown runs a request so that an execution trace shows where it is: a region, and

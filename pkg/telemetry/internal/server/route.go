@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
@@ -35,6 +36,24 @@ func defaultRoute(r *http.Request) string {
 		return ""
 	}
 	return pattern
+}
+
+// routeAhead is the pattern of the route that will serve a request of chi's router, which
+// knows it itself only afterwards.
+func routeAhead(r *http.Request) string {
+	rctx := chi.RouteContext(r.Context())
+	if rctx == nil || rctx.Routes == nil {
+		return unmatched
+	}
+	path := r.URL.RawPath
+	if path == "" {
+		path = r.URL.Path
+	}
+	method := r.Method
+	if method == http.MethodHead && !rctx.Routes.Match(chi.NewRouteContext(), method, path) {
+		method = http.MethodGet // as chi's GetHead will have it
+	}
+	return cmp.Or(rctx.Routes.Find(chi.NewRouteContext(), method, path), unmatched)
 }
 
 // methodName is the method, or _OTHER for what a client made up.

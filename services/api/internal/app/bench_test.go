@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"syscall"
@@ -45,9 +46,12 @@ const undecided = `update drift set status = 'detected', version = 1, approved_a
 // allocations of a request and its CPU time without Postgres, as cpu-µs/op, which varies less on a busy machine than the
 // elapsed time. Both include the client and, with telemetry, the decoding by the receiver.
 func BenchmarkRequests(b *testing.B) {
+	pyroscope := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+	defer pyroscope.Close()
 	for name, options := range map[string]func(*telemetry.Config){
 		"telemetry": func(*telemetry.Config) {},
 		"flight":    func(c *telemetry.Config) { c.FlightRecorder = true },
+		"profiles":  func(c *telemetry.Config) { c.PyroscopeURL = pyroscope.URL },
 		"none":      func(c *telemetry.Config) { c.Disabled, c.Log.Level = true, slog.LevelError },
 	} {
 		b.Run(name, func(b *testing.B) {

@@ -35,7 +35,8 @@ func (s *Subscriber) fallBehind() {
 			}
 		}()
 		defer cut()
-		s.recovering(ctx)
+		// Whoever made it fall behind may have left labels of its own.
+		h.tel.Profiled(ctx, spanProcess, func() { s.recovering(ctx) })
 	})
 }
 

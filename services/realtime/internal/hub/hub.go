@@ -49,6 +49,7 @@ type Telemetry interface {
 	Meter() metric.Meter
 	Logger() *slog.Logger
 	Report(ctx context.Context, err error, attrs ...slog.Attr)
+	Profiled(ctx context.Context, name string, work func())
 }
 
 // Config bounds the hub. Zero values get defaults.

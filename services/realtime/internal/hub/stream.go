@@ -164,9 +164,12 @@ func (s *Stream) deliver(b *block) {
 	ctx := telemetry.LocalParent(context.Background(), b.traceparent)
 	ctx, span := s.hub.tel.Tracer().Start(ctx, spanProcess, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(processAttributes(s.account, b)...))
 	defer span.End()
-	config := &s.hub.config
-	s.ring.Store(s.ring.Load().add(b, config.RingEvents, config.RingBytes))
-	delivered := s.flush()
+	var delivered int
+	s.hub.tel.Profiled(ctx, spanProcess, func() {
+		config := &s.hub.config
+		s.ring.Store(s.ring.Load().add(b, config.RingEvents, config.RingBytes))
+		delivered = s.flush()
+	})
 	span.SetAttributes(attrDeliveries.Int(delivered))
 	if delivered > 0 {
 		// The clocks of the database and of this host differ slightly.

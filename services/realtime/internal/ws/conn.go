@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime/pprof"
 	"sync/atomic"
 	"time"
 
@@ -53,6 +54,8 @@ type conn struct {
 
 // serve takes the data that came with the handshake, and reads until the connection has ended.
 func (c *conn) serve(early []byte) {
+	// The labels of profiles that the handshake has left: its route and span.
+	pprof.SetGoroutineLabels(context.Background())
 	c.received(early)
 	go c.wait()
 }

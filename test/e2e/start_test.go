@@ -1,0 +1,50 @@
+package e2e
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"github.com/driftsentry/driftsentry/test/internal/registry"
+)
+
+// expectSeries looks for every series that the registry promises from the start: rules and dashboards would not see the first
+// burst in others. It comes before the first client.
+func expectSeries(t *testing.T, p *pair) {
+	t.Helper()
+	looked := 0
+	for service, base := range map[string]string{"api": p.apiURL, "realtime": p.realtimeURL} {
+		a := p.client("").do(t.Context(), "GET", base+"/metrics", nil)
+		parser := expfmt.NewTextParser(model.UTF8Validation)
+		families, err := parser.TextToMetricFamilies(bytes.NewReader(a.body))
+		if err != nil {
+			t.Fatalf("%s metrics: %v", service, err)
+		}
+		for _, m := range registry.All(t) {
+			if m.Instrument != "counter" || m.Annotations.Code == "" || !slices.Contains(m.Annotations.Services, service) {
+				continue
+			}
+			series := families[m.Exported(t)].GetMetric()
+			if len(m.Attributes) == 0 && len(series) != 1 {
+				t.Errorf("%s: %s does not exist", service, m.Exported(t))
+			}
+			for label, values := range m.Annotations.Values {
+				for _, value := range values {
+					looked++
+					if !slices.ContainsFunc(series, func(s *dto.Metric) bool {
+						return slices.ContainsFunc(s.GetLabel(), func(l *dto.LabelPair) bool { return l.GetName() == label && l.GetValue() == value })
+					}) {
+						t.Errorf("%s: %s{%s=%q} does not exist", service, m.Exported(t), label, value)
+					}
+				}
+			}
+		}
+	}
+	if looked < 50 {
+		t.Errorf("only %d series were looked for: the registry no longer has the values of labels", looked)
+	}
+}
