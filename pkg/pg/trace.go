@@ -69,7 +69,7 @@ func (t queryTracer) TraceQueryStart(ctx context.Context, conn *pgx.Conn, data p
 	return context.WithValue(ctx, runningKey{}, r)
 }
 
-// TraceQueryEnd implements pgx.QueryTracer. A statement that was taken back, because its request has ended, is no failure: the
+// TraceQueryEnd implements pgx.QueryTracer. A statement that was taken back, because its request has ended, did not fail: the
 // database did not fail.
 func (t queryTracer) TraceQueryEnd(ctx context.Context, conn *pgx.Conn, data pgx.TraceQueryEndData) {
 	r, ok := ctx.Value(runningKey{}).(running)

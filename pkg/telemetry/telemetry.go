@@ -238,7 +238,7 @@ func (t *Telemetry) Tracer() trace.Tracer { return t.spans.Tracer(t.cfg.ServiceN
 func (t *Telemetry) Meter() metric.Meter { return t.metrics.Provider.Meter(t.cfg.ServiceName) }
 
 // Profiled runs work so that profiles of the processor have the name of its span as
-// label. While nobody takes one, that is all it does.
+// label. While none is taken, that is all it does.
 func (t *Telemetry) Profiled(ctx context.Context, name string, work func()) {
 	t.profiles.Do(ctx, name, work)
 }

@@ -63,7 +63,7 @@ func (s *installation) logged(t *testing.T) {
 	}
 }
 
-// alerting asks for alerts at the edge: as nobody, as someone who may look at dashboards, and as Grafana's administrator.
+// alerting asks for alerts at the edge: as a stranger, as a user who may look at dashboards, and as Grafana's administrator.
 func (s *installation) alerting(t *testing.T) {
 	if !s.has("grafana") || !s.has("alertmanager") {
 		t.Skip("NOT RUN: no image of Grafana or Alertmanager")

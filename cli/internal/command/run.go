@@ -61,7 +61,7 @@ type planning struct {
 	all    bool     // all units of Terragrunt
 }
 
-// planned reads what follows «--».
+// planned reads the arguments after `--`.
 func planned(args []string) (planning, error) {
 	if len(args) == 0 {
 		return planning{}, errors.New("say which tool makes the plan: driftsentry run -- terraform")
@@ -127,7 +127,7 @@ func (s *sender) run(ctx context.Context, j planning) (err error) {
 	return s.send(ctx, s.workspace, plan)
 }
 
-// runAll plans every unit below the folder, and sends what was made, also when some units failed.
+// runAll plans every unit below the folder, and sends the plans, also when some units failed.
 func (s *sender) runAll(ctx context.Context, j planning, folder string) error {
 	arguments := slices.Concat(j.global, []string{"run", "--all", "--non-interactive", "--json-out-dir", folder, "--", "plan", "-refresh-only", "-input=false"}, j.plan)
 	failed := s.tool(ctx, j.tool, arguments)
@@ -184,7 +184,7 @@ func (p *program) tool(ctx context.Context, tool string, arguments []string) err
 	c.Stdout, c.Stderr = p.log, io.MultiWriter(p.log, first)
 	err := c.Run()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == 2 && slices.Contains(arguments, "-detailed-exitcode") {
-		return nil // There is something to say, which is no failure.
+		return nil // The plan shows changes. It did not fail.
 	}
 	if err == nil {
 		return nil
@@ -196,13 +196,13 @@ func (p *program) tool(ctx context.Context, tool string, arguments []string) err
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// firstError keeps the first line of a tool that says «Error: ».
+// firstError keeps the first line of a tool that has `Error: `.
 type firstError struct {
 	line []byte
 	done bool
 }
 
-// maxLine bounds what is kept of a line, in bytes.
+// maxLine bounds the kept part of a line, in bytes.
 const maxLine = 500
 
 func (f *firstError) Write(b []byte) (int, error) {

@@ -13,7 +13,7 @@ import (
 const plan = `{"format_version":"1.2","planned_values":{"a":[1]},"resource_drift":[{"n":1.00,"big":123456789012345678901}],` +
 	`"output_changes":{},"prior_state":{"x":"é\u0000"},"checks":[],"timestamp":"t","errored":false}`
 
-// TestSlim: what is kept is kept byte by byte. Mutations: values decoded and encoded again, checks kept, prior_state dropped, a
+// TestSlim: values are copied byte by byte. Mutations: values decoded and encoded again, checks kept, prior_state dropped, a
 // wrapper's lines kept.
 func TestSlim(t *testing.T) {
 	const safe = `{"format_version":"1.2","resource_drift":[{"n":1.00,"big":123456789012345678901}],"prior_state":{"x":"é\u0000"},"timestamp":"t","errored":false}`

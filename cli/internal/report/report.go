@@ -116,7 +116,7 @@ func listed(r client.PlanResult) (drifts []client.Drift, left int) {
 	return drifts[:len(drifts)-left], left
 }
 
-// verdict says what is left to do.
+// verdict says how many drifts need a decision.
 func verdict(r client.PlanResult) string {
 	counts, exact := Attention(r)
 	total := 0
@@ -150,7 +150,7 @@ type Table struct {
 // narrow is below how many columns a drift gets several lines: its ID alone needs 36.
 const narrow = 130
 
-// Drifts shows drifts, each with its ID, by which it is decided.
+// Drifts shows drifts, each with its ID, which decisions need.
 func Drifts(drifts []client.Drift, t Table) string {
 	if t.Columns > 0 && t.Columns < narrow {
 		return strings.Join(blocks(drifts, t), "\n")

@@ -44,7 +44,7 @@ func gitHub(getenv func(string) string, readFile func(string) ([]byte, error)) J
 	if server, repository, run := getenv("GITHUB_SERVER_URL"), getenv("GITHUB_REPOSITORY"), getenv("GITHUB_RUN_ID"); server != "" && repository != "" && run != "" {
 		j.Source.RunURL = server + "/" + repository + "/actions/runs/" + run
 	}
-	if j.Preview { // GITHUB_SHA is a merge commit, which nobody knows later.
+	if j.Preview { // GITHUB_SHA is a merge commit, which is gone later.
 		j.Source.Commit = cmp.Or(headCommit(getenv("GITHUB_EVENT_PATH"), readFile), j.Source.Commit)
 	}
 	return j

@@ -47,7 +47,7 @@ func (c client) Do(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	// Of the body nobody reads anything, but an endless one must end.
+	// The body is not used, but an endless one must end.
 	_, _ = io.CopyN(io.Discard, resp.Body, maxResponse)
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the server responded with the status %d", resp.StatusCode)

@@ -273,7 +273,7 @@ func (w *world) sealed(last *audit.Seal, ago time.Duration) *audit.Seal {
 	return s
 }
 
-// TestAttackRemovedSeals: seals that are gone show without the log, while nobody seals, and with it, when the service has sealed again.
+// TestAttackRemovedSeals: seals that are gone show without the log, while no service seals, and with it, when the service has sealed again.
 // Mutations: Unsealed without overdue, ahead or given; ReadSeals that keeps the last hash of a number; Late not counted.
 func TestAttackRemovedSeals(t *testing.T) {
 	for name, c := range map[string]struct {

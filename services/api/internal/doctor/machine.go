@@ -29,7 +29,7 @@ type Machine struct {
 
 	// Secrets is the folder of the secret files, Data a folder on the disk of Docker's volumes; "" leaves their checks out.
 	Secrets, Data string
-	// Running says that the stack runs: its ports are taken then, and its edge must answer.
+	// Running says that the stack runs: its ports are taken then, and its edge must respond.
 	Running bool
 }
 

@@ -74,7 +74,7 @@ func refusal(err error) (found, remedy string) {
 	return "no connection", "is Postgres running, and is DATABASE_URL right? deploy/compose ps postgres"
 }
 
-// facts are the answers to one question about the server and the role.
+// facts are the results of one query about the server and the role.
 type facts struct {
 	Version                                    int
 	ReadOnly, Superuser, Api, Owner, Checksums bool

@@ -19,7 +19,7 @@ func TestService_profile(t *testing.T) {
 	s := start(t, pgtest.DSN(t), nil, func(o *app.Options) {
 		o.Telemetry = telemetrytest.Start(t, func(c *telemetry.Config) { c.PyroscopeURL = pyroscope.URL() }).Telemetry
 	})
-	s.dial(s.db.user(s.db.account())).subscribe("", "drifts") // whose answer its goroutine has sent
+	s.dial(s.db.user(s.db.account())).subscribe("", "drifts") // whose response its goroutine has sent
 	var text bytes.Buffer
 	if err := pprof.Lookup("goroutine").WriteTo(&text, 1); err != nil {
 		t.Fatal(err)

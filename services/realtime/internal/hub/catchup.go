@@ -35,7 +35,7 @@ func (s *Subscriber) fallBehind() {
 			}
 		}()
 		defer cut()
-		// Whoever made it fall behind may have left labels of its own.
+		// The goroutine that made it fall behind may have left labels of its own.
 		h.tel.Profiled(ctx, spanProcess, func() { s.recovering(ctx) })
 	})
 }
