@@ -67,7 +67,7 @@ func TestConventions_statement(t *testing.T) {
 		want["db.system.name"], want["db.query.summary"] = "postgresql", name
 		got := map[attribute.Key]string{}
 		for _, a := range tel.Span(name).Attributes {
-			got[a.Key] = a.Value.Emit()
+			got[a.Key] = a.Value.String()
 		}
 		labels := []string{}
 		for key, value := range want {

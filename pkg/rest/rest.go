@@ -155,11 +155,11 @@ func Error(w http.ResponseWriter, r *http.Request, err error) {
 // challenge is that of RFC 6750, section 3: without an error when no token was refused. The token of a sign-in that is too long ago is
 // good, and not enough: RFC 9470, section 3.
 func challenge(reason apierror.Reason) string {
-	problem := "invalid_token"
-	switch reason {
-	case apierror.Missing, apierror.WrongCredentials:
+	if reason == apierror.Missing || reason == apierror.WrongCredentials {
 		return "Bearer"
-	case apierror.Stale:
+	}
+	problem := "invalid_token"
+	if reason == apierror.Stale {
 		problem = "insufficient_user_authentication"
 	}
 	return `Bearer error="` + problem + `", error_description="` + string(reason) + `"`

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -131,29 +132,29 @@ func (s *sender) run(ctx context.Context, j planning) (err error) {
 func (s *sender) runAll(ctx context.Context, j planning, folder string) error {
 	arguments := slices.Concat(j.global, []string{"run", "--all", "--non-interactive", "--json-out-dir", folder, "--", "plan", "-refresh-only", "-input=false"}, j.plan)
 	failed := s.tool(ctx, j.tool, arguments)
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return fmt.Errorf("read the plans: %w", err)
+	}
+	defer root.Close()
 	found := 0
 	var open error
-	walk := func(path string, entry fs.DirEntry, err error) error {
+	err = fs.WalkDir(root.FS(), ".", func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.Name() != "tfplan.json" {
 			return err
 		}
 		found++
-		unit, err := filepath.Rel(folder, filepath.Dir(path))
-		if err != nil {
-			return err //nolint:wrapcheck // It names the paths.
-		}
-		plan, err := os.Open(path)
+		plan, err := root.Open(file)
 		if err != nil {
 			return err //nolint:wrapcheck // It names the file.
 		}
 		defer plan.Close()
-		err = s.send(ctx, s.workspace+"/"+filepath.ToSlash(unit), plan)
+		err = s.send(ctx, s.workspace+"/"+path.Dir(file), plan)
 		if errors.Is(err, errOpen) {
 			open, err = err, nil
 		}
 		return err
-	}
-	err := filepath.WalkDir(folder, walk)
+	})
 	switch {
 	case failed != nil:
 		s.tellFailure(ctx, s.workspace, failed.Error())
@@ -169,7 +170,7 @@ const patience = 30 * time.Second
 
 // command prepares a call of a tool, without the key, which is not its business.
 func (p *program) command(ctx context.Context, tool string, arguments []string) *exec.Cmd {
-	c := exec.CommandContext(ctx, tool, arguments...) //nolint:gosec // The caller says which program.
+	c := exec.CommandContext(ctx, tool, arguments...)
 	c.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "DRIFTSENTRY_API_KEY=") })
 	c.Env = append(c.Env, "TF_IN_AUTOMATION=1")
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
@@ -241,11 +242,11 @@ func (f *firstError) String() string {
 
 // show is the JSON of a plan file, while the tool prints it.
 func (p *program) show(ctx context.Context, tool string, global []string, file string) (io.ReadCloser, error) {
-	path, err := filepath.Abs(file)
+	absolute, err := filepath.Abs(file)
 	if err != nil {
 		return nil, fmt.Errorf("find the plan file: %w", err)
 	}
-	c := p.command(ctx, tool, slices.Concat(global, []string{"show", "-json", path}))
+	c := p.command(ctx, tool, slices.Concat(global, []string{"show", "-json", absolute}))
 	c.Stderr = p.log
 	out, err := c.StdoutPipe()
 	if err != nil {

@@ -97,7 +97,7 @@ func (p *program) ask(email string) (_, password string, err error) {
 	}
 	if password == "" {
 		fmt.Fprint(p.log, "Password: ")
-		raw, err := term.ReadPassword(int(in.Fd())) //nolint:gosec // A descriptor fits.
+		raw, err := term.ReadPassword(int(in.Fd()))
 		fmt.Fprintln(p.log)
 		if err != nil {
 			return "", "", fmt.Errorf("read the password: %w", err)
@@ -109,7 +109,7 @@ func (p *program) ask(email string) (_, password string, err error) {
 
 func isTerminal(r io.Reader) bool {
 	f, ok := r.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // A descriptor fits.
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // person is a client that acts as a person: with the password of the environment, or the session of an earlier login.

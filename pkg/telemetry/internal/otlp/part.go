@@ -82,6 +82,6 @@ func valueSize(v attribute.Value) int {
 		}
 		return size
 	default: // Each of its numbers, of two characters at least, is one field.
-		return 2 * fieldSize * (1 + len(v.Emit()))
+		return 2 * fieldSize * (1 + len(v.String()))
 	}
 }

@@ -39,7 +39,7 @@ func newClient(end context.Context) client {
 func (c client) Do(r *http.Request) (*http.Response, error) {
 	ctx, release := cut.With(r.Context(), c.end)
 	defer release()
-	resp, err := c.http.Do(r.WithContext(ctx))
+	resp, err := c.http.Do(r.WithContext(ctx)) //nolint:gosec // The operator says where profiles go.
 	if err != nil {
 		if failed, ok := errors.AsType[*url.Error](err); ok {
 			err = failed.Err
