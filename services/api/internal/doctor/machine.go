@@ -207,7 +207,7 @@ func (m *Machine) secrets(r *Report) {
 	}
 	var missing []string
 	for _, name := range required {
-		if text, err := os.ReadFile(filepath.Join(m.Secrets, name)); err != nil || len(strings.TrimSpace(string(text))) == 0 {
+		if text, err := os.ReadFile(filepath.Join(m.Secrets, name)); err != nil || strings.TrimSpace(string(text)) == "" {
 			missing = append(missing, name)
 		}
 	}
@@ -242,7 +242,8 @@ func (m *Machine) edge(ctx context.Context, r *Report) {
 		r.fail("edge", "PUBLIC_URL is not an address", "set it in .env")
 		return
 	}
-	res, err := http.DefaultClient.Do(req)
+	client := &http.Client{Timeout: askedTimeout}
+	res, err := client.Do(req)
 	if err != nil {
 		r.fail("edge", fmt.Sprintf("%v", err), "look at: deploy/compose logs caddy; and at the name and the firewall that lead to it")
 		return
@@ -252,7 +253,7 @@ func (m *Machine) edge(ctx context.Context, r *Report) {
 		r.fail("edge", fmt.Sprintf("%s: %s", req.URL, res.Status), "look at: deploy/compose ps; deploy/compose logs api")
 		return
 	}
-	r.ok("edge", "%s answers", req.URL)
+	r.ok("edge", "%s responds", req.URL)
 	if date, err := http.ParseTime(res.Header.Get("Date")); err == nil && time.Since(date).Abs() > toleratedSkew {
 		r.warn("clock", "differs from the edge's by "+time.Since(date).Round(time.Second).String(), "let NTP set the clocks of both machines")
 	}

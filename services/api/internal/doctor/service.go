@@ -77,7 +77,7 @@ func refusal(err error) (found, remedy string) {
 // facts are the results of one query about the server and the role.
 type facts struct {
 	Version                                    int
-	ReadOnly, Superuser, Api, Owner, Checksums bool
+	ReadOnly, Superuser, API, Owner, Checksums bool
 	Provider, Locale                           string
 	Outdated                                   bool // The library that orders text is another than the one that the indexes were made with.
 	MaxConnections, Used                       int
@@ -106,7 +106,7 @@ func (s *Service) look(ctx context.Context, conn *pgx.Conn, r *Report) error {
 	}
 	var f facts
 	asked := time.Now()
-	if err := conn.QueryRow(ctx, fmt.Sprintf(question, locale)).Scan(&f.Version, &f.ReadOnly, &f.Superuser, &f.Api, &f.Owner, &f.Checksums,
+	if err := conn.QueryRow(ctx, fmt.Sprintf(question, locale)).Scan(&f.Version, &f.ReadOnly, &f.Superuser, &f.API, &f.Owner, &f.Checksums,
 		&f.Provider, &f.Locale, &f.Outdated, &f.MaxConnections, &f.Used, &f.Parameters, &f.Now); err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func (f *facts) judge(r *Report, asked, known time.Time, c pg.Config) {
 	switch {
 	case f.Superuser || f.Owner:
 		r.warn("database role", "may do everything, so a fault in the service could, too", "use the login of database_url: deploy/roles")
-	case !f.Api:
+	case !f.API:
 		r.fail("database role", "is not a member of driftsentry_api", "make the roles: deploy/roles")
 	default:
 		r.ok("database role", "reads and writes rows, and no more")

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
@@ -27,11 +28,10 @@ func (s *Server) ingestPlan(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	err := s.takePlan(w, r, upload)
-	if bad, ok := errors.AsType[*apierror.Error](err); ok {
-		switch bad.Kind {
-		case apierror.Invalid, apierror.TooLarge, apierror.UnsupportedMedia: // Else a workspace would look fine whose plans never arrive.
-			s.refusePlan(r, upload, bad)
-		}
+	// Else a workspace would look fine whose plans never arrive.
+	bad, ok := errors.AsType[*apierror.Error](err)
+	if ok && slices.Contains([]apierror.Kind{apierror.Invalid, apierror.TooLarge, apierror.UnsupportedMedia}, bad.Kind) {
+		s.refusePlan(r, upload, bad)
 	}
 	return err
 }
