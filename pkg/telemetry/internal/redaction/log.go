@@ -18,7 +18,7 @@ type logHandler struct {
 func (r *Redactor) Handler(next slog.Handler) slog.Handler { return logHandler{next, r} }
 
 func (h logHandler) Handle(ctx context.Context, r slog.Record) error {
-	message, changed := h.redactor.Text(r.Message), false
+	message, changed := h.redactor.Code(r.Message), false
 	r.Attrs(func(a slog.Attr) bool {
 		_, changed = h.redactor.Attr(a)
 		return !changed
@@ -60,7 +60,7 @@ func (r *Redactor) Attr(a slog.Attr) (slog.Attr, bool) {
 	}
 	switch value.Kind() {
 	case slog.KindString:
-		if s := r.Text(value.String()); s != value.String() {
+		if s := r.Under(a.Key, value.String()); s != value.String() {
 			return slog.String(a.Key, s), true
 		}
 	case slog.KindGroup:

@@ -27,9 +27,22 @@ type Redactor struct {
 	// always, so they are few; those of logged maps are why there is a bound.
 	keys  sync.Map
 	known atomic.Int32
+	// clean remembers texts of the code that have no secret in them, such as
+	// statements and routes, with the same bound.
+	clean      sync.Map
+	knownClean atomic.Int32
 }
 
-const maxKnownKeys = 4096
+const (
+	maxKnown       = 4096
+	maxCleanLength = 4096 // bytes; longer texts are looked through each time
+)
+
+// fromCode are the keys whose texts come from the code, so that there are few.
+var fromCode = map[string]bool{
+	"db.operation.name": true, "db.query.summary": true, "db.query.text": true, "db.system.name": true, "http.request.method": true,
+	"http.route": true, "network.protocol.version": true, "url.scheme": true, "method": true, "role": true, "route": true,
+}
 
 // New makes a redactor that also masks these keys, and what matches these regular
 // expressions.
@@ -62,11 +75,33 @@ func (r *Redactor) key(key string) bool {
 		return verdict.(bool)
 	}
 	verdict := r.options.Names.Sensitive(key)
-	if r.known.Load() < maxKnownKeys {
+	if r.known.Load() < maxKnown {
 		r.known.Add(1)
 		r.keys.Store(strings.Clone(key), verdict)
 	}
 	return verdict
+}
+
+// Under masks the secrets in a text that stands under this key.
+func (r *Redactor) Under(key, s string) string {
+	if fromCode[key] {
+		return r.Code(s)
+	}
+	return r.Text(s)
+}
+
+// Code is Text for a text that comes from the code, nearly always: one without
+// secrets is looked through only once.
+func (r *Redactor) Code(s string) string {
+	if _, ok := r.clean.Load(s); ok {
+		return s
+	}
+	masked := r.Text(s)
+	if masked == s && len(s) <= maxCleanLength && r.knownClean.Load() < maxKnown {
+		r.knownClean.Add(1)
+		r.clean.Store(strings.Clone(s), nil)
+	}
+	return masked
 }
 
 // Text masks the secrets in a text and makes it valid UTF-8: one invalid string would cost its whole OTLP batch.

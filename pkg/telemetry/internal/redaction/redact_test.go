@@ -1,6 +1,7 @@
 package redaction
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -75,13 +76,34 @@ func TestRedactor_Text(t *testing.T) {
 	}
 }
 
-func TestRedactor_KnownKeysAreBounded(t *testing.T) {
+func TestRedactor_remembers_few(t *testing.T) {
 	r := testRedactor(t)
-	for i := range maxKnownKeys + 100 {
+	for i := range maxKnown + 100 {
 		r.key(strings.Repeat("k", i+1))
+		r.Code(fmt.Sprint("select ", i))
 	}
-	if n := r.known.Load(); n != maxKnownKeys {
-		t.Errorf("%d keys are remembered, want %d", n, maxKnownKeys)
+	if keys, texts := r.known.Load(), r.knownClean.Load(); keys != maxKnown || texts != maxKnown {
+		t.Errorf("%d keys and %d texts are remembered, want %d", keys, texts, maxKnown)
+	}
+	r = testRedactor(t)
+	r.Code(strings.Repeat("select ", maxCleanLength))
+	if texts := r.knownClean.Load(); texts != 0 {
+		t.Errorf("a long text is remembered")
+	}
+}
+
+// Mutation: a text that was masked is remembered.
+func TestRedactor_Under(t *testing.T) {
+	r := testRedactor(t)
+	for range 2 {
+		for key := range fromCode {
+			if got, want := r.Under(key, "create role x password = 'hunter2hunter2'"), "create role x password = '[redacted]'"; got != want {
+				t.Errorf("%s: %q, want %q", key, got, want)
+			}
+			if got := r.Under(key, "select 1"); got != "select 1" {
+				t.Errorf("%s: %q", key, got)
+			}
+		}
 	}
 }
 

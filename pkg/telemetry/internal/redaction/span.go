@@ -45,7 +45,7 @@ func (s redactedSpan) Status() sdktrace.Status          { return s.status }
 
 // span masks a span; most come back as they are.
 func (r *Redactor) span(s sdktrace.ReadOnlySpan) sdktrace.ReadOnlySpan {
-	clean := redactedSpan{ReadOnlySpan: s, name: r.Text(s.Name()), status: s.Status()}
+	clean := redactedSpan{ReadOnlySpan: s, name: r.Code(s.Name()), status: s.Status()}
 	clean.status.Description = r.Text(clean.status.Description)
 	changed := clean.name != s.Name() || clean.status != s.Status()
 
@@ -93,7 +93,7 @@ func (r *Redactor) value(kv attribute.KeyValue) (attribute.Value, bool) {
 	switch kv.Value.Type() {
 	case attribute.STRING:
 		s := kv.Value.AsString()
-		clean := r.Text(s)
+		clean := r.Under(string(kv.Key), s)
 		return attribute.StringValue(clean), clean != s
 	case attribute.STRINGSLICE:
 		list, changed := kv.Value.AsStringSlice(), false
