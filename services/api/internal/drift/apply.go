@@ -13,7 +13,7 @@ import (
 // OpenReader reads what a plan is compared with.
 type OpenReader interface {
 	// OpenDrifts gives the kept values of a workspace's drifts that plans found and that are not resolved.
-	OpenDrifts(ctx context.Context, account uuid.UUID, workspace string) (map[plan.Object]plan.Open, error)
+	OpenDrifts(ctx context.Context, account uuid.UUID, workspace string) (open map[plan.Object]plan.Open, hidesValues bool, err error)
 	// HidesValues reports whether no values of an account are stored.
 	HidesValues(ctx context.Context, account uuid.UUID) (bool, error)
 }

@@ -124,3 +124,11 @@ func (r *Report) check() error {
 	}
 	return nil
 }
+
+// hides reports whether no values are stored of what a principal sends.
+func (s *Service) hides(ctx context.Context, p identity.Principal) (bool, error) {
+	if s.hideValues {
+		return true, nil
+	}
+	return s.store.HidesValues(ctx, p.AccountID)
+}

@@ -61,15 +61,11 @@ func (s *Service) Ingest(ctx context.Context, p identity.Principal, u Upload) (*
 	}
 	u.Source = u.Source.masked()
 	trace.SpanFromContext(ctx).SetAttributes(u.Source.attributes()...)
-	open, err := s.store.OpenDrifts(ctx, p.AccountID, u.Workspace)
+	open, hide, err := s.store.OpenDrifts(ctx, p.AccountID, u.Workspace)
 	if err != nil {
 		return nil, err
 	}
-	hide, err := s.hides(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	read, bodyHash, err := s.readPlan(ctx, u, open, hide)
+	read, bodyHash, err := s.readPlan(ctx, u, open, hide || s.hideValues)
 	if err != nil {
 		return nil, err
 	}
@@ -110,14 +106,6 @@ func (s *Service) readPlan(ctx context.Context, u Upload, open asked, hide bool)
 	}
 	span.SetAttributes(attribute.Int("driftsentry.plan.changes", len(read.Changes)))
 	return read, digest.Sum(nil), nil
-}
-
-// hides reports whether no values are stored of what a principal sends.
-func (s *Service) hides(ctx context.Context, p identity.Principal) (bool, error) {
-	if s.hideValues {
-		return true, nil
-	}
-	return s.store.HidesValues(ctx, p.AccountID)
 }
 
 // counter counts what was read.

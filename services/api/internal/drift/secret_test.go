@@ -182,7 +182,7 @@ func TestService_masks_what_senders_say(t *testing.T) {
 
 // TestService_hides_values_of_an_account: where an account stores no values, plans and reports leave none, and another account's do.
 //
-// Mutations: Ingest, or Create, that asks only the installation; HidesValues of any account.
+// Mutations: Ingest, or Create, that asks only the installation; HidesValues, or OpenDrifts, of any account.
 func TestService_hides_values_of_an_account(t *testing.T) {
 	w := newWorld(t)
 	w.exec("update account set hide_values = true where id = $1", w.engineer.AccountID)

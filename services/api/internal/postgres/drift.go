@@ -168,24 +168,29 @@ const openDrifts = " and workspace = @workspace and resolved_at is null and orig
 // maxSides bounds the memory that the sides of a workspace's open drifts take. How the ones beyond it were resolved is not told.
 const maxSides = 16 << 20
 
-// OpenDrifts implements drift.OpenReader.
-func (s *DriftStore) OpenDrifts(ctx context.Context, account uuid.UUID, workspace string) (map[plan.Object]plan.Open, error) {
+// OpenDrifts implements drift.OpenReader. An account without any has one row, for what the account says.
+func (s *DriftStore) OpenDrifts(ctx context.Context, account uuid.UUID, workspace string) (open map[plan.Object]plan.Open, hides bool, err error) {
 	rows, err := s.db.Query(ctx, `-- SELECT drift
-		select origin, resource_id, difference_mac, coalesce(sides, ''), retyped::int from drift where account_id = @account`+openDrifts,
+		select hide_values, coalesce(origin, ''), coalesce(resource_id, ''), coalesce(difference_mac, ''), coalesce(sides, ''), coalesce(retyped, false)
+		from account left join drift on account_id = account.id`+openDrifts+` where account.id = @account`,
 		pg.Args{"account": account, "workspace": workspace})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	open, size := make(map[plan.Object]plan.Open), 0
 	err = pg.ReadRows(rows, func(row *pg.Row) {
+		hides = row.Bool()
 		o := plan.Object{Origin: drift.Origin(row.Text("")), ID: row.Text("")}
-		kept := plan.Open{Hash: row.Bytes(), Sides: row.Bytes(), Retyped: row.Int() == 1}
+		kept := plan.Open{Hash: row.Bytes(), Sides: row.Bytes(), Retyped: row.Bool()}
+		if o.Origin == "" {
+			return
+		}
 		if size += len(kept.Sides); size > maxSides {
 			kept.Sides = plan.OnlyMasks(kept.Sides) // else each upload would write the states again
 		}
 		open[o] = kept
 	})
-	return open, err
+	return open, hides, err
 }
 
 // HidesValues implements drift.OpenReader.
