@@ -112,7 +112,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, key string, claim
 	if !s.registry.add(c) {
 		c.goodbye(minComeback)
 	}
-	go c.serve(early)
+	go c.serve(early) //nolint:gosec // It outlives the request.
 	return nil
 }
 
