@@ -147,6 +147,7 @@ func TestCLI(t *testing.T) {
 // send sends a plan as a job of GitHub does. Mutations: the exit status 0 for open drifts, no run URL, a trace of its own in place of
 // the job's.
 func (d *desk) send(ctx context.Context, t *testing.T, text string) {
+	t.Helper()
 	const traceID = "4bf92f3577b34da6a3ce929d0e0e4736"
 	summary := filepath.Join(t.TempDir(), "summary.md")
 	job := []string{
@@ -188,6 +189,7 @@ var timestamp = regexp.MustCompile(`"timestamp": *"[^"]*"`)
 
 // mistakes: each says what to do.
 func (d *desk) mistakes(ctx context.Context, t *testing.T, text string) {
+	t.Helper()
 	for name, tt := range map[string]struct {
 		environ, args []string
 		in, want      string
@@ -219,6 +221,7 @@ func (d *desk) mistakes(ctx context.Context, t *testing.T, text string) {
 
 // preview: mutation: Preview of the job not looked at.
 func (d *desk) preview(ctx context.Context, t *testing.T, text string) {
+	t.Helper()
 	environ := []string{"CI=true", "GITLAB_CI=true", "CI_MERGE_REQUEST_IID=3", "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME=fix", "DRIFTSENTRY_WORKSPACE=merge-request"}
 	d.run(ctx, t, environ, text, "send").expect(t, 2, "its plan is sent as a preview", "a preview: nothing was recorded")
 	if list, err := d.engineer.ListDrifts(ctx, client.DriftQuery{Workspace: "merge-request"}, client.Page{}); err != nil || len(list.Items) > 0 {
@@ -229,6 +232,7 @@ func (d *desk) preview(ctx context.Context, t *testing.T, text string) {
 
 // failure: the program is not on the PATH, which is empty.
 func (d *desk) failure(ctx context.Context, t *testing.T, text string) {
+	t.Helper()
 	d.run(ctx, t, nil, "", "run", "-w", "broken", "--", "terraform").expect(t, 1, "terraform plan failed", "there is no workspace broken yet")
 	d.run(ctx, t, nil, text, "send", "-w", "broken").expect(t, 2)
 	d.run(ctx, t, nil, "", "run", "-w", "broken", "--run-url=https://ci.example/8", "--", "terraform").expect(t, 1, "DriftSentry knows that the run of broken failed")
@@ -239,6 +243,7 @@ func (d *desk) failure(ctx context.Context, t *testing.T, text string) {
 
 // cut: mutation: tellFailure left out of send.
 func (d *desk) cut(ctx context.Context, t *testing.T, text string) {
+	t.Helper()
 	var compact bytes.Buffer // as the tools print it
 	if err := json.Compact(&compact, []byte(text)); err != nil {
 		t.Fatal(err)
@@ -252,6 +257,7 @@ func (d *desk) cut(ctx context.Context, t *testing.T, text string) {
 
 // decide goes through a day at a terminal. Mutations: the session not kept, or readable for others; a password in the file.
 func (d *desk) decide(ctx context.Context, t *testing.T) {
+	t.Helper()
 	person := []string{"DRIFTSENTRY_EMAIL=" + engineer, "DRIFTSENTRY_PASSWORD=" + d.password}
 	d.run(ctx, t, person, "", "login").expect(t, 0, "Signed in")
 	kept, err := filepath.Glob(filepath.Join(strings.TrimPrefix(d.environ[3], "XDG_CONFIG_HOME="), "driftsentry", "*"))
@@ -286,6 +292,7 @@ func (d *desk) decide(ctx context.Context, t *testing.T) {
 
 // watch prints an event of a plan that is sent meanwhile, and ends well when it is interrupted.
 func (d *desk) watch(ctx context.Context, t *testing.T, text string) {
+	t.Helper()
 	c := exec.CommandContext(ctx, d.program, "watch", "--json")
 	c.Env = slices.Concat(d.environ, []string{"DRIFTSENTRY_EMAIL=" + engineer, "DRIFTSENTRY_PASSWORD=" + d.password})
 	out, err := c.StdoutPipe()
