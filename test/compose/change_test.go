@@ -20,7 +20,7 @@ type change struct {
 	file, mount, target string
 	// What is written instead of what, and what shows that the process has it.
 	old, new string
-	shows    func(*installation, *testing.T) (string, error)
+	shows    func(*testing.T, *installation) (string, error)
 	want     string
 	stays    bool // the container, because the program reads the file again
 }
@@ -40,15 +40,15 @@ var changes = []change{
 		"prometheus", "prometheus/prometheus.yml", "prometheus", "/etc/prometheus", "scrape_timeout: 10s", "scrape_timeout: 9s",
 		ask("prometheus", "http://127.0.0.1:9090/api/v1/status/config"), "scrape_timeout: 9s", true,
 	},
-	{"postgres", "postgres/postgresql.conf", "postgres", "/etc/postgresql", "work_mem = 4MB", "work_mem = 5MB", func(s *installation, t *testing.T) (string, error) {
+	{"postgres", "postgres/postgresql.conf", "postgres", "/etc/postgresql", "work_mem = 4MB", "work_mem = 5MB", func(t *testing.T, s *installation) (string, error) {
 		return string(s.run(t, "exec", "-T", "postgres", "psql", "-U", "postgres", "-At", "-c", "show work_mem")), nil
 	}, "5MB", true},
-	{"caddy", "caddy/Caddyfile", "caddy", "/etc/caddy", "There is nothing here.", "Nothing is here.", func(s *installation, t *testing.T) (string, error) {
+	{"caddy", "caddy/Caddyfile", "caddy", "/etc/caddy", "There is nothing here.", "Nothing is here.", func(t *testing.T, s *installation) (string, error) {
 		return string(s.get(t, "/metrics").body), nil
 	}, "Nothing is here.", true},
 	{
 		"grafana", "grafana/provisioning/datasources/datasources.yaml", "grafana/provisioning", "/etc/grafana/provisioning", "maxLines: 1000", "maxLines: 999",
-		func(s *installation, t *testing.T) (string, error) {
+		func(t *testing.T, s *installation) (string, error) {
 			var source struct{ JSONData struct{ MaxLines int } }
 			err := s.grafana(t, "datasources/uid/loki", &source)
 			return fmt.Sprint(source.JSONData.MaxLines), err
@@ -56,14 +56,14 @@ var changes = []change{
 	},
 }
 
-func logOf(service string) func(*installation, *testing.T) (string, error) {
-	return func(s *installation, t *testing.T) (string, error) {
+func logOf(service string) func(*testing.T, *installation) (string, error) {
+	return func(t *testing.T, s *installation) (string, error) {
 		return string(s.run(t, "logs", "--no-log-prefix", service)), nil
 	}
 }
 
-func ask(service, url string) func(*installation, *testing.T) (string, error) {
-	return func(s *installation, t *testing.T) (string, error) {
+func ask(service, url string) func(*testing.T, *installation) (string, error) {
+	return func(t *testing.T, s *installation) (string, error) {
 		out, err := s.command(t.Context(), "exec", "-T", service, "wget", "-q", "-O", "-", url).Output()
 		return strings.ReplaceAll(string(out), `\n`, "\n"), err
 	}
@@ -115,7 +115,7 @@ func (s *installation) own(t *testing.T, dir string) {
 	}
 }
 
-func replaceIn(t *testing.T, file, old, new string) {
+func replaceIn(t *testing.T, file, old, instead string) {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
@@ -128,7 +128,7 @@ func replaceIn(t *testing.T, file, old, new string) {
 		t.Fatalf("%s has no %q", file, old)
 	}
 	// In place: a mount of a file is one of its content, not of its name.
-	if err := os.WriteFile(file, []byte(strings.Replace(string(text), old, new, 1)), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(strings.Replace(string(text), old, instead, 1)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -145,7 +145,7 @@ func (s *installation) change(t *testing.T, dir string, c change) {
 	}
 	if c.shows != nil {
 		eventually(t, "the process has the change", func() error {
-			text, err := c.shows(s, t)
+			text, err := c.shows(t, s)
 			if err == nil && !strings.Contains(text, c.want) {
 				err = fmt.Errorf("%q is not in %s", c.want, text)
 			}

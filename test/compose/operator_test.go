@@ -129,7 +129,7 @@ func (s *installation) bundled(t *testing.T) {
 			t.Fatal(err)
 		}
 		var text bytes.Buffer
-		if _, err := io.Copy(io.MultiWriter(&all, &text), archive); err != nil { //nolint:gosec // It is ours.
+		if _, err := io.Copy(io.MultiWriter(&all, &text), archive); err != nil {
 			t.Fatal(err)
 		}
 		_, name, _ := strings.Cut(path.Clean(header.Name), "/")

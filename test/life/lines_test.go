@@ -16,6 +16,9 @@ import (
 // pageTests say how each block of docs/sending-plans.md is run. What is neither Terraform nor OpenTofu is played: by a script
 // for terragrunt, by a server for HCP Terraform. The block of a tool is run with that tool, the others with each.
 var pageTests = map[string]func(*testing.T, *root, block){
+	"terraform run":          commandLine,
+	"terraform send":         sendLine,
+	"tofu run":               commandLine,
 	"terraform refresh-only": find,
 	"terraform normal":       find,
 	"terraform job":          job,
