@@ -41,14 +41,17 @@ var changes = []change{
 		ask("prometheus", "http://127.0.0.1:9090/api/v1/status/config"), "scrape_timeout: 9s", true,
 	},
 	{"postgres", "postgres/postgresql.conf", "postgres", "/etc/postgresql", "work_mem = 4MB", "work_mem = 5MB", func(t *testing.T, s *installation) (string, error) {
+		t.Helper()
 		return string(s.run(t, "exec", "-T", "postgres", "psql", "-U", "postgres", "-At", "-c", "show work_mem")), nil
 	}, "5MB", true},
 	{"caddy", "caddy/Caddyfile", "caddy", "/etc/caddy", "There is nothing here.", "Nothing is here.", func(t *testing.T, s *installation) (string, error) {
+		t.Helper()
 		return string(s.get(t, "/metrics").body), nil
 	}, "Nothing is here.", true},
 	{
 		"grafana", "grafana/provisioning/datasources/datasources.yaml", "grafana/provisioning", "/etc/grafana/provisioning", "maxLines: 1000", "maxLines: 999",
 		func(t *testing.T, s *installation) (string, error) {
+			t.Helper()
 			var source struct{ JSONData struct{ MaxLines int } }
 			err := s.grafana(t, "datasources/uid/loki", &source)
 			return fmt.Sprint(source.JSONData.MaxLines), err
@@ -58,12 +61,14 @@ var changes = []change{
 
 func logOf(service string) func(*testing.T, *installation) (string, error) {
 	return func(t *testing.T, s *installation) (string, error) {
+		t.Helper()
 		return string(s.run(t, "logs", "--no-log-prefix", service)), nil
 	}
 }
 
 func ask(service, url string) func(*testing.T, *installation) (string, error) {
 	return func(t *testing.T, s *installation) (string, error) {
+		t.Helper()
 		out, err := s.command(t.Context(), "exec", "-T", service, "wget", "-q", "-O", "-", url).Output()
 		return strings.ReplaceAll(string(out), `\n`, "\n"), err
 	}

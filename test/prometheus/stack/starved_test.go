@@ -26,7 +26,7 @@ var lost = []string{
 	"otelcol_receiver_refused_spans_total", "otelcol_receiver_refused_log_records_total",
 }
 
-// TestStarvedCollector runs the shipped collector with a queue of a few items, an end to its patience and no store, so
+// TestStarvedCollector runs the shipped collector with a queue of a thousand bytes, an early end to its patience and no store, so
 // that it counts what it loses under the names that the alerts ask for.
 func TestStarvedCollector(t *testing.T) {
 	found := installed.Programs(t, "otelcol-contrib")
@@ -35,7 +35,7 @@ func TestStarvedCollector(t *testing.T) {
 	config := o.derive("otel-collector", "otel-collector/config.yaml")
 	starved := shipped.Text(t, config)
 	for rule, value := range map[string]string{
-		`(queue_size: )\d+`: "${1}8", `(min_size: )\d+`: "${1}1", `(max_size: )\d+`: "${1}4", `(max_elapsed_time: )0s`: "${1}1s", `(max_interval: )15s`: "${1}1s",
+		`(queue_size: )\d+`: "${1}1000", `(min_size: )\d+`: "${1}1", `(max_size: )\d+`: "${1}500", `(max_elapsed_time: )\w+`: "${1}1s", `(max_interval: )15s`: "${1}1s",
 	} {
 		starved = regexp.MustCompile(rule).ReplaceAllString(starved, value)
 	}
@@ -47,7 +47,7 @@ func TestStarvedCollector(t *testing.T) {
 
 	out := dial(t, o.address("otel-collector", 4317))
 	eventually(t, "the metrics of loss", func(ctx context.Context) error {
-		for _, items := range []int{1, 20} { // What fits goes out in vain, what does not is refused.
+		for _, items := range []int{1, 200} { // What fits goes out in vain, what does not is refused.
 			spans, records := make([]*tracepb.Span, items), make([]*logspb.LogRecord, items)
 			for i := range items {
 				c := newCaller()
