@@ -123,7 +123,7 @@ func TestAttackKeysOfALeaver(t *testing.T) {
 	}
 }
 
-// TestAttackKeysOfADemotedAdmin: who may make no key any more has none that goes on: they end, or another admin takes them over.
+// TestAttackKeysOfADemotedAdmin: who may make no key any more has none that goes on: they end, or become another admin's.
 // Mutations: UpdateUser without the comparison of roles; a role that is not admin does not allow handOverTo; the keys of who stays an admin end.
 func TestAttackKeysOfADemotedAdmin(t *testing.T) {
 	api := apitest.Start(t)
