@@ -172,7 +172,7 @@ func TestProfiles_by_hand(t *testing.T) {
 			if len(ids) == 0 {
 				t.Errorf("no sample has a %s", tc.label)
 			}
-			// Once nobody takes one, requests have no labels.
+			// Once no profile is taken, requests have no labels.
 			if tc.url == "" {
 				r := chi.NewRouter()
 				r.Use(tel.HTTP(telemetry.HTTPOptions{}))
@@ -185,7 +185,7 @@ func TestProfiles_by_hand(t *testing.T) {
 	}
 }
 
-// A Pyroscope that is away, refuses or hangs hurts nothing, is told of without its password, and leaves no goroutine.
+// A Pyroscope that is away, refuses or hangs hurts nothing, is in the log without its password, and leaves no goroutine.
 func TestProfiles_faults(t *testing.T) {
 	for name, tc := range map[string]struct {
 		prepare func(*pyroscopetest.Receiver) string

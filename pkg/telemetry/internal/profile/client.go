@@ -39,7 +39,7 @@ func newClient(end context.Context) client {
 func (c client) Do(r *http.Request) (*http.Response, error) {
 	ctx, release := cut.With(r.Context(), c.end)
 	defer release()
-	resp, err := c.http.Do(r.WithContext(ctx))
+	resp, err := c.http.Do(r.WithContext(ctx)) //nolint:gosec // The operator gives the address, never a request.
 	if err != nil {
 		if failed, ok := errors.AsType[*url.Error](err); ok {
 			err = failed.Err
@@ -47,7 +47,7 @@ func (c client) Do(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	// Of the body nobody reads anything, but an endless one must end.
+	// The body is read by no one, but an endless one must end.
 	_, _ = io.CopyN(io.Discard, resp.Body, maxResponse)
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the server responded with the status %d", resp.StatusCode)

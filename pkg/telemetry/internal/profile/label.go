@@ -16,7 +16,7 @@ const (
 	labelTrace = "trace_id"
 )
 
-// Wanted reports whether somebody takes a profile now.
+// Wanted reports whether someone takes a profile now.
 func (p *Profiles) Wanted() bool { return p != nil && (p.pusher != nil || p.taken.Load() > 0) }
 
 // Do runs work so that its samples have labels: the name, and the span of the context. The

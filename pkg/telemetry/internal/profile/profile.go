@@ -55,7 +55,7 @@ func Start(cfg Config) (*Profiles, error) {
 		ProfileTypes: []pyroscope.ProfileType{
 			pyroscope.ProfileCPU, pyroscope.ProfileAllocObjects, pyroscope.ProfileAllocSpace, pyroscope.ProfileInuseObjects, pyroscope.ProfileInuseSpace,
 		},
-		// A collection of garbage that nobody needs would cost more than the rest.
+		// A collection of garbage for each heap profile would cost more than the rest.
 		DisableGCRuns: true,
 	})
 	if err != nil {
