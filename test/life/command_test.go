@@ -54,7 +54,7 @@ func commandLine(t *testing.T, r *root, lines block) {
 	r.expectStatus(t, lines, 2, "1 new", "disk_server.web")
 	r.expect(t, one)
 	r.change(t, "web", "size", "small")
-	r.expectStatus(t, block{"a part", lines.text + " -target=disk_server.db"}, 2, "1 open drift could not be judged")
+	r.expectStatus(t, block{"a part", strings.TrimSpace(lines.text) + " -target=disk_server.db"}, 2, "1 open drift could not be judged")
 	r.expect(t, one)
 	r.expectStatus(t, lines, 0, "1 resolved", "Nothing is open that needs a decision.")
 	r.expect(t, map[string]string{"disk_server.web": "reverted"})
