@@ -29,6 +29,8 @@ func TestCompose(t *testing.T) {
 	t.Run("the whole stack fits into 2 GiB at rest", s.modest)
 	t.Run("a restore removes later data", s.restored)
 	t.Run("a backup that is broken changes nothing", s.unrestorable)
+	t.Run("a restore to the moment before a bad statement brings back what users saw", s.rewound)
+	t.Run("a drill finds what a backup lacks", s.drilled)
 	t.Run("the services log no error", s.quiet)
 	t.Run("no container, log or image shows a secret", s.discreet)
 	t.Run("a version that does not start is not rolled out, without an outage", s.unhealthy)
