@@ -181,6 +181,10 @@ func (s *installation) drilled(t *testing.T) {
 		s.refuses(t, damage.said, s.scriptCommand("drill"))
 		s.psql(t, damage.undo)
 	}
+	left := s.run(t, "run", "--rm", "--no-deps", "-T", "--entrypoint", "ls", "restored", "-A", "/restored")
+	if len(left) > 0 {
+		t.Errorf("the drills left what they restored: %s", left)
+	}
 }
 
 // psql runs SQL as the superuser, and returns what it selects.
