@@ -22,6 +22,7 @@ const (
 	readOnlyTransaction  = "25006"
 	idleInTxTimeout      = "25P03"
 	uniqueViolation      = "23505"
+	diskFull             = "53100"
 )
 
 // Translate turns the driver's errors into an apierror.Error if they mean something to the caller: a database that is
@@ -69,6 +70,8 @@ func translateState(pgErr *pgconn.PgError, err error) error {
 		return apierror.Wrap(apierror.Unavailable, err, "the database is busy")
 	case readOnlyTransaction, idleInTxTimeout:
 		return apierror.Wrap(apierror.Unavailable, err, "the database is not available")
+	case diskFull:
+		return apierror.Wrap(apierror.Unavailable, err, "the database has no space left on its disk, so nothing was written")
 	}
 	switch classOf(pgErr.Code) {
 	// Connection exceptions, insufficient resources, operator intervention (shutdown, crash, starting up), system

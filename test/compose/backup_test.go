@@ -48,7 +48,7 @@ func (s *installation) unrestorable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	half := filepath.Join(folder, "half.dump")
+	half := filepath.Join(folder, "half.dump.gpg")
 	if err := os.WriteFile(half, whole[:len(whole)/2], 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -38,6 +38,8 @@ func TestCompose(t *testing.T) {
 	t.Run("a support bundle has everything but secrets", s.bundled)
 	t.Run("a restore removes later data", s.restored)
 	t.Run("a backup that is broken changes nothing", s.unrestorable)
+	t.Run("a restore to the moment before a bad statement brings back what users saw", s.rewound)
+	t.Run("a drill finds what a backup lacks", s.drilled)
 	t.Run("the services log no error", s.quiet)
 	t.Run("no container, log or image shows a secret", s.discreet)
 	t.Run("a version that does not start is not rolled out, without an outage", s.unhealthy)

@@ -96,7 +96,7 @@ func newSockets(o Options, store *postgres.Store, h *hub.Hub) (*ws.Server, error
 	settings := ws.Config{
 		Origins: c.Service.CORSOrigins, Heartbeat: c.Heartbeat, RequestTimeout: c.Service.RequestTimeout, Timing: o.Timing,
 		Limits: ws.Limits{
-			Total: c.MaxConnections, PerUser: c.MaxConnectionsPerUser, PerAddress: c.MaxConnectionsPerAddress, Pending: c.MaxConnectionsPending,
+			Total: c.total(o.Telemetry), PerUser: c.MaxConnectionsPerUser, PerAddress: c.MaxConnectionsPerAddress, Pending: c.MaxConnectionsPending,
 		},
 	}
 	if c.RateLimits {

@@ -19,7 +19,8 @@ type Config struct {
 	// Heartbeat is how often a client is pinged. Proxies on the way must allow a connection to be silent for longer.
 	Heartbeat time.Duration `env:"WEBSOCKET_HEARTBEAT" envDefault:"30s"`
 
-	// How many sockets may be open on this replica: in total, per user, and per network address. 0 is no limit.
+	// How many sockets may be open on this replica: in total, per user, and per network address. 0 is no limit. The total may be
+	// lower: see capacity.
 	MaxConnections           int `env:"MAX_CONNECTIONS"             envDefault:"20000"`
 	MaxConnectionsPerUser    int `env:"MAX_CONNECTIONS_PER_USER"    envDefault:"100"`
 	MaxConnectionsPerAddress int `env:"MAX_CONNECTIONS_PER_ADDRESS" envDefault:"1000"`
