@@ -19,8 +19,8 @@ import (
 )
 
 // TestDiskFull fills the disk of Postgres while clients write, read and listen. Writes get 503 and leave nothing half done, and when
-// there is room again both services go on without a restart. Postgres itself may end, when it can't even write its log; then those who
-// runs it starts it again.
+// there is room again both services go on without a restart. Postgres itself may end, when it can't even write its log; then its
+// supervisor starts it again.
 //
 // Mutation: no translation of Postgres's class 53 (pkg/pg), and writes get a 500.
 func TestDiskFull(t *testing.T) {

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"math"
 	"runtime/debug"
@@ -35,7 +34,7 @@ func (c *Config) total(tel *telemetry.Telemetry) int {
 	sockets := capacity(c.MaxConnections, memory)
 	if sockets != c.MaxConnections {
 		tel.Logger().LogAttrs(context.Background(), slog.LevelInfo,
-			fmt.Sprintf("at most %d sockets, not %d as MAX_CONNECTIONS has it: more would not fit into GOMEMLIMIT", sockets, c.MaxConnections))
+			"more sockets would not fit into GOMEMLIMIT: the lower MAX_CONNECTIONS holds", slog.Int("MAX_CONNECTIONS", sockets))
 	}
 	return sockets
 }
