@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"slices"
+	"strings"
 	"testing"
 
 	dto "github.com/prometheus/client_model/go"
@@ -32,7 +33,8 @@ func expectSeries(t *testing.T, p *pair) {
 			if len(m.Attributes) == 0 && len(series) != 1 {
 				t.Errorf("%s: %s does not exist", service, m.Exported(t))
 			}
-			for label, values := range m.Annotations.Values {
+			for attribute, values := range m.Annotations.Values {
+				label := strings.ReplaceAll(attribute, ".", "_") // as Prometheus has it
 				for _, value := range values {
 					looked++
 					if !slices.ContainsFunc(series, func(s *dto.Metric) bool {
