@@ -16,6 +16,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/services/api/internal/idempotency"
+	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
@@ -65,7 +66,7 @@ func (s *Server) replay(w http.ResponseWriter, r *http.Request, a access, reques
 	if !bytes.Equal(request.Sum(nil), kept.RequestHash) {
 		return errOtherRequest
 	}
-	if a == admin && kept.Response.Refusal == nil {
+	if a.role == identity.Admin && kept.Response.Refusal == nil {
 		if err := s.stillHolds(r.Context(), kept.Response.Body); err != nil {
 			return err
 		}
