@@ -63,8 +63,9 @@ TABLES := ./services/api/internal/httpapi/ ./services/realtime/internal/app/ ./t
 tables: $(LAUNCHER) ## write the tables of documents that tests keep, and the API documents that api serves (a single test: go test -run NAME ./its/folder -update)
 	@exec $(LAUNCHER) with-postgres -- go test -count 1 -run '^Test(AttackAuthorization|RunbookTable|Registry|Objectives|Files)' $(TABLES) -update
 
-slo: $(TOOLS)/sloth ## make the rules of the objectives in deploy/prometheus/slo
+slo: $(TOOLS)/sloth ## make the rules of the objectives in deploy/prometheus/slo, and the rules of deploy/kubernetes
 	@tools/slo
+	@tools/kubernetes-rules
 
 faults-doc: ## run make test-faults and write docs/faults.md from the result
 	@$(MAKE) test-faults ARGS='-update'
@@ -100,6 +101,7 @@ lint: $(TOOLS)/golangci-lint $(TOOLS)/vale $(TOOLS)/sloth ## lint every module, 
 	@tools/lint-commits
 	@tools/lint-prose
 	@tools/slo --check
+	@tools/kubernetes-rules --check
 	@for m in $(MODULES) $(ALONE); do echo "lint $$m"; (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners ./...) || exit 1; done
 	@echo "lint the tests that have a target of their own"
 	@cd test && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners --build-tags compose,soak,long,tofu ./...

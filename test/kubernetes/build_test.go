@@ -36,6 +36,8 @@ type manifests struct {
 	policies        []*networkingv1.NetworkPolicy
 	ingresses       []*networkingv1.Ingress
 	monitors        []*monitoringv1.ServiceMonitor
+	probes          []*monitoringv1.Probe
+	rules           []*monitoringv1.PrometheusRule
 	namespaces      []*corev1.Namespace
 }
 
@@ -103,6 +105,10 @@ func (m *manifests) add(t *testing.T, object runtime.Object) {
 		m.ingresses = append(m.ingresses, o)
 	case *monitoringv1.ServiceMonitor:
 		m.monitors = append(m.monitors, o)
+	case *monitoringv1.Probe:
+		m.probes = append(m.probes, o)
+	case *monitoringv1.PrometheusRule:
+		m.rules = append(m.rules, o)
 	case *corev1.Namespace:
 		m.namespaces = append(m.namespaces, o)
 	default:
