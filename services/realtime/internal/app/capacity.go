@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"math"
 	"runtime/debug"
@@ -34,8 +33,8 @@ func (c *Config) total(tel *telemetry.Telemetry) int {
 	memory := debug.SetMemoryLimit(-1) // It changes nothing.
 	sockets := capacity(c.MaxConnections, memory)
 	if sockets != c.MaxConnections {
-		tel.Logger().LogAttrs(context.Background(), slog.LevelInfo,
-			fmt.Sprintf("at most %d sockets, not %d as MAX_CONNECTIONS has it: more would not fit into GOMEMLIMIT", sockets, c.MaxConnections))
+		tel.Logger().LogAttrs(context.Background(), slog.LevelInfo, "fewer sockets than MAX_CONNECTIONS are accepted: more would not fit into GOMEMLIMIT",
+			slog.Int("limit", sockets))
 	}
 	return sockets
 }
