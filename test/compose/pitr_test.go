@@ -14,7 +14,8 @@ import (
 	"github.com/driftsentry/driftsentry/client"
 )
 
-// TestPITR makes base backups of a Postgres without anything beside it, restores them to a time, and damages them.
+// TestPITR makes base backups of a Postgres without anything beside it, restores them to a time, and damages them. Mutation tried by hand: a
+// segment that can't be read ends restore_command with 1, and the restore silently lacks what came after.
 func TestPITR(t *testing.T) {
 	s := begin(t)
 	s.run(t, "up", "-d", "--wait", "postgres")
@@ -117,8 +118,7 @@ func TestPITR(t *testing.T) {
 	})
 }
 
-// rewound makes a bad statement while a client follows, and restores to the moment before. Mutations that it catches: see TestPITR;
-// in deploy/restore, no new epoch.
+// rewound makes a bad statement while a client follows, and restores to the moment before.
 func (s *installation) rewound(t *testing.T) {
 	s.worked(t)
 	t.Logf("%s", s.script(t, "backup"))

@@ -37,6 +37,8 @@ type options struct {
 	secrets map[string]string
 	// extra is added to the environment of the services.
 	extra []string
+	// smallDisks gives the stores small disks of their own.
+	smallDisks bool
 }
 
 func start(t *testing.T, opts options) *system {
@@ -57,6 +59,11 @@ func start(t *testing.T, opts options) *system {
 	s := &system{overlay: &overlay{t: t, dir: dir, ports: map[string]int{}}, options: opts, sentry: sentrytest.Start(t)}
 	for name, value := range opts.secrets {
 		s.secret(name, value)
+	}
+	if opts.smallDisks {
+		for _, d := range disks {
+			mount(t, s.path(d.folder), d.size)
+		}
 	}
 	s.startPostgres()
 
