@@ -106,7 +106,7 @@ func TestAction(t *testing.T) {
 		return 0, out
 	}
 	inputs := map[string]string{
-		"url": strings.TrimPrefix(d.environ[0], "DRIFTSENTRY_URL="), "api-key": strings.TrimPrefix(d.environ[2], "DRIFTSENTRY_API_KEY="),
+		"url": d.url, "api-key": d.apiKey,
 		"workspace": "by-action", "plan": planFile, "send-options": "--scope=full\n--triggered-by=grace hopper",
 	}
 	status, out := run(inputs)
@@ -194,7 +194,7 @@ func TestGitLab(t *testing.T) {
 	defer server.Close()
 	sum := sha256.Sum256(program)
 	for name, value := range map[string]string{
-		"url": strings.TrimPrefix(d.environ[0], "DRIFTSENTRY_URL="), "workspace": "by-template", "tool": "terraform", "options": "-lock=false",
+		"url": d.url, "workspace": "by-template", "tool": "terraform", "options": "-lock=false",
 		"image": "none", "stage": "test", "version": "1.2.3", "sha256": hex.EncodeToString(sum[:]), "fail-on": "any",
 	} {
 		job = strings.ReplaceAll(job, "$[[ inputs."+name+" ]]", value)
@@ -223,7 +223,7 @@ func TestGitLab(t *testing.T) {
 		}
 	}
 	c.Env = []string{
-		"PATH=" + bin, d.environ[2], "DRIFTSENTRY_RELEASES=" + server.URL, "CI=true", "GITLAB_CI=true", "CI_COMMIT_REF_NAME=main",
+		"PATH=" + bin, "DRIFTSENTRY_API_KEY=" + d.apiKey, "DRIFTSENTRY_RELEASES=" + server.URL, "CI=true", "GITLAB_CI=true", "CI_COMMIT_REF_NAME=main",
 		"CI_JOB_URL=https://gitlab.example/jobs/4",
 	}
 	for name, value := range template["driftsentry"].Variables {

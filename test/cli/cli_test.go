@@ -34,6 +34,9 @@ func TestMain(m *testing.M) { replica.Main(m, &programs) }
 // desk is a running pair, the program, and the environment of a shell.
 type desk struct {
 	program  string
+	url      string
+	apiKey   string
+	config   string   // the folder of the user's configuration
 	environ  []string // nothing but what the program needs
 	engineer *client.Client
 	password string
@@ -50,9 +53,8 @@ func newDesk(ctx context.Context, t *testing.T) *desk {
 			t.Fatal(err)
 		}
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", d.program, "github.com/driftsentry/driftsentry/cli/cmd/driftsentry")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+	if err := replica.Compile(ctx, "", d.program, "cli/cmd/driftsentry"); err != nil {
+		t.Fatal(err)
 	}
 	pair := replica.StartPair(ctx, t, programs, environ)
 	as := func(role string) *client.Client {
@@ -66,10 +68,10 @@ func newDesk(ctx context.Context, t *testing.T) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.engineer = as("engineer")
+	d.engineer, d.url, d.apiKey, d.config = as("engineer"), pair.API.URL(), key.Key, t.TempDir()
 	d.environ = []string{
-		"DRIFTSENTRY_URL=" + pair.API.URL(), "DRIFTSENTRY_REALTIME_URL=" + pair.Realtime.URL(), "DRIFTSENTRY_API_KEY=" + key.Key,
-		"XDG_CONFIG_HOME=" + t.TempDir(), "PATH=" + t.TempDir(),
+		"DRIFTSENTRY_URL=" + d.url, "DRIFTSENTRY_REALTIME_URL=" + pair.Realtime.URL(), "DRIFTSENTRY_API_KEY=" + d.apiKey,
+		"XDG_CONFIG_HOME=" + d.config, "PATH=" + t.TempDir(),
 	}
 	return d
 }
@@ -260,7 +262,7 @@ func (d *desk) decide(ctx context.Context, t *testing.T) {
 	t.Helper()
 	person := []string{"DRIFTSENTRY_EMAIL=" + engineer, "DRIFTSENTRY_PASSWORD=" + d.password}
 	d.run(ctx, t, person, "", "login").expect(t, 0, "Signed in")
-	kept, err := filepath.Glob(filepath.Join(strings.TrimPrefix(d.environ[3], "XDG_CONFIG_HOME="), "driftsentry", "*"))
+	kept, err := filepath.Glob(filepath.Join(d.config, "driftsentry", "*"))
 	if err != nil || len(kept) != 1 {
 		t.Fatalf("%v, %q", err, kept)
 	}

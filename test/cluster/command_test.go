@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/driftsentry/driftsentry/test/internal/installed"
+	"github.com/driftsentry/driftsentry/test/internal/polling"
 )
 
 const (
@@ -155,21 +156,7 @@ func output(t *testing.T, cmd *exec.Cmd) string {
 // eventually repeats a check until it returns no error. Other programs work at their own speed, so it can only poll.
 func eventually(t *testing.T, what string, try func() error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	tick := time.NewTicker(500 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := try()
-		if err == nil {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("%s: %v", what, err)
-		}
-	}
+	polling.Until(t, what, 2*time.Minute, 500*time.Millisecond, func(context.Context) error { return try() })
 }
 
 // after lets an outage last for its time, which is what it is about.

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/driftsentry/driftsentry/test/internal/polling"
 )
 
 func TestCompose(t *testing.T) {
@@ -144,19 +146,5 @@ func (s *installation) has(service string) bool { return !slices.Contains(s.left
 // eventually repeats a check until it returns no error. Other programs work at their own speed, so it can only poll.
 func eventually(t *testing.T, what string, try func() error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	tick := time.NewTicker(500 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := try()
-		if err == nil {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("%s: %v", what, err)
-		}
-	}
+	polling.Until(t, what, 2*time.Minute, 500*time.Millisecond, func(context.Context) error { return try() })
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
@@ -149,17 +150,24 @@ func note(t *testing.T, what ...string) {
 	seen.byTest[test][strings.Join(what, " ")] = true
 }
 
+// scrape reads the metrics of a service at base, by name.
+func scrape(t *testing.T, p *pair, service, base string) map[string]*dto.MetricFamily {
+	t.Helper()
+	a := p.client("").do(t.Context(), "GET", base+"/metrics", nil)
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(bytes.NewReader(a.body))
+	if err != nil {
+		t.Fatalf("%s metrics: %v", service, err)
+	}
+	return families
+}
+
 // checkMetrics looks at both services' metrics: each family and label must be in the contract.
 func checkMetrics(t *testing.T, p *pair) {
 	t.Helper()
 	c, values := readContract(t), knownValues(t)
 	for service, base := range map[string]string{"api": p.apiURL, "realtime": p.realtimeURL} {
-		a := p.client("").do(t.Context(), "GET", base+"/metrics", nil)
-		parser := expfmt.NewTextParser(model.UTF8Validation)
-		families, err := parser.TextToMetricFamilies(bytes.NewReader(a.body))
-		if err != nil {
-			t.Fatalf("%s metrics: %v", service, err)
-		}
+		families := scrape(t, p, service, base)
 		for name, family := range families {
 			i := slices.IndexFunc(c.metrics, func(r row) bool { return r.name == name })
 			if i < 0 {

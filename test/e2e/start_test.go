@@ -1,14 +1,11 @@
 package e2e
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 	"testing"
 
 	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 
 	"github.com/driftsentry/driftsentry/test/internal/registry"
 )
@@ -19,12 +16,7 @@ func expectSeries(t *testing.T, p *pair) {
 	t.Helper()
 	looked := 0
 	for service, base := range map[string]string{"api": p.apiURL, "realtime": p.realtimeURL} {
-		a := p.client("").do(t.Context(), "GET", base+"/metrics", nil)
-		parser := expfmt.NewTextParser(model.UTF8Validation)
-		families, err := parser.TextToMetricFamilies(bytes.NewReader(a.body))
-		if err != nil {
-			t.Fatalf("%s metrics: %v", service, err)
-		}
+		families := scrape(t, p, service, base)
 		for _, m := range registry.All(t) {
 			if m.Instrument != "counter" || m.Annotations.Code == "" || !slices.Contains(m.Annotations.Services, service) {
 				continue

@@ -3,14 +3,16 @@
 package life
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/driftsentry/driftsentry/test/internal/replica"
 )
 
 // buildCommand compiles the command line client into .run, once.
@@ -19,9 +21,8 @@ var buildCommand = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(folder, "driftsentry"), "github.com/driftsentry/driftsentry/cli/cmd/driftsentry")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build driftsentry: %w\n%s", err, out)
+	if err := replica.Compile(context.Background(), "", filepath.Join(folder, "driftsentry"), "cli/cmd/driftsentry"); err != nil {
+		return "", err
 	}
 	return folder, nil
 })

@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/driftsentry/driftsentry/testkit/doctable"
-	"github.com/driftsentry/driftsentry/testkit/localpg"
 )
 
 // TestSecurityDatabaseLog lets a database with the shipped rules for its log write down slow statements and failed
@@ -18,11 +17,7 @@ import (
 // of parameters do; these stay for whom it is too terse.)
 func TestSecurityDatabaseLog(t *testing.T) {
 	dir := t.TempDir()
-	cluster, err := localpg.Start(t.Context(), localpg.Options{Dir: dir, Log: func(line string) { t.Log(line) }, Fast: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cluster.Stop(context.Background()) })
+	cluster := startCluster(t, dir)
 	conn, err := pgx.Connect(t.Context(), cluster.DSN("postgres"))
 	if err != nil {
 		t.Fatal(err)

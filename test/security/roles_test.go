@@ -18,6 +18,17 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/localpg"
 )
 
+// startCluster starts a PostgreSQL of the test's own on the data of dir, which it makes when there is none.
+func startCluster(t *testing.T, dir string) *localpg.Cluster {
+	t.Helper()
+	cluster, err := localpg.Start(t.Context(), localpg.Options{Dir: dir, Log: func(line string) { t.Log(line) }, Fast: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cluster.Stop(context.WithoutCancel(t.Context())) })
+	return cluster
+}
+
 // TestAttackMonitorRole: the role that measures the database finds no password and no SCRAM verifier in the statements that it may
 // read, nor does the log have one: not after deploy/postgres/10-roles.sh has made the roles, and not after it has set other
 // passwords. Mutations: `alter role … password` instead of \password; set_password without track_utility; without log_statement.
@@ -26,15 +37,7 @@ func TestAttackMonitorRole(t *testing.T) {
 		t.Skip("NOT RUN: no psql on the PATH")
 	}
 	dir, secrets := t.TempDir(), t.TempDir()
-	start := func() *localpg.Cluster {
-		cluster, err := localpg.Start(t.Context(), localpg.Options{Dir: dir, Log: func(line string) { t.Log(line) }, Fast: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = cluster.Stop(context.WithoutCancel(t.Context())) })
-		return cluster
-	}
-	cluster := start()
+	cluster := startCluster(t, dir)
 	connect := func(dsn string) *pgx.Conn {
 		t.Helper()
 		conn, err := pgx.Connect(t.Context(), dsn)
@@ -61,7 +64,7 @@ func TestAttackMonitorRole(t *testing.T) {
 	if err := cluster.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	cluster = start()
+	cluster = startCluster(t, dir)
 	server, err := url.Parse(cluster.DSN("driftsentry"))
 	if err != nil {
 		t.Fatal(err)
@@ -143,11 +146,7 @@ func TestRoles_earlier(t *testing.T) {
 	if _, err := exec.LookPath("psql"); err != nil {
 		t.Skip("NOT RUN: no psql on the PATH")
 	}
-	cluster, err := localpg.Start(t.Context(), localpg.Options{Dir: t.TempDir(), Log: func(line string) { t.Log(line) }, Fast: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cluster.Stop(context.WithoutCancel(t.Context())) })
+	cluster := startCluster(t, t.TempDir())
 	admin, err := pgx.Connect(t.Context(), cluster.DSN("postgres"))
 	if err != nil {
 		t.Fatal(err)
@@ -221,11 +220,7 @@ func TestRoles_managed(t *testing.T) {
 	if _, err := exec.LookPath("psql"); err != nil {
 		t.Skip("NOT RUN: no psql on the PATH")
 	}
-	cluster, err := localpg.Start(t.Context(), localpg.Options{Dir: t.TempDir(), Log: func(line string) { t.Log(line) }, Fast: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cluster.Stop(context.WithoutCancel(t.Context())) })
+	cluster := startCluster(t, t.TempDir())
 	server, err := url.Parse(cluster.DSN("driftsentry"))
 	if err != nil {
 		t.Fatal(err)

@@ -66,8 +66,7 @@ func (p *program) listCommand() *cobra.Command {
 	f.BoolVar(&all, "all", false, "also resolved ones")
 	f.IntVar(&limit, "limit", 50, "at most so many")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
-	complete(c, "severity", "critical", "warning", "info")
-	complete(c, "status", "detected", "triaged", "approved", "rejected", "resolved")
+	complete(c, "severity", "status")
 	return c
 }
 

@@ -129,9 +129,15 @@ func (p *program) setting(flag, name, variable string) (string, error) {
 	return "", fmt.Errorf("set %s, or give --%s", variable, name)
 }
 
+// address is that of the service, without a slash at the end.
+func (p *program) address() (string, error) {
+	url, err := p.setting(p.url, "url", "DRIFTSENTRY_URL")
+	return strings.TrimRight(url, "/"), err
+}
+
 // client is a client of the service, with the credentials of options.
 func (p *program) client(options ...client.Option) (*client.Client, error) {
-	url, err := p.setting(p.url, "url", "DRIFTSENTRY_URL")
+	url, err := p.address()
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ func (p *program) runCommand() *cobra.Command {
 	var f sendFlags
 	c := &cobra.Command{
 		Use: "run -- TOOL [OPTION]…", Short: "Plan with -refresh-only, and send the result", Long: runHelp,
-		Args: cobra.ArbitraryArgs, ValidArgs: tools,
+		Args: cobra.ArbitraryArgs, ValidArgs: choices["tool"],
 		RunE: func(c *cobra.Command, args []string) error {
 			job, err := planned(args)
 			if err != nil {
@@ -68,11 +68,11 @@ func planned(args []string) (planning, error) {
 		return planning{}, errors.New("say which tool makes the plan: driftsentry run -- terraform")
 	}
 	j := planning{tool: args[0]}
-	if !slices.Contains(tools, j.name()) {
+	if !slices.Contains(choices["tool"], j.name()) {
 		return j, fmt.Errorf("%q is none of terraform, tofu and terragrunt", args[0])
 	}
 	for i, a := range args[1:] {
-		name, _, _ := strings.Cut(strings.Replace(a, "--", "-", 1), "=")
+		name := optionName(a)
 		switch {
 		case name == "-chdir":
 			j.global = append(j.global, a)
@@ -93,10 +93,16 @@ func planned(args []string) (planning, error) {
 // name is the tool without its folder.
 func (j planning) name() string { return strings.TrimSuffix(filepath.Base(j.tool), ".exe") }
 
+// optionName is an option without its value, with one dash: the tools take one or two.
+func optionName(argument string) string {
+	name, _, _ := strings.Cut(strings.Replace(argument, "--", "-", 1), "=")
+	return name
+}
+
 // scope is what the options say about how much the plan covers.
 func (j planning) scope() string {
 	for _, a := range j.plan {
-		name, _, _ := strings.Cut(strings.Replace(a, "--", "-", 1), "=")
+		name := optionName(a)
 		if slices.Contains([]string{"-target", "-target-file", "-exclude", "-exclude-file"}, name) {
 			return "partial"
 		}

@@ -57,16 +57,27 @@ func (f *sendFlags) add(c *cobra.Command) {
 	set.StringVar(&f.source.Commit, "commit", "", "commit (default: the job's)")
 	set.StringVar(&f.source.RunURL, "run-url", "", "address of the job (default: the job's)")
 	set.StringVar(&f.source.TriggeredBy, "triggered-by", "", "who started the job (default: the job's)")
-	complete(c, "scope", "full", "partial")
-	complete(c, "purpose", "record", "preview")
-	complete(c, "slim", string(planfile.Whole), string(planfile.Safe), string(planfile.Drift))
-	complete(c, "fail-on", failOns...)
+	complete(c, "scope", "purpose", "slim", "fail-on")
 }
 
-// complete names the values of a flag to the shell.
-func complete(c *cobra.Command, flag string, values ...string) {
-	if err := c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // There is no such flag.
+// choices are the values of flags that take no others.
+var choices = map[string][]string{
+	"scope":    {"full", "partial"},
+	"mode":     {"refresh-only", "normal", "destroy"},
+	"purpose":  {"record", "preview"},
+	"slim":     {string(planfile.Whole), string(planfile.Safe), string(planfile.Drift)},
+	"fail-on":  {"any", "critical", "warning", "new", "never"},
+	"tool":     {"terraform", "tofu", "terragrunt"},
+	"severity": {"critical", "warning", "info"},
+	"status":   {"detected", "triaged", "approved", "rejected", "resolved"},
+}
+
+// complete names the values of flags to the shell.
+func complete(c *cobra.Command, flags ...string) {
+	for _, flag := range flags {
+		if err := c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(choices[flag], cobra.ShellCompDirectiveNoFileComp)); err != nil {
+			panic(err) // There is no such flag.
+		}
 	}
 }
 
@@ -92,8 +103,7 @@ func (p *program) sendCommand() *cobra.Command {
 	c.Flags().StringVar(&f.mode, "mode", "", "refresh-only, normal or destroy: how the plan was made, for a slimmed one")
 	c.Flags().BoolVar(&f.refreshed, "refreshed", false, "the plan was made with refresh")
 	c.Flags().StringVar(&tool, "tool", "", "the program that reads a plan file: terraform, tofu or terragrunt")
-	complete(c, "mode", "refresh-only", "normal", "destroy")
-	complete(c, "tool", tools...)
+	complete(c, "mode", "tool")
 	return c
 }
 
@@ -123,13 +133,10 @@ func (p *program) open(ctx context.Context, args []string, tool string) (io.Read
 	return p.show(ctx, tool, nil, args[0])
 }
 
-// tools are the programs that make plans.
-var tools = []string{"terraform", "tofu", "terragrunt"}
-
 // foundTool is the one program on the PATH that can show a plan.
 func foundTool() (string, error) {
 	var found []string
-	for _, name := range tools[:2] {
+	for _, name := range []string{"terraform", "tofu"} {
 		if _, err := exec.LookPath(name); err == nil {
 			found = append(found, name)
 		}
@@ -154,18 +161,12 @@ func (p *program) sender(f *sendFlags) (*sender, error) {
 	if f.workspace, err = p.setting(f.workspace, "workspace", "DRIFTSENTRY_WORKSPACE"); err != nil {
 		return nil, err
 	}
-	for _, choice := range []struct {
+	for _, given := range []struct {
 		flag, value string
-		values      []string
-	}{
-		{"scope", f.scope, []string{"", "full", "partial"}},
-		{"mode", f.mode, []string{"", "refresh-only", "normal", "destroy"}},
-		{"purpose", f.purpose, []string{"", "record", "preview"}},
-		{"slim", f.slim, []string{string(planfile.Whole), string(planfile.Safe), string(planfile.Drift)}},
-		{"fail-on", f.failOn, failOns},
-	} {
-		if err := oneOf(choice.flag, choice.value, choice.values); err != nil {
-			return nil, err
+		optional    bool
+	}{{"scope", f.scope, true}, {"mode", f.mode, true}, {"purpose", f.purpose, true}, {"slim", f.slim, false}, {"fail-on", f.failOn, false}} {
+		if (given.value != "" || !given.optional) && !slices.Contains(choices[given.flag], given.value) {
+			return nil, fmt.Errorf("--%s: %q is not one of: %s", given.flag, given.value, strings.Join(choices[given.flag], ", "))
 		}
 	}
 	key := p.getenv("DRIFTSENTRY_API_KEY")
@@ -261,9 +262,7 @@ func (s *sender) writeSummary(r client.PlanResult) error {
 	return f.Close() //nolint:wrapcheck // It names the file.
 }
 
-// failOns are the values of --fail-on.
-var failOns = []string{"any", "critical", "warning", "new", "never"}
-
+// fails reports whether a result is what --fail-on is about.
 func fails(on string, r client.PlanResult) bool {
 	counts, _ := report.Attention(r)
 	switch on {
@@ -296,14 +295,6 @@ func (s *sender) tellFailure(ctx context.Context, workspace, reason string) {
 	default:
 		fmt.Fprintf(s.log, "DriftSentry knows that the run of %s failed. Trace %s.\n", report.Printable(workspace), s.traceID)
 	}
-}
-
-// oneOf checks a flag with a fixed set of values, of which the empty one is the default.
-func oneOf(flag, value string, values []string) error {
-	if slices.Contains(values, value) {
-		return nil
-	}
-	return fmt.Errorf("--%s: %q is not one of: %s", flag, value, strings.Join(slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" }), ", "))
 }
 
 func encode(w io.Writer, value any) error {

@@ -25,7 +25,7 @@ func (p *program) loginCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "login", Short: "Sign in, for list, show, watch and decisions", Long: loginHelp, Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			url, err := p.setting(p.url, "url", "DRIFTSENTRY_URL")
+			url, err := p.address()
 			if err != nil {
 				return err
 			}
@@ -56,7 +56,7 @@ func (p *program) logoutCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "logout", Short: "End the session, and forget it", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			url, err := p.setting(p.url, "url", "DRIFTSENTRY_URL")
+			url, err := p.address()
 			if err != nil {
 				return err
 			}
@@ -117,7 +117,7 @@ func (p *program) person() (*client.Client, error) {
 	if email, password := p.getenv("DRIFTSENTRY_EMAIL"), p.getenv("DRIFTSENTRY_PASSWORD"); email != "" && password != "" {
 		return p.client(client.WithPassword(email, password))
 	}
-	url, err := p.setting(p.url, "url", "DRIFTSENTRY_URL")
+	url, err := p.address()
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +165,7 @@ func keptSession(url string) (client.Session, error) {
 	if err != nil {
 		return client.Session{}, err
 	}
-	session, ok := kept[strings.TrimRight(url, "/")]
+	session, ok := kept[url]
 	if !ok {
 		return session, fmt.Errorf("you are not signed in to %s: driftsentry login", url)
 	}
@@ -178,8 +178,8 @@ func keepSession(url string, s client.Session) (err error) {
 	if err != nil {
 		return err
 	}
-	if kept[strings.TrimRight(url, "/")] = s; s == (client.Session{}) {
-		delete(kept, strings.TrimRight(url, "/"))
+	if kept[url] = s; s == (client.Session{}) {
+		delete(kept, url)
 	}
 	path, err := sessionFile()
 	if err != nil {

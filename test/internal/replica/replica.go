@@ -39,14 +39,22 @@ func Build(ctx context.Context, dir string, flags ...string) (Programs, error) {
 func BuildFrom(ctx context.Context, checkout, dir string, flags ...string) (Programs, error) {
 	p := Programs{API: filepath.Join(dir, "api"), Realtime: filepath.Join(dir, "realtime")}
 	for name, program := range map[string]string{"api": p.API, "realtime": p.Realtime} {
-		args := append([]string{"build", "-buildvcs=false", "-o", program}, flags...)
-		cmd := exec.CommandContext(ctx, "go", append(args, "github.com/driftsentry/driftsentry/services/"+name+"/cmd/"+name)...)
-		cmd.Dir = checkout
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return Programs{}, fmt.Errorf("build %s: %w\n%s", name, err, out)
+		if err := Compile(ctx, checkout, program, "services/"+name+"/cmd/"+name, flags...); err != nil {
+			return Programs{}, err
 		}
 	}
 	return p, nil
+}
+
+// Compile builds a package of the project, given without the project's own path, in the checkout ("" is this one). Flags are go build's.
+func Compile(ctx context.Context, checkout, program, of string, flags ...string) error {
+	args := append([]string{"build", "-buildvcs=false", "-o", program}, flags...)
+	cmd := exec.CommandContext(ctx, "go", append(args, "github.com/driftsentry/driftsentry/"+of)...)
+	cmd.Dir = checkout
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", of, err, out)
+	}
+	return nil
 }
 
 // Replica is a service that can be started several times: its port and its log stay the same.

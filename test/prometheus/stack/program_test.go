@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/driftsentry/driftsentry/test/internal/child"
+	"github.com/driftsentry/driftsentry/test/internal/polling"
 )
 
 const (
@@ -105,25 +106,7 @@ func tail(path string) string {
 // eventually repeats a check until it returns no error. Other programs work at their own speed, so it can only poll.
 func eventually(t *testing.T, what string, try func(ctx context.Context) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	tick := time.NewTicker(pollInterval)
-	defer tick.Stop()
-	var last error
-	for {
-		err := try(ctx)
-		if err == nil {
-			return
-		}
-		if last == nil || ctx.Err() == nil {
-			last = err // What the end of the patience breaks off says nothing.
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("%s: %v", what, last)
-		}
-	}
+	polling.Until(t, what, patience, pollInterval, try)
 }
 
 // awaitOK waits until a URL of a program returns 200.

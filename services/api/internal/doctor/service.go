@@ -74,7 +74,7 @@ func refusal(err error) (found, remedy string) {
 	return "no connection", "is Postgres running, and is DATABASE_URL right? deploy/compose ps postgres"
 }
 
-// facts are the results of one query about the server and the role.
+// facts are what the database says about the server and the role.
 type facts struct {
 	Version                                    int
 	ReadOnly, Superuser, API, Owner, Checksums bool
@@ -85,7 +85,7 @@ type facts struct {
 	Now                                        time.Time
 }
 
-const question = `select current_setting('server_version_num')::int, pg_is_in_recovery() or current_setting('default_transaction_read_only')::bool,
+const question = `select pg_is_in_recovery() or current_setting('default_transaction_read_only')::bool,
 	(select rolsuper from pg_roles where rolname = current_user),
 	exists (select from pg_roles where rolname in ('driftsentry_api', 'driftsentry_app') and pg_has_role(oid, 'member')),
 	pg_has_role((select datdba from pg_database where datname = current_database()), 'member'),
@@ -96,17 +96,16 @@ const question = `select current_setting('server_version_num')::int, pg_is_in_re
 from pg_database d where datname = current_database()`
 
 func (s *Service) look(ctx context.Context, conn *pgx.Conn, r *Report) error {
-	var number int
-	if err := conn.QueryRow(ctx, "select current_setting('server_version_num')::int").Scan(&number); err != nil {
+	var f facts
+	if err := conn.QueryRow(ctx, "select current_setting('server_version_num')::int").Scan(&f.Version); err != nil {
 		return err
 	}
 	locale := "d.datlocale"
-	if number/versionDivisor < builtinSince {
+	if f.Version/versionDivisor < builtinSince {
 		locale = "d.daticulocale"
 	}
-	var f facts
 	asked := time.Now()
-	if err := conn.QueryRow(ctx, fmt.Sprintf(question, locale)).Scan(&f.Version, &f.ReadOnly, &f.Superuser, &f.API, &f.Owner, &f.Checksums,
+	if err := conn.QueryRow(ctx, fmt.Sprintf(question, locale)).Scan(&f.ReadOnly, &f.Superuser, &f.API, &f.Owner, &f.Checksums,
 		&f.Provider, &f.Locale, &f.Outdated, &f.MaxConnections, &f.Used, &f.Parameters, &f.Now); err != nil {
 		return err
 	}
