@@ -28,7 +28,7 @@ type change struct {
 var changes = []change{
 	{
 		"otel-collector", "otel-collector/config.yaml", "otel-collector/config.yaml", "/etc/otelcol-contrib/config.yaml",
-		"limit_mib: 200", "limit_mib: 190", logOf("otel-collector"), `"limit_mib": 190`, false,
+		"limit_mib: 210", "limit_mib: 190", logOf("otel-collector"), `"limit_mib": 190`, false,
 	},
 	{"tempo", "tempo/tempo.yaml", "tempo/tempo.yaml", "/etc/tempo/tempo.yaml", "block_retention: 168h", "block_retention: 100h", nil, "", false},
 	{"loki", "loki/loki.yaml", "loki/loki.yaml", "/etc/loki/loki.yaml", "retention_period: 168h", "retention_period: 100h", nil, "", false},
@@ -92,9 +92,14 @@ func (s *installation) changed(t *testing.T) {
 	}
 }
 
-// own writes the override with copies of what is in deploy.
+// own writes the override with copies of what is in deploy, until the test ends.
 func (s *installation) own(t *testing.T, dir string) {
 	t.Helper()
+	shipped := s.environ
+	t.Cleanup(func() {
+		s.environ = shipped
+		s.script(t, "rollout", "--no-build", "--interrupt")
+	})
 	override := "services:\n"
 	for _, c := range changes {
 		if !s.has(c.service) {

@@ -66,7 +66,8 @@ func refusal(err error) (found, remedy string) {
 		return refused.Message, "look at the log of Postgres"
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
-		return "the name " + dns.Name + " is not known", "correct the host in DATABASE_URL"
+		// A container that was stopped has no name either.
+		return "the name " + dns.Name + " is not known", "is Postgres running, and is the host in DATABASE_URL right? deploy/compose ps postgres"
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Error(), "is Postgres running? deploy/compose ps postgres"
