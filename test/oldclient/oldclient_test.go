@@ -47,8 +47,8 @@ func TestOldClient(t *testing.T) {
 	if err := os.WriteFile(calls, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	said := runOldTests(t, root, overlay(t, root, old), calls)
-	compare(t, said)
+	said, complete := runOldTests(t, root, overlay(t, root, old), calls)
+	compare(t, said, complete)
 	report(t, calls)
 }
 
@@ -98,8 +98,8 @@ var (
 	aRoute    = regexp.MustCompile(`[A-Z]+ \S+`)
 )
 
-// runOldTests returns what the old tests say of the services, in the words of changes.
-func runOldTests(t *testing.T, root, overlay, calls string) []string {
+// runOldTests returns what the old tests say of the services, in the words of changes. They are complete if each test came to its end.
+func runOldTests(t *testing.T, root, overlay, calls string) (said []string, complete bool) {
 	t.Helper()
 	run := exec.CommandContext(t.Context(), "go", "test", "-json", "-count", "1", "-timeout", "15m", "-overlay", overlay, "./test/client/")
 	run.Dir = root
@@ -108,7 +108,6 @@ func runOldTests(t *testing.T, root, overlay, calls string) []string {
 	run.Stderr = &whole
 	stdout, runErr := run.Output() // Its exit status is 1 where the tests complain, which they may.
 	passed := map[string]bool{}
-	var said []string
 	for line := range bytes.Lines(stdout) {
 		var event struct{ Action, Test, Output string }
 		if err := json.Unmarshal(line, &event); err != nil {
@@ -124,11 +123,12 @@ func runOldTests(t *testing.T, root, overlay, calls string) []string {
 	}
 	// The test of all operations always fails: it finds each new field. It must have come to its end, where it looks for operations without a
 	// call.
-	complete := slices.ContainsFunc(said, func(s string) bool { return strings.HasPrefix(s, "new operation") })
-	if !passed["TestStream_misses_nothing"] || !passed["TestChanged"] || !complete {
+	complete = passed["TestStream_misses_nothing"] && passed["TestChanged"] &&
+		slices.ContainsFunc(said, func(s string) bool { return strings.HasPrefix(s, "new operation") })
+	if !complete {
 		t.Errorf("the old tests did not come to their end (%v):\n%s", runErr, whole.String())
 	}
-	return said
+	return said, complete
 }
 
 func inWordsOfChanges(message string) (said []string) {
@@ -151,7 +151,7 @@ func inWordsOfChanges(message string) (said []string) {
 }
 
 // compare expects that what the tests say and the list of changes are the same, and that the changelog has each.
-func compare(t *testing.T, said []string) {
+func compare(t *testing.T, said []string, complete bool) {
 	t.Helper()
 	text, err := os.ReadFile("../../CHANGELOG.md")
 	if err != nil {
@@ -161,7 +161,7 @@ func compare(t *testing.T, said []string) {
 	listed := map[string]bool{}
 	for _, c := range changes {
 		listed[c.seen] = true
-		if !slices.Contains(said, c.seen) {
+		if complete && !slices.Contains(said, c.seen) {
 			t.Errorf("%q is on the list of changes, but the old client does not see it: remove it from the list, or make it so again", c.seen)
 		}
 		if !strings.Contains(changelog, c.entry) {
