@@ -11,7 +11,7 @@ TOOLS    := .run/tools
 GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --jsonfile .run/tests.json --post-run-command test/tried -- -count 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch trace test test-long test-tofu test-security verify sbom test-stack test-compose test-kubernetes test-cluster test-apidocs test-faults soak tables slo faults-doc check-deploy up deploy down lint fmt prose vuln build bench bench-load load clean compiler $(LAUNCHER)
+.PHONY: help run watch trace test test-long test-tofu test-old-client test-security verify sbom test-stack test-compose test-kubernetes test-cluster test-apidocs test-faults soak tables slo faults-doc check-deploy up deploy down lint fmt prose vuln build bench bench-load load clean compiler $(LAUNCHER)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ test-apidocs: ## read docs/api with linters, generators of types and TypeScript 
 
 test-tofu: $(LAUNCHER) ## run the life of a drift with real plans of Terraform and OpenTofu (found on the PATH or in STACK_DIR)
 	@exec $(LAUNCHER) with-postgres -- go test -tags tofu -count 1 -timeout 10m -v $(ARGS) ./test/life/
+
+test-old-client: $(LAUNCHER) ## run the Go client of the version before, with its tests, on these services, and list which calls work (needs git's history)
+	@exec $(LAUNCHER) with-postgres -- go test -tags oldclient -count 1 -timeout 20m -v $(ARGS) ./test/oldclient/
 
 test-faults: $(LAUNCHER) ## break Postgres, the network and replicas while clients use the services, and check that no data was lost
 	@exec $(LAUNCHER) with-postgres -- go test -tags faults -count 1 -timeout 20m -v ./test/prometheus/faults/ $(ARGS)
@@ -105,7 +108,7 @@ lint: $(TOOLS)/golangci-lint $(TOOLS)/vale $(TOOLS)/sloth ## lint every module, 
 	@tools/kubernetes-rules --check
 	@for m in $(MODULES) $(ALONE); do echo "lint $$m"; (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners ./...) || exit 1; done
 	@echo "lint the tests that have a target of their own"
-	@cd test && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners --build-tags compose,cluster,soak,long,tofu ./...
+	@cd test && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners --build-tags compose,cluster,soak,long,tofu,oldclient ./...
 	@cd test/prometheus && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners --build-tags stack,faults ./...
 	@deploy/check
 	@cd test/prometheus && go test -count 1 ./observability/

@@ -33,12 +33,12 @@ func (s *scanner) inside() {
 			s.add(0, len(s.text))
 			return
 		}
-		text := l.plain(s.text)
+		text := l.plain(s.text, false)
 		form := l.sign == '%' && !s.form && strings.IndexByte(text, '+') >= 0 && strings.IndexByte(s.text, ' ') < 0
 		s.form = s.form || form
 		l.read(s, text)
 		if form && s.afford(len(s.text)) { // in which a plus is a blank
-			l.read(s, l.plain(blanks.Replace(s.text)))
+			l.read(s, l.plain(s.text, true))
 		}
 		if l.sign == '&' && s.o.Also != nil && s.o.Also(text) { // other layers are looked behind there
 			s.add(0, len(s.text))
@@ -46,8 +46,6 @@ func (s *scanner) inside() {
 		return
 	}
 }
-
-var blanks = strings.NewReplacer("+", " ")
 
 // read looks through the text without the layer.
 func (l *layer) read(s *scanner, text string) {
@@ -74,18 +72,30 @@ func (l *layer) in(t string) bool {
 	}
 }
 
-// plain is a text without the layer.
-func (l *layer) plain(t string) string {
+// plain is a text without the layer. In a form, a plus that is not escaped is a blank.
+func (l *layer) plain(t string, form bool) string {
 	var b strings.Builder // which gives its bytes away without another copy
 	b.Grow(len(t))
+	write := func(t string) {
+		for form {
+			at := strings.IndexByte(t, '+')
+			if at < 0 {
+				break
+			}
+			b.WriteString(t[:at])
+			b.WriteByte(' ')
+			t = t[at+1:]
+		}
+		b.WriteString(t)
+	}
 	var scratch [utf8.UTFMax]byte
 	for {
 		at := strings.IndexByte(t, l.sign)
 		if at < 0 {
-			b.WriteString(t)
+			write(t)
 			return b.String()
 		}
-		b.WriteString(t[:at])
+		write(t[:at])
 		t = t[at:]
 		one, n := l.one(scratch[:0], t)
 		if n == 0 {

@@ -137,3 +137,30 @@ func storeA() error { _, err := generic(1); return err }
 
 //go:noinline
 func storeB() error { _, err := generic(1); return err }
+
+// TestSentry_no_redirect: reports are for the server of the DSN; one that sends them elsewhere does not get them there, and they are counted
+// as failed. Mutation: without CheckRedirect.
+func TestSentry_no_redirect(t *testing.T) {
+	elsewhere := sentrytest.Start(t)
+	to, err := url.Parse(elsewhere.DSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	redirecting := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://"+to.Host+r.URL.Path, http.StatusTemporaryRedirect)
+	}))
+	defer redirecting.Close()
+	rec := telemetrytest.Start(t, func(c *telemetry.Config) {
+		c.Sentry.DSN = strings.Replace(elsewhere.DSN(), to.Host, strings.TrimPrefix(redirecting.URL, "http://"), 1)
+	})
+	rec.Report(t.Context(), errors.New("boom"))
+	if err := rec.Flush(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if events := elsewhere.Events(); len(events) > 0 {
+		t.Errorf("the report went elsewhere: %v", events)
+	}
+	if got := sample(t, rec.Metrics(), "telemetry_sentry_events_total", `outcome="failed"`); got == "" {
+		t.Errorf("what was not sent is not counted:\n%s", rec.Metrics())
+	}
+}

@@ -43,7 +43,6 @@ var unscoped = map[string]string{
 	"identityTx.NoteSignIn":         "the user whose password was just checked",
 	"identityTx.NoteNetwork":        "of the user who has just signed in",
 	"(*IdentityStore).Attempts":     "sign-in: of the e-mail, and of its user who was just looked up; none of it is shown",
-	"(*DriftStore).HidesValues":     "the account itself, by the id of the caller's",
 	"identityTx.HideValues":         "changes an account by its name; for operators",
 	"identityTx.EnsureAccount":      "makes an account; for operators",
 	// The workspace was locked in the account.

@@ -3,17 +3,16 @@
 package faults
 
 import (
-	"bytes"
 	"context"
 	"flag"
 	"fmt"
-	"os/exec"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/driftsentry/driftsentry/test/internal/installed"
 	"github.com/driftsentry/driftsentry/test/internal/replica"
+	"github.com/driftsentry/driftsentry/testkit/checkout"
 )
 
 var old = flag.String("old", "", "the commit from which TestRollingUpgrade comes; empty is this one")
@@ -74,15 +73,12 @@ func (s *system) expand(ctx context.Context, t *testing.T) {
 func checkedOut(t *testing.T, commit string) replica.Programs {
 	t.Helper()
 	tree := t.TempDir()
-	archive := exec.CommandContext(t.Context(), "git", "-C", "../../..", "archive", commit)
-	text, err := archive.Output()
+	root, err := checkout.Root()
 	if err != nil {
-		t.Fatalf("git archive %s: %v", commit, err)
+		t.Fatal(err)
 	}
-	extract := exec.CommandContext(t.Context(), "tar", "-x", "-C", tree)
-	extract.Stdin = bytes.NewReader(text)
-	if out, err := extract.CombinedOutput(); err != nil {
-		t.Fatalf("extract %s: %v\n%s", commit, err, out)
+	if err := checkout.Extract(t.Context(), root, commit, tree); err != nil {
+		t.Fatal(err)
 	}
 	built, err := replica.BuildFrom(t.Context(), tree, t.TempDir())
 	if err != nil {

@@ -73,9 +73,13 @@ func New(cfg Config, res *sdkresource.Resource, r *redaction.Redactor, events me
 		// Errors only; traces have their own store. Without the default
 		// integrations, and without a request on the scope, nothing is collected
 		// by itself: an event holds what the method event puts into it.
-		TracesSampleRate:     0,
-		Integrations:         func([]sdk.Integration) []sdk.Integration { return nil },
-		HTTPClient:           &http.Client{Timeout: 3 * time.Second, Transport: s.upload},
+		TracesSampleRate: 0,
+		Integrations:     func([]sdk.Integration) []sdk.Integration { return nil },
+		HTTPClient: &http.Client{
+			Timeout: 3 * time.Second, Transport: s.upload,
+			// The reports, and the project's key, are for this server only.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
 		DisableClientReports: true,
 	})
 	if err != nil {

@@ -48,7 +48,7 @@ func (u *upload) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	outcome := outcomeSent
-	if resp.StatusCode >= http.StatusBadRequest {
+	if resp.StatusCode >= http.StatusMultipleChoices { // A redirect is not followed.
 		outcome = outcomeFailed
 	}
 	u.events.Add(r.Context(), 1, outcome)

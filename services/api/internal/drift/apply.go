@@ -14,8 +14,6 @@ import (
 type OpenReader interface {
 	// OpenDrifts gives the kept values of a workspace's drifts that plans found and that are not resolved.
 	OpenDrifts(ctx context.Context, account uuid.UUID, workspace string) (open map[plan.Object]plan.Open, hidesValues bool, err error)
-	// HidesValues reports whether no values of an account are stored.
-	HidesValues(ctx context.Context, account uuid.UUID) (bool, error)
 }
 
 // OpenTx finds and adds the open drifts of a workspace.

@@ -63,6 +63,7 @@ type WorkspaceState struct {
 	Owner             *string
 	StaleAfter        *int // seconds
 	Archived          bool
+	HidesValues       bool // of the account: no values are stored
 }
 
 // CheckTx writes checks and their workspaces.

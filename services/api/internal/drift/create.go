@@ -34,25 +34,22 @@ func (s *Service) Create(ctx context.Context, p identity.Principal, r Report) (*
 	if err := p.MayUse(r.Workspace); err != nil {
 		return nil, err
 	}
-	hide, err := s.hides(ctx, p)
+	change, err := s.readReport(r, s.hideValues)
 	if err != nil {
 		return nil, err
-	}
-	change, err := plan.ReadManual(plan.Manual{
-		ResourceID: r.ResourceID, ResourceType: r.ResourceType, Region: r.Region,
-		Expected: r.ExpectedState, Actual: r.ActualState, Severity: r.Severity,
-	}, plan.Options{Key: s.dataKey, HideValues: hide})
-	if errors.Is(err, plan.ErrNoDrift) {
-		return nil, apierror.InvalidField("actualState", "must differ from expectedState")
-	}
-	if err != nil {
-		return nil, planError(err)
 	}
 	var d *Drift
 	err = s.inTx(ctx, p, "drift.create", func(ctx context.Context, w *work) error {
 		// The list of workspaces must name it, and it is the first lock in any case.
-		if _, err := w.LockWorkspace(ctx, p.AccountID, r.Workspace); err != nil {
+		workspace, err := w.LockWorkspace(ctx, p.AccountID, r.Workspace)
+		if err != nil {
 			return err
+		}
+		change := change                            // A second attempt begins with the same.
+		if workspace.HidesValues && !s.hideValues { // Few accounts do, and the others need no statement for it.
+			if change, err = s.readReport(r, true); err != nil {
+				return err
+			}
 		}
 		w.locked()
 		d = newDrift(p.AccountID, r.Workspace, Fingerprint(p.AccountID, r.Workspace, plan.OriginManual, r.ResourceID), change, w.now)
@@ -76,6 +73,21 @@ func (s *Service) Create(ctx context.Context, p identity.Principal, r Report) (*
 		return nil, err
 	}
 	return d, nil
+}
+
+// readReport redacts and compares both states.
+func (s *Service) readReport(r Report, hide bool) (*plan.Change, error) {
+	change, err := plan.ReadManual(plan.Manual{
+		ResourceID: r.ResourceID, ResourceType: r.ResourceType, Region: r.Region,
+		Expected: r.ExpectedState, Actual: r.ActualState, Severity: r.Severity,
+	}, plan.Options{Key: s.dataKey, HideValues: hide})
+	if errors.Is(err, plan.ErrNoDrift) {
+		return nil, apierror.InvalidField("actualState", "must differ from expectedState")
+	}
+	if err != nil {
+		return nil, planError(err)
+	}
+	return change, nil
 }
 
 // Bounds of a report's texts, in characters.
@@ -123,12 +135,4 @@ func (r *Report) check() error {
 		return apierror.InvalidFields(fields...)
 	}
 	return nil
-}
-
-// hides reports whether no values are stored of what a principal sends.
-func (s *Service) hides(ctx context.Context, p identity.Principal) (bool, error) {
-	if s.hideValues {
-		return true, nil
-	}
-	return s.store.HidesValues(ctx, p.AccountID)
 }

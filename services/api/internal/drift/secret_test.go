@@ -182,7 +182,7 @@ func TestService_masks_what_senders_say(t *testing.T) {
 
 // TestService_hides_values_of_an_account: where an account stores no values, plans and reports leave none, and another account's do.
 //
-// Mutations: Ingest, or Create, that asks only the installation; HidesValues, or OpenDrifts, of any account.
+// Mutations: Ingest, or Create, that asks only the installation; LockWorkspace, or OpenDrifts, of any account.
 func TestService_hides_values_of_an_account(t *testing.T) {
 	w := newWorld(t)
 	w.exec("update account set hide_values = true where id = $1", w.engineer.AccountID)
@@ -197,7 +197,10 @@ func TestService_hides_values_of_an_account(t *testing.T) {
 	w.exec("update account set hide_values = false where id = $1", w.engineer.AccountID)
 	w.exec("insert into account (id, name, hide_values) values (gen_random_uuid(), 'a third one', true)")
 	w.ingest("other", strings.Replace(body, "aws_thing.web", "aws_thing.two", 1))
-	if dump := w.dump(); !strings.Contains(dump, "plainvalue-2") {
+	w.report("reported", func(r *drift.Report) {
+		r.ResourceID, r.ExpectedState, r.ActualState = "i-2", []byte(`{"v":"plainvalue-5"}`), []byte(`{"v":"plainvalue-6"}`)
+	})
+	if dump := w.dump(); !strings.Contains(dump, "plainvalue-2") || !strings.Contains(dump, "plainvalue-6") {
 		t.Error("values of another account are hidden")
 	}
 }

@@ -113,6 +113,8 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	if inCookie {
 		s.cookies.clear(w)
 	}
+	// Lists and drifts may be kept by the browser, which asks each time whether they changed: their user has gone.
+	w.Header().Set("Clear-Site-Data", `"cache"`)
 	return rest.OK(w, nil)
 }
 

@@ -136,7 +136,10 @@ func TestRefresh(t *testing.T) {
 func TestLogout(t *testing.T) {
 	api := apitest.Start(t)
 	logout := func(token string) {
-		api.Anonymous.Post("/api/v1/auth/logout", map[string]string{"refreshToken": token}).Want(200)
+		a := api.Anonymous.Post("/api/v1/auth/logout", map[string]string{"refreshToken": token}).Want(200)
+		if got := a.Header.Get("Clear-Site-Data"); got != `"cache"` {
+			t.Errorf("a browser keeps what it has read: Clear-Site-Data is %q", got)
+		}
 	}
 	c := api.NewUser("acme", identity.Viewer)
 	elsewhere := api.SignIn(c.User.Email)

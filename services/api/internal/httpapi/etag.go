@@ -13,13 +13,13 @@ import (
 // Responses that depend on the account's stream alone have an ETag, which is made of the stream's head: while that stays, so does
 // the response. It is weak, because it does not tell encodings apart.
 
-// etag is the ETag of the response to a request of its caller, under the head. A response also depends on who asks and on what
-// they may do, and on the version of the service.
+// etag is the ETag of the response to a request of its caller, under the head. A response also depends on who asks, by their
+// id and their email (who has read an alert), on what they may do, and on the version of the service.
 func (s *Server) etag(r *http.Request, head list.Head) string {
 	p := caller(r)
 	var room [512]byte
 	b := append(append(room[:0], p.AccountID[:]...), p.UserID[:]...)
-	for _, part := range [...]string{s.options.Version, s.options.TraceURL, string(p.Role), r.URL.Path, r.URL.RawQuery, string(head)} {
+	for _, part := range [...]string{s.options.Version, s.options.TraceURL, p.Email, string(p.Role), r.URL.Path, r.URL.RawQuery, string(head)} {
 		b = append(append(b, part...), 0) // None has a NUL in it.
 	}
 	sum := sha256.Sum256(b)

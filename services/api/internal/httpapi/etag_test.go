@@ -29,7 +29,7 @@ func withoutCursor(body []byte) string { return cursorIn.ReplaceAllString(string
 // TestETag_never_lies: after each kind of change, a response that has changed is not 304, for each caller; and what is
 // unchanged is 304. So every change that a list shows moves the stream's head.
 //
-// Mutations: redaction and retention without revise; streamHead without the revision; an ETag without the user or the role; an
+// Mutations: redaction and retention without revise; streamHead without the revision; an ETag without the user, the email or the role; an
 // event left out of a decision, of reading an alert, of a check, of a workspace's settings.
 func TestETag_never_lies(t *testing.T) {
 	api := apitest.Start(t)
@@ -118,6 +118,9 @@ func TestETag_never_lies(t *testing.T) {
 	}{
 		{"an alert that the viewer has read", nil, func() { api.Viewer.Post(alert+"/mark-read", nil).Want(200) }, true},
 		{"all alerts that the viewer has read", nil, func() { api.Viewer.Post("/api/v1/alerts/mark-all-read", nil).Want(200) }, true},
+		{"another email of who has read it", nil, func() {
+			api.Admin.Do(http.MethodPatch, "/api/v1/users/"+api.Viewer.User.ID.String(), map[string]string{"email": "other@acme.example"}).Want(200)
+		}, true},
 		{"a triage", nil, func() { api.Engineer.Post(drift+"/triage", struct{}{}).Want(200) }, true},
 		{"an approval", nil, func() { api.Engineer.Post(drift+"/approve", map[string]string{"reason": reason}).Want(200) }, true},
 		{"a rejection", nil, func() {

@@ -120,3 +120,31 @@ func TestSession_max_age(t *testing.T) {
 		t.Errorf("%d audit rows", n)
 	}
 }
+
+// TestAttackClocksApart: a session that has expired by the clock of the replica that ends all of a user's, and not by that of another,
+// ends with them, and can't be refreshed on that other one.
+//
+// Mutation: RevokeSessions of those alone that have not expired.
+func TestAttackClocksApart(t *testing.T) {
+	api := apitest.Start(t)
+	for name, end := range map[string]func(c *apitest.Client){
+		"by an admin": func(c *apitest.Client) {
+			api.Admin.Do(http.MethodDelete, "/api/v1/users/"+c.User.ID.String()+"/sessions", nil).Want(http.StatusOK)
+		},
+		"by a new password": func(c *apitest.Client) {
+			api.SignIn(c.User.Email).Post("/api/v1/auth/password", map[string]string{"currentPassword": apitest.Password, "newPassword": "another horse battery"}).Want(http.StatusOK)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := api.NewUser("acme", identity.Viewer)
+			// The other replica's clock is ten seconds behind.
+			exec(t, api, "update session set expires_at = now() - interval '5 seconds' where user_id = $1", c.User.ID)
+			end(c)
+			exec(t, api, "update session set expires_at = expires_at + interval '1 hour' where user_id = $1", c.User.ID)
+			a := api.Anonymous.Post("/api/v1/auth/refresh", map[string]string{"refreshToken": c.Refresh})
+			if a.Status != http.StatusUnauthorized || a.Error.Details.Reason != "revoked" {
+				t.Errorf("%d %s", a.Status, a.Body)
+			}
+		})
+	}
+}

@@ -23,7 +23,8 @@ func (t driftTx) LockWorkspace(ctx context.Context, account uuid.UUID, name stri
 		pg.Args{"id": uid.New(), "account": account, "name": name})
 }
 
-const workspaceState = "id, last_plan_timestamp, last_check_id, last_check_at, last_check_status, record_ref, root, accept_root, owner, stale_after, archived"
+const workspaceState = `id, last_plan_timestamp, last_check_id, last_check_at, last_check_status, record_ref, root, accept_root, owner, stale_after, archived,
+	(select hide_values from account where account.id = workspace.account_id) as hides_values`
 
 // LockKnownWorkspace implements drift.CheckTx.
 func (t driftTx) LockKnownWorkspace(ctx context.Context, account uuid.UUID, name string) (*drift.WorkspaceState, error) {

@@ -193,11 +193,6 @@ func (s *DriftStore) OpenDrifts(ctx context.Context, account uuid.UUID, workspac
 	return open, hides, err
 }
 
-// HidesValues implements drift.OpenReader.
-func (s *DriftStore) HidesValues(ctx context.Context, account uuid.UUID) (bool, error) {
-	return pg.Scalar[bool](ctx, s.db, "-- SELECT account\nselect hide_values from account where id = @account", pg.Args{"account": account})
-}
-
 // CountOpenDrifts implements drift.OpenTx.
 func (t driftTx) CountOpenDrifts(ctx context.Context, account uuid.UUID, workspace string) (int, error) {
 	return pg.Scalar[int](ctx, t.tx, "-- SELECT drift count\nselect count(*) from drift where account_id = @account"+openDrifts,

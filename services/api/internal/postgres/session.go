@@ -89,11 +89,14 @@ func (t identityTx) RevokeSession(ctx context.Context, id uuid.UUID, why identit
 	return tag.RowsAffected() > 0, err
 }
 
-// RevokeSessions implements identity.Tx.
+// RevokeSessions implements identity.Tx. It ends those too that have expired by this replica's clock: by that of another one they may go on
+// for some seconds, and be refreshed.
 func (t identityTx) RevokeSessions(ctx context.Context, user, except uuid.UUID, why identity.Reason, at time.Time) (int, error) {
-	tag, err := t.tx.Exec(ctx, `-- UPDATE session
-		update session set revoked_at = @at, revoked_reason = @why
-		where user_id = @user and id <> @except and revoked_at is null and expires_at > @at`,
+	return pg.Scalar[int](ctx, t.tx, `-- UPDATE session
+		with ended as (
+			update session set revoked_at = @at, revoked_reason = @why
+			where user_id = @user and id <> @except and revoked_at is null returning expires_at
+		)
+		select count(*) from ended where expires_at > @at`,
 		pg.Args{"user": user, "except": except, "why": why, "at": at})
-	return int(tag.RowsAffected()), err
 }

@@ -1,0 +1,48 @@
+//go:build oldclient
+
+package oldclient
+
+// before is the last commit before sessions, lists and access were changed for browsers and for safety.
+const before = "5a15ce6905fbaf0683b16619bc7365e060182fb3"
+
+// change is something that an old client sees to be different.
+type change struct {
+	seen string // as the test names it
+	// entry is in CHANGELOG.md, which says what users must do, if anything.
+	entry string
+}
+
+// changes are all differences that were made on purpose. One that is missing here fails the test, and so does one that is not seen any more.
+var changes = []change{
+	// Fields that the old client does not know, and skips.
+	{"SendPlan: new field .open", "The response to an upload counts what is open in the workspace (`open`)"},
+	{"GetDrift: new field .canTriage", "A drift has `canTriage`, `canResolve`, `successorId` and `traceUrl`"},
+	{"GetDrift: new field .canResolve", "A drift has `canTriage`, `canResolve`, `successorId` and `traceUrl`"},
+	{"GetWorkspace: new field .archived", "A workspace has an `owner`, its own `staleAfter`, and can be `archived`."},
+	{"UpdateWorkspace: new field .archived", "A workspace has an `owner`, its own `staleAfter`, and can be `archived`."},
+	{"Workspaces: new field [0].archived", "A workspace has an `owner`, its own `staleAfter`, and can be `archived`."},
+	{"Workspaces: new field [1].archived", "A workspace has an `owner`, its own `staleAfter`, and can be `archived`."},
+
+	// Operations that the old client has no method for.
+	{"new operation GET /api/v1/auth/sessions", "`GET /auth/sessions` lists a user's own open sessions."},
+	{"new operation DELETE /api/v1/auth/sessions", "`DELETE /auth/sessions` all but the present one."},
+	{"new operation DELETE /api/v1/auth/sessions/{id}", "`DELETE /auth/sessions/{id}` ends one"},
+	{"new operation DELETE /api/v1/users/{id}/sessions", "`DELETE /users/{id}/sessions` (admin) signs a user out everywhere."},
+	{"new operation POST /api/v1/users/{id}/setup-token", "`POST /users/{id}/setup-token` (admin) makes another setup token"},
+	{"new operation PATCH /api/v1/users/me", "`PATCH /users/me` changes one's own name"},
+	{"new operation GET /.well-known/jwks.json", "verify them with `JWT_PUBLIC_KEY` and `GET /.well-known/jwks.json`."},
+	{"new operation GET /openapi.json", "api serves its own documents: `/openapi.json` and `/asyncapi.json` for generators, and `/docs` for people."},
+	{"new operation GET /asyncapi.json", "api serves its own documents: `/openapi.json` and `/asyncapi.json` for generators, and `/docs` for people."},
+	{"new operation GET /docs", "api serves its own documents: `/openapi.json` and `/asyncapi.json` for generators, and `/docs` for people."},
+	{"new operation GET /docs/style.css", "api serves its own documents: `/openapi.json` and `/asyncapi.json` for generators, and `/docs` for people."},
+
+	// What the same call does now. testdata/changed_test.go shows each.
+	{"rows of lists have no states", "A row of `GET /api/v1/drifts` has no `expectedState` and `actualState`"},
+	{"viewers mark alerts read", "Alerts are read per person, by viewers too"},
+	{"an alert that another user has read is unread", "`isRead` is of the caller, and marking an alert read changes nothing for others."},
+	{"a common password is refused", "A new password must not be a word, a name or a common password"},
+	{"a mark of direction in a reason is refused", "Control characters and marks of the direction of writing are refused in names, reasons"},
+	{"keys end with the user who made them", "**Deactivating a user revokes the API keys that the user made**"},
+	{"a refresh token that was just spent works again", "A refresh token that was used less than 30 seconds ago works again"},
+	{"a replay does not show a revoked key", "A stored response to an `Idempotency-Key` is not given again, but 409"},
+}
