@@ -65,11 +65,27 @@ type Group struct {
 	}
 }
 
-// Groups are those of all rule files.
+// Where rules run: what is in the folder of a place is for it alone, all others hold everywhere.
+const (
+	Compose    = "compose"
+	Kubernetes = "kubernetes"
+)
+
+// RuleFiles are those that a place loads.
+func RuleFiles(t *testing.T, place string) []string {
+	t.Helper()
+	files := Files(t, filepath.Join(Deploy, "prometheus/rules/*.yml"))
+	if place == Kubernetes { // tools/kubernetes-rules
+		return files
+	}
+	return append(files, Files(t, filepath.Join(Deploy, "prometheus/rules", place, "*.yml"))...)
+}
+
+// Groups are those of all rule files: compose loads every one.
 func Groups(t *testing.T) []Group {
 	t.Helper()
 	var all []Group
-	for _, file := range Files(t, filepath.Join(Deploy, "prometheus/rules/*.yml")) {
+	for _, file := range RuleFiles(t, Compose) {
 		var content struct{ Groups []Group }
 		YAML(t, file, &content)
 		all = append(all, content.Groups...)

@@ -100,8 +100,12 @@ func (s *system) ready(t *testing.T, p *program) {
 // derivePrometheus takes the rules along.
 func (s *system) derivePrometheus() string {
 	s.t.Helper()
-	for _, file := range shipped.Files(s.t, filepath.Join(shipped.Deploy, "prometheus/rules/*.yml")) {
-		s.derive("prometheus", filepath.Join("prometheus/rules", filepath.Base(file)))
+	for _, file := range shipped.RuleFiles(s.t, shipped.Compose) {
+		path, err := filepath.Rel(shipped.Deploy, file)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.derive("prometheus", path)
 	}
 	return s.derive("prometheus", "prometheus/prometheus.yml")
 }
