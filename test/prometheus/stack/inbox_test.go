@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -88,6 +89,12 @@ func (in *inbox) await(t *testing.T, status string, a alert, after int, press fu
 		return nil
 	})
 	return seen
+}
+
+func (in *inbox) all() []message {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return slices.Clone(in.list)
 }
 
 func (in *inbox) count() int {

@@ -1,0 +1,152 @@
+//go:build stack
+
+package stack
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// scrapeEvery is the interval of prometheus.yml, before the test's pace.
+const scrapeEvery = 15 * time.Second
+
+// world is what the Prometheus of TestMessages watches: a discovery by name, whose answers change, and the metrics of every target.
+type world struct {
+	*httptest.Server
+	mu     sync.Mutex
+	ticked chan struct{} // one for each scrape of Prometheus by itself, which is its clock
+
+	replicas              map[string]int  // by job, as its name leads to them
+	silent                map[string]bool // jobs whose replicas do not respond
+	postgres, ready, edge bool
+	failing               bool    // requests end with a 503
+	flood                 float64 // items that the collector refused and the services dropped
+	good, bad             float64
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{ticked: make(chan struct{}, 1000), replicas: map[string]int{"driftsentry-api": 2, "driftsentry-realtime": 2}}
+	w.heal()
+	w.Server = httptest.NewServer(w)
+	t.Cleanup(w.Close)
+	return w
+}
+
+// heal makes everything well, except what has been counted.
+func (w *world) heal() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.replicas = map[string]int{"driftsentry-api": 2, "driftsentry-realtime": 2}
+	w.silent, w.postgres, w.ready, w.edge, w.failing = map[string]bool{}, true, true, true, false
+}
+
+// pass waits for so much time of the rules, and calls change after each of its scrapes.
+func (w *world) pass(t *testing.T, long time.Duration, change func(w *world, since time.Duration)) {
+	t.Helper()
+	for since := time.Duration(0); since < long; since += scrapeEvery {
+		select {
+		case <-w.ticked:
+		case <-time.After(patience):
+			t.Fatal("Prometheus does not scrape")
+		}
+		w.mu.Lock()
+		if change != nil {
+			change(w, since)
+		}
+		if w.failing {
+			w.bad += 20
+		} else {
+			w.good += 20
+		}
+		w.mu.Unlock()
+	}
+}
+
+func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	kind, job, _ := strings.Cut(strings.Trim(r.URL.Path, "/"), "/")
+	job, number, _ := strings.Cut(job, "/")
+	if kind == "sd" {
+		w.discover(out, job)
+		return
+	}
+	if job == "prometheus" {
+		select {
+		case w.ticked <- struct{}{}:
+		default:
+		}
+	}
+	if w.silent[job] {
+		http.Error(out, "it crashes", http.StatusServiceUnavailable)
+		return
+	}
+	out.Header().Set("Content-Type", "text/plain; version=0.0.4")
+	fmt.Fprint(out, w.metrics(job, number))
+}
+
+// discover is what a look-up of the job's name returns.
+func (w *world) discover(out http.ResponseWriter, job string) {
+	type group struct {
+		Targets []string          `json:"targets"`
+		Labels  map[string]string `json:"labels"`
+	}
+	list, n := []group{}, 1
+	if replicas, ok := w.replicas[job]; ok {
+		n = replicas
+	}
+	if job == "edge" {
+		n = 2
+	}
+	for i := range n {
+		labels := map[string]string{"__metrics_path__": fmt.Sprintf("/metrics/%s/%d", job, i), "instance": fmt.Sprintf("%s-%d", job, i)}
+		if job == "edge" {
+			labels["probe"] = []string{"api", "realtime"}[i]
+		}
+		list = append(list, group{[]string{strings.TrimPrefix(w.URL, "http://")}, labels})
+	}
+	out.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(out).Encode(list) // A client that has gone needs no list.
+}
+
+// metrics are those that rules read, as the programs expose them.
+func (w *world) metrics(job, number string) string {
+	is := func(yes bool) int {
+		if yes {
+			return 1
+		}
+		return 0
+	}
+	now := float64(time.Now().Unix())
+	switch job {
+	case "driftsentry-api":
+		return fmt.Sprintf("driftsentry_ready %d\ndriftsentry_replicas_configured 2\ndriftsentry_workspaces{status=\"stale\"} 0\n"+
+			"http_requests_total{path=\"/api/v1/drifts\",status=\"200\"} %g\nhttp_requests_total{path=\"/api/v1/drifts\",status=\"503\"} %g\n"+
+			"errors_total{code=\"SERVICE_UNAVAILABLE\",path=\"/api/v1/drifts\"} %g\notel_sdk_processor_span_processed_total{error_type=\"queue_full\"} %g\n",
+			is(w.ready), w.good, w.bad*float64(is(!w.ready)), w.bad*float64(is(!w.ready)), w.flood)
+	case "driftsentry-realtime":
+		return fmt.Sprintf("driftsentry_ready %d\ndriftsentry_replicas_configured 2\ndriftsentry_realtime_listening %d\ndriftsentry_realtime_stream_age_seconds %g\n"+
+			"driftsentry_realtime_handshakes_total{outcome=\"accepted\"} %g\ndriftsentry_realtime_handshakes_total{outcome=\"unavailable\"} %g\n",
+			is(w.ready), is(w.ready), 100*float64(is(!w.ready)), w.good, w.bad*float64(is(!w.ready)))
+	case "caddy":
+		labels := "server=\"srv0\",handler=\"vars\",method=\"GET\""
+		return fmt.Sprintf("caddy_http_request_duration_seconds_count{%s,code=\"200\"} %g\ncaddy_http_request_duration_seconds_count{%s,code=\"503\"} %g\ncaddy_config_last_reload_successful 1\n",
+			labels, w.good, labels, w.bad)
+	case "edge":
+		return fmt.Sprintf("probe_success %d\n", is(w.edge && w.ready && w.replicas["driftsentry-api"] > 0 && !w.silent["driftsentry-api"] || number == "1" && w.edge && w.ready))
+	case "postgres-exporter":
+		return fmt.Sprintf("pg_up %d\n", is(w.postgres))
+	case "otel-collector":
+		return fmt.Sprintf("otelcol_receiver_refused_spans_total{receiver=\"otlp\"} %g\n", w.flood)
+	case "backup":
+		return fmt.Sprintf("driftsentry_backup_last_success_timestamp_seconds %g\ndriftsentry_backup_last_verified_timestamp_seconds %[1]g\ndriftsentry_restore_drill_last_success_timestamp_seconds %[1]g\n", now)
+	default:
+		return "something 1\n"
+	}
+}
