@@ -16,7 +16,7 @@ import (
 // scrapeEvery is the interval of prometheus.yml, before the test's pace.
 const scrapeEvery = 15 * time.Second
 
-// world is what the Prometheus of TestMessages watches: a discovery by name, whose answers change, and the metrics of every target.
+// world is what the Prometheus of TestMessages watches: a discovery by name, which changes, and the metrics of every target.
 type world struct {
 	*httptest.Server
 	mu     sync.Mutex
