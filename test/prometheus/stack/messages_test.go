@@ -109,7 +109,11 @@ func (c trouble) run(t *testing.T, found map[string]string) []message {
 	}
 	shipped.YAML(t, filepath.Join(shipped.Deploy, "prometheus/prometheus.yml"), &jobs)
 	for _, job := range jobs.List {
-		text += fmt.Sprintf("  - { job_name: %s, http_sd_configs: [{ url: '%s/sd/%[1]s', refresh_interval: 1s }] }\n", job.Name, w.URL)
+		if _, named := w.replicas[job.Name]; named || job.Name == "edge" {
+			text += fmt.Sprintf("  - { job_name: %s, http_sd_configs: [{ url: '%s/sd/%[1]s', refresh_interval: 1s }] }\n", job.Name, w.URL)
+			continue
+		}
+		text += fmt.Sprintf("  - { job_name: %s, metrics_path: /metrics/%[1]s/0, static_configs: [{ targets: ['%s'] }] }\n", job.Name, strings.TrimPrefix(w.URL, "http://"))
 	}
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
