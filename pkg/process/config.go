@@ -46,6 +46,9 @@ type Config struct {
 	// JWTPublicKey has the Ed25519 keys whose access tokens are accepted, in PEM.
 	JWTPublicKey string `env:"JWT_PUBLIC_KEY"`
 
+	// Replicas is how many of this service there must be, for the alert about one that is missing; 0 is not known.
+	Replicas uint16 `env:"REPLICAS"`
+
 	LogLevel  string `env:"LOG_LEVEL"  envDefault:"info"`
 	LogFormat string `env:"LOG_FORMAT"` // pretty in development, else json
 	LogFile   string `env:"LOG_FILE"`

@@ -16,12 +16,14 @@ import (
 	"time"
 
 	"github.com/driftsentry/driftsentry/pkg/config"
+	"github.com/driftsentry/driftsentry/pkg/driftconv"
 	"github.com/driftsentry/driftsentry/pkg/health"
 	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/pkg/lifecycle"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
+	"github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 )
 
 // Options is what a process is made of.
@@ -61,6 +63,11 @@ func New(ctx context.Context, o Options) (p *Process, err error) {
 	p.Group.Go("database watch", p.watchDatabase)
 	p.Health = health.New(o.Build.Version, o.Build.Commit, p.Group.Ready, map[string]health.Check{"database": p.DB.Ping})
 	if err := p.Health.Instrument(o.Telemetry.Meter()); err != nil {
+		return nil, err
+	}
+	in := instrument.From(o.Telemetry.Meter())
+	in.Value(driftconv.ReplicasConfigured, func() int64 { return int64(o.Config.Replicas) })
+	if err := in.Err(); err != nil {
 		return nil, err
 	}
 	return p, nil

@@ -218,13 +218,12 @@ func recorded(metric labels.Labels, r rule) labels.Labels {
 	return b.Labels()
 }
 
-// Fired are the alerts that have fired since the last Reset, except the one that always does, and the one that misses
-// what is not watched here.
+// Fired are the alerts that have fired since the last Reset, except the one that only repeats others.
 func (w *Watch) Fired() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	fired := slices.Sorted(maps.Keys(w.fired))
-	return slices.DeleteFunc(fired, func(name string) bool { return name == "Watchdog" || name == "BackendAbsent" })
+	return slices.DeleteFunc(fired, func(name string) bool { return name == "OutageKnown" })
 }
 
 // Await waits until the alert has fired.

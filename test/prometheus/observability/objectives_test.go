@@ -20,7 +20,7 @@ func TestObjectives(t *testing.T) {
 		}
 	}
 	table := doctable.Header("Objective", "Events", "Good over 30 days", "Alert")
-	for _, file := range shipped.Files(t, shipped.Deploy+"/prometheus/slo/*.yml") {
+	for _, file := range append(shipped.Files(t, shipped.Deploy+"/prometheus/slo/*.yml"), shipped.Files(t, shipped.Deploy+"/prometheus/slo/compose/*.yml")...) {
 		var spec struct {
 			SLOs []struct {
 				Name, Description string

@@ -143,5 +143,5 @@ func missing(word string, wanted []string, expr parser.Expr, metrics labelsByMet
 
 // interpolate does what Grafana does with variables.
 func interpolate(query string) string {
-	return strings.NewReplacer("$__rate_interval", "1m", "$__range", "1h", "$environment", ".*", "$service", ".*", "$instance", ".*").Replace(query)
+	return strings.NewReplacer("$__rate_interval", "1m", "$__range", "1h", "$__interval", "1m", "$environment", ".*", "$service", ".*", "$instance", ".*").Replace(query)
 }

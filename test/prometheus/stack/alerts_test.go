@@ -35,7 +35,7 @@ func TestAlerts(t *testing.T) {
 	in := startInbox(t)
 	s := start(t, options{
 		alertmanagerFile: "alertmanager.notify.yml",
-		secrets:          map[string]string{"slack_webhook_url": in.URL + "/slack", "alert_webhook_url": in.URL + "/webhook", "smtp_password": ""},
+		secrets:          map[string]string{"slack_webhook_url": in.URL + "/slack", "alert_webhook_url": in.URL + "/webhook", "watchdog_webhook_url": in.URL + "/webhook", "smtp_password": ""},
 	})
 	j := s.work(t)
 	in.await(t, "FIRING", alert{"Watchdog", "Alerting works", []string{"webhook"}}, 0, nil)
@@ -77,7 +77,7 @@ func (s *system) stopped(p *program, a alert) fault {
 
 // tempoStopped also lets spans come, which the collector then can't deliver.
 func (s *system) tempoStopped() fault {
-	f := s.stopped(s.tempo, alert{"CollectorExportStalled", "otlp_grpc/tempo", ticket})
+	f := s.stopped(s.tempo, alert{"BackendDown", "tempo is down", ticket})
 	f.press = func(t *testing.T) {
 		t.Helper()
 		if _, err := get(t.Context(), s.url("api", 3001)+"/nowhere"); err == nil {

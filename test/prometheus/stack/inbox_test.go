@@ -9,14 +9,18 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // inbox receives Alertmanager's notifications: it acts as the Slack and the webhook of alertmanager.notify.yml.
 type inbox struct {
 	*httptest.Server
+	clock func() time.Duration // what m.at is of; nil for none
+
 	mu   sync.Mutex
 	list []message
 }
@@ -24,6 +28,7 @@ type inbox struct {
 // message is what arrived at /slack or /webhook.
 type message struct {
 	channel, title, text, link string
+	at                         time.Duration
 }
 
 func startInbox(t *testing.T) *inbox {
@@ -63,6 +68,9 @@ func (in *inbox) receive(w http.ResponseWriter, r *http.Request) {
 		m.text, m.link = a["summary"]+"\n"+a["description"]+"\n"+a["runbook_url"], a["dashboard"]
 	}
 	_, _ = io.WriteString(w, "ok") // What Slack says; Alertmanager takes anything else from it for an error.
+	if in.clock != nil {
+		m.at = in.clock()
+	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.list = append(in.list, m)
@@ -88,6 +96,12 @@ func (in *inbox) await(t *testing.T, status string, a alert, after int, press fu
 		return nil
 	})
 	return seen
+}
+
+func (in *inbox) all() []message {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return slices.Clone(in.list)
 }
 
 func (in *inbox) count() int {

@@ -26,7 +26,7 @@ type overlay struct {
 
 var (
 	// tempo:4317, where one reaches another.
-	peerAddress = regexp.MustCompile(`\b(api|realtime|postgres|otel-collector|tempo|loki|prometheus|alertmanager|grafana|caddy):(\d{2,5})\b`)
+	peerAddress = regexp.MustCompile(`\b(api|realtime|postgres|otel-collector|tempo|loki|prometheus|alertmanager|grafana|caddy|(?:blackbox|node|postgres)-exporter):(\d{2,5})\b`)
 	// 0.0.0.0:4317, and http_listen_port: 3200, where one listens itself.
 	ownAddress = regexp.MustCompile(`\b0\.0\.0\.0:(\d{2,5})\b`)
 	// Replicas, which Prometheus finds by their name: here is one of each.
@@ -42,8 +42,8 @@ const pace = 15
 
 var (
 	setting = regexp.MustCompile(`(?m)^(\s*(?:- )?(?:scrape_interval|evaluation_interval|collection_interval|metric_expiration|trace_idle_period|` +
-		`flush_check_period|wait|interval|for|group_wait|group_interval|repeat_interval): )(\d+[smhd])$`)
-	window = regexp.MustCompile(`(\[|\boffset )(\d+[smhd])\b`)
+		`flush_check_period|wait|interval|for|keep_firing_for|group_wait|group_interval|repeat_interval): )(\d+[smhd])$`)
+	window = regexp.MustCompile(`(\[|\boffset |\d+[smhd]:)(\d+[smhd])\b`)
 	// A scrape may take its whole interval, because the machine may be busy.
 	scrapeTimeout = regexp.MustCompile(`(?m)^(\s*scrape_timeout: )\d+s$`)
 	// The rules of the objectives multiply by the seconds of their groups' interval.

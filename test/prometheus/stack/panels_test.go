@@ -142,7 +142,7 @@ var labelValues = regexp.MustCompile(`^label_values\((.+), (\w+)\)$`)
 func (s *system) variables(t *testing.T, d shipped.Dashboard) map[string]string {
 	t.Helper()
 	// Time runs faster here, and Grafana's window is four scrapes.
-	values := map[string]string{"__rate_interval": fmt.Sprintf("%dms", time.Minute.Milliseconds()/pace), "__range": "10m"}
+	values := map[string]string{"__rate_interval": fmt.Sprintf("%dms", time.Minute.Milliseconds()/pace), "__range": "10m", "__interval": fmt.Sprintf("%dms", time.Minute.Milliseconds()/pace)}
 	for _, v := range d.Templating.List {
 		m := labelValues.FindStringSubmatch(v.Query.Query)
 		if m == nil {

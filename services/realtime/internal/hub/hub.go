@@ -189,7 +189,8 @@ func (h *Hub) Wait() {
 // Status is the hub's part of the health report.
 type Status struct {
 	Accounts int
-	Lag      int64 // the most events that a stream is known to be ahead of what was read
+	Lag      int64         // the most events that a stream is known to be ahead of what was read
+	Age      time.Duration // the longest that an event has been known without being read
 }
 
 // Status gives the state of the streams.
@@ -198,6 +199,7 @@ func (h *Hub) Status() Status {
 	for _, s := range h.Streams() {
 		st.Accounts++
 		st.Lag = max(st.Lag, s.lag())
+		st.Age = max(st.Age, s.age())
 	}
 	return st
 }

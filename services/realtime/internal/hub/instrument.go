@@ -64,6 +64,7 @@ func newInstruments(m metric.Meter, h *Hub) (instruments, error) {
 	in := instrument.From(m)
 	in.Value(driftconv.RealtimeCatchingUp, func() int64 { n, _ := h.backlog(); return n })
 	in.Value(driftconv.RealtimeQueueDepth, func() int64 { _, events := h.backlog(); return events })
+	in.Value(driftconv.RealtimeStreamAge, func() int64 { return int64(h.Status().Age.Seconds()) })
 	in.Value(driftconv.RealtimeStreamLag, func() int64 { return h.Status().Lag })
 	in.Value(driftconv.RealtimeStreams, func() int64 { return int64(h.Status().Accounts) })
 	return instruments{

@@ -25,7 +25,8 @@ type Stream struct {
 	opening sync.Mutex
 	ring    atomic.Pointer[ring] // nil until it is open
 	wanted  atomic.Int64         // how far the stream is known to reach
-	queued  atomic.Bool          // in the hub's queue, or with a reader
+	unread  unread
+	queued  atomic.Bool // in the hub's queue, or with a reader
 
 	publishing sync.Mutex // writers of ring
 	shards     [shards]shard
@@ -105,6 +106,7 @@ func (s *Stream) Want(position int64) (news bool) {
 			break
 		}
 	}
+	s.look()
 	s.enqueue()
 	return news
 }
@@ -168,6 +170,7 @@ func (s *Stream) deliver(b *block) {
 	s.hub.tel.Profiled(ctx, spanProcess, func() {
 		config := &s.hub.config
 		s.ring.Store(s.ring.Load().add(b, config.RingEvents, config.RingBytes))
+		s.look()
 		delivered = s.flush()
 	})
 	span.SetAttributes(attrDeliveries.Int(delivered))
@@ -186,6 +189,7 @@ func (s *Stream) Reset(reason Reason, w event.Window) {
 	r := s.ring.Load()
 	s.wanted.Store(w.Head)
 	s.ring.Store(&ring{generation: r.generation + 1, reason: reason, epoch: w.Epoch, base: w.HeadMark(), head: w.HeadMark()})
+	s.look()
 	s.flush()
 }
 
@@ -193,7 +197,10 @@ func (s *Stream) Reset(reason Reason, w event.Window) {
 func (s *Stream) Wanted() int64 { return s.wanted.Load() }
 
 // Retract takes back a claim that the stream reached further than head, unless another came since.
-func (s *Stream) Retract(claimed, head int64) { s.wanted.CompareAndSwap(claimed, head) }
+func (s *Stream) Retract(claimed, head int64) {
+	s.wanted.CompareAndSwap(claimed, head)
+	s.look()
+}
 
 // flush lets each subscriber write without waiting, and counts the written events.
 func (s *Stream) flush() int {
