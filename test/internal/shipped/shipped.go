@@ -130,7 +130,8 @@ func Dashboards(t *testing.T) []Dashboard {
 type Datasource struct {
 	UID, Type, URL string
 	JSONData       struct {
-		Exemplars []struct {
+		PrometheusVersion string `yaml:"prometheusVersion"`
+		Exemplars         []struct {
 			Name          string
 			DatasourceUID string `yaml:"datasourceUid"`
 		} `yaml:"exemplarTraceIdDestinations"`
