@@ -69,7 +69,7 @@ func TestDatasources_links(t *testing.T) {
 	}
 }
 
-// Grafana asks Prometheus for what the version that it is told of can do.
+// Grafana asks Prometheus for what the version in its configuration can do.
 func TestDatasources_version(t *testing.T) {
 	var compose struct {
 		Services map[string]struct{ Image string }
@@ -77,8 +77,8 @@ func TestDatasources_version(t *testing.T) {
 	shipped.YAML(t, shipped.Deploy+"/../docker-compose.prod.yml", &compose)
 	_, version, _ := strings.Cut(compose.Services["prometheus"].Image, ":v")
 	version, _, _ = strings.Cut(version, "@")
-	if told := shipped.Datasources(t)["prometheus"].JSONData.PrometheusVersion; told != version || version == "" {
-		t.Errorf("the data source is told of Prometheus %q, and the image has %q", told, version)
+	if expected := shipped.Datasources(t)["prometheus"].JSONData.PrometheusVersion; expected != version || version == "" {
+		t.Errorf("the data source expects Prometheus %q, and the image has %q", expected, version)
 	}
 }
 
