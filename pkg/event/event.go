@@ -63,7 +63,7 @@ type Event struct {
 	Type        Type
 	Topics      []string
 	Body        json.RawMessage // the CloudEvents object, sent unchanged
-	Traceparent string          // context of the PRODUCER span "publish"
+	Traceparent string          // context of the PRODUCER span "publish events"
 	CreatedAt   time.Time       // just before the commit
 }
 

@@ -79,7 +79,9 @@ func TestAttackSecrets(t *testing.T) {
 		"LOG_LEVEL=trace", "SLOW_REQUEST_THRESHOLD=1", "DATABASE_URL="+withPassword, "SENTRY_DSN="+sentry,
 		"JWT_SECRET="+plant("JWT_SECRET"), "JWT_SECRET_PREVIOUS="+plant("JWT_SECRET_PREVIOUS"), "DATA_KEY="+plant("DATA_KEY"),
 		"OTEL_EXPORTER_OTLP_HEADERS=authorization="+plant("OTEL_EXPORTER_OTLP_HEADERS"), "LOG_FILE="+log+"/api.log",
-		"NATS_URL=nats://"+plant("user of NATS_URL")+":"+plant("password of NATS_URL")+"@127.0.0.1:"+strconv.Itoa(loopback.Port(t)), // a port without a listener
+		// Ports without a listener, so that there are errors to tell.
+		"NATS_URL=nats://"+plant("user of NATS_URL")+":"+plant("password of NATS_URL")+"@127.0.0.1:"+strconv.Itoa(loopback.Port(t)),
+		"PYROSCOPE_URL=http://"+plant("user of PYROSCOPE_URL")+":"+plant("password of PYROSCOPE_URL")+"@127.0.0.1:"+strconv.Itoa(loopback.Port(t)),
 	)
 	p.startAPI()
 	p.environ = append(p.environ, "LOG_FILE="+log+"/realtime.log")

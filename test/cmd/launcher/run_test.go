@@ -70,7 +70,7 @@ func TestLauncher_run(t *testing.T) {
 			t.Fatalf("exit code %d: %s", code, errs)
 		}
 		at := 0
-		for _, part := range []string{"\nci  ci client", "POST /api/v1/ingest/plan  driftsentry-api server 200", "publish", "process"} {
+		for _, part := range []string{"\nci  ci client", "POST /api/v1/ingest/plan  driftsentry-api server 200", "publish events", "process events"} {
 			i := strings.Index(out[at:], part)
 			if i < 0 {
 				t.Fatalf("%q is missing, or not below what should be above it, in\n%s", part, out)

@@ -175,11 +175,11 @@ type Panel struct {
 	Targets []Target
 }
 
-// Target is a query of a panel: Expr for Prometheus and Loki, Query for Tempo.
+// Target is a query of a panel: Expr for Prometheus and Loki, Query for Tempo, where MetricsQueryType says that it makes numbers of traces.
 type Target struct {
-	RefID, Expr, Query, QueryType string
-	Instant                       bool
-	Datasource                    struct{ Type, UID string }
+	RefID, Expr, Query, QueryType, MetricsQueryType string
+	Instant                                         bool
+	Datasource                                      struct{ Type, UID string }
 }
 
 // Dashboards are all of them.
@@ -200,7 +200,8 @@ func Dashboards(t *testing.T) []Dashboard {
 type Datasource struct {
 	UID, Type, URL string
 	JSONData       struct {
-		Exemplars []struct {
+		PrometheusVersion string `yaml:"prometheusVersion"`
+		Exemplars         []struct {
 			Name          string
 			DatasourceUID string `yaml:"datasourceUid"`
 		} `yaml:"exemplarTraceIdDestinations"`

@@ -69,6 +69,19 @@ func TestDatasources_links(t *testing.T) {
 	}
 }
 
+// Grafana asks Prometheus for what the version in its configuration can do.
+func TestDatasources_version(t *testing.T) {
+	var compose struct {
+		Services map[string]struct{ Image string }
+	}
+	shipped.YAML(t, shipped.Deploy+"/../docker-compose.prod.yml", &compose)
+	_, version, _ := strings.Cut(compose.Services["prometheus"].Image, ":v")
+	version, _, _ = strings.Cut(version, "@")
+	if expected := shipped.Datasources(t)["prometheus"].JSONData.PrometheusVersion; expected != version || version == "" {
+		t.Errorf("the data source expects Prometheus %q, and the image has %q", expected, version)
+	}
+}
+
 // From an access line with an execution trace, Grafana leads to the command that fetches it.
 func TestDatasources_execution_trace(t *testing.T) {
 	fields := shipped.Datasources(t)["loki"].JSONData.DerivedFields

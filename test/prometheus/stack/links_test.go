@@ -5,7 +5,6 @@ package stack
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -134,13 +133,7 @@ func (s *system) followSpanMetrics(t *testing.T, j job) {
 // expectUnexpected breaks the database in an unclassified way.
 func (s *system) expectUnexpected(t *testing.T, j job) {
 	t.Helper()
-	s.administer(t, "alter table drift rename column occurrences to broken")
-	c := newCaller()
-	status, err := j.status(t.Context(), "/api/v1/drifts/"+j.drift, c)
-	s.administer(t, "alter table drift rename column broken to occurrences")
-	if err != nil || status != http.StatusInternalServerError {
-		t.Errorf("status %d (%v), want 500", status, err)
-	}
+	c := s.failingRequest(t, j)
 	wait, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if _, err := s.sentry.Wait(wait, func(events []sentrytest.Event) bool {

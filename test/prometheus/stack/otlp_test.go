@@ -4,6 +4,8 @@ package stack
 
 import (
 	"encoding/hex"
+	"math"
+	"net"
 	"testing"
 	"time"
 
@@ -28,6 +30,20 @@ func dial(t *testing.T, address string) otlp {
 	}
 	t.Cleanup(func() { _ = conn.Close() }) // Nothing is under way any more.
 	return otlp{collectortrace.NewTraceServiceClient(conn), collectorlogs.NewLogsServiceClient(conn)}
+}
+
+// serve starts a receiver of OTLP that takes any size, and returns its address.
+func serve(t *testing.T, register func(*grpc.Server)) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer(grpc.MaxRecvMsgSize(math.MaxInt32))
+	register(server)
+	go func() { _ = server.Serve(listener) }() // It ends with Stop.
+	t.Cleanup(server.Stop)
+	return listener.Addr().String()
 }
 
 func text(key, value string) *common.KeyValue {

@@ -85,6 +85,14 @@ func (o *overlay) derive(service, file string) string {
 	return path
 }
 
+// rewrite changes a file that derive has written.
+func rewrite(t *testing.T, file string, change func(string) string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(change(shipped.Text(t, file))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (o *overlay) apply(service, text string) string {
 	text = replicas.ReplaceAllString(text, `static_configs: [{ targets: ["$1:$2"] }]`)
 	text = replace(peerAddress, text, func(m []string) string { return o.address(m[1], o.number(m[2])) })

@@ -185,6 +185,8 @@ func (s *system) ask(ctx context.Context, target shipped.Target, variables map[s
 	case target.QueryType == "serviceMap":
 		_, err := s.instant(ctx, `sum by (client, server) (traces_service_graph_request_total) and sum by (client, server) (traces_service_graph_request_server_seconds_sum)`)
 		return err
+	case target.MetricsQueryType != "":
+		return s.traceMetrics(ctx, interpolate(target.Query, variables))
 	case target.Datasource.Type == "tempo":
 		return s.search(ctx, interpolate(target.Query, variables))
 	case target.Datasource.Type == "loki":
@@ -247,4 +249,29 @@ func (s *system) search(ctx context.Context, traceQL string) error {
 		return fmt.Errorf("%s: %w", traceQL, errEmpty)
 	}
 	return nil
+}
+
+// traceMetrics asks Tempo for numbers of the traces of the last minutes, of which one must be above zero.
+func (s *system) traceMetrics(ctx context.Context, traceQL string) error {
+	now := time.Now()
+	body, err := get(ctx, s.url("tempo", 3200)+"/api/metrics/query_range?"+url.Values{
+		"q": {traceQL}, "step": {"5s"}, "start": {fmt.Sprint(now.Add(-5 * time.Minute).Unix())}, "end": {fmt.Sprint(now.Unix())},
+	}.Encode())
+	if err != nil {
+		return err
+	}
+	var found struct {
+		Series []struct{ Samples []struct{ Value float64 } }
+	}
+	if err := json.Unmarshal(body, &found); err != nil {
+		return err
+	}
+	for _, series := range found.Series {
+		for _, sample := range series.Samples {
+			if sample.Value > 0 {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("%s: %w", traceQL, errEmpty)
 }

@@ -4,12 +4,12 @@ package stack
 
 import (
 	"context"
-	"net"
 	"testing"
 
 	collectorlogs "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 	collectortrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/driftsentry/driftsentry/testkit/otlpsink"
 )
@@ -20,9 +20,11 @@ type recorder struct {
 	collectortrace.UnimplementedTraceServiceServer
 	*otlpsink.Sink
 	collector, kept otlp
+	spans, lines    hop
 }
 
 func (r *recorder) Export(ctx context.Context, e *collectortrace.ExportTraceServiceRequest) (*collectortrace.ExportTraceServiceResponse, error) {
+	r.spans.measure(proto.Size(e))
 	answer, err := r.collector.traces.Export(ctx, e)
 	if err == nil {
 		_, err = r.kept.traces.Export(ctx, e)
@@ -37,6 +39,7 @@ type logRecorder struct {
 }
 
 func (r logRecorder) Export(ctx context.Context, e *collectorlogs.ExportLogsServiceRequest) (*collectorlogs.ExportLogsServiceResponse, error) {
+	r.lines.measure(proto.Size(e))
 	answer, err := r.collector.logs.Export(ctx, e)
 	if err == nil {
 		_, err = r.kept.logs.Export(ctx, e)
@@ -53,14 +56,8 @@ func record(t *testing.T, r *recorder, collector string) string {
 	}
 	t.Cleanup(sink.Close)
 	r.Sink, r.collector, r.kept = sink, dial(t, collector), dial(t, sink.Addr())
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := grpc.NewServer()
-	collectortrace.RegisterTraceServiceServer(server, r)
-	collectorlogs.RegisterLogsServiceServer(server, logRecorder{recorder: r})
-	go func() { _ = server.Serve(listener) }() // It ends with Stop.
-	t.Cleanup(server.Stop)
-	return listener.Addr().String()
+	return serve(t, func(server *grpc.Server) {
+		collectortrace.RegisterTraceServiceServer(server, r)
+		collectorlogs.RegisterLogsServiceServer(server, logRecorder{recorder: r})
+	})
 }

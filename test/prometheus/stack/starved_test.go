@@ -16,7 +16,6 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
 	"github.com/driftsentry/driftsentry/test/internal/installed"
-	"github.com/driftsentry/driftsentry/test/internal/shipped"
 )
 
 // lost are the collector's counters of what it refuses or loses.
@@ -33,15 +32,14 @@ func TestStarvedCollector(t *testing.T) {
 	o := &overlay{t: t, dir: t.TempDir(), ports: map[string]int{}}
 	o.secret("database_monitor_password", "of nobody")
 	config := o.derive("otel-collector", "otel-collector/config.yaml")
-	starved := shipped.Text(t, config)
-	for rule, value := range map[string]string{
-		`(queue_size: )\d+`: "${1}1000", `(min_size: )\d+`: "${1}1", `(max_size: )\d+`: "${1}500", `(max_elapsed_time: )\w+`: "${1}1s", `(max_interval: )15s`: "${1}1s",
-	} {
-		starved = regexp.MustCompile(rule).ReplaceAllString(starved, value)
-	}
-	if err := os.WriteFile(config, []byte(starved), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	rewrite(t, config, func(starved string) string {
+		for rule, value := range map[string]string{
+			`(queue_size: )\d+`: "${1}1000", `(min_size: )\d+`: "${1}1", `(max_size: )\d+`: "${1}500", `(max_elapsed_time: )\w+`: "${1}1s", `(max_interval: )15s`: "${1}1s",
+		} {
+			starved = regexp.MustCompile(rule).ReplaceAllString(starved, value)
+		}
+		return starved
+	})
 	collector := run(t, filepath.Dir(config), "otel-collector", os.Environ(), found["otelcol-contrib"], "--config="+config)
 	awaitOK(t, collector, o.url("otel-collector", 13133))
 

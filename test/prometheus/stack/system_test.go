@@ -39,6 +39,10 @@ type options struct {
 	extra []string
 	// smallDisks gives the stores small disks of their own.
 	smallDisks bool
+	// collectorConfig changes the collector's configuration, unless nil.
+	collectorConfig func(s *system, config string) string
+	// sampling is COLLECTOR_SAMPLING=sampling.yaml.
+	sampling bool
 }
 
 func start(t *testing.T, opts options) *system {
@@ -77,8 +81,7 @@ func start(t *testing.T, opts options) *system {
 		"--config.file="+s.derivePrometheus(shipped.Compose), "--storage.tsdb.path="+s.path("prometheus"),
 		"--web.listen-address="+s.address("prometheus", 9090), "--web.external-url=http://localhost", "--web.route-prefix=/",
 		"--web.enable-remote-write-receiver", "--enable-feature=exemplar-storage")
-	s.collector = run(t, dir, "otel-collector", os.Environ(), found["otelcol-contrib"],
-		"--config="+s.derive("otel-collector", "otel-collector/config.yaml"))
+	s.collector = run(t, dir, "otel-collector", append(os.Environ(), "GOMEMLIMIT=160MiB"), found["otelcol-contrib"], s.collectorArgs()...)
 	s.startServices()
 
 	for _, p := range []*program{s.alertmanager, s.prometheus, s.collector, s.loki, s.tempo} {
@@ -95,6 +98,20 @@ func (s *system) ready(t *testing.T, p *program) {
 		s.collector: s.url("otel-collector", 13133), s.loki: s.url("loki", 3100) + "/ready", s.tempo: s.url("tempo", 3200) + "/ready",
 	}
 	awaitOK(t, p, urls[p])
+}
+
+// collectorArgs name its files as the compose file does.
+func (s *system) collectorArgs() []string {
+	s.t.Helper()
+	file := s.derive("otel-collector", "otel-collector/config.yaml")
+	if s.collectorConfig != nil {
+		rewrite(s.t, file, func(config string) string { return s.collectorConfig(s, config) })
+	}
+	args := []string{"--config=" + file}
+	if s.sampling {
+		args = append(args, "--config="+s.derive("otel-collector", "otel-collector/sampling.yaml"))
+	}
+	return args
 }
 
 // derivePrometheus takes the rules of a place along.

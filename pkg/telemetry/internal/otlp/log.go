@@ -55,7 +55,7 @@ func LogBatches() []sdklog.BatchProcessorOption {
 	if os.Getenv("OTEL_BLRP_EXPORT_TIMEOUT") != "" {
 		return nil
 	}
-	return []sdklog.BatchProcessorOption{sdklog.WithExportTimeout(exportTimeout)}
+	return []sdklog.BatchProcessorOption{sdklog.WithExportTimeout(batchTimeout)}
 }
 
 // cutLogs is what cutSpans is for spans.

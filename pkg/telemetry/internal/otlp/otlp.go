@@ -14,8 +14,12 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/cut"
 )
 
-// exportTimeout bounds one export, its retries included.
-const exportTimeout = 5 * time.Second
+const (
+	// exportTimeout bounds one export, its retries included.
+	exportTimeout = 5 * time.Second
+	// batchTimeout bounds the exports of one batch, which is most often one.
+	batchTimeout = 3 * exportTimeout
+)
 
 // Signal is what is exported, as the variables name it.
 type Signal string

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.opentelemetry.io/contrib/bridges/otelslog"
@@ -160,4 +161,37 @@ func TestInParts_giant(t *testing.T) {
 	if err == nil || len(sent) != 2 {
 		t.Errorf("sent %v, err = %v", sent, err)
 	}
+}
+
+// slow takes most of the time that one export may take.
+type slow struct{ spans int }
+
+func (s *slow) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	select {
+	case <-time.After(exportTimeout - time.Second):
+		s.spans += len(spans)
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (*slow) Shutdown(context.Context) error { return nil }
+
+// The parts of a batch do not share the time of one export.
+//
+// Mutation: exportTimeout for a batch.
+func TestInParts_slow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		receiver := &slow{}
+		provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(cutSpans{receiver, t.Context()}, SpanBatches()...))
+		const parts = 3
+		for range parts {
+			_, span := provider.Tracer("").Start(t.Context(), "storm", trace.WithAttributes(attribute.String("message", strings.Repeat("m", maxExport*3/4))))
+			span.End()
+		}
+		if err := provider.Shutdown(t.Context()); err != nil || receiver.spans != parts {
+			t.Errorf("%d of %d parts arrived: %v", receiver.spans, parts, err)
+		}
+	})
 }

@@ -49,14 +49,14 @@ func httpSpans(ctx context.Context, r Route) (sdktrace.SpanExporter, error) {
 	return otlptracehttp.New(ctx, options...)
 }
 
-// SpanBatches shorten the SDK's 30 seconds for one export, unless the environment
+// SpanBatches shorten the SDK's 30 seconds for one batch, unless the environment
 // says otherwise: a collector that hangs should fill the queue no longer than it
 // must.
 func SpanBatches() []sdktrace.BatchSpanProcessorOption {
 	if os.Getenv("OTEL_BSP_EXPORT_TIMEOUT") != "" {
 		return nil
 	}
-	return []sdktrace.BatchSpanProcessorOption{sdktrace.WithExportTimeout(exportTimeout)}
+	return []sdktrace.BatchSpanProcessorOption{sdktrace.WithExportTimeout(batchTimeout)}
 }
 
 // cutSpans ends every export, and the wait between its attempts, when end is

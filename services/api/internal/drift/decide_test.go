@@ -59,7 +59,7 @@ func TestService_Approve(t *testing.T) {
 	t.Run("the event carries the context of the span publish", func(t *testing.T) {
 		publish := w.tel.Spans()
 		i := slices.IndexFunc(publish, func(s spanStub) bool {
-			return s.Name == "publish" && hasAttribute(s, "driftsentry.event.types", `["drift.approved","alert.read"]`)
+			return s.Name == "publish events" && hasAttribute(s, "driftsentry.event.types", `["drift.approved","alert.read"]`)
 		})
 		if i < 0 {
 			t.Fatal("there is no such span")

@@ -42,7 +42,7 @@ func TestService_panic(t *testing.T) {
 	var names []string
 	for _, s := range w.tel.Spans() {
 		names = append(names, s.Name)
-		if s.Name == "publish" {
+		if s.Name == "publish events" {
 			return
 		}
 	}

@@ -25,7 +25,7 @@ type StreamTx interface {
 // publish appends the work's events to the account's stream. Its span is their context: the parent, in another service,
 // of the spans that deliver them. It ends after the commit: then the positions are known.
 func (s *Service) publish(ctx context.Context, w *work) error {
-	ctx, w.publishing = s.tracer.Start(ctx, "publish", trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes( //nolint:spancheck // By end.
+	ctx, w.publishing = s.tracer.Start(ctx, "publish events", trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes( //nolint:spancheck // By end.
 		semconv.MessagingSystemKey.String("driftsentry"),
 		semconv.MessagingOperationName("publish"),
 		semconv.MessagingOperationTypeSend,

@@ -79,8 +79,8 @@ func TestService_one_trace(t *testing.T) {
 	if got := c.waitEvent(3).Event.Traceparent; got != parent(2) {
 		t.Errorf("the event's traceparent is %q", got)
 	}
-	s.eventually("both spans", func() bool { return len(named("process")) == 2 && len(named("read events")) == 1 })
-	for i, span := range named("process") {
+	s.eventually("both spans", func() bool { return len(named("process events")) == 2 && len(named("read events")) == 1 })
+	for i, span := range named("process events") {
 		if span.SpanKind != trace.SpanKindConsumer || span.SpanContext.TraceID().String() != fmt.Sprintf("%032x", 0xa1+i) || span.Parent.SpanID().String() != fmt.Sprintf("%016x", 0xb1+i) {
 			t.Errorf("span %d: %v of trace %v below %v", i, span.SpanKind, span.SpanContext.TraceID(), span.Parent.SpanID())
 		}
@@ -101,8 +101,8 @@ func TestService_one_trace(t *testing.T) {
 		again := s.listen(s.db.user(account), epoch+":0", "drifts")
 		again.waitEvent(3)
 		// The handshake's span may end after the replay.
-		s.eventually("all of its spans", func() bool { return len(named("process")) == 1 && len(named("GET /ws")) == 1 && received() })
-		if span := named("process")[0]; span.Parent.IsValid() || len(span.Links) != 2 {
+		s.eventually("all of its spans", func() bool { return len(named("process events")) == 1 && len(named("GET /ws")) == 1 && received() })
+		if span := named("process events")[0]; span.Parent.IsValid() || len(span.Links) != 2 {
 			t.Errorf("parent %v, links %v", span.Parent, span.Links)
 		}
 	})

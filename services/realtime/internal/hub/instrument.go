@@ -14,7 +14,7 @@ import (
 )
 
 // spanProcess is the span of delivering a run of events to an account's sockets.
-const spanProcess = "process"
+const spanProcess = "process events"
 
 const (
 	attrDeliveries = attribute.Key("driftsentry.deliveries")
@@ -26,7 +26,7 @@ const (
 func processAttributes(account uuid.UUID, b *block) []attribute.KeyValue {
 	return []attribute.KeyValue{
 		semconv.MessagingSystemKey.String("driftsentry"),
-		semconv.MessagingOperationName(spanProcess),
+		semconv.MessagingOperationName("process"),
 		semconv.MessagingOperationTypeProcess,
 		semconv.MessagingDestinationName("events"),
 		semconv.MessagingBatchMessageCount(len(b.frames)),
@@ -38,7 +38,7 @@ func processAttributes(account uuid.UUID, b *block) []attribute.KeyValue {
 func replayAttributes(account uuid.UUID) []attribute.KeyValue {
 	return []attribute.KeyValue{
 		semconv.MessagingSystemKey.String("driftsentry"),
-		semconv.MessagingOperationName(spanProcess),
+		semconv.MessagingOperationName("process"),
 		semconv.MessagingOperationTypeProcess,
 		semconv.MessagingDestinationName("events"),
 		attrAccount.String(account.String()),

@@ -43,8 +43,8 @@ func TestStream_profile(t *testing.T) {
 	defer sub.Leave()
 	subscribe(t, sub, "", "drifts")
 	publish(t, h, s.append(1, "drifts"))
-	id := tel.Span("process").SpanContext.SpanID().String()
-	if !strings.Contains(conn.goroutines, `# labels: {"span_id":"`+id+`", "span_name":"process"}`) {
+	id := tel.Span("process events").SpanContext.SpanID().String()
+	if !strings.Contains(conn.goroutines, `# labels: {"span_id":"`+id+`", "span_name":"process events"}`) {
 		t.Errorf("no goroutine has the labels of span %s:\n%s", id, conn.goroutines)
 	}
 }

@@ -48,7 +48,7 @@ func TestStream_Publish(t *testing.T) {
 			if got := span.SpanContext.TraceID().String(); got != fmt.Sprintf("%032x", 7+i) || span.Parent.SpanID().String() != "00000000000000aa" {
 				t.Errorf("span %d is of trace %s, below %s", i, got, span.Parent.SpanID())
 			}
-			if span.Name != "process" || span.SpanKind != trace.SpanKindConsumer {
+			if span.Name != "process events" || span.SpanKind != trace.SpanKindConsumer {
 				t.Errorf("span %d is a %v %q", i, span.SpanKind, span.Name)
 			}
 		}
@@ -73,7 +73,7 @@ func TestStream_Publish(t *testing.T) {
 		lateSub := join(t, h, late)
 		defer lateSub.Leave()
 		subscribe(t, lateSub, "e1:0", "drifts")
-		span := tel.Span("process")
+		span := tel.Span("process events")
 		if span.Parent.IsValid() || len(span.Links) != 3 {
 			t.Errorf("parent %v, %d links", span.Parent, len(span.Links))
 		}
