@@ -3,6 +3,7 @@ module github.com/driftsentry/driftsentry/cli
 go 1.26.0
 
 require (
+	github.com/cenkalti/backoff/v5 v5.0.3
 	github.com/driftsentry/driftsentry/client v0.0.0
 	github.com/jedib0t/go-pretty/v6 v6.9.2
 	github.com/mattn/go-runewidth v0.0.16
@@ -11,7 +12,6 @@ require (
 )
 
 require (
-	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
 	github.com/coder/websocket v1.8.15 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect

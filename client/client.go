@@ -22,6 +22,7 @@ type Client struct {
 	timeout  time.Duration
 	retry    Retry
 	apiKey   string
+	source   func(context.Context) (string, error) // of tokens of CI; nil without
 	session  session
 }
 
@@ -41,8 +42,8 @@ func New(base string, options ...Option) (*Client, error) {
 			return nil, err
 		}
 	}
-	if c.apiKey != "" && c.session.enabled() {
-		return nil, errors.New("give either an API key or a person's credentials, not both")
+	if given := []bool{c.apiKey != "", c.source != nil, c.session.enabled()}; given[0] && given[1] || given[0] && given[2] || given[1] && given[2] {
+		return nil, errors.New("give either an API key, a source of tokens, or a person's credentials, not several")
 	}
 	c.realtime = cmp.Or(c.realtime, c.base)
 	// A redirect would turn a POST into a GET, or lead the credentials elsewhere.

@@ -76,7 +76,7 @@ func (c *connection) refused(f frame) error {
 
 // planRenewal sets the time to send a fresh token: when the session is due.
 func (c *connection) planRenewal() {
-	if _, at := c.client.session.get(); !at.IsZero() && c.client.apiKey == "" {
+	if _, at := c.client.session.get(); !at.IsZero() && c.client.apiKey == "" && c.client.source == nil {
 		c.renewal.Reset(time.Until(at))
 	}
 }

@@ -24,6 +24,18 @@ func WithAPIKey(key string) Option {
 	}
 }
 
+// WithTokenSource lets the client act as a job of CI, with the tokens that its host issues: source is called for each attempt of a
+// call. An account must trust such tokens (see CreateTrust). They may do what an API key may.
+func WithTokenSource(source func(ctx context.Context) (string, error)) Option {
+	return func(c *Client) error {
+		if source == nil {
+			return errors.New("the source of tokens is nil")
+		}
+		c.source = source
+		return nil
+	}
+}
+
 // WithPassword lets the client act as a person. It signs in with the first call, refreshes the session while it lasts, and
 // signs in again when it has ended.
 func WithPassword(email, password string) Option {

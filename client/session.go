@@ -77,6 +77,9 @@ func (s *session) usable(refused string) (token string, ok bool) {
 // without credentials.
 func (c *Client) token(ctx context.Context, refused string) (string, error) {
 	s := &c.session
+	if c.source != nil {
+		return c.source(ctx)
+	}
 	if c.apiKey != "" || !s.enabled() {
 		return c.apiKey, nil
 	}

@@ -120,6 +120,18 @@ func TestAction(t *testing.T) {
 	inputs["fail-on"] = "never"
 	status, out = run(inputs)
 	result{status, out, ""}.expect(t, 0)
+	key := inputs["api-key"]
+	delete(inputs, "api-key")
+	status, out = run(inputs)
+	result{status, out, ""}.expect(t, 1, "id-token: write")
+	issuer := d.trusted(ctx, t, d.url)
+	host = append(host, gitHubTokens(t, issuer)...)
+	status, out = run(inputs)
+	result{status, out, ""}.expect(t, 0)
+	inputs["audience"] = "another"
+	status, out = run(inputs)
+	result{status, out, ""}.expect(t, 1, "the trust in the job's token")
+	inputs["api-key"] = key
 	delete(inputs, "plan")
 	inputs["tool"], inputs["options"] = "tofu", "-out=x"
 	status, out = run(inputs)
@@ -205,13 +217,14 @@ func TestGitLab(t *testing.T) {
 	var template map[string]struct {
 		Variables map[string]string
 		Script    []string
+		Tokens    map[string]struct {
+			Audience string `yaml:"aud"`
+		} `yaml:"id_tokens"`
 	}
 	if err := yaml.Unmarshal([]byte(job), &template); err != nil {
 		t.Fatal(err)
 	}
 	// No Terraform is here: that the tool cannot be called is a failure, which is told. test/life calls the real one.
-	c := exec.CommandContext(ctx, "bash", "-eo", "pipefail", "-c", strings.Join(template["driftsentry"].Script, "\n"))
-	c.Dir = t.TempDir()
 	bin := t.TempDir()
 	for _, name := range []string{"curl", "chmod", "sha256sum"} {
 		found, err := exec.LookPath(name)
@@ -222,13 +235,25 @@ func TestGitLab(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c.Env = []string{
-		"PATH=" + bin, "DRIFTSENTRY_API_KEY=" + d.apiKey, "DRIFTSENTRY_RELEASES=" + server.URL, "CI=true", "GITLAB_CI=true", "CI_COMMIT_REF_NAME=main",
-		"CI_JOB_URL=https://gitlab.example/jobs/4",
+	run := func(credential string) {
+		t.Helper()
+		c := exec.CommandContext(ctx, "bash", "-eo", "pipefail", "-c", strings.Join(template["driftsentry"].Script, "\n"))
+		c.Dir = t.TempDir()
+		c.Env = []string{
+			"PATH=" + bin, credential, "DRIFTSENTRY_RELEASES=" + server.URL, "CI=true", "GITLAB_CI=true", "CI_COMMIT_REF_NAME=main",
+			"CI_JOB_URL=https://gitlab.example/jobs/4",
+		}
+		for name, value := range template["driftsentry"].Variables {
+			c.Env = append(c.Env, name+"="+value)
+		}
+		out, _ := c.CombinedOutput()
+		result{c.ProcessState.ExitCode(), string(out), ""}.expect(t, 1, "terraform plan failed", "there is no workspace by-template yet")
 	}
-	for name, value := range template["driftsentry"].Variables {
-		c.Env = append(c.Env, name+"="+value)
+	run("DRIFTSENTRY_API_KEY=" + d.apiKey)
+	// Or with the job's own token, which GitLab puts into the variable.
+	asked := template["driftsentry"].Tokens["DRIFTSENTRY_ID_TOKEN"].Audience
+	if asked != d.url {
+		t.Errorf("the template asks for a token for %q", asked)
 	}
-	out, _ := c.CombinedOutput()
-	result{c.ProcessState.ExitCode(), string(out), ""}.expect(t, 1, "terraform plan failed", "there is no workspace by-template yet")
+	run("DRIFTSENTRY_ID_TOKEN=" + d.trusted(ctx, t, asked).Token(asked, jobSubject, nil))
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/client"
 	"github.com/driftsentry/driftsentry/test/internal/replica"
+	"github.com/driftsentry/driftsentry/testkit/oidctest"
 	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
@@ -39,6 +40,7 @@ type desk struct {
 	config   string   // the folder of the user's configuration
 	environ  []string // nothing but what the program needs
 	engineer *client.Client
+	admin    *client.Client
 	password string
 }
 
@@ -46,7 +48,9 @@ const engineer = "engineer@acme.example"
 
 func newDesk(ctx context.Context, t *testing.T) *desk {
 	t.Helper()
-	environ := replica.Environ(pgtest.DSN(t), slices.Concat(replica.Unhurried, []string{"LOG_LEVEL=warn"})...)
+	environ := replica.Environ(pgtest.DSN(t), slices.Concat(replica.Unhurried, []string{
+		"LOG_LEVEL=warn", "OUTGOING_NETWORKS=127.0.0.0/8", "OUTGOING_CA=" + oidctest.CA(),
+	})...)
 	d := &desk{program: filepath.Join(t.TempDir(), "driftsentry"), password: rand.Text()}
 	for _, role := range []string{"admin", "engineer"} {
 		if err := replica.CreateUser(ctx, programs.API, environ, "acme", role+"@acme.example", role, d.password); err != nil {
@@ -68,6 +72,7 @@ func newDesk(ctx context.Context, t *testing.T) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.admin = as("admin")
 	d.engineer, d.url, d.apiKey, d.config = as("engineer"), pair.API.URL(), key.Key, t.TempDir()
 	d.environ = []string{
 		"DRIFTSENTRY_URL=" + d.url, "DRIFTSENTRY_REALTIME_URL=" + pair.Realtime.URL(), "DRIFTSENTRY_API_KEY=" + d.apiKey,
@@ -139,6 +144,7 @@ func TestCLI(t *testing.T) {
 	t.Run("a pull request is a preview", func(t *testing.T) { d.preview(ctx, t, text) })
 	t.Run("a tool that cannot be called is a failed check", func(t *testing.T) { d.failure(ctx, t, text) })
 	t.Run("a plan that is cut off is a failed check", func(t *testing.T) { d.cut(ctx, t, text) })
+	t.Run("the job's own token is a key", func(t *testing.T) { d.ownToken(ctx, t, text) })
 	t.Run("a person decides", func(t *testing.T) { d.decide(ctx, t) })
 	t.Run("watch", func(t *testing.T) { d.watch(ctx, t, text) })
 	t.Run("the shell completes", func(t *testing.T) {

@@ -39,6 +39,16 @@ func TestClient_has_every_operation(t *testing.T) {
 	see("CreateAPIKey")(key, err)
 	keys, err := admin.ListAPIKeys(ctx, client.Page{})
 	see("ListAPIKeys")(keys, err)
+	trust, err := admin.CreateTrust(ctx, client.NewTrust{
+		Name: "network repository", Issuer: "https://token.actions.githubusercontent.com", Audience: "https://driftsentry.acme.example",
+		Subject: "repo:acme/network:**", Claims: map[string]string{"repository_owner_id": "42"}, Workspaces: []string{"network"},
+	})
+	see("CreateTrust")(trust, err)
+	trusts, err := admin.ListTrusts(ctx, client.Page{})
+	see("ListTrusts")(trusts, err)
+	if err := admin.DeleteTrust(ctx, trust.ID); err != nil {
+		t.Error(err)
+	}
 
 	ci := p.client(through, client.WithAPIKey(key.Key))
 	plan, err := os.Open("../../services/api/internal/plan/testdata/plans/refresh_only_tf1.11.4.json")
@@ -93,10 +103,10 @@ func TestClient_has_every_operation(t *testing.T) {
 		t.Error(err)
 	}
 
-	// The documents are for readers; the probes and the metrics are for orchestrators, the set of keys for verifiers of tokens, who have
+	// A sign-in with the identity provider is for browsers. The documents are for readers; the probes and the metrics are for orchestrators, the set of keys for verifiers of tokens, who have
 	// libraries for it.
 	others := []string{
-		"GET /.well-known/jwks.json", "GET /asyncapi.json", "GET /docs", "GET /docs/style.css", "GET /health/detailed", "GET /health/live",
+		"GET /.well-known/jwks.json", "GET /api/v1/auth/oidc/callback", "GET /api/v1/auth/oidc/login", "GET /asyncapi.json", "GET /docs", "GET /docs/style.css", "GET /health/detailed", "GET /health/live",
 		"GET /health/ready", "GET /metrics", "GET /openapi.json",
 	}
 	if missing := slices.Sorted(slices.Values(r.unused(t))); !slices.Equal(missing, others) {

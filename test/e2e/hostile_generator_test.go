@@ -91,7 +91,10 @@ var parameters = map[string][]string{
 	"ref": {"main", "refs/heads/main", "a\nb", "\xff", strings.Repeat("r", 300)}, "commit": {"4f0c2a9", "a/b", strings.Repeat("c", 65)},
 	"runUrl":      {"https://ci.example.com/1", "javascript:alert(1)", "https://u:p@ci.example.com/", "http://", strings.Repeat("u", 3000)},
 	"triggeredBy": {"schedule", "\x1b[2J", strings.Repeat("t", 300)},
-	"unknown":     {"1"}, "": {""}, "page[]": {"1"},
+	"returnTo":    {"/", "/drifts", "//evil.example", "https://evil.example", "/\\evil.example", "\x00"},
+	"code":        {"x", "", strings.Repeat("c", 5000)}, "state": {"x", "\xff"}, "iss": {"https://evil.example"}, "session_state": {"x"},
+	"error": {"access_denied", "\x00"}, "error_description": {"\x1b[2J"}, "error_uri": {"javascript:alert(1)"},
+	"unknown": {"1"}, "": {""}, "page[]": {"1"},
 }
 
 func (g *generator) query(op spec.Operation) string {

@@ -43,6 +43,13 @@ var unscoped = map[string]string{
 	"identityTx.NoteSignIn":         "the user whose password was just checked",
 	"identityTx.NoteNetwork":        "of the user who has just signed in",
 	"(*IdentityStore).Attempts":     "sign-in: of the e-mail, and of its user who was just looked up; none of it is shown",
+	"(*IdentityStore).AllTrusts":    "tokens of CI: issuer and audience are what finds the account",
+	"(*IdentityStore).TouchTrust":   "the trust that was just looked up",
+	"identityTx.AccountNamed":       "sign-in with the identity provider: the account that the operator named",
+	"identityTx.UserWithIdentity":   "sign-in with the identity provider: the person is what finds the user, whose account is compared afterwards",
+	"identityTx.UserWithEmail":      "sign-in with the identity provider: the account is compared afterwards",
+	"identityTx.HasIdentity":        "the user who was just locked in the account",
+	"identityTx.NoteProviderSignIn": "the user who was just made or locked in the account",
 	"identityTx.HideValues":         "changes an account by its name; for operators",
 	"identityTx.EnsureAccount":      "makes an account; for operators",
 	// The workspace was locked in the account.

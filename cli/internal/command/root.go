@@ -85,6 +85,9 @@ Settings come from flags, or from the environment:
 
   DRIFTSENTRY_URL          the address of DriftSentry, such as https://driftsentry.example.com
   DRIFTSENTRY_API_KEY      the API key, for send and run
+  DRIFTSENTRY_ID_TOKEN     in its place, the job's own token, in GitLab CI; GitHub Actions gives one where the job has the permission
+                           id-token: write
+  DRIFTSENTRY_AUDIENCE     the audience to ask GitHub for; the address of DriftSentry without it
   DRIFTSENTRY_WORKSPACE    the workspace, for send and run
   DRIFTSENTRY_EMAIL, DRIFTSENTRY_PASSWORD
                            sign in with these in place of a stored session
@@ -170,7 +173,7 @@ func (p *program) explain(err error) string {
 	}
 	switch e.Code {
 	case client.CodeAuth:
-		text += "\nCheck DRIFTSENTRY_API_KEY, or sign in again: driftsentry login"
+		text += "\nCheck DRIFTSENTRY_API_KEY, or the trust in the job's token, or sign in again: driftsentry login"
 	case client.CodeForbidden:
 		text += "\nAn API key may only send plans; your role, or the key's list of workspaces, does not allow this."
 	case client.CodePayloadTooLarge:

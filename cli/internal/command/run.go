@@ -177,7 +177,9 @@ const patience = 30 * time.Second
 // command prepares a call of a tool, without the key, which is not its business.
 func (p *program) command(ctx context.Context, tool string, arguments []string) *exec.Cmd {
 	c := exec.CommandContext(ctx, tool, arguments...)
-	c.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "DRIFTSENTRY_API_KEY=") })
+	c.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "DRIFTSENTRY_API_KEY=") || strings.HasPrefix(v, "DRIFTSENTRY_ID_TOKEN=")
+	})
 	c.Env = append(c.Env, "TF_IN_AUTOMATION=1")
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
 	c.WaitDelay = patience

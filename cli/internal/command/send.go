@@ -16,6 +16,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/cli/internal/planfile"
 	"github.com/driftsentry/driftsentry/cli/internal/report"
+	"github.com/driftsentry/driftsentry/cli/internal/runner"
 	"github.com/driftsentry/driftsentry/client"
 )
 
@@ -169,9 +170,9 @@ func (p *program) sender(f *sendFlags) (*sender, error) {
 			return nil, fmt.Errorf("--%s: %q is not one of: %s", given.flag, given.value, strings.Join(choices[given.flag], ", "))
 		}
 	}
-	key := p.getenv("DRIFTSENTRY_API_KEY")
-	if key == "" {
-		return nil, errors.New("set DRIFTSENTRY_API_KEY: an admin makes one of scope \"ingest\"")
+	credentials, err := p.credentials()
+	if err != nil {
+		return nil, err
 	}
 	if f.purpose == "" && p.job.Preview {
 		f.purpose = "preview"
@@ -183,11 +184,30 @@ func (p *program) sender(f *sendFlags) (*sender, error) {
 	fill(&f.source.TriggeredBy, p.job.Source.TriggeredBy)
 	fill(&f.summary, p.job.Summary)
 	trace := p.trace()
-	c, err := p.client(client.WithAPIKey(key), client.WithHeaders(trace.set))
+	c, err := p.client(credentials, client.WithHeaders(trace.set))
 	if err != nil {
 		return nil, err
 	}
 	return &sender{p, f, c, trace.id()}, nil
+}
+
+// credentials are the API key, or else the token that the host of the job issues.
+func (p *program) credentials() (client.Option, error) {
+	if key := p.getenv("DRIFTSENTRY_API_KEY"); key != "" {
+		return client.WithAPIKey(key), nil
+	}
+	audience := p.getenv("DRIFTSENTRY_AUDIENCE")
+	if audience == "" {
+		var err error
+		if audience, err = p.address(); err != nil {
+			return nil, err
+		}
+	}
+	if source := runner.Tokens(p.getenv, audience); source != nil {
+		return client.WithTokenSource(source), nil
+	}
+	return nil, errors.New(`set DRIFTSENTRY_API_KEY: an admin makes one of scope "ingest"
+Or let the job use its own token, which an admin has to trust: in GitHub Actions with "permissions: id-token: write", in GitLab CI with "id_tokens: DRIFTSENTRY_ID_TOKEN"`)
 }
 
 func fill(flag *string, value string) {

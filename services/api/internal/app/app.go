@@ -66,6 +66,10 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if app.identity, err = newIdentity(c, signing, app.DB, tel, o.Hashing); err != nil {
 		return nil, err
 	}
+	provider, err := c.newProvider(tel)
+	if err != nil {
+		return nil, err
+	}
 	drifts, err := app.newDrifts(c, tel)
 	if err != nil {
 		return nil, err
@@ -96,7 +100,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		Edge: app.Edge(), Identity: app.identity, Drifts: drifts, Idempotency: responses,
 		Audit: audit.NewTrail(postgres.NewAuditStore(app.DB)), Insight: insight.New(postgres.NewInsightStore(app.DB)), Monitor: workspaces,
 		Logger: tel.Logger(), Replica: replica, Version: o.Build.Version + " " + o.Build.Commit, TraceURL: c.TraceURL, CORSOrigins: c.Service.CORSOrigins, PublicURL: c.PublicURL, Limits: c.Limits, JWKS: accepted.JWKS(),
-		RecentSignIn: c.RecentSignIn, InsecureCookies: c.Service.Environment == config.Development,
+		Provider: provider, RecentSignIn: c.RecentSignIn, InsecureCookies: c.Service.Environment == config.Development,
 	})
 	app.Serve(ctx, server.Handler(), c)
 	return app, nil
@@ -107,10 +111,14 @@ func newIdentity(c *Config, signing token.Keyring, db *pg.DB, tel *telemetry.Tel
 	if err != nil {
 		return nil, fmt.Errorf("derive the key of API keys: %w", err)
 	}
+	ci, err := c.newCI(tel)
+	if err != nil {
+		return nil, err
+	}
 	return identity.New(identity.Config{
 		Store:  postgres.NewIdentityStore(db),
 		Access: token.NewAccessWithKeys(c.Service.JWTSecret.Reveal(), c.Service.JWTSecretPrevious.Reveal(), signing, c.JWTExpiry),
-		Keys:   keys, DataKey: c.DataKey.Reveal(), RefreshExpiry: c.RefreshExpiry, SessionMaxAge: c.SessionMaxAge, Hashing: hashing, Meter: tel.Meter(),
+		Keys:   keys, DataKey: c.DataKey.Reveal(), Provider: c.providerConfig(), CI: ci, RefreshExpiry: c.RefreshExpiry, SessionMaxAge: c.SessionMaxAge, Hashing: hashing, Meter: tel.Meter(),
 	})
 }
 

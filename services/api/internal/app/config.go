@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -20,10 +21,15 @@ const DefaultPort = 3001
 type Config struct {
 	Service process.Config
 	Limits  httpapi.Limits
+	OIDC    OIDCConfig
 	KeyConfig
 
 	// PublicURL is where people reach the installation, such as https://driftsentry.example.com.
 	PublicURL string `env:"PUBLIC_URL"`
+	// OutgoingNetworks are networks that admins of accounts may name servers in, although they are not public.
+	OutgoingNetworks []netip.Prefix `env:"OUTGOING_NETWORKS"`
+	// OutgoingCA has certificate authorities beside those of the system, in PEM, for servers that this service calls.
+	OutgoingCA string `env:"OUTGOING_CA"`
 	// Values says whether values of resources are stored: shown, or hidden.
 	Values string `env:"VALUES" envDefault:"shown"`
 	// JWTPrivateKey is the Ed25519 key that signs access tokens, in PEM. Its public half is in JWT_PUBLIC_KEY. Without it
@@ -117,6 +123,10 @@ func (c *Config) Validate() []error {
 			problems.Add("JWT_PRIVATE_KEY", "%w", err)
 		}
 	}
+	if _, err := c.roots(); err != nil {
+		problems.Add("OUTGOING_CA", "%w", err)
+	}
+	c.checkOIDC(&problems)
 	if c.RecentSignIn != 0 && c.RecentSignIn < time.Minute {
 		problems.Add("RECENT_SIGN_IN", "must be a minute or more, or 0s for any time")
 	}

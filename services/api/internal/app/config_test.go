@@ -131,3 +131,42 @@ func TestLoadConfig_production(t *testing.T) {
 		}
 	})
 }
+
+// TestLoadConfig_provider: what an identity provider needs is asked for at start, by name. Mutations: each of the conditions left out.
+func TestLoadConfig_provider(t *testing.T) {
+	whole := map[string]string{
+		"APP_ENV": "production", "DATABASE_URL": "postgres://localhost/x", "JWT_SECRET": long, "DATA_KEY": long,
+		"PUBLIC_URL": "https://driftsentry.example.com", "OIDC_ISSUER": "https://login.example.com/realms/acme", "OIDC_CLIENT_ID": "driftsentry", "OIDC_ACCOUNT": "acme",
+		"OIDC_ROLES": "platform=admin, a=b=engineer,*=viewer", "OIDC_EMAIL_DOMAINS": "example.com,example.org",
+	}
+	for name, tt := range map[string]struct {
+		variable, value string
+		want            string // the variable that the error names, empty for none
+	}{
+		"complete":               {"OIDC_CLIENT_SECRET", "", ""},
+		"no public URL":          {"PUBLIC_URL", "", "PUBLIC_URL"},
+		"a public URL of HTTP":   {"PUBLIC_URL", "http://driftsentry.example.com", "PUBLIC_URL"},
+		"an issuer of HTTP":      {"OIDC_ISSUER", "http://login.example.com", "OIDC_ISSUER"},
+		"an issuer with a query": {"OIDC_ISSUER", "https://login.example.com?x=y", "OIDC_ISSUER"},
+		"no issuer":              {"OIDC_ISSUER", "", "OIDC_ISSUER"},
+		"no client":              {"OIDC_CLIENT_ID", "", "OIDC_CLIENT_ID"},
+		"no account":             {"OIDC_ACCOUNT", "", "OIDC_ACCOUNT"},
+		"no openid":              {"OIDC_SCOPES", "email", "OIDC_SCOPES"},
+		"a role that is none":    {"OIDC_ROLES", "platform=root", "OIDC_ROLES"},
+		"no value of a role":     {"OIDC_ROLES", "=admin", "OIDC_ROLES"},
+		"a domain with a sign":   {"OIDC_EMAIL_DOMAINS", "@example.com", "OIDC_EMAIL_DOMAINS"},
+		"no certificate":         {"OUTGOING_CA", "x", "OUTGOING_CA"},
+		"no network":             {"OUTGOING_NETWORKS", "10.0.0.0", "OUTGOING_NETWORKS"},
+	} {
+		var environ []string
+		for variable, value := range whole {
+			if variable != tt.variable {
+				environ = append(environ, variable+"="+value)
+			}
+		}
+		_, err := app.LoadConfig(append(environ, tt.variable+"="+tt.value))
+		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), "  "+tt.want+": ")) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

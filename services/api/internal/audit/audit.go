@@ -17,13 +17,14 @@ import (
 // Roles of actors who are not users.
 const (
 	RoleKey    = "api_key"
+	RoleCI     = "ci"
 	RoleSystem = "system"
 )
 
-// Actor is who does something: a user, an API key, or the system.
+// Actor is who does something: a user, an API key, a job of CI with its own token, or the system.
 type Actor struct {
 	ID    *uuid.UUID // nil for the system
-	Email string     // empty unless it is a user
+	Email string     // of a user; for CI, ci: with the name of the trust and the token's subject; else empty
 	Role  string
 }
 

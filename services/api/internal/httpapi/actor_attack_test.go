@@ -33,6 +33,14 @@ var guarded = map[string]func(api *apitest.API) (path string, body any){
 	"POST /api/v1/api-keys": func(*apitest.API) (string, any) {
 		return "/api/v1/api-keys", map[string]string{"name": "mine", "scope": "ingest"}
 	},
+	"POST /api/v1/trusts": func(*apitest.API) (string, any) {
+		return "/api/v1/trusts", map[string]string{"name": "mine", "issuer": "https://ci.example", "audience": "acme", "subject": "mine"}
+	},
+	"DELETE /api/v1/trusts/{id}": func(api *apitest.API) (string, any) {
+		var made struct{ ID string }
+		api.Admin.Post("/api/v1/trusts", map[string]string{"name": "spare", "issuer": "https://ci.example", "audience": "acme", "subject": "spare"}).Want(201).Decode(&made)
+		return "/api/v1/trusts/" + made.ID, nil
+	},
 	"DELETE /api/v1/api-keys/{id}": func(api *apitest.API) (string, any) {
 		var made struct{ APIKey struct{ ID string } }
 		api.Admin.Post("/api/v1/api-keys", map[string]string{"name": "spare", "scope": "ingest"}).Want(201).Decode(&made)
@@ -206,5 +214,6 @@ func changes(t *testing.T, api *apitest.API) string {
 		(select string_agg(concat_ws(' ', id, email, name, role, is_active, md5(password_hash)), E'\n' order by id) from app_user) || E'\n' ||
 		(select string_agg(concat_ws(' ', id, revoked_at), E'\n' order by id) from session) || E'\n' ||
 		(select string_agg(concat_ws(' ', id, revoked_at), E'\n' order by id) from api_key) || E'\n' ||
+		(select coalesce(string_agg(id::text, E'\n' order by id), '') from ci_trust) || E'\n' ||
 		(select count(*) || ' ' || count(used_at) from setup_token) || ' ' || (select count(*) from audit)`)
 }

@@ -52,7 +52,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if inCookie {
 		// The cookie of the session before is replaced, so no one could end that session. A value that never was a token is no obstacle.
 		if old, err := r.Cookie(s.cookies.name()); err == nil {
-			if err := s.identity.Logout(r.Context(), old.Value); err != nil && !apierror.Is(err, apierror.Invalid) {
+			if _, err := s.identity.Logout(r.Context(), old.Value); err != nil && !apierror.Is(err, apierror.Invalid) {
 				return err
 			}
 		}
@@ -105,8 +105,9 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil && !errors.Is(err, errNoCookie) { // Without a cookie there is no session to end.
 		return err
 	}
+	var issuer string
 	if err == nil {
-		if err := s.identity.Logout(r.Context(), refresh); err != nil {
+		if issuer, err = s.identity.Logout(r.Context(), refresh); err != nil {
 			return err
 		}
 	}
@@ -115,6 +116,9 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	}
 	// Lists and drifts may be kept by the browser, which asks each time whether they changed: their user has gone.
 	w.Header().Set("Clear-Site-Data", `"cache"`)
+	if url := s.endSession(issuer); url != "" {
+		return rest.OK(w, signedOutBody{url})
+	}
 	return rest.OK(w, nil)
 }
 

@@ -70,6 +70,23 @@ func (c *refreshCookies) set(w http.ResponseWriter, t identity.Tokens) {
 
 func (c *refreshCookies) clear(w http.ResponseWriter) { http.SetCookie(w, c.cookie("", -1)) }
 
+// pendingName is the name of the cookie of a sign-in with the identity provider that has begun. With the prefix, no other host of the
+// domain can set one.
+func (c *refreshCookies) pendingName() string {
+	if c.insecure {
+		return "driftsentry-sign-in"
+	}
+	return "__Host-driftsentry-sign-in"
+}
+
+// pending keeps a sign-in that has begun. The browser must send it when the provider sends it back, so it is Lax: it goes with
+// navigations from other sites, and with nothing else from there. The prefix demands the path.
+func (c *refreshCookies) pending(w http.ResponseWriter, value string, maxAge int) {
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure everywhere but on plain HTTP in development.
+		Name: c.pendingName(), Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: !c.insecure, SameSite: http.SameSiteLaxMode,
+	})
+}
+
 func (c *refreshCookies) cookie(value string, maxAge int) *http.Cookie {
 	return &http.Cookie{ //nolint:gosec // Secure everywhere but on plain HTTP in development.
 		Name: c.name(), Value: value, Path: cookiePath, MaxAge: maxAge,

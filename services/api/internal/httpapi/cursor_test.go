@@ -120,7 +120,7 @@ func TestCursor(t *testing.T) {
 	if _, err := api.DB.Exec(t.Context(), "update app_user set created_at = '2026-01-01'"); err != nil { // They are of one moment.
 		t.Fatal(err)
 	}
-	own := []string{"/api/v1/audit", "/api/v1/users", "/api/v1/api-keys", "/api/v1/auth/sessions"} // They do not follow the stream.
+	own := []string{"/api/v1/audit", "/api/v1/users", "/api/v1/api-keys", "/api/v1/trusts", "/api/v1/auth/sessions"} // They do not follow the stream.
 	for _, path := range append([]string{"/api/v1/alerts", "/api/v1/checks"}, own...) {
 		for range 3 {
 			api.Key.Post("/api/v1/ingest/plan?workspace=w", []byte(`{"format_version":"1.2","complete":true,"resource_drift":[]}`)).Want(200)

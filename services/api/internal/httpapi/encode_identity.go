@@ -94,6 +94,30 @@ type endedBody struct {
 	Ended int `json:"ended"`
 }
 
+// signedOutBody says where to sign out at the identity provider, too.
+type signedOutBody struct {
+	EndSessionURL string `json:"endSessionUrl"`
+}
+
+type trustBody struct {
+	ID         uuid.UUID         `json:"id"`
+	Name       string            `json:"name"`
+	Issuer     string            `json:"issuer"`
+	Audience   string            `json:"audience"`
+	Subject    string            `json:"subject"`
+	Claims     map[string]string `json:"claims"`
+	Workspaces []string          `json:"workspaces"` // null: every workspace
+	CreatedAt  rest.Time         `json:"createdAt"`
+	CreatedBy  string            `json:"createdBy"`
+	LastUsedAt *rest.Time        `json:"lastUsedAt"`
+}
+
+func newTrustBody(t identity.Trust) trustBody {
+	return trustBody{
+		t.ID, t.Name, t.Issuer, t.Audience, t.Subject, t.Claims, t.Workspaces, rest.Time(t.CreatedAt), t.CreatedBy, rest.TimePtr(t.LastUsedAt),
+	}
+}
+
 type keyBody struct {
 	ID         uuid.UUID  `json:"id"`
 	Name       string     `json:"name"`

@@ -16,7 +16,7 @@ import (
 
 // things is what an account has, of each kind one to be attacked.
 type things struct {
-	user, key, drift, alert, check, workspace, cursor, session string
+	user, key, trust, drift, alert, check, workspace, cursor, session string
 
 	words []string // that only this account knows
 }
@@ -45,6 +45,11 @@ func acmeThings(t *testing.T, api *apitest.API) things {
 	api.Engineer.Post("/api/v1/drifts/"+m.drift+"/approve", map[string]string{"reason": "acme-secret-reason"}).Want(200)
 	api.Admin.Post("/api/v1/api-keys", map[string]string{"name": "acme-secret-key", "scope": "ingest"}).Want(201).Decode(&made)
 	m.key, m.user = made.APIKey.ID, api.Viewer.User.ID.String()
+	var trusted struct{ ID string }
+	api.Admin.Post("/api/v1/trusts", map[string]any{
+		"name": "acme-secret-trust", "issuer": "https://ci.example", "audience": "acme-secret-audience", "subject": "acme-secret-subject",
+	}).Want(201).Decode(&trusted)
+	m.trust = trusted.ID
 	m.session = sessions(api.Viewer)[0].ID
 	var checks struct{ Items []struct{ ID string } }
 	api.Viewer.Get("/api/v1/checks").Want(200).Decode(&checks)
@@ -56,7 +61,7 @@ func acmeThings(t *testing.T, api *apitest.API) things {
 	m.cursor = events.Head
 	m.words = []string{
 		// The names of its workspace and its resource the attacker uses too.
-		"acme-secret-expected", "acme-secret-actual", "acme-secret-reason", "acme-secret-key", "acme-secret-region", "@acme.example", m.user, m.key, m.drift, m.alert, m.check, m.workspace, api.Account.String(), api.Admin.User.ID.String(),
+		"acme-secret-expected", "acme-secret-actual", "acme-secret-reason", "acme-secret-key", "acme-secret-region", "acme-secret-trust", "acme-secret-audience", "acme-secret-subject", "@acme.example", m.user, m.key, m.trust, m.drift, m.alert, m.check, m.workspace, api.Account.String(), api.Admin.User.ID.String(),
 		api.Engineer.User.ID.String(),
 	}
 	return m
@@ -70,6 +75,8 @@ func (m things) id(path string) string {
 		return m.user
 	case strings.HasPrefix(path, "/api/v1/api-keys"):
 		return m.key
+	case strings.HasPrefix(path, "/api/v1/trusts"):
+		return m.trust
 	case strings.HasPrefix(path, "/api/v1/alerts"):
 		return m.alert
 	case strings.HasPrefix(path, "/api/v1/checks"):
@@ -99,6 +106,7 @@ var bodies = map[string]any{
 	"POST /api/v1/auth/password":         map[string]string{"currentPassword": "a guess of it", "newPassword": "a new password"},
 	"POST /api/v1/users":                 map[string]string{"email": "one@other.example", "name": "One", "role": "viewer"},
 	"POST /api/v1/api-keys":              map[string]string{"name": "theirs", "scope": "ingest"},
+	"POST /api/v1/trusts":                map[string]string{"name": "theirs", "issuer": "https://ci.example", "audience": "theirs", "subject": "theirs"},
 	"POST /api/v1/drifts":                map[string]any{"resourceId": "acme-secret-resource", "resourceType": "acme_secret_type", "region": "r", "expectedState": map[string]int{"a": 1}, "actualState": map[string]int{"a": 2}, "workspace": "acme-secret-workspace"},
 }
 

@@ -29,8 +29,8 @@ func callOf(r *http.Request) *call {
 	return c
 }
 
-// known reports whether the caller has a credential of ours.
-func (c *call) known() bool { return c.refused == nil }
+// known reports whether the caller has a credential that was found to be good without I/O.
+func (c *call) known() bool { return c.refused == nil && c.credential.Proven() }
 
 var errNoCredential = apierror.Refuse(apierror.Missing, "sign in: the Authorization header has no bearer token")
 
@@ -76,7 +76,7 @@ func (s *Server) authenticate(r *http.Request) (identity.Principal, error) {
 func (a access) allows(p identity.Principal) error {
 	switch {
 	case p.IsKey() && !a.keys:
-		return apierror.New(apierror.Forbidden, "an API key may only send plans and report drifts")
+		return apierror.New(apierror.Forbidden, "an API key, or a token of CI, may only send plans and report drifts")
 	case !p.IsKey() && !p.Role.AtLeast(a.role):
 		return apierror.Newf(apierror.Forbidden, "this needs the role %s", a.role)
 	}

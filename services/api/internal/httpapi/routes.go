@@ -11,7 +11,7 @@ import (
 type access struct {
 	open bool          // everyone, signed in or not
 	role identity.Role // users with this role or a higher one
-	keys bool          // API keys with the scope "ingest", too
+	keys bool          // API keys with the scope "ingest", too, and tokens of CI that a trust is in
 	// recent asks for a sign-in within Options.RecentSignIn: what a stolen session must not do.
 	recent bool
 }
@@ -58,6 +58,8 @@ func (s *Server) routes() []route {
 		{post, "/auth/refresh", everyone, s.refresh, plain},
 		{post, "/auth/logout", everyone, s.logout, plain},
 		{post, "/auth/password", everyone, s.changePassword, plain},
+		{get, "/auth/oidc/login", everyone, s.beginSignIn, parameters},
+		{get, "/auth/oidc/callback", everyone, s.finishSignIn, parameters},
 
 		{get, "/auth/sessions", viewer, s.listSessions, parameters},
 		{del, "/auth/sessions", viewer.recently(), s.endOtherSessions, plain},
@@ -73,6 +75,10 @@ func (s *Server) routes() []route {
 		{get, "/api-keys", admin, s.listKeys, parameters},
 		{post, "/api-keys", admin.recently(), s.createKey, plain},
 		{del, "/api-keys/{id}", admin, s.revokeKey, plain},
+
+		{get, "/trusts", admin, s.listTrusts, parameters},
+		{post, "/trusts", admin.recently(), s.createTrust, plain},
+		{del, "/trusts/{id}", admin, s.deleteTrust, plain},
 
 		{post, "/ingest/plan", ingester, s.ingestPlan, parameters},
 		{post, "/ingest/failure", ingester, s.ingestFailure, parameters},

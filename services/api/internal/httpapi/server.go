@@ -19,6 +19,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/insight"
 	"github.com/driftsentry/driftsentry/services/api/internal/monitor"
+	"github.com/driftsentry/driftsentry/services/api/internal/oidc"
 )
 
 // Options is what a server is made of.
@@ -47,6 +48,8 @@ type Options struct {
 	Limits    Limits
 	// RecentSignIn is how long ago a user may have signed in who changes users or makes keys; zero is any time.
 	RecentSignIn time.Duration
+	// Provider signs people in with an identity provider; nil without one.
+	Provider *oidc.Provider
 	// InsecureCookies is for plain HTTP in development.
 	InsecureCookies bool
 }

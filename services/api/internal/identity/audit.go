@@ -20,12 +20,17 @@ const (
 	actionSessionRevoked  = "session.revoked"
 	actionAccountUpdated  = "account.updated"
 	actionSetupIssued     = "setup_token.created"
+	actionTrustCreated    = "trust.created"
+	actionTrustDeleted    = "trust.deleted"
 )
 
 // Actor is the principal as the audit trail names it.
 func (p Principal) Actor() audit.Actor {
 	id := p.ID()
-	if p.IsKey() {
+	switch {
+	case p.CI:
+		return audit.Actor{ID: &id, Email: p.KeyName, Role: audit.RoleCI}
+	case p.IsKey():
 		return audit.Actor{ID: &id, Role: audit.RoleKey}
 	}
 	return audit.Actor{ID: &id, Email: p.Email, Role: string(p.Role)}

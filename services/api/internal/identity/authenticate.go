@@ -18,7 +18,13 @@ type Credential struct {
 	claims token.Claims
 	key    uuid.UUID // zero for an access token
 	hash   []byte    // of the API key
+	// ci is a token of CI, which proves nothing until proven.
+	ci     *CIToken
+	proven bool
 }
+
+// Proven reports whether the credential was found to be good without I/O. That of CI may need the keys of its issuer first.
+func (c Credential) Proven() bool { return c.ci == nil || c.proven }
 
 // Why a caller is refused. The texts reveal only what the caller knows.
 var (
@@ -32,7 +38,8 @@ var (
 	errKeyRevoked        = apierror.Refuse(apierror.Revoked, "the API key is no longer valid")
 )
 
-// Recognise reports, without I/O, whether an access token or an API key is ours and has not expired.
+// Recognise reports, without I/O, whether an access token or an API key is ours and has not expired. What looks like a token of CI
+// gives a credential that may not be proven.
 func (s *Service) Recognise(bearer string) (Credential, error) {
 	if strings.HasPrefix(bearer, token.APIKeyPrefix) {
 		id, ok := s.apiKeys.Recognise(bearer)
@@ -46,15 +53,18 @@ func (s *Service) Recognise(bearer string) (Credential, error) {
 	case errors.Is(err, token.ErrExpired):
 		return Credential{}, errExpired
 	case err != nil:
-		return Credential{}, errUnknownCredential
+		return s.recogniseCI(bearer)
 	}
 	return Credential{claims: claims}, nil
 }
 
 // Authenticate returns the principal of these credentials, from the database or from a cache that lasts some seconds.
 func (s *Service) Authenticate(ctx context.Context, c Credential) (Principal, error) {
-	if c.key != uuid.Nil {
+	switch {
+	case c.key != uuid.Nil:
 		return s.authenticateKey(ctx, c)
+	case c.ci != nil:
+		return s.authenticateCI(ctx, c)
 	}
 	state, err := s.sessions.Load(ctx, c.claims.SessionID, s.store.Session)
 	if apierror.Is(err, apierror.NotFound) {
@@ -75,9 +85,12 @@ func (s *Service) Authenticate(ctx context.Context, c Credential) (Principal, er
 
 // Reauthenticate is Authenticate without the cache, for what a few seconds are too long.
 func (s *Service) Reauthenticate(ctx context.Context, c Credential) (Principal, error) {
-	if c.key != uuid.Nil {
+	switch {
+	case c.key != uuid.Nil:
 		s.keys.Forget(c.key)
-	} else {
+	case c.ci != nil:
+		s.trusts.forget()
+	default:
 		s.sessions.Forget(c.claims.SessionID)
 	}
 	return s.Authenticate(ctx, c)

@@ -34,8 +34,12 @@ type Service struct {
 	sessions *cache.Cache[uuid.UUID, SessionState]
 	keys     *cache.Cache[uuid.UUID, KeyState]
 
-	logins metric.Int64Counter
-	clock  func() time.Time
+	provider *ProviderConfig // nil without an identity provider
+	ci       CITokens
+	trusts   *trusts
+
+	logins, providerLogins metric.Int64Counter
+	clock                  func() time.Time
 }
 
 // Config has the parts and settings of a service.
@@ -49,6 +53,10 @@ type Config struct {
 	RefreshExpiry time.Duration
 	// SessionMaxAge is how long a session lives at most.
 	SessionMaxAge time.Duration
+	// Provider says what people may do who sign in with the identity provider; nil without one.
+	Provider *ProviderConfig
+	// CI verifies the tokens of CI; nil accepts none.
+	CI CITokens
 	// Hashing defaults to what OWASP recommends for passwords; tests use less.
 	Hashing *argon2id.Params
 	Meter   metric.Meter
@@ -58,7 +66,7 @@ type Config struct {
 func New(c Config) (*Service, error) {
 	s := &Service{
 		store: c.Store, access: c.Access, apiKeys: c.Keys, refreshExpiry: c.RefreshExpiry, sessionMaxAge: c.SessionMaxAge,
-		clock: time.Now,
+		provider: c.Provider, ci: c.CI, clock: time.Now,
 	}
 	var err error
 	if s.emailKey, err = deriveEmailKey(c.DataKey); err != nil {
@@ -70,8 +78,11 @@ func New(c Config) (*Service, error) {
 	if s.keys, err = cache.New[uuid.UUID, KeyState](c.Meter, "api_key", cacheSize, cacheFor); err != nil {
 		return nil, err
 	}
+	if s.trusts, err = newTrusts(c.Meter, c.Store); err != nil {
+		return nil, err
+	}
 	in := instrument.From(c.Meter)
-	s.logins = in.Counter(driftconv.AuthLogins)
+	s.logins, s.providerLogins = in.Counter(driftconv.AuthLogins), in.Counter(driftconv.AuthProviderLogins)
 	if err := in.Err(); err != nil {
 		return nil, err
 	}

@@ -218,25 +218,26 @@ func (s *Service) end(ctx context.Context, tx Tx, session *SessionState, why Rea
 		map[string]any{"session": session.ID, "reason": why})
 }
 
-// Logout ends the session of a refresh token. An unknown token is not an error: there is no session to end.
-func (s *Service) Logout(ctx context.Context, refresh string) error {
+// Logout ends the session of a refresh token, and names the identity provider that opened it, if one did. An unknown token is not an
+// error: there is no session to end.
+func (s *Service) Logout(ctx context.Context, refresh string) (issuer string, err error) {
 	var in input
 	in.token("refreshToken", refresh)
 	if err := in.err(); err != nil {
-		return err
+		return "", err
 	}
 	var session uuid.UUID
-	err := s.store.InTx(ctx, "auth.logout", func(ctx context.Context, tx Tx) error {
+	err = s.store.InTx(ctx, "auth.logout", func(ctx context.Context, tx Tx) error {
 		t, err := tx.LockRefreshToken(ctx, token.Hash(refresh))
 		if err != nil {
 			return err
 		}
-		session = t.ID
+		session, issuer = t.ID, t.Issuer
 		return s.end(ctx, tx, &t.SessionState, SignedOut, t.User.actor())
 	})
 	s.sessions.Forget(session)
 	if apierror.Is(err, apierror.NotFound) {
-		return nil
+		return "", nil
 	}
-	return err
+	return issuer, err
 }

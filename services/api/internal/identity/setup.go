@@ -32,6 +32,12 @@ func (s *Service) IssueSetup(ctx context.Context, p Principal, id uuid.UUID) (Us
 		case id == p.UserID: // A session that was stolen must not become a password.
 			return errOwnPassword
 		}
+		switch provided, err := tx.HasIdentity(ctx, id); {
+		case err != nil:
+			return err
+		case provided:
+			return errProvidedPassword
+		}
 		if err := tx.SpendSetupTokens(ctx, id, s.now()); err != nil {
 			return err
 		}

@@ -29,12 +29,17 @@ type Lookups interface {
 	Preferences(ctx context.Context, user uuid.UUID) (map[string]any, error)
 	// TouchKey records that a key was used.
 	TouchKey(ctx context.Context, id uuid.UUID, at time.Time) error
+	// AllTrusts are those of all accounts, oldest first.
+	AllTrusts(ctx context.Context) ([]Trust, error)
+	// TouchTrust records that a token was accepted.
+	TouchTrust(ctx context.Context, id uuid.UUID, at time.Time) error
 }
 
 // Lists are in the order of creation. They do not follow the stream.
 type Lists interface {
 	Users(ctx context.Context, account uuid.UUID, r list.Range) (list.Part[User], error)
 	Keys(ctx context.Context, account uuid.UUID, r list.Range) (list.Part[APIKey], error)
+	Trusts(ctx context.Context, account uuid.UUID, r list.Range) (list.Part[Trust], error)
 	// Sessions are those of a user that are open at this time and began after oldest.
 	Sessions(ctx context.Context, account, user uuid.UUID, at, oldest time.Time, r list.Range) (list.Part[Session], error)
 }
@@ -42,10 +47,12 @@ type Lists interface {
 // Tx is a transaction. Locks are taken in the order of its parts: users, sessions with their tokens.
 type Tx interface {
 	UserTx
+	IdentityTx
 	SessionTx
 	RefreshTokenTx
 	SetupTokenTx
 	KeyTx
+	TrustTx
 	audit.Writer
 }
 
@@ -68,6 +75,18 @@ type UserTx interface {
 	SetPassword(ctx context.Context, user uuid.UUID, oldHash, newHash string, at time.Time) error
 	Preferences(ctx context.Context, user uuid.UUID) (map[string]any, error)
 	SavePreferences(ctx context.Context, user uuid.UUID, preferences map[string]any) error
+}
+
+// IdentityTx knows users by what they are at an identity provider.
+type IdentityTx interface {
+	AccountNamed(ctx context.Context, name string) (*Account, error)
+	// UserWithIdentity keeps other sign-ins of the person away until the end, also when there is no such user yet.
+	UserWithIdentity(ctx context.Context, issuer, subject string) (uuid.UUID, error)
+	UserWithEmail(ctx context.Context, email string) (*User, error)
+	// HasIdentity reports whether the user signs in with a provider.
+	HasIdentity(ctx context.Context, user uuid.UUID) (bool, error)
+	// NoteProviderSignIn notes that the person signed in as the user, from now on the only one who can.
+	NoteProviderSignIn(ctx context.Context, issuer, subject string, user uuid.UUID, at time.Time) error
 }
 
 // SessionTx changes sessions.
@@ -119,6 +138,14 @@ type KeyTx interface {
 	HandKeysOver(ctx context.Context, account, user, to uuid.UUID) ([]APIKey, error)
 }
 
+// TrustTx changes the trust in tokens of CI.
+type TrustTx interface {
+	// InsertTrust fails with apierror.Conflict when the audience is another account's.
+	InsertTrust(ctx context.Context, t Trust, by uuid.UUID) error
+	CountTrusts(ctx context.Context, account uuid.UUID) (int, error)
+	DeleteTrust(ctx context.Context, account, id uuid.UUID) (*Trust, error)
+}
+
 // Account is a tenant. No account sees the data of another.
 type Account struct {
 	ID   uuid.UUID
@@ -151,6 +178,7 @@ type Session struct {
 	ExpiresAt  time.Time
 	LastUsedAt *time.Time // when it was last refreshed, if it was
 	UserAgent  string     // what the client said of itself at sign-in
+	Issuer     string     // the identity provider that the user signed in with, empty for a password
 }
 
 // SessionState is a session and its user.

@@ -44,5 +44,5 @@ func (p Principal) MayUse(workspace string) error {
 	}) {
 		return nil
 	}
-	return apierror.New(apierror.Forbidden, "this API key is limited to other workspaces")
+	return apierror.New(apierror.Forbidden, "this API key, or the trust in this token, is limited to other workspaces")
 }

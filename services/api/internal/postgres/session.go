@@ -18,13 +18,14 @@ type sessionRow struct {
 	SessionExpiresAt time.Time
 	LastUsedAt       *time.Time
 	UserAgent        string
+	Issuer           string
 	Revoked          bool
 	AccountName      string
 	identity.User
 }
 
 const sessionColumns = "s.id as session_id, s.created_at as session_created_at, s.expires_at as session_expires_at, " +
-	"s.last_used_at, s.user_agent, s.revoked_at is not null as revoked, a.name as account_name, " + userColumns
+	"s.last_used_at, s.user_agent, coalesce(s.issuer, '') as issuer, s.revoked_at is not null as revoked, a.name as account_name, " + userColumns
 
 const sessionTables = "session s join app_user u on u.id = s.user_id join account a on a.id = u.account_id"
 
@@ -32,6 +33,7 @@ func (r *sessionRow) state() identity.SessionState {
 	return identity.SessionState{
 		Session: identity.Session{
 			ID: r.SessionID, CreatedAt: r.SessionCreatedAt, ExpiresAt: r.SessionExpiresAt, LastUsedAt: r.LastUsedAt, UserAgent: r.UserAgent,
+			Issuer: r.Issuer,
 		},
 		Revoked: r.Revoked, User: r.User, Account: identity.Account{ID: r.AccountID, Name: r.AccountName},
 	}
@@ -55,7 +57,7 @@ func (s *IdentityStore) Sessions(ctx context.Context, account, user uuid.UUID, a
 		listed
 	}
 	return readPart(ctx, s.db, listing{
-		name: "session", columns: "s.id, s.created_at, s.expires_at, s.last_used_at, s.user_agent", alias: "s", oldestFirst: true,
+		name: "session", columns: "s.id, s.created_at, s.expires_at, s.last_used_at, s.user_agent, coalesce(s.issuer, '') as issuer", alias: "s", oldestFirst: true,
 		table:  "(select s.*, u.account_id from session s join app_user u on u.id = s.user_id where u.id = @user)",
 		filter: " and s.revoked_at is null and s.expires_at > @now and s.created_at > @oldest",
 	}, r, pg.Args{"account": account, "user": user, "now": at, "oldest": oldest}, func(row row) (identity.Session, listed) { return row.Session, row.listed })
@@ -71,8 +73,8 @@ func (t identityTx) SessionOpen(ctx context.Context, id, user uuid.UUID, at time
 // InsertSession implements identity.Tx.
 func (t identityTx) InsertSession(ctx context.Context, user uuid.UUID, s identity.Session) error {
 	return exec(ctx, t.tx, `-- INSERT session
-		insert into session (id, user_id, created_at, expires_at, user_agent) values (@id, @user, @created, @expires, @agent)`,
-		pg.Args{"id": s.ID, "user": user, "created": s.CreatedAt, "expires": s.ExpiresAt, "agent": s.UserAgent})
+		insert into session (id, user_id, created_at, expires_at, user_agent, issuer) values (@id, @user, @created, @expires, @agent, nullif(@issuer, ''))`,
+		pg.Args{"id": s.ID, "user": user, "created": s.CreatedAt, "expires": s.ExpiresAt, "agent": s.UserAgent, "issuer": s.Issuer})
 }
 
 // ExtendSession implements identity.Tx.
