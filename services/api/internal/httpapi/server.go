@@ -19,6 +19,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/insight"
 	"github.com/driftsentry/driftsentry/services/api/internal/monitor"
+	"github.com/driftsentry/driftsentry/services/api/internal/notify"
 )
 
 // Options is what a server is made of.
@@ -30,6 +31,7 @@ type Options struct {
 	Audit       *audit.Trail
 	Insight     *insight.Service
 	Monitor     *monitor.Monitor
+	Notify      *notify.Service
 	Idempotency *idempotency.Keeper
 
 	Logger *slog.Logger

@@ -20,6 +20,7 @@ const (
 	actionSessionRevoked  = "session.revoked"
 	actionAccountUpdated  = "account.updated"
 	actionSetupIssued     = "setup_token.created"
+	actionChannelUpdated  = "channel.updated"
 )
 
 // Actor is the principal as the audit trail names it.

@@ -39,13 +39,14 @@ type Lists interface {
 	Sessions(ctx context.Context, account, user uuid.UUID, at, oldest time.Time, r list.Range) (list.Part[Session], error)
 }
 
-// Tx is a transaction. Locks are taken in the order of its parts: users, sessions with their tokens.
+// Tx is a transaction. Locks are taken in the order of its parts: users, sessions with their tokens, keys, channels.
 type Tx interface {
 	UserTx
 	SessionTx
 	RefreshTokenTx
 	SetupTokenTx
 	KeyTx
+	ChannelTx
 	audit.Writer
 }
 
@@ -117,6 +118,14 @@ type KeyTx interface {
 	RevokeKeysOf(ctx context.Context, account, user uuid.UUID, at time.Time) ([]APIKey, error)
 	// HandKeysOver makes the keys that a user made another's, and returns them.
 	HandKeysOver(ctx context.Context, account, user, to uuid.UUID) ([]APIKey, error)
+}
+
+// ChannelTx changes the channels of notifications with their makers, and returns the names of those it changes.
+type ChannelTx interface {
+	// TurnChannelsOff turns off those that a user made.
+	TurnChannelsOff(ctx context.Context, account, user uuid.UUID, at time.Time) ([]string, error)
+	// HandChannelsOver makes those that a user made another's.
+	HandChannelsOver(ctx context.Context, account, user, to uuid.UUID) ([]string, error)
 }
 
 // Account is a tenant. No account sees the data of another.
