@@ -23,7 +23,9 @@ var _ notify.Store = (*NotifyStore)(nil)
 
 // InTx implements notify.Store.
 func (s *NotifyStore) InTx(ctx context.Context, name string, fn func(ctx context.Context, tx notify.Tx) error) error {
-	return s.db.InTx(ctx, name, func(ctx context.Context, tx *pg.Tx) error { return fn(ctx, notifyTx{streamTx{auditTx{tx}}, identityTx{auditTx{tx}}}) })
+	return s.db.InTx(ctx, name, func(ctx context.Context, tx *pg.Tx) error {
+		return fn(ctx, notifyTx{streamTx{auditTx{tx}}, identityTx{auditTx{tx}}})
+	})
 }
 
 // notifyTx is a transaction of the store.

@@ -228,4 +228,3 @@ func (h quiet) WithAttrs([]slog.Attr) slog.Handler { return h }
 func (h quiet) WithGroup(string) slog.Handler { return h }
 
 var _ slog.Handler = quiet{}
-
