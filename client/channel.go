@@ -59,7 +59,7 @@ type SavedChannel struct {
 	Secret  string  `json:"secret"` // whsec_…; empty when no secret was made
 }
 
-// ChannelTest is what became of a test message.
+// ChannelTest is the result of a test message.
 type ChannelTest struct {
 	Delivered  bool   `json:"delivered"`
 	Status     int    `json:"status"` // of the response; zero when there was none

@@ -140,7 +140,7 @@ func said(kind notify.Kind, body io.Reader) string {
 	return string(text)
 }
 
-// retryAfter is a number of seconds, or a time.
+// retryAfter takes seconds or a time.
 func retryAfter(value string, now time.Time) time.Duration {
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
 		return min(time.Duration(seconds)*time.Second, mostRetryAfter) //nolint:gosec // It has 31 bits.

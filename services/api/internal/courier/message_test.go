@@ -51,7 +51,7 @@ func drift(t event.Type, resource, severity string) notify.Item {
 	return notify.Item{Type: t, DriftData: event.DriftData{ID: uuid.New(), ResourceID: resource, Severity: severity}}
 }
 
-// TestAttackSlack: whatever strangers write, a message stays within Slack's limits and pings nobody: names of resources and of
+// TestAttackSlack: whatever strangers write, a message stays within Slack's limits and pings no one: names of resources and of
 // workspaces, reasons, and what CI says of itself. Mutations: escape without entities; cut after the escape; packed without its bound;
 // link with any URL.
 func TestAttackSlack(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 type StreamTx interface {
 	// AppendEvents gives the events the next positions of the account's stream. It comes last: *last, the last position, is
 	// known when the transaction is committed.
-	// With a notice, which belongs to the last events of a transaction, channels are told of all of them.
+	// With a notice, which belongs to the last events of a transaction, channels hear of all of them.
 	AppendEvents(ctx context.Context, account uuid.UUID, events []event.Event, notice *notify.Notice, last *int64) error
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // endChannels turns off the channels of a user who may make none any more, or hands them over to the admin that endKeys has
-// checked. A channel tells what happens to whoever holds its URL.
+// checked. Everyone who has its URL gets what a channel sends.
 func (s *Service) endChannels(ctx context.Context, tx Tx, by audit.Actor, user User, to *uuid.UUID) error {
 	message, metadata := "the channel was turned off: its maker is no active admin any more", map[string]any{"user": user.ID, "enabled": false}
 	var names []string

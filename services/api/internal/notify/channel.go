@@ -57,7 +57,7 @@ type Target struct {
 	Secret string // of a webhook, as whsec_…
 }
 
-// DeliveryState is what became of a delivery.
+// DeliveryState is how far a delivery is.
 type DeliveryState string
 
 // The states.

@@ -83,7 +83,7 @@ func (s *Service) deliver(ctx context.Context, n *Next) error {
 	}
 	out := s.send(ctx, &n.Channel, m)
 	if err := ctx.Err(); err != nil {
-		return err // The process stops: nothing is known of this attempt, and it is made again.
+		return err // The process stops: the result of this attempt is unknown, and it is made again.
 	}
 	if out.Status != 0 {
 		span.SetAttributes(semconv.HTTPResponseStatusCode(out.Status))

@@ -13,7 +13,7 @@ const (
 )
 
 // Run looks at the backlog from time to time until ctx ends: it measures it, and wakes channels whose job is gone, which only
-// happens when somebody removes it. At first it seals again what the previous DATA_KEY has sealed.
+// happens when someone removes it. At first it seals again what the previous DATA_KEY has sealed.
 func (s *Service) Run(ctx context.Context) error {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()

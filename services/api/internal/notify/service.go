@@ -49,7 +49,7 @@ type Sender interface {
 	Send(ctx context.Context, kind Kind, t Target, m *Message) Outcome
 }
 
-// Outcome is what became of an attempt.
+// Outcome is the result of an attempt.
 type Outcome struct {
 	Status     int           // of the response; 0 when there was none
 	Failure    string        // empty when the message was delivered

@@ -1,4 +1,4 @@
-// Package seal encrypts what is stored and must not be read by who has the database alone, with keys derived from DATA_KEY.
+// Package seal encrypts values of the database that those who have the database alone must not read, with keys derived from DATA_KEY.
 package seal
 
 import (
@@ -16,7 +16,7 @@ type Sealer struct {
 	previous cipher.AEAD
 }
 
-// New makes a sealer. purpose separates its key from others of DATA_KEY: it must not change, or what is stored can't be opened.
+// New makes a sealer. purpose separates its key from others of DATA_KEY: it must not change, or stored values can't be opened.
 // previous is the DATA_KEY that dataKey replaced, or empty.
 func New(dataKey, previous, purpose string) (*Sealer, error) {
 	s := &Sealer{}
