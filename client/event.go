@@ -27,6 +27,7 @@ const (
 	CheckCompleted EventType = "check.completed"
 
 	WorkspaceUpdated EventType = "workspace.updated"
+	ChannelFailed    EventType = "channel.failed"
 )
 
 // Event is one entry of an account's stream.
@@ -43,7 +44,7 @@ type CloudEvent struct {
 	ID              string          `json:"id"`
 	Source          string          `json:"source"`
 	Type            EventType       `json:"type"`
-	Subject         string          `json:"subject"` // the id of the drift, alert, check or workspace
+	Subject         string          `json:"subject"` // the id of the drift, alert, check, workspace or channel
 	Time            time.Time       `json:"time"`
 	DataContentType string          `json:"datacontenttype"`
 	Traceparent     string          `json:"traceparent"` // to continue the trace of the cause

@@ -31,6 +31,7 @@ const (
 	CheckCompleted Type = "check.completed"
 
 	WorkspaceUpdated Type = "workspace.updated"
+	ChannelFailed    Type = "channel.failed"
 )
 
 // The topics that every client may subscribe to; a single drift also has the topic DriftTopic(id).
@@ -159,6 +160,15 @@ type WorkspaceData struct {
 	StaleAfter *int      `json:"staleAfter"` // in seconds; null when it is as configured for all
 	Archived   bool      `json:"archived"`
 	Actor      *Actor    `json:"actor"`
+}
+
+// ChannelData is the data of channel.failed: the first notification since the last success was given up.
+type ChannelData struct {
+	ID         uuid.UUID `json:"id"`
+	Name       string    `json:"name"`
+	Kind       string    `json:"kind"`
+	DeliveryID uuid.UUID `json:"deliveryId"` // of the notification
+	Reason     string    `json:"reason"`
 }
 
 // Counts is the result of one check of a workspace.

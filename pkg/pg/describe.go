@@ -40,6 +40,9 @@ func summary(sql string) string {
 	sql = strings.TrimLeft(sql, " \t\n")
 	if rest, ok := strings.CutPrefix(sql, "-- "); ok {
 		name, _, _ := strings.Cut(rest, "\n")
+		if generated, ok := strings.CutPrefix(name, "name: "); ok { // By sqlc, in a library: -- name: JobGetAvailable :many
+			name, _, _ = strings.Cut(generated, " ")
+		}
 		return name
 	}
 	word, _, _ := strings.Cut(sql, " ")

@@ -92,6 +92,9 @@ func Open(ctx context.Context, c Config, application string, tel Telemetry) (*DB
 // Close waits until borrowed connections are returned, then closes all.
 func (db *DB) Close() { db.pool.Close() }
 
+// Pool is for libraries that run statements of their own. Their errors are not translated.
+func (db *DB) Pool() *pgxpool.Pool { return db.pool }
+
 // Ping runs one statement; it is the readiness check. A primary that has become a standby, or was fenced, still responds:
 // then the pool lets go of its connections, so that the next ones go where the address leads now.
 func (db *DB) Ping(ctx context.Context) error {

@@ -11,6 +11,11 @@ import (
 // without a span. It is the correlation ID.
 func TraceID(ctx context.Context) string { return tracing.TraceID(ctx) }
 
+// TraceIDOf is the trace ID of a stored traceparent, "" when that is malformed.
+func TraceIDOf(traceparent string) string {
+	return TraceID(LocalParent(context.Background(), traceparent))
+}
+
 // Traceparent is the W3C traceparent of the context's span, "" without one. It
 // can be stored with an event, for LocalParent to restore.
 func Traceparent(ctx context.Context) string { return tracing.Traceparent(ctx) }

@@ -49,6 +49,7 @@ func TestClient_has_every_operation(t *testing.T) {
 	if err := admin.DeleteTrust(ctx, trust.ID); err != nil {
 		t.Error(err)
 	}
+	channel := channels(ctx, t, admin, see)
 
 	ci := p.client(through, client.WithAPIKey(key.Key))
 	plan, err := os.Open("../../services/api/internal/plan/testdata/plans/refresh_only_tf1.11.4.json")
@@ -92,6 +93,14 @@ func TestClient_has_every_operation(t *testing.T) {
 
 	decide(ctx, t, engineer, report, see, collect(t, engineer.Drifts(ctx, client.DriftQuery{Workspace: "production"})))
 	numbers(ctx, engineer, see)
+	deliveries, err := admin.ListDeliveries(ctx, channel, "waiting", client.Page{})
+	see("ListDeliveries")(deliveries, err)
+	if len(deliveries.Items) == 0 {
+		t.Error("no delivery waits")
+	}
+	if err := admin.DeleteChannel(ctx, channel); err != nil {
+		t.Error(err)
+	}
 	audit, err := admin.ListAudit(ctx, client.AuditQuery{DriftID: report.ID, Action: "drift.created"}, client.Page{})
 	see("ListAudit")(audit, err)
 	failures, err := admin.RecentErrors(ctx)
@@ -112,6 +121,31 @@ func TestClient_has_every_operation(t *testing.T) {
 	if missing := slices.Sorted(slices.Values(r.unused(t))); !slices.Equal(missing, others) {
 		t.Errorf("no method of the client was called for %v: add the method, and a call here; only %v have none", missing, others)
 	}
+}
+
+// channels makes a channel that leads nowhere, and returns its id.
+func channels(ctx context.Context, t *testing.T, admin *client.Client, see func(string) func(any, error)) string {
+	t.Helper()
+	created, err := admin.CreateChannel(ctx, client.NewChannel{Name: "nowhere", Kind: "webhook", URL: "https://hooks.invalid/", Severities: []client.Severity{client.Critical, client.Warning}})
+	see("CreateChannel")(created, err)
+	updated, err := admin.UpdateChannel(ctx, created.Channel.ID, client.ChannelChange{NewSecret: true, Workspaces: new([]string{"prod*"})})
+	see("UpdateChannel")(updated, err)
+	if created.Secret == "" || updated.Secret == "" || created.Secret == updated.Secret {
+		t.Errorf("the secrets are %q and %q", created.Secret, updated.Secret)
+	}
+	got, err := admin.GetChannel(ctx, created.Channel.ID)
+	see("GetChannel")(got, err)
+	list, err := admin.ListChannels(ctx, client.Page{})
+	see("ListChannels")(list, err)
+	tested, err := admin.TestChannel(ctx, created.Channel.ID)
+	see("TestChannel")(tested, err)
+	if tested.Delivered || tested.Error == "" {
+		t.Errorf("%+v", tested)
+	}
+	if _, err := admin.ReplayDelivery(ctx, created.Channel.ID, created.Channel.ID); !client.HasCode(err, client.CodeNotFound) {
+		t.Errorf("a delivery that is not there: %v", err)
+	}
+	return created.Channel.ID
 }
 
 func people(ctx context.Context, t *testing.T, p *pair, admin *client.Client, through client.Option) {

@@ -45,6 +45,8 @@ export function title(e: Schemas['Event']): string {
       return `${e.data.workspace}: ${e.data.counts.new} new`;
     case 'workspace.updated':
       return e.data.recordRef ?? 'any ref';
+    case 'channel.failed':
+      return `${e.data.name}: ${e.data.reason}`;
     default: {
       // A type without a case does not compile.
       const none: never = e;

@@ -17,6 +17,9 @@ var httpBuckets = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.7
 // fastBuckets are for what takes milliseconds and ends after some seconds.
 var fastBuckets = []float64{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10}
 
+// ofJobs are the labels of jobs.
+var ofJobs = attribute.NewAllowKeysFilter("queue", "status")
+
 // views correct what the instrumentation libraries measure.
 func views() []sdkmetric.View {
 	seconds := func(name string, boundaries []float64) sdkmetric.View {
@@ -40,6 +43,13 @@ func views() []sdkmetric.View {
 		// the span and the access line.
 		drop("http.server.request.body.size"),
 		drop("http.server.response.body.size"),
+		// Of jobs of River: its attempts are many, and the gauge says less than the histogram.
+		sdkmetric.NewView(sdkmetric.Instrument{Name: "river.work_count"}, sdkmetric.Stream{AttributeFilter: ofJobs}),
+		sdkmetric.NewView(sdkmetric.Instrument{Name: "river.work_duration_histogram"}, sdkmetric.Stream{
+			AttributeFilter: ofJobs, Aggregation: sdkmetric.AggregationExplicitBucketHistogram{Boundaries: httpBuckets},
+			ExemplarReservoirProviderSelector: bareExemplars,
+		}),
+		drop("river.work_duration"),
 		// These record seconds without saying so, and would get the SDK's default
 		// boundaries, which are for milliseconds.
 		seconds("otel.sdk.exporter.operation.duration", fastBuckets),

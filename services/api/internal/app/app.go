@@ -9,19 +9,23 @@ import (
 	"github.com/alexedwards/argon2id"
 
 	"github.com/driftsentry/driftsentry/pkg/config"
+	"github.com/driftsentry/driftsentry/pkg/dial"
 	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/pkg/process"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/api/internal/audit"
+	"github.com/driftsentry/driftsentry/services/api/internal/courier"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/httpapi"
 	"github.com/driftsentry/driftsentry/services/api/internal/idempotency"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/insight"
 	"github.com/driftsentry/driftsentry/services/api/internal/monitor"
+	"github.com/driftsentry/driftsentry/services/api/internal/notify"
 	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
+	"github.com/driftsentry/driftsentry/services/api/internal/queue"
 	"github.com/driftsentry/driftsentry/services/api/internal/retention"
 	"github.com/driftsentry/driftsentry/services/api/internal/scrub"
 )
@@ -70,7 +74,15 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	drifts, err := app.newDrifts(c, tel)
+	hints, err := app.newHints(tel)
+	if err != nil {
+		return nil, err
+	}
+	drifts, err := app.newDrifts(c, hints, tel)
+	if err != nil {
+		return nil, err
+	}
+	notifications, err := app.newNotifications(c, o.Build, hints, tel)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +110,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	}
 	server := httpapi.New(httpapi.Options{
 		Edge: app.Edge(), Identity: app.identity, Drifts: drifts, Idempotency: responses,
-		Audit: audit.NewTrail(postgres.NewAuditStore(app.DB)), Insight: insight.New(postgres.NewInsightStore(app.DB)), Monitor: workspaces,
+		Audit: audit.NewTrail(postgres.NewAuditStore(app.DB)), Insight: insight.New(postgres.NewInsightStore(app.DB)), Monitor: workspaces, Notify: notifications,
 		Logger: tel.Logger(), Replica: replica, Version: o.Build.Version + " " + o.Build.Commit, TraceURL: c.TraceURL, CORSOrigins: c.Service.CORSOrigins, PublicURL: c.PublicURL, Limits: c.Limits, JWKS: accepted.JWKS(),
 		Provider: provider, RecentSignIn: c.RecentSignIn, InsecureCookies: c.Service.Environment == config.Development,
 	})
@@ -122,8 +134,8 @@ func newIdentity(c *Config, signing token.Keyring, db *pg.DB, tel *telemetry.Tel
 	})
 }
 
-// newDrifts makes the domain, and the worker that sends its hints.
-func (a *App) newDrifts(c *Config, tel *telemetry.Telemetry) (*drift.Service, error) {
+// newHints makes what announces commits to the readers of streams, and its worker.
+func (a *App) newHints(tel *telemetry.Telemetry) (*hint.Sender, error) {
 	way, err := a.Hints()
 	if err != nil {
 		return nil, err
@@ -132,15 +144,32 @@ func (a *App) newDrifts(c *Config, tel *telemetry.Telemetry) (*drift.Service, er
 	if err != nil {
 		return nil, err
 	}
-	drifts, err := drift.New(drift.Config{
+	a.Group.Go("hints", hints.Run)
+	return hints, nil
+}
+
+func (a *App) newDrifts(c *Config, hints *hint.Sender, tel *telemetry.Telemetry) (*drift.Service, error) {
+	return drift.New(drift.Config{
 		Store: postgres.NewDriftStore(a.DB), Hints: hints, HideValues: c.Values == ValuesHidden, Telemetry: tel,
 		DataKey: []byte(c.DataKey.Reveal()), PreviousDataKey: []byte(c.DataKeyPrevious.Reveal()),
+	})
+}
+
+// newNotifications makes the channels, and the workers that send what is for them.
+func (a *App) newNotifications(c *Config, b process.Build, hints *hint.Sender, tel *telemetry.Telemetry) (*notify.Service, error) {
+	service, err := notify.New(notify.Config{
+		Store: postgres.NewNotifyStore(a.DB), Actors: a.identity, Hints: hints, Telemetry: tel, PlainHTTP: len(c.NotifyAllowedNetworks) > 0,
+		Sender: courier.New(courier.Config{
+			Guard: dial.Guard{Allowed: c.NotifyAllowedNetworks}, PublicURL: c.PublicURL, TraceURL: c.TraceURL, Version: b.Version,
+		}),
+		DataKey: c.DataKey.Reveal(), PreviousDataKey: c.DataKeyPrevious.Reveal(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	a.Group.Go("hints", hints.Run)
-	return drifts, nil
+	a.Group.Go("notifications", queue.New(a.DB.Pool(), service, tel).Run)
+	a.Group.Go("backlog of notifications", service.Run)
+	return service, nil
 }
 
 // Identity makes the users of tests.

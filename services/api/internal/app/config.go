@@ -46,6 +46,9 @@ type Config struct {
 	EventRetention      time.Duration `env:"EVENT_RETENTION"       envDefault:"168h"`
 	WorkspaceStaleAfter time.Duration `env:"WORKSPACE_STALE_AFTER" envDefault:"36h"`
 
+	// NotifyAllowedNetworks are networks that channels of notifications may lead to although they are not public.
+	NotifyAllowedNetworks []netip.Prefix `env:"NOTIFY_ALLOWED_NETWORKS"`
+
 	// TraceURL is where people look at a trace, with {traceId} in it.
 	TraceURL string `env:"TRACE_URL"`
 }

@@ -78,7 +78,7 @@ func TestTx_AppendEvents_one_or_many(t *testing.T) {
 		}
 		var last int64
 		if err := w.store.InTx(t.Context(), "test", func(ctx context.Context, tx drift.Tx) error {
-			return tx.AppendEvents(ctx, w.engineer.AccountID, events, &last)
+			return tx.AppendEvents(ctx, w.engineer.AccountID, events, nil, &last)
 		}); err != nil {
 			t.Fatal(err)
 		}

@@ -13,13 +13,15 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/pkg/uid"
+	"github.com/driftsentry/driftsentry/services/api/internal/notify"
 )
 
 // StreamTx writes the account's stream.
 type StreamTx interface {
 	// AppendEvents gives the events the next positions of the account's stream. It comes last: *last, the last position, is
 	// known when the transaction is committed.
-	AppendEvents(ctx context.Context, account uuid.UUID, events []event.Event, last *int64) error
+	// With a notice, which belongs to the last events of a transaction, channels hear of all of them.
+	AppendEvents(ctx context.Context, account uuid.UUID, events []event.Event, notice *notify.Notice, last *int64) error
 }
 
 // publish appends the work's events to the account's stream. Its span is their context: the parent, in another service,
@@ -35,6 +37,7 @@ func (s *Service) publish(ctx context.Context, w *work) error {
 		attribute.StringSlice("driftsentry.event.types", w.types()),
 	))
 	w.hint = hint.Hint{AccountID: w.account, Traceparent: telemetry.Traceparent(ctx)}
+	published := 0
 	for part := range slices.Chunk(w.drafts, partRows) {
 		events := make([]event.Event, len(part))
 		for i, d := range part {
@@ -44,7 +47,11 @@ func (s *Service) publish(ctx context.Context, w *work) error {
 			}
 		}
 		w.hint.Tag = event.TagOf(events[len(events)-1].ID)
-		if err := w.AppendEvents(ctx, w.account, events, &w.hint.Position); err != nil {
+		var notice *notify.Notice
+		if published += len(part); published == len(w.drafts) {
+			notice = notify.NoticeOf(w.drafts)
+		}
+		if err := w.AppendEvents(ctx, w.account, events, notice, &w.hint.Position); err != nil {
 			return err
 		}
 	}

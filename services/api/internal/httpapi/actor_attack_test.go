@@ -41,6 +41,18 @@ var guarded = map[string]func(api *apitest.API) (path string, body any){
 		api.Admin.Post("/api/v1/trusts", map[string]string{"name": "spare", "issuer": "https://ci.example", "audience": "acme", "subject": "spare"}).Want(201).Decode(&made)
 		return "/api/v1/trusts/" + made.ID, nil
 	},
+	"POST /api/v1/channels": func(*apitest.API) (string, any) {
+		return "/api/v1/channels", map[string]string{"name": uuid.NewString(), "kind": "slack", "url": "https://hooks.invalid/x"}
+	},
+	"PATCH /api/v1/channels/{id}": func(api *apitest.API) (string, any) {
+		return channelPath(api), map[string]string{"url": "https://accomplice.invalid/x"}
+	},
+	"DELETE /api/v1/channels/{id}":    func(api *apitest.API) (string, any) { return channelPath(api), nil },
+	"POST /api/v1/channels/{id}/test": func(api *apitest.API) (string, any) { return channelPath(api) + "/test", struct{}{} },
+	"POST /api/v1/channels/{id}/deliveries/{delivery}/replay": func(api *apitest.API) (string, any) {
+		path := channelPath(api)
+		return path + "/deliveries/" + parkedDelivery(api, path).String() + "/replay", struct{}{}
+	},
 	"DELETE /api/v1/api-keys/{id}": func(api *apitest.API) (string, any) {
 		var made struct{ APIKey struct{ ID string } }
 		api.Admin.Post("/api/v1/api-keys", map[string]string{"name": "spare", "scope": "ingest"}).Want(201).Decode(&made)

@@ -109,6 +109,15 @@ func (s *Server) routes() []route {
 		{get, "/metrics/severity-distribution", viewer, s.severityDistribution, plain},
 		{get, "/metrics/status-distribution", viewer, s.statusDistribution, plain},
 
+		{get, "/channels", admin, s.listChannels, parameters},
+		{post, "/channels", admin.recently(), s.createChannel, plain},
+		{get, "/channels/{id}", admin, s.getChannel, plain},
+		{patch, "/channels/{id}", admin.recently(), s.updateChannel, plain},
+		{del, "/channels/{id}", admin, s.deleteChannel, plain},
+		{post, "/channels/{id}/test", admin, s.testChannel, plain},
+		{get, "/channels/{id}/deliveries", admin, s.listDeliveries, parameters},
+		{post, "/channels/{id}/deliveries/{delivery}/replay", admin, s.replayDelivery, plain},
+
 		{get, "/events", viewer, s.listEvents, parameters},
 		{get, "/audit", admin, s.listAudit, parameters},
 		{get, "/ops/errors", admin, s.recentErrors, plain},

@@ -19,6 +19,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/insight"
 	"github.com/driftsentry/driftsentry/services/api/internal/monitor"
+	"github.com/driftsentry/driftsentry/services/api/internal/notify"
 	"github.com/driftsentry/driftsentry/services/api/internal/oidc"
 )
 
@@ -31,6 +32,7 @@ type Options struct {
 	Audit       *audit.Trail
 	Insight     *insight.Service
 	Monitor     *monitor.Monitor
+	Notify      *notify.Service
 	Idempotency *idempotency.Keeper
 
 	Logger *slog.Logger

@@ -9,10 +9,6 @@ package idempotency
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/hkdf"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -20,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
+	"github.com/driftsentry/driftsentry/services/api/internal/seal"
 )
 
 // Key names a request. Every principal has its own keys.
@@ -62,9 +59,7 @@ const (
 // Keeper stores responses.
 type Keeper struct {
 	store Store
-	seal  cipher.AEAD
-	// previous opens what was sealed before DATA_KEY was replaced; nil when it was not.
-	previous cipher.AEAD
+	seal  *seal.Sealer
 	// patience is the time after which a request without a response counts as cut off by a crash.
 	patience time.Duration
 }
@@ -76,29 +71,11 @@ const keyInfo = "driftsentry idempotency answers"
 // NewKeeper encrypts with a key derived from dataKey. previous is the DATA_KEY that it replaced, or empty. No request may take
 // longer than patience.
 func NewKeeper(store Store, dataKey, previous string, patience time.Duration) (*Keeper, error) {
-	k := &Keeper{store: store, patience: patience}
-	var err error
-	if k.seal, err = newSeal(dataKey); err != nil || previous == "" {
-		return k, err
-	}
-	k.previous, err = newSeal(previous)
-	return k, err
-}
-
-func newSeal(dataKey string) (cipher.AEAD, error) {
-	key, err := hkdf.Key(sha256.New, []byte(dataKey), nil, keyInfo, 32)
+	sealer, err := seal.New(dataKey, previous, keyInfo)
 	if err != nil {
-		return nil, fmt.Errorf("derive the key of kept responses: %w", err)
+		return nil, fmt.Errorf("seal kept responses: %w", err)
 	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, fmt.Errorf("make the cipher of stored responses: %w", err)
-	}
-	seal, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		return nil, fmt.Errorf("make the cipher of stored responses: %w", err)
-	}
-	return seal, nil
+	return &Keeper{store, sealer, patience}, nil
 }
 
 // Attempt is the first request of a key. It must be finished or abandoned.
@@ -147,7 +124,7 @@ func (a *Attempt) Finish(ctx context.Context, requestHash []byte, response Respo
 			return fmt.Errorf("encode a refusal: %w", err)
 		}
 	}
-	sealed := a.keeper.seal.Seal(nil, nil, plain, a.key.bytes()) //nolint:gosec // The cipher draws the nonce itself.
+	sealed := a.keeper.seal.Seal(plain, a.key.bytes())
 	return a.keeper.store.Finish(ctx, a.key, a.began, Record{RequestHash: requestHash, Status: &response.Status, Response: sealed})
 }
 
@@ -164,12 +141,9 @@ type refusal struct {
 }
 
 func (k *Keeper) open(key Key, r Record) (Response, error) {
-	plain, err := k.seal.Open(nil, nil, r.Response, key.bytes())
-	if err != nil && k.previous != nil {
-		plain, err = k.previous.Open(nil, nil, r.Response, key.bytes())
-	}
+	plain, _, err := k.seal.Open(r.Response, key.bytes())
 	if err != nil {
-		return Response{}, fmt.Errorf("open a kept response, was DATA_KEY changed?: %w", err)
+		return Response{}, fmt.Errorf("read a kept response: %w", err)
 	}
 	response := Response{Status: *r.Status, Body: plain}
 	if response.Status < 400 {
@@ -190,11 +164,11 @@ func (k *Keeper) open(key Key, r Record) (Response, error) {
 // Rewrite changes a sealed response, which is sealed again for the same key.
 func (k *Keeper) Rewrite(account, principal, key string, sealed []byte, change func(plain []byte) []byte) ([]byte, error) {
 	place := []byte(account + principal + key)
-	plain, err := k.seal.Open(nil, nil, sealed, place)
+	plain, _, err := k.seal.Open(sealed, place)
 	if err != nil {
-		return nil, fmt.Errorf("open a kept response, was DATA_KEY changed?: %w", err)
+		return nil, fmt.Errorf("rewrite a kept response: %w", err)
 	}
-	return k.seal.Seal(nil, nil, change(plain), place), nil //nolint:gosec // The cipher draws the nonce itself.
+	return k.seal.Seal(change(plain), place), nil
 }
 
 // bytes binds a sealed response to its key, so that it opens in no other place.

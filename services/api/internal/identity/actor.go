@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -13,9 +14,23 @@ import (
 // keys or sessions therefore looks at its actor again, in the transaction of the change: who was demoted, deactivated or signed
 // out a moment ago, on another replica, changes nothing. The actor's row stays locked, so that the two can't pass each other.
 
+// ActorTx is what a transaction needs in which an actor is looked at again.
+type ActorTx interface {
+	// LockUsers locks those of the users that the account has, until the end. All lock in the same order.
+	LockUsers(ctx context.Context, account uuid.UUID, ids ...uuid.UUID) ([]User, error)
+	// SessionOpen reports whether the session is the user's, and neither revoked nor expired.
+	SessionOpen(ctx context.Context, id, user uuid.UUID, at time.Time) (bool, error)
+}
+
+// Act is act for the changes of other packages.
+func (s *Service) Act(ctx context.Context, tx ActorTx, p Principal, need Role) (audit.Actor, error) {
+	by, _, err := s.act(ctx, tx, p, need)
+	return by, err
+}
+
 // act locks the actor, and others of the account, until the end of the transaction. It fails unless the actor still has the
 // role. A user who is not of the account is not among those that it returns.
-func (s *Service) act(ctx context.Context, tx Tx, p Principal, need Role, others ...uuid.UUID) (audit.Actor, map[uuid.UUID]User, error) {
+func (s *Service) act(ctx context.Context, tx ActorTx, p Principal, need Role, others ...uuid.UUID) (audit.Actor, map[uuid.UUID]User, error) {
 	users, err := tx.LockUsers(ctx, p.AccountID, append(others, p.UserID)...)
 	if err != nil {
 		return audit.Actor{}, nil, err
@@ -24,7 +39,7 @@ func (s *Service) act(ctx context.Context, tx Tx, p Principal, need Role, others
 }
 
 // confirm says who acts, and gives the locked users by their ids.
-func (s *Service) confirm(ctx context.Context, tx Tx, p Principal, need Role, users []User) (audit.Actor, map[uuid.UUID]User, error) {
+func (s *Service) confirm(ctx context.Context, tx ActorTx, p Principal, need Role, users []User) (audit.Actor, map[uuid.UUID]User, error) {
 	locked := make(map[uuid.UUID]User, len(users))
 	for _, u := range users {
 		locked[u.ID] = u

@@ -22,6 +22,7 @@ const (
 	actionSetupIssued     = "setup_token.created"
 	actionTrustCreated    = "trust.created"
 	actionTrustDeleted    = "trust.deleted"
+	actionChannelUpdated  = "channel.updated"
 )
 
 // Actor is the principal as the audit trail names it.

@@ -44,7 +44,7 @@ type Lists interface {
 	Sessions(ctx context.Context, account, user uuid.UUID, at, oldest time.Time, r list.Range) (list.Part[Session], error)
 }
 
-// Tx is a transaction. Locks are taken in the order of its parts: users, sessions with their tokens.
+// Tx is a transaction. Locks are taken in the order of its parts: users, sessions with their tokens, keys, channels.
 type Tx interface {
 	UserTx
 	IdentityTx
@@ -53,6 +53,7 @@ type Tx interface {
 	SetupTokenTx
 	KeyTx
 	TrustTx
+	ChannelTx
 	audit.Writer
 }
 
@@ -144,6 +145,14 @@ type TrustTx interface {
 	InsertTrust(ctx context.Context, t Trust, by uuid.UUID) error
 	CountTrusts(ctx context.Context, account uuid.UUID) (int, error)
 	DeleteTrust(ctx context.Context, account, id uuid.UUID) (*Trust, error)
+}
+
+// ChannelTx changes the channels of notifications with their makers, and returns the names of those it changes.
+type ChannelTx interface {
+	// TurnChannelsOff turns off those that a user made.
+	TurnChannelsOff(ctx context.Context, account, user uuid.UUID, at time.Time) ([]string, error)
+	// HandChannelsOver makes those that a user made another's.
+	HandChannelsOver(ctx context.Context, account, user, to uuid.UUID) ([]string, error)
 }
 
 // Account is a tenant. No account sees the data of another.

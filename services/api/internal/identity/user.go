@@ -74,8 +74,8 @@ type UserChange struct {
 	Name     *string
 	Role     *Role
 	IsActive *bool
-	// HandOverTo is another admin, who gets the API keys that the user made. Without it, deactivating the user, or a role that is not
-	// admin any more, revokes them.
+	// HandOverTo is another admin, who gets the API keys and the channels that the user made. Without it, deactivating the user, or a
+	// role that is not admin any more, revokes the keys and turns the channels off.
 	HandOverTo *uuid.UUID
 }
 
@@ -85,7 +85,7 @@ var (
 )
 
 // UpdateUser changes a user. A deactivated user loses all sessions. Who is deactivated, or an admin no more, loses the API keys: only an
-// admin may make one, and who made it knows it. A setup token is void when its user is deactivated,
+// admin may make one, and who made it knows it. Their channels are turned off: only they may know where these lead. A setup token is void when its user is deactivated,
 // or has another email: it was sent to the old one. So are those that an admin made who is one no more: who made a token has seen it.
 func (s *Service) UpdateUser(ctx context.Context, p Principal, id uuid.UUID, change UserChange) (User, error) {
 	if err := change.check(); err != nil {
@@ -136,6 +136,9 @@ func (s *Service) UpdateUser(ctx context.Context, p Principal, id uuid.UUID, cha
 		if !user.IsActive || before.Role == Admin && user.Role != Admin || change.HandOverTo != nil {
 			keys, err := s.endKeys(ctx, tx, by, user, users, change.HandOverTo)
 			if err != nil {
+				return err
+			}
+			if err := s.endChannels(ctx, tx, by, user, change.HandOverTo); err != nil {
 				return err
 			}
 			if change.HandOverTo == nil {

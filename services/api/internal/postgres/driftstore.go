@@ -19,11 +19,11 @@ var _ drift.Store = (*DriftStore)(nil)
 
 // InTx implements drift.Store.
 func (s *DriftStore) InTx(ctx context.Context, name string, fn func(ctx context.Context, tx drift.Tx) error) error {
-	return s.db.InTx(ctx, name, func(ctx context.Context, tx *pg.Tx) error { return fn(ctx, driftTx{auditTx{tx}}) })
+	return s.db.InTx(ctx, name, func(ctx context.Context, tx *pg.Tx) error { return fn(ctx, driftTx{streamTx{auditTx{tx}}}) })
 }
 
 // driftTx is a transaction of the store.
-type driftTx struct{ auditTx }
+type driftTx struct{ streamTx }
 
 var _ drift.Tx = driftTx{}
 

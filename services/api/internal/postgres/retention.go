@@ -116,6 +116,12 @@ func (s *RetentionStore) RemoveSignIns(ctx context.Context, networks, failures t
 	return total + n, err
 }
 
+// RemoveDeliveries implements retention.Store.
+func (s *RetentionStore) RemoveDeliveries(ctx context.Context, before time.Time) (int, error) {
+	return s.remove(ctx, `-- DELETE delivery
+		delete from delivery where id in (select id from delivery where finished_at < @before limit @limit)`, before)
+}
+
 // RemoveExpired implements retention.Store. Refresh tokens go with their session.
 func (s *RetentionStore) RemoveExpired(ctx context.Context, before time.Time) (int, error) {
 	total := 0

@@ -44,6 +44,8 @@ type Store interface {
 	RemoveIdempotencyKeys(ctx context.Context, before time.Time) (int, error)
 	// RemoveSignIns removes the networks of sign-ins, and the counts of failed ones, that are older.
 	RemoveSignIns(ctx context.Context, networks, failures time.Time) (int, error)
+	// RemoveDeliveries removes notifications that were delivered or parked before then.
+	RemoveDeliveries(ctx context.Context, before time.Time) (int, error)
 	// RemoveExpired removes sessions and tokens that expired before then.
 	RemoveExpired(ctx context.Context, before time.Time) (int, error)
 }
@@ -93,6 +95,8 @@ func (w *Worker) Sweep(ctx context.Context, now time.Time) {
 		"check":       func() (int, error) { return w.store.RemoveChecks(ctx, now.Add(-max(w.events, checkLife))) },
 		"idempotency": func() (int, error) { return w.store.RemoveIdempotencyKeys(ctx, now.Add(-idempotencyLife)) },
 		"sign_in":     func() (int, error) { return w.store.RemoveSignIns(ctx, now.Add(-networkLife), now.Add(-failureLife)) },
+		// What a delivery tells is in the events.
+		"notification": func() (int, error) { return w.store.RemoveDeliveries(ctx, now.Add(-w.events)) },
 		// An access token may outlive its session's last refresh token by minutes.
 		"session": func() (int, error) { return w.store.RemoveExpired(ctx, now.Add(-time.Hour)) },
 	}

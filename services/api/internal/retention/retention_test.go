@@ -147,7 +147,8 @@ func (b broken) RemoveIdempotencyKeys(context.Context, time.Time) (int, error) {
 func (b broken) RemoveSignIns(context.Context, time.Time, time.Time) (int, error) {
 	return 0, b.err
 }
-func (b broken) RemoveExpired(context.Context, time.Time) (int, error) { return 0, b.err }
+func (b broken) RemoveDeliveries(context.Context, time.Time) (int, error) { return 0, b.err }
+func (b broken) RemoveExpired(context.Context, time.Time) (int, error)    { return 0, b.err }
 
 // reports counts what is reported.
 type reports struct {
@@ -166,7 +167,7 @@ func TestWorker_Sweep_goes_on_after_a_failure(t *testing.T) {
 		err      error
 		reported int
 	}{
-		"unexpected":           {errors.New("broken"), 6},
+		"unexpected":           {errors.New("broken"), 7},
 		"the database is away": {apierror.New(apierror.Unavailable, "the database is not available"), 0},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,71 @@
+package courier
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/pkg/event"
+	"github.com/driftsentry/driftsentry/services/api/internal/notify"
+)
+
+// links makes the links of messages.
+type links struct{ public, trace string }
+
+// drift is where people see a drift; empty when that is not known.
+func (l links) drift(id uuid.UUID) string {
+	if l.public == "" {
+		return ""
+	}
+	return l.public + "/drifts/" + id.String()
+}
+
+func (l links) traceOf(id string) string {
+	if l.trace == "" || id == "" {
+		return ""
+	}
+	return strings.ReplaceAll(l.trace, "{traceId}", id)
+}
+
+// words are what happened to drifts, as messages say it.
+var words = map[event.Type]string{
+	event.DriftCreated: "new", event.DriftUpdated: "changed", event.DriftReopened: "reopened", event.DriftResolved: "resolved",
+	event.DriftTriaged: "triaged", event.DriftApproved: "approved", event.DriftRejected: "rejected",
+}
+
+func word(t event.Type) string {
+	if w, ok := words[t]; ok {
+		return w
+	}
+	_, verb, _ := strings.Cut(string(t), ".")
+	return verb
+}
+
+// title says in a line what a message is about, after the workspace.
+func title(m *notify.Message) string {
+	if m.Test {
+		return "This is a test. This channel works."
+	}
+	var parts []string
+	for _, c := range m.Counts {
+		parts = append(parts, fmt.Sprintf("%d %s", c.N, word(c.Type)))
+	}
+	said := strings.Join(parts, ", ")
+	switch {
+	case m.Check != nil && m.Check.Status == "failed":
+		failed := "the check failed"
+		if m.Check.FailureReason != "" {
+			failed += ": " + m.Check.FailureReason
+		}
+		if said != "" {
+			failed += "; drifts: " + said
+		}
+		return failed
+	case said != "":
+		return "drifts: " + said
+	case m.Check != nil && m.Check.Status == "drifted":
+		return "the check found no other drift than those that are open"
+	}
+	return "the check found no drift"
+}
