@@ -8,6 +8,7 @@ package httpapi
 import (
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -47,6 +48,8 @@ type Options struct {
 	Limits    Limits
 	// RecentSignIn is how long ago a user may have signed in who changes users or makes keys; zero is any time.
 	RecentSignIn time.Duration
+	// Console is the page that people use; nil serves none.
+	Console *ConsoleOptions
 	// InsecureCookies is for plain HTTP in development.
 	InsecureCookies bool
 }
@@ -86,7 +89,7 @@ func (s *Server) router() chi.Router {
 		for _, rt := range s.routes() {
 			r.Method(rt.method, prefix+rt.pattern, s.endpoint(rt))
 		}
-		for _, rt := range s.outside() {
+		for _, rt := range slices.Concat(s.outside(), s.pages()) {
 			r.Method(rt.method, rt.pattern, s.endpoint(rt))
 		}
 	})
