@@ -8,10 +8,11 @@ import { DriftScreen } from './screens/drift';
 import { Inbox } from './screens/inbox';
 import { SignIn } from './screens/sign-in';
 import { refreshFrame } from './screens/workspaces-state';
-import { loadMe, me } from './session/me';
+import { me, readMe } from './session/me';
 import { accessToken, signedIn } from './session/token';
 import { epoch, follow, unfollow } from './stream/live';
 import { Empty, ErrorBox } from './ui/state';
+import './title';
 import './styles/main.css';
 
 // Screens that are not needed at first come when they are opened.
@@ -29,7 +30,7 @@ const failure = signal<unknown>(undefined);
 
 function Screen() {
   const [, place = '', ...more] = path.value.split('/');
-  const name = decodeURIComponent(more.join('/'));
+  const name = decoded(more.join('/'));
   switch (place) {
     case 'inbox':
       return <Inbox />;
@@ -56,6 +57,14 @@ function Screen() {
   }
 }
 
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // An escape that is none.
+  }
+}
+
 function App() {
   if (failure.value !== undefined) {
     return (
@@ -78,8 +87,10 @@ function App() {
 }
 
 async function enter(): Promise<void> {
-  await loadMe();
-  await Promise.all([follow(), refreshFrame()]);
+  // The stream begins before any list is read, so that nothing is missing between them.
+  const [profile] = await Promise.all([readMe(), follow()]);
+  me.value = profile;
+  await refreshFrame();
 }
 
 async function start(): Promise<void> {

@@ -14,7 +14,10 @@ export function navigate(to: string, options: { replace?: boolean } = {}): void 
   history[options.replace === true ? 'replaceState' : 'pushState'](null, '', to);
   address.value = to;
   if (!samePage) {
-    document.getElementById('main')?.scrollTo(0, 0);
+    // People who hear the page are told where they are now.
+    const main = document.getElementById('main');
+    main?.scrollTo(0, 0);
+    main?.focus({ preventScroll: true });
   }
 }
 

@@ -175,7 +175,7 @@ func value[T any](p *tab, expression string) T {
 // fill types into a field.
 func (p *tab) fill(selector, text string) {
 	p.t.Helper()
-	if err := chromedp.Do(p.ctx, chromedp.SendKeys(selector, text, chromedp.ByQuery)); err != nil {
+	if err := chromedp.Do(p.ctx, chromedp.SendKeys(chromedp.CSS(selector), text)); err != nil {
 		p.t.Fatalf("type into %s: %v", selector, err)
 	}
 }
@@ -191,7 +191,7 @@ func (p *tab) press(keys string, options ...chromedp.KeyOption) {
 // click clicks with the mouse in the middle of an element.
 func (p *tab) click(selector string) {
 	p.t.Helper()
-	if err := chromedp.Do(p.ctx, chromedp.Click(selector, chromedp.ByQuery)); err != nil {
+	if err := chromedp.Do(p.ctx, chromedp.Click(chromedp.CSS(selector))); err != nil {
 		p.t.Fatalf("click %s: %v", selector, err)
 	}
 }

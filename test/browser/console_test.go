@@ -30,7 +30,7 @@ func TestConsole_main_job(t *testing.T) {
 		p.press(", but not any more")
 		p.press("\r", chromedp.KeyModifiers(chromedp.ModifierCtrl))
 		p.shows("aws_instance.first", "approved")
-		if got := d.status(first.ID); got.Status != "approved" || got.ApprovalReason == nil || *got.ApprovalReason != "short, but not any more" {
+		if got := d.status(first.ID); got.Status != "approved" || got.ApprovalReason != "short, but not any more" {
 			t.Errorf("api has %s, %v", got.Status, got.ApprovalReason)
 		}
 		p.await("the next one that waits has the focus", fmt.Sprintf(`(%s).contains(document.activeElement)`, row("aws_instance.second")))

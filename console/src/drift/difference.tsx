@@ -175,14 +175,28 @@ function Short({ entry }: { entry: Entry }) {
       </span>
     );
   }
-  const one = (value: unknown) => {
-    const line = (typeof value === 'string' ? value : JSON.stringify(value) ?? '').replaceAll(/\s+/g, ' ');
-    return line.length > 40 ? `${line.slice(0, 39)}…` : line;
-  };
+  const [expected, actual] = brief(line(entry.expected), line(entry.actual));
   return (
     <span class="summary-value" dir="auto">
-      {entry.expected !== null && <del>{one(entry.expected)}</del>}
-      {entry.actual !== null && <ins>{one(entry.actual)}</ins>}
+      {entry.expected !== null && <del>{expected}</del>}
+      {entry.actual !== null && <ins>{actual}</ins>}
     </span>
   );
+}
+
+function line(value: unknown): string {
+  return text(value).replaceAll(/\s+/g, ' ');
+}
+
+const briefly = 32; // characters that a row has for one side
+
+// brief leaves out what two long values begin with in common, so that the row shows what differs.
+function brief(expected: string, actual: string): [string, string] {
+  const { before } = parts(expected, actual);
+  const cut = Math.max(expected.length, actual.length) > briefly && before.length > 8 ? before.length - 6 : 0;
+  const one = (value: string) => {
+    const rest = (cut > 0 ? '…' : '') + value.slice(cut);
+    return rest.length > briefly ? `${rest.slice(0, briefly - 1)}…` : rest;
+  };
+  return [one(expected), one(actual)];
 }

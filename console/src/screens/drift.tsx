@@ -1,6 +1,8 @@
 import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
 import type { ComponentChildren } from 'preact';
 import { get } from '../api/client';
+import { ApiError } from '../api/error';
 import type { DriftDetail, TimelineEntry } from '../api/types';
 import { DecisionDialog, decide, refusal, words, type Action, type Outcome } from '../drift/decide';
 import { Difference } from '../drift/difference';
@@ -9,6 +11,7 @@ import { why } from '../drift/why';
 import { navigate } from '../router';
 import { mayDecide } from '../session/me';
 import { TraceLink } from '../trace/link';
+import { Address } from '../ui/address';
 import { SeverityBadge, StatusPill } from '../ui/badge';
 import { Button, CopyButton } from '../ui/button';
 import { Icon, type IconName } from '../ui/icon';
@@ -18,7 +21,8 @@ import { useResource } from '../ui/resource';
 import { Empty, ErrorBox, Skeleton } from '../ui/state';
 import { Time } from '../ui/time';
 import { toast } from '../ui/toast';
-import { ApiError } from '../api/error';
+import { subject } from '../title';
+import { visit } from './walk';
 
 interface Loaded {
   drift: DriftDetail;
@@ -64,10 +68,15 @@ export function DriftScreen({ id }: { id: string }) {
     toast(failed === undefined ? `${words[action].done}.` : refusal(failed.error), failed !== undefined);
     reload();
   };
-  useKeys({ a: () => ask('approve'), r: () => ask('reject'), t: () => ask('triage'), e: () => ask('resolve'), u: () => navigate('/inbox'), Escape: () => navigate('/inbox') });
+  const { place, of, before, after } = visit(id);
+  const go = (to: string | undefined) => to !== undefined && navigate(`/drifts/${to}`);
+  useEffect(() => {
+    subject.value = drift?.resourceId ?? 'Drift';
+  }, [drift?.resourceId]);
+  useKeys({ j: () => go(after), k: () => go(before), a: () => ask('approve'), r: () => ask('reject'), t: () => ask('triage'), e: () => ask('resolve'), u: () => navigate('/inbox'), Escape: () => navigate('/inbox') });
 
   if (error.value !== undefined && drift === undefined) {
-    return error.value instanceof ApiError && error.value.status === 404 ? (
+    return error.value instanceof ApiError && (error.value.status === 404 || error.value.status === 400) ? (
       <Empty icon="search" title="There is no such drift">
         <a href="/inbox">Back to the inbox</a>
       </Empty>
@@ -82,12 +91,21 @@ export function DriftScreen({ id }: { id: string }) {
   return (
     <article class="page drift" aria-label={`Drift of ${drift.resourceId}`}>
       <header class="drift-head">
-        <a class="back" href="/inbox">
-          <Icon name="left" /> Inbox
-        </a>
+        <div class="drift-way">
+          <a class="back" href="/inbox">
+            <Icon name="left" /> Inbox
+          </a>
+          {place > 0 && (
+            <span class="muted drift-walk">
+              {place} of {of}
+              <Button kind="quiet" small disabled={before === undefined} label="The drift before (k)" icon="up" onClick={() => go(before)} />
+              <Button kind="quiet" small disabled={after === undefined} label="The next drift (j)" icon="chevron" onClick={() => go(after)} />
+            </span>
+          )}
+        </div>
         <div class="drift-title">
           <h1>
-            <bdi class="address">{drift.resourceId}</bdi>
+            <Address text={drift.resourceId} />
           </h1>
           <CopyButton text={drift.resourceId} label="Copy the address" />
         </div>
@@ -100,7 +118,7 @@ export function DriftScreen({ id }: { id: string }) {
           <span class="muted">
             found <Time at={drift.detectedAt} suffix />
           </span>
-          {reason !== undefined && <span class="why">{reason}</span>}
+          {reason !== undefined && <span class={`why why-${drift.severity}`}>{reason}</span>}
         </p>
         <div class="actions">
           {may.approve && (

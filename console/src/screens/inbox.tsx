@@ -1,11 +1,12 @@
 import { useComputed, useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { Offline } from '../api/error';
 import type { Drift } from '../api/types';
 import { DecisionDialog, allowed, decide, refusal, words, type Action, type Outcome } from '../drift/decide';
 import { Summary } from '../drift/difference';
 import { navigate, parameters, setParameters } from '../router';
 import { isAdmin, mayDecide } from '../session/me';
-import { epoch } from '../stream/live';
+import { epoch, revived } from '../stream/live';
 import { SeverityBadge, StatusPill } from '../ui/badge';
 import { Button } from '../ui/button';
 import { Select } from '../ui/field';
@@ -17,6 +18,7 @@ import { toast } from '../ui/toast';
 import { VirtualList } from '../ui/virtual';
 import { FirstPlan } from './first-plan';
 import { Rows, filterOf, type Filter, type View } from './inbox-state';
+import { leaveInbox, returned } from './walk';
 import { workspaces } from './workspaces-state';
 
 const views: [View, string][] = [
@@ -38,6 +40,11 @@ export function Inbox() {
       void rows.reload();
     }
   }, [epoch.value]);
+  useEffect(() => {
+    if (rows.error.value instanceof Offline) {
+      void rows.reload();
+    }
+  }, [revived.value]);
   return <List key={key} rows={rows} filter={filter} />;
 }
 
@@ -46,6 +53,7 @@ function List({ rows, filter }: { rows: Rows; filter: Filter }) {
   const chosen = useSignal<ReadonlySet<string>>(new Set());
   const dialog = useSignal<{ action: Action; drifts: Drift[] } | undefined>(undefined);
   const search = useRef<HTMLInputElement>(null);
+  const back = useRef(useMemo(returned, []));
   const current = useComputed(() => rows.drifts.value[active.value]);
 
   const move = (by: number) => {
@@ -114,6 +122,17 @@ function List({ rows, filter }: { rows: Rows; filter: Filter }) {
     active.value = -1;
     void rows.reload();
   };
+
+  // Back from a drift, its row is where the reader goes on.
+  useEffect(() => {
+    const index = rows.drifts.value.findIndex((d) => d.id === back.current);
+    if (index >= 0 && active.value < 0) {
+      active.value = index;
+      focusRow(back.current);
+      back.current = '';
+    }
+  }, [rows.drifts.value.length > 0]);
+  useEffect(() => () => leaveInbox(rows.drifts.value.map((d) => d.id)), [rows]);
 
   useKeys({
     j: () => move(1),

@@ -131,6 +131,7 @@ export function WorkspaceScreen({ name }: { name: string }) {
       <section class="card" aria-labelledby="trend">
         <header class="card-head">
           <h2 id="trend">Open drifts, 30 days</h2>
+          {w.trend.some((d) => d.failed > 0) && <span class="muted trend-legend">a check failed that day</span>}
         </header>
         <Trend days={w.trend} />
       </section>
@@ -179,8 +180,8 @@ function Trend({ days }: { days: WorkspaceDetail['trend'] }) {
   return (
     <div class="trend" role="img" aria-label={`From ${days[0]?.openDrifts} open drifts on ${days[0]?.date} to ${days.at(-1)?.openDrifts} today, ${most} at most`}>
       {days.map((d) => (
-        <div key={d.date} class="trend-day" title={`${d.date}: ${d.openDrifts} open, ${d.checks} checks, ${d.failed} failed`}>
-          <div class={d.failed > 0 ? 'trend-bar trend-failed' : 'trend-bar'} style={{ height: `${(d.openDrifts / most) * 100}%` }} />
+        <div key={d.date} class={d.failed > 0 ? 'trend-day trend-failed' : 'trend-day'} title={`${d.date}: ${d.openDrifts} open, ${d.checks} checks, ${d.failed} failed`}>
+          <div class="trend-bar" style={{ height: `${(d.openDrifts / most) * 100}%` }} />
         </div>
       ))}
     </div>

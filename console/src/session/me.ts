@@ -7,6 +7,6 @@ export const me = signal<Me | undefined>(undefined);
 export const isAdmin = computed(() => me.value?.user.role === 'admin');
 export const mayDecide = computed(() => me.value !== undefined && me.value.user.role !== 'viewer');
 
-export async function loadMe(): Promise<void> {
-  me.value = await get<Me>('/users/me');
+export function readMe(): Promise<Me> {
+  return get<Me>('/users/me');
 }

@@ -20,7 +20,7 @@ export const signedIn = signal<'unknown' | 'in' | 'out'>('unknown');
 
 const cookieMode = { 'X-Session-Mode': 'cookie' };
 const margin = 20_000; // A token is replaced before it expires on the way.
-const patience = 150; // for an answer of another tab
+const patience = 80; // for an answer of another tab
 
 let token: Token | undefined;
 let renewal: Promise<void> | undefined;

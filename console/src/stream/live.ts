@@ -1,5 +1,5 @@
 // One stream for the page. Screens listen to it; a list that was read at a cursor asks for what came after that.
-import { effect, signal } from '@preact/signals';
+import { signal } from '@preact/signals';
 import { get } from '../api/client';
 import type { Data, Event } from '../api/types';
 import { realtimeURL } from '../config';
@@ -10,6 +10,8 @@ import { Stream, positionOf, type Phase } from './stream';
 export const phase = signal<Phase>({ name: 'connecting' });
 /** epoch grows when everything must be read again. */
 export const epoch = signal(0);
+/** revived grows when the connection is back: what could not be read is tried again. */
+export const revived = signal(0);
 
 export interface Placed {
   event: Event;
@@ -74,6 +76,9 @@ async function head(): Promise<string> {
 }
 
 function show(next: Phase): void {
+  if (next.name === 'live' && phase.value.name !== 'live') {
+    revived.value++;
+  }
   if (next.name !== phase.value.name || next.name === 'catching up' || next.name === 'offline') {
     phase.value = next;
   }
@@ -110,8 +115,5 @@ document.addEventListener('visibilitychange', () => {
   }
 });
 
-/** The title says how many wait, so that a tab in the background tells it. */
+/** How many drifts wait for a decision. */
 export const waiting = signal(0);
-effect(() => {
-  document.title = (waiting.value > 0 ? `(${waiting.value}) ` : '') + 'DriftSentry';
-});

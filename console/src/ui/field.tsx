@@ -65,7 +65,7 @@ export function Select({ label, value, options, onChange, hidden = false }: Sele
       <label for={id} class={hidden ? 'visually-hidden' : ''}>
         {label}
       </label>
-      <select id={id} value={value} class={hidden && value !== '' ? 'select-set' : ''} onChange={(e) => onChange(e.currentTarget.value)}>
+      <select id={id} value={value} class={hidden && value !== options[0]?.[0] ? 'select-set' : ''} onChange={(e) => onChange(e.currentTarget.value)}>
         {options.map(([v, text]) => (
           <option key={v} value={v}>
             {text}

@@ -1,6 +1,7 @@
 import { useSignal, type Signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { epoch, listen } from '../stream/live';
+import { Offline } from '../api/error';
+import { epoch, listen, revived } from '../stream/live';
 
 export interface Resource<T> {
   data: Signal<T | undefined>;
@@ -41,6 +42,11 @@ export function useResource<T>(key: string, load: (signal: AbortSignal) => Promi
       });
     return () => abort.abort();
   }, [key, attempt.value, epoch.value]);
+  useEffect(() => {
+    if (error.value instanceof Offline) {
+      attempt.value++;
+    }
+  }, [revived.value]);
   useEffect(() => {
     if (on.length === 0) {
       return;

@@ -1,6 +1,6 @@
 // What a screen shows when there is nothing, nothing yet, or an error.
 import type { ComponentChildren } from 'preact';
-import { messageOf, traceOf, Offline } from '../api/error';
+import { ApiError, messageOf, traceOf, Offline } from '../api/error';
 import { TraceLink } from '../trace/link';
 import { Button, CopyButton } from './button';
 import { Icon, type IconName } from './icon';
@@ -22,7 +22,7 @@ export function ErrorBox({ error, retry }: { error: unknown; retry?: (() => void
   return (
     <div class="error-box" role="alert">
       <p>
-        <strong>{error instanceof Offline ? 'No connection.' : 'That did not work.'}</strong> {messageOf(error)}
+        <strong>{error instanceof ApiError && error.reason === 'stale' ? 'Sign in again.' : error instanceof Offline ? 'No connection.' : 'That did not work.'}</strong> {messageOf(error)}
       </p>
       {(trace !== undefined || retry !== undefined) && (
         <p class="error-box-foot">

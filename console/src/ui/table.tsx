@@ -1,11 +1,11 @@
 import type { ComponentChildren } from 'preact';
 import { Button } from './button';
 
-/** Table is a list of things with columns; on a narrow screen each row is a card. */
+/** Table is a list of things with columns; on a narrow screen it scrolls sideways by itself. */
 export function Table({ label, head, children }: { label: string; head: string[]; children: ComponentChildren }) {
   return (
-    <div class="table-box">
-      <table aria-label={label}>
+    <div class="table-box" tabIndex={0} role="region" aria-label={label}>
+      <table>
         <thead>
           <tr>
             {head.map((name) => (

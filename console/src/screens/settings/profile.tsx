@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { patch, post } from '../../api/client';
-import { loadMe, me } from '../../session/me';
+import { me, readMe } from '../../session/me';
 import { config } from '../../config';
 import { Button } from '../../ui/button';
 import { Field } from '../../ui/field';
@@ -16,7 +16,7 @@ export function Profile() {
     try {
       error.value = undefined;
       await patch('/users/me', { name: name.value.trim() });
-      await loadMe();
+      me.value = await readMe();
       toast('Saved.');
     } catch (e) {
       error.value = e;
