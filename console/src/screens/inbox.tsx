@@ -287,10 +287,17 @@ function Done({ action, drift }: { action: Action; drift: Pick<Drift, 'id' | 're
 }
 
 function focusRow(id: string | undefined): void {
-  if (id !== undefined) {
-    // The row may come into the page with this change.
-    requestAnimationFrame(() => document.querySelector<HTMLElement>(`[data-row="${id}"] .row-link`)?.focus({ preventScroll: true }));
+  if (id === undefined) {
+    return;
   }
+  // The row may come into the page with this change, and a dialog that closes gives the focus back first.
+  requestAnimationFrame(() => {
+    if (document.querySelector('dialog') !== null) {
+      focusRow(id);
+      return;
+    }
+    document.querySelector<HTMLElement>(`[data-row="${id}"] .row-link`)?.focus({ preventScroll: true });
+  });
 }
 
 function withCurrent(names: string[], current: string): string[] {

@@ -79,7 +79,7 @@ func consolePolicy(realtime string) string {
 		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 }
 
-// serve sends a file of the console, compressed for those who take it.
+// serve sends a file of the console, compressed for those who take it; endpoint says that it varies.
 func serve(w http.ResponseWriter, r *http.Request, f console.File, cached, policy string) {
 	h := w.Header()
 	h.Set("Content-Type", f.ContentType)
@@ -88,7 +88,6 @@ func serve(w http.ResponseWriter, r *http.Request, f console.File, cached, polic
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Cache-Control", cached)
 	h.Set("ETag", f.ETag)
-	h.Add("Vary", "Accept-Encoding")
 	body := f.Body
 	if acceptsGzip(r) {
 		h.Set("Content-Encoding", "gzip")

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -184,7 +183,7 @@ func (s *Server) originAllowed(r *http.Request) bool {
 		return false
 	}
 	// A page of the host that it asks, such as the console behind the edge.
-	if page, err := url.Parse(origins[0]); err == nil && page.Host != "" && strings.EqualFold(page.Host, r.Host) {
+	if scheme, host, ok := strings.Cut(origins[0], "://"); ok && (scheme == "https" || scheme == "http") && strings.EqualFold(host, r.Host) {
 		return true
 	}
 	return slices.ContainsFunc(s.config.Origins, func(o string) bool { return o == "*" || strings.EqualFold(o, origins[0]) })
