@@ -14,7 +14,7 @@ interface Props {
   after?: ComponentChildren;
 }
 
-const spare = 8; // rows beyond each edge
+const spare = 12; // rows beyond each edge
 
 export function VirtualList({ count, label, row, active, onRange, before, after }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
@@ -28,10 +28,11 @@ export function VirtualList({ count, label, row, active, onRange, before, after 
       return;
     }
     height.value = probe.current?.offsetHeight || height.value;
-    const first = Math.max(0, Math.floor(box.scrollTop / height.value) - spare);
-    const last = Math.min(count, Math.ceil((box.scrollTop + box.clientHeight) / height.value) + spare);
-    if (first !== range.value[0] || last !== range.value[1]) {
-      range.value = [first, last];
+    const first = Math.floor(box.scrollTop / height.value);
+    const last = Math.min(count, Math.ceil((box.scrollTop + box.clientHeight) / height.value));
+    // Only when a row in sight is missing, so that most steps of scrolling draw nothing.
+    if (first < range.value[0] || last > range.value[1] || range.value[1] > count + spare) {
+      range.value = [Math.max(0, first - spare), last + spare];
     }
     onRange(last);
   };

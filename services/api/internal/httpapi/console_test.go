@@ -6,11 +6,16 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/driftsentry/driftsentry/services/api/internal/apitest"
+	"github.com/driftsentry/driftsentry/services/api/internal/httpapi"
+	"github.com/driftsentry/driftsentry/testkit/doctable"
 )
 
 // open reads a path as a browser does, without the help of Go's client.
@@ -99,6 +104,34 @@ func TestConsole(t *testing.T) {
 	for _, path := range []string{"/nothing", "/drifts", "/assets/nothing.js", "/assets/", "/assets/../index.html", "/inbox/x"} {
 		if res, _ := open(t, api, path, "Accept", html); res.StatusCode != http.StatusNotFound {
 			t.Errorf("%s: %d", path, res.StatusCode)
+		}
+	}
+}
+
+// TestConsole_edges: the shipped edges pass every path of the console to api. Mutation: a path that is not in one of the files.
+func TestConsole_edges(t *testing.T) {
+	read := func(name string) string {
+		content, err := os.ReadFile(filepath.Join(doctable.Root(t), "deploy", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(content)
+	}
+	caddy, ingress, gateway := read("caddy/Caddyfile"), read("kubernetes/overlays/production/ingress.yaml"), read("kubernetes/overlays/production/gateway.yaml")
+	_, matcher, _ := strings.Cut(caddy, "@api path ")
+	matcher, _, _ = strings.Cut(matcher, "handle @api")
+	known := strings.Fields(matcher)
+	for _, pattern := range append(httpapi.Screens(), "/assets/*", "/console.json") {
+		base, rest, deep := strings.Cut(strings.TrimPrefix(pattern, "/"), "/")
+		want := "/" + base
+		if deep && rest != "" {
+			want += "/*"
+		}
+		if !slices.Contains(known, want) {
+			t.Errorf("the Caddyfile does not pass %s", want)
+		}
+		if !strings.Contains(ingress, "path: /"+base+",") || !strings.Contains(gateway, "value: /"+base+" }") {
+			t.Errorf("the manifests do not pass /%s", base)
 		}
 	}
 }
