@@ -118,7 +118,8 @@ function Account() {
   }
   return (
     <div class="account" ref={ref}>
-      <button type="button" class="account-button" aria-expanded={open.value} aria-label={`Account of ${user.name}`} onClick={() => (open.value = !open.value)}>
+      <button type="button" class="account-button" aria-expanded={open.value} onClick={() => (open.value = !open.value)}>
+        <span class="visually-hidden">Your account, </span>
         <span class="avatar" aria-hidden="true">
           {[...user.name][0]?.toUpperCase()}
         </span>

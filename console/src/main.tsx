@@ -50,7 +50,7 @@ function Screen() {
       return <Trace id={name} />;
     default:
       return (
-        <Empty icon="search" title="There is no such page">
+        <Empty whole icon="search" title="There is no such page">
           <a href="/inbox">To the inbox</a>
         </Empty>
       );

@@ -33,9 +33,7 @@ func TestAttackConsole(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := d.engineer.SendFailure(t.Context(), "prod", "it failed: "+hostile[0], "", client.Source{Ref: hostile[0], TriggeredBy: hostile[1]}); err != nil {
-		t.Fatal(err)
-	}
+	d.fail("prod", "it failed: "+hostile[0], client.Source{Ref: hostile[0], TriggeredBy: hostile[1]})
 	p := d.person()
 	d.signIn(p, "admin")
 	for _, path := range []string{

@@ -82,6 +82,20 @@ func (d *desk) report(resource string, severity client.Severity) client.Drift {
 	return made
 }
 
+// fail makes a workspace, whose next check fails.
+func (d *desk) fail(workspace, reason string, from client.Source) client.Check {
+	d.t.Helper()
+	const plan = `{"format_version":"1.2","terraform_version":"1.11.4","timestamp":"2026-03-01T09:00:00Z","complete":true,"errored":false,"resource_drift":[]}`
+	if _, err := d.engineer.SendPlan(d.t.Context(), workspace, strings.NewReader(plan), client.PlanOptions{Mode: "refresh-only", Scope: "full"}); err != nil {
+		d.t.Fatal(err)
+	}
+	failed, err := d.engineer.SendFailure(d.t.Context(), workspace, reason, "", from)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return failed
+}
+
 // tab is one tab of a browser in which a person uses the console.
 type tab struct {
 	t   *testing.T

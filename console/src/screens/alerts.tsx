@@ -27,7 +27,7 @@ export function Alerts() {
     );
   };
   return (
-    <section class="page" aria-label="Alerts">
+    <section class="page">
       <header class="page-head">
         <h1>Alerts</h1>
         <div class="segments" role="group" aria-label="Which alerts">

@@ -28,7 +28,7 @@ export function Audit() {
   const value = (name: string) => parameters.value.get(name) ?? '';
   const list = usePages<AuditRow>('/audit', { action: value('action'), actorId: value('actorId'), driftId: value('driftId') });
   return (
-    <section class="page" aria-label="Audit">
+    <section class="page">
       <header class="page-head">
         <h1>Audit</h1>
         <Select

@@ -17,7 +17,7 @@ export function Checks() {
   const value = (name: string) => parameters.value.get(name) ?? '';
   const list = usePages<Check>('/checks', { workspace: value('workspace'), status: value('status'), purpose: value('purpose') }, ['check.']);
   return (
-    <section class="page" aria-label="Checks">
+    <section class="page">
       <header class="page-head">
         <h1>Checks</h1>
         <div class="filters">
@@ -69,7 +69,7 @@ function names(list: Workspace[], current: string): [string, string][] {
 
 export function ChecksTable({ checks, of = false }: { checks: Check[]; of?: boolean }) {
   return (
-    <Table label="Checks" head={of ? ['When', 'Result', 'Drifts', 'Ref', 'Sent by'] : ['When', 'Workspace', 'Result', 'Drifts', 'Ref', 'Sent by']}>
+    <Table label={of ? 'Its last checks' : 'All checks'} head={of ? ['When', 'Result', 'Drifts', 'Ref', 'Sent by'] : ['When', 'Workspace', 'Result', 'Drifts', 'Ref', 'Sent by']}>
       {checks.map((c) => (
         <tr key={c.id}>
           <th scope="row">
@@ -181,7 +181,7 @@ export function CheckScreen({ id }: { id: string }) {
     ['Trace', c.traceId && <TraceLink id={c.traceId} />],
   ];
   return (
-    <section class="page" aria-label="Check">
+    <section class="page">
       <header class="page-head">
         <a class="back" href="/checks">
           <Icon name="left" /> Checks

@@ -77,7 +77,7 @@ export function DriftScreen({ id }: { id: string }) {
 
   if (error.value !== undefined && drift === undefined) {
     return error.value instanceof ApiError && (error.value.status === 404 || error.value.status === 400) ? (
-      <Empty icon="search" title="There is no such drift">
+      <Empty whole icon="search" title="There is no such drift">
         <a href="/inbox">Back to the inbox</a>
       </Empty>
     ) : (

@@ -55,5 +55,5 @@ function Page({ name }: { name: string }) {
         return <Operations />;
     }
   }
-  return <Empty icon="search" title={admins.some(([a]) => a === name) ? 'This is for admins' : 'There is no such page'} />;
+  return <Empty whole icon="search" title={admins.some(([a]) => a === name) ? 'This is for admins' : 'There is no such page'} />;
 }

@@ -4,10 +4,10 @@ import { CopyButton } from '../ui/button';
 
 export function Trace({ id }: { id: string }) {
   if (!/^[0-9a-f]{32}$/.test(id)) {
-    return <Empty icon="trace" title="That is no trace ID" />;
+    return <Empty whole icon="trace" title="That is no trace ID" />;
   }
   return (
-    <section class="page" aria-label="Trace">
+    <section class="page">
       <header class="page-head">
         <h1>Trace</h1>
         <code>{id}</code>

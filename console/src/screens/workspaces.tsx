@@ -29,7 +29,7 @@ export function Workspaces() {
   const list = data.value?.toSorted((a, b) => order[a.status] - order[b.status] || b.openDrifts - a.openDrifts || a.name.localeCompare(b.name));
   const count = (status: string) => list?.filter((w) => w.status === status).length ?? 0;
   return (
-    <section class="page" aria-label="Workspaces">
+    <section class="page">
       <header class="page-head">
         <h1>Workspaces</h1>
         {list !== undefined && list.length > 0 && (
@@ -98,7 +98,7 @@ export function WorkspaceScreen({ name }: { name: string }) {
   }
   const { workspace: w, checks } = data.value;
   return (
-    <section class="page" aria-label={`Workspace ${name}`}>
+    <section class="page">
       <header class="page-head">
         <a class="back" href="/workspaces">
           <Icon name="left" /> Workspaces

@@ -5,13 +5,15 @@ import { TraceLink } from '../trace/link';
 import { Button, CopyButton } from './button';
 import { Icon, type IconName } from './icon';
 
-export function Empty({ icon = 'inbox', title, children }: { icon?: IconName; title: string; children?: ComponentChildren }) {
+/** Empty is a place with nothing in it; whole is for one that is the whole screen. */
+export function Empty({ icon = 'inbox', title, whole = false, children }: { icon?: IconName; title: string; whole?: boolean; children?: ComponentChildren }) {
+  const Heading = whole ? 'h1' : 'h2';
   return (
     <div class="empty">
       <span class="empty-icon">
         <Icon name={icon} />
       </span>
-      <h2>{title}</h2>
+      <Heading>{title}</Heading>
       {children}
     </div>
   );

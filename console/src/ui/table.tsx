@@ -10,7 +10,7 @@ export function Table({ label, head, children }: { label: string; head: string[]
           <tr>
             {head.map((name) => (
               <th key={name} scope="col">
-                {name}
+                {name === '' ? <span class="visually-hidden">Actions</span> : name}
               </th>
             ))}
           </tr>
