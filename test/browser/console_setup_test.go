@@ -229,7 +229,7 @@ func quoted(text string) string {
 	return string(encoded)
 }
 
-// status asks api what became of a drift.
+// status asks api for a drift.
 func (d *desk) status(id string) client.DriftDetail {
 	d.t.Helper()
 	got, err := d.engineer.GetDrift(d.t.Context(), id)

@@ -101,7 +101,7 @@ func TestConsole_two_people(t *testing.T) {
 }
 
 // TestConsole_tabs: a second tab is signed in at once, with the token of the first; the end of the session is the end for all.
-// Mutations: no answer to `ask` (the second tab refreshes, too); signed-out that is not said.
+// Mutations: no response to `ask` (the second tab refreshes, too); signed-out that is not said.
 func TestConsole_tabs(t *testing.T) {
 	d := startDesk(t)
 	first := d.person()

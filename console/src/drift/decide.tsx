@@ -131,7 +131,7 @@ export function DecisionDialog({ action, drifts, onDone, onClose }: Props) {
             value={reason.value}
             maxLength={1000}
             inputRef={input}
-            error={tooShort.value && reason.value.trim().length < minimum ? `At least ${minimum} characters: whoever comes later reads it.` : undefined}
+            error={tooShort.value && reason.value.trim().length < minimum ? `At least ${minimum} characters: others read it later.` : undefined}
             hint="Everyone sees it in the timeline and in the audit trail."
             onInput={(v) => (reason.value = v)}
             onKeyDown={(e) => {

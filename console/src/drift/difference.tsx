@@ -177,9 +177,10 @@ function Short({ entry }: { entry: Entry }) {
   }
   const [expected, actual] = brief(line(entry.expected), line(entry.actual));
   return (
-    <span class="summary-value" dir="auto">
-      {entry.expected !== null && <del>{expected}</del>}
-      {entry.actual !== null && <ins>{actual}</ins>}
+    <span class="summary-value">
+      {entry.expected !== null && <del dir="auto">{expected}</del>}
+      {entry.expected !== null && entry.actual !== null && <span class="summary-arrow">→</span>}
+      {entry.actual !== null && <ins dir="auto">{actual}</ins>}
     </span>
   );
 }
