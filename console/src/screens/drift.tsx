@@ -22,7 +22,7 @@ import { Empty, ErrorBox, Skeleton } from '../ui/state';
 import { Time } from '../ui/time';
 import { toast } from '../ui/toast';
 import { subject } from '../title';
-import { visit } from './walk';
+import { inbox, visit } from './walk';
 
 interface Loaded {
   drift: DriftDetail;
@@ -73,7 +73,7 @@ export function DriftScreen({ id }: { id: string }) {
   useEffect(() => {
     subject.value = drift?.resourceId ?? 'Drift';
   }, [drift?.resourceId]);
-  useKeys({ j: () => go(after), k: () => go(before), a: () => ask('approve'), r: () => ask('reject'), t: () => ask('triage'), e: () => ask('resolve'), u: () => navigate('/inbox'), Escape: () => navigate('/inbox') });
+  useKeys({ j: () => go(after), k: () => go(before), a: () => ask('approve'), r: () => ask('reject'), t: () => ask('triage'), e: () => ask('resolve'), u: () => navigate(inbox), Escape: () => navigate(inbox) });
 
   if (error.value !== undefined && drift === undefined) {
     return error.value instanceof ApiError && (error.value.status === 404 || error.value.status === 400) ? (
@@ -92,7 +92,7 @@ export function DriftScreen({ id }: { id: string }) {
     <article class="page drift" aria-label={`Drift of ${drift.resourceId}`}>
       <header class="drift-head">
         <div class="drift-way">
-          <a class="back" href="/inbox">
+          <a class="back" href={inbox}>
             <Icon name="left" /> Inbox
           </a>
           {place > 0 && (

@@ -62,7 +62,11 @@ export class Rows {
   private abort = new AbortController();
   private stop = listen((events) => this.apply(events));
 
-  constructor(private readonly filter: Filter) {
+  constructor(
+    private readonly filter: Filter,
+    /** The filters as they stand in the address. */
+    readonly query: string,
+  ) {
     void this.reload();
   }
 

@@ -1,37 +1,27 @@
-import { useComputed, useSignal } from '@preact/signals';
+import { useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { Offline } from '../api/error';
 import type { Drift } from '../api/types';
 import { DecisionDialog, allowed, decide, refusal, words, type Action, type Outcome } from '../drift/decide';
-import { Summary } from '../drift/difference';
 import { navigate, parameters, setParameters } from '../router';
 import { isAdmin, mayDecide } from '../session/me';
 import { epoch, revived } from '../stream/live';
-import { SeverityBadge, StatusPill } from '../ui/badge';
 import { Button } from '../ui/button';
-import { Select } from '../ui/field';
-import { Icon } from '../ui/icon';
 import { useKeys } from '../ui/keys';
 import { Empty, ErrorBox, Skeleton } from '../ui/state';
-import { Time } from '../ui/time';
 import { toast } from '../ui/toast';
 import { VirtualList } from '../ui/virtual';
 import { FirstPlan } from './first-plan';
-import { Rows, filterOf, type Filter, type View } from './inbox-state';
+import { Bar } from './inbox-bar';
+import { Row, focusRow } from './inbox-row';
+import { Rows, filterOf, type Filter } from './inbox-state';
 import { leaveInbox, returned } from './walk';
 import { workspaces } from './workspaces-state';
-
-const views: [View, string][] = [
-  ['undecided', 'To decide'],
-  ['decided', 'Decided'],
-  ['resolved', 'Resolved'],
-  ['all', 'All'],
-];
 
 export function Inbox() {
   const key = parameters.value.toString();
   const filter = useMemo(() => filterOf(parameters.value), [key]);
-  const rows = useMemo(() => new Rows(filter), [key]);
+  const rows = useMemo(() => new Rows(filter, key), [key]);
   useEffect(() => () => rows.close(), [rows]);
   const seen = useRef(epoch.value);
   useEffect(() => {
@@ -45,7 +35,7 @@ export function Inbox() {
       void rows.reload();
     }
   }, [revived.value]);
-  return <List key={key} rows={rows} filter={filter} />;
+  return <List rows={rows} filter={filter} />;
 }
 
 function List({ rows, filter }: { rows: Rows; filter: Filter }) {
@@ -54,7 +44,12 @@ function List({ rows, filter }: { rows: Rows; filter: Filter }) {
   const dialog = useSignal<{ action: Action; drifts: Drift[] } | undefined>(undefined);
   const search = useRef<HTMLInputElement>(null);
   const back = useRef(useMemo(returned, []));
-  const current = useComputed(() => rows.drifts.value[active.value]);
+  const current = (): Drift | undefined => rows.drifts.value[active.value];
+  // Other filters make another list; the search keeps the focus meanwhile.
+  useEffect(() => {
+    active.value = -1;
+    chosen.value = new Set();
+  }, [rows]);
 
   const move = (by: number) => {
     const last = rows.drifts.value.length - 1;
@@ -70,7 +65,7 @@ function List({ rows, filter }: { rows: Rows; filter: Filter }) {
   };
   const targets = (): Drift[] => {
     const picked = rows.drifts.value.filter((d) => chosen.value.has(d.id));
-    return picked.length > 0 ? picked : current.value === undefined ? [] : [current.value];
+    return picked.length > 0 ? picked : [current()].filter((d) => d !== undefined);
   };
   const ask = (action: Action) => {
     if (!mayDecide.value) {
@@ -132,18 +127,28 @@ function List({ rows, filter }: { rows: Rows; filter: Filter }) {
       back.current = '';
     }
   }, [rows.drifts.value.length > 0]);
-  useEffect(() => () => leaveInbox(rows.drifts.value.map((d) => d.id)), [rows]);
+  useEffect(() => () => leaveInbox(rows.drifts.value.map((d) => d.id), rows.query), [rows]);
 
   useKeys({
     j: () => move(1),
     k: () => move(-1),
     ArrowDown: () => move(1),
     ArrowUp: () => move(-1),
-    x: () => current.value && toggle(current.value.id),
+    x: () => {
+      const drift = current();
+      if (drift !== undefined) {
+        toggle(drift.id);
+      }
+    },
     a: () => ask('approve'),
     r: () => ask('reject'),
     t: () => ask('triage'),
-    o: () => current.value && navigate(`/drifts/${current.value.id}`),
+    o: () => {
+      const drift = current();
+      if (drift !== undefined) {
+        navigate(`/drifts/${drift.id}`);
+      }
+    },
     n: refresh,
     '/': () => search.current?.focus(),
     Escape: () => (chosen.value = new Set()),
@@ -153,64 +158,7 @@ function List({ rows, filter }: { rows: Rows; filter: Filter }) {
   const count = rows.total.value;
   return (
     <section class="inbox" aria-label="Inbox">
-      <header class="bar">
-        <h1 class="visually-hidden">Inbox</h1>
-        <div class="segments" role="group" aria-label="Which drifts">
-          {views.map(([view, text]) => (
-            <button key={view} type="button" aria-pressed={filter.view === view} onClick={() => setParameters({ view: view === 'undecided' ? '' : view })}>
-              {text}
-            </button>
-          ))}
-        </div>
-        <div class="filters">
-          <label class="search">
-            <Icon name="search" />
-            <span class="visually-hidden">Search by address, type or changed path</span>
-            <SearchInput value={filter.search} inputRef={search} />
-            <kbd aria-hidden="true">/</kbd>
-          </label>
-          <Select
-            hidden
-            label="Severity"
-            value={filter.severity}
-            onChange={(v) => setParameters({ severity: v })}
-            options={[
-              ['', 'Any severity'],
-              ['critical', 'Critical'],
-              ['warning', 'Warning'],
-              ['info', 'Info'],
-            ]}
-          />
-          <Select
-            hidden
-            label="Workspace"
-            value={filter.workspace}
-            onChange={(v) => setParameters({ workspace: v })}
-            options={[['', 'Any workspace'], ...withCurrent(workspaces.value.map((w) => w.name), filter.workspace).map((name): [string, string] => [name, name])]}
-          />
-          <Select
-            hidden
-            label="Order"
-            value={filter.sort}
-            onChange={(v) => setParameters({ sort: v === 'severity' ? '' : v })}
-            options={[
-              ['severity', 'Most severe'],
-              ['newest', 'Newest'],
-              ['oldest', 'Oldest'],
-              ['cost', 'Highest cost'],
-            ]}
-          />
-          {filter.type !== '' && (
-            <button type="button" class="chip" onClick={() => setParameters({ type: '' })}>
-              {filter.type} <Icon name="cross" />
-              <span class="visually-hidden">: remove this filter</span>
-            </button>
-          )}
-        </div>
-        <span class="count" role="status">
-          {count === undefined ? '' : count === 1 ? '1 drift' : `${count.toLocaleString('en')} drifts`}
-        </span>
-      </header>
+      <Bar filter={filter} count={count} search={search} />
       {rows.unseen.value.size > 0 && (
         <button type="button" class="news" onClick={refresh}>
           {rows.unseen.value.size} new <kbd aria-hidden="true">n</kbd>
@@ -283,97 +231,6 @@ function Done({ action, drift }: { action: Action; drift: Pick<Drift, 'id' | 're
         <code dir="auto">{drift.resourceId}</code>
       </a>
     </>
-  );
-}
-
-function focusRow(id: string | undefined): void {
-  if (id === undefined) {
-    return;
-  }
-  // The row may come into the page with this change, and a dialog that closes gives the focus back first.
-  requestAnimationFrame(() => {
-    if (document.querySelector('dialog') !== null) {
-      focusRow(id);
-      return;
-    }
-    document.querySelector<HTMLElement>(`[data-row="${id}"] .row-link`)?.focus({ preventScroll: true });
-  });
-}
-
-function withCurrent(names: string[], current: string): string[] {
-  return current === '' || names.includes(current) ? names : [current, ...names];
-}
-
-/** The address follows what is typed after a moment, so that not every letter is a request. */
-function SearchInput({ value, inputRef }: { value: string; inputRef: { current: HTMLInputElement | null } }) {
-  const text = useSignal(value);
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  useEffect(() => () => clearTimeout(timer.current), []);
-  const later = (v: string, wait: number) => {
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => setParameters({ search: v.trim().slice(0, 200) }), wait);
-  };
-  return (
-    <input
-      ref={inputRef}
-      type="search"
-      placeholder="Search"
-      value={text.value}
-      dir="auto"
-      maxLength={200}
-      onInput={(e) => {
-        text.value = e.currentTarget.value;
-        later(text.value, 250);
-      }}
-      onKeyDown={(e) => {
-        if (e.key === 'Escape' || e.key === 'Enter') {
-          later(text.value, 0);
-          e.currentTarget.blur();
-        }
-      }}
-    />
-  );
-}
-
-interface RowProps {
-  drift: Drift;
-  index: number;
-  total: number;
-  active: boolean;
-  focusable: boolean;
-  chosen: boolean;
-  glowing: boolean;
-  onFocus: () => void;
-  onToggle: () => void;
-}
-
-function Row({ drift, index, total, active, focusable, chosen, glowing, onFocus, onToggle }: RowProps) {
-  const settled = drift.status !== 'detected' && drift.status !== 'triaged';
-  const by = drift.status === 'approved' ? drift.approvedBy : drift.status === 'rejected' ? drift.rejectedBy : null;
-  return (
-    <li
-      class={`row${active ? ' row-active' : ''}${chosen ? ' row-chosen' : ''}${glowing ? ' row-glow' : ''}${settled ? ' row-settled' : ''}`}
-      data-row={drift.id}
-      aria-posinset={index + 1}
-      aria-setsize={total}
-      onFocusIn={onFocus}
-    >
-      <label class="row-check">
-        <input type="checkbox" checked={chosen} tabIndex={-1} aria-label={`Select ${drift.resourceId}`} onChange={onToggle} />
-      </label>
-      <SeverityBadge severity={drift.severity} />
-      <a class="row-link" href={`/drifts/${drift.id}`} tabIndex={focusable ? 0 : -1}>
-        <bdi class="address">{drift.resourceId}</bdi>
-      </a>
-      <Summary drift={drift} />
-      <span class="row-state">{drift.status !== 'detected' && <StatusPill status={drift.status} />}</span>
-      <bdi class="row-workspace" title={by === null ? drift.workspace : `${drift.workspace}, ${drift.status} by ${by}`}>
-        {drift.workspace}
-      </bdi>
-      <span class="row-age">
-        <Time at={drift.detectedAt} />
-      </span>
-    </li>
   );
 }
 

@@ -1,9 +1,12 @@
 // The inbox as it was left, so that a drift can be followed by the next one, and the way back leads to the same row.
 let ids: string[] = [];
 let at = '';
+/** inbox is the address of the inbox, with the filters that it had. */
+export let inbox = '/inbox';
 
-export function leaveInbox(rows: string[]): void {
+export function leaveInbox(rows: string[], filters: string): void {
   ids = rows;
+  inbox = filters === '' ? '/inbox' : `/inbox?${filters}`;
 }
 
 /** visit says which drift is looked at, and gives those beside it. */
