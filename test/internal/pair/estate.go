@@ -62,9 +62,9 @@ func (r *run) sendEstate(ctx context.Context, c Credentials) error {
 	if err := json.Unmarshal(estateRuns, &runs); err != nil {
 		return fmt.Errorf("read the runs to send: %w", err)
 	}
-	for _, run := range runs {
-		if err := run.send(ctx, ci, engineer); err != nil {
-			return fmt.Errorf("workspace %s: %w", run.Workspace, err)
+	for _, each := range runs {
+		if err := each.send(ctx, ci, engineer); err != nil {
+			return fmt.Errorf("workspace %s: %w", each.Workspace, err)
 		}
 	}
 	return nil

@@ -88,8 +88,8 @@ func (r *run) environ() []string {
 		"APP_ENV": "development", "HOST": host,
 		"JWT_PUBLIC_KEY": r.secrets.JWTPublicKey, "DATA_KEY": r.secrets.DataKey,
 		"LOG_FORMAT": "pretty",
-		// The console is a page of api, which opens its socket at realtime.
-		"CORS_ORIGIN": fmt.Sprintf("http://localhost:%d,http://127.0.0.1:%d", r.APIPort, r.APIPort),
+		// The console is a page of api, which opens its socket at realtime. The first is the usual one of front ends in development.
+		"CORS_ORIGIN": fmt.Sprintf("http://localhost:3000,http://localhost:%d,http://127.0.0.1:%d", r.APIPort, r.APIPort),
 		// No load balancer has to learn about the stop first.
 		"SHUTDOWN_DRAIN_DELAY": "0s",
 		// So that a trace can be shown a moment after it happened.

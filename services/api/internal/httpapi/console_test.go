@@ -21,6 +21,7 @@ import (
 // open reads a path as a browser does, without the help of Go's client.
 func open(t *testing.T, api *apitest.API, path string, header ...string) (*http.Response, []byte) {
 	t.Helper()
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, api.URL+path, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
