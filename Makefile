@@ -11,7 +11,7 @@ TOOLS    := .run/tools
 GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --jsonfile .run/tests.json --post-run-command test/tried -- -count 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch trace test test-long test-tofu test-old-client test-security verify sbom test-stack test-compose test-kubernetes test-cluster test-apidocs test-faults soak tables slo faults-doc check-deploy up deploy down lint fmt prose vuln build bench bench-load load clean compiler $(LAUNCHER)
+.PHONY: help run watch trace test test-long test-tofu test-old-client test-security verify sbom test-stack test-compose test-kubernetes test-cluster test-apidocs test-console test-faults soak tables console slo faults-doc check-deploy up deploy down lint fmt prose vuln build bench bench-load load clean compiler $(LAUNCHER)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ test-cluster: ## install deploy/kubernetes on a real cluster of two nodes, and b
 test-apidocs: ## read docs/api with linters, generators of types and TypeScript (needs Node.js 20 and npm)
 	@test/apidoc/npm/check
 
+test-console: ## compile the console strictly, and compare its types with the API document (needs Node.js 20 and npm)
+	@console/check
+
 test-tofu: $(LAUNCHER) ## run the life of a drift with real plans of Terraform and OpenTofu (found on the PATH or in STACK_DIR)
 	@exec $(LAUNCHER) with-postgres -- go test -tags tofu -count 1 -timeout 10m -v $(ARGS) ./test/life/
 
@@ -68,6 +71,10 @@ soak: $(LAUNCHER) ## run the services under load for ten minutes, then hold 10,0
 TABLES := ./services/api/internal/httpapi/ ./services/realtime/internal/app/ ./test/prometheus/observability/ ./test/apidoc/
 tables: $(LAUNCHER) ## write the tables of documents that tests keep, and the API documents that api serves (a single test: go test -run NAME ./its/folder -update)
 	@exec $(LAUNCHER) with-postgres -- go test -count 1 -run '^Test(AttackAuthorization|RunbookTable|Registry|Objectives|Files)' $(TABLES) -update
+
+console: ## make the console's files, which api serves, from the folder console (needs Node.js 20 and npm)
+	@console/check -update
+	@cd test && go test -count 1 -run '^TestFiles$$' ./console/ -update
 
 slo: $(TOOLS)/sloth ## make the rules of the objectives in deploy/prometheus/slo, and those of deploy/kubernetes
 	@tools/slo

@@ -9,7 +9,7 @@ import (
 )
 
 const runHelp = `Brings up, in this order: PostgreSQL, a receiver for traces and logs, both services, an account with an admin, an
-engineer and a viewer and an API key; sends the sample plan; prints what to do next; and keeps running. Ctrl-C stops
+engineer and a viewer and an API key; sends the sample plans; prints what to do next; and keeps running. Ctrl-C stops
 everything, a second Ctrl-C forces it. Its files are in .run.
 
   DATABASE_URL     use this PostgreSQL instead of a private one in .run/postgres

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/driftsentry/driftsentry/client"
 	"github.com/driftsentry/driftsentry/test/internal/loopback"
 	"github.com/driftsentry/driftsentry/test/internal/pair"
 )
@@ -58,6 +59,24 @@ func TestLauncher_run(t *testing.T) {
 			if res.StatusCode != http.StatusOK {
 				t.Errorf("port %s: %s", port, res.Status)
 			}
+		}
+	})
+	t.Run("has something to look at in the console", func(t *testing.T) {
+		if !strings.Contains(first.text, "console   http://localhost:"+api) {
+			t.Errorf("the console's address is not shown:\n%s", first.text)
+		}
+		viewer := readCredentials(t, dir).Viewer
+		c, err := client.New("http://localhost:"+api, client.WithPassword(viewer.Email, viewer.Password))
+		if err != nil {
+			t.Fatal(err)
+		}
+		states := map[string]int{}
+		workspaces, err := c.Workspaces(t.Context())
+		for _, w := range workspaces {
+			states[w.Status]++
+		}
+		if err != nil || states["ok"] < 1 || states["drifted"] < 4 || states["failed"] < 1 {
+			t.Errorf("the workspaces are %v, %v", states, err)
 		}
 	})
 	t.Run("has a trace from the CI job to the socket", func(t *testing.T) {

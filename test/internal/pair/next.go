@@ -21,6 +21,7 @@ func (r *run) nextSteps(c Credentials, fresh bool, s sample) string {
 		rule = strings.Repeat("─", min(w, 100))
 	}
 	fmt.Fprintf(&b, "%s\n%s\n", dim(rule), r.Console.Paint(console.Green, "DriftSentry runs."))
+	fmt.Fprintf(&b, "  console   %s   (sign in with a user below)\n", r.Console.Paint(console.Bold, r.apiURL()))
 	fmt.Fprintf(&b, "  api       %s/api/v1\n", r.apiURL())
 	fmt.Fprintf(&b, "  realtime  %s\n", r.socketURL())
 	fmt.Fprintf(&b, "  documents %s/docs\n", r.apiURL())

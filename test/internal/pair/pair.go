@@ -85,6 +85,9 @@ func (r *run) up(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := r.sendEstate(ctx, people); err != nil {
+		return err
+	}
 	r.Console.Block(r.nextSteps(people, fresh, s))
 	return nil
 }

@@ -88,6 +88,8 @@ func (r *run) environ() []string {
 		"APP_ENV": "development", "HOST": host,
 		"JWT_PUBLIC_KEY": r.secrets.JWTPublicKey, "DATA_KEY": r.secrets.DataKey,
 		"LOG_FORMAT": "pretty",
+		// The console is a page of api, which opens its socket at realtime. The first is the usual one of front ends in development.
+		"CORS_ORIGIN": fmt.Sprintf("http://localhost:3000,http://localhost:%d,http://127.0.0.1:%d", r.APIPort, r.APIPort),
 		// No load balancer has to learn about the stop first.
 		"SHUTDOWN_DRAIN_DELAY": "0s",
 		// So that a trace can be shown a moment after it happened.
@@ -120,7 +122,9 @@ func (r *run) startServices(ctx context.Context) error {
 		color console.Color
 		own   []string
 	}{
-		{"api", r.APIPort, console.Cyan, []string{"DATABASE_URL=" + r.databaseAs("driftsentry_api"), "JWT_PRIVATE_KEY=" + r.secrets.JWTPrivateKey}},
+		{"api", r.APIPort, console.Cyan, []string{
+			"DATABASE_URL=" + r.databaseAs("driftsentry_api"), "JWT_PRIVATE_KEY=" + r.secrets.JWTPrivateKey, "REALTIME_URL=" + r.socketURL(),
+		}},
 		{"realtime", r.RealtimePort, console.Magenta, []string{"DATABASE_URL=" + r.databaseAs("driftsentry_realtime")}},
 	} {
 		// The service outlives ctx, whose end only begins the stop.

@@ -108,11 +108,15 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("name this replica: %w", err)
 	}
+	var console *httpapi.ConsoleOptions
+	if c.EnableConsole {
+		console = &httpapi.ConsoleOptions{RealtimeURL: c.RealtimeURL, Version: o.Build.Version}
+	}
 	server := httpapi.New(httpapi.Options{
 		Edge: app.Edge(), Identity: app.identity, Drifts: drifts, Idempotency: responses,
 		Audit: audit.NewTrail(postgres.NewAuditStore(app.DB)), Insight: insight.New(postgres.NewInsightStore(app.DB)), Monitor: workspaces, Notify: notifications,
 		Logger: tel.Logger(), Replica: replica, Version: o.Build.Version + " " + o.Build.Commit, TraceURL: c.TraceURL, CORSOrigins: c.Service.CORSOrigins, PublicURL: c.PublicURL, Limits: c.Limits, JWKS: accepted.JWKS(),
-		Provider: provider, RecentSignIn: c.RecentSignIn, InsecureCookies: c.Service.Environment == config.Development,
+		Provider: provider, Console: console, RecentSignIn: c.RecentSignIn, InsecureCookies: c.Service.Environment == config.Development,
 	})
 	app.Serve(ctx, server.Handler(), c)
 	return app, nil

@@ -30,6 +30,10 @@ type Config struct {
 	OutgoingNetworks []netip.Prefix `env:"OUTGOING_NETWORKS"`
 	// OutgoingCA has certificate authorities beside those of the system, in PEM, for servers that this service calls.
 	OutgoingCA string `env:"OUTGOING_CA"`
+	// EnableConsole serves the page that people use.
+	EnableConsole bool `env:"ENABLE_CONSOLE" envDefault:"true"`
+	// RealtimeURL is where that page opens its socket, such as ws://localhost:3002/ws; empty is /ws of its own origin.
+	RealtimeURL string `env:"REALTIME_URL"`
 	// Values says whether values of resources are stored: shown, or hidden.
 	Values string `env:"VALUES" envDefault:"shown"`
 	// JWTPrivateKey is the Ed25519 key that signs access tokens, in PEM. Its public half is in JWT_PUBLIC_KEY. Without it
@@ -121,6 +125,9 @@ func (c *Config) Validate() []error {
 	if c.PublicURL != "" && !isSite(c.PublicURL) {
 		problems.Add("PUBLIC_URL", "must be http:// or https:// and a host, without a path, such as https://driftsentry.example.com")
 	}
+	if c.RealtimeURL != "" && !isSocket(c.RealtimeURL) {
+		problems.Add("REALTIME_URL", "must be ws:// or wss://, a host and a path, such as wss://driftsentry.example.com/ws")
+	}
 	if keys, err := c.Service.Keyring(); err == nil { // Else Service.Validate reports it.
 		if _, err := c.keyring(keys); err != nil {
 			problems.Add("JWT_PRIVATE_KEY", "%w", err)
@@ -168,6 +175,12 @@ func (c *Config) Validate() []error {
 func isSite(text string) bool {
 	u, err := url.Parse(strings.TrimSuffix(text, "/"))
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.Scheme+"://"+u.Host == u.String()
+}
+
+// isSocket reports whether text is the URL of a WebSocket.
+func isSocket(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "ws" || u.Scheme == "wss") && u.Host != "" && u.Scheme+"://"+u.Host+u.Path == text
 }
 
 // checkTraceURL says what is wrong with the address of traces, nothing when it is fine or empty.

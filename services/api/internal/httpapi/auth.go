@@ -116,7 +116,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	}
 	// Lists and drifts may be kept by the browser, which asks each time whether they changed: their user has gone.
 	w.Header().Set("Clear-Site-Data", `"cache"`)
-	if url := s.endSession(issuer); url != "" {
+	if url := s.endSessionURL(issuer); url != "" {
 		return rest.OK(w, signedOutBody{url})
 	}
 	return rest.OK(w, nil)

@@ -36,3 +36,6 @@ func With(s *Server, method, pattern string, handler rest.Handler) http.Handler 
 	r.Method(method, prefix+pattern, s.endpoint(route{method, pattern, viewer, handler, plain}))
 	return r
 }
+
+// Screens are the paths of the console.
+func Screens() []string { return screens }

@@ -91,8 +91,8 @@ func (s *Server) signInWithProvider(w http.ResponseWriter, r *http.Request) (ret
 	return pending.Return, nil
 }
 
-// endSession is where to sign out at the identity provider that opened a session; empty when there is no such place.
-func (s *Server) endSession(issuer string) string {
+// endSessionURL is where to sign out at the identity provider that opened a session; empty when there is no such place.
+func (s *Server) endSessionURL(issuer string) string {
 	if s.options.Provider == nil || issuer == "" {
 		return ""
 	}

@@ -8,6 +8,7 @@ package httpapi
 import (
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -52,6 +53,8 @@ type Options struct {
 	RecentSignIn time.Duration
 	// Provider signs people in with an identity provider; nil without one.
 	Provider *oidc.Provider
+	// Console is the page that people use; nil serves none.
+	Console *ConsoleOptions
 	// InsecureCookies is for plain HTTP in development.
 	InsecureCookies bool
 }
@@ -91,7 +94,7 @@ func (s *Server) router() chi.Router {
 		for _, rt := range s.routes() {
 			r.Method(rt.method, prefix+rt.pattern, s.endpoint(rt))
 		}
-		for _, rt := range s.outside() {
+		for _, rt := range slices.Concat(s.outside(), s.pages()) {
 			r.Method(rt.method, rt.pattern, s.endpoint(rt))
 		}
 	})

@@ -51,7 +51,7 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !s.originAllowed(r.Header["Origin"]) {
+	if !s.originAllowed(r) {
 		return apierror.New(apierror.Forbidden, "this origin is not allowed")
 	}
 	sent := accessToken(r)
@@ -174,11 +174,19 @@ func accessToken(r *http.Request) string {
 	return ""
 }
 
-func (s *Server) originAllowed(origins []string) bool {
+func (s *Server) originAllowed(r *http.Request) bool {
+	origins := r.Header["Origin"]
 	if len(origins) == 0 {
 		return true // Not a browser, so the header proves nothing: a token is required anyway.
 	}
-	return len(origins) == 1 && slices.ContainsFunc(s.config.Origins, func(o string) bool { return o == "*" || strings.EqualFold(o, origins[0]) })
+	if len(origins) > 1 {
+		return false
+	}
+	// A page of the host that it asks, such as the console behind the edge.
+	if scheme, host, ok := strings.Cut(origins[0], "://"); ok && (scheme == "https" || scheme == "http") && strings.EqualFold(host, r.Host) {
+		return true
+	}
+	return slices.ContainsFunc(s.config.Origins, func(o string) bool { return o == "*" || strings.EqualFold(o, origins[0]) })
 }
 
 // clientAddress is that of the middleware that knows the trusted proxies, else the peer's.

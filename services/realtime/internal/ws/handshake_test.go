@@ -49,6 +49,8 @@ func TestServer_Handshake(t *testing.T) {
 		"an origin that may":             {mine, with("Origin", "https://app.example"), http.StatusSwitchingProtocols},
 		"an origin that may not":         {mine, with("Origin", "https://evil.example"), http.StatusForbidden},
 		"an origin that only looks so":   {mine, with("Origin", "https://app.example.evil.example"), http.StatusForbidden},
+		"a page of the same host":        {mine, nil, http.StatusSwitchingProtocols},
+		"a file of the same host":        {mine, nil, http.StatusForbidden},
 		"the origin null":                {mine, with("Origin", "null"), http.StatusForbidden},
 		"a list of connection options":   {mine, with("Connection", "keep-alive, Upgrade"), http.StatusSwitchingProtocols},
 		"upgrade in capitals":            {mine, with("Upgrade", "WebSocket"), http.StatusSwitchingProtocols},
@@ -69,8 +71,13 @@ func TestServer_Handshake(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			req := s.request(c.token, c.change)
-			if name == "the token in the URL" {
+			switch name {
+			case "the token in the URL":
 				req.URL.RawQuery = "token=" + mine + "&access_token=" + mine
+			case "a page of the same host":
+				req.Header.Set("Origin", "http://"+req.URL.Host)
+			case "a file of the same host":
+				req.Header.Set("Origin", "file://"+req.URL.Host)
 			}
 			resp := s.do(t, req)
 			if resp.StatusCode != c.want {

@@ -1,0 +1,31 @@
+// Requests of the signed-in user. A refused access token is replaced once.
+import { accessToken } from '../session/token';
+import { ApiError } from './error';
+import { randomHex, send } from './send';
+
+async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  const headers: Record<string, string> = {};
+  if (method === 'POST') {
+    headers['Idempotency-Key'] = randomHex(16);
+  }
+  const token = await accessToken();
+  try {
+    return await send<T>(method, `/api/v1${path}`, { body, token, headers, signal });
+  } catch (e) {
+    if (!(e instanceof ApiError) || e.status !== 401 || e.reason === 'stale' || e.reason === 'credentials') {
+      throw e;
+    }
+    return await send<T>(method, `/api/v1${path}`, { body, token: await accessToken(token), headers, signal });
+  }
+}
+
+export const get = <T>(path: string, signal?: AbortSignal) => call<T>('GET', path, undefined, signal);
+export const post = <T>(path: string, body: unknown = {}) => call<T>('POST', path, body);
+export const patch = <T>(path: string, body: unknown) => call<T>('PATCH', path, body);
+export const del = <T>(path: string) => call<T>('DELETE', path);
+
+/** query is a query string without what is empty. */
+export function query(parameters: Record<string, string | number | boolean | undefined>): string {
+  const pairs = Object.entries(parameters).filter(([, v]) => v !== undefined && v !== '');
+  return pairs.length === 0 ? '' : `?${new URLSearchParams(pairs.map(([k, v]) => [k, String(v)])).toString()}`;
+}

@@ -1,0 +1,86 @@
+import type { AuditRow } from '../api/types';
+import { parameters, setParameters } from '../router';
+import { TraceLink } from '../trace/link';
+import { Select } from '../ui/field';
+import { usePages } from '../ui/pages';
+import { Empty, ErrorBox, Skeleton } from '../ui/state';
+import { More, Table } from '../ui/table';
+import { Time } from '../ui/time';
+
+const actions = [
+  'drift.created',
+  'drift.updated',
+  'drift.triaged',
+  'drift.approved',
+  'drift.rejected',
+  'drift.reopened',
+  'drift.resolved',
+  'auth.login',
+  'auth.failed',
+  'user.created',
+  'user.updated',
+  'api_key.created',
+  'api_key.revoked',
+  'workspace.updated',
+];
+
+export function Audit() {
+  const value = (name: string) => parameters.value.get(name) ?? '';
+  const list = usePages<AuditRow>('/audit', { action: value('action'), actorId: value('actorId'), driftId: value('driftId') });
+  return (
+    <section class="page">
+      <header class="page-head">
+        <h1>Audit</h1>
+        <Select
+          hidden
+          label="Action"
+          value={value('action')}
+          onChange={(v) => setParameters({ action: v })}
+          options={[['', 'Any action'], ...actions.map((a): [string, string] => [a, a])]}
+        />
+        {(value('actorId') !== '' || value('driftId') !== '') && (
+          <button type="button" class="chip" onClick={() => setParameters({ actorId: '', driftId: '' })}>
+            Of one {value('actorId') !== '' ? 'actor' : 'drift'}: show all
+          </button>
+        )}
+        {list.total !== undefined && <span class="count">{list.total.toLocaleString('en')} rows</span>}
+      </header>
+      {list.error.value !== undefined && <ErrorBox error={list.error.value} retry={list.reload} />}
+      {list.items === undefined && list.error.value === undefined && <Skeleton />}
+      {list.items?.length === 0 && <Empty icon="search" title="No row fits" />}
+      {list.items !== undefined && list.items.length > 0 && (
+        <Table label="Audit rows" head={['When', 'Who', 'Action', 'What', 'Trace']}>
+          {list.items.map((row) => (
+            <tr key={row.id}>
+              <td>
+                <Time at={row.timestamp} suffix />
+              </td>
+              <td>
+                {row.actorId === null ? (
+                  <bdi>{row.actorEmail ?? row.actorRole}</bdi>
+                ) : (
+                  <a href={`/audit?actorId=${row.actorId}`}>
+                    <bdi>{row.actorEmail ?? row.actorRole}</bdi>
+                  </a>
+                )}
+              </td>
+              <td>
+                <code>{row.action}</code>
+              </td>
+              <th scope="row">
+                {row.driftId === null ? <bdi>{row.subject}</bdi> : <a href={`/drifts/${row.driftId}`}><bdi>{row.subject}</bdi></a>}
+                {row.message !== '' && (
+                  <p class="muted" dir="auto">
+                    {row.message}
+                  </p>
+                )}
+              </th>
+              <td>{row.traceId === null ? <span class="muted">–</span> : <TraceLink id={row.traceId} />}</td>
+            </tr>
+          ))}
+        </Table>
+      )}
+      {list.more && <More onClick={list.more} busy={list.reading} />}
+    </section>
+  );
+}
