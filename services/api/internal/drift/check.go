@@ -63,6 +63,7 @@ type WorkspaceState struct {
 	Owner             *string
 	StaleAfter        *int // seconds
 	Archived          bool
+	StaleAlertID      *uuid.UUID // that its checks stopped coming; nil while they come
 }
 
 // CheckTx writes checks and their workspaces.

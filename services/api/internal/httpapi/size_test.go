@@ -82,7 +82,7 @@ func TestAttackResponseSize(t *testing.T) {
 	}
 	largest, tried := 0, 0
 	for _, op := range operations {
-		if op.Method != http.MethodGet || !strings.HasPrefix(op.Path, "/api/v1/") {
+		if op.Method != http.MethodGet || !strings.HasPrefix(op.Path, "/api/v1/") || op.ID == "exportDrifts" { // The export is streamed.
 			continue
 		}
 		path := strings.NewReplacer("{id}", of[op.Path], "{name}", "default").Replace(op.Path)
@@ -90,7 +90,9 @@ func TestAttackResponseSize(t *testing.T) {
 		for _, parameter := range op.Query {
 			switch parameter {
 			case "limit":
-				queries = append(queries, "?limit=100", "?limit=100&page=2")
+				queries = append(queries, "?limit=100")
+			case "page":
+				queries = append(queries, "?limit=100&page=2")
 			case "include":
 				queries = append(queries, "?limit=100&include=states", "?limit=1&include=states", "?limit=1&search=member7&sortBy=status")
 			case "after":
@@ -100,9 +102,6 @@ func TestAttackResponseSize(t *testing.T) {
 			}
 		}
 		for _, query := range queries {
-			if op.ID == "listEvents" && query == "?limit=100&page=2" {
-				continue
-			}
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			// The document's patterns are for what the API stores.

@@ -24,6 +24,9 @@ const (
 
 // Actor is the principal as the audit trail names it.
 func (p Principal) Actor() audit.Actor {
+	if p.IsSystem() {
+		return audit.System
+	}
 	id := p.ID()
 	if p.IsKey() {
 		return audit.Actor{ID: &id, Role: audit.RoleKey}
