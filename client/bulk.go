@@ -33,13 +33,13 @@ type BulkDecision struct {
 	ExpectedCount int
 }
 
-// BulkResult is what became of each drift.
+// BulkResult has a result for each drift.
 type BulkResult struct {
 	Decided int           `json:"decided"`
 	Results []DriftResult `json:"results"`
 }
 
-// DriftResult is what became of one drift.
+// DriftResult is that of one drift.
 type DriftResult struct {
 	ID      string      `json:"id"`
 	Decided bool        `json:"decided"`

@@ -101,7 +101,7 @@ type DriftDetail struct {
 	CanReject   bool   `json:"canReject"`
 	CanResolve  bool   `json:"canResolve"`
 	CanReopen   bool   `json:"canReopen"`
-	// Attribution is nil when nobody has said who changed the resource.
+	// Attribution is nil when it is not known who changed the resource.
 	Attribution *Attribution `json:"attribution"`
 }
 

@@ -19,7 +19,7 @@ func (c *Client) CommentDrift(ctx context.Context, id, text string) (DriftCommen
 	}{text})
 }
 
-// AssignDrift says whose a drift is, a team's or a person's; an empty owner is nobody. version is as in Decision.
+// AssignDrift says whose a drift is, a team's or a person's; an empty owner removes it. version is as in Decision.
 func (c *Client) AssignDrift(ctx context.Context, id, owner string, version int) (Drift, error) {
 	change := struct {
 		Owner   *string `json:"owner"`

@@ -73,7 +73,7 @@ type AlertTx interface {
 	// ReadAlerts notes that a person has read one alert, or all that they have not read, and counts these.
 	ReadAlerts(ctx context.Context, account uuid.UUID, id *uuid.UUID, reader AlertPerson, at time.Time) (int, error)
 	// SettleAlerts marks the alerts of drifts as read by all, and counts those that were not by drift. by is who decided, nil
-	// when nobody did.
+	// when no user did.
 	SettleAlerts(ctx context.Context, account uuid.UUID, drifts []uuid.UUID, at time.Time, by *string) (map[uuid.UUID]int, error)
 }
 

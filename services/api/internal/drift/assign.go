@@ -16,7 +16,7 @@ type AssignTx interface {
 	SaveOwner(ctx context.Context, d *Drift, by *string) error
 }
 
-// Assign changes the owner of a drift, a team or a person; nil is nobody. version is as for a decision. A change to what it is
+// Assign changes the owner of a drift, a team or a person; nil removes it. version is as for a decision. A change to what it is
 // already leaves no trace.
 func (s *Service) Assign(ctx context.Context, p identity.Principal, id uuid.UUID, owner *string, version int) (*Drift, error) {
 	if owner != nil {
@@ -37,9 +37,9 @@ func (s *Service) Assign(ctx context.Context, p identity.Principal, id uuid.UUID
 		if same(d.Owner, owner) {
 			return nil
 		}
-		message := "nobody owns it"
+		message := "has no owner"
 		if owner != nil {
-			message = "owned by " + *owner
+			message = "is owned by " + *owner
 		}
 		from := d.Owner
 		d.Owner = owner

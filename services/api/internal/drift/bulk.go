@@ -124,7 +124,7 @@ func (which *Selection) check() error {
 	return nil
 }
 
-// limit is one more than what a filter may fit, to see that it fits more.
+// limit is one more than what a filter may fit: then the filter fits more.
 func (which *Selection) limit() int {
 	if which.Filter != nil {
 		return which.Expected + 1

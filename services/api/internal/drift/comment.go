@@ -17,7 +17,7 @@ import (
 // maxComment is in characters.
 const maxComment = 2000
 
-// Comment is what a user says about a drift. It is a row of the audit trail, so that nobody changes it.
+// Comment is what a user says about a drift. It is a row of the audit trail, so that it never changes.
 type Comment struct {
 	ID   uuid.UUID // of that row
 	Text string

@@ -82,7 +82,7 @@ type Detail struct {
 	AlertCount int    // read ones too
 	Source     Source // of the drift's last check
 	TraceID    string // of that check; empty without one
-	// Attribution is who made the last change that is known; nil when nobody has said.
+	// Attribution is who made the last change that is known; nil when it is not known.
 	Attribution *Attribution
 	// SuccessorID is the drift that is a return of this one; nil when there is none.
 	SuccessorID *uuid.UUID

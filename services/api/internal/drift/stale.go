@@ -22,7 +22,7 @@ type StaleWorkspace struct {
 	StaleAlertID *uuid.UUID // nil unless they come again
 }
 
-// StaleTx tells of workspaces whose checks stopped coming.
+// StaleTx notes workspaces whose checks stopped coming.
 type StaleTx interface {
 	// LockStale are at most limit of an account's workspaces as TimedReader.StaleAccounts has them, in the order of their ids.
 	LockStale(ctx context.Context, account uuid.UUID, staleBefore time.Time, limit int) ([]StaleWorkspace, error)

@@ -40,7 +40,7 @@ type Reporter interface {
 	Report(ctx context.Context, err error, attrs ...slog.Attr)
 }
 
-// Timer does what no request asks for: approvals end, and people are told of workspaces whose checks stopped coming. Every replica
+// Timer does what no request asks for: approvals end, and people get alerts about workspaces whose checks stopped coming. Every replica
 // has one, and they take turns. What is due is in the database, so that nothing is lost with a process.
 type Timer struct {
 	service    *Service

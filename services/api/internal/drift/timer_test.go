@@ -86,7 +86,7 @@ func TestTimer_ends_more_approvals_than_a_batch(t *testing.T) {
 	if n := query[int](w, "select count(*)::int from event where type = 'drift.expired'"); n != many {
 		t.Errorf("%d have ended, want %d", n, many)
 	}
-	// One alert for each batch: all of them are too many to be told of one by one.
+	// One alert for each batch: all of them are too many for one each.
 	if n := query[int](w, "select count(*)::int from alert"); n != 3 {
 		t.Errorf("%d alerts", n)
 	}

@@ -112,7 +112,7 @@ func (s *Server) decideDrifts(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// appendOutcomes appends how many drifts were decided, and what became of each.
+// appendOutcomes appends how many drifts were decided, and the result of each.
 func appendOutcomes(b []byte, outcomes []drift.Outcome) []byte {
 	decided := 0
 	for _, o := range outcomes {

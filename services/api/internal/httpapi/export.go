@@ -54,7 +54,7 @@ func (e *exports) end(account uuid.UUID) {
 }
 
 // exportDrifts streams drifts. If that fails after the response has begun, the last line says so, and the connection is broken, so that
-// nobody takes the part for the whole.
+// no reader takes the part for the whole.
 func (s *Server) exportDrifts(w http.ResponseWriter, r *http.Request) error {
 	q := newQuery(r)
 	filter := q.driftFilter()

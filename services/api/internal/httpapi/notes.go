@@ -20,7 +20,7 @@ func (s *Server) updateDrift(w http.ResponseWriter, r *http.Request) error {
 	}
 	return decideOn(w, r, func(id uuid.UUID, version int, body change) (*drift.Drift, error) {
 		if !body.Owner.Set {
-			return nil, apierror.InvalidField("owner", "is required: a team or a person, or null for nobody")
+			return nil, apierror.InvalidField("owner", "is required: a team or a person, or null to remove it")
 		}
 		return s.drifts.Assign(r.Context(), caller(r), id, body.Owner.Value, version)
 	})

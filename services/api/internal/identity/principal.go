@@ -45,7 +45,7 @@ type Principal struct {
 // System is the service itself, which acts on an account by the clock. No request has it as its caller.
 func System(account uuid.UUID) Principal { return Principal{AccountID: account} }
 
-// IsSystem reports whether nobody asked for what is done.
+// IsSystem reports whether the service acts by itself.
 func (p Principal) IsSystem() bool { return p.UserID == uuid.Nil && p.KeyID == uuid.Nil }
 
 // IsKey reports whether an API key makes the request.
