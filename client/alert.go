@@ -16,6 +16,7 @@ const (
 	ApprovalNeeded    AlertType = "approval_needed"
 	RemediationFailed AlertType = "remediation_failed"
 	CheckFailed       AlertType = "check_failed"
+	WorkspaceIsStale  AlertType = "workspace_stale"
 )
 
 // Alert is something that people should look at.

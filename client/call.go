@@ -138,7 +138,7 @@ func wait(ctx context.Context, pause time.Duration) error {
 func (r request) worthRepeating(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	if !ok { // No response came.
-		return r.repeatable && !errors.Is(err, errNotOurs)
+		return r.repeatable && !errors.Is(err, errNotOurs) && !errors.Is(err, errPartial)
 	}
 	switch e.Status {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
@@ -178,6 +178,25 @@ func (c *Client) authorized(ctx context.Context, r request, refused *string, dat
 // errNotOurs is the error for a response that does not come from DriftSentry.
 var errNotOurs = errors.New("the response is not DriftSentry's: is the address that of its API?")
 
+// errPartial is the error for a response that ended in its middle, after some of it was given away.
+var errPartial = errors.New("not all of the response came")
+
+// sink takes the body of a response while it comes. It is the data of a call whose response is not read into memory.
+type sink func(body io.Reader) error
+
+// moving tells when something was read.
+type moving struct {
+	io.Reader
+	moved func()
+}
+
+// Read implements io.Reader.
+func (m *moving) Read(p []byte) (int, error) {
+	n, err := m.Reader.Read(p)
+	m.moved()
+	return n, err
+}
+
 // attempt sends the request once. It stops when nothing has moved for the client's timeout.
 func (c *Client) attempt(ctx context.Context, r request, token string, data any) error {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -194,6 +213,12 @@ func (c *Client) attempt(ctx context.Context, r request, token string, data any)
 		return cause(ctx, slow, err)
 	}
 	defer res.Body.Close()
+	if into, ok := data.(sink); ok && res.StatusCode == http.StatusOK {
+		if err := into(&moving{res.Body, func() { timer.Reset(c.timeout) }}); err != nil {
+			return fmt.Errorf("%w: %w", errPartial, cause(ctx, slow, err))
+		}
+		return nil
+	}
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxResponse+1))
 	switch {
 	case err != nil:

@@ -60,6 +60,7 @@ type Drift struct {
 
 	Severity          Severity    `json:"severity"`
 	Status            DriftStatus `json:"status"`
+	Owner             string      `json:"owner"`             // a team or a person
 	CostImpactMonthly float64     `json:"costImpactMonthly"` // US dollars
 	DetectedBy        string      `json:"detectedBy"`
 	DetectedAt        time.Time   `json:"detectedAt"`
@@ -69,6 +70,7 @@ type Drift struct {
 	ApprovedAt        time.Time   `json:"approvedAt,omitzero"`
 	ApprovedBy        string      `json:"approvedBy,omitempty"` // an email
 	ApprovalReason    string      `json:"approvalReason,omitempty"`
+	ApprovedUntil     time.Time   `json:"approvedUntil,omitzero"` // when it is detected again; zero when the approval has no end
 	RejectedAt        time.Time   `json:"rejectedAt,omitzero"`
 	RejectedBy        string      `json:"rejectedBy,omitempty"` // an email
 	RejectionReason   string      `json:"rejectionReason,omitempty"`
@@ -98,6 +100,9 @@ type DriftDetail struct {
 	CanApprove  bool   `json:"canApprove"`
 	CanReject   bool   `json:"canReject"`
 	CanResolve  bool   `json:"canResolve"`
+	CanReopen   bool   `json:"canReopen"`
+	// Attribution is nil when it is not known who changed the resource.
+	Attribution *Attribution `json:"attribution"`
 }
 
 // TimelineEntry is something that happened to a drift.
@@ -121,6 +126,8 @@ type DriftQuery struct {
 	Region       string
 	Origin       string    // drift, change or manual
 	Provider     string    // such as hashicorp/aws
+	Owner        string    // a team or a person
+	Group        string    // the ID of a DriftGroup
 	Open         *bool     // not resolved, or resolved
 	From, To     time.Time // detected from this time on, and before that one
 	Search       string    // part of the resource's id or type, or of a path that differs
@@ -139,6 +146,8 @@ func (q DriftQuery) values() url.Values {
 	set(v, "region", q.Region)
 	set(v, "origin", q.Origin)
 	set(v, "provider", q.Provider)
+	set(v, "owner", q.Owner)
+	set(v, "group", q.Group)
 	setBool(v, "open", q.Open)
 	setTime(v, "from", q.From)
 	setTime(v, "to", q.To)
@@ -188,10 +197,11 @@ func (c *Client) ReportDrift(ctx context.Context, r DriftReport) (Drift, error) 
 	return post[Drift](ctx, c, "/api/v1/drifts", r)
 }
 
-// Decision is why a drift is approved or rejected.
+// Decision is why a drift is approved or rejected, or why that is taken back.
 type Decision struct {
-	Reason  string `json:"reason"`            // 10 to 1000 characters
-	Version int    `json:"version,omitempty"` // that was seen; CodeConflict when the drift has changed since. 0 is any.
+	Reason  string    `json:"reason"`            // 10 to 1000 characters
+	Version int       `json:"version,omitempty"` // that was seen; CodeConflict when the drift has changed since. 0 is any.
+	Until   time.Time `json:"until,omitzero"`    // when an approval ends; nothing else may have it
 }
 
 // ApproveDrift accepts a drift: the actual state is fine, and the code should follow.
@@ -202,6 +212,11 @@ func (c *Client) ApproveDrift(ctx context.Context, id string, d Decision) (Drift
 // RejectDrift demands that a drift is reverted.
 func (c *Client) RejectDrift(ctx context.Context, id string, d Decision) (Drift, error) {
 	return post[Drift](ctx, c, driftPath(id, "/reject"), d)
+}
+
+// ReopenDrift takes an approval or a rejection back.
+func (c *Client) ReopenDrift(ctx context.Context, id string, d Decision) (Drift, error) {
+	return post[Drift](ctx, c, driftPath(id, "/reopen"), d)
 }
 
 // TriageDrift takes note of a drift. version is as in Decision.

@@ -22,12 +22,16 @@ const (
 	DriftRejected  EventType = "drift.rejected"
 	DriftReopened  EventType = "drift.reopened"
 	DriftResolved  EventType = "drift.resolved"
+	DriftExpired   EventType = "drift.expired"
+	DriftCommented EventType = "drift.commented"
+	DriftAssigned  EventType = "drift.assigned"
 	AlertCreated   EventType = "alert.created"
 	AlertRead      EventType = "alert.read"
 	CheckCompleted EventType = "check.completed"
 
 	WorkspaceUpdated EventType = "workspace.updated"
 	ChannelFailed    EventType = "channel.failed"
+	WorkspaceStale   EventType = "workspace.stale"
 )
 
 // Event is one entry of an account's stream.
@@ -70,6 +74,8 @@ type DriftChange struct {
 	CostImpactMonthly float64     `json:"costImpactMonthly"`
 	Actor             *Actor      `json:"actor"` // nil when the system did it
 	Reason            string      `json:"reason,omitempty"`
+	Owner             string      `json:"owner"`             // a team or a person; empty when there is none
+	Comment           string      `json:"comment,omitempty"` // of drift.commented
 }
 
 // AlertChange is the data of the alert.* events. An alert.read without an ID is about Count alerts at once: those of the

@@ -26,12 +26,16 @@ const (
 	DriftRejected  Type = "drift.rejected"
 	DriftReopened  Type = "drift.reopened"
 	DriftResolved  Type = "drift.resolved"
+	DriftExpired   Type = "drift.expired"
+	DriftCommented Type = "drift.commented"
+	DriftAssigned  Type = "drift.assigned"
 	AlertCreated   Type = "alert.created"
 	AlertRead      Type = "alert.read"
 	CheckCompleted Type = "check.completed"
 
 	WorkspaceUpdated Type = "workspace.updated"
 	ChannelFailed    Type = "channel.failed"
+	WorkspaceStale   Type = "workspace.stale"
 )
 
 // The topics that every client may subscribe to; a single drift also has the topic DriftTopic(id).
@@ -106,6 +110,9 @@ type DriftData struct {
 	CostImpactMonthly float64   `json:"costImpactMonthly"`
 	Actor             *Actor    `json:"actor"`
 	Reason            string    `json:"reason,omitempty"`
+	Owner             *string   `json:"owner"`
+	// Comment is that of drift.commented.
+	Comment string `json:"comment,omitempty"`
 }
 
 // AlertData is the data of alert.created and alert.read. For alert.read, a nil ID means Count alerts together:
@@ -169,6 +176,15 @@ type ChannelData struct {
 	Kind       string    `json:"kind"`
 	DeliveryID uuid.UUID `json:"deliveryId"` // of the notification
 	Reason     string    `json:"reason"`
+}
+
+// WorkspaceStaleData is the data of workspace.stale: no check of it came for too long.
+type WorkspaceStaleData struct {
+	ID          uuid.UUID `json:"id"`
+	Name        string    `json:"name"`
+	Owner       *string   `json:"owner"` // a team or a person
+	LastCheckAt Time      `json:"lastCheckAt"`
+	Actor       *Actor    `json:"actor"` // nil, as for all that the system does
 }
 
 // Counts is the result of one check of a workspace.

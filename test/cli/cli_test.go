@@ -294,6 +294,16 @@ func (d *desk) decide(ctx context.Context, t *testing.T) {
 	if got, err := d.engineer.GetDrift(ctx, two.ID); err != nil || got.Status != client.Rejected || got.RejectedBy != engineer {
 		t.Errorf("%+v, %v", got, err)
 	}
+	d.run(ctx, t, nil, "", "reopen", one.ID, "-r", "that was the wrong one").expect(t, 0, "reopened "+one.ResourceID)
+	d.run(ctx, t, nil, "", "approve", one.ID, "-r", "as agreed on Monday", "--until=soon").expect(t, 1, "--until: give a day")
+	d.run(ctx, t, nil, "", "approve", one.ID, "-r", "as agreed on Monday", "--until="+time.Now().AddDate(0, 1, 0).Format(time.DateOnly)).expect(t, 0, "approved "+one.ResourceID)
+	d.run(ctx, t, nil, "", "comment", one.ID, "until the launch").expect(t, 0)
+	if got, err := d.engineer.GetDrift(ctx, one.ID); err != nil || got.ApprovedUntil.IsZero() {
+		t.Errorf("%+v, %v", got, err)
+	}
+	d.run(ctx, t, nil, "", "show", one.ID).expect(t, 0, "until the launch")
+	d.run(ctx, t, nil, "", "export", "--status=approved", "--severity=critical").expect(t, 0, "id,workspace,resourceId", one.ID)
+	d.run(ctx, t, nil, "", "export", "--format=xls").expect(t, 1, "csv, ndjson")
 	d.run(ctx, t, nil, "", "logout").expect(t, 0)
 	d.run(ctx, t, nil, "", "list").expect(t, 1, "you are not signed in")
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -223,6 +224,8 @@ func decide(ctx context.Context, t *testing.T, engineer *client.Client, report c
 	see("RejectDrift")(rejected, err)
 	resolved, err := engineer.ResolveDrift(ctx, others[1].ID, client.ManualFix, 0)
 	see("ResolveDrift")(resolved, err)
+	note(ctx, t, engineer, others[0], see)
+	decideMany(ctx, t, engineer, others[0], see)
 	detail, err := engineer.GetDrift(ctx, report.ID)
 	see("GetDrift")(detail, err)
 	if detail.AlertCount != 1 || detail.CanApprove || detail.ApprovedBy != email("engineer") {
@@ -232,6 +235,60 @@ func decide(ctx context.Context, t *testing.T, engineer *client.Client, report c
 	see("DriftTimeline")(timeline, err)
 	workspaces, err := engineer.Workspaces(ctx)
 	see("Workspaces")(workspaces, err)
+}
+
+// note takes a decision back, and says whose the drift is, who changed the resource, and more.
+func note(ctx context.Context, t *testing.T, engineer *client.Client, d client.Drift, see func(string) func(any, error)) {
+	t.Helper()
+	reopened, err := engineer.ReopenDrift(ctx, d.ID, client.Decision{Reason: "that was the wrong one"})
+	see("ReopenDrift")(reopened, err)
+	owned, err := engineer.AssignDrift(ctx, d.ID, "network-team", reopened.Version)
+	see("AssignDrift")(owned, err)
+	attribution, err := engineer.AttributeDrift(ctx, d.ID, client.Attribution{ChangedBy: "ada", ChangedAt: time.Now().Add(-time.Hour), Source: "cloudtrail", URL: "https://logs.example.com/1"})
+	see("AttributeDrift")(attribution, err)
+	comment, err := engineer.CommentDrift(ctx, d.ID, "The launch team needs it.")
+	see("CommentDrift")(comment, err)
+	detail, err := engineer.GetDrift(ctx, d.ID)
+	see("GetDrift")(detail, err)
+	if owned.Owner != "network-team" || detail.Attribution == nil || detail.Attribution.ChangedBy != "ada" || detail.CanReopen {
+		t.Errorf("%+v", detail)
+	}
+}
+
+// decideMany decides about a group of drifts, and exports them.
+func decideMany(ctx context.Context, t *testing.T, engineer *client.Client, d client.Drift, see func(string) func(any, error)) {
+	t.Helper()
+	mine := client.DriftQuery{Owner: "network-team", Search: d.ResourceID}
+	groups, err := engineer.ListDriftGroups(ctx, mine, 5)
+	see("ListDriftGroups")(groups, err)
+	if len(groups.Items) != 1 {
+		t.Fatalf("%+v", groups)
+	}
+	mine.Group = groups.Items[0].ID
+	until := time.Now().AddDate(0, 1, 0)
+	approve := client.BulkDecision{Action: client.Approve, Reason: "agreed with the network team", Until: until, Query: &mine, ExpectedCount: 2}
+	if _, err := engineer.DecideDrifts(ctx, approve); !client.HasCode(err, client.CodeConflict) {
+		t.Errorf("a decision about another number of drifts: %v", err)
+	}
+	approve.ExpectedCount = 1
+	approved, err := engineer.DecideDrifts(ctx, approve)
+	see("DecideDrifts")(approved, err)
+	again, err := engineer.DecideDrifts(ctx, client.BulkDecision{Action: client.Triage, IDs: []string{d.ID}, Versions: map[string]int{d.ID: 1}})
+	see("DecideDrifts")(again, err)
+	if approved.Decided != 1 || again.Decided != 0 || again.Results[0].Error == nil || again.Results[0].Error.Code != client.CodeConflict {
+		t.Errorf("%+v, %+v", approved, again)
+	}
+	exported := collect(t, engineer.ExportDrifts(ctx, mine))
+	if len(exported) != 1 || exported[0].ID != d.ID || !exported[0].ApprovedUntil.Equal(until.UTC().Truncate(time.Millisecond)) || len(exported[0].Difference) == 0 {
+		t.Errorf("%+v", exported)
+	}
+	for range engineer.ExportDrifts(ctx, client.DriftQuery{}) {
+		break // It stops where its reader does.
+	}
+	var file strings.Builder
+	if err := engineer.ExportDriftsTo(ctx, &file, client.CSV, mine); err != nil || !strings.Contains(file.String(), d.ID) || strings.Count(file.String(), "\n") != 2 {
+		t.Errorf("%v: %s", err, &file)
+	}
 }
 
 // inspect reads what the plan of production led to, and changes the workspace.

@@ -159,10 +159,11 @@ type decision struct {
 var decisions = []decision{
 	{"approve", "Accept drifts: the actual state is fine, and the code should follow", "approved", (*client.Client).ApproveDrift},
 	{"reject", "Demand that drifts are reverted", "rejected", (*client.Client).RejectDrift},
+	{"reopen", "Take decisions back", "reopened", (*client.Client).ReopenDrift},
 }
 
 func (p *program) decideCommand(d decision) *cobra.Command {
-	var reason string
+	var reason, until string
 	var version int
 	c := &cobra.Command{
 		Use: d.name + " ID…", Short: d.short, Args: cobra.MinimumNArgs(1),
@@ -171,12 +172,16 @@ func (p *program) decideCommand(d decision) *cobra.Command {
 			if version != 0 && len(args) > 1 {
 				return errors.New("--version: a version belongs to one drift")
 			}
+			end, err := untilOf(until)
+			if err != nil {
+				return err
+			}
 			cl, err := p.person()
 			if err != nil {
 				return err
 			}
 			for _, id := range args {
-				drift, err := d.decide(cl, c.Context(), id, client.Decision{Reason: reason, Version: version})
+				drift, err := d.decide(cl, c.Context(), id, client.Decision{Reason: reason, Version: version, Until: end})
 				if err != nil {
 					return fmt.Errorf("%s %s: %w", d.name, id, err)
 				}
@@ -187,8 +192,66 @@ func (p *program) decideCommand(d decision) *cobra.Command {
 	}
 	c.Flags().StringVarP(&reason, "reason", "r", "", "why, in 10 to 1000 characters; the audit trail keeps it")
 	c.Flags().IntVar(&version, "version", 0, "version that you have seen: the decision is refused if the drift has changed since")
+	if d.name == "approve" {
+		c.Flags().StringVar(&until, "until", "", "when the drift is detected again: a day such as 2026-04-01, or a time such as 2026-04-01T09:00:00Z")
+	}
 	if err := c.MarkFlagRequired("reason"); err != nil {
 		panic(err) // There is no such flag.
 	}
+	return c
+}
+
+// untilOf reads a day, at whose beginning here an approval ends, or a time.
+func untilOf(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if day, err := time.ParseInLocation(time.DateOnly, text, time.Local); err == nil {
+		return day, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return at, errors.New("--until: give a day such as 2026-04-01, or a time such as 2026-04-01T09:00:00Z")
+	}
+	return at, nil
+}
+
+func (p *program) commentCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "comment ID TEXT", Short: "Comment on a drift", Args: cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := p.person()
+			if err != nil {
+				return err
+			}
+			_, err = cl.CommentDrift(c.Context(), args[0], args[1])
+			return err //nolint:wrapcheck // It says what it is about.
+		},
+	}
+}
+
+func (p *program) exportCommand() *cobra.Command {
+	var q client.DriftQuery
+	var severity, status, workspace []string
+	var format string
+	c := &cobra.Command{
+		Use: "export", Short: "Print all drifts as CSV or NDJSON", Args: cobra.NoArgs,
+		Long: "Prints all drifts that pass the filters, newest first. When the command fails, what it printed is not all.",
+		RunE: func(c *cobra.Command, _ []string) error {
+			cl, err := p.person()
+			if err != nil {
+				return err
+			}
+			q.Severity, q.Status, q.Workspace = anyOf[client.Severity](severity), anyOf[client.DriftStatus](status), anyOf[string](workspace)
+			return cl.ExportDriftsTo(c.Context(), p.out, client.ExportFormat(format), q) //nolint:wrapcheck // It says what it is about.
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&format, "format", string(client.CSV), "csv or ndjson")
+	f.StringSliceVarP(&workspace, "workspace", "w", nil, "of these workspaces")
+	f.StringSliceVar(&severity, "severity", nil, "of these severities: critical, warning, info")
+	f.StringSliceVar(&status, "status", nil, "with these statuses: detected, triaged, approved, rejected, resolved")
+	f.StringVar(&q.Owner, "owner", "", "of this owner")
+	complete(c, "severity", "status")
 	return c
 }

@@ -104,7 +104,7 @@ func (p *program) root() *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&p.url, "url", "", "address of DriftSentry [DRIFTSENTRY_URL]")
 	root.PersistentFlags().StringVar(&p.realtime, "realtime-url", "", "address of realtime, if it has its own [DRIFTSENTRY_REALTIME_URL]")
-	root.AddCommand(p.sendCommand(), p.runCommand(), p.listCommand(), p.showCommand(), p.watchCommand(), p.loginCommand(), p.logoutCommand(), p.versionCommand())
+	root.AddCommand(p.sendCommand(), p.runCommand(), p.listCommand(), p.showCommand(), p.commentCommand(), p.exportCommand(), p.watchCommand(), p.loginCommand(), p.logoutCommand(), p.versionCommand())
 	for _, d := range decisions {
 		root.AddCommand(p.decideCommand(d))
 	}

@@ -86,6 +86,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err != nil {
 		return nil, err
 	}
+	app.Group.Go("timed work", drift.NewTimer(drifts, c.WorkspaceStaleAfter, tel).Run)
 	workspaces, err := monitor.New(postgres.NewMonitorStore(app.DB), c.WorkspaceStaleAfter, tel)
 	if err != nil {
 		return nil, err

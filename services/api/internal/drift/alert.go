@@ -24,10 +24,11 @@ const (
 	ApprovalNeeded    AlertType = "approval_needed"
 	RemediationFailed AlertType = "remediation_failed"
 	CheckFailed       AlertType = "check_failed"
+	WorkspaceStale    AlertType = "workspace_stale"
 )
 
 // AlertTypes are all types.
-var AlertTypes = []AlertType{DriftDetected, ApprovalNeeded, RemediationFailed, CheckFailed}
+var AlertTypes = []AlertType{DriftDetected, ApprovalNeeded, RemediationFailed, CheckFailed, WorkspaceStale}
 
 // Alert is something that people should look at.
 type Alert struct {
@@ -71,8 +72,9 @@ type AlertTx interface {
 	InsertAlerts(ctx context.Context, account uuid.UUID, alerts []Alert) error
 	// ReadAlerts notes that a person has read one alert, or all that they have not read, and counts these.
 	ReadAlerts(ctx context.Context, account uuid.UUID, id *uuid.UUID, reader AlertPerson, at time.Time) (int, error)
-	// SettleAlerts marks the alerts of drifts as read by all, and counts those that were not by drift.
-	SettleAlerts(ctx context.Context, account uuid.UUID, drifts []uuid.UUID, at time.Time) (map[uuid.UUID]int, error)
+	// SettleAlerts marks the alerts of drifts as read by all, and counts those that were not by drift. by is who decided, nil
+	// when no user did.
+	SettleAlerts(ctx context.Context, account uuid.UUID, drifts []uuid.UUID, at time.Time, by *string) (map[uuid.UUID]int, error)
 }
 
 // AlertFilter says which alerts; an empty field does not matter, and of several values one must fit.
@@ -212,10 +214,15 @@ func (w *work) raise(ctx context.Context, alerts []Alert) error {
 
 // markAlertsOf settles the alerts of drifts that need no more attention. No user has read them, so they have no reader.
 func (w *work) markAlertsOf(ctx context.Context, drifts []*Drift) error {
+	return w.settleAlerts(ctx, drifts, nil)
+}
+
+// settleAlerts settles the alerts of drifts; by is who decided about these.
+func (w *work) settleAlerts(ctx context.Context, drifts []*Drift, by *string) error {
 	if len(drifts) == 0 {
 		return nil
 	}
-	counts, err := w.SettleAlerts(ctx, w.account, ids(drifts), w.now)
+	counts, err := w.SettleAlerts(ctx, w.account, ids(drifts), w.now, by)
 	if err != nil {
 		return err
 	}

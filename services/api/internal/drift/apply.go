@@ -66,7 +66,7 @@ func (w *work) apply(ctx context.Context, r *reconciliation, read *plan.Plan, c 
 	if err := w.raise(ctx, alerts); err != nil {
 		return err
 	}
-	return w.SaveWorkspace(ctx, workspace)
+	return w.saveChecked(ctx, workspace, c.Workspace)
 }
 
 // readUnchanged gives the unchanged drifts of the response their states as they are stored, because those stay, and not the

@@ -63,7 +63,8 @@ type WorkspaceState struct {
 	Owner             *string
 	StaleAfter        *int // seconds
 	Archived          bool
-	HidesValues       bool // of the account: no values are stored
+	HidesValues       bool       // of the account: no values are stored
+	StaleAlertID      *uuid.UUID // that its checks stopped coming; nil while they come
 }
 
 // CheckTx writes checks and their workspaces.

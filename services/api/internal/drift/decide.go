@@ -3,6 +3,7 @@ package drift
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/legible"
 	"github.com/driftsentry/driftsentry/pkg/redact"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
 // Bounds of a reason, in characters.
@@ -24,35 +26,58 @@ const (
 	maxReason = 1000
 )
 
+// Bounds of how long an approval may hold.
+const (
+	minHold = time.Minute
+	maxHold = 5 * 366 * 24 * time.Hour
+)
+
+// Decision is what a user decides about a drift, or about many.
+type Decision struct {
+	Action Action
+	Reason string     // in the user's words; for Resolve it is how
+	Until  *time.Time // when an approval ends; nil when it does not
+}
+
 // Triage takes note of a drift. version is the one that the caller has seen; zero means any.
 func (s *Service) Triage(ctx context.Context, p identity.Principal, id uuid.UUID, version int) (*Drift, error) {
-	return s.decide(ctx, p, id, version, decision{action: Triage})
+	return s.Decide(ctx, p, id, version, Decision{Action: Triage})
 }
 
 // Approve accepts a drift: the actual state is fine, and the code should follow.
 func (s *Service) Approve(ctx context.Context, p identity.Principal, id uuid.UUID, reason string, version int) (*Drift, error) {
-	reason, err := checkReason(reason)
-	if err != nil {
-		return nil, err
-	}
-	return s.decide(ctx, p, id, version, decision{action: Approve, reason: reason})
+	return s.Decide(ctx, p, id, version, Decision{Action: Approve, Reason: reason})
 }
 
 // Reject demands that a drift is reverted: the expected state is right.
 func (s *Service) Reject(ctx context.Context, p identity.Principal, id uuid.UUID, reason string, version int) (*Drift, error) {
-	reason, err := checkReason(reason)
-	if err != nil {
-		return nil, err
-	}
-	return s.decide(ctx, p, id, version, decision{action: Reject, reason: reason})
+	return s.Decide(ctx, p, id, version, Decision{Action: Reject, Reason: reason})
 }
 
 // Resolve closes a drift.
 func (s *Service) Resolve(ctx context.Context, p identity.Principal, id uuid.UUID, how ResolvedHow, version int) (*Drift, error) {
-	if !slices.Contains(waysToResolve, how) {
-		return nil, apierror.InvalidField("resolvedHow", "must be one of auto-remediate, manual-fix, acknowledged")
+	return s.Decide(ctx, p, id, version, Decision{Action: Resolve, Reason: string(how)})
+}
+
+// check says what is wrong with a decision, and masks its reason.
+func (what *Decision) check(now time.Time) (err error) {
+	switch what.Action { //nolint:exhaustive // The others have a reason in words.
+	case Triage:
+		return nil
+	case Resolve:
+		if !slices.Contains(waysToResolve, ResolvedHow(what.Reason)) {
+			return apierror.InvalidField("resolvedHow", "must be one of auto-remediate, manual-fix, acknowledged")
+		}
+		return nil
 	}
-	return s.decide(ctx, p, id, version, decision{action: Resolve, reason: string(how)})
+	if what.Until != nil {
+		if what.Until.Before(now.Add(minHold)) || what.Until.After(now.Add(maxHold)) {
+			return apierror.InvalidField("until", "must be from one minute to five years ahead")
+		}
+		what.Until = new(what.Until.UTC().Truncate(time.Microsecond)) // As it is stored.
+	}
+	what.Reason, err = checkReason(what.Reason)
+	return err
 }
 
 func checkReason(reason string) (string, error) {
@@ -84,63 +109,97 @@ type DecisionTx interface {
 	SaveDecision(ctx context.Context, d *Drift, markAlerts bool, by *string) error
 }
 
-// decision is what a user decided. The reason is in their words, or says how a drift was resolved.
-type decision struct {
-	action Action
-	reason string
-}
-
-// decide makes one change of one drift's status. Of two people who decide at once, the second waits for the row's lock
-// and then finds a status, or a version, that does not allow it.
-func (s *Service) decide(ctx context.Context, p identity.Principal, id uuid.UUID, version int, what decision) (*Drift, error) {
+// Decide makes one change of one drift's status. version is the one that the caller has seen; zero means any. Of two people who
+// decide at once, the second waits for the row's lock and then finds a status, or a version, that does not allow it.
+func (s *Service) Decide(ctx context.Context, p identity.Principal, id uuid.UUID, version int, what Decision) (*Drift, error) {
+	if err := what.check(now()); err != nil {
+		return nil, err
+	}
 	trace.SpanFromContext(ctx).SetAttributes(attribute.String("driftsentry.drift.id", id.String()))
 	var d *Drift
-	err := s.inTx(ctx, p, "drift."+string(what.action), func(ctx context.Context, w *work) (err error) {
+	err := s.inTx(ctx, p, "drift."+string(what.Action), func(ctx context.Context, w *work) (err error) {
 		var alerts int
 		if d, alerts, err = w.LockDrift(ctx, p.AccountID, id); err != nil {
 			return err
 		}
 		w.locked()
-		from := d.Status
-		if err := d.check(what.action); err != nil {
+		if err := w.decideOn(ctx, d, version, what); err != nil {
 			return err
 		}
-		if version != 0 && version != d.Version {
-			return apierror.Newf(apierror.Conflict, "the drift has changed: its version is %d, not %d", d.Version, version)
-		}
-		what.apply(d, w)
-		// Triage leaves the alerts unread. LockDrift locks them anyway, so that all decisions share one query.
-		markAlerts := alerts > 0 && what.action != Triage
+		// LockDrift locks the alerts in any case, so that all decisions share one query.
+		markAlerts := alerts > 0 && what.settles()
 		if err := w.SaveDecision(ctx, d, markAlerts, w.email); err != nil {
 			return err
 		}
-		w.record(ctx, transitions[what.action].event, d, what.reason, what.reason, map[string]any{"from": from, "to": d.Status})
 		if markAlerts {
 			w.alertsRead(&d.ID, alerts, nil)
 		}
-		return nil
+		return w.alertReopened(ctx, []*Drift{d}, what.Action)
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.instruments.decision(ctx, d.Status)
+	s.instruments.decision(ctx, d.Status, 1)
 	s.log.LogAttrs(ctx, slog.LevelInfo, "drift "+string(d.Status), //nolint:sloglint // One of five statuses.
 		slog.String("driftId", id.String()))
 	return d, nil
 }
 
-// apply changes the drift, and writes on it who decided and why.
-func (what decision) apply(d *Drift, w *work) {
-	switch what.action { //nolint:exhaustive // The others leave nothing on the drift but the status.
-	case Approve:
-		d.ApprovedAt, d.ApprovedBy, d.ApprovalReason = &w.now, w.email, &what.reason
-	case Reject:
-		d.RejectedAt, d.RejectedBy, d.RejectionReason = &w.now, w.email, &what.reason
-	case Resolve:
-		d.resolve(ResolvedHow(what.reason), ByDecision, w.now)
-		return
+// decideOn changes a drift that is locked, with its audit row and its event, or says why the decision does not fit it.
+func (w *work) decideOn(ctx context.Context, d *Drift, version int, what Decision) error {
+	from := d.Status
+	if err := d.check(what.Action); err != nil {
+		return err
 	}
-	d.apply(what.action, w.now)
+	if err := d.checkVersion(version); err != nil {
+		return err
+	}
+	what.apply(d, w)
+	metadata := map[string]any{"from": from, "to": d.Status}
+	if what.Until != nil {
+		metadata["until"] = what.Until
+	}
+	w.record(ctx, transitions[what.Action].event, d, what.Reason, what.Reason, metadata)
+	return nil
+}
+
+// settles reports whether the drift needs no more attention, so that its alerts are read.
+func (what Decision) settles() bool { return what.Action != Triage && what.Action != Reopen }
+
+// apply changes the drift, and writes on it who decided and why.
+func (what Decision) apply(d *Drift, w *work) {
+	switch what.Action {
+	case Approve:
+		d.ApprovedAt, d.ApprovedBy, d.ApprovalReason, d.ApprovedUntil = &w.now, w.email, &what.Reason, what.Until
+	case Reject:
+		d.RejectedAt, d.RejectedBy, d.RejectionReason = &w.now, w.email, &what.Reason
+	case Resolve:
+		d.resolve(ResolvedHow(what.Reason), ByDecision, w.now)
+		return
+	case Reopen:
+		d.reopen(w.now)
+		return
+	case Triage:
+	}
+	d.apply(what.Action, w.now)
+}
+
+// alertReopened raises alerts about critical drifts that are open for decisions again, as about new ones.
+func (w *work) alertReopened(ctx context.Context, drifts []*Drift, a Action) error {
+	if a != Reopen {
+		return nil
+	}
+	critical := make(map[string][]*Drift)
+	for _, d := range drifts {
+		if d.Severity == plan.Critical {
+			critical[d.Workspace] = append(critical[d.Workspace], d)
+		}
+	}
+	var alerts []Alert
+	for _, workspace := range slices.Sorted(maps.Keys(critical)) {
+		alerts = append(alerts, alertsFor(workspace, critical[workspace], w.now)...)
+	}
+	return w.raise(ctx, alerts)
 }
 
 // resolve ends an open drift.

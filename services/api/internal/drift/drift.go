@@ -54,6 +54,7 @@ type Drift struct {
 	Severity          Severity
 	Status            Status
 	CostImpactMonthly float64 // US dollars, in cents exactly
+	Owner             *string // a team or a person; nil when there is none
 	DetectedBy        string
 	DetectedAt        time.Time // set again when it is reopened
 	FirstSeenAt       time.Time
@@ -62,6 +63,7 @@ type Drift struct {
 	ApprovedAt        *time.Time
 	ApprovedBy        *string
 	ApprovalReason    *string
+	ApprovedUntil     *time.Time // when it is detected again; nil when the approval has no end
 	RejectedAt        *time.Time
 	RejectedBy        *string
 	RejectionReason   *string
@@ -80,6 +82,8 @@ type Detail struct {
 	AlertCount int    // read ones too
 	Source     Source // of the drift's last check
 	TraceID    string // of that check; empty without one
+	// Attribution is who made the last change that is known; nil when it is not known.
+	Attribution *Attribution
 	// SuccessorID is the drift that is a return of this one; nil when there is none.
 	SuccessorID *uuid.UUID
 	Head        list.Head // of the stream, when this was read

@@ -99,5 +99,5 @@ func (w *work) noteFailure(ctx context.Context, c *Check, workspace *WorkspaceSt
 			return err
 		}
 	}
-	return w.SaveWorkspace(ctx, workspace)
+	return w.saveChecked(ctx, workspace, c.Workspace)
 }

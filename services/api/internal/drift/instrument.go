@@ -41,8 +41,8 @@ func label(name, value string) metric.MeasurementOption {
 
 func outcome(value string) metric.MeasurementOption { return label("outcome", value) }
 
-func (i *instruments) decision(ctx context.Context, to Status) {
-	i.decided.Add(ctx, 1, label("decision", string(to)))
+func (i *instruments) decision(ctx context.Context, to Status, n int64) {
+	i.decided.Add(ctx, n, label("decision", string(to)))
 }
 
 // committed counts what a transaction changed, after its commit.

@@ -125,16 +125,18 @@ type Filter struct {
 	Region       []string
 	Origin       []Origin
 	Provider     []string
+	Owner        []string
 	Open         *bool
-	From, To     *time.Time // detected from this time on, and before that one
-	Search       string     // part of the resource's id or type, or of a path that differs, in any case
+	From, To     *time.Time  // detected from this time on, and before that one
+	Group        []uuid.UUID // of Group
+	Search       string      // part of the resource's id or type, or of a path that differs, in any case
 }
 
 // key is the filter as text: equal for equal ones.
 func (f Filter) key() string {
 	b := appendTexts(appendTexts(nil, 's', f.Severity), 'a', f.Status)
 	b = appendTexts(appendTexts(appendTexts(b, 'w', f.Workspace), 't', f.ResourceType), 'r', f.Region)
-	b = appendTexts(appendTexts(b, 'o', f.Origin), 'p', f.Provider)
+	b = appendTexts(appendTexts(appendTexts(b, 'o', f.Origin), 'p', f.Provider), 'x', f.Owner)
 	if f.Open != nil {
 		b = strconv.AppendBool(append(b, 'c'), *f.Open)
 	}
@@ -142,6 +144,9 @@ func (f Filter) key() string {
 		if at != nil {
 			b = at.UTC().AppendFormat(append(b, 'f'+byte(i)), time.RFC3339Nano)
 		}
+	}
+	for _, id := range f.Group {
+		b = append(append(b, 'g'), id[:]...)
 	}
 	return string(strconv.AppendQuote(b, f.Search))
 }

@@ -77,11 +77,11 @@ func (w *work) types() []string {
 }
 
 // driftChanged adds the event of a drift as it is now.
-func (w *work) driftChanged(t event.Type, d *Drift, reason string) {
+func (w *work) driftChanged(t event.Type, d *Drift, reason, comment string) {
 	w.drafts = append(w.drafts, event.Draft{Type: t, Subject: d.ID, Topics: []string{event.TopicDrifts, event.DriftTopic(d.ID)}, Data: event.DriftData{
 		ID: d.ID, Workspace: d.Workspace, ResourceID: d.ResourceID, ResourceType: d.ResourceType,
 		Status: string(d.Status), Severity: string(d.Severity), Version: d.Version,
-		CostImpactMonthly: d.CostImpactMonthly, Actor: w.actor, Reason: reason,
+		CostImpactMonthly: d.CostImpactMonthly, Actor: w.actor, Reason: reason, Owner: d.Owner, Comment: comment,
 	}})
 }
 

@@ -357,6 +357,6 @@ func (d *Drift) plan(c *plan.Change) {
 func (d *Drift) reopen(now time.Time) {
 	d.apply(Reopen, now)
 	d.DetectedAt = now
-	d.ApprovedAt, d.ApprovedBy, d.ApprovalReason = nil, nil, nil
+	d.ApprovedAt, d.ApprovedBy, d.ApprovalReason, d.ApprovedUntil = nil, nil, nil, nil
 	d.RejectedAt, d.RejectedBy, d.RejectionReason = nil, nil, nil
 }

@@ -38,6 +38,8 @@ type Store interface {
 	OpenReader
 	AlertReader
 	StreamReader
+	GroupReader
+	TimedReader
 }
 
 // Tx is a transaction. Its parts are in the order in which locks are taken, each declared by the use case that needs it.
@@ -45,6 +47,10 @@ type Tx interface {
 	CheckTx
 	SettingsTx
 	DecisionTx
+	AssignTx
+	AttributionTx
+	BulkTx
+	TimedTx
 	OpenTx
 	SeenTx
 	AlertTx

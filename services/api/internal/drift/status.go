@@ -21,8 +21,8 @@ import (
 //	 │                      │
 //	 └─── all four ─────────┴──resolve──▶ resolved, which is final
 //
-// Only an upload reopens, and only when the difference is another than the one that was decided about. A resolved drift
-// that comes back is a new one, which names the old.
+// An upload reopens when the difference is another than the one that was decided about, a user takes a decision back, and the
+// clock ends an approval. A resolved drift that comes back is a new one, which names the old.
 type Status string
 
 // The statuses.
@@ -80,6 +80,14 @@ func (d *Drift) check(a Action) error {
 		return apierror.Newf(apierror.Conflict, "the drift is already %s", d.Status)
 	}
 	return apierror.Newf(apierror.Conflict, "a drift that is %s can't become %s", d.Status, t.to)
+}
+
+// checkVersion says that the drift is another than the one that the caller has seen; zero means any.
+func (d *Drift) checkVersion(seen int) error {
+	if seen != 0 && seen != d.Version {
+		return apierror.Newf(apierror.Conflict, "the drift has changed: its version is %d, not %d", d.Version, seen)
+	}
+	return nil
 }
 
 // apply does an action that the status allows.

@@ -24,8 +24,8 @@ type work struct {
 	now     time.Time
 
 	by    audit.Actor
-	actor *event.Actor // the same, as events tell
-	email *string      // nil for an API key
+	actor *event.Actor // the same, as events tell; nil for the system
+	email *string      // nil for an API key and the system
 
 	rows   []audit.Row
 	drafts []event.Draft
@@ -72,7 +72,9 @@ func (s *Service) inTx(ctx context.Context, p identity.Principal, name string, f
 
 func newWork(p identity.Principal, tx Tx) *work {
 	w := &work{Tx: tx, account: p.AccountID, now: now(), by: p.Actor()}
-	w.actor = &event.Actor{ID: w.by.ID.String(), Role: w.by.Role, Email: w.by.Email}
+	if !p.IsSystem() {
+		w.actor = &event.Actor{ID: w.by.ID.String(), Role: w.by.Role, Email: w.by.Email}
+	}
 	if p.Email != "" {
 		w.email = &p.Email
 	}
@@ -95,5 +97,5 @@ func (w *work) record(ctx context.Context, t event.Type, d *Drift, message, reas
 	all := map[string]any{"version": d.Version}
 	maps.Copy(all, metadata)
 	w.audit(ctx, t, &d.ID, d.ResourceID, message, all)
-	w.driftChanged(t, d, reason)
+	w.driftChanged(t, d, reason, "")
 }

@@ -14,7 +14,7 @@ const minCompressed = 1 << 10
 // what the caller sent, whose size would tell about the secret.
 func compressed(handler http.Handler) http.Handler {
 	wrap, err := gzhttp.NewWrapper(
-		gzhttp.MinSize(minCompressed), gzhttp.CompressionLevel(gzip.BestSpeed), gzhttp.EnableZstd(false), gzhttp.ContentTypes([]string{"application/json"}),
+		gzhttp.MinSize(minCompressed), gzhttp.CompressionLevel(gzip.BestSpeed), gzhttp.EnableZstd(false), gzhttp.ContentTypes([]string{"application/json", "application/x-ndjson", "text/csv"}),
 	)
 	if err != nil {
 		panic(err) // The options are constants.

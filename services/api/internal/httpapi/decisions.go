@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -56,15 +57,27 @@ func (s *Server) triageDrift(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// verdict is the body of an approval or a rejection.
+// verdict is the body of a rejection, or of taking a decision back.
 type verdict struct {
 	versioned
 	Reason string `json:"reason"`
 }
 
+// approval is the body of an approval.
+type approval struct {
+	verdict
+	Until *time.Time `json:"until"`
+}
+
 func (s *Server) approveDrift(w http.ResponseWriter, r *http.Request) error {
+	return decideOn(w, r, func(id uuid.UUID, version int, body approval) (*drift.Drift, error) {
+		return s.drifts.Decide(r.Context(), caller(r), id, version, drift.Decision{Action: drift.Approve, Reason: body.Reason, Until: body.Until})
+	})
+}
+
+func (s *Server) reopenDrift(w http.ResponseWriter, r *http.Request) error {
 	return decideOn(w, r, func(id uuid.UUID, version int, body verdict) (*drift.Drift, error) {
-		return s.drifts.Approve(r.Context(), caller(r), id, body.Reason, version)
+		return s.drifts.Decide(r.Context(), caller(r), id, version, drift.Decision{Action: drift.Reopen, Reason: body.Reason})
 	})
 }
 

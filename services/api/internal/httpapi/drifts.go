@@ -19,19 +19,7 @@ func caller(r *http.Request) identity.Principal { return callOf(r).principal }
 func (s *Server) listDrifts(w http.ResponseWriter, r *http.Request) error {
 	q := newQuery(r)
 	l := drift.Listing{
-		Filter: drift.Filter{
-			Severity:     choices(q, "severity", drift.Severities...),
-			Status:       choices(q, "status", drift.Statuses...),
-			Workspace:    q.workspaces(),
-			ResourceType: q.texts("resourceType", 256),
-			Region:       q.texts("region", 64),
-			Origin:       choices(q, "origin", plan.OriginDrift, plan.OriginChange, plan.OriginManual),
-			Provider:     q.texts("provider", 256),
-			Open:         q.boolean("open"),
-			From:         q.time("from"),
-			To:           q.time("to"),
-			Search:       q.text("search", 200),
-		},
+		Filter: q.driftFilter(),
 		Order: drift.Order{
 			By:        choice(q, "sortBy", drift.ByCreated, drift.SortKeys...),
 			Direction: choice(q, "sortOrder", drift.Descending, drift.Ascending, drift.Descending),
@@ -53,6 +41,25 @@ func (s *Server) listDrifts(w http.ResponseWriter, r *http.Request) error {
 	s.tag(w, r, part.Head)
 	return writePart(w, scope, l.Range, part, func(b []byte, d *drift.Drift) ([]byte, error) { return appendDrift(b, d), nil },
 		func(d *drift.Drift) list.Place { return d.Place(l.Order.By) })
+}
+
+// driftFilter says which drifts, in lists, groups, exports and bulk decisions.
+func (q *query) driftFilter() drift.Filter {
+	return drift.Filter{
+		Severity:     choices(q, "severity", drift.Severities...),
+		Status:       choices(q, "status", drift.Statuses...),
+		Workspace:    q.workspaces(),
+		ResourceType: q.texts("resourceType", 256),
+		Region:       q.texts("region", 64),
+		Origin:       choices(q, "origin", plan.OriginDrift, plan.OriginChange, plan.OriginManual),
+		Provider:     q.texts("provider", 256),
+		Owner:        q.texts("owner", 200),
+		Group:        q.ids("group"),
+		Open:         q.boolean("open"),
+		From:         q.time("from"),
+		To:           q.time("to"),
+		Search:       q.text("search", 200),
+	}
 }
 
 func (s *Server) getDrift(w http.ResponseWriter, r *http.Request) error {

@@ -29,6 +29,8 @@ func (s *Server) appendDetail(b []byte, d *drift.Detail, mayDecide bool) []byte 
 	b = strconv.AppendBool(append(b, `,"canApprove":`...), mayDecide && d.Can(drift.Approve))
 	b = strconv.AppendBool(append(b, `,"canReject":`...), mayDecide && d.Can(drift.Reject))
 	b = strconv.AppendBool(append(b, `,"canResolve":`...), mayDecide && d.Can(drift.Resolve))
+	b = strconv.AppendBool(append(b, `,"canReopen":`...), mayDecide && d.Can(drift.Reopen))
+	b = appendAttribution(append(b, `,"attribution":`...), d.Attribution)
 	b = appendOptionalID(b, `,"successorId":`, d.SuccessorID)
 	b = appendOptional(b, `,"ref":`, optionalText(d.Source.Ref))
 	b = appendOptional(b, `,"commit":`, optionalText(d.Source.Commit))
@@ -36,6 +38,16 @@ func (s *Server) appendDetail(b []byte, d *drift.Detail, mayDecide bool) []byte 
 	b = appendOptional(b, `,"triggeredBy":`, optionalText(d.Source.TriggeredBy))
 	b = appendOptional(b, `,"traceUrl":`, s.traceURL(d.TraceID))
 	return append(b, '}')
+}
+
+func appendAttribution(b []byte, a *drift.Attribution) []byte {
+	if a == nil {
+		return append(b, "null"...)
+	}
+	b = appendText(b, `{"changedBy":`, a.By)
+	b = appendTime(b, `,"changedAt":`, &a.At)
+	b = appendText(b, `,"source":`, a.Source)
+	return append(appendOptional(b, `,"url":`, optionalText(a.URL)), '}')
 }
 
 // traceURL is where people look at a trace; nil when there is no such place, or no trace.
@@ -95,6 +107,7 @@ func appendFields(b []byte, d *drift.Drift) []byte {
 	}
 	b = appendText(b, `,"severity":`, d.Severity)
 	b = appendText(b, `,"status":`, d.Status)
+	b = appendOptional(b, `,"owner":`, d.Owner)
 	b = strconv.AppendFloat(append(b, `,"costImpactMonthly":`...), d.CostImpactMonthly, 'f', -1, 64)
 	b = appendText(b, `,"detectedBy":`, d.DetectedBy)
 	b = appendTime(b, `,"detectedAt":`, &d.DetectedAt)
@@ -104,6 +117,7 @@ func appendFields(b []byte, d *drift.Drift) []byte {
 	b = appendTime(b, `,"approvedAt":`, d.ApprovedAt)
 	b = appendOptional(b, `,"approvedBy":`, d.ApprovedBy)
 	b = appendOptional(b, `,"approvalReason":`, d.ApprovalReason)
+	b = appendTime(b, `,"approvedUntil":`, d.ApprovedUntil)
 	b = appendTime(b, `,"rejectedAt":`, d.RejectedAt)
 	b = appendOptional(b, `,"rejectedBy":`, d.RejectedBy)
 	b = appendOptional(b, `,"rejectionReason":`, d.RejectionReason)

@@ -3,6 +3,8 @@ package httpapi
 import (
 	"net/http"
 
+	"github.com/google/uuid"
+
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
@@ -26,6 +28,19 @@ func Routes() []Route {
 	}
 	return list
 }
+
+// Cell is a text in a CSV.
+func Cell(s string) string { return cell(s) }
+
+// ExportSlots are those of one replica.
+type ExportSlots = exports
+
+// NewExportSlots makes free ones.
+func NewExportSlots() *ExportSlots { return newExports() }
+
+// Begin takes a slot, and End gives it back.
+func (e *exports) Begin(account uuid.UUID) error { return e.begin(account) }
+func (e *exports) End(account uuid.UUID)         { e.end(account) }
 
 // Impatient looks again at the sender of every body.
 func Impatient(s *Server) { s.recheckAfter = 0 }

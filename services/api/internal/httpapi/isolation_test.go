@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,22 +93,26 @@ func pathOf(rt httpapi.Route, id, workspace string) string {
 
 // bodies are what each route would do its worst with. A route that takes a body and is not here is attacked with none.
 var bodies = map[string]any{
-	"PATCH /api/v1/users/{id}":           map[string]any{"role": "admin", "isActive": false, "name": "taken over"},
-	"PATCH /api/v1/users/me":             map[string]any{"name": "One"},
-	"PATCH /api/v1/workspaces/{name}":    map[string]any{"recordRef": "theirs", "acceptRoot": true},
-	"POST /api/v1/drifts/{id}/triage":    struct{}{},
-	"POST /api/v1/drifts/{id}/approve":   map[string]string{"reason": "because it is not mine"},
-	"POST /api/v1/drifts/{id}/reject":    map[string]string{"reason": "because it is not mine"},
-	"POST /api/v1/drifts/{id}/resolve":   map[string]string{"resolvedHow": "manual-fix"},
-	"POST /api/v1/alerts/{id}/mark-read": struct{}{},
-	"POST /api/v1/alerts/mark-all-read":  struct{}{},
-	"POST /api/v1/ingest/plan":           []byte(`{"format_version":"1.2","complete":true,"errored":false,"applyable":false,"resource_drift":[]}`),
-	"POST /api/v1/ingest/failure":        map[string]string{"reason": "it is not mine"},
-	"POST /api/v1/auth/password":         map[string]string{"currentPassword": "a guess of it", "newPassword": "a new password"},
-	"POST /api/v1/users":                 map[string]string{"email": "one@other.example", "name": "One", "role": "viewer"},
-	"POST /api/v1/api-keys":              map[string]string{"name": "theirs", "scope": "ingest"},
-	"POST /api/v1/trusts":                map[string]string{"name": "theirs", "issuer": "https://ci.example", "audience": "theirs", "subject": "theirs"},
-	"POST /api/v1/drifts":                map[string]any{"resourceId": "acme-secret-resource", "resourceType": "acme_secret_type", "region": "r", "expectedState": map[string]int{"a": 1}, "actualState": map[string]int{"a": 2}, "workspace": "acme-secret-workspace"},
+	"PATCH /api/v1/users/{id}":             map[string]any{"role": "admin", "isActive": false, "name": "taken over"},
+	"PATCH /api/v1/users/me":               map[string]any{"name": "One"},
+	"PATCH /api/v1/workspaces/{name}":      map[string]any{"recordRef": "theirs", "acceptRoot": true},
+	"POST /api/v1/drifts/{id}/triage":      struct{}{},
+	"POST /api/v1/drifts/{id}/approve":     map[string]string{"reason": "because it is not mine"},
+	"POST /api/v1/drifts/{id}/reject":      map[string]string{"reason": "because it is not mine"},
+	"POST /api/v1/drifts/{id}/resolve":     map[string]string{"resolvedHow": "manual-fix"},
+	"POST /api/v1/drifts/{id}/reopen":      map[string]string{"reason": "because it is not mine"},
+	"POST /api/v1/drifts/{id}/comments":    map[string]string{"text": "it is not mine"},
+	"PATCH /api/v1/drifts/{id}":            map[string]string{"owner": "me"},
+	"POST /api/v1/drifts/{id}/attribution": map[string]string{"changedBy": "them", "changedAt": "2026-03-01T08:14:00Z", "source": "me"},
+	"POST /api/v1/alerts/{id}/mark-read":   struct{}{},
+	"POST /api/v1/alerts/mark-all-read":    struct{}{},
+	"POST /api/v1/ingest/plan":             []byte(`{"format_version":"1.2","complete":true,"errored":false,"applyable":false,"resource_drift":[]}`),
+	"POST /api/v1/ingest/failure":          map[string]string{"reason": "it is not mine"},
+	"POST /api/v1/auth/password":           map[string]string{"currentPassword": "a guess of it", "newPassword": "a new password"},
+	"POST /api/v1/users":                   map[string]string{"email": "one@other.example", "name": "One", "role": "viewer"},
+	"POST /api/v1/api-keys":                map[string]string{"name": "theirs", "scope": "ingest"},
+	"POST /api/v1/drifts":                  map[string]any{"resourceId": "acme-secret-resource", "resourceType": "acme_secret_type", "region": "r", "expectedState": map[string]int{"a": 1}, "actualState": map[string]int{"a": 2}, "workspace": "acme-secret-workspace"},
+	"POST /api/v1/trusts":                  map[string]string{"name": "theirs", "issuer": "https://ci.example", "audience": "theirs", "subject": "theirs"},
 }
 
 // attack calls the route as a user of another account who knows every id of this one.
@@ -117,6 +122,9 @@ func (m things) attack(c *apitest.Client, rt httpapi.Route, query string) *apite
 		if body = bodies[rt.Method+" "+rt.Path]; body == nil {
 			body = struct{}{}
 		}
+	}
+	if rt.Path == "/api/v1/drifts/bulk" {
+		body = map[string]any{"action": "reopen", "reason": "because it is not mine", "ids": []string{m.drift}}
 	}
 	key := "" // none
 	if rt.Path == "/api/v1/ingest/plan" {
@@ -155,6 +163,9 @@ func TestAttackOtherAccount(t *testing.T) {
 				t.Errorf("%s %s: %d %s", rt.Method, rt.Path, a.Status, a.Body)
 			}
 			for _, word := range mine.words {
+				if rt.Path == "/api/v1/drifts/bulk" && word == mine.drift {
+					continue // It names the ids that it was sent.
+				}
 				if bytes.Contains(a.Body, []byte(word)) {
 					t.Errorf("%s %s?%s shows %s: %s", rt.Method, rt.Path, query, word, a.Body)
 				}
@@ -188,6 +199,8 @@ func rowsOf(t *testing.T, api *apitest.API) string {
 			condition = "id = $1"
 		case "session", "setup_token", "sign_in_network", "alert_read":
 			condition = "user_id in (select id from app_user where account_id = $1)"
+		case "decided_path":
+			condition = "drift_id in (select id from drift where account_id = $1)"
 		case "refresh_token":
 			condition = "session_id in (select s.id from session s join app_user u on u.id = s.user_id where u.account_id = $1)"
 		}
@@ -199,7 +212,7 @@ func rowsOf(t *testing.T, api *apitest.API) string {
 		if err != nil {
 			t.Fatalf("%s: %v", table, err)
 		}
-		if len(texts) == 0 && table != "setup_token" {
+		if len(texts) == 0 && !slices.Contains([]string{"setup_token", "rule", "rule_run", "decided_path"}, table) {
 			t.Errorf("the account has no row in %s, so nothing is proven of it", table)
 		}
 		fmt.Fprintf(&out, "%s\n  %s\n", table, strings.Join(texts, "\n  "))

@@ -76,7 +76,7 @@ func (s *Server) authenticate(r *http.Request) (identity.Principal, error) {
 func (a access) allows(p identity.Principal) error {
 	switch {
 	case p.IsKey() && !a.keys:
-		return apierror.New(apierror.Forbidden, "an API key, or a token of CI, may only send plans and report drifts")
+		return apierror.New(apierror.Forbidden, "an API key, or a token of CI, may only send plans, report drifts, and say who changed them")
 	case !p.IsKey() && !p.Role.AtLeast(a.role):
 		return apierror.Newf(apierror.Forbidden, "this needs the role %s", a.role)
 	}

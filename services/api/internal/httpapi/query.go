@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"net/http"
@@ -209,6 +210,21 @@ func (q *query) id(name string) *uuid.UUID {
 		return nil
 	}
 	return &id
+}
+
+// ids are UUIDs.
+func (q *query) ids(name string) []uuid.UUID {
+	var ids []uuid.UUID
+	q.list(name, func(v string) string {
+		id, err := parseID(v)
+		if err != nil {
+			return "must be a UUID, or several of these, separated by commas"
+		}
+		ids = append(ids, id)
+		return ""
+	})
+	slices.SortFunc(ids, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(ids)
 }
 
 // choice is one of these values, or the default.

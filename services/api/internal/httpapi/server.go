@@ -70,6 +70,7 @@ type Server struct {
 	identity *identity.Service
 	drifts   *drift.Service
 	uploads  *uploads
+	exports  *exports
 
 	recheckAfter time.Duration
 }
@@ -78,7 +79,7 @@ type Server struct {
 func New(o Options) *Server {
 	return &Server{
 		options: o, log: o.Logger, limits: newLimits(o.Limits), errors: newErrorLog(o.Replica), cookies: newRefreshCookies(o.InsecureCookies),
-		identity: o.Identity, drifts: o.Drifts, uploads: newUploads(),
+		identity: o.Identity, drifts: o.Drifts, uploads: newUploads(), exports: newExports(),
 		recheckAfter: recheckAfter,
 	}
 }

@@ -118,7 +118,7 @@ func TestAttackResponseSize(t *testing.T) {
 	}
 	largest, tried, most := 0, 0, uint64(0)
 	for _, op := range operations {
-		if op.Method != http.MethodGet || !strings.HasPrefix(op.Path, "/api/v1/") {
+		if op.Method != http.MethodGet || !strings.HasPrefix(op.Path, "/api/v1/") || op.ID == "exportDrifts" { // The export is streamed.
 			continue
 		}
 		path := strings.NewReplacer("{id}", of[op.Path], "{name}", "default").Replace(op.Path)
@@ -126,7 +126,9 @@ func TestAttackResponseSize(t *testing.T) {
 		for _, parameter := range op.Query {
 			switch parameter {
 			case "limit":
-				queries = append(queries, "?limit=100", "?limit=100&page=2")
+				queries = append(queries, "?limit=100")
+			case "page":
+				queries = append(queries, "?limit=100&page=2")
 			case "include":
 				queries = append(queries, "?limit=100&include=states", "?limit=1&include=states", "?limit=1&search=member7&sortBy=status")
 			case "after":

@@ -27,6 +27,9 @@ const (
 
 // Actor is the principal as the audit trail names it.
 func (p Principal) Actor() audit.Actor {
+	if p.IsSystem() {
+		return audit.System
+	}
 	id := p.ID()
 	switch {
 	case p.CI:

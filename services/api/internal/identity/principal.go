@@ -44,6 +44,12 @@ type Principal struct {
 	SignedInAt time.Time
 }
 
+// System is the service itself, which acts on an account by the clock. No request has it as its caller.
+func System(account uuid.UUID) Principal { return Principal{AccountID: account} }
+
+// IsSystem reports whether the service acts by itself.
+func (p Principal) IsSystem() bool { return p.UserID == uuid.Nil && p.KeyID == uuid.Nil }
+
 // IsKey reports whether an API key, or CI with a token of its own, makes the request.
 func (p Principal) IsKey() bool { return p.KeyID != uuid.Nil }
 

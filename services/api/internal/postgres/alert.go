@@ -124,13 +124,13 @@ func (t driftTx) ReadAlerts(ctx context.Context, account uuid.UUID, id *uuid.UUI
 }
 
 // SettleAlerts implements drift.AlertTx. The rows are locked by id, as everywhere, before they are changed.
-func (t driftTx) SettleAlerts(ctx context.Context, account uuid.UUID, drifts []uuid.UUID, at time.Time) (map[uuid.UUID]int, error) {
+func (t driftTx) SettleAlerts(ctx context.Context, account uuid.UUID, drifts []uuid.UUID, at time.Time, by *string) (map[uuid.UUID]int, error) {
 	return pairs[uuid.UUID, int](ctx, t.tx, `-- UPDATE alert
 		with unsettled as (
 			select id from alert where account_id = @account and not is_read and drift_id = any(@drifts) order by id for update
 		), settled as (
-			update alert set is_read = true, read_at = @at, read_by = null from unsettled where alert.id = unsettled.id
+			update alert set is_read = true, read_at = @at, read_by = @by from unsettled where alert.id = unsettled.id
 			returning drift_id
 		)
-		select drift_id, count(*) from settled group by 1`, pg.Args{"account": account, "drifts": drifts, "at": at})
+		select drift_id, count(*) from settled group by 1`, pg.Args{"account": account, "drifts": drifts, "at": at, "by": by})
 }

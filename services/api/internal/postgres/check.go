@@ -23,7 +23,7 @@ func (t driftTx) LockWorkspace(ctx context.Context, account uuid.UUID, name stri
 		pg.Args{"id": uid.New(), "account": account, "name": name})
 }
 
-const workspaceState = `id, last_plan_timestamp, last_check_id, last_check_at, last_check_status, record_ref, root, accept_root, owner, stale_after, archived,
+const workspaceState = `id, last_plan_timestamp, last_check_id, last_check_at, last_check_status, record_ref, root, accept_root, owner, stale_after, archived, stale_alert_id,
 	(select hide_values from account where account.id = workspace.account_id) as hides_values`
 
 // LockKnownWorkspace implements drift.CheckTx.
@@ -37,10 +37,10 @@ func (t driftTx) LockKnownWorkspace(ctx context.Context, account uuid.UUID, name
 func (t driftTx) SaveWorkspace(ctx context.Context, w *drift.WorkspaceState) error {
 	return exec(ctx, t.tx, `-- UPDATE workspace
 		update workspace set last_plan_timestamp = @timestamp, last_check_id = @check, last_check_at = @at,
-			last_check_status = @status, root = @root, accept_root = @accept where id = @id`,
+			last_check_status = @status, root = @root, accept_root = @accept, stale_alert_id = @stale_alert where id = @id`,
 		pg.Args{
 			"id": w.ID, "timestamp": w.LastPlanTimestamp, "check": w.LastCheckID, "at": w.LastCheckAt,
-			"status": (*string)(w.LastCheckStatus), "root": w.Root, "accept": w.AcceptRoot,
+			"status": (*string)(w.LastCheckStatus), "root": w.Root, "accept": w.AcceptRoot, "stale_alert": w.StaleAlertID,
 		})
 }
 

@@ -18,14 +18,14 @@ const driftHead = driftFields + `, account_id, fingerprint, difference_mac`
 
 const driftFields = `id, version, workspace, resource_id, resource_type, provider, region, origin, planned_action, severity,
 	status, cost_impact_monthly::float8 as cost_impact_monthly, detected_by, detected_at, first_seen_at, last_seen_at, occurrences, approved_at, approved_by,
-	approval_reason, rejected_at, rejected_by, rejection_reason, resolved_at, resolved_how, resolved_basis, check_id, previous_id, created_at, updated_at`
+	approval_reason, rejected_at, rejected_by, rejection_reason, resolved_at, resolved_how, resolved_basis, check_id, previous_id, created_at, updated_at, approved_until, owner`
 
 // shownFields are driftFields, no longer than the API lets them become.
 const shownFields = `id, version, left(workspace, 128) as workspace, left(resource_id, 2048) as resource_id, left(resource_type, 512) as resource_type,
 	left(provider, 512) as provider, left(region, 256) as region, origin, left(planned_action, 64) as planned_action, severity,
 	status, cost_impact_monthly::float8 as cost_impact_monthly, detected_by, detected_at, first_seen_at, last_seen_at, occurrences, approved_at,
 	left(approved_by, 320) as approved_by, left(approval_reason, 1000) as approval_reason, rejected_at, left(rejected_by, 320) as rejected_by,
-	left(rejection_reason, 1000) as rejection_reason, resolved_at, resolved_how, resolved_basis, check_id, previous_id, created_at, updated_at`
+	left(rejection_reason, 1000) as rejection_reason, resolved_at, resolved_how, resolved_basis, check_id, previous_id, created_at, updated_at, approved_until, left(owner, 200) as owner`
 
 const noDrift = "there is no such drift"
 
@@ -57,6 +57,8 @@ func readFields(row *pg.Row, d, before *drift.Drift) {
 	d.PreviousID = row.OptionalUUID()
 	d.CreatedAt = row.Time()
 	d.UpdatedAt = row.Time()
+	d.ApprovedUntil = row.OptionalTime()
+	d.Owner = row.OptionalText()
 }
 
 // readKeys reads the columns of driftHead that driftFields does not have.
@@ -98,7 +100,8 @@ func (s *DriftStore) Drift(ctx context.Context, account, id uuid.UUID) (*drift.D
 		select `+shownFields+`, `+shownMembers+`, `+streamHead+` as head, (select count(*) from alert where drift_id = d.id) as alert_count,
 			(select id from drift successor where previous_id = d.id limit 1) as successor_id,
 			coalesce(left(c.ref, 256), ''), coalesce(left(c.commit_sha, 64), ''), coalesce(left(c.run_url, 2048), ''),
-			coalesce(left(c.triggered_by, 256), ''), coalesce(left(c.trace_id, 32), '')
+			coalesce(left(c.triggered_by, 256), ''), coalesce(left(c.trace_id, 32), ''),
+			attributed_at, coalesce(left(attributed_to, 320), ''), coalesce(left(attribution_source, 64), ''), coalesce(left(attribution_url, 2048), '')
 		from drift d left join lateral (
 			select ref, commit_sha, run_url, triggered_by, trace_id from workspace_check where workspace_check.id = d.check_id
 		) c on true where account_id = @account and id = @id`,
@@ -116,6 +119,7 @@ func (s *DriftStore) Drift(ctx context.Context, account, id uuid.UUID) (*drift.D
 		d.SuccessorID = row.OptionalUUID()
 		d.Source = drift.Source{Ref: row.Text(""), Commit: row.Text(""), RunURL: row.Text(""), TriggeredBy: row.Text("")}
 		d.TraceID = row.Text("")
+		d.Attribution = readAttribution(row)
 	})
 	if err == nil && d == nil {
 		err = apierror.New(apierror.NotFound, noDrift)

@@ -156,6 +156,7 @@ func driftWhere(account uuid.UUID, f drift.Filter) (string, pg.Args) {
 	oneOf(add, args, "region", f.Region)
 	oneOf(add, args, "origin", f.Origin)
 	oneOf(add, args, "provider", f.Provider)
+	oneOf(add, args, "owner", f.Owner)
 	if f.Open != nil { // Spelt out, so that partial indexes can be used.
 		add(map[bool]string{true: "resolved_at is null", false: "resolved_at is not null"}[*f.Open])
 	}
@@ -166,6 +167,11 @@ func driftWhere(account uuid.UUID, f drift.Filter) (string, pg.Args) {
 	if f.To != nil {
 		add("detected_at < @to")
 		args["to"] = *f.To
+	}
+	if len(f.Group) > 0 {
+		// Rows of an earlier version have no group.
+		add(`(change_group = any(@group) or change_group is null and drift_group(resource_type, difference) = any(@group))`)
+		args["group"] = f.Group
 	}
 	if f.Search != "" {
 		// Rows of the version before this one have no paths.

@@ -16,10 +16,11 @@ func (t driftTx) InsertDrifts(ctx context.Context, drifts []*drift.Drift) error 
 	err := exec(ctx, t.tx, `-- INSERT drift
 		insert into drift (id, account_id, version, fingerprint, workspace, resource_id, resource_type, provider, region, origin,
 			planned_action, expected_state, actual_state, difference, difference_mac, severity, status, cost_impact_monthly,
-			detected_by, detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at, sides, check_id, paths)
+			detected_by, detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at, sides, check_id, paths, change_group)
 		select id, @account, version, fingerprint, workspace, resource_id, resource_type, provider, region, origin,
 			planned_action, expected_state, actual_state, difference, difference_mac, severity, status, cost_impact_monthly,
-			detected_by, detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at, sides, check_id, `+pathsOf("d.difference")+`
+			detected_by, detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at, sides, check_id, `+pathsOf("d.difference")+`,
+			drift_group(d.resource_type, d.difference)
 		from unnest(@id::uuid[], @version::int[], @fingerprint::bytea[], @workspace::text[], @resource_id::text[],
 			@resource_type::text[], @provider::text[], @region::text[], @origin::text[], @planned_action::text[],
 			@expected::jsonb[], @actual::jsonb[], @difference::jsonb[], @mac::bytea[], @severity::text[], @status::text[],
@@ -58,24 +59,26 @@ func (t driftTx) SaveDrifts(ctx context.Context, drifts []*drift.Drift) error {
 	return exec(ctx, t.tx, `-- UPDATE drift
 		update drift d set version = n.version, fingerprint = n.fingerprint, resource_id = n.resource_id, status = n.status,
 			detected_at = n.detected_at, last_seen_at = n.last_seen_at, occurrences = n.occurrences,
-			approved_at = n.approved_at, approved_by = n.approved_by, approval_reason = n.approval_reason,
+			approved_at = n.approved_at, approved_by = n.approved_by, approval_reason = n.approval_reason, approved_until = n.approved_until,
 			rejected_at = n.rejected_at, rejected_by = n.rejected_by, rejection_reason = n.rejection_reason,
 			resolved_at = n.resolved_at, resolved_how = n.resolved_how, resolved_basis = n.resolved_basis, updated_at = n.updated_at,
-			resource_type = n.resource_type, provider = n.provider, planned_action = n.planned_action, check_id = n.check_id, retyped = n.retyped
+			resource_type = n.resource_type, provider = n.provider, planned_action = n.planned_action, check_id = n.check_id, retyped = n.retyped,
+			change_group = case when d.resource_type = n.resource_type then d.change_group end
 		from unnest(@id::uuid[], @version::int[], @fingerprint::bytea[], @resource_id::text[], @status::text[],
 			@detected_at::timestamptz[], @last_seen_at::timestamptz[], @occurrences::int[],
-			@approved_at::timestamptz[], @approved_by::text[], @approval_reason::text[],
+			@approved_at::timestamptz[], @approved_by::text[], @approval_reason::text[], @approved_until::timestamptz[],
 			@rejected_at::timestamptz[], @rejected_by::text[], @rejection_reason::text[],
 			@resolved_at::timestamptz[], @resolved_how::text[], @resolved_basis::text[], @updated_at::timestamptz[],
 			@resource_type::text[], @provider::text[], @planned_action::text[], @check_id::uuid[], @retyped::bool[])
 		as n (id, version, fingerprint, resource_id, status, detected_at, last_seen_at, occurrences, approved_at, approved_by,
-			approval_reason, rejected_at, rejected_by, rejection_reason, resolved_at, resolved_how, resolved_basis, updated_at,
+			approval_reason, approved_until, rejected_at, rejected_by, rejection_reason, resolved_at, resolved_how, resolved_basis, updated_at,
 			resource_type, provider, planned_action, check_id, retyped)
 		where d.account_id = @account and d.id = n.id`,
 		merge(heads(drifts), pg.Args{
 			"approved_at":      column(drifts, func(d *drift.Drift) *time.Time { return d.ApprovedAt }),
 			"approved_by":      column(drifts, func(d *drift.Drift) *string { return d.ApprovedBy }),
 			"approval_reason":  column(drifts, func(d *drift.Drift) *string { return d.ApprovalReason }),
+			"approved_until":   column(drifts, func(d *drift.Drift) *time.Time { return d.ApprovedUntil }),
 			"rejected_at":      column(drifts, func(d *drift.Drift) *time.Time { return d.RejectedAt }),
 			"rejected_by":      column(drifts, func(d *drift.Drift) *string { return d.RejectedBy }),
 			"rejection_reason": column(drifts, func(d *drift.Drift) *string { return d.RejectionReason }),
@@ -89,15 +92,15 @@ func (t driftTx) SaveDrifts(ctx context.Context, drifts []*drift.Drift) error {
 // SaveDecision implements drift.DecisionTx. LockDrift has locked the drift and its alerts.
 func (t driftTx) SaveDecision(ctx context.Context, d *drift.Drift, markAlerts bool, by *string) error {
 	args := pg.Args{
-		"account": d.AccountID, "id": d.ID, "version": d.Version, "status": string(d.Status), "at": d.UpdatedAt,
-		"approved_at": d.ApprovedAt, "approved_by": d.ApprovedBy, "approval_reason": d.ApprovalReason,
+		"account": d.AccountID, "id": d.ID, "version": d.Version, "status": string(d.Status), "at": d.UpdatedAt, "detected_at": d.DetectedAt,
+		"approved_at": d.ApprovedAt, "approved_by": d.ApprovedBy, "approval_reason": d.ApprovalReason, "approved_until": d.ApprovedUntil,
 		"rejected_at": d.RejectedAt, "rejected_by": d.RejectedBy, "rejection_reason": d.RejectionReason,
 		"resolved_at": d.ResolvedAt, "resolved_how": (*string)(d.ResolvedHow),
 		"resolved_basis": (*string)(d.ResolvedBasis), "by": by,
 	}
 	err := t.tx.Later(ctx, `-- UPDATE drift
-		update drift set version = @version, status = @status, updated_at = @at,
-			approved_at = @approved_at, approved_by = @approved_by, approval_reason = @approval_reason,
+		update drift set version = @version, status = @status, updated_at = @at, detected_at = @detected_at,
+			approved_at = @approved_at, approved_by = @approved_by, approval_reason = @approval_reason, approved_until = @approved_until,
 			rejected_at = @rejected_at, rejected_by = @rejected_by, rejection_reason = @rejection_reason,
 			resolved_at = @resolved_at, resolved_how = @resolved_how, resolved_basis = @resolved_basis
 		where account_id = @account and id = @id`, args, nil)
@@ -114,7 +117,7 @@ func (t driftTx) SaveStates(ctx context.Context, drifts []*drift.Drift) error {
 	return exec(ctx, t.tx, `-- UPDATE drift states
 		update drift d set region = n.region, expected_state = n.expected_state, actual_state = n.actual_state,
 			difference = n.difference, difference_mac = n.difference_mac, sides = n.sides, severity = n.severity,
-			paths = `+pathsOf("n.difference")+`
+			paths = `+pathsOf("n.difference")+`, change_group = drift_group(d.resource_type, n.difference)
 		from unnest(@id::uuid[], @region::text[], @expected::jsonb[], @actual::jsonb[], @difference::jsonb[], @mac::bytea[],
 			@sides::bytea[], @severity::text[])
 		as n (id, region, expected_state, actual_state, difference, difference_mac, sides, severity)

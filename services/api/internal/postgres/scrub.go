@@ -30,14 +30,19 @@ type scrubStage struct{ table, query, update string }
 var scrubStages = []scrubStage{
 	{"drift", `-- SELECT drift
 		select id::text as last, account_id, resource_type as type,
-			array[resource_id, region, coalesce(approval_reason, ''), coalesce(rejection_reason, ''), resource_type] as texts,
+			array[resource_id, region, coalesce(approval_reason, ''), coalesce(rejection_reason, ''), resource_type,
+				coalesce(owner, ''), coalesce(attributed_to, ''), coalesce(attribution_source, ''), coalesce(attribution_url, '')] as texts,
 			array[expected_state::text, actual_state::text, difference::text] as documents, null::bytea as sealed
 		from drift where id > @first::uuid order by id limit @limit for update`, `-- UPDATE drift
 		update drift set resource_id = (@texts::text[])[1], region = (@texts::text[])[2],
 			approval_reason = case when approval_reason is not null then (@texts::text[])[3] end,
 			rejection_reason = case when rejection_reason is not null then (@texts::text[])[4] end,
 			resource_type = (@texts::text[])[5],
-			expected_state = (@documents::text[])[1]::jsonb, actual_state = (@documents::text[])[2]::jsonb, difference = (@documents::text[])[3]::jsonb, paths = null
+			owner = case when owner is not null then (@texts::text[])[6] end,
+			attributed_to = case when attributed_to is not null then (@texts::text[])[7] end,
+			attribution_source = case when attribution_source is not null then (@texts::text[])[8] end,
+			attribution_url = case when attribution_url is not null then (@texts::text[])[9] end,
+			expected_state = (@documents::text[])[1]::jsonb, actual_state = (@documents::text[])[2]::jsonb, difference = (@documents::text[])[3]::jsonb, paths = null, change_group = null
 		where id = @first::uuid`},
 	{"alert", `-- SELECT alert
 		select id::text as last, account_id, '' as type, array[title, message] as texts, '{}'::text[] as documents, null::bytea as sealed

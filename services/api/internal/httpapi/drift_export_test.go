@@ -1,0 +1,161 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/driftsentry/driftsentry/services/api/internal/apitest"
+	"github.com/driftsentry/driftsentry/services/api/internal/httpapi"
+)
+
+func TestExport(t *testing.T) {
+	api := apitest.Start(t)
+	report(t, api.Key, "web", "severity", "critical", "actualState", map[string]any{"size": "large", "tags": map[string]any{"Team": "a"}})
+	d := report(t, api.Key, "=HYPERLINK(\"https://evil.example\")", "severity", "info", "costImpactMonthly", -5)
+	api.Engineer.Post("/api/v1/drifts/"+d.ID.String()+"/approve", map[string]string{"reason": "+1, as agreed;=2+3"}).Want(200)
+
+	t.Run("NDJSON has a drift on each line, and says when it is all", func(t *testing.T) {
+		got := api.Viewer.Get("/api/v1/drifts/export?format=ndjson").Want(200)
+		lines := strings.Split(strings.TrimSpace(string(got.Body)), "\n")
+		if len(lines) != 3 || got.Header.Get("Content-Type") != "application/x-ndjson" {
+			t.Fatalf("%v: %s", got.Header, got.Body)
+		}
+		var newest struct {
+			driftBody
+			Difference, ExpectedState map[string]any
+		}
+		if err := json.Unmarshal([]byte(lines[0]), &newest); err != nil || newest.ID != d.ID || newest.Difference["size"] == nil || newest.ExpectedState != nil {
+			t.Errorf("%v: %s", err, lines[0])
+		}
+		var end struct {
+			End struct {
+				Rows   int
+				Cursor string
+			}
+		}
+		if err := json.Unmarshal([]byte(lines[2]), &end); err != nil || end.End.Rows != 2 || end.End.Cursor == "" {
+			t.Errorf("%v: %s", err, lines[2])
+		}
+		api.Viewer.Get("/api/v1/events?after=" + end.End.Cursor).Want(200)
+	})
+
+	t.Run("CSV is safe in a spreadsheet", func(t *testing.T) {
+		got := api.Viewer.Get("/api/v1/drifts/export").Want(200)
+		rows, err := csv.NewReader(bytes.NewReader(got.Body)).ReadAll()
+		if err != nil || len(rows) != 3 {
+			t.Fatalf("%v: %s", err, got.Body)
+		}
+		column := func(row []string, name string) string { return row[slices.Index(rows[0], name)] }
+		if v := column(rows[1], "resourceId"); !strings.HasPrefix(v, "'=HYPERLINK") {
+			t.Errorf("the resource is %q", v)
+		}
+		if v := column(rows[1], "approvalReason"); v != "'+1, as agreed;'=2+3" {
+			t.Errorf("the reason is %q", v)
+		}
+		if v := column(rows[1], "costImpactMonthly"); v != "-5" {
+			t.Errorf("the cost is %q", v)
+		}
+		if v := column(rows[2], "paths"); v != "size; tags.Team" {
+			t.Errorf("the paths are %q", v)
+		}
+	})
+
+	t.Run("has the filters of lists", func(t *testing.T) {
+		if got := api.Viewer.Get("/api/v1/drifts/export?format=ndjson&severity=critical").Want(200); bytes.Count(got.Body, []byte("\n")) != 2 {
+			t.Errorf("%s", got.Body)
+		}
+		api.Viewer.Wrong().Get("/api/v1/drifts/export?format=xls").Want(400)
+		api.Viewer.Wrong().Get("/api/v1/drifts/export?sortBy=status").Want(400)
+	})
+}
+
+// A reader must not take a part for the whole: the second part has a row that can't be read.
+//
+// Mutations: no last line; no broken connection; the slot is not given back.
+func TestExport_fails_in_the_middle(t *testing.T) {
+	api := apitest.Start(t)
+	d := report(t, api.Key, "0")
+	if _, err := api.DB.Exec(t.Context(), `insert into drift (id, account_id, fingerprint, workspace, resource_id, resource_type, origin, expected_state,
+			actual_state, difference, difference_mac, severity, detected_by, created_at, last_seen_at)
+		select gen_random_uuid(), account_id, sha256(x::text::bytea), workspace, x::text, resource_type, origin, expected_state, actual_state, difference,
+			difference_mac, severity, detected_by, now() - x * interval '1 second', case when x = 500 then 'infinity' else now() end
+		from drift, generate_series(1, 600) x where id = $1`, d.ID); err != nil {
+		t.Fatal(err)
+	}
+	for format, want := range map[string]string{"csv": "#ERROR,INTERNAL_SERVER_ERROR,", "ndjson": `{"error":{"code":"INTERNAL_SERVER_ERROR",`} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, api.URL+"/api/v1/drifts/export?format="+format, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+api.Viewer.Bearer)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		lines := strings.Split(strings.TrimSpace(string(body)), "\n")
+		if last := lines[len(lines)-1]; res.StatusCode != http.StatusOK || len(lines) < 250 || !strings.HasPrefix(last, want) || !strings.Contains(last, res.Header.Get("X-Correlation-ID")) {
+			t.Errorf("%s: %d, %d lines: %s", format, res.StatusCode, len(lines), last)
+		}
+		if !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%s: the body ends with %v, as if it were all", format, err)
+		}
+	}
+	if _, err := api.DB.Exec(t.Context(), "update drift set last_seen_at = now()"); err != nil {
+		t.Fatal(err)
+	}
+	if got := api.Viewer.Get("/api/v1/drifts/export?format=ndjson").Want(200); !bytes.Contains(got.Body, []byte(`{"end":{"rows":601,`)) {
+		t.Error("it does not end")
+	}
+}
+
+func TestExport_slots(t *testing.T) {
+	slots, a, b, c := httpapi.NewExportSlots(), uuid.New(), uuid.New(), uuid.New()
+	for _, step := range []struct {
+		account uuid.UUID
+		ok      bool
+	}{{a, true}, {a, false}, {b, true}, {c, false}} {
+		if err := slots.Begin(step.account); (err == nil) != step.ok {
+			t.Errorf("%+v: %v", step, err)
+		}
+	}
+	slots.End(a)
+	if err := slots.Begin(c); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAttackFormula: no text becomes a formula, also where a semicolon or a tab separates the cells. Mutations: cell returns its argument;
+// the expression without its separators.
+func TestAttackFormula(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain text":       "plain text",
+		"a-b@c.example":    "a-b@c.example",
+		"module.x[\"-a\"]": "module.x[\"-a\"]",
+		"=1+1":             "'=1+1",
+		"+1":               "'+1",
+		"-1":               "'-1",
+		"@SUM(A1)":         "'@SUM(A1)",
+		"\t=1":             "\t'=1",
+		"  =1":             "  '=1",
+		"＝1":               "'＝1",
+		"a;=1":             "a;'=1",
+		"a,\"=1":           "a,\"'=1",
+		"a\n=1":            "a\n'=1",
+		"a|-1":             "a|'-1",
+	} {
+		if got := httpapi.Cell(in); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}
