@@ -5,11 +5,11 @@ package observability
 import (
 	"fmt"
 	"maps"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +21,7 @@ import (
 	"github.com/driftsentry/driftsentry/test/internal/shipped"
 )
 
-// TestMutations changes one thing of a rule at a time: each number, window and offset of its expression (twice, half; one more and less than zero), `for`, each
+// TestMutations changes one thing of a rule at a time: each number, window and offset of its expression (twice, half; two, or minus one, in place of zero), `for`, each
 // label. promtool's tests of that alert must fail then. It takes minutes:
 //
 //	go test -tags mutation -run 'TestMutations/StreamLag' -v ./test/prometheus/observability/
@@ -41,7 +41,7 @@ func TestMutations(t *testing.T) {
 				t.Run(name, func(t *testing.T) {
 					tried := 0
 					// The alert may have two rules, a page and a ticket, and may read other alerts.
-					others := append(g.Rules[:i:i], g.Rules[i+1:]...)
+					others := slices.Concat(g.Rules[:i], g.Rules[i+1:])
 					if name == "OutageKnown" {
 						others = content.Groups[0].Rules
 					}
@@ -66,9 +66,10 @@ func TestMutations(t *testing.T) {
 	}
 }
 
-// equivalent are changes that mean the same: whoever was there for longer than 30 minutes has not started within them, however far one looks back.
+// equivalent are changes that mean the same. A process that ran for longer than 30 minutes has not started within them, however far one
+// looks back. Watchdog fires with any value.
 func equivalent(alert, what string) bool {
-	return alert == "ServiceRestarts" && strings.HasPrefix(what, "window 1h0m0s (3)")
+	return alert == "ServiceRestarts" && strings.HasPrefix(what, "window 1h0m0s (3)") || alert == "Watchdog" && strings.HasPrefix(what, "number")
 }
 
 func related(name string, rules []map[string]any) (list []map[string]any) {
@@ -112,16 +113,21 @@ func mutants(t *testing.T, rule map[string]any) map[string]map[string]any {
 			parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
 				switch v := node.(type) {
 				case *parser.NumberLiteral:
-					if at++; at == n+1 {
-						if v.Val == 0 { // Twice as much is no change.
-							v.Val = math.Copysign(1, factor-1)
+					at++
+					if at == n+1 {
+						if v.Val == 0 { // Twice as much is no change. An increase of one comes out as a little more.
+							v.Val = 2
+							if factor < 1 {
+								v.Val = -1
+							}
 						} else {
 							v.Val *= factor
 						}
 						what = "number " + v.String()
 					}
 				case *parser.MatrixSelector:
-					if at++; at == n+1 {
+					at++
+					if at == n+1 {
 						v.Range = time.Duration(float64(v.Range) * factor)
 						what = "window " + v.Range.String()
 					}
@@ -129,12 +135,14 @@ func mutants(t *testing.T, rule map[string]any) map[string]map[string]any {
 					if v.OriginalOffset == 0 {
 						break
 					}
-					if at++; at == n+1 {
+					at++
+					if at == n+1 {
 						v.OriginalOffset = time.Duration(float64(v.OriginalOffset) * factor)
 						what = "offset " + v.OriginalOffset.String()
 					}
 				case *parser.SubqueryExpr:
-					if at++; at == n+1 {
+					at++
+					if at == n+1 {
 						v.Range = time.Duration(float64(v.Range) * factor)
 						what = "window " + v.Range.String()
 					}

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -42,6 +43,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
+	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), ticked: make(chan struct{}, 1000), replicas: map[string]int{"driftsentry-api": 2, "driftsentry-realtime": 2}}
 	w.Server = httptest.NewServer(w)
 	t.Cleanup(w.Close)
@@ -104,7 +106,7 @@ func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 		default:
 		}
 	}
-	if w.silent[job] {
+	if n, err := strconv.Atoi(number); w.silent[job] || err == nil && w.replicas[job] <= n && (job == "driftsentry-api" || job == "driftsentry-realtime") {
 		http.Error(out, "it crashes", http.StatusServiceUnavailable)
 		return
 	}
