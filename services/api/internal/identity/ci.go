@@ -127,10 +127,10 @@ func (s *Service) authenticateCI(ctx context.Context, c Credential) (Principal, 
 	}
 	in := trusting(candidates, token)
 	if len(in) == 0 {
-		return Principal{}, apierror.Refuse(apierror.Unknown, "no trust is in this token: its subject is "+shown(token.Subject)+"; an admin can make one")
+		return Principal{}, apierror.Refuse(apierror.Unknown, "no trust is in this token: its subject is "+shownAgent(token.Subject)+"; an admin can make one")
 	}
 	// What one of several says is not less true because of another. An audience belongs to one account, so all are of the same.
-	p := Principal{AccountID: in[0].AccountID, KeyID: in[0].ID, KeyName: "ci:" + in[0].Name + " " + shown(token.Subject), CI: true, Workspaces: []string{}}
+	p := Principal{AccountID: in[0].AccountID, KeyID: in[0].ID, KeyName: "ci:" + in[0].Name + " " + shownAgent(token.Subject), CI: true, Workspaces: []string{}}
 	for _, trust := range in {
 		if trust.Workspaces == nil {
 			p.Workspaces = nil
@@ -145,6 +145,3 @@ func (s *Service) authenticateCI(ctx context.Context, c Credential) (Principal, 
 	}
 	return p, nil
 }
-
-// shown is a subject as people read it.
-func shown(subject string) string { return shownAgent(subject) }

@@ -186,7 +186,7 @@ func TestAttackCIToken(t *testing.T) {
 	if n := host.Requests(); n != 2 {
 		t.Errorf("%d requests, want one for what the issuer says and one for its keys", n)
 	}
-	fmt.Printf("tried: %d tokens of CI that differ from a good one\n", len(refused))
+	t.Logf("tried: %d tokens of CI that differ from a good one", len(refused))
 }
 
 // TestIssuer_keys: keys are fetched once for many, a new key is found, and an issuer that is away neither ends what is known nor is
@@ -265,7 +265,8 @@ func TestIssuer_keys(t *testing.T) {
 				t.Errorf("an issuer %s: known keys: %v", name, err)
 			}
 		}
-		if n := host.Requests(); n != before+1 {
+		// The client itself tries again when a connection that it kept has ended.
+		if n := host.Requests(); n == before || n > before+2 {
 			t.Errorf("an issuer %s was asked %d times", name, n-before)
 		}
 	}

@@ -1,7 +1,6 @@
 package oidc
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -299,7 +298,7 @@ func TestAttackCallback(t *testing.T) {
 		l := newLiar(t, nil)
 		l.Respond(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 		for range 3 {
-			if _, _, err := l.provider.Begin(context.Background(), "/", ""); !apierror.Is(err, apierror.Unavailable) {
+			if _, _, err := l.provider.Begin(t.Context(), "/", ""); !apierror.Is(err, apierror.Unavailable) {
 				t.Error(err)
 			}
 		}
