@@ -88,6 +88,7 @@ func TestChannels(t *testing.T) {
 		!strings.Contains(string(got.Body), `"enabled":false`) {
 		t.Errorf("null is every workspace: %s", got.Body)
 	}
+	api.Admin.Wrong().Do(http.MethodPatch, place, struct{}{}).Want(400)
 	for _, of := range []string{place, place + "/deliveries"} {
 		api.Admin.Get(of).Want(200)
 		api.Other.Get(of).Want(404)

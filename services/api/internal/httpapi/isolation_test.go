@@ -17,7 +17,7 @@ import (
 
 // things is what an account has, of each kind one to be attacked.
 type things struct {
-	user, key, trust, drift, alert, check, workspace, cursor, session string
+	user, key, trust, drift, alert, check, workspace, cursor, session, channel, delivery string
 
 	words []string // that only this account knows
 }
@@ -60,7 +60,14 @@ func acmeThings(t *testing.T, api *apitest.API) things {
 	var events struct{ Head string }
 	api.Viewer.Get("/api/v1/events?limit=100").Want(200).Decode(&events)
 	m.cursor = events.Head
+	var channel struct{ Channel struct{ ID string } }
+	// Nothing is sent meanwhile: its rows would change.
+	api.Admin.Post("/api/v1/channels", map[string]any{"name": "acme-secret-channel", "kind": "slack", "url": "https://acme-secret-host.invalid/", "enabled": false}).
+		Want(201).Decode(&channel)
+	m.channel = channel.Channel.ID
+	m.delivery = parkedDelivery(api, m.channel).String()
 	m.words = []string{
+		"acme-secret-channel", "acme-secret-host", m.channel, m.delivery,
 		// The names of its workspace and its resource the attacker uses too.
 		"acme-secret-expected", "acme-secret-actual", "acme-secret-reason", "acme-secret-key", "acme-secret-region", "acme-secret-trust", "acme-secret-audience", "acme-secret-subject", "@acme.example", m.user, m.key, m.trust, m.drift, m.alert, m.check, m.workspace, api.Account.String(), api.Admin.User.ID.String(),
 		api.Engineer.User.ID.String(),
@@ -82,13 +89,15 @@ func (m things) id(path string) string {
 		return m.alert
 	case strings.HasPrefix(path, "/api/v1/checks"):
 		return m.check
+	case strings.HasPrefix(path, "/api/v1/channels"):
+		return m.channel
 	}
 	return m.drift
 }
 
 // pathOf is the route's with these in place of its parameters.
 func pathOf(rt httpapi.Route, id, workspace string) string {
-	return strings.NewReplacer("{id}", id, "{name}", workspace).Replace(rt.Path)
+	return strings.NewReplacer("{id}", id, "{name}", workspace, "{delivery}", id).Replace(rt.Path)
 }
 
 // bodies are what each route would do its worst with. A route that takes a body and is not here is attacked with none.
@@ -113,6 +122,8 @@ var bodies = map[string]any{
 	"POST /api/v1/api-keys":                map[string]string{"name": "theirs", "scope": "ingest"},
 	"POST /api/v1/drifts":                  map[string]any{"resourceId": "acme-secret-resource", "resourceType": "acme_secret_type", "region": "r", "expectedState": map[string]int{"a": 1}, "actualState": map[string]int{"a": 2}, "workspace": "acme-secret-workspace"},
 	"POST /api/v1/trusts":                  map[string]string{"name": "theirs", "issuer": "https://ci.example", "audience": "theirs", "subject": "theirs"},
+	"POST /api/v1/channels":                map[string]string{"name": "theirs", "kind": "slack", "url": "https://hooks.invalid/"},
+	"PATCH /api/v1/channels/{id}":          map[string]any{"url": "https://hooks.invalid/", "enabled": true},
 }
 
 // attack calls the route as a user of another account who knows every id of this one.
@@ -136,6 +147,7 @@ func (m things) attack(c *apitest.Client, rt httpapi.Route, query string) *apite
 	if rt.Path == "/api/v1/ingest/failure" && query == "" {
 		query = "workspace=acme-secret-workspace"
 	}
+	rt.Path = strings.Replace(rt.Path, "{delivery}", m.delivery, 1)
 	path := pathOf(rt, m.id(rt.Path), m.workspace)
 	if query != "" {
 		path += "?" + query
@@ -193,7 +205,7 @@ func rowsOf(t *testing.T, api *apitest.API) string {
 	for _, table := range tables {
 		condition := "account_id = $1"
 		switch table {
-		case "stream_epoch", "goose_db_version", "redaction", "audit_seal":
+		case "stream_epoch", "goose_db_version", "redaction", "audit_seal", "river_job", "river_leader", "river_migration", "river_notification", "river_queue":
 			continue
 		case "account":
 			condition = "id = $1"

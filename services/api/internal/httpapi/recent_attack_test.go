@@ -48,7 +48,7 @@ func TestAttackStolenSession(t *testing.T) {
 			t.Errorf("%s: %s", challenge, got.Error.Message)
 		}
 	}
-	for _, gives := range []string{"POST /api/v1/users", "PATCH /api/v1/users/{id}", "POST /api/v1/users/{id}/setup-token", "POST /api/v1/api-keys", "POST /api/v1/trusts", "DELETE /api/v1/auth/sessions"} {
+	for _, gives := range []string{"POST /api/v1/users", "PATCH /api/v1/users/{id}", "POST /api/v1/users/{id}/setup-token", "POST /api/v1/api-keys", "POST /api/v1/trusts", "DELETE /api/v1/auth/sessions", "POST /api/v1/channels", "PATCH /api/v1/channels/{id}"} {
 		if !slices.Contains(recent, gives) {
 			t.Errorf("%s does not ask for a recent sign-in", gives)
 		}

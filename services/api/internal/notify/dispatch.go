@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
@@ -116,6 +117,9 @@ func result(n *Next, out Outcome, at time.Time) Result {
 	return r
 }
 
+// ofFailure is the label of channel.failed.
+var ofFailure = metric.WithAttributeSet(attribute.NewSet(attribute.String("type", string(event.ChannelFailed))))
+
 func pauseAfter(attempts int) time.Duration {
 	pause := mostPause
 	if doublings := attempts - 1; doublings < 12 {
@@ -141,6 +145,7 @@ func (s *Service) settle(ctx context.Context, n *Next, r Result) error {
 	}
 	if told {
 		s.hints.Announce(h)
+		s.instruments.published.Add(ctx, 1, ofFailure)
 	}
 	outcome := string(r.State)
 	if r.State == Waiting {

@@ -14,14 +14,16 @@ import (
 
 // instruments are what the service counts.
 type instruments struct {
-	attempts metric.Int64Counter
-	backlog  atomic.Pointer[Backlog]
+	attempts  metric.Int64Counter
+	published metric.Int64Counter // the same as package drift's
+	backlog   atomic.Pointer[Backlog]
 }
 
 func newInstruments(meter metric.Meter) (*instruments, error) {
 	i := &instruments{}
 	in := instrument.From(meter)
 	i.attempts = in.Counter(driftconv.Notifications)
+	i.published = in.Counter(driftconv.EventsPublished)
 	for _, kind := range []Kind{Slack, Webhook} { // Prometheus sees no increase in a series that begins with an event.
 		for _, outcome := range []string{"delivered", "failed", "parked", "unwanted"} {
 			i.attempts.Add(context.Background(), 0, labels(kind, outcome))

@@ -128,8 +128,15 @@ type Patterns struct {
 	Value []string
 }
 
+func (c Change) isEmpty() bool {
+	return c.Name == nil && c.URL == nil && !c.NewSecret && c.Events == nil && c.Severities == nil && !c.Workspaces.Set && !c.Owners.Set && c.Enabled == nil
+}
+
 // Update changes a channel. What waits for it is tried again at once.
 func (s *Service) Update(ctx context.Context, p identity.Principal, id uuid.UUID, change Change) (c *Channel, secret string, err error) {
+	if change.isEmpty() {
+		return nil, "", apierror.New(apierror.Invalid, "the body has no field to change")
+	}
 	err = s.act(ctx, p, "channel.update", func(ctx context.Context, tx Tx) (entry, error) {
 		if c, err = tx.LockChannel(ctx, p.AccountID, id); err != nil {
 			return entry{}, err
@@ -199,7 +206,7 @@ func (s *Service) Delete(ctx context.Context, p identity.Principal, id uuid.UUID
 		if err != nil {
 			return entry{}, err
 		}
-		return entry{actionDeleted, "the channel was deleted", c, map[string]any{"channel": c.ID}, nil}, tx.DeleteChannel(ctx, id)
+		return entry{actionDeleted, "the channel was deleted", c, map[string]any{"channel": c.ID}, nil}, tx.DeleteChannel(ctx, p.AccountID, id)
 	})
 }
 
@@ -211,7 +218,7 @@ func (s *Service) Replay(ctx context.Context, p identity.Principal, channel, del
 			return entry{}, err
 		}
 		at := now()
-		if d, err = tx.Replay(ctx, channel, delivery, at, at.Add(Patience)); err != nil {
+		if d, err = tx.Replay(ctx, p.AccountID, channel, delivery, at, at.Add(Patience)); err != nil {
 			return entry{}, err
 		}
 		hurry := false

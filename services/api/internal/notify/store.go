@@ -80,7 +80,7 @@ type ChannelTx interface {
 	InsertChannel(ctx context.Context, c *Channel, by uuid.UUID) error
 	LockChannel(ctx context.Context, account, id uuid.UUID) (*Channel, error)
 	SaveChannel(ctx context.Context, c *Channel) error
-	DeleteChannel(ctx context.Context, id uuid.UUID) error
+	DeleteChannel(ctx context.Context, account, id uuid.UUID) error
 }
 
 // DeliveryTx changes deliveries.
@@ -91,7 +91,7 @@ type DeliveryTx interface {
 	Drop(ctx context.Context, delivery uuid.UUID) error
 	// Replay makes a parked delivery the last of those that wait; apierror.NotFound when there is no such delivery, and
 	// apierror.Conflict when it is not parked.
-	Replay(ctx context.Context, channel, delivery uuid.UUID, at, expires time.Time) (*Delivery, error)
+	Replay(ctx context.Context, account, channel, delivery uuid.UUID, at, expires time.Time) (*Delivery, error)
 	// WakeChannel makes the channel look at its deliveries now: what waits for another attempt is tried at once if hurry is set.
 	// It comes last, since it locks the account's stream.
 	WakeChannel(ctx context.Context, account, channel uuid.UUID, hurry bool) error

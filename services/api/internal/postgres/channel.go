@@ -65,10 +65,13 @@ type channelRow struct {
 	Parked        int
 }
 
-const channelColumns = `c.id, c.account_id, c.name, c.kind, c.host, c.target, c.events, c.severities, c.workspaces, c.owners, c.enabled,
-	u.email as created_by, c.created_at, c.updated_at, c.last_success_at, c.failing_since, c.last_error, c.failed_at,
-	(select count(*) from delivery where channel_id = c.id and state = 'waiting') as waiting,
-	(select count(*) from delivery where channel_id = c.id and state = 'parked') as parked`
+// storedChannel are the columns of a channel, and channelColumns those with what has not been delivered: up to 10,000 of each.
+const storedChannel = `c.id, c.account_id, c.name, c.kind, c.host, c.target, c.events, c.severities, c.workspaces, c.owners, c.enabled,
+	u.email as created_by, c.created_at, c.updated_at, c.last_success_at, c.failing_since, c.last_error, c.failed_at`
+
+const channelColumns = storedChannel + `,
+	(select count(*) from (select from delivery where channel_id = c.id and state = 'waiting' limit 10000) d) as waiting,
+	(select count(*) from (select from delivery where channel_id = c.id and state = 'parked' limit 10000) d) as parked`
 
 func (r channelRow) channel() *notify.Channel {
 	return &notify.Channel{
@@ -83,7 +86,11 @@ func (r channelRow) channel() *notify.Channel {
 
 // Channel implements notify.Store.
 func (s *NotifyStore) Channel(ctx context.Context, account, id uuid.UUID) (*notify.Channel, error) {
-	row, err := one[channelRow](ctx, s.db, noChannel, "-- SELECT channel\nselect "+channelColumns+
+	return s.read(ctx, channelColumns, account, id)
+}
+
+func (s *NotifyStore) read(ctx context.Context, columns string, account, id uuid.UUID) (*notify.Channel, error) {
+	row, err := one[channelRow](ctx, s.db, noChannel, "-- SELECT channel\nselect "+columns+
 		" from channel c join app_user u on u.id = c.created_by where c.account_id = @account and c.id = @id", pg.Args{"account": account, "id": id})
 	if err != nil {
 		return nil, err
@@ -124,7 +131,7 @@ func (t notifyTx) LockAccount(ctx context.Context, account uuid.UUID) (int, erro
 // channelArgs are what InsertChannel and SaveChannel write.
 func channelArgs(c *notify.Channel) pg.Args {
 	return pg.Args{
-		"id": c.ID, "name": c.Name, "host": c.Host, "target": c.Target, "events": c.Events, "severities": c.Severities,
+		"account": c.AccountID, "id": c.ID, "name": c.Name, "host": c.Host, "target": c.Target, "events": c.Events, "severities": c.Severities,
 		"workspaces": c.Workspaces, "owners": c.Owners, "enabled": c.Enabled, "updated": c.UpdatedAt,
 	}
 }
@@ -134,7 +141,7 @@ const channelNameKey = "channel_account_id_name_key"
 // InsertChannel implements notify.Tx.
 func (t notifyTx) InsertChannel(ctx context.Context, c *notify.Channel, by uuid.UUID) error {
 	args := channelArgs(c)
-	maps.Copy(args, pg.Args{"account": c.AccountID, "kind": string(c.Kind), "by": by, "created": c.CreatedAt})
+	maps.Copy(args, pg.Args{"kind": string(c.Kind), "by": by, "created": c.CreatedAt})
 	return taken(exec(ctx, t.tx, `-- INSERT channel
 		insert into channel (id, account_id, name, kind, host, target, events, severities, workspaces, owners, enabled, created_by, created_at, updated_at)
 		values (@id, @account, @name, @kind, @host, @target, @events, @severities, @workspaces, @owners, @enabled, @by, @created, @updated)`, args),
@@ -156,12 +163,12 @@ func (t notifyTx) SaveChannel(ctx context.Context, c *notify.Channel) error {
 	return taken(change(ctx, t.tx, noChannel, `-- UPDATE channel
 		update channel set name = @name, host = @host, target = @target, events = @events, severities = @severities, workspaces = @workspaces,
 			owners = @owners, enabled = @enabled, updated_at = @updated
-		where id = @id`, channelArgs(c)), channelNameKey, channelTaken)
+		where account_id = @account and id = @id`, channelArgs(c)), channelNameKey, channelTaken)
 }
 
 // DeleteChannel implements notify.Tx. Its deliveries go with it.
-func (t notifyTx) DeleteChannel(ctx context.Context, id uuid.UUID) error {
-	return change(ctx, t.tx, noChannel, "-- DELETE channel\ndelete from channel where id = @id", pg.Args{"id": id})
+func (t notifyTx) DeleteChannel(ctx context.Context, account, id uuid.UUID) error {
+	return change(ctx, t.tx, noChannel, "-- DELETE channel\ndelete from channel where account_id = @account and id = @id", pg.Args{"account": account, "id": id})
 }
 
 // Targets implements notify.Store.

@@ -43,7 +43,7 @@ func (s *NotifyStore) Next(ctx context.Context, channel uuid.UUID) (*notify.Next
 		where d.channel_id = @channel and d.state = 'waiting' and c.enabled order by d.place limit 1`, args)
 	if err == nil {
 		var c *notify.Channel
-		if c, err = s.Channel(ctx, d.AccountID, channel); err == nil {
+		if c, err = s.read(ctx, storedChannel+", 0 as waiting, 0 as parked", d.AccountID, channel); err == nil {
 			return &notify.Next{Delivery: *d, Channel: *c}, nil
 		}
 	}
@@ -95,10 +95,10 @@ func (t notifyTx) Drop(ctx context.Context, delivery uuid.UUID) error {
 }
 
 // Replay implements notify.Tx.
-func (t notifyTx) Replay(ctx context.Context, channel, delivery uuid.UUID, at, expires time.Time) (*notify.Delivery, error) {
-	args := pg.Args{"channel": channel, "id": delivery, "at": at, "expires": expires}
+func (t notifyTx) Replay(ctx context.Context, account, channel, delivery uuid.UUID, at, expires time.Time) (*notify.Delivery, error) {
+	args := pg.Args{"account": account, "channel": channel, "id": delivery, "at": at, "expires": expires}
 	d, err := one[notify.Delivery](ctx, t.tx, noDelivery, "-- SELECT delivery for update\nselect "+deliveryColumns+
-		" from delivery d where d.channel_id = @channel and d.id = @id for update", args)
+		" from delivery d where d.account_id = @account and d.channel_id = @channel and d.id = @id for update", args)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (t notifyTx) Replay(ctx context.Context, channel, delivery uuid.UUID, at, e
 	}
 	return one[notify.Delivery](ctx, t.tx, noDelivery, `-- UPDATE delivery
 		update delivery d set state = 'waiting', place = default, attempts = 0, next_attempt_at = @at, expires_at = @expires, finished_at = null
-		where d.id = @id returning `+deliveryColumns, args)
+		where d.account_id = @account and d.id = @id returning `+deliveryColumns, args)
 }
 
 // WakeChannel implements notify.Tx. The lock of the stream's counter makes a job that is about to end wait, or waits for it.
@@ -119,12 +119,12 @@ func (t notifyTx) WakeChannel(ctx context.Context, account, channel uuid.UUID, h
 	awake := unlessAwake
 	if hurry {
 		if err := t.tx.Later(ctx, `-- UPDATE delivery
-			update delivery set next_attempt_at = now() where channel_id = @channel and state = 'waiting' and next_attempt_at > now()`, args, nil); err != nil {
+			update delivery set next_attempt_at = now() where account_id = @account and channel_id = @channel and state = 'waiting' and next_attempt_at > now()`, args, nil); err != nil {
 			return err
 		}
 		awake = uniqueJob + ` do update set state = 'available', scheduled_at = now() where river_job.state in ('scheduled', 'retryable')`
 	}
-	return t.tx.Later(ctx, "-- INSERT river_job\n"+wakeChannels+" from (select @channel::uuid as channel_id) c "+awake, args, nil)
+	return t.tx.Later(ctx, "-- INSERT river_job\n"+wakeChannels+" from (select id as channel_id from channel where account_id = @account and id = @channel) c "+awake, args, nil)
 }
 
 // Wake implements notify.Store.
