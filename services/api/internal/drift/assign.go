@@ -37,15 +37,15 @@ func (s *Service) Assign(ctx context.Context, p identity.Principal, id uuid.UUID
 		if same(d.Owner, owner) {
 			return nil
 		}
-		message := "has no owner"
+		message, by := "has no owner", (*string)(nil) // Then rules may give it one.
 		if owner != nil {
-			message = "is owned by " + *owner
+			message, by = "is owned by "+*owner, w.email
 		}
 		from := d.Owner
 		d.Owner = owner
 		d.changed(w.now)
 		w.record(ctx, event.DriftAssigned, d, message, "", map[string]any{"from": from, "to": owner})
-		return w.SaveOwner(ctx, d, w.email)
+		return w.SaveOwner(ctx, d, by)
 	})
 	if err != nil {
 		return nil, err

@@ -43,7 +43,8 @@ type BulkTx interface {
 // DecideMany decides about many drifts in one transaction. A drift that the decision does not fit has its error and stays as it is;
 // the others are decided. If the filter does not fit as many drifts as the caller has seen, nothing is.
 func (s *Service) DecideMany(ctx context.Context, p identity.Principal, which Selection, what Decision) ([]Outcome, error) {
-	if err := what.check(now()); err != nil {
+	what, err := what.checked(now())
+	if err != nil {
 		return nil, err
 	}
 	if err := which.check(); err != nil {
@@ -51,7 +52,7 @@ func (s *Service) DecideMany(ctx context.Context, p identity.Principal, which Se
 	}
 	var outcomes []Outcome
 	var decided []*Drift
-	err := s.inTx(ctx, p, "drift.bulk", func(ctx context.Context, w *work) error {
+	err = s.inTx(ctx, p, "drift.bulk", func(ctx context.Context, w *work) error {
 		outcomes, decided = nil, nil
 		drifts, err := w.LockDrifts(ctx, p.AccountID, which.IDs, which.Filter, which.limit())
 		if err != nil {

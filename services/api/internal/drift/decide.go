@@ -59,25 +59,26 @@ func (s *Service) Resolve(ctx context.Context, p identity.Principal, id uuid.UUI
 	return s.Decide(ctx, p, id, version, Decision{Action: Resolve, Reason: string(how)})
 }
 
-// check says what is wrong with a decision, and masks its reason.
-func (what *Decision) check(now time.Time) (err error) {
+// checked is the decision with its reason masked, or what is wrong with it.
+func (what Decision) checked(now time.Time) (Decision, error) {
 	switch what.Action { //nolint:exhaustive // The others have a reason in words.
 	case Triage:
-		return nil
+		return what, nil
 	case Resolve:
 		if !slices.Contains(waysToResolve, ResolvedHow(what.Reason)) {
-			return apierror.InvalidField("resolvedHow", "must be one of auto-remediate, manual-fix, acknowledged")
+			return what, apierror.InvalidField("resolvedHow", "must be one of auto-remediate, manual-fix, acknowledged")
 		}
-		return nil
+		return what, nil
 	}
 	if what.Until != nil {
 		if what.Until.Before(now.Add(minHold)) || what.Until.After(now.Add(maxHold)) {
-			return apierror.InvalidField("until", "must be from one minute to five years ahead")
+			return what, apierror.InvalidField("until", "must be from one minute to five years ahead")
 		}
 		what.Until = new(what.Until.UTC().Truncate(time.Microsecond)) // As it is stored.
 	}
+	var err error
 	what.Reason, err = checkReason(what.Reason)
-	return err
+	return what, err
 }
 
 func checkReason(reason string) (string, error) {
@@ -112,12 +113,13 @@ type DecisionTx interface {
 // Decide makes one change of one drift's status. version is the one that the caller has seen; zero means any. Of two people who
 // decide at once, the second waits for the row's lock and then finds a status, or a version, that does not allow it.
 func (s *Service) Decide(ctx context.Context, p identity.Principal, id uuid.UUID, version int, what Decision) (*Drift, error) {
-	if err := what.check(now()); err != nil {
+	what, err := what.checked(now())
+	if err != nil {
 		return nil, err
 	}
 	trace.SpanFromContext(ctx).SetAttributes(attribute.String("driftsentry.drift.id", id.String()))
 	var d *Drift
-	err := s.inTx(ctx, p, "drift."+string(what.Action), func(ctx context.Context, w *work) (err error) {
+	err = s.inTx(ctx, p, "drift."+string(what.Action), func(ctx context.Context, w *work) (err error) {
 		var alerts int
 		if d, alerts, err = w.LockDrift(ctx, p.AccountID, id); err != nil {
 			return err

@@ -17,7 +17,7 @@ import (
 func TestService_Comment(t *testing.T) {
 	w := newWorld(t)
 	d := w.report("web")
-	const secret = "AKIAIOSFODNN7EXAMPLE" //nolint:gosec // The example of the provider's documentation.
+	const secret = "AKIAIOSFODNN7EXAMPLE" // The example of the provider's documentation.
 	made, err := w.service.Comment(t.Context(), w.colleague, d.ID, "  until Friday, with "+secret+"\n")
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +70,8 @@ func TestService_Assign(t *testing.T) {
 	if part, total, err := w.list(drift.Filter{Owner: []string{"network-team"}}, drift.Order{By: drift.ByCreated}, first(10).Page); err != nil || total != 1 || part[0].ID != d.ID {
 		t.Errorf("%d of the owner, %v", total, err)
 	}
-	if none, err := w.service.Assign(t.Context(), w.engineer, d.ID, nil, 0); err != nil || none.Owner != nil || none.Version != 3 {
+	if none, err := w.service.Assign(t.Context(), w.engineer, d.ID, nil, 0); err != nil || none.Owner != nil || none.Version != 3 ||
+		query[*string](w, "select owner_by from drift where id = $1", d.ID) != nil {
 		t.Errorf("%+v, %v", none, err)
 	}
 	if got, want := w.events(), []event.Type{event.DriftCreated, event.DriftAssigned, event.DriftAssigned}; !slices.Equal(got, want) {

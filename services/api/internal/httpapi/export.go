@@ -161,7 +161,7 @@ func (e *exportWriter) finish(head list.Head) error {
 		if cursor, ok := head.Cursor(); ok {
 			b = appendText(b, `,"cursor":`, cursor.String())
 		}
-		if _, err := e.w.Write(append(b, "}}\n"...)); err != nil {
+		if _, err := e.w.Write(append(b, "}}\n"...)); err != nil { //nolint:gosec // It is JSON, and no browser shows it.
 			return apierror.Wrap(apierror.Canceled, err, "the client is gone")
 		}
 	}
@@ -175,7 +175,7 @@ func (e *exportWriter) fail(f *apierror.Error, traceID string) {
 	} else {
 		b := appendText(nil, `{"error":{"code":`, f.Kind.Code())
 		b = appendText(b, `,"message":`, f.Message)
-		_, _ = e.w.Write(append(appendText(b, `,"traceId":`, traceID), "}}\n"...))
+		_, _ = e.w.Write(append(appendText(b, `,"traceId":`, traceID), "}}\n"...)) //nolint:gosec // As above.
 	}
 	_ = e.flush()
 }

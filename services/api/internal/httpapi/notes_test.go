@@ -27,7 +27,8 @@ func TestDrifts_notes(t *testing.T) {
 	api.Engineer.Do(http.MethodPatch, path, map[string]any{"owner": nil, "version": 1}).Want(http.StatusConflict)
 	api.Engineer.Wrong().Do(http.MethodPatch, path, map[string]any{}).Want(400)
 	api.Engineer.Wrong().Do(http.MethodPatch, path, map[string]any{"owner": ""}).Want(400)
-	if get(); d.Owner == nil || *d.Owner != "network-team" || d.Version != 2 {
+	get()
+	if d.Owner == nil || *d.Owner != "network-team" || d.Version != 2 {
 		t.Errorf("%+v", d)
 	}
 
@@ -43,7 +44,8 @@ func TestDrifts_notes(t *testing.T) {
 
 	said := map[string]string{"changedBy": "ada", "changedAt": "2026-03-01T08:14:00Z", "source": "cloudtrail", "url": "https://logs.example.com/4711"}
 	api.Key.Post(path+"/attribution", said).Want(200)
-	if get(); d.Attribution == nil || d.Attribution.ChangedBy != "ada" || d.Attribution.ChangedAt != "2026-03-01T08:14:00.000Z" || d.Attribution.URL != said["url"] || d.Version != 3 {
+	get()
+	if d.Attribution == nil || d.Attribution.ChangedBy != "ada" || d.Attribution.ChangedAt != "2026-03-01T08:14:00.000Z" || d.Attribution.URL != said["url"] || d.Version != 3 {
 		t.Errorf("%+v, %+v", d, d.Attribution)
 	}
 	for name, value := range map[string]string{"url": "javascript:alert(1)", "changedAt": "1999-03-01T08:14:00Z", "changedBy": "", "source": "a\nb"} {
@@ -56,12 +58,14 @@ func TestDrifts_notes(t *testing.T) {
 
 	api.Engineer.Wrong().Post(path+"/approve", map[string]string{"reason": reason, "until": "2020-01-01T00:00:00Z"}).Want(400)
 	api.Engineer.Post(path+"/approve", map[string]string{"reason": reason, "until": nextYear}).Want(200)
-	if get(); d.ApprovedUntil == nil || *d.ApprovedUntil != strings.TrimSuffix(nextYear, "Z")+".000Z" || !d.CanReopen {
+	get()
+	if d.ApprovedUntil == nil || *d.ApprovedUntil != strings.TrimSuffix(nextYear, "Z")+".000Z" || !d.CanReopen {
 		t.Errorf("%+v", d)
 	}
 	api.Engineer.Post(path+"/reopen", map[string]any{"reason": reason, "version": 4}).Want(200)
 	api.Engineer.Post(path+"/reopen", map[string]string{"reason": reason}).Want(http.StatusConflict)
-	if get(); d.ApprovedUntil != nil || d.CanReopen || d.Owner == nil || d.Attribution == nil {
+	get()
+	if d.ApprovedUntil != nil || d.CanReopen || d.Owner == nil || d.Attribution == nil {
 		t.Errorf("%+v", d)
 	}
 }
