@@ -41,9 +41,11 @@ var (
 	RealtimeQueueDepth                = instrument.Gauge{Name: "driftsentry.realtime.queue.depth", Unit: "{event}", Description: "Events that connections still have to catch up on, in total."}
 	RealtimeResumes                   = instrument.Counter{Name: "driftsentry.realtime.resumes", Unit: "{resume}", Description: "Cursors of clients that reconnected, by outcome: resumed, or the reason for a resync (epoch, ahead, trimmed).", Series: instrument.Each("outcome", "resumed", "epoch", "ahead", "trimmed")}
 	RealtimeRuns                      = instrument.Counter{Name: "driftsentry.realtime.runs", Unit: "{run}", Description: "Runs of events delivered to sockets, by outcome: timely, or late, more than 1 s after the commit.", Series: instrument.Each("outcome", "timely", "late")}
+	RealtimeStreamAge                 = instrument.Gauge{Name: "driftsentry.realtime.stream.age", Unit: "s", Description: "How long an event has been announced without being read, at most, over all streams of this replica."}
 	RealtimeStreamLag                 = instrument.Gauge{Name: "driftsentry.realtime.stream.lag", Unit: "{event}", Description: "The largest known backlog of a stream, in events that this replica has not read yet."}
 	RealtimeStreams                   = instrument.Gauge{Name: "driftsentry.realtime.streams", Unit: "{stream}", Description: "Accounts whose streams are followed here."}
 	RealtimeSubscriptions             = instrument.UpDownCounter{Name: "driftsentry.realtime.subscriptions", Unit: "{subscription}", Description: "Subscriptions of connections, by topic; `drift` stands for all topics of single drifts."}
+	ReplicasConfigured                = instrument.Gauge{Name: "driftsentry.replicas.configured", Unit: "{replica}", Description: "How many replicas of this service there must be, by REPLICAS; 0 is not known."}
 	RetentionRemoved                  = instrument.Counter{Name: "driftsentry.retention.removed", Unit: "{row}", Description: "Expired rows that were removed, by kind."}
 	Workspaces                        = instrument.Gauge{Name: "driftsentry.workspaces", Unit: "{workspace}", Description: "Workspaces of all accounts by status. Every replica counts all of them: use the maximum, not the sum."}
 )

@@ -79,6 +79,7 @@ func TestMainJob(t *testing.T) {
 		}
 	})
 	t.Run("metrics have exemplars of these traces", func(t *testing.T) { expectExemplars(t, p, ci, browser) })
+	t.Run("promtool finds only what is known in the metrics", func(t *testing.T) { expectChecked(t, p) })
 
 	metrics := map[string][]byte{"api metrics": p.scrape(p.apiURL), "realtime metrics": p.scrape(p.realtimeURL), "frames": []byte(watcher.text())}
 	checkMetrics(t, p)

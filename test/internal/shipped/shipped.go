@@ -3,9 +3,12 @@ package shipped
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -81,11 +84,62 @@ func RuleFiles(t *testing.T, place string) []string {
 	return append(files, Files(t, filepath.Join(Deploy, "prometheus/rules", place, "*.yml"))...)
 }
 
+// Jobs are the names of what a place lets Prometheus scrape.
+func Jobs(t *testing.T, place string) (names []string) {
+	t.Helper()
+	if place == Compose {
+		var config struct {
+			Jobs []struct {
+				Name string `yaml:"job_name"`
+			} `yaml:"scrape_configs"`
+		}
+		YAML(t, filepath.Join(Deploy, "prometheus/prometheus.yml"), &config)
+		for _, job := range config.Jobs {
+			names = append(names, job.Name)
+		}
+		return names
+	}
+	// A job is named by the ServiceMonitor after the label of each Service, and by each Probe.
+	for _, file := range []string{"base/api.yaml", "base/realtime.yaml", "base/monitor.yaml", "overlays/production/probe.yaml"} {
+		documents := yaml.NewDecoder(strings.NewReader(Text(t, filepath.Join(Deploy, "kubernetes", file))))
+		for {
+			var object struct {
+				Kind     string
+				Metadata struct{ Labels map[string]string }
+				Spec     struct {
+					JobLabel string `yaml:"jobLabel"`
+					JobName  string `yaml:"jobName"`
+				}
+			}
+			if err := documents.Decode(&object); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			switch name := object.Metadata.Labels["app.kubernetes.io/name"]; {
+			case object.Kind == "Service" && name != "":
+				names = append(names, name)
+			case object.Kind == "ServiceMonitor" && object.Spec.JobLabel != "app.kubernetes.io/name":
+				t.Fatalf("the ServiceMonitor names jobs after %q", object.Spec.JobLabel)
+			case object.Kind == "Probe" && !slices.Contains(names, object.Spec.JobName):
+				names = append(names, object.Spec.JobName)
+			}
+		}
+	}
+	return names
+}
+
 // Groups are those of all rule files: compose loads every one.
 func Groups(t *testing.T) []Group {
 	t.Helper()
+	return GroupsOf(t, Compose)
+}
+
+// GroupsOf are those that a place loads.
+func GroupsOf(t *testing.T, place string) []Group {
+	t.Helper()
 	var all []Group
-	for _, file := range RuleFiles(t, Compose) {
+	for _, file := range RuleFiles(t, place) {
 		var content struct{ Groups []Group }
 		YAML(t, file, &content)
 		all = append(all, content.Groups...)

@@ -13,11 +13,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // inbox receives Alertmanager's notifications: it acts as the Slack and the webhook of alertmanager.notify.yml.
 type inbox struct {
 	*httptest.Server
+	clock func() time.Duration // what m.at is of; nil for none
+
 	mu   sync.Mutex
 	list []message
 }
@@ -25,6 +28,7 @@ type inbox struct {
 // message is what arrived at /slack or /webhook.
 type message struct {
 	channel, title, text, link string
+	at                         time.Duration
 }
 
 func startInbox(t *testing.T) *inbox {
@@ -64,6 +68,9 @@ func (in *inbox) receive(w http.ResponseWriter, r *http.Request) {
 		m.text, m.link = a["summary"]+"\n"+a["description"]+"\n"+a["runbook_url"], a["dashboard"]
 	}
 	_, _ = io.WriteString(w, "ok") // What Slack says; Alertmanager takes anything else from it for an error.
+	if in.clock != nil {
+		m.at = in.clock()
+	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.list = append(in.list, m)

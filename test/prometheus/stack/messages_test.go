@@ -3,6 +3,7 @@
 package stack
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,37 +21,56 @@ import (
 // trouble is what happens to an installation, and the messages that it must make: these and no others.
 type trouble struct {
 	name     string
+	place    string                              // whose rules and targets there are; compose when empty
 	change   func(w *world, since time.Duration) // at each scrape, while it lasts
-	messages []string                            // "FIRING name" or "RESOLVED name", in the order in which they come
+	messages []expected                          // in the order in which they come
+}
+
+// expected is a message "FIRING name", after at most so long since the trouble began, or "RESOLVED name", since it ended.
+type expected struct {
+	title string
+	after time.Duration
 }
 
 // Times of the alerts' world, which runs at the test's pace.
 const (
+	before    = 4 * time.Minute
 	lasts     = 7 * time.Minute  // long enough for every page
 	longLasts = 17 * time.Minute // and for tickets
 	after     = 12 * time.Minute // in which nothing may follow
 )
 
 func troubles() []trouble {
+	quiet := func(*world, time.Duration) {}
 	return []trouble{
-		{"Nothing happens", func(*world, time.Duration) {}, nil},
-		{"Every api crashes again and again: it responds to one scrape in six, and has no name in between", func(w *world, since time.Duration) {
+		{"Nothing happens", "", quiet, nil},
+		{"Every api crashes again and again: it responds to one scrape in six, and has no name in between", "", func(w *world, since time.Duration) {
 			turn := int(since/scrapeEvery) % 6
 			w.replicas["driftsentry-api"] = []int{2, 2, 0, 0, 2, 0}[turn]
 			w.silent["driftsentry-api"] = turn == 1 || turn == 4
 			w.failing = true
-		}, []string{"FIRING ServiceDown", "RESOLVED ServiceDown"}},
-		{"One of two replicas of realtime is gone: its name is, too", func(w *world, _ time.Duration) { w.replicas["driftsentry-realtime"] = 1 },
-			[]string{"FIRING ReplicasMissing"}},
-		{"Postgres is away: no service is ready, users get 503", func(w *world, _ time.Duration) { w.postgres, w.ready, w.failing = false, false, true },
-			[]string{"FIRING PostgresDown", "RESOLVED PostgresDown"}},
-		{"The password of the exporter of Postgres is wrong", func(w *world, _ time.Duration) { w.postgres = false },
-			[]string{"FIRING PostgresUnwatched"}},
-		{"The edge returns 503, the services are well", func(w *world, _ time.Duration) { w.edge, w.failing = false, true },
-			[]string{"FIRING EdgeUnreachable", "RESOLVED EdgeUnreachable"}},
-		{"A flood of telemetry: the collector refuses, the services drop", func(w *world, _ time.Duration) { w.flood += 1000 },
-			[]string{"FIRING CollectorRefuses"}},
+		}, pages("ServiceDown", 4*time.Minute)},
+		{"One of two replicas of realtime is gone, and its name with it", "", func(w *world, _ time.Duration) { w.replicas["driftsentry-realtime"] = 1 },
+			[]expected{{"FIRING ReplicasMissing", 13 * time.Minute}}},
+		{"Postgres is away: no service is ready, users get 503", "", func(w *world, _ time.Duration) { w.postgres, w.ready, w.failing = false, false, true },
+			pages("PostgresDown", 3*time.Minute)},
+		{"The password of the exporter of Postgres is wrong", "", func(w *world, _ time.Duration) { w.postgres = false },
+			[]expected{{"FIRING PostgresUnwatched", 10 * time.Minute}}},
+		{"The edge returns 503, the services are well", "", func(w *world, _ time.Duration) { w.edge, w.failing = false, true },
+			pages("EdgeUnreachable", 4*time.Minute)},
+		{"Caddy does not run", "", func(w *world, _ time.Duration) { w.edge, w.silent["caddy"] = false, true },
+			pages("EdgeDown", 3*time.Minute)},
+		{"A flood of telemetry: the collector refuses, the services drop", "", func(w *world, _ time.Duration) { w.flood += 1000 },
+			[]expected{{"FIRING CollectorRefuses", 8 * time.Minute}}},
+		{"On Kubernetes, nothing happens", shipped.Kubernetes, quiet, nil},
+		{"On Kubernetes, Postgres is away", shipped.Kubernetes, func(w *world, _ time.Duration) { w.ready, w.failing = false, true },
+			pages("ServiceNotReady", 4*time.Minute)},
 	}
+}
+
+// pages are the messages of an outage that ends: Alertmanager looks every five minutes whether an alert has ended.
+func pages(alert string, after time.Duration) []expected {
+	return []expected{{"FIRING " + alert, after}, {"RESOLVED " + alert, 9 * time.Minute}}
 }
 
 // TestMessages runs the shipped rules and routes in Prometheus and Alertmanager beside targets that come and go as names do, and
@@ -65,28 +85,49 @@ func TestMessages(t *testing.T) {
 		for _, c := range troubles() {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
-				list := c.run(t, found)
-				var got []string
-				for _, m := range list {
-					got = append(got, m.title)
-				}
-				if !slices.Equal(got, c.messages) {
-					t.Errorf("messages %q, want %q", got, c.messages)
-				}
+				row := c.compare(t, c.run(t, found))
 				mu.Lock()
 				defer mu.Unlock()
-				rows[c.name] = strings.Join(got, ", ")
+				rows[c.name] = row
 			})
 		}
 	})
-	table := doctable.Header("What happens", "Messages, in this order")
+	table := doctable.Header("What happens", "Messages, in this order, after at most")
 	for _, c := range troubles() {
-		if rows[c.name] == "" {
-			rows[c.name] = "none"
-		}
 		table += doctable.Row(c.name, rows[c.name])
 	}
 	doctable.Check(t, "docs/observability.md", "messages", table)
+}
+
+// compare returns what the table says of the messages.
+func (c trouble) compare(t *testing.T, list []message) string {
+	t.Helper()
+	var got, want, row []string
+	for _, m := range list {
+		got = append(got, m.title)
+	}
+	for _, e := range c.messages {
+		want = append(want, e.title)
+		row = append(row, fmt.Sprintf("%s (%d min)", e.title, int(e.after.Minutes())))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("messages %q, want %q", got, want)
+		return strings.Join(got, ", ")
+	}
+	for i, e := range c.messages {
+		since := list[i].at - before
+		if strings.HasPrefix(e.title, "RESOLVED") {
+			since -= lasts
+		}
+		t.Logf("%s came after %s", e.title, since)
+		if since > e.after {
+			t.Errorf("%s came after %s, want at most %s", e.title, since, e.after)
+		}
+	}
+	if len(row) == 0 {
+		return "none"
+	}
+	return strings.Join(row, ", ")
 }
 
 // run returns the messages in the order of their first arrival.
@@ -94,26 +135,22 @@ func (c trouble) run(t *testing.T, found map[string]string) []message {
 	dir := t.TempDir()
 	w := newWorld(t)
 	in := startInbox(t)
+	in.clock = w.now
 	o := &overlay{t: t, dir: dir, ports: map[string]int{}}
 	for name, url := range map[string]string{"slack_webhook_url": in.URL + "/slack", "alert_webhook_url": in.URL + "/webhook", "watchdog_webhook_url": in.URL + "/watchdog", "smtp_password": ""} {
 		o.secret(name, url)
 	}
 	s := &system{overlay: o}
-	config := s.derivePrometheus()
+	place := cmp.Or(c.place, shipped.Compose)
+	config := s.derivePrometheus(place)
 	text, _, _ := strings.Cut(shipped.Text(t, config), "\nscrape_configs:\n")
 	text += "\nscrape_configs:\n"
-	var jobs struct {
-		List []struct {
-			Name string `yaml:"job_name"`
-		} `yaml:"scrape_configs"`
-	}
-	shipped.YAML(t, filepath.Join(shipped.Deploy, "prometheus/prometheus.yml"), &jobs)
-	for _, job := range jobs.List {
-		if _, named := w.replicas[job.Name]; named || job.Name == "edge" {
-			text += fmt.Sprintf("  - { job_name: %s, http_sd_configs: [{ url: '%s/sd/%[1]s', refresh_interval: 1s }] }\n", job.Name, w.URL)
+	for _, job := range shipped.Jobs(t, place) {
+		if _, named := w.replicas[job]; named || job == "edge" {
+			text += fmt.Sprintf("  - { job_name: %s, http_sd_configs: [{ url: '%s/sd/%[1]s', refresh_interval: 1s }] }\n", job, w.URL)
 			continue
 		}
-		text += fmt.Sprintf("  - { job_name: %s, metrics_path: /metrics/%[1]s/0, static_configs: [{ targets: ['%s'] }] }\n", job.Name, strings.TrimPrefix(w.URL, "http://"))
+		text += fmt.Sprintf("  - { job_name: %s, metrics_path: /metrics/%[1]s/0, static_configs: [{ targets: ['%s'] }] }\n", job, strings.TrimPrefix(w.URL, "http://"))
 	}
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -126,7 +163,7 @@ func (c trouble) run(t *testing.T, found map[string]string) []message {
 	awaitOK(t, prom, o.url("prometheus", 9090)+"/-/ready")
 
 	// The world runs at the pace of its scrapes: what a busy machine delays, it delays for all.
-	w.pass(t, 4*time.Minute, nil)
+	w.pass(t, before, nil)
 	long := lasts
 	if len(c.messages) == 1 {
 		long = longLasts

@@ -74,7 +74,7 @@ func start(t *testing.T, opts options) *system {
 		"--config.file="+s.derive("alertmanager", "alertmanager/"+cmp.Or(opts.alertmanagerFile, "alertmanager.yml")),
 		"--storage.path="+s.path("alertmanager"), "--web.listen-address="+s.address("alertmanager", 9093), "--cluster.listen-address=")
 	s.prometheus = run(t, dir, "prometheus", os.Environ(), found["prometheus"],
-		"--config.file="+s.derivePrometheus(), "--storage.tsdb.path="+s.path("prometheus"),
+		"--config.file="+s.derivePrometheus(shipped.Compose), "--storage.tsdb.path="+s.path("prometheus"),
 		"--web.listen-address="+s.address("prometheus", 9090), "--web.external-url=http://localhost", "--web.route-prefix=/",
 		"--web.enable-remote-write-receiver", "--enable-feature=exemplar-storage")
 	s.collector = run(t, dir, "otel-collector", os.Environ(), found["otelcol-contrib"],
@@ -97,10 +97,10 @@ func (s *system) ready(t *testing.T, p *program) {
 	awaitOK(t, p, urls[p])
 }
 
-// derivePrometheus takes the rules along.
-func (s *system) derivePrometheus() string {
+// derivePrometheus takes the rules of a place along.
+func (s *system) derivePrometheus(place string) string {
 	s.t.Helper()
-	for _, file := range shipped.RuleFiles(s.t, shipped.Compose) {
+	for _, file := range shipped.RuleFiles(s.t, place) {
 		path, err := filepath.Rel(shipped.Deploy, file)
 		if err != nil {
 			s.t.Fatal(err)

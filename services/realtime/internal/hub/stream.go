@@ -26,7 +26,7 @@ type Stream struct {
 	ring    atomic.Pointer[ring] // nil until it is open
 	wanted  atomic.Int64         // how far the stream is known to reach
 	unread  unread
-	queued  atomic.Bool          // in the hub's queue, or with a reader
+	queued  atomic.Bool // in the hub's queue, or with a reader
 
 	publishing sync.Mutex // writers of ring
 	shards     [shards]shard
