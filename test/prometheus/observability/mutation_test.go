@@ -20,7 +20,7 @@ import (
 	"github.com/driftsentry/driftsentry/test/internal/shipped"
 )
 
-// TestMutations changes one thing of a rule at a time: each number and each window of its expression (twice, half), `for`, each
+// TestMutations changes one thing of a rule at a time: each number, window and offset of its expression (twice, half), `for`, each
 // label. promtool's tests of that alert must fail then. It takes minutes:
 //
 //	go test -tags mutation -run 'TestMutations/StreamLag' -v ./test/prometheus/observability/
@@ -38,16 +38,24 @@ func TestMutations(t *testing.T) {
 			for i, rule := range g.Rules {
 				name := rule["alert"].(string)
 				t.Run(name, func(t *testing.T) {
+					tried := 0
 					// The alert may have two rules, a page and a ticket, and may read other alerts.
 					others := append(g.Rules[:i:i], g.Rules[i+1:]...)
 					if name == "OutageKnown" {
 						others = content.Groups[0].Rules
 					}
-					for what, mutant := range mutants(t, rule) {
-						if passes(t, promtool, name, related(name, others), mutant) {
-							t.Errorf("survives: %s", what)
-						}
+					others = related(name, others)
+					if !passes(t, promtool, name, others, rule) {
+						t.Fatal("its tests fail without a mutation, too")
 					}
+					for what, mutant := range mutants(t, rule) {
+						if passes(t, promtool, name, others, mutant) {
+							t.Errorf("survives: %s", what)
+							continue
+						}
+						tried++
+					}
+					t.Logf("tried: %d mutations of %s, each caught by promtool", tried, name)
 				})
 			}
 		}
@@ -108,6 +116,14 @@ func mutants(t *testing.T, rule map[string]any) map[string]map[string]any {
 						v.Range = time.Duration(float64(v.Range) * factor)
 						what = "window " + v.Range.String()
 					}
+				case *parser.VectorSelector:
+					if v.OriginalOffset == 0 {
+						break
+					}
+					if at++; at == n+1 {
+						v.OriginalOffset = time.Duration(float64(v.OriginalOffset) * factor)
+						what = "offset " + v.OriginalOffset.String()
+					}
 				case *parser.SubqueryExpr:
 					if at++; at == n+1 {
 						v.Range = time.Duration(float64(v.Range) * factor)
@@ -143,7 +159,8 @@ func passes(t *testing.T, promtool, name string, others []map[string]any, mutant
 	args := []string{"test", "rules", "--run=^" + name + "$"}
 	for _, file := range shipped.Files(t, shipped.Deploy+"/prometheus/tests/*.yml") {
 		tests := shipped.Text(t, file)
-		if !strings.Contains(tests, "- name: "+name+"\n") {
+		// slo.yml needs what the other rules of the objectives record; slo-budget.yml has the same alert without.
+		if !strings.Contains(tests, "- name: "+name+"\n") || filepath.Base(file) == "slo.yml" {
 			continue
 		}
 		path := filepath.Join(dir, filepath.Base(file))

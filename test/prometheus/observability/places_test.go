@@ -19,7 +19,7 @@ var exporters = map[string]string{
 	"prometheus_": "prometheus", "system_": "host", "tempo_": "tempo",
 }
 
-// Each place loads only rules that its own targets can answer: what reads a job or a program that is not there either never fires, or, with
+// Each place loads only rules whose metrics its own targets have: what reads a job or a program that is not there either never fires, or, with
 // absent(), always does. TestMessages of test/prometheus/stack runs both sets beside their targets. Mutations: alerts-replicas.yml moved to the
 // common folder is fine, alerts-host.yml, alerts-backends.yml or a rule on caddy is not; no job caddy in prometheus.yml.
 func TestRules_have_targets(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/realtime/internal/hub"
 )
 
-// Mutations that fail here: a look that never begins anew, one that begins anew with each hint, none after reading.
+// Mutations that fail here: a look that never starts again, one that starts again with each hint, none after reading.
 func TestHub_Status_age(t *testing.T) {
 	s := newSource()
 	h, _ := newHub(t, s, hub.Config{})
