@@ -147,7 +147,7 @@ func (c trouble) run(t *testing.T, found map[string]string) []message {
 	text += "\nscrape_configs:\n"
 	for _, job := range shipped.Jobs(t, place) {
 		if _, named := w.replicas[job]; named || job == "edge" {
-			text += fmt.Sprintf("  - { job_name: %s, http_sd_configs: [{ url: '%s/sd/%[1]s', refresh_interval: 1s }] }\n", job, w.URL)
+			text += fmt.Sprintf("  - { job_name: %s, file_sd_configs: [{ files: ['%s/%[1]s.json'], refresh_interval: 1s }] }\n", job, w.dir)
 			continue
 		}
 		text += fmt.Sprintf("  - { job_name: %s, metrics_path: /metrics/%[1]s/0, static_configs: [{ targets: ['%s'] }] }\n", job, strings.TrimPrefix(w.URL, "http://"))

@@ -3,10 +3,14 @@
 package stack
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -16,9 +20,12 @@ import (
 // scrapeEvery is the interval of prometheus.yml, before the test's pace.
 const scrapeEvery = 15 * time.Second
 
-// world is what the Prometheus of TestMessages watches: a discovery by name, which changes, and the metrics of every target.
+// world is what the Prometheus of TestMessages watches: a discovery by name, which changes, and the metrics of every target. The names are files,
+// which a busy machine reads late; it may take a slow response for none.
 type world struct {
 	*httptest.Server
+	t      *testing.T
+	dir    string // of the names, by job
 	mu     sync.Mutex
 	ticked chan struct{} // one for each scrape of a target that every place has, which is this world's clock
 	past   time.Duration // what has passed by it
@@ -29,13 +36,14 @@ type world struct {
 	failing               bool    // requests end with a 503
 	flood                 float64 // items that the collector refused and the services dropped
 	good, bad             float64
+	age                   time.Duration // of an event that realtime could not read
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{ticked: make(chan struct{}, 1000), replicas: map[string]int{"driftsentry-api": 2, "driftsentry-realtime": 2}}
-	w.heal()
+	w := &world{t: t, dir: t.TempDir(), ticked: make(chan struct{}, 1000), replicas: map[string]int{"driftsentry-api": 2, "driftsentry-realtime": 2}}
 	w.Server = httptest.NewServer(w)
 	t.Cleanup(w.Close)
+	w.heal()
 	return w
 }
 
@@ -45,6 +53,7 @@ func (w *world) heal() {
 	defer w.mu.Unlock()
 	w.replicas = map[string]int{"driftsentry-api": 2, "driftsentry-realtime": 2}
 	w.silent, w.postgres, w.ready, w.edge, w.failing = map[string]bool{}, true, true, true, false
+	w.announce()
 }
 
 func (w *world) now() time.Duration {
@@ -66,6 +75,10 @@ func (w *world) pass(t *testing.T, long time.Duration, change func(w *world, sin
 		w.past += scrapeEvery
 		if change != nil {
 			change(w, since)
+			w.announce()
+		}
+		if w.age += scrapeEvery; w.ready {
+			w.age = 0
 		}
 		if w.failing {
 			w.bad += 20
@@ -79,12 +92,7 @@ func (w *world) pass(t *testing.T, long time.Duration, change func(w *world, sin
 func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	kind, job, _ := strings.Cut(strings.Trim(r.URL.Path, "/"), "/")
-	job, number, _ := strings.Cut(job, "/")
-	if kind == "sd" {
-		w.discover(out, job)
-		return
-	}
+	job, number, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/metrics/"), "/")
 	if job == "edge" && number == "0" {
 		select {
 		case w.ticked <- struct{}{}:
@@ -99,28 +107,34 @@ func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(out, w.metrics(job, number))
 }
 
-// discover is what a look-up of the job's name returns.
-func (w *world) discover(out http.ResponseWriter, job string) {
+// announce writes what a look-up of each job's name returns.
+func (w *world) announce() {
 	type group struct {
 		Targets []string          `json:"targets"`
 		Labels  map[string]string `json:"labels"`
 	}
-	list, n := []group{}, 1
-	if replicas, ok := w.replicas[job]; ok {
-		n = replicas
-	}
-	if job == "edge" {
-		n = 2
-	}
-	for i := range n {
-		labels := map[string]string{"__metrics_path__": fmt.Sprintf("/metrics/%s/%d", job, i), "instance": fmt.Sprintf("%s-%d", job, i)}
-		if job == "edge" {
-			labels["probe"] = []string{"api", "realtime"}[i]
+	for job, n := range map[string]int{"driftsentry-api": w.replicas["driftsentry-api"], "driftsentry-realtime": w.replicas["driftsentry-realtime"], "edge": 2} {
+		list := []group{}
+		for i := range n {
+			labels := map[string]string{"__metrics_path__": fmt.Sprintf("/metrics/%s/%d", job, i), "instance": fmt.Sprintf("%s-%d", job, i)}
+			if job == "edge" {
+				labels["probe"] = []string{"api", "realtime"}[i]
+			}
+			list = append(list, group{[]string{strings.TrimPrefix(w.URL, "http://")}, labels})
 		}
-		list = append(list, group{[]string{strings.TrimPrefix(w.URL, "http://")}, labels})
+		text, err := json.Marshal(list)
+		if err != nil {
+			w.t.Error(err)
+		}
+		path := filepath.Join(w.dir, job+".json")
+		if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
+			continue
+		}
+		// A reader sees the old list or the new one.
+		if err := errors.Join(os.WriteFile(path+".part", text, 0o600), os.Rename(path+".part", path)); err != nil {
+			w.t.Error(err)
+		}
 	}
-	out.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(out).Encode(list) // A client that has gone needs no list.
 }
 
 // metrics are those that rules read, as the programs expose them.
@@ -141,7 +155,7 @@ func (w *world) metrics(job, number string) string {
 	case "driftsentry-realtime":
 		return fmt.Sprintf("driftsentry_ready %d\ndriftsentry_replicas_configured 2\ndriftsentry_realtime_listening %d\ndriftsentry_realtime_stream_age_seconds %g\n"+
 			"driftsentry_realtime_handshakes_total{outcome=\"accepted\"} %g\ndriftsentry_realtime_handshakes_total{outcome=\"unavailable\"} %g\n",
-			is(w.ready), is(w.ready), 100*float64(is(!w.ready)), w.good, w.bad*float64(is(!w.ready)))
+			is(w.ready), is(w.ready), w.age.Seconds(), w.good, w.bad*float64(is(!w.ready)))
 	case "caddy":
 		labels := "server=\"srv0\",handler=\"vars\",method=\"GET\""
 		return fmt.Sprintf("caddy_http_request_duration_seconds_count{%s,code=\"200\"} %g\ncaddy_http_request_duration_seconds_count{%s,code=\"503\"} %g\ncaddy_config_last_reload_successful 1\n",
