@@ -85,13 +85,21 @@ func TestMessages(t *testing.T) {
 		for _, c := range troubles() {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
-				row := c.compare(t, c.run(t, found))
+				list, steady := c.run(t, found)
+				for try := 1; !steady && try < 3; try++ {
+					t.Log("this machine stood still for seconds, which are minutes of the rules: once more")
+					list, steady = c.run(t, found)
+				}
+				row := c.compare(t, list)
 				mu.Lock()
 				defer mu.Unlock()
 				rows[c.name] = row
 			})
 		}
 	})
+	if t.Failed() {
+		return // Nothing to write.
+	}
 	table := doctable.Header("What happens", "Messages, in this order, after at most")
 	for _, c := range troubles() {
 		table += doctable.Row(c.name, rows[c.name])
@@ -130,8 +138,8 @@ func (c trouble) compare(t *testing.T, list []message) string {
 	return strings.Join(row, ", ")
 }
 
-// run returns the messages in the order of their first arrival.
-func (c trouble) run(t *testing.T, found map[string]string) []message {
+// run returns the messages in the order of their first arrival, and whether the scrapes came in time.
+func (c trouble) run(t *testing.T, found map[string]string) (list []message, steady bool) {
 	dir := t.TempDir()
 	w := newWorld(t)
 	in := startInbox(t)
@@ -173,7 +181,6 @@ func (c trouble) run(t *testing.T, found map[string]string) []message {
 		w.heal()
 		w.pass(t, after, nil)
 	}
-	var list []message
 	for _, m := range in.all() {
 		if m.channel == "watchdog" && strings.Contains(m.text, `"status":"resolved"`) {
 			t.Error("the dead man's switch got a message that says resolved")
@@ -182,5 +189,5 @@ func (c trouble) run(t *testing.T, found map[string]string) []message {
 			list = append(list, m)
 		}
 	}
-	return list
+	return list, !w.stalled
 }

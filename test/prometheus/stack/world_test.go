@@ -29,6 +29,8 @@ type world struct {
 	mu     sync.Mutex
 	ticked chan struct{} // one for each scrape of a target that every place has, which is this world's clock
 	past   time.Duration // what has passed by it
+	// stalled says that scrapes were late by more than an alert waits for another.
+	stalled bool
 
 	replicas              map[string]int  // by job, as its name leads to them
 	silent                map[string]bool // jobs whose replicas do not respond
@@ -65,9 +67,12 @@ func (w *world) now() time.Duration {
 // pass waits for so much time of the rules, and calls change after each of its scrapes.
 func (w *world) pass(t *testing.T, long time.Duration, change func(w *world, since time.Duration)) {
 	t.Helper()
+	last := time.Now()
 	for since := time.Duration(0); since < long; since += scrapeEvery {
 		select {
 		case <-w.ticked:
+			w.stalled = w.stalled || w.past > 0 && time.Since(last) > 2*scrapeEvery/pace
+			last = time.Now()
 		case <-time.After(patience):
 			t.Fatal("Prometheus does not scrape")
 		}
