@@ -74,7 +74,7 @@ func onFault(metric string) []string {
 
 // backends are the metrics of others that rules and dashboards use. test-stack asks the real programs for them.
 var backends = labelsByMetric{
-	"up": target(), "ALERTS": {"alertname", "alertstate", "severity", "service", "layer", "slo"},
+	"up": target("probe", "site"), "ALERTS": {"alertname", "alertstate", "severity", "service", "layer", "slo"},
 	"scrape_samples_post_metric_relabeling": target(), "prometheus_sd_discovered_targets": target("config"),
 
 	"otelcol_receiver_accepted_spans_total":                    target("receiver"),
@@ -134,9 +134,9 @@ var backends = labelsByMetric{
 	"probe_success":                                            target("probe"),
 	"probe_duration_seconds":                                   target("probe"),
 	"probe_ssl_earliest_cert_expiry":                           target("probe"),
-	"caddy_http_request_duration_seconds_count":                target("server", "handler", "code", "method"),
-	"caddy_http_response_duration_seconds_count":               target("server", "handler", "code", "method"),
-	"caddy_http_response_duration_seconds_bucket":              target("server", "handler", "code", "method", "le"),
+	"caddy_http_request_duration_seconds_count":                target("server", "handler", "site", "code", "method"),
+	"caddy_http_response_duration_seconds_count":               target("server", "handler", "site", "code", "method"),
+	"caddy_http_response_duration_seconds_bucket":              target("server", "handler", "site", "code", "method", "le"),
 	"caddy_config_last_reload_successful":                      target(),
 	"prometheus_config_last_reload_successful":                 target(),
 	"alertmanager_config_last_reload_successful":               target(),

@@ -123,7 +123,7 @@ func (w *world) announce() {
 		for i := range n {
 			labels := map[string]string{"__metrics_path__": fmt.Sprintf("/metrics/%s/%d", job, i), "instance": fmt.Sprintf("%s-%d", job, i)}
 			if job == "edge" {
-				labels["probe"] = []string{"api", "realtime"}[i]
+				labels["probe"], labels["site"] = []string{"api", "realtime"}[i], "_other"
 			}
 			list = append(list, group{[]string{strings.TrimPrefix(w.URL, "http://")}, labels})
 		}
@@ -162,7 +162,7 @@ func (w *world) metrics(job, number string) string {
 			"driftsentry_realtime_handshakes_total{outcome=\"accepted\"} %g\ndriftsentry_realtime_handshakes_total{outcome=\"unavailable\"} %g\n",
 			is(w.ready), is(w.ready), w.age.Seconds(), w.good, w.bad*float64(is(!w.ready)))
 	case "caddy":
-		labels := "server=\"srv0\",handler=\"vars\",method=\"GET\""
+		labels := "server=\"srv0\",handler=\"subroute\",site=\"_other\",method=\"GET\""
 		return fmt.Sprintf("caddy_http_request_duration_seconds_count{%s,code=\"200\"} %g\ncaddy_http_request_duration_seconds_count{%s,code=\"503\"} %g\ncaddy_config_last_reload_successful 1\n",
 			labels, w.good, labels, w.bad)
 	case "edge":
