@@ -50,6 +50,9 @@ func TestMutations(t *testing.T) {
 						t.Fatal("its tests fail without a mutation, too")
 					}
 					for what, mutant := range mutants(t, rule) {
+						if equivalent(name, what) {
+							continue
+						}
 						if passes(t, promtool, name, others, mutant) {
 							t.Errorf("survives: %s", what)
 							continue
@@ -61,6 +64,11 @@ func TestMutations(t *testing.T) {
 			}
 		}
 	}
+}
+
+// equivalent are changes that mean the same: whoever was there for longer than 30 minutes has not started within them, however far one looks back.
+func equivalent(alert, what string) bool {
+	return alert == "ServiceRestarts" && strings.HasPrefix(what, "window 1h0m0s (3)")
 }
 
 func related(name string, rules []map[string]any) (list []map[string]any) {
