@@ -5,7 +5,6 @@ package observability
 import (
 	"fmt"
 	"maps"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,7 +20,7 @@ import (
 	"github.com/driftsentry/driftsentry/test/internal/shipped"
 )
 
-// TestMutations changes one thing of a rule at a time: each number, window and offset of its expression (twice, half; one more and less than zero), `for`, each
+// TestMutations changes one thing of a rule at a time: each number, window and offset of its expression (twice, half; two, or minus one, in place of zero), `for`, each
 // label. promtool's tests of that alert must fail then. It takes minutes:
 //
 //	go test -tags mutation -run 'TestMutations/StreamLag' -v ./test/prometheus/observability/
@@ -66,7 +65,7 @@ func TestMutations(t *testing.T) {
 	}
 }
 
-// equivalent are changes that mean the same: whoever was there for longer than 30 minutes has not started within them, however far one looks back.
+// equivalent are changes that mean the same: a process that ran for longer than 30 minutes has not started within them, however far one looks back.
 func equivalent(alert, what string) bool {
 	return alert == "ServiceRestarts" && strings.HasPrefix(what, "window 1h0m0s (3)")
 }
@@ -113,8 +112,11 @@ func mutants(t *testing.T, rule map[string]any) map[string]map[string]any {
 				switch v := node.(type) {
 				case *parser.NumberLiteral:
 					if at++; at == n+1 {
-						if v.Val == 0 { // Twice as much is no change.
-							v.Val = math.Copysign(1, factor-1)
+						if v.Val == 0 { // Twice as much is no change. An increase of one comes out as a little more.
+							v.Val = 2
+							if factor < 1 {
+								v.Val = -1
+							}
 						} else {
 							v.Val *= factor
 						}

@@ -43,7 +43,9 @@ const pace = 15
 var (
 	setting = regexp.MustCompile(`(?m)^(\s*(?:- )?(?:scrape_interval|evaluation_interval|collection_interval|metric_expiration|trace_idle_period|` +
 		`flush_check_period|wait|interval|for|keep_firing_for|group_wait|group_interval|repeat_interval): )(\d+[smhd])$`)
-	window = regexp.MustCompile(`(\[|\boffset |\d+[smhd]:)(\d+[smhd])\b`)
+	window = regexp.MustCompile(`(\[|\boffset )(\d+[smhd])\b`)
+	// The step of a subquery, whose window is faster already.
+	step = regexp.MustCompile(`(\[\d+ms:)(\d+[smhd])\b`)
 	// A scrape may take its whole interval, because the machine may be busy.
 	scrapeTimeout = regexp.MustCompile(`(?m)^(\s*scrape_timeout: )\d+s$`)
 	// The rules of the objectives multiply by the seconds of their groups' interval.
@@ -95,6 +97,7 @@ func (o *overlay) apply(service, text string) string {
 	text = mail.ReplaceAllString(text, "")
 	text = replace(setting, text, func(m []string) string { return m[1] + o.faster(m[2]) })
 	text = replace(window, text, func(m []string) string { return m[1] + o.faster(m[2]) })
+	text = replace(step, text, func(m []string) string { return m[1] + o.faster(m[2]) })
 	text = scrapeTimeout.ReplaceAllString(text, "${1}1s")
 	return replace(seconds, text, func(m []string) string { return m[1] + strconv.Itoa(o.number(m[2])/pace) + m[3] })
 }
