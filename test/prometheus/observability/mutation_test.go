@@ -65,9 +65,10 @@ func TestMutations(t *testing.T) {
 	}
 }
 
-// equivalent are changes that mean the same: a process that ran for longer than 30 minutes has not started within them, however far one looks back.
+// equivalent are changes that mean the same. A process that ran for longer than 30 minutes has not started within them, however far one
+// looks back. Watchdog fires with any value.
 func equivalent(alert, what string) bool {
-	return alert == "ServiceRestarts" && strings.HasPrefix(what, "window 1h0m0s (3)")
+	return alert == "ServiceRestarts" && strings.HasPrefix(what, "window 1h0m0s (3)") || alert == "Watchdog" && strings.HasPrefix(what, "number")
 }
 
 func related(name string, rules []map[string]any) (list []map[string]any) {
