@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -104,7 +105,7 @@ func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 		default:
 		}
 	}
-	if w.silent[job] {
+	if n, err := strconv.Atoi(number); w.silent[job] || err == nil && w.replicas[job] <= n && (job == "driftsentry-api" || job == "driftsentry-realtime") {
 		http.Error(out, "it crashes", http.StatusServiceUnavailable)
 		return
 	}

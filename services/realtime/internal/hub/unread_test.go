@@ -25,21 +25,21 @@ func TestHub_Status_age(t *testing.T) {
 		}
 		expect("nothing was announced", 0)
 		h.Hint(account, event.Mark{Position: 1})
-		time.Sleep(3 * time.Second)
+		time.Sleep(3 * time.Second) //nolint:forbidigo // The bubble's clock.
 		h.Hint(account, event.Mark{Position: 2})
-		time.Sleep(4 * time.Second)
+		time.Sleep(4 * time.Second) //nolint:forbidigo // The bubble's clock.
 		expect("the first of two waits", 7*time.Second)
 		if err := stream.Publish(s.append(1, "drifts")); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) //nolint:forbidigo // The bubble's clock.
 		expect("the second one still waits", time.Second)
 		if err := stream.Publish(s.append(1, "drifts")); err != nil {
 			t.Fatal(err)
 		}
 		expect("everything was read", 0)
 		h.Hint(account, event.Mark{Position: 9})
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) //nolint:forbidigo // The bubble's clock.
 		stream.Retract(9, 2)
 		expect("the announcement was wrong", 0)
 	})
