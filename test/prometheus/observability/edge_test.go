@@ -50,7 +50,7 @@ func TestEdgeSeries(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(p.Kill)
-			//nolint:gosec // The authority is Caddy's own.
+			// The authority is Caddy's own.
 			client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 			get := func(ctx context.Context, url string, want int) (string, error) {
 				req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
@@ -144,7 +144,7 @@ func relabelled(t *testing.T, body, site string) (all []map[string]string) {
 		for _, l := range m.GetLabel() {
 			one[l.GetName()] = l.GetValue()
 		}
-		if found := host.FindStringSubmatch(one["host"]); found != nil && found[1] == site {
+		if found := host.FindStringSubmatch(one["host"]); len(found) > 1 && found[1] == site {
 			all = append(all, one)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,7 +41,7 @@ func TestMutations(t *testing.T) {
 				t.Run(name, func(t *testing.T) {
 					tried := 0
 					// The alert may have two rules, a page and a ticket, and may read other alerts.
-					others := append(g.Rules[:i:i], g.Rules[i+1:]...)
+					others := slices.Concat(g.Rules[:i], g.Rules[i+1:])
 					if name == "OutageKnown" {
 						others = content.Groups[0].Rules
 					}
@@ -112,7 +113,8 @@ func mutants(t *testing.T, rule map[string]any) map[string]map[string]any {
 			parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
 				switch v := node.(type) {
 				case *parser.NumberLiteral:
-					if at++; at == n+1 {
+					at++
+					if at == n+1 {
 						if v.Val == 0 { // Twice as much is no change. An increase of one comes out as a little more.
 							v.Val = 2
 							if factor < 1 {
@@ -124,7 +126,8 @@ func mutants(t *testing.T, rule map[string]any) map[string]map[string]any {
 						what = "number " + v.String()
 					}
 				case *parser.MatrixSelector:
-					if at++; at == n+1 {
+					at++
+					if at == n+1 {
 						v.Range = time.Duration(float64(v.Range) * factor)
 						what = "window " + v.Range.String()
 					}
@@ -132,12 +135,14 @@ func mutants(t *testing.T, rule map[string]any) map[string]map[string]any {
 					if v.OriginalOffset == 0 {
 						break
 					}
-					if at++; at == n+1 {
+					at++
+					if at == n+1 {
 						v.OriginalOffset = time.Duration(float64(v.OriginalOffset) * factor)
 						what = "offset " + v.OriginalOffset.String()
 					}
 				case *parser.SubqueryExpr:
-					if at++; at == n+1 {
+					at++
+					if at == n+1 {
 						v.Range = time.Duration(float64(v.Range) * factor)
 						what = "window " + v.Range.String()
 					}

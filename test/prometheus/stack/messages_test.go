@@ -140,6 +140,7 @@ func (c trouble) compare(t *testing.T, list []message) string {
 
 // run returns the messages in the order of their first arrival, and whether the scrapes came in time.
 func (c trouble) run(t *testing.T, found map[string]string) (list []message, steady bool) {
+	t.Helper()
 	dir := t.TempDir()
 	w := newWorld(t)
 	in := startInbox(t)

@@ -43,6 +43,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
+	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), ticked: make(chan struct{}, 1000), replicas: map[string]int{"driftsentry-api": 2, "driftsentry-realtime": 2}}
 	w.Server = httptest.NewServer(w)
 	t.Cleanup(w.Close)
