@@ -8,6 +8,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
+	"github.com/driftsentry/driftsentry/services/api/internal/notify"
 )
 
 // panicky is a store in which nothing can be appended to a stream.
@@ -19,7 +20,9 @@ func (s panicky) InTx(ctx context.Context, name string, fn func(context.Context,
 
 type panickyTx struct{ drift.Tx }
 
-func (panickyTx) AppendEvents(context.Context, uuid.UUID, []event.Event, *int64) error { panic("boom") }
+func (panickyTx) AppendEvents(context.Context, uuid.UUID, []event.Event, *notify.Notice, *int64) error {
+	panic("boom")
+}
 
 // TestService_panic: the span of publish ends, too, or its trace would lack the place of the panic. Mutation: end it only
 // when InTx has returned.
