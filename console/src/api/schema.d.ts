@@ -94,9 +94,72 @@ export interface paths {
          * End the session of a refresh token
          * @description Its access tokens and its sockets end within ten seconds. A token that is unknown, spent or of an ended session
          *     gets the same 200, as in RFC 7009: what the caller wants is already so. In cookie mode the request has no body, and
-         *     the cookie is removed.
+         *     the cookie is removed. `data` is null, unless an identity provider opened the session that has a place to sign out at: go
+         *     there to end the session at the provider, too, which then sends the browser back to `/`.
+         *     `Clear-Site-Data` tells a browser to remove the responses that it kept.
          */
         post: operations["logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/oidc/login": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sign in with the identity provider
+         * @description For a browser, not for a script: it is sent to the identity provider of this installation, with an authorization request of OpenID
+         *     Connect (code and PKCE). What the sign-in needs to go on is in a sealed cookie, `__Host-driftsentry-sign-in`, for ten minutes. 404
+         *     where no provider is set up.
+         */
+        get: operations["beginOidcSignIn"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Come back from the identity provider
+         * @description The provider sends the browser here. The response sets the refresh token as the cookie of cookie mode (see POST /auth/login), and
+         *     sends the browser to the path that it began with. The page there gets an access token from POST /auth/refresh. 401 when this is not
+         *     the sign-in that the browser began, or the provider does not confirm it; 403 when the provider knows the person, and gives no role
+         *     or no verified email. The role that the provider says holds from then on. Parameters that are not named here are ignored.
+         */
+        get: operations["finishOidcSignIn"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -283,8 +346,8 @@ export interface paths {
         /**
          * Change a user
          * @description Only what the body names changes. Deactivating ends the user's sessions and sockets within ten seconds. It revokes the
-         *     API keys that the user made, and so does giving an admin another role, unless `handOverTo` names another active admin,
-         *     whose keys they become. A user's sockets close with 4403 when the role changes. The
+         *     API keys that the user made and turns their channels off, and so does giving an admin another role, unless `handOverTo` names another active admin,
+         *     whose keys they become. Who made such a key still knows it, so replace it soon. A user's sockets close with 4403 when the role changes. The
          *     account's last active admin who has a password can be neither deactivated nor given another role: 409. Setup tokens
          *     are void when the email changes, when the user is deactivated, and when the admin who made them is deactivated or
          *     gets another role.
@@ -410,6 +473,72 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/trusts": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the account's trusts in tokens of CI
+         * @description Oldest first.
+         */
+        get: operations["listTrusts"];
+        put?: never;
+        /**
+         * Trust tokens of CI
+         * @description From then on, jobs whose token has this issuer, this one audience, and a subject and claims that match may do what an API key may,
+         *     for these workspaces: they send the token as `Authorization: Bearer`. No secret has to be stored in the host of CI. Tokens are
+         *     accepted with the algorithms RS256 to RS512, PS256 to PS512, ES256 to ES512 and EdDSA, while they have not expired, and for six
+         *     hours after they were issued. The keys are read from the issuer's `/.well-known/openid-configuration`.
+         *
+         *     An audience belongs to the account that first names it: 409 in another one. Where an issuer serves everybody, as those of
+         *     github.com and gitlab.com do, the subject must name the owner, or one of the claims must.
+         */
+        post: operations["createTrust"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trusts/{id}": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a trust
+         * @description Holds within ten seconds, on every replica. The audience stays the account's.
+         */
+        delete: operations["deleteTrust"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/ingest/plan": {
         parameters: {
             query?: never;
@@ -526,6 +655,101 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/drifts/groups": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Drifts by what changed
+         * @description The drifts that pass the filter, grouped by their type, the paths that differ, and the JSON types of the two sides. Which member of
+         *     a list differs does not matter, nor do the values. A drift is in one group. The largest groups come first; `POST /drifts/bulk`
+         *     decides about one.
+         */
+        get: operations["listDriftGroups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drifts/export": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All drifts as a file
+         * @description All drifts that pass the filter, newest first, streamed. NDJSON has a drift on each line, as in a list, and a last line
+         *     `{"end":{"rows":…,"cursor":…}}`; the events after that cursor tell what has changed since the export began. CSV has the paths that
+         *     differ, and no states; a cell that a spreadsheet would take for a formula has an apostrophe before it.
+         *
+         *     An export ends within the service's request timeout, and an account writes one at a time: another one is 503. If it fails after it
+         *     has begun, the last line is `{"error":{…}}`, or begins with `#ERROR` in CSV, and the connection is broken. Without that, and with
+         *     the last line of NDJSON, it is complete.
+         */
+        get: operations["exportDrifts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drifts/bulk": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide about many drifts
+         * @description One decision about up to 500 drifts, in one transaction: those that are named in `ids`, or those that pass `filter`. A drift that
+         *     the decision does not fit stays as it is, and its result says why; the others are decided. So of two users who decide at the same
+         *     time, each drift follows one, and the other sees the conflict. `expectedCount` is how many drifts the caller has seen with the filter: if
+         *     there are others now, the response is 409 and nothing has changed.
+         */
+        post: operations["decideDrifts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/drifts/{id}": {
         parameters: {
             query?: never;
@@ -551,7 +775,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Say whose a drift is
+         * @description A change to what it is already leaves no trace.
+         */
+        patch: operations["updateDrift"];
         trace?: never;
     };
     "/api/v1/drifts/{id}/timeline": {
@@ -631,7 +859,8 @@ export interface paths {
         /**
          * Accept a drift
          * @description The actual state is fine, and the code should follow. From `detected` or `triaged`; anything else is 409. Of two
-         *     users who decide at the same time, one succeeds and the other gets 409. Marks the drift's alerts read.
+         *     users who decide at the same time, one succeeds and the other gets 409. Marks the drift's alerts read. After `until` the drift
+         *     is detected again (`drift.expired`).
          */
         post: operations["approveDrift"];
         delete?: never;
@@ -692,6 +921,93 @@ export interface paths {
          *     the other ways in `resolvedHow` are what such a plan gives. Marks the drift's alerts read.
          */
         post: operations["resolveDrift"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drifts/{id}/reopen": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a decision back
+         * @description From `approved` or `rejected` to `detected`; anything else is 409. The decision is gone from the drift, and stays in its timeline. A
+         *     critical drift raises an alert, as a new one does.
+         */
+        post: operations["reopenDrift"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drifts/{id}/comments": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Comment on a drift
+         * @description The comment is an entry of the timeline (`drift.commented`), which never changes. The drift and its version stay as they are. Secrets
+         *     in the text are masked.
+         */
+        post: operations["commentDrift"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drifts/{id}/attribution": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say who changed the resource
+         * @description For what a log of the provider, such as CloudTrail, says of the change. A later attribution replaces it; the timeline keeps all. It
+         *     changes the drift's version.
+         */
+        post: operations["attributeDrift"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1063,6 +1379,166 @@ export interface paths {
         get: operations["getStatusDistribution"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/channels": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the account's channels
+         * @description Where notifications go, oldest first. Neither URLs nor secrets are shown.
+         */
+        get: operations["listChannels"];
+        put?: never;
+        /**
+         * Create a channel
+         * @description A `slack` channel is an incoming webhook of Slack; a `webhook` gets messages as
+         *     [Standard Webhooks](https://www.standardwebhooks.com) has them, signed with the secret of this response, which is shown once. The URL
+         *     is stored encrypted and never shown. It must lead to a public address, unless the operator allows others
+         *     (`NOTIFY_ALLOWED_NETWORKS`), which is looked at with each connection; redirects are not followed.
+         *
+         *     One message tells all that the channel wants of one check, or one decision. Messages come at least once and in order; a
+         *     webhook's `webhook-id` is the same each time. One that cannot be delivered is tried again for 24 h, with growing pauses, and
+         *     those after it wait; then it is parked. An account has 50 channels at most.
+         */
+        post: operations["createChannel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/channels/{id}": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One channel
+         * @description With how it does: when a message was last delivered, since when it fails and why, what waits and what is parked.
+         */
+        get: operations["getChannel"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a channel
+         * @description What waits for it is not delivered.
+         */
+        delete: operations["deleteChannel"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a channel
+         * @description What is sent is changed. What waits is tried again at once, with the new settings. A channel that is turned off is told nothing of
+         *     what happens meanwhile; what waited before goes on when it is turned on.
+         */
+        patch: operations["updateChannel"];
+        trace?: never;
+    };
+    "/api/v1/channels/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test message
+         * @description Sends a message at once and says what became of it. It is tried once, and does not wait for others.
+         */
+        post: operations["testChannel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/channels/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the messages of a channel
+         * @description Newest first. They are kept as long as events (`EVENT_RETENTION`).
+         */
+        get: operations["listDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/channels/{id}/deliveries/{delivery}/replay": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a parked message again
+         * @description It gets another 24 h, after those that wait, and keeps its id.
+         */
+        post: operations["replayDelivery"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1503,7 +1979,7 @@ export interface components {
             [key: string]: string | number | boolean;
         };
         /** @description One event of the stream; `type` says which. */
-        Event: components["schemas"]["DriftCreatedEvent"] | components["schemas"]["DriftUpdatedEvent"] | components["schemas"]["DriftTriagedEvent"] | components["schemas"]["DriftApprovedEvent"] | components["schemas"]["DriftRejectedEvent"] | components["schemas"]["DriftReopenedEvent"] | components["schemas"]["DriftResolvedEvent"] | components["schemas"]["AlertCreatedEvent"] | components["schemas"]["AlertReadEvent"] | components["schemas"]["CheckCompletedEvent"] | components["schemas"]["WorkspaceUpdatedEvent"];
+        Event: components["schemas"]["DriftCreatedEvent"] | components["schemas"]["DriftUpdatedEvent"] | components["schemas"]["DriftTriagedEvent"] | components["schemas"]["DriftApprovedEvent"] | components["schemas"]["DriftRejectedEvent"] | components["schemas"]["DriftReopenedEvent"] | components["schemas"]["DriftResolvedEvent"] | components["schemas"]["DriftExpiredEvent"] | components["schemas"]["DriftCommentedEvent"] | components["schemas"]["DriftAssignedEvent"] | components["schemas"]["AlertCreatedEvent"] | components["schemas"]["AlertReadEvent"] | components["schemas"]["CheckCompletedEvent"] | components["schemas"]["WorkspaceUpdatedEvent"] | components["schemas"]["ChannelFailedEvent"] | components["schemas"]["WorkspaceStaleEvent"];
         /**
          * Format: email
          * @example ada@example.com
@@ -1591,6 +2067,193 @@ export interface components {
         };
         /** @description The workspaces that the key may send of, as names or globs, in which `*` is any text without a slash. Null or absent for a key of every workspace. */
         KeyWorkspaces: string[] | null;
+        /**
+         * @description The `iss` of the tokens, an https URL.
+         * @example https://token.actions.githubusercontent.com
+         * @example https://gitlab.com
+         */
+        TrustIssuer: string;
+        /**
+         * @description The one `aud` of the tokens.
+         * @example https://driftsentry.example.com
+         */
+        TrustAudience: string;
+        /**
+         * @description A glob of the `sub` of the tokens: `*` is any text without a slash, `**` any text.
+         * @example repo:acme/network:**
+         * @example project_path:acme/*:ref_type:branch:ref:main
+         */
+        TrustSubject: string;
+        /**
+         * @description Globs of other claims of the tokens by their names. All must match; numbers and switches are compared as texts.
+         * @example {
+         *       "repository_owner_id": "1234567"
+         *     }
+         */
+        TrustClaims: {
+            [key: string]: string;
+        };
+        /**
+         * @example {
+         *       "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b02",
+         *       "name": "network repository",
+         *       "issuer": "https://token.actions.githubusercontent.com",
+         *       "audience": "https://driftsentry.example.com",
+         *       "subject": "repo:acme/network:**",
+         *       "claims": {
+         *         "repository_owner_id": "1234567"
+         *       },
+         *       "workspaces": [
+         *         "network-*"
+         *       ],
+         *       "createdAt": "2026-03-01T09:00:00.000Z",
+         *       "createdBy": "ada@example.com",
+         *       "lastUsedAt": null
+         *     }
+         */
+        Trust: {
+            id: components["schemas"]["ID"];
+            name: components["schemas"]["KeyName"];
+            issuer: components["schemas"]["TrustIssuer"];
+            audience: components["schemas"]["TrustAudience"];
+            subject: components["schemas"]["TrustSubject"];
+            claims: components["schemas"]["TrustClaims"];
+            workspaces: components["schemas"]["KeyWorkspaces"];
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description Who created it. */
+            createdBy: components["schemas"]["Email"];
+            /** @description To the minute or so. */
+            lastUsedAt: components["schemas"]["NullableTimestamp"];
+        };
+        TrustPage: {
+            items: components["schemas"]["Trust"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /**
+         * @description Of the account, once.
+         * @example network team
+         */
+        ChannelName: string;
+        /** @enum {string} */
+        ChannelKind: "slack" | "webhook";
+        /**
+         * @description Where messages are sent. It is never shown again.
+         * @example https://hooks.example.com/drifts
+         */
+        ChannelUrl: string;
+        /**
+         * @description The types of events that the channel is told of. When absent at the creation: drift.created, drift.updated, drift.reopened and check.completed. Previews and stale plans are never told.
+         * @example [
+         *       "drift.created",
+         *       "check.completed"
+         *     ]
+         */
+        ChannelEvents: ("drift.created" | "drift.updated" | "drift.reopened" | "drift.resolved" | "drift.triaged" | "drift.approved" | "drift.rejected" | "check.completed")[];
+        /**
+         * @description Of drifts. A failed check counts as a warning, any other check as info. When absent at the creation: critical and warning.
+         * @example [
+         *       "critical",
+         *       "warning"
+         *     ]
+         */
+        ChannelSeverities: ("critical" | "warning" | "info")[];
+        /**
+         * @description Names or globs of workspaces, in which `*` is any text without a slash; null is every workspace.
+         * @example [
+         *       "network/*"
+         *     ]
+         */
+        ChannelWorkspaces: string[] | null;
+        /**
+         * @description Owners of workspaces, in any case; null is every owner, and none.
+         * @example [
+         *       "team-network"
+         *     ]
+         */
+        ChannelOwners: string[] | null;
+        Channel: {
+            id: components["schemas"]["ID"];
+            name: components["schemas"]["ChannelName"];
+            kind: components["schemas"]["ChannelKind"];
+            /**
+             * @description Of the URL, with its port if it has one.
+             * @example hooks.example.com
+             */
+            host: string;
+            enabled: boolean;
+            events: components["schemas"]["ChannelEvents"];
+            severities: components["schemas"]["ChannelSeverities"];
+            workspaces: components["schemas"]["ChannelWorkspaces"];
+            owners: components["schemas"]["ChannelOwners"];
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description Who created it, or got it. When they are no active admin any more, the channel is turned off. */
+            createdBy: components["schemas"]["Email"];
+            updatedAt: components["schemas"]["Timestamp"];
+            /** @description When a message was last delivered. */
+            lastSuccessAt: components["schemas"]["NullableTimestamp"];
+            /** @description Null unless the last attempt failed. */
+            failingSince: components["schemas"]["NullableTimestamp"];
+            /**
+             * @description Why the last attempt failed; null unless it did.
+             * @example status 503
+             */
+            lastError: string | null;
+            /** @description Messages that wait, counted up to 10,000. */
+            waiting: number;
+            /** @description Messages that were given up, counted up to 10,000. */
+            parked: number;
+        };
+        SavedChannel: {
+            channel: components["schemas"]["Channel"];
+            /**
+             * @description Signs the messages of a webhook; shown this once. Null when no secret was made.
+             * @example whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=
+             */
+            secret: string | null;
+        };
+        ChannelPage: {
+            items: components["schemas"]["Channel"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        ChannelTest: {
+            delivered: boolean;
+            /** @description Of the response; null when there was none. */
+            status: number | null;
+            /**
+             * @description Why it was not delivered.
+             * @example status 404: no_service
+             */
+            error: string | null;
+            durationMs: number;
+        };
+        /** @description One message for one channel, about the events of one transaction. */
+        Delivery: {
+            /** @description A webhook gets it as `webhook-id`. */
+            id: components["schemas"]["ID"];
+            /** @enum {string} */
+            state: "waiting" | "delivered" | "parked";
+            attempts: number;
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description Null unless it waits. */
+            nextAttemptAt: components["schemas"]["NullableTimestamp"];
+            /** @description When it is given up. */
+            expiresAt: components["schemas"]["Timestamp"];
+            /** @description When it was delivered or parked. */
+            finishedAt: components["schemas"]["NullableTimestamp"];
+            /** @description Of the response to the last attempt; null when there was none. */
+            lastStatus: number | null;
+            /** @description Why the last attempt failed; null when it did not. */
+            lastError: string | null;
+            /** @description Of its events in the stream. */
+            firstPosition: number;
+            lastPosition: number;
+            /** @description Of the request whose events it tells. */
+            traceId: string;
+        };
+        DeliveryPage: {
+            items: components["schemas"]["Delivery"][];
+            pagination: components["schemas"]["Pagination"];
+        };
         ApiKeyPage: {
             items: components["schemas"]["ApiKey"][];
             pagination: components["schemas"]["Pagination"];
@@ -1983,6 +2646,7 @@ export interface components {
          *       },
          *       "severity": "warning",
          *       "status": "approved",
+         *       "owner": null,
          *       "costImpactMonthly": 0,
          *       "detectedBy": "plan",
          *       "detectedAt": "2026-03-01T09:00:00.000Z",
@@ -1992,6 +2656,7 @@ export interface components {
          *       "approvedAt": "2026-03-02T10:00:00.000Z",
          *       "approvedBy": "ada@example.com",
          *       "approvalReason": "agreed with the network team",
+         *       "approvedUntil": null,
          *       "rejectedAt": null,
          *       "rejectedBy": null,
          *       "rejectionReason": null,
@@ -2011,6 +2676,164 @@ export interface components {
             /** @description The place in the stream of events at which the list was read. Resume from it (asyncapi.yaml, Resuming). */
             cursor?: components["schemas"]["Cursor"];
         };
+        /**
+         * Format: date-time
+         * @description When the approval ends; from a minute to five years ahead.
+         * @example 2026-04-01T00:00:00Z
+         */
+        Until: string;
+        /** @description Who changed a resource, when, and who says so. */
+        NewAttribution: {
+            /** @description A person, a role or a program. */
+            changedBy: string;
+            /**
+             * Format: date-time
+             * @description From the year 2000 to now.
+             */
+            changedAt: string;
+            /** @description Who says so, such as `cloudtrail`. */
+            source: string;
+            /**
+             * Format: uri
+             * @description Where people look at it: http or https, without a user or a password in it.
+             */
+            url?: string;
+        };
+        /**
+         * @description Who changed the resource, as a log of the provider says.
+         * @example {
+         *       "changedBy": "arn:aws:iam::123456789012:user/ada",
+         *       "changedAt": "2026-03-01T08:14:00.000Z",
+         *       "source": "cloudtrail",
+         *       "url": null
+         *     }
+         */
+        Attribution: {
+            changedBy: string;
+            changedAt: components["schemas"]["Timestamp"];
+            source: string;
+            url: string | null;
+        };
+        /**
+         * @description The filters of `GET /drifts`. Without any, it fits all drifts.
+         * @example {
+         *       "status": [
+         *         "detected"
+         *       ],
+         *       "resourceType": [
+         *         "aws_autoscaling_group"
+         *       ]
+         *     }
+         */
+        DriftFilter: {
+            severity?: components["schemas"]["Severity"][];
+            status?: components["schemas"]["DriftStatus"][];
+            workspace?: components["schemas"]["WorkspaceName"][];
+            resourceType?: string[];
+            region?: string[];
+            origin?: ("drift" | "change" | "manual")[];
+            provider?: string[];
+            owner?: string[];
+            group?: components["schemas"]["ID"][];
+            open?: boolean;
+            /** Format: date-time */
+            from?: string;
+            /** Format: date-time */
+            to?: string;
+            search?: string;
+        };
+        /**
+         * @example {
+         *       "decided": 1,
+         *       "results": [
+         *         {
+         *           "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b04",
+         *           "decided": true,
+         *           "status": "approved",
+         *           "version": 3,
+         *           "error": null
+         *         },
+         *         {
+         *           "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b05",
+         *           "decided": false,
+         *           "status": "rejected",
+         *           "version": 2,
+         *           "error": {
+         *             "code": "CONFLICT",
+         *             "message": "a drift that is rejected can't become approved"
+         *           }
+         *         }
+         *       ]
+         *     }
+         */
+        BulkResult: {
+            /** @description How many drifts were decided. */
+            decided: components["schemas"]["Count"];
+            results: {
+                id: components["schemas"]["ID"];
+                decided: boolean;
+                /** @description The present one; null when there is no such drift. */
+                status: components["schemas"]["DriftStatus"] | null;
+                /** @description The present one. */
+                version: number | null;
+                /** @description Why the decision does not fit this drift. */
+                error: {
+                    /** @enum {string} */
+                    code: "NOT_FOUND" | "CONFLICT";
+                    message: string;
+                } | null;
+            }[];
+        };
+        DriftGroups: {
+            /** @description The largest groups. */
+            items: components["schemas"]["DriftGroup"][];
+            /** @description How many groups there are. */
+            total: components["schemas"]["Count"];
+            /** @description How many drifts all groups have. */
+            drifts: components["schemas"]["Count"];
+            /** @description The place in the stream of events at which the groups were read. Resume from it (asyncapi.yaml, Resuming). */
+            cursor?: components["schemas"]["Cursor"];
+        };
+        /** @description Drifts of one type in which the same paths changed, between values of the same JSON types. */
+        DriftGroup: {
+            /**
+             * Format: uuid
+             * @description The same tomorrow, and in every account.
+             * @example 7d793037-a076-4f27-a1c2-9b1f0e6c5a11
+             */
+            id: string;
+            /** @example aws_autoscaling_group */
+            resourceType: string;
+            /** @description The first 20 that differ. `[*]` is any member of a list. */
+            paths: {
+                /** @example desired_capacity */
+                path: string;
+                expected: components["schemas"]["ValueShape"];
+                actual: components["schemas"]["ValueShape"];
+            }[];
+            /** @description How many differ. */
+            pathCount: components["schemas"]["Count"];
+            /** @description Its drifts that pass the filter. */
+            count: number;
+            bySeverity: {
+                critical: components["schemas"]["Count"];
+                warning: components["schemas"]["Count"];
+                info: components["schemas"]["Count"];
+            };
+            /** @description How many of its drifts are not resolved. */
+            open: components["schemas"]["Count"];
+            /** @description In how many workspaces. */
+            workspaces: number;
+            /** @description One of its drifts. */
+            sampleId: components["schemas"]["ID"];
+            firstSeenAt: components["schemas"]["Timestamp"];
+            lastSeenAt: components["schemas"]["Timestamp"];
+        };
+        /**
+         * @description The JSON type of a value.
+         * @enum {string}
+         */
+        ValueShape: "null" | "boolean" | "number" | "string" | "array" | "object";
         /** @description A drift, and what the caller may do with it. */
         DriftDetail: components["schemas"]["DriftFields"] & {
             /** @description Of the last check that showed or resolved the drift, as its sender says. */
@@ -2034,6 +2857,9 @@ export interface components {
             canTriage: boolean;
             /** @description Whether the drift's status and the caller's role allow it. */
             canResolve: boolean;
+            /** @description Whether the drift's status and the caller's role allow it. */
+            canReopen: boolean;
+            attribution: components["schemas"]["Attribution"] | null;
             /** @description Whether the drift's status and the caller's role allow it. */
             canApprove: boolean;
             /** @description Whether the drift's status and the caller's role allow it. */
@@ -2120,6 +2946,8 @@ export interface components {
             differenceTruncated?: true;
             severity: components["schemas"]["Severity"];
             status: components["schemas"]["DriftStatus"];
+            /** @description A team or a person; null when there is none. */
+            owner?: string | null;
             costImpactMonthly: components["schemas"]["Money"];
             /** @enum {string} */
             detectedBy: "scheduler" | "manual" | "api" | "plan";
@@ -2133,6 +2961,8 @@ export interface components {
             /** @description Their email. */
             approvedBy: string | null;
             approvalReason: string | null;
+            /** @description When the approval ends and the drift is detected again; null when it has no end. */
+            approvedUntil?: components["schemas"]["NullableTimestamp"];
             rejectedAt: components["schemas"]["NullableTimestamp"];
             /** @description Their email. */
             rejectedBy: string | null;
@@ -2168,10 +2998,11 @@ export interface components {
         };
         /**
          * @description `drift_detected`: a critical drift, or one for more than 20 of them in a check. `check_failed`: the first of a
-         *     streak of failed checks, so the state of its workspace is unknown.
+         *     streak of failed checks, so the state of its workspace is unknown. `workspace_stale`: the checks of a workspace stopped coming, or
+         *     of more than 20 at once.
          * @enum {string}
          */
-        AlertType: "drift_detected" | "approval_needed" | "remediation_failed" | "check_failed";
+        AlertType: "drift_detected" | "approval_needed" | "remediation_failed" | "check_failed" | "workspace_stale";
         /**
          * @example {
          *       "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b05",
@@ -2218,13 +3049,13 @@ export interface components {
          * @example auth.failed
          */
         AuditAction: string;
-        /** @description Null when it was not a person. */
+        /** @description For `ci`, `ci:` with the name of the trust and the subject of the token. Null when it was neither that nor a person. */
         ActorEmail: string | null;
         /**
-         * @description The role at that time; `api_key` for CI, `system` for actions without a caller.
+         * @description The role at that time; `api_key` for CI with a key, `ci` for CI with a token of its own, `system` for actions without a caller.
          * @enum {string}
          */
-        ActorRole: "viewer" | "engineer" | "admin" | "api_key" | "system";
+        ActorRole: "viewer" | "engineer" | "admin" | "api_key" | "ci" | "system";
         /** @description More about it; the keys depend on the action. */
         Metadata: {
             [key: string]: unknown;
@@ -2351,7 +3182,7 @@ export interface components {
         };
         /**
          * Topic
-         * @description `drifts`, `alerts` and `checks` are everything of their kind, `checks` with the changes of workspaces; `drift:<id>` is one drift, its alerts included.
+         * @description `drifts`, `alerts` and `checks` are everything of their kind, `checks` with the changes of workspaces, `alerts` with channels of notifications that fail; `drift:<id>` is one drift, its alerts included.
          * @example drifts
          * @example drift:01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b04
          */
@@ -2384,7 +3215,7 @@ export interface components {
             source: "/driftsentry/api";
             type: string;
             /**
-             * @description The id of the drift, alert, check or workspace; of the account, if all its alerts were marked read together.
+             * @description The id of the drift, alert, check, workspace or channel; of the account, if all its alerts were marked read together.
              * @example 01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b04
              */
             subject: string;
@@ -2393,7 +3224,7 @@ export interface components {
             /** @constant */
             datacontenttype: "application/json";
             /**
-             * @description The context of the span `publish`, so that a client can go on with the trace.
+             * @description The context of the span `publish events`, so that a client can go on with the trace.
              * @example 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01
              */
             traceparent?: string;
@@ -2433,6 +3264,10 @@ export interface components {
             version: number;
             costImpactMonthly: number;
             actor: components["schemas"]["Actor"];
+            /** @description The team or the person whose drift it is. */
+            owner?: string | null;
+            /** @description Of drift.commented alone. */
+            comment?: string;
             /** @description Of a decision, in the words of who decided; how it was resolved. */
             reason?: string;
         };
@@ -2456,7 +3291,7 @@ export interface components {
         } | null;
         /**
          * DriftUpdatedEvent
-         * @description A plan showed another difference, action, type or provider.
+         * @description A plan showed another difference, action, type or provider, or a program said who changed the resource.
          */
         DriftUpdatedEvent: components["schemas"]["CloudEvent"] & {
             /** @constant */
@@ -2516,7 +3351,7 @@ export interface components {
         };
         /**
          * DriftReopenedEvent
-         * @description A plan showed another difference than the one that was decided.
+         * @description A plan showed another difference than the one that was decided, or a user took the decision back.
          */
         DriftReopenedEvent: components["schemas"]["CloudEvent"] & {
             /** @constant */
@@ -2543,6 +3378,51 @@ export interface components {
              * @enum {string}
              */
             type: "drift.resolved";
+        };
+        /**
+         * DriftExpiredEvent
+         * @description An approval has ended, and the drift is detected again.
+         */
+        DriftExpiredEvent: components["schemas"]["CloudEvent"] & {
+            /** @constant */
+            type: "drift.expired";
+            data: components["schemas"]["DriftData"];
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "drift.expired";
+        };
+        /**
+         * DriftCommentedEvent
+         * @description A user commented on it. Its version is as before.
+         */
+        DriftCommentedEvent: components["schemas"]["CloudEvent"] & {
+            /** @constant */
+            type: "drift.commented";
+            data: components["schemas"]["DriftData"];
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "drift.commented";
+        };
+        /**
+         * DriftAssignedEvent
+         * @description It has another owner, or none any more.
+         */
+        DriftAssignedEvent: components["schemas"]["CloudEvent"] & {
+            /** @constant */
+            type: "drift.assigned";
+            data: components["schemas"]["DriftData"];
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "drift.assigned";
         };
         /**
          * AlertCreatedEvent
@@ -2791,6 +3671,84 @@ export interface components {
             archived?: boolean;
             actor: components["schemas"]["Actor"];
         };
+        /**
+         * ChannelFailedEvent
+         * @description A notification was given up, the first since the channel last worked.
+         */
+        ChannelFailedEvent: components["schemas"]["CloudEvent"] & {
+            /** @constant */
+            type: "channel.failed";
+            data: components["schemas"]["ChannelData"];
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "channel.failed";
+        };
+        /**
+         * ChannelData
+         * @description Data of channel.failed.
+         * @example {
+         *       "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b02",
+         *       "name": "network team",
+         *       "kind": "slack",
+         *       "deliveryId": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b04",
+         *       "reason": "status 404: no_service"
+         *     }
+         */
+        ChannelData: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /**
+             * ChannelKind
+             * @enum {string}
+             */
+            kind: "slack" | "webhook";
+            /**
+             * Format: uuid
+             * @description Of the notification that was given up.
+             */
+            deliveryId: string;
+            reason: string;
+        };
+        /**
+         * WorkspaceStaleEvent
+         * @description The checks of a workspace stopped coming. It is told once, until there is a check again.
+         */
+        WorkspaceStaleEvent: components["schemas"]["CloudEvent"] & {
+            /** @constant */
+            type: "workspace.stale";
+            data: components["schemas"]["WorkspaceStaleData"];
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "workspace.stale";
+        };
+        /**
+         * WorkspaceStaleData
+         * @description Data of workspace.stale.
+         * @example {
+         *       "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b02",
+         *       "name": "network-prod",
+         *       "owner": "network-team",
+         *       "lastCheckAt": "2026-03-01T09:00:00.000Z",
+         *       "actor": null
+         *     }
+         */
+        WorkspaceStaleData: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** @description The team or the person whose workspace it is. */
+            owner: string | null;
+            /** Format: date-time */
+            lastCheckAt: string;
+            actor: components["schemas"]["Actor"];
+        };
     };
     responses: {
         /** @description Done. */
@@ -3001,6 +3959,7 @@ export interface components {
                  *         },
                  *         "severity": "warning",
                  *         "status": "approved",
+                 *         "owner": null,
                  *         "costImpactMonthly": 0,
                  *         "detectedBy": "plan",
                  *         "detectedAt": "2026-03-01T09:00:00.000Z",
@@ -3010,6 +3969,7 @@ export interface components {
                  *         "approvedAt": "2026-03-02T10:00:00.000Z",
                  *         "approvedBy": "ada@example.com",
                  *         "approvalReason": "agreed with the network team",
+                 *         "approvedUntil": null,
                  *         "rejectedAt": null,
                  *         "rejectedBy": null,
                  *         "rejectionReason": null,
@@ -3583,8 +4543,30 @@ export interface components {
                 };
             };
         };
+        Approval: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "agreed with the network team for the launch",
+                 *       "version": 3,
+                 *       "until": "2026-04-01T00:00:00Z"
+                 *     }
+                 */
+                "application/json": {
+                    /** @description For the audit trail, and for colleagues. */
+                    reason: string;
+                    version?: components["schemas"]["ExpectedVersion"];
+                    until?: components["schemas"]["Until"];
+                };
+            };
+        };
     };
     headers: {
+        /**
+         * @description Where the browser goes.
+         * @example https://login.example.com/authorize?client_id=driftsentry
+         */
+        Location: string;
         /** @description The trace ID of this request. */
         "X-Correlation-ID": components["schemas"]["TraceID"];
         /**
@@ -3790,12 +4772,135 @@ export interface operations {
         };
         requestBody?: components["requestBodies"]["RefreshToken"];
         responses: {
-            200: components["responses"]["Done"];
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": null
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: null | {
+                            /**
+                             * Format: uri
+                             * @description Where to sign out at the identity provider.
+                             */
+                            endSessionUrl: string;
+                        };
+                    };
+                };
+            };
             400: components["responses"]["ValidationError"];
             403: components["responses"]["Forbidden"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    beginOidcSignIn: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The local path to go to afterwards.
+                 * @example /drifts
+                 */
+                returnTo?: string;
+            };
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the identity provider. */
+            303: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["ValidationError"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    finishOidcSignIn: {
+        parameters: {
+            query?: {
+                /** @description The authorization code. */
+                code?: string;
+                /** @description What the sign-in began with. */
+                state?: string;
+                /** @description The issuer (RFC 9207). */
+                iss?: string;
+                /** @description Ignored. */
+                session_state?: string;
+                /** @description Why there is no code. */
+                error?: string;
+                /** @description The same, for people. */
+                error_description?: string;
+                /** @description Ignored. */
+                error_uri?: string;
+            };
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Signed in. */
+            303: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
             429: components["responses"]["RateLimitExceeded"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -4511,6 +5616,214 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
+    listTrusts: {
+        parameters: {
+            query?: {
+                /** @description From 1. `page` × `limit` may be at most 10,000; for more, narrow the filter. */
+                page?: components["parameters"]["Page"];
+                /** @description Items per page. */
+                limit?: components["parameters"]["Limit"];
+                /** @description `pagination.nextCursor` of the page before, with the same filters and the same order; 400 with others. Not together with `page`. There is no end to how far it leads. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of trusts. */
+            200: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "items": [
+                     *           {
+                     *             "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b02",
+                     *             "name": "network repository",
+                     *             "issuer": "https://token.actions.githubusercontent.com",
+                     *             "audience": "https://driftsentry.example.com",
+                     *             "subject": "repo:acme/network:**",
+                     *             "claims": {
+                     *               "repository_owner_id": "1234567"
+                     *             },
+                     *             "workspaces": [
+                     *               "network-*"
+                     *             ],
+                     *             "createdAt": "2026-03-01T09:00:00.000Z",
+                     *             "createdBy": "ada@example.com",
+                     *             "lastUsedAt": null
+                     *           }
+                     *         ],
+                     *         "pagination": {
+                     *           "total": 0,
+                     *           "page": 1,
+                     *           "pageSize": 1,
+                     *           "totalPages": 0,
+                     *           "hasMore": false,
+                     *           "nextCursor": null
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["TrustPage"];
+                    };
+                };
+            };
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    createTrust: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+                /**
+                 * @description Makes a retry safe: the same key with the same request within a day gets the first response again, with the header
+                 *     `Idempotent-Replayed: true`, and with another request 409. Keys are the caller's own. A response with an API key or a
+                 *     setup token that was revoked, used or has expired since is not given again: 409. Under /auth/ it is ignored: the
+                 *     responses there are secrets, which are not stored.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "network repository",
+                 *       "issuer": "https://token.actions.githubusercontent.com",
+                 *       "audience": "https://driftsentry.example.com",
+                 *       "subject": "repo:acme/network:**",
+                 *       "workspaces": [
+                 *         "network-*"
+                 *       ]
+                 *     }
+                 */
+                "application/json": {
+                    name: components["schemas"]["KeyName"];
+                    issuer: components["schemas"]["TrustIssuer"];
+                    audience: components["schemas"]["TrustAudience"];
+                    subject: components["schemas"]["TrustSubject"];
+                    claims?: components["schemas"]["TrustClaims"];
+                    workspaces?: components["schemas"]["KeyWorkspaces"];
+                };
+            };
+        };
+        responses: {
+            /** @description The trust. */
+            201: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b02",
+                     *         "name": "network repository",
+                     *         "issuer": "https://token.actions.githubusercontent.com",
+                     *         "audience": "https://driftsentry.example.com",
+                     *         "subject": "repo:acme/network:**",
+                     *         "claims": {
+                     *           "repository_owner_id": "1234567"
+                     *         },
+                     *         "workspaces": [
+                     *           "network-*"
+                     *         ],
+                     *         "createdAt": "2026-03-01T09:00:00.000Z",
+                     *         "createdBy": "ada@example.com",
+                     *         "lastUsedAt": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["Trust"];
+                    };
+                };
+            };
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    deleteTrust: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path: {
+                /** @description The id of what the path names. */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Done"];
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
     ingestPlan: {
         parameters: {
             query: {
@@ -4696,6 +6009,7 @@ export interface operations {
                      *             },
                      *             "severity": "warning",
                      *             "status": "approved",
+                     *             "owner": null,
                      *             "costImpactMonthly": 0,
                      *             "detectedBy": "plan",
                      *             "detectedAt": "2026-03-01T09:00:00.000Z",
@@ -4705,6 +6019,7 @@ export interface operations {
                      *             "approvedAt": "2026-03-02T10:00:00.000Z",
                      *             "approvedBy": "ada@example.com",
                      *             "approvalReason": "agreed with the network team",
+                     *             "approvedUntil": null,
                      *             "rejectedAt": null,
                      *             "rejectedBy": null,
                      *             "rejectionReason": null,
@@ -4934,6 +6249,15 @@ export interface operations {
                 /** @description Of one of these providers. */
                 provider?: string[];
                 /**
+                 * @description Of one of these owners.
+                 * @example [
+                 *       "network-team"
+                 *     ]
+                 */
+                owner?: string[];
+                /** @description In one of these groups, as `GET /drifts/groups` names them. */
+                group?: components["schemas"]["ID"][];
+                /**
                  * @description Only drifts detected from this time on.
                  * @example 2026-03-01T00:00:00Z
                  */
@@ -5011,6 +6335,7 @@ export interface operations {
                      *             },
                      *             "severity": "warning",
                      *             "status": "approved",
+                     *             "owner": null,
                      *             "costImpactMonthly": 0,
                      *             "detectedBy": "plan",
                      *             "detectedAt": "2026-03-01T09:00:00.000Z",
@@ -5020,6 +6345,7 @@ export interface operations {
                      *             "approvedAt": "2026-03-02T10:00:00.000Z",
                      *             "approvedBy": "ada@example.com",
                      *             "approvalReason": "agreed with the network team",
+                     *             "approvedUntil": null,
                      *             "rejectedAt": null,
                      *             "rejectedBy": null,
                      *             "rejectionReason": null,
@@ -5129,6 +6455,344 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
+    listDriftGroups: {
+        parameters: {
+            query?: {
+                /** @description Items per page. */
+                limit?: components["parameters"]["Limit"];
+                /** @description Of one of these severities. */
+                severity?: components["schemas"]["Severity"][];
+                /** @description Of one of these statuses. */
+                status?: components["schemas"]["DriftStatus"][];
+                /** @description Not resolved, or resolved. */
+                open?: boolean;
+                /** @description Of one of these workspaces. */
+                workspace?: components["schemas"]["WorkspaceName"][];
+                /**
+                 * @description Of one of these types.
+                 * @example [
+                 *       "aws_security_group"
+                 *     ]
+                 */
+                resourceType?: string[];
+                /**
+                 * @description Of one of these regions.
+                 * @example [
+                 *       "eu-central-1"
+                 *     ]
+                 */
+                region?: string[];
+                /** @description Of one of these origins. */
+                origin?: ("drift" | "change" | "manual")[];
+                /** @description Of one of these providers. */
+                provider?: string[];
+                /**
+                 * @description Only drifts detected from this time on.
+                 * @example 2026-03-01T00:00:00Z
+                 */
+                from?: string;
+                /**
+                 * @description Only drifts detected before this time.
+                 * @example 2026-03-02T00:00:00Z
+                 */
+                to?: string;
+                /** @description Part of the resource's id or type, or of a path that differs, in any case. */
+                search?: string;
+                /**
+                 * @description Of one of these owners.
+                 * @example [
+                 *       "network-team"
+                 *     ]
+                 */
+                owner?: string[];
+                /** @description In one of these groups, as `GET /drifts/groups` names them. */
+                group?: components["schemas"]["ID"][];
+            };
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+                /** @description ETags of responses that you have. If one of them is still so, the response is 304. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The groups. */
+            200: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Revalidated"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "items": [
+                     *           {
+                     *             "id": "7d793037-a076-4f27-a1c2-9b1f0e6c5a11",
+                     *             "resourceType": "aws_autoscaling_group",
+                     *             "paths": [
+                     *               {
+                     *                 "path": "desired_capacity",
+                     *                 "expected": "null",
+                     *                 "actual": "null"
+                     *               }
+                     *             ],
+                     *             "pathCount": 0,
+                     *             "count": 1,
+                     *             "bySeverity": {
+                     *               "critical": 0,
+                     *               "warning": 0,
+                     *               "info": 0
+                     *             },
+                     *             "open": 0,
+                     *             "workspaces": 1,
+                     *             "sampleId": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b01",
+                     *             "firstSeenAt": "2026-03-01T09:00:00.000Z",
+                     *             "lastSeenAt": "2026-03-01T09:00:00.000Z"
+                     *           }
+                     *         ],
+                     *         "total": 0,
+                     *         "drifts": 0,
+                     *         "cursor": "5f1c20a4be07:1729:9b04c1e7"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["DriftGroups"];
+                    };
+                };
+            };
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    exportDrifts: {
+        parameters: {
+            query?: {
+                /** @description The form of the file. */
+                format?: "csv" | "ndjson";
+                /** @description Of one of these severities. */
+                severity?: components["schemas"]["Severity"][];
+                /** @description Of one of these statuses. */
+                status?: components["schemas"]["DriftStatus"][];
+                /** @description Not resolved, or resolved. */
+                open?: boolean;
+                /** @description Of one of these workspaces. */
+                workspace?: components["schemas"]["WorkspaceName"][];
+                /**
+                 * @description Of one of these types.
+                 * @example [
+                 *       "aws_security_group"
+                 *     ]
+                 */
+                resourceType?: string[];
+                /**
+                 * @description Of one of these regions.
+                 * @example [
+                 *       "eu-central-1"
+                 *     ]
+                 */
+                region?: string[];
+                /** @description Of one of these origins. */
+                origin?: ("drift" | "change" | "manual")[];
+                /** @description Of one of these providers. */
+                provider?: string[];
+                /**
+                 * @description Only drifts detected from this time on.
+                 * @example 2026-03-01T00:00:00Z
+                 */
+                from?: string;
+                /**
+                 * @description Only drifts detected before this time.
+                 * @example 2026-03-02T00:00:00Z
+                 */
+                to?: string;
+                /** @description Part of the resource's id or type, or of a path that differs, in any case. */
+                search?: string;
+                /**
+                 * @description Of one of these owners.
+                 * @example [
+                 *       "network-team"
+                 *     ]
+                 */
+                owner?: string[];
+                /** @description In one of these groups, as `GET /drifts/groups` names them. */
+                group?: components["schemas"]["ID"][];
+            };
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The drifts. */
+            200: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example id,workspace
+                     *     01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b04,network-prod
+                     */
+                    "text/csv": string;
+                    /** @example {"end":{"rows":0,"cursor":"3f9c2b7a1d4e:12:9b04c1e7"}} */
+                    "application/x-ndjson": string;
+                };
+            };
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    decideDrifts: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+                /**
+                 * @description Makes a retry safe: the same key with the same request within a day gets the first response again, with the header
+                 *     `Idempotent-Replayed: true`, and with another request 409. Keys are the caller's own. A response with an API key or a
+                 *     setup token that was revoked, used or has expired since is not given again: 409. Under /auth/ it is ignored: the
+                 *     responses there are secrets, which are not stored.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "action": "approve",
+                 *       "reason": "the autoscaler owns these",
+                 *       "ids": [
+                 *         "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b04"
+                 *       ]
+                 *     }
+                 */
+                "application/json": {
+                    /** @enum {string} */
+                    action: "approve" | "reject" | "reopen" | "triage";
+                    /** @description Needed unless the action is triage, which has none. */
+                    reason?: string;
+                    until?: components["schemas"]["Until"];
+                    /** @description Either these, or a filter. */
+                    ids?: components["schemas"]["ID"][];
+                    /**
+                     * @description The versions that the caller has seen, by id. A drift that has changed since is a conflict.
+                     * @example {
+                     *       "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b04": 2
+                     *     }
+                     */
+                    versions?: {
+                        [key: string]: number;
+                    };
+                    filter?: components["schemas"]["DriftFilter"];
+                    /** @description Needed with a filter: the total of a list with it. */
+                    expectedCount?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description The result for each drift. */
+            200: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "decided": 1,
+                     *         "results": [
+                     *           {
+                     *             "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b04",
+                     *             "decided": true,
+                     *             "status": "approved",
+                     *             "version": 3,
+                     *             "error": null
+                     *           },
+                     *           {
+                     *             "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b05",
+                     *             "decided": false,
+                     *             "status": "rejected",
+                     *             "version": 2,
+                     *             "error": {
+                     *               "code": "CONFLICT",
+                     *               "message": "a drift that is rejected can't become approved"
+                     *             }
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["BulkResult"];
+                    };
+                };
+            };
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
     getDrift: {
         parameters: {
             query?: never;
@@ -5187,6 +6851,7 @@ export interface operations {
                      *         "differenceTruncated": true,
                      *         "severity": "critical",
                      *         "status": "detected",
+                     *         "owner": null,
                      *         "costImpactMonthly": 0,
                      *         "detectedBy": "scheduler",
                      *         "detectedAt": "2026-03-01T09:00:00.000Z",
@@ -5196,6 +6861,7 @@ export interface operations {
                      *         "approvedAt": null,
                      *         "approvedBy": null,
                      *         "approvalReason": null,
+                     *         "approvedUntil": null,
                      *         "rejectedAt": null,
                      *         "rejectedBy": null,
                      *         "rejectionReason": null,
@@ -5215,6 +6881,13 @@ export interface operations {
                      *         "alertCount": 0,
                      *         "canTriage": false,
                      *         "canResolve": false,
+                     *         "canReopen": false,
+                     *         "attribution": {
+                     *           "changedBy": "arn:aws:iam::123456789012:user/ada",
+                     *           "changedAt": "2026-03-01T08:14:00.000Z",
+                     *           "source": "cloudtrail",
+                     *           "url": null
+                     *         },
                      *         "canApprove": false,
                      *         "canReject": false
                      *       }
@@ -5232,6 +6905,53 @@ export interface operations {
             401: components["responses"]["AuthError"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    updateDrift: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path: {
+                /** @description The id of what the path names. */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "owner": "network-team"
+                 *     }
+                 */
+                "application/json": {
+                    /** @description A team or a person; null removes it. */
+                    owner: string | null;
+                    version?: components["schemas"]["ExpectedVersion"];
+                };
+            };
+        };
+        responses: {
+            200: components["responses"]["Drift"];
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["RateLimitExceeded"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -5389,7 +7109,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: components["requestBodies"]["Decision"];
+        requestBody: components["requestBodies"]["Approval"];
         responses: {
             200: components["responses"]["Drift"];
             400: components["responses"]["ValidationError"];
@@ -5488,6 +7208,209 @@ export interface operations {
         };
         responses: {
             200: components["responses"]["Drift"];
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    reopenDrift: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+                /**
+                 * @description Makes a retry safe: the same key with the same request within a day gets the first response again, with the header
+                 *     `Idempotent-Replayed: true`, and with another request 409. Keys are the caller's own. A response with an API key or a
+                 *     setup token that was revoked, used or has expired since is not given again: 409. Under /auth/ it is ignored: the
+                 *     responses there are secrets, which are not stored.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /** @description The id of what the path names. */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody: components["requestBodies"]["Decision"];
+        responses: {
+            200: components["responses"]["Drift"];
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    commentDrift: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+                /**
+                 * @description Makes a retry safe: the same key with the same request within a day gets the first response again, with the header
+                 *     `Idempotent-Replayed: true`, and with another request 409. Keys are the caller's own. A response with an API key or a
+                 *     setup token that was revoked, used or has expired since is not given again: 409. Under /auth/ it is ignored: the
+                 *     responses there are secrets, which are not stored.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /** @description The id of what the path names. */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "text": "The launch team needs this until Friday."
+                 *     }
+                 */
+                "application/json": {
+                    text: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The comment. */
+            201: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b01",
+                     *         "driftId": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b01",
+                     *         "text": "The launch team needs this until Friday."
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: {
+                            /** @description Of its entry in the timeline. */
+                            id: components["schemas"]["ID"];
+                            driftId: components["schemas"]["ID"];
+                            /** @example The launch team needs this until Friday. */
+                            text: string;
+                        };
+                    };
+                };
+            };
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    attributeDrift: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+                /**
+                 * @description Makes a retry safe: the same key with the same request within a day gets the first response again, with the header
+                 *     `Idempotent-Replayed: true`, and with another request 409. Keys are the caller's own. A response with an API key or a
+                 *     setup token that was revoked, used or has expired since is not given again: 409. Under /auth/ it is ignored: the
+                 *     responses there are secrets, which are not stored.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /** @description The id of what the path names. */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "changedBy": "arn:aws:iam::123456789012:user/ada",
+                 *       "changedAt": "2026-03-01T08:14:00Z",
+                 *       "source": "cloudtrail",
+                 *       "url": "https://logs.example.com/events/4711"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewAttribution"];
+            };
+        };
+        responses: {
+            /** @description The attribution. */
+            200: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "changedBy": "arn:aws:iam::123456789012:user/ada",
+                     *         "changedAt": "2026-03-01T08:14:00.000Z",
+                     *         "source": "cloudtrail",
+                     *         "url": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["Attribution"];
+                    };
+                };
+            };
             400: components["responses"]["ValidationError"];
             401: components["responses"]["AuthError"];
             403: components["responses"]["Forbidden"];
@@ -6883,6 +8806,670 @@ export interface operations {
             400: components["responses"]["ValidationError"];
             401: components["responses"]["AuthError"];
             403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    listChannels: {
+        parameters: {
+            query?: {
+                /** @description From 1. `page` × `limit` may be at most 10,000; for more, narrow the filter. */
+                page?: components["parameters"]["Page"];
+                /** @description Items per page. */
+                limit?: components["parameters"]["Limit"];
+                /** @description `pagination.nextCursor` of the page before, with the same filters and the same order; 400 with others. Not together with `page`. There is no end to how far it leads. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of channels. */
+            200: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "items": [
+                     *           {
+                     *             "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b01",
+                     *             "name": "network team",
+                     *             "kind": "slack",
+                     *             "host": "hooks.example.com",
+                     *             "enabled": false,
+                     *             "events": [
+                     *               "drift.created",
+                     *               "check.completed"
+                     *             ],
+                     *             "severities": [
+                     *               "critical",
+                     *               "warning"
+                     *             ],
+                     *             "workspaces": [
+                     *               "network/*"
+                     *             ],
+                     *             "owners": [
+                     *               "team-network"
+                     *             ],
+                     *             "createdAt": "2026-03-01T09:00:00.000Z",
+                     *             "createdBy": "ada@example.com",
+                     *             "updatedAt": "2026-03-01T09:00:00.000Z",
+                     *             "lastSuccessAt": null,
+                     *             "failingSince": null,
+                     *             "lastError": "status 503",
+                     *             "waiting": 0,
+                     *             "parked": 0
+                     *           }
+                     *         ],
+                     *         "pagination": {
+                     *           "total": 0,
+                     *           "page": 1,
+                     *           "pageSize": 1,
+                     *           "totalPages": 0,
+                     *           "hasMore": false,
+                     *           "nextCursor": null
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["ChannelPage"];
+                    };
+                };
+            };
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    createChannel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+                /**
+                 * @description Makes a retry safe: the same key with the same request within a day gets the first response again, with the header
+                 *     `Idempotent-Replayed: true`, and with another request 409. Keys are the caller's own. A response with an API key or a
+                 *     setup token that was revoked, used or has expired since is not given again: 409. Under /auth/ it is ignored: the
+                 *     responses there are secrets, which are not stored.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "network team",
+                 *       "kind": "webhook",
+                 *       "url": "https://hooks.example.com/drifts",
+                 *       "severities": [
+                 *         "critical"
+                 *       ],
+                 *       "workspaces": [
+                 *         "network/*"
+                 *       ]
+                 *     }
+                 */
+                "application/json": {
+                    name: components["schemas"]["ChannelName"];
+                    kind: components["schemas"]["ChannelKind"];
+                    url: components["schemas"]["ChannelUrl"];
+                    events?: components["schemas"]["ChannelEvents"];
+                    severities?: components["schemas"]["ChannelSeverities"];
+                    workspaces?: components["schemas"]["ChannelWorkspaces"];
+                    owners?: components["schemas"]["ChannelOwners"];
+                    /** @description Whether it is told anything; true when absent. */
+                    enabled?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description The channel, and once its secret. */
+            201: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "channel": {
+                     *           "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b01",
+                     *           "name": "network team",
+                     *           "kind": "slack",
+                     *           "host": "hooks.example.com",
+                     *           "enabled": false,
+                     *           "events": [
+                     *             "drift.created",
+                     *             "check.completed"
+                     *           ],
+                     *           "severities": [
+                     *             "critical",
+                     *             "warning"
+                     *           ],
+                     *           "workspaces": [
+                     *             "network/*"
+                     *           ],
+                     *           "owners": [
+                     *             "team-network"
+                     *           ],
+                     *           "createdAt": "2026-03-01T09:00:00.000Z",
+                     *           "createdBy": "ada@example.com",
+                     *           "updatedAt": "2026-03-01T09:00:00.000Z",
+                     *           "lastSuccessAt": null,
+                     *           "failingSince": null,
+                     *           "lastError": "status 503",
+                     *           "waiting": 0,
+                     *           "parked": 0
+                     *         },
+                     *         "secret": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["SavedChannel"];
+                    };
+                };
+            };
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    getChannel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path: {
+                /** @description The id of what the path names. */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The channel. */
+            200: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b01",
+                     *         "name": "network team",
+                     *         "kind": "slack",
+                     *         "host": "hooks.example.com",
+                     *         "enabled": false,
+                     *         "events": [
+                     *           "drift.created",
+                     *           "check.completed"
+                     *         ],
+                     *         "severities": [
+                     *           "critical",
+                     *           "warning"
+                     *         ],
+                     *         "workspaces": [
+                     *           "network/*"
+                     *         ],
+                     *         "owners": [
+                     *           "team-network"
+                     *         ],
+                     *         "createdAt": "2026-03-01T09:00:00.000Z",
+                     *         "createdBy": "ada@example.com",
+                     *         "updatedAt": "2026-03-01T09:00:00.000Z",
+                     *         "lastSuccessAt": null,
+                     *         "failingSince": null,
+                     *         "lastError": "status 503",
+                     *         "waiting": 0,
+                     *         "parked": 0
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["Channel"];
+                    };
+                };
+            };
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    deleteChannel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path: {
+                /** @description The id of what the path names. */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Done"];
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    updateChannel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path: {
+                /** @description The id of what the path names. */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "severities": [
+                 *         "critical",
+                 *         "warning"
+                 *       ]
+                 *     }
+                 */
+                "application/json": {
+                    name?: components["schemas"]["ChannelName"];
+                    url?: components["schemas"]["ChannelUrl"];
+                    /** @description Makes another secret for a webhook, which is in this response; the one before does not sign any more. */
+                    newSecret?: boolean;
+                    events?: components["schemas"]["ChannelEvents"];
+                    severities?: components["schemas"]["ChannelSeverities"];
+                    workspaces?: components["schemas"]["ChannelWorkspaces"];
+                    owners?: components["schemas"]["ChannelOwners"];
+                    /** @description Whether it is told anything; true when absent. */
+                    enabled?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description The channel, and its secret if there is a new one. */
+            200: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "channel": {
+                     *           "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b01",
+                     *           "name": "network team",
+                     *           "kind": "slack",
+                     *           "host": "hooks.example.com",
+                     *           "enabled": false,
+                     *           "events": [
+                     *             "drift.created",
+                     *             "check.completed"
+                     *           ],
+                     *           "severities": [
+                     *             "critical",
+                     *             "warning"
+                     *           ],
+                     *           "workspaces": [
+                     *             "network/*"
+                     *           ],
+                     *           "owners": [
+                     *             "team-network"
+                     *           ],
+                     *           "createdAt": "2026-03-01T09:00:00.000Z",
+                     *           "createdBy": "ada@example.com",
+                     *           "updatedAt": "2026-03-01T09:00:00.000Z",
+                     *           "lastSuccessAt": null,
+                     *           "failingSince": null,
+                     *           "lastError": "status 503",
+                     *           "waiting": 0,
+                     *           "parked": 0
+                     *         },
+                     *         "secret": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["SavedChannel"];
+                    };
+                };
+            };
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    testChannel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+                /**
+                 * @description Makes a retry safe: the same key with the same request within a day gets the first response again, with the header
+                 *     `Idempotent-Replayed: true`, and with another request 409. Keys are the caller's own. A response with an API key or a
+                 *     setup token that was revoked, used or has expired since is not given again: 409. Under /auth/ it is ignored: the
+                 *     responses there are secrets, which are not stored.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /** @description The id of what the path names. */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: components["requestBodies"]["Nothing"];
+        responses: {
+            /** @description What became of it. */
+            200: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "delivered": false,
+                     *         "status": null,
+                     *         "error": "status 404: no_service",
+                     *         "durationMs": 0
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["ChannelTest"];
+                    };
+                };
+            };
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    listDeliveries: {
+        parameters: {
+            query?: {
+                /**
+                 * @description One or several of waiting, delivered and parked, separated by commas.
+                 * @example parked
+                 */
+                state?: string;
+                /** @description From 1. `page` × `limit` may be at most 10,000; for more, narrow the filter. */
+                page?: components["parameters"]["Page"];
+                /** @description Items per page. */
+                limit?: components["parameters"]["Limit"];
+                /** @description `pagination.nextCursor` of the page before, with the same filters and the same order; 400 with others. Not together with `page`. There is no end to how far it leads. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path: {
+                /** @description The id of what the path names. */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of deliveries. */
+            200: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "items": [
+                     *           {
+                     *             "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b01",
+                     *             "state": "waiting",
+                     *             "attempts": 0,
+                     *             "createdAt": "2026-03-01T09:00:00.000Z",
+                     *             "nextAttemptAt": null,
+                     *             "expiresAt": "2026-03-01T09:00:00.000Z",
+                     *             "finishedAt": null,
+                     *             "lastStatus": null,
+                     *             "lastError": null,
+                     *             "firstPosition": 1,
+                     *             "lastPosition": 1,
+                     *             "traceId": "text"
+                     *           }
+                     *         ],
+                     *         "pagination": {
+                     *           "total": 0,
+                     *           "page": 1,
+                     *           "pageSize": 1,
+                     *           "totalPages": 0,
+                     *           "hasMore": false,
+                     *           "nextCursor": null
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["DeliveryPage"];
+                    };
+                };
+            };
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    replayDelivery: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+                /**
+                 * @description Makes a retry safe: the same key with the same request within a day gets the first response again, with the header
+                 *     `Idempotent-Replayed: true`, and with another request 409. Keys are the caller's own. A response with an API key or a
+                 *     setup token that was revoked, used or has expired since is not given again: 409. Under /auth/ it is ignored: the
+                 *     responses there are secrets, which are not stored.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /** @description The id of what the path names. */
+                id: components["parameters"]["ID"];
+                /** @description The id of the delivery. */
+                delivery: components["schemas"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: components["requestBodies"]["Nothing"];
+        responses: {
+            /** @description The delivery, which waits again. */
+            200: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b01",
+                     *         "state": "waiting",
+                     *         "attempts": 0,
+                     *         "createdAt": "2026-03-01T09:00:00.000Z",
+                     *         "nextAttemptAt": null,
+                     *         "expiresAt": "2026-03-01T09:00:00.000Z",
+                     *         "finishedAt": null,
+                     *         "lastStatus": null,
+                     *         "lastError": null,
+                     *         "firstPosition": 1,
+                     *         "lastPosition": 1,
+                     *         "traceId": "text"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["Delivery"];
+                    };
+                };
+            };
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["RateLimitExceeded"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
