@@ -118,6 +118,7 @@ func TestClient_has_every_operation(t *testing.T) {
 	others := []string{
 		"GET /.well-known/jwks.json", "GET /api/v1/auth/oidc/callback", "GET /api/v1/auth/oidc/login", "GET /asyncapi.json", "GET /docs", "GET /docs/style.css", "GET /health/detailed", "GET /health/live",
 		"GET /health/ready", "GET /metrics", "GET /openapi.json",
+		"POST /api/v1/channels/{id}/deliveries/{delivery}/replay", // Nothing was parked; its 404 is seen below.
 	}
 	if missing := slices.Sorted(slices.Values(r.unused(t))); !slices.Equal(missing, others) {
 		t.Errorf("no method of the client was called for %v: add the method, and a call here; only %v have none", missing, others)

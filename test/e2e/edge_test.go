@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -81,8 +82,12 @@ func TestAttackThroughEdge(t *testing.T) {
 	}
 }
 
+// accessLog is the file of the access log in a Caddyfile.
+var accessLog = regexp.MustCompile(`/[^ ]*/access\.log`)
+
 // edge is Caddy with the configuration that is shipped.
 type edge struct {
+	access  string // the file with its requests
 	address string
 	cmd     *exec.Cmd
 	mu      sync.Mutex
@@ -101,7 +106,7 @@ func (p *pair) startEdge(program string) *edge {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		p.t.Fatal(err)
 	}
-	e := &edge{address: "localhost:" + port, ended: make(chan struct{})}
+	e := &edge{address: "localhost:" + port, access: accessLog.FindString(config), ended: make(chan struct{})}
 	e.cmd = exec.Command(program, "run", "--config", file, "--adapter", "caddyfile")
 	e.cmd.Env = append(os.Environ(), "SITE_ADDRESS=https://"+e.address, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir, "HOME="+dir)
 	out := &lockedWriter{mu: &e.mu, w: &e.log}
@@ -164,5 +169,9 @@ func (e *edge) stop(t *testing.T) string {
 		t.Fatal(err)
 	}
 	<-e.ended
-	return e.log.String()
+	access, err := os.ReadFile(e.access)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e.log.String() + string(access)
 }

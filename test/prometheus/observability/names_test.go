@@ -14,6 +14,8 @@ import (
 var odd = map[string]string{
 	"db_client_connection_count": "OpenTelemetry's name",
 	"go_goroutine_count":         "OpenTelemetry's name",
+
+	"river_work_duration_histogram_seconds": "River's name",
 }
 
 // What `promtool check metrics` finds in the metrics of the registry is listed, each with its reason.

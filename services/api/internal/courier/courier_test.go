@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -136,8 +137,8 @@ func TestSend_hanging(t *testing.T) {
 // TestAttackRebinding: a name that leads to a public address when it is asked for first, and to this machine afterwards, gains
 // nothing: what counts is the address of the connection. Mutation: the address looked up, and judged, before the request.
 func TestAttackRebinding(t *testing.T) {
-	reached := false
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
+	var reached atomic.Bool
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Store(true) }))
 	defer server.Close()
 	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
 	if err != nil {
@@ -150,8 +151,8 @@ func TestAttackRebinding(t *testing.T) {
 		outcomes[i] = send(ctx, dial.Guard{}, notify.Webhook, "http://rebind.example:"+port+"/")
 		cancel()
 	}
-	if reached || *asked < 2 {
-		t.Errorf("reached: %t, after %d questions: %+v", reached, *asked, outcomes)
+	if reached.Load() || asked.Load() < 2 {
+		t.Errorf("reached: %t, after %d questions: %+v", reached.Load(), asked.Load(), outcomes)
 	}
 	if last := outcomes[2].Failure; !strings.Contains(last, "not public") {
 		t.Errorf("the last attempt: %s", last)
@@ -159,13 +160,13 @@ func TestAttackRebinding(t *testing.T) {
 }
 
 // rebinding makes a resolver whose first response is a public address, and all others this machine's.
-func rebinding(t *testing.T) *int {
+func rebinding(t *testing.T) *atomic.Int32 {
 	t.Helper()
 	conn, err := (&net.ListenConfig{}).ListenPacket(t.Context(), "udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	asked := 0
+	var asked atomic.Int32
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -183,10 +184,10 @@ func rebinding(t *testing.T) *int {
 			m.Additionals = nil
 			if q := m.Questions[0]; q.Type == dnsmessage.TypeA {
 				address := [4]byte{127, 0, 0, 1}
-				if asked == 0 {
+				if asked.Load() == 0 {
 					address = [4]byte{192, 0, 46, 9}
 				}
-				asked++
+				asked.Add(1)
 				m.Answers = []dnsmessage.Resource{{Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class}, Body: &dnsmessage.AResource{A: address}}}
 			}
 			if packed, err := m.Pack(); err == nil {

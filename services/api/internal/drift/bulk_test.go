@@ -194,7 +194,7 @@ func TestService_DecideMany_statements(t *testing.T) {
 	}
 	want := map[string]int{
 		"BEGIN": 1, "SELECT drift for update": 1, "UPDATE drift": 2, "UPDATE alert": 1, "INSERT audit": 2, "INSERT event": 4, "COMMIT": 1,
-		"transaction drift.bulk": 1, "publish": 1,
+		"transaction drift.bulk": 1, "publish events": 1,
 	}
 	if diff := cmp.Diff(want, statements); diff != "" {
 		t.Errorf("500 decisions take:\n%s", diff)

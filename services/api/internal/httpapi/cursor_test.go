@@ -125,6 +125,7 @@ func TestCursor(t *testing.T) {
 		for range 3 {
 			api.Key.Post("/api/v1/ingest/plan?workspace=w", []byte(`{"format_version":"1.2","complete":true,"resource_drift":[]}`)).Want(200)
 			newKey(api.Admin, api, nil)
+			api.Admin.Post("/api/v1/trusts", map[string]string{"name": uuid.NewString(), "issuer": "https://ci.example", "audience": "acme", "subject": "a/*"}).Want(201)
 			api.SignIn(api.Admin.User.Email)
 		}
 		var all, page driftPage

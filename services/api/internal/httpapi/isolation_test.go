@@ -209,7 +209,7 @@ func rowsOf(t *testing.T, api *apitest.API) string {
 			continue
 		case "account":
 			condition = "id = $1"
-		case "session", "setup_token", "sign_in_network", "alert_read":
+		case "session", "setup_token", "sign_in_network", "alert_read", "user_identity":
 			condition = "user_id in (select id from app_user where account_id = $1)"
 		case "decided_path":
 			condition = "drift_id in (select id from drift where account_id = $1)"
@@ -224,7 +224,7 @@ func rowsOf(t *testing.T, api *apitest.API) string {
 		if err != nil {
 			t.Fatalf("%s: %v", table, err)
 		}
-		if len(texts) == 0 && !slices.Contains([]string{"setup_token", "rule", "rule_run", "decided_path"}, table) {
+		if len(texts) == 0 && !slices.Contains([]string{"setup_token", "user_identity", "rule", "rule_run", "decided_path"}, table) {
 			t.Errorf("the account has no row in %s, so nothing is proven of it", table)
 		}
 		fmt.Fprintf(&out, "%s\n  %s\n", table, strings.Join(texts, "\n  "))

@@ -38,7 +38,7 @@ func newSite(t *testing.T, environ ...string) *site {
 	t.Cleanup(edge.Close)
 	s := &site{t: t, url: edge.URL, provider: oidctest.NewProvider(t, edge.URL+"/api/v1/auth/oidc/callback", edge.URL+"/")}
 	s.API = apitest.Start(t, append([]string{
-		"APP_ENV=staging", "PUBLIC_URL=" + edge.URL, "OUTGOING_CA=" + oidctest.CA(), "OIDC_ISSUER=" + s.provider.URL, "OIDC_CLIENT_ID=" + oidctest.ClientID,
+		"APP_ENV=staging", "ENABLE_METRICS=false", "PUBLIC_URL=" + edge.URL, "OUTGOING_CA=" + oidctest.CA(), "OIDC_ISSUER=" + s.provider.URL, "OIDC_CLIENT_ID=" + oidctest.ClientID,
 		"OIDC_CLIENT_SECRET=" + oidctest.ClientSecret, "OIDC_ACCOUNT=acme", "OIDC_ROLES=platform=admin,sre=engineer,staff=viewer",
 	}, environ...)...)
 	api, err := url.Parse(s.URL)
@@ -321,7 +321,9 @@ func TestAttackProviderBrowser(t *testing.T) {
 	var callback string
 	attacker.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
 		if strings.HasPrefix(r.URL.String(), s.url) {
-			callback = r.URL.String()
+			if r.URL.Query().Has("code") {
+				callback = r.URL.String()
+			}
 			return http.ErrUseLastResponse
 		}
 		return nil

@@ -186,7 +186,7 @@ func TestWorker_Sweep_goes_on_after_a_failure(t *testing.T) {
 					warned++
 				}
 			}
-			if warned != 6-c.reported {
+			if warned != 7-c.reported {
 				t.Errorf("%d warnings", warned)
 			}
 		})
