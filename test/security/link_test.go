@@ -25,7 +25,7 @@ func TestSecurityLinks(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() && file != root && strings.HasPrefix(entry.Name(), ".") {
+		if entry.IsDir() && file != root && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "node_modules") {
 			return filepath.SkipDir
 		}
 		if filepath.Ext(file) != ".md" {

@@ -20,7 +20,7 @@ const (
 	ClientSecret = "the-client-secret-of-the-tests" //nolint:gosec // It protects nothing.
 )
 
-// Person is somebody whom the provider knows.
+// Person is someone whom the provider knows.
 type Person struct {
 	storage.User
 	Roles any // the claim "roles"; nil leaves it out

@@ -43,14 +43,13 @@ func askGitHub(ctx context.Context, address, secret, audience string) (string, e
 	query := u.Query()
 	query.Set("audience", audience)
 	u.RawQuery = query.Encode()
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
 	if err != nil {
 		return "", backoff.Permanent(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+secret)
-	res, err := http.DefaultClient.Do(req)
+	client := http.Client{Timeout: 10 * time.Second}
+	res, err := client.Do(req)
 	if err != nil {
 		return "", err //nolint:wrapcheck // Tokens wraps it.
 	}

@@ -32,7 +32,7 @@ func TestEnvironmentExample(t *testing.T) {
 		}
 		listed[m[2]] = m[3]
 	}
-	read["SECRETS_DIR"] = "" // Required at its first mention; the default of the others is never used.
+	read["SECRETS_DIR"] = ""    // Required at its first mention; the default of the others is never used.
 	read["RECENT_SIGN_IN"] = "" // A new installation has another value than one from before, which has no line of it.
 	// These are compose's own.
 	read["COMPOSE_PROFILES"], read["COMPOSE_FILE"] = "", "docker-compose.prod.yml:local/compose.yml"

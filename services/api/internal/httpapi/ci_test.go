@@ -100,7 +100,7 @@ func TestTrust_token(t *testing.T) {
 }
 
 // TestAttackTrust: a genuine token of the host is worth nothing beyond what a trust says: other subjects and claims, audiences of other
-// accounts, issuers that nobody trusts. Mutations: accepts always true; matches without its ends; InsertTrust without its owner; place
+// accounts, issuers without a trust. Mutations: accepts always true; matches without its ends; InsertTrust without its owner; place
 // without the audience; owned always nil.
 func TestAttackTrust(t *testing.T) {
 	api, host, stranger := trusting(t), oidctest.NewIssuer(t), oidctest.NewIssuer(t)
@@ -145,7 +145,7 @@ func TestAttackTrust(t *testing.T) {
 		api.Other.Post("/api/v1/trusts", body).Want(http.StatusConflict)
 		api.Other.Get("/api/v1/trusts").Want(http.StatusOK)
 	})
-	t.Run("what would trust everybody is refused", func(t *testing.T) {
+	t.Run("what would trust everyone is refused", func(t *testing.T) {
 		const gitHub, gitLab = "https://token.actions.githubusercontent.com", "https://gitlab.com"
 		try := func(changes map[string]any) *apitest.Response {
 			body := map[string]any{"name": "x", "issuer": gitHub, "audience": ciAudience, "subject": "repo:acme/*:**"}
@@ -203,8 +203,8 @@ func TestAttackCITrace(t *testing.T) {
 		t.Error("the trace of a known job is not continued")
 	}
 	for name, raw := range map[string]string{
-		"of somebody else at the host": host.Token(ciAudience, "repo:evil/x:pull_request", nil),
-		"signed by somebody else":      oidctest.NewIssuer(t).Token(ciAudience, ciSubject, map[string]any{"iss": host.URL}),
+		"of someone else at the host": host.Token(ciAudience, "repo:evil/x:pull_request", nil),
+		"signed by someone else":      oidctest.NewIssuer(t).Token(ciAudience, ciSubject, map[string]any{"iss": host.URL}),
 		"that has expired":             host.Token(ciAudience, ciSubject, map[string]any{"exp": 1}),
 	} {
 		if trace(raw) {
@@ -213,7 +213,7 @@ func TestAttackCITrace(t *testing.T) {
 	}
 }
 
-// TestTrust_issuer_away: an issuer that is away is 503 for the jobs whose keys are not known, and nothing for anybody else. Mutation:
+// TestTrust_issuer_away: an issuer that is away is 503 for the jobs whose keys are not known, and nothing for anyone else. Mutation:
 // Prove gives errCIInvalid for every error.
 func TestTrust_issuer_away(t *testing.T) {
 	api, host := trusting(t), oidctest.NewIssuer(t)

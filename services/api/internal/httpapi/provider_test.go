@@ -247,8 +247,8 @@ func TestProvider_sign_in(t *testing.T) {
 	s.Admin.Post("/api/v1/users/"+first.User.ID+"/setup-token", nil).Want(http.StatusConflict)
 }
 
-// TestAttackProviderPerson: the provider proves who somebody is, and nothing more. Without a role, a verified email and a good standing
-// here there is no session, and an email is not enough to be somebody's user. Mutations: admit without its role, its verified email or
+// TestAttackProviderPerson: the provider proves who someone is, and nothing more. Without a role, a verified email and a good standing
+// here there is no session, and an email is not enough to be someone's user. Mutations: admit without its role, its verified email or
 // its domain; userOf that links always, or without HasIdentity; lockOwn without IsActive; takeRole without errLastDemoted.
 func TestAttackProviderPerson(t *testing.T) {
 	s := newSite(t, "OIDC_EMAIL_DOMAINS=acme.example,other.example")
@@ -278,7 +278,7 @@ func TestAttackProviderPerson(t *testing.T) {
 	}
 
 	_, c, who := s.signedIn(person("ada", "ada@acme.example", "sre"))
-	refused("the email of somebody else who came before", person("mallory", "ada@acme.example", "platform"), http.StatusForbidden, "there is a user with your email")
+	refused("the email of someone else who came before", person("mallory", "ada@acme.example", "platform"), http.StatusForbidden, "there is a user with your email")
 	s.Admin.Do(http.MethodPatch, "/api/v1/users/"+who.User.ID, map[string]any{"isActive": false}).Want(http.StatusOK)
 	refused("deactivated", person("ada", "ada@acme.example", "sre"), http.StatusUnauthorized, "deactivated")
 	c.Get("/api/v1/users/me").Want(http.StatusUnauthorized)
@@ -290,7 +290,7 @@ func TestAttackProviderPerson(t *testing.T) {
 			t.Errorf("%+v", linked)
 		}
 		for name, p := range map[string]oidctest.Person{
-			"somebody else with the email":                      person("w", s.Viewer.User.Email, "platform"),
+			"someone else with the email":                      person("w", s.Viewer.User.Email, "platform"),
 			"another account's user":                            person("o", s.Other.User.Email, "platform"),
 			"unverified":                                        {User: storage.User{ID: "z", Email: s.Engineer.User.Email}, Roles: "platform"},
 			"the last admin with a password, who would be none": person("a", s.Admin.User.Email, "staff"),
@@ -310,7 +310,7 @@ func TestAttackProviderPerson(t *testing.T) {
 	})
 }
 
-// TestAttackProviderBrowser: the callback of one browser does nothing in another, an answer works once, and a sign-in leads to a page of
+// TestAttackProviderBrowser: the callback of one browser does nothing in another, a callback works once, and a sign-in leads to a page of
 // this installation alone. Mutations: Finish without its state; LocalPath always true; the cookie without HttpOnly, Secure or Lax; the
 // cookie not cleared.
 func TestAttackProviderBrowser(t *testing.T) {

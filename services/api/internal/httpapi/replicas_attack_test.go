@@ -15,8 +15,8 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
-// TestAttackOneTagTwoResponses reads on two replicas while both are written to: an ETag always stands for one response, whoever gave it and
-// whatever was going on. Else a 304 would hide a change.
+// TestAttackOneTagTwoResponses reads on two replicas while both are written to: an ETag always stands for one response, from each of them,
+// whatever goes on meanwhile. Else a 304 would hide a change.
 //
 // Mutations: streamHead in a statement of its own, before that of the rows; a total that is remembered without its head; an event that is
 // published in a transaction after the change.
@@ -103,7 +103,7 @@ func TestAttackOneTagTwoResponses(t *testing.T) {
 }
 
 // TestAttackLeavingOnTwoReplicas: while an admin deactivates a user on one replica, the user signs in, refreshes, makes a key, a setup token
-// and another password on another. Whoever is first, nothing of it is left that works.
+// and another password on another. In either order, nothing of it is left that works.
 //
 // Mutations: NoteSignIn without the condition that the user is active; LockRefreshToken that locks the token without its user; act left out of
 // CreateKey, IssueSetup or ChangePassword.

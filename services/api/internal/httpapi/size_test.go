@@ -110,7 +110,7 @@ func TestAttackResponseSize(t *testing.T) {
 	}
 	of := map[string]string{
 		"/api/v1/drifts/{id}": one("drift"), "/api/v1/alerts/{id}": one("alert"), "/api/v1/checks/{id}": one("workspace_check"),
-		"/api/v1/drifts/{id}/timeline": pgtest.Value[uuid.UUID](t, api.DB, "select drift_id from audit where drift_id is not null and account_id = $1 group by 1 order by count(*) desc limit 1", api.Account).String(),
+		"/api/v1/drifts/{id}/timeline":     pgtest.Value[uuid.UUID](t, api.DB, "select drift_id from audit where drift_id is not null and account_id = $1 group by 1 order by count(*) desc limit 1", api.Account).String(),
 		"/api/v1/channels/{id}/deliveries": strings.TrimPrefix(channelPath(api), "/api/v1/channels/"),
 	}
 	operations, err := spec.Operations("api")

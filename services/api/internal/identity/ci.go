@@ -15,7 +15,7 @@ import (
 
 // A job of CI can send the token that its host issued to it, in the place of an API key. Such a token names its issuer, so a
 // stranger could make us ask any server for its keys: only issuers and audiences that an admin trusts count, and those are in
-// memory. Whoever is not proven by keys that are at hand has no say in the trace; see Credential.Proven.
+// memory. A caller who is not proven by keys that are at hand has no say in the trace; see Credential.Proven.
 
 // CIToken is what a token of CI says. It proves nothing until its signature was checked.
 type CIToken struct {
@@ -96,7 +96,7 @@ func (s *Service) recogniseCI(bearer string) (Credential, error) {
 		return Credential{}, errUnknownCredential
 	}
 	if last := s.trusts.last.Load(); last != nil {
-		// Not with a token that only the host vouches for: everybody can have one of a host that serves everybody.
+		// Not with a token that only the host vouches for: everyone can have one of a host that serves everyone.
 		if in := trusting((*last)[place{token.Issuer, token.Audience}], token); len(in) > 0 {
 			if proven := s.ci.ProveNow(token); proven != nil {
 				return Credential{ci: proven, proven: true}, nil

@@ -157,7 +157,7 @@ func (in *input) glob(field, value string) {
 	}
 }
 
-// sharedHosts are issuers of everybody's jobs. How a subject begins there that names whose job it is, and the claims that say so too.
+// sharedHosts are issuers of everyone's jobs. How a subject begins there that names whose job it is, and the claims that say so too.
 var sharedHosts = map[string]struct {
 	subject *regexp.Regexp
 	claims  []string
@@ -171,21 +171,21 @@ var sharedHosts = map[string]struct {
 	},
 }
 
-// owned asks for the owner of the jobs, where the issuer serves everybody.
+// owned asks for the owner of the jobs, where the issuer serves everyone.
 func (n *NewTrust) owned(in *input) {
 	host, shared := sharedHosts[strings.TrimSuffix(n.Issuer, "/")]
 	if !shared || host.subject.MatchString(n.Subject) {
 		return
 	}
 	for _, name := range host.claims {
-		// An owner's glob before the first slash would be everybody's.
+		// An owner's glob before the first slash would be everyone's.
 		if value, ok := n.Claims[name]; ok {
 			if owner, _, _ := strings.Cut(value, "/"); !strings.Contains(owner, "*") {
 				return
 			}
 		}
 	}
-	in.refuse("subject", "must begin with the owner of the jobs, such as %s, since this issuer serves everybody; or give one of the claims %s",
+	in.refuse("subject", "must begin with the owner of the jobs, such as %s, since this issuer serves everyone; or give one of the claims %s",
 		host.example, strings.Join(host.claims, ", "))
 }
 

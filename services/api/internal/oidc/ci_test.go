@@ -270,7 +270,7 @@ func TestIssuer_keys(t *testing.T) {
 			t.Errorf("an issuer %s was asked %d times", name, n-before)
 		}
 	}
-	// A stranger's key id gets no better answer, and no more requests.
+	// A stranger's key id gets no better response, and no more requests.
 	before := host.Requests()
 	if err := prove(t.Context(), c, old); !apierror.Is(err, apierror.Unavailable) {
 		t.Errorf("an unknown key while the issuer is away: %v", err)

@@ -97,7 +97,7 @@ func (i *issuer) get(ctx context.Context, enough func(*known) bool) (*known, err
 			}
 			return k, nil
 		}
-		if good { // Whoever has the turn fetches for all.
+		if good { // The one that has the turn fetches for all.
 			select {
 			case i.turn <- struct{}{}:
 			default:

@@ -139,7 +139,7 @@ func (l *liar) finish(query url.Values, cookie string) (*identity.Person, error)
 	return person, err
 }
 
-// TestAttackIDToken: a provider, or whoever can speak for it, signs nobody in with a token that is not the one of this sign-in.
+// TestAttackIDToken: a provider, or another that can speak for it, signs no user in with a token that is not the one of this sign-in.
 // Mutations: the nonce not compared; the azp, the at_hash, the time of issue or the time of the sign-in not looked at; SupportedSigningAlgs
 // with HS256; the subject of the user info not compared.
 func TestAttackIDToken(t *testing.T) {
