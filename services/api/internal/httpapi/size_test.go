@@ -108,10 +108,11 @@ func TestAttackResponseSize(t *testing.T) {
 	one := func(table string) string {
 		return pgtest.Value[uuid.UUID](t, api.DB, "select id from "+table+" where account_id = $1 order by id desc limit 1", api.Account).String()
 	}
+	channel := strings.TrimPrefix(channelPath(api), "/api/v1/channels/")
 	of := map[string]string{
 		"/api/v1/drifts/{id}": one("drift"), "/api/v1/alerts/{id}": one("alert"), "/api/v1/checks/{id}": one("workspace_check"),
-		"/api/v1/drifts/{id}/timeline":     pgtest.Value[uuid.UUID](t, api.DB, "select drift_id from audit where drift_id is not null and account_id = $1 group by 1 order by count(*) desc limit 1", api.Account).String(),
-		"/api/v1/channels/{id}/deliveries": strings.TrimPrefix(channelPath(api), "/api/v1/channels/"),
+		"/api/v1/drifts/{id}/timeline": pgtest.Value[uuid.UUID](t, api.DB, "select drift_id from audit where drift_id is not null and account_id = $1 group by 1 order by count(*) desc limit 1", api.Account).String(),
+		"/api/v1/channels/{id}":        channel, "/api/v1/channels/{id}/deliveries": channel,
 	}
 	operations, err := spec.Operations("api")
 	if err != nil {
