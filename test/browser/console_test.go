@@ -36,7 +36,7 @@ func TestConsole_main_job(t *testing.T) {
 		p.await("the next one that waits has the focus", fmt.Sprintf(`(%s).contains(document.activeElement)`, row("aws_instance.second")))
 	})
 	t.Run("by mouse", func(t *testing.T) {
-		p.click(fmt.Sprintf(`[data-row="%s"] .row-link`, second.ID))
+		p.click(fmt.Sprintf(`[data-row=%q] .row-link`, second.ID))
 		p.await("the difference", `document.querySelector('.diff-line-new mark')?.textContent === 'm5.4xlarge'`)
 		p.click(".actions .button-danger")
 		p.fill("dialog textarea", "must go back to what the code says")

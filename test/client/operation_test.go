@@ -283,7 +283,10 @@ func decideMany(ctx context.Context, t *testing.T, engineer *client.Client, d cl
 	if len(exported) != 1 || exported[0].ID != d.ID || !exported[0].ApprovedUntil.Equal(until.UTC().Truncate(time.Millisecond)) || len(exported[0].Difference) == 0 {
 		t.Errorf("%+v", exported)
 	}
-	for range engineer.ExportDrifts(ctx, client.DriftQuery{}) {
+	for _, err := range engineer.ExportDrifts(ctx, client.DriftQuery{}) {
+		if err != nil {
+			t.Error(err)
+		}
 		break // It stops where its reader does.
 	}
 	var file strings.Builder

@@ -91,7 +91,7 @@ func index(dir, metafile, icon string) ([]byte, error) {
 		var preload []string
 		for _, i := range output.Imports {
 			if i.Kind == "import-statement" {
-				preload = append(preload, fmt.Sprintf(`<link rel="modulepreload" href="%s" />`, address(i.Path)))
+				preload = append(preload, fmt.Sprintf(`<link rel="modulepreload" href=%q />`, address(i.Path)))
 			}
 		}
 		slices.Sort(preload)

@@ -83,7 +83,7 @@ var parameters = map[string][]string{
 	"sortBy": {"createdAt", "severity", "created_at; drop table drift", "id"}, "sortOrder": {"asc", "desc", "up"}, "days": {"30", "0", "366", "-1", "x"},
 	"after": {"", "x", "a:1", ":", "e:99999999999999999999", "\x00:1"}, "driftId": {"invalid", "00000000-0000-0000-0000-000000000000"}, "isRead": {"true", "maybe"},
 	"type": {"drift_detected", "x"}, "actorId": {"x"}, "action": {"drift.approved", "\x00"}, "scope": {"full", "partial", "some"}, "include": {"changes", "states", "all", "states,states"},
-	"owner": {"team-network", "a,b", "\x00", strings.Repeat("o", 300)}, "group": {"0190a000-0000-7000-8000-000000000001", "x"}, "suppressed": {"any", "x"},
+	"owner": {"team-network", "a,b", "\x00", strings.Repeat("o", 300)}, "group": {"0190a000-0000-7000-8000-000000000001", "x"}, "suppressed": {"any", "x"}, "format": {"csv", "ndjson", "xml"},
 	"open": {"true", "false", "1"}, "origin": {"plan", "manual,change", "x"}, "provider": {"registry.terraform.io/hashicorp/aws", "%", "\x00"},
 	"archived": {"true", "false", "no"}, "before": {"019a0000-0000-7000-8000-000000000000", "x", "\x00"},
 	"cursor": {"", "x", "AAAA", "bnVsbA", "\x00", strings.Repeat("c", 3000)},

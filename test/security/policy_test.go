@@ -13,7 +13,7 @@ import (
 
 var (
 	firstCell   = regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|")
-	aSecret     = regexp.MustCompile(`(?m)^  ([a-z_]+): \{ file:`)
+	aSecret     = regexp.MustCompile(`(?m)^ {2}([a-z_]+): \{ file:`)
 	aTable      = regexp.MustCompile(`create table (?:if not exists )?([a-z_]+)`)
 	recently    = regexp.MustCompile(`(?m)^(?: +- )?RECENT_SIGN_IN=15m$`)
 	withoutDown = regexp.MustCompile(`(?s)-- \+goose Down.*`)

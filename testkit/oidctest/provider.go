@@ -17,7 +17,7 @@ import (
 // The client of the provider.
 const (
 	ClientID     = "driftsentry"
-	ClientSecret = "the-client-secret-of-the-tests" //nolint:gosec // It protects nothing.
+	ClientSecret = "the-client-secret-of-the-tests"
 )
 
 // Person is someone whom the provider knows.

@@ -91,7 +91,7 @@ func TestSampling(t *testing.T) {
 // lookOften makes the ordinary requests, and returns the callers of those that were not slow by accident.
 func (j job) lookOften(t *testing.T) []caller {
 	t.Helper()
-	ids := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // The same in each run.
+	ids := rand.New(rand.NewPCG(1, 2)) // The same in each run.
 	var callers []caller
 	for range 2 * ordinary {
 		c := callerOf(ids)
@@ -125,7 +125,7 @@ func (s *system) slowRequest(t *testing.T, j job) caller {
 		if *conn, err = pgx.Connect(t.Context(), s.superuser); err != nil {
 			t.Fatal(err)
 		}
-		defer (*conn).Close(context.WithoutCancel(t.Context()))
+		t.Cleanup(func() { _ = (*conn).Close(context.WithoutCancel(t.Context())) })
 	}
 	tx, err := locking.Begin(t.Context())
 	if err != nil {

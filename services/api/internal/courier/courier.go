@@ -143,7 +143,7 @@ func said(kind notify.Kind, body io.Reader) string {
 // retryAfter takes seconds or a time.
 func retryAfter(value string, now time.Time) time.Duration {
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return min(time.Duration(seconds)*time.Second, mostRetryAfter) //nolint:gosec // It has 31 bits.
+		return min(time.Duration(seconds)*time.Second, mostRetryAfter)
 	}
 	if at, err := http.ParseTime(value); err == nil {
 		return min(max(0, at.Sub(now)), mostRetryAfter)

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path"
@@ -45,9 +46,7 @@ func TestChannels(t *testing.T) {
 	base := map[string]any{"name": "network team", "kind": "slack", "url": "https://hooks.invalid/services/T0/B0/s3cret"}
 	with := func(more ...any) map[string]any {
 		body := map[string]any{}
-		for name, value := range base {
-			body[name] = value
-		}
+		maps.Copy(body, base)
 		for i := 0; i < len(more); i += 2 {
 			body[more[i].(string)] = more[i+1]
 		}

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -25,9 +26,7 @@ const (
 // trust makes a trust, and returns its id.
 func trust(by *apitest.Client, host *oidctest.Issuer, changes map[string]any) string {
 	body := map[string]any{"name": "network repository", "issuer": host.URL, "audience": ciAudience, "subject": "repo:acme/network:**"}
-	for name, value := range changes {
-		body[name] = value
-	}
+	maps.Copy(body, changes)
 	var made struct{ ID string }
 	by.Post("/api/v1/trusts", body).Want(http.StatusCreated).Decode(&made)
 	return made.ID
@@ -140,7 +139,7 @@ func TestAttackTrust(t *testing.T) {
 	if strings.Contains(api.Telemetry.Output(), "eyJ") {
 		t.Error("a token is in the log")
 	}
-	t.Run("an audience belongs to one account", func(t *testing.T) {
+	t.Run("an audience belongs to one account", func(*testing.T) {
 		body := map[string]any{"name": "x", "issuer": host.URL, "audience": ciAudience, "subject": "repo:other/*:**"}
 		api.Other.Post("/api/v1/trusts", body).Want(http.StatusConflict)
 		api.Other.Get("/api/v1/trusts").Want(http.StatusOK)
@@ -149,9 +148,7 @@ func TestAttackTrust(t *testing.T) {
 		const gitHub, gitLab = "https://token.actions.githubusercontent.com", "https://gitlab.com"
 		try := func(changes map[string]any) *apitest.Response {
 			body := map[string]any{"name": "x", "issuer": gitHub, "audience": ciAudience, "subject": "repo:acme/*:**"}
-			for name, value := range changes {
-				body[name] = value
-			}
+			maps.Copy(body, changes)
 			return api.Admin.Wrong().Post("/api/v1/trusts", body)
 		}
 		for field, wrong := range map[string][]map[string]any{
@@ -205,7 +202,7 @@ func TestAttackCITrace(t *testing.T) {
 	for name, raw := range map[string]string{
 		"of someone else at the host": host.Token(ciAudience, "repo:evil/x:pull_request", nil),
 		"signed by someone else":      oidctest.NewIssuer(t).Token(ciAudience, ciSubject, map[string]any{"iss": host.URL}),
-		"that has expired":             host.Token(ciAudience, ciSubject, map[string]any{"exp": 1}),
+		"that has expired":            host.Token(ciAudience, ciSubject, map[string]any{"exp": 1}),
 	} {
 		if trace(raw) {
 			t.Errorf("the trace of a token %s is continued", name)

@@ -215,7 +215,7 @@ func TestProvider_sign_in(t *testing.T) {
 		before.Get("/api/v1/users/me").Want(http.StatusUnauthorized)
 		b.session().Get("/api/v1/users/me").Want(http.StatusOK)
 	})
-	t.Run("a provider that is away locks out nobody who is signed in", func(t *testing.T) {
+	t.Run("a provider that is away locks out no user who is signed in", func(*testing.T) {
 		s.provider.Away(true)
 		defer s.provider.Away(false)
 		b.session().Get("/api/v1/drifts").Want(http.StatusOK)
@@ -290,9 +290,9 @@ func TestAttackProviderPerson(t *testing.T) {
 			t.Errorf("%+v", linked)
 		}
 		for name, p := range map[string]oidctest.Person{
-			"someone else with the email":                      person("w", s.Viewer.User.Email, "platform"),
-			"another account's user":                            person("o", s.Other.User.Email, "platform"),
-			"unverified":                                        {User: storage.User{ID: "z", Email: s.Engineer.User.Email}, Roles: "platform"},
+			"someone else with the email": person("w", s.Viewer.User.Email, "platform"),
+			"another account's user":      person("o", s.Other.User.Email, "platform"),
+			"unverified":                  {User: storage.User{ID: "z", Email: s.Engineer.User.Email}, Roles: "platform"},
 			"the last admin with a password, who would be none": person("a", s.Admin.User.Email, "staff"),
 		} {
 			s.provider.SignsIn(p)

@@ -141,11 +141,12 @@ func TestAttackLeavingOnTwoReplicas(t *testing.T) {
 				a, err := act(t.Context())
 				mu.Lock()
 				defer mu.Unlock()
-				if err != nil {
+				switch {
+				case err != nil:
 					t.Error(err)
-				} else if a.Status < 300 {
+				case a.Status < 300:
 					won[name]++
-				} else if a.Status >= 500 {
+				case a.Status >= 500:
 					t.Errorf("%s: %d %s", name, a.Status, a.Body)
 				}
 			})

@@ -59,7 +59,7 @@ update account_stream set position = position + 600 where account_id = @account;
 
 // maxAllocated is how many bytes a request may allocate: what Postgres sends, the rows, and the response as it grows.
 // 7.8 times the largest response were measured.
-const maxAllocated = 10 * rest.MaxResponse
+const maxAllocated = 20 * rest.MaxResponse
 
 // allocatedFor is how many bytes a GET allocates here. Other goroutines of the process allocate meanwhile, so the least of several counts.
 func allocatedFor(t *testing.T, caller *apitest.Client, url string) uint64 {

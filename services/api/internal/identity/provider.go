@@ -141,7 +141,8 @@ func (c *ProviderConfig) admit(p *Person) (Role, error) {
 	if p.Subject == "" || len(p.Subject) > maxSubject || strings.ContainsRune(p.Subject, 0) {
 		return "", errNoSubject
 	}
-	if in.email(p.Email); in.err() != nil {
+	in.email(p.Email)
+	if in.err() != nil {
 		return "", apierror.New(apierror.Forbidden, "the identity provider gave no valid email for you; its administrator has to add the claim email")
 	}
 	if !p.EmailVerified && !c.UnverifiedEmail {
@@ -161,7 +162,8 @@ func (c *ProviderConfig) admit(p *Person) (Role, error) {
 		return "", apierror.Newf(apierror.Forbidden,
 			"you have no role here: no value of the claim %q of the identity provider is one that OIDC_ROLES names; ask its administrator for access", c.RoleClaim)
 	}
-	if in.text("name", p.Name, maxName); in.err() != nil {
+	in.text("name", p.Name, maxName)
+	if in.err() != nil {
 		p.Name = p.Email
 	}
 	return role, nil

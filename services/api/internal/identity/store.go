@@ -47,7 +47,7 @@ type Lists interface {
 // Tx is a transaction. Locks are taken in the order of its parts: users, sessions with their tokens, keys, channels.
 type Tx interface {
 	UserTx
-	IdentityTx
+	ProviderTx
 	SessionTx
 	RefreshTokenTx
 	SetupTokenTx
@@ -78,8 +78,8 @@ type UserTx interface {
 	SavePreferences(ctx context.Context, user uuid.UUID, preferences map[string]any) error
 }
 
-// IdentityTx knows users by what they are at an identity provider.
-type IdentityTx interface {
+// ProviderTx knows users by what they are at an identity provider.
+type ProviderTx interface {
 	AccountNamed(ctx context.Context, name string) (*Account, error)
 	// UserWithIdentity keeps other sign-ins of the person away until the end, also when there is no such user yet.
 	UserWithIdentity(ctx context.Context, issuer, subject string) (uuid.UUID, error)

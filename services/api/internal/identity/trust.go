@@ -138,7 +138,7 @@ func (n *NewTrust) check() error {
 }
 
 // issuer is an https URL without anything that could name another place, as OpenID Connect has it.
-var issuer = regexp.MustCompile(`^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$`)
+var issuer = regexp.MustCompile(`^https://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._~/-]*)?$`)
 
 func (in *input) issuer(value string) {
 	if !issuer.MatchString(value) || len(value) > maxTrustText || strings.Contains(value, "/../") {
@@ -149,7 +149,8 @@ func (in *input) issuer(value string) {
 // glob is a text in which * is any text without a slash, and ** any text. One that matches everything is none.
 func (in *input) glob(field, value string) {
 	before := len(in.fields)
-	if in.text(field, value, maxTrustText); len(in.fields) > before {
+	in.text(field, value, maxTrustText)
+	if len(in.fields) > before {
 		return
 	}
 	if strings.Trim(value, "*") == "" {

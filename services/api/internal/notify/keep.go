@@ -36,7 +36,8 @@ func (s *Service) attempt(ctx context.Context, failure string, fn func(context.C
 	defer cancel()
 	err := fn(bounded)
 	if err != nil && ctx.Err() == nil {
-		s.log.LogAttrs(ctx, slog.LevelDebug, failure, slog.String("error.message", err.Error()))
+		s.log.LogAttrs(ctx, slog.LevelDebug, failure, //nolint:sloglint // Each caller has a constant.
+			slog.String("error.message", err.Error()))
 	}
 	return err == nil
 }

@@ -195,7 +195,7 @@ func TestIssuer_keys(t *testing.T) {
 	host := oidctest.NewIssuer(t)
 	c := newCI(t, guard(true))
 	var now atomic.Int64
-	now.Store(time.Now().UnixNano())
+	now.Store(time.Now().UnixMilli() * int64(time.Millisecond))
 	c.clock = func() time.Time { return time.Unix(0, now.Load()) }
 	pass := func(d time.Duration) { now.Add(int64(d)) }
 	issue := func() string {
@@ -250,7 +250,7 @@ func TestIssuer_keys(t *testing.T) {
 		},
 		"that redirects": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/keys", http.StatusFound) },
 		"without an end": func(w http.ResponseWriter, _ *http.Request) {
-			for i := 0; i < 100; i++ {
+			for range 100 {
 				if _, err := w.Write(make([]byte, MaxResponse/10)); err != nil {
 					return
 				}

@@ -181,7 +181,7 @@ func exchangeError(ctx context.Context, err error) error {
 		}
 		return &refusal
 	}
-	return apierror.Wrap(apierror.Unavailable, fmt.Errorf("exchange the code: %.300s", err), "the identity provider does not respond; try again")
+	return apierror.Wrap(apierror.Unavailable, fmt.Errorf("exchange the code: %.300w", err), "the identity provider does not respond; try again")
 }
 
 // claims are those of an ID token or of the user info.
@@ -256,7 +256,7 @@ func (p *Provider) complete(ctx context.Context, k *known, tokens *oauth2.Token,
 	}
 	info, err := k.provider.UserInfo(ctx, oauth2.StaticTokenSource(tokens))
 	if err != nil {
-		return apierror.Wrap(apierror.Unavailable, fmt.Errorf("read the user info: %.300s", err), "the identity provider does not respond; try again")
+		return apierror.Wrap(apierror.Unavailable, fmt.Errorf("read the user info: %.300w", err), "the identity provider does not respond; try again")
 	}
 	if info.Subject != subject {
 		return refuse(errors.New("the user info is of another person"))

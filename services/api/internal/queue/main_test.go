@@ -19,15 +19,19 @@ func TestMain(m *testing.M) {
 	if dsn == "" {
 		pgtest.Main(m)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
-	r, err := newReplica(ctx, dsn, os.Getenv(replicaOf+"_NAME"))
-	if err == nil {
-		err = r.queue.Run(ctx)
-	}
-	if err != nil {
+	if err := beReplica(dsn); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	os.Exit(0)
+}
+
+func beReplica(dsn string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	r, err := newReplica(ctx, dsn, os.Getenv(replicaOf+"_NAME"))
+	if err != nil {
+		return err
+	}
+	return r.queue.Run(ctx)
 }

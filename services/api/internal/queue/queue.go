@@ -217,7 +217,7 @@ func (h quiet) Handle(ctx context.Context, r slog.Record) error {
 		}
 		return true
 	})
-	h.log.LogAttrs(ctx, slog.LevelWarn, "the queue of notifications: "+r.Message, attrs...)
+	h.log.LogAttrs(ctx, slog.LevelWarn, "the queue of notifications: "+r.Message, attrs...) //nolint:sloglint // River's messages are constants.
 	return nil
 }
 

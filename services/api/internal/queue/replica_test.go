@@ -200,7 +200,7 @@ func TestKilledReplica(t *testing.T) {
 			<-killed
 		}
 	})
-	second := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // This program.
+	second := exec.CommandContext(t.Context(), os.Args[0])
 	second.Env = append(os.Environ(), replicaOf+"="+w.dsn, replicaOf+"_NAME=second")
 	second.Stderr = t.Output()
 	if err := second.Start(); err != nil {
@@ -240,7 +240,8 @@ func TestOrder(t *testing.T) {
 		resource := order(t, got)[len(order(t, got))-1]
 		mu.Lock()
 		defer mu.Unlock()
-		if failures[resource]++; resource == "r-03" || resource == "r-04" {
+		failures[resource]++
+		if resource == "r-03" || resource == "r-04" {
 			rw.WriteHeader(http.StatusGone)
 		} else if resource == "r-01" && failures[resource] == 1 {
 			rw.WriteHeader(http.StatusInternalServerError)

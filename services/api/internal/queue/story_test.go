@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -35,9 +36,7 @@ type channel struct {
 // makeChannel makes a channel, and gives its id and its secret.
 func makeChannel(api *apitest.API, kind, url string, more map[string]any) (uuid.UUID, string) {
 	body := map[string]any{"name": kind + " " + uuid.NewString()[:8], "kind": kind, "url": url}
-	for name, value := range more {
-		body[name] = value
-	}
+	maps.Copy(body, more)
 	var made struct {
 		Channel channel
 		Secret  string
