@@ -20,7 +20,7 @@ const (
 	hostileRequests = 16_800
 	hostileWorkers  = 8
 	// The least number of requests to each route's handler, so that the run is meaningful.
-	hostileLeast = 200
+	hostileLeast = 120
 )
 
 // TestHostileInput sends over fourteen thousand seeded requests that are wrong in every way a client can think of, most

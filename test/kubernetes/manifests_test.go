@@ -184,7 +184,8 @@ func (m *manifests) expectReferences(t *testing.T) {
 					t.Errorf("ingress: %s leads to %+v", path.Path, path.Backend.Service)
 				}
 				// The detailed report is for insiders.
-				if exact := path.PathType != nil && *path.PathType == networkingv1.PathTypeExact; isPrefix(path.Path, "/health/detailed") || strings.HasPrefix(path.Path, "/health") && !exact {
+				exact := path.PathType != nil && *path.PathType == networkingv1.PathTypeExact
+				if path.Path == "/health/detailed" || !exact && (isPrefix(path.Path, "/health/detailed") || strings.HasPrefix(path.Path, "/health")) {
 					t.Errorf("ingress: %s lets more pass than live and ready", path.Path)
 				}
 			}

@@ -23,7 +23,7 @@ import (
 )
 
 // ours is what is Go's own, or Kubernetes', and no variable of the services.
-var ours = map[string]bool{"GOMEMLIMIT": true, "POD_NAMESPACE": true, "NODE_NAME": true}
+var ours = map[string]bool{"GOMEMLIMIT": true, "POD_NAMESPACE": true, "NODE_NAME": true, "RECENT_SIGN_IN": true}
 
 // mount is where the secrets are in a container.
 const mount = "/run/secrets/driftsentry/"
