@@ -12,10 +12,16 @@ import (
 
 // OpenReader reads what a plan is compared with.
 type OpenReader interface {
-	// OpenDrifts gives the kept values of a workspace's drifts that plans found and that are not resolved.
-	OpenDrifts(ctx context.Context, account uuid.UUID, workspace string) (open map[plan.Object]plan.Open, hidesValues bool, err error)
+	// OpenDrifts gives the kept values of a workspace's drifts that plans found and that are not resolved, and what their account says.
+	OpenDrifts(ctx context.Context, account uuid.UUID, workspace string) (map[plan.Object]plan.Open, Account, error)
 	// HidesValues reports whether no values of an account are stored.
 	HidesValues(ctx context.Context, account uuid.UUID) (bool, error)
+}
+
+// Account is what an account says about all its drifts.
+type Account struct {
+	HidesValues  bool  // no values are stored
+	RulesVersion int64 // of the rules that are in force; 0 when there has never been one
 }
 
 // OpenTx finds and adds the open drifts of a workspace.

@@ -82,6 +82,7 @@ type DecisionTx interface {
 	LockDrift(ctx context.Context, account, id uuid.UUID) (d *Drift, unread int, err error)
 	// SaveDecision writes what the decision changed; markAlerts settles the drift's alerts: they are read for all.
 	SaveDecision(ctx context.Context, d *Drift, markAlerts bool, by *string) error
+	DecidedTx
 }
 
 // decision is what a user decided. The reason is in their words, or says how a drift was resolved.
@@ -113,6 +114,11 @@ func (s *Service) decide(ctx context.Context, p identity.Principal, id uuid.UUID
 		markAlerts := alerts > 0 && what.action != Triage
 		if err := w.SaveDecision(ctx, d, markAlerts, w.email); err != nil {
 			return err
+		}
+		if what.action == Approve || what.action == Reject {
+			if err := w.decided(ctx, d); err != nil {
+				return err
+			}
 		}
 		w.record(ctx, transitions[what.action].event, d, what.reason, what.reason, map[string]any{"from": from, "to": d.Status})
 		if markAlerts {

@@ -50,8 +50,16 @@ type Drift struct {
 	DifferenceCut     bool   // there is more of the difference than this
 	DifferenceMAC     []byte // tells masked differences apart
 	Sides             []byte // plan.States' own; read only as part of plan.Open
+	PathHashes        []byte // plan.Paths of the difference; read only for decisions and rules
 	Retyped           bool   // plan.Open's own
 	Severity          Severity
+	SeverityBy        *uuid.UUID // the rule that set it; nil when it is the default
+	DefaultSeverity   *Severity  // nil when Severity is
+	SuppressedBy      *uuid.UUID // the rule that ignores all of it
+	SuppressedReason  *string    // that rule's
+	SuppressedUntil   *time.Time // when that rule ends; nil when someone has to end it
+	Owner             *string
+	OwnerBy           *string // a user's email, or RuleOwner
 	Status            Status
 	CostImpactMonthly float64 // US dollars, in cents exactly
 	DetectedBy        string

@@ -61,11 +61,11 @@ func (s *Service) Ingest(ctx context.Context, p identity.Principal, u Upload) (*
 	}
 	u.Source = u.Source.masked()
 	trace.SpanFromContext(ctx).SetAttributes(u.Source.attributes()...)
-	open, hide, err := s.store.OpenDrifts(ctx, p.AccountID, u.Workspace)
+	open, account, err := s.store.OpenDrifts(ctx, p.AccountID, u.Workspace)
 	if err != nil {
 		return nil, err
 	}
-	read, bodyHash, err := s.readPlan(ctx, u, open, hide || s.hideValues)
+	read, bodyHash, err := s.readPlan(ctx, u, open, account.HidesValues || s.hideValues)
 	if err != nil {
 		return nil, err
 	}

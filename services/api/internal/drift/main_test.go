@@ -202,7 +202,7 @@ func wantKind(t *testing.T, err error, kind apierror.Kind) {
 func wantSame(t *testing.T, stored, given *drift.Drift) {
 	t.Helper()
 	meaning := func(d drift.Drift) drift.Drift {
-		d.AccountID, d.Fingerprint, d.DifferenceMAC, d.Sides = uuid.Nil, nil, nil, nil // They are not read for clients.
+		d.AccountID, d.Fingerprint, d.DifferenceMAC, d.Sides, d.PathHashes = uuid.Nil, nil, nil, nil, nil // They are not read for clients.
 		for _, state := range []*[]byte{&d.ExpectedState, &d.ActualState, &d.Difference} {
 			var value any
 			if err := json.Unmarshal(*state, &value); err != nil {

@@ -342,7 +342,7 @@ func (d *Drift) describe(c *plan.Change) {
 
 // take takes over the states.
 func (d *Drift) take(s plan.States) {
-	d.ExpectedState, d.ActualState, d.Difference, d.Sides = s.Expected, s.Actual, s.Difference, s.Sides
+	d.ExpectedState, d.ActualState, d.Difference, d.Sides, d.PathHashes = s.Expected, s.Actual, s.Difference, s.Sides, s.Paths
 }
 
 // plan takes over what is planned.
