@@ -13,7 +13,7 @@ type Draft struct {
 	Type    Type
 	Subject uuid.UUID
 	Topics  []string
-	Data    any // DriftData, AlertData, CheckData or WorkspaceData
+	Data    any // DriftData, AlertData, CheckData, WorkspaceData or RuleData
 }
 
 // Event completes the draft with its CloudEvents body. The traceparent is that of the span that publishes it.

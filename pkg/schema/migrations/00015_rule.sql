@@ -51,7 +51,7 @@ begin
     create table if not exists rule_run (
         account_id uuid primary key references account on delete cascade,
         workspace  text not null default '',
-        after      uuid,
+        after      uuid not null default '00000000-0000-0000-0000-000000000000',
         begun_at   timestamptz not null default now()
     );
     alter table drift

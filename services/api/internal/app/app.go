@@ -125,13 +125,14 @@ func (a *App) newDrifts(c *Config, tel *telemetry.Telemetry) (*drift.Service, er
 		return nil, err
 	}
 	drifts, err := drift.New(drift.Config{
-		Store: postgres.NewDriftStore(a.DB), Hints: hints, HideValues: c.Values == ValuesHidden, Telemetry: tel,
+		Store: postgres.NewDriftStore(a.DB), Hints: hints, Actors: a.identity, HideValues: c.Values == ValuesHidden, Telemetry: tel,
 		DataKey: []byte(c.DataKey.Reveal()), PreviousDataKey: []byte(c.DataKeyPrevious.Reveal()),
 	})
 	if err != nil {
 		return nil, err
 	}
 	a.Group.Go("hints", hints.Run)
+	a.Group.Go("rules", drifts.RunRules)
 	return drifts, nil
 }
 

@@ -63,7 +63,15 @@ func (w *work) apply(ctx context.Context, r *reconciliation, read *plan.Plan, c 
 	for _, f := range r.findings {
 		w.recordFinding(ctx, f, c)
 	}
-	if err := w.markAlertsOf(ctx, r.resolved); err != nil {
+	if err := w.rekeyDecided(ctx, r, read); err != nil {
+		return err
+	}
+	if len(r.reopened) > 0 {
+		if err := w.ForgetDecided(ctx, r.reopened); err != nil {
+			return err
+		}
+	}
+	if err := w.markAlertsOf(ctx, slices.Concat(r.resolved, r.hidden)); err != nil {
 		return err
 	}
 	alerts := alertsFor(c.Workspace, r.critical, w.now)
@@ -168,9 +176,15 @@ func (r *reconciliation) withStates(p *plan.Plan, drifts []*Drift, save func([]*
 	return nil
 }
 
-// recordFinding adds the audit row and the event of a finding.
+// recordFinding adds the audit row and the event of a finding, of a check unless c is nil.
 func (w *work) recordFinding(ctx context.Context, f finding, c *Check) {
-	metadata := map[string]any{"checkId": c.ID}
+	metadata := map[string]any{}
+	if c != nil {
+		metadata["checkId"] = c.ID
+	}
+	if f.drift.IsSuppressed() {
+		metadata["rule"], metadata["until"] = *f.drift.SuppressedBy, f.drift.SuppressedUntil
+	}
 	if f.from != "" && f.from != f.drift.Status {
 		metadata["from"], metadata["to"] = f.from, f.drift.Status
 	}

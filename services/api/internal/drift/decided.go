@@ -78,3 +78,50 @@ func (d *Drift) leavesDecision(decided []DecidedPath, paths plan.Paths, ignored 
 	}
 	return false
 }
+
+// rekeyDecided hashes what decisions were about with the present key, where the plan shows the difference that is stored, whose paths
+// were hashed with the one before. A path that has other values by now was decided with values that are not known any more.
+func (w *work) rekeyDecided(ctx context.Context, r *reconciliation, read *plan.Plan) error {
+	var old []*Drift
+	for _, d := range r.upgraded {
+		if stored := r.stored(d); d.isSettled() && len(stored.Paths) > 0 && !bytes.HasPrefix(d.DifferenceMAC, plan.KeyOf(stored.Paths)) {
+			old = append(old, d)
+		}
+	}
+	if len(old) == 0 {
+		return nil
+	}
+	about, err := w.Decided(ctx, ids(old))
+	if err != nil {
+		return err
+	}
+	var rows []DecidedPath
+	for _, d := range old {
+		stored, _ := plan.ReadPaths(r.stored(d).Paths, r.stored(d).Hash)
+		rows = append(rows, rekeyed(d.ID, about[d.ID], stored, pathsOf(read, r.changes[d]))...)
+	}
+	if err := w.ForgetDecided(ctx, ids(old)); err != nil {
+		return err
+	}
+	return w.SaveDecided(ctx, rows)
+}
+
+// rekeyed are the rows whose values the stored paths still have, with the hashes of the present paths, which have the same names.
+func rekeyed(drift uuid.UUID, about []DecidedPath, stored, present plan.Paths) (rows []DecidedPath) {
+	decided := make(map[string]DecidedPath, len(about))
+	for _, row := range about {
+		decided[string(row.Path)] = row
+	}
+	at := make(map[string]time.Time, len(stored.List))
+	for _, p := range stored.List {
+		if row, ok := decided[string(p.At[:])]; ok && bytes.Equal(row.Hash, stored.Mark(p)) {
+			at[p.Name] = row.DecidedAt
+		}
+	}
+	for _, p := range present.List {
+		if when, ok := at[p.Name]; ok {
+			rows = append(rows, DecidedPath{drift, p.At[:], present.Mark(p), when})
+		}
+	}
+	return rows
+}

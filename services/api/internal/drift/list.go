@@ -127,7 +127,9 @@ type Filter struct {
 	Provider     []string
 	Open         *bool
 	From, To     *time.Time // detected from this time on, and before that one
-	Search       string     // part of the resource's id or type, or of a path that differs, in any case
+	// Suppressed says whether a rule ignores all of the drift.
+	Suppressed *bool
+	Search     string // part of the resource's id or type, or of a path that differs, in any case
 }
 
 // key is the filter as text: equal for equal ones.
@@ -137,6 +139,9 @@ func (f Filter) key() string {
 	b = appendTexts(appendTexts(b, 'o', f.Origin), 'p', f.Provider)
 	if f.Open != nil {
 		b = strconv.AppendBool(append(b, 'c'), *f.Open)
+	}
+	if f.Suppressed != nil {
+		b = strconv.AppendBool(append(b, 'i'), *f.Suppressed)
 	}
 	for i, at := range [...]*time.Time{f.From, f.To} {
 		if at != nil {

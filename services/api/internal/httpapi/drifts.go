@@ -30,6 +30,7 @@ func (s *Server) listDrifts(w http.ResponseWriter, r *http.Request) error {
 			Open:         q.boolean("open"),
 			From:         q.time("from"),
 			To:           q.time("to"),
+			Suppressed:   suppressedFilter(q),
 			Search:       q.text("search", 200),
 		},
 		Order: drift.Order{
@@ -53,6 +54,17 @@ func (s *Server) listDrifts(w http.ResponseWriter, r *http.Request) error {
 	s.tag(w, r, part.Head)
 	return writePart(w, scope, l.Range, part, func(b []byte, d *drift.Drift) ([]byte, error) { return appendDrift(b, d), nil },
 		func(d *drift.Drift) list.Place { return d.Place(l.Order.By) })
+}
+
+// suppressedFilter leaves suppressed drifts out, unless the caller asks for them.
+func suppressedFilter(q *query) *bool {
+	switch choice(q, "suppressed", "false", "false", "true", "any") {
+	case "any":
+		return nil
+	case "true":
+		return new(true)
+	}
+	return new(false)
 }
 
 func (s *Server) getDrift(w http.ResponseWriter, r *http.Request) error {

@@ -86,6 +86,15 @@ func (s *Server) routes() []route {
 		{post, "/drifts/{id}/reject", engineer, s.rejectDrift, plain},
 		{post, "/drifts/{id}/resolve", engineer, s.resolveDrift, plain},
 
+		{get, "/rules", viewer, s.listRules, parameters},
+		{post, "/rules", engineer, s.createRule, plain},
+		{post, "/rules/preview", engineer, s.previewRule, plain},
+		{post, "/rules/reorder", admin, s.reorderRules, plain},
+		{get, "/rules/{id}", viewer, s.getRule, plain},
+		{patch, "/rules/{id}", admin, s.updateRule, plain},
+		{post, "/rules/{id}/accept", admin, s.acceptRule, plain},
+		{del, "/rules/{id}", admin, s.endRule, plain},
+
 		{get, "/workspaces", viewer, s.listWorkspaces, parameters},
 		{get, "/workspaces/{name}", viewer, s.getWorkspace, plain},
 		{patch, "/workspaces/{name}", engineer, s.updateWorkspace, plain},

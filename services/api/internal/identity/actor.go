@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -12,6 +13,25 @@ import (
 // What a request was allowed to do was decided with what a cache remembers, for some seconds. Whatever changes users, roles,
 // keys or sessions therefore looks at its actor again, in the transaction of the change: who was demoted, deactivated or signed
 // out a moment ago, on another replica, changes nothing. The actor's row stays locked, so that the two can't pass each other.
+
+// ActorTx is the part of a transaction that looks at the actor again.
+type ActorTx interface {
+	// LockUsers locks those of the users that the account has, until the end. All lock in the same order.
+	LockUsers(ctx context.Context, account uuid.UUID, ids ...uuid.UUID) ([]User, error)
+	// SessionOpen reports whether the session is the user's, and neither revoked nor expired.
+	SessionOpen(ctx context.Context, id, user uuid.UUID, at time.Time) (bool, error)
+}
+
+// Act locks the actor until the end of a transaction of another package, and says who acts. It fails unless the actor still has the
+// role.
+func (s *Service) Act(ctx context.Context, tx ActorTx, p Principal, need Role) (audit.Actor, error) {
+	users, err := tx.LockUsers(ctx, p.AccountID, p.UserID)
+	if err != nil {
+		return audit.Actor{}, err
+	}
+	by, _, err := s.confirm(ctx, tx, p, need, users)
+	return by, err
+}
 
 // act locks the actor, and others of the account, until the end of the transaction. It fails unless the actor still has the
 // role. A user who is not of the account is not among those that it returns.
@@ -24,7 +44,7 @@ func (s *Service) act(ctx context.Context, tx Tx, p Principal, need Role, others
 }
 
 // confirm says who acts, and gives the locked users by their ids.
-func (s *Service) confirm(ctx context.Context, tx Tx, p Principal, need Role, users []User) (audit.Actor, map[uuid.UUID]User, error) {
+func (s *Service) confirm(ctx context.Context, tx ActorTx, p Principal, need Role, users []User) (audit.Actor, map[uuid.UUID]User, error) {
 	locked := make(map[uuid.UUID]User, len(users))
 	for _, u := range users {
 		locked[u.ID] = u

@@ -55,6 +55,9 @@ func pathsOf(stored, hash []byte) bool {
 		bytes.Equal(stored[:headSize+ofDifference], hash[:headSize+ofDifference])
 }
 
+// KeyOf is what stored paths and hashes of differences that were made with the same key begin with.
+func KeyOf(stored []byte) []byte { return stored[:min(len(stored), headSize)] }
+
 // OnlyWhich is what of stored paths tells which difference they are of, without the paths.
 func OnlyWhich(stored []byte) []byte {
 	return bytes.Clone(stored[:min(len(stored), headSize+ofDifference)])

@@ -80,6 +80,8 @@ type Rule struct {
 	EndedAt    *time.Time
 	EndedBy    *string // nil when it expired
 	EndedHow   *EndedHow
+	// SuppressedDrifts is how many open drifts it suppresses. It is counted for readers alone.
+	SuppressedDrifts int
 }
 
 // InForce reports whether the rule has an effect.

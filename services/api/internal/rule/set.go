@@ -95,6 +95,11 @@ func (s *Scope) Judge(subject Subject) (v Verdict) {
 	return v
 }
 
+// Ignores reports whether there is a rule that ignores something.
+func (s *Scope) Ignores() bool {
+	return s != nil && slices.ContainsFunc(s.rules, func(c *compiled) bool { return c.Effect == Ignore })
+}
+
 // Ignored says which of the paths of a drift are ignored.
 func (s *Scope) Ignored(subject Subject) func(path string) bool {
 	if s == nil || len(s.rules) == 0 {
@@ -203,4 +208,20 @@ func (c *compiled) weighs(severity string, paths []string) bool {
 // weight orders severities.
 func weight(severity string) int {
 	return slices.Index([]string{"info", "warning", "critical"}, severity)
+}
+
+// Matching are the paths of a subject that a rule of the scope matches, nil when none matches the subject.
+func (s *Scope) Matching(subject Subject) (paths []string) {
+	about := s.about(subject)
+	for _, c := range slices.Concat(fitting(about.ignore, subject), fitting(about.severity, subject), fitting(about.owner, subject)) {
+		if c.Effect == Severity && !c.weighs(subject.Severity, subject.Paths) {
+			continue
+		}
+		for _, path := range subject.Paths {
+			if c.paths.match(path) {
+				paths = append(paths, path)
+			}
+		}
+	}
+	return paths
 }
