@@ -2,6 +2,7 @@ package drift
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -207,16 +208,22 @@ func (s *Service) changeRule(
 	err := s.changeRules(ctx, p, name, identity.Admin, func(ctx context.Context, w *work, rules []rule.Rule) error {
 		i := slices.IndexFunc(rules, func(r rule.Rule) bool { return r.ID == id })
 		if i < 0 {
-			if r, err := s.store.Rule(ctx, w.account, id); err != nil || r.Status != rule.Ended {
-				return err
-			}
-			return apierror.New(apierror.Conflict, "the rule has ended; create another")
+			return errNoRule
 		}
 		changed = &rules[i]
 		return fn(ctx, w, changed)
 	})
+	if errors.Is(err, errNoRule) {
+		if _, err := s.store.Rule(ctx, p.AccountID, id); err != nil {
+			return nil, err
+		}
+		return nil, apierror.New(apierror.Conflict, "the rule has ended; create another")
+	}
 	return changed, err
 }
+
+// errNoRule is of a rule that has ended, or is not there.
+var errNoRule = errors.New("there is no such rule that has not ended")
 
 // saveRule writes a rule that was changed, and has it applied.
 func (w *work) saveRule(ctx context.Context, t event.Type, r *rule.Rule, message string, metadata map[string]any) error {

@@ -10,13 +10,13 @@ import (
 
 // matchBody is what a rule matches. Absent lists are empty.
 type matchBody struct {
-	Workspaces  []string `json:"workspaces"`
-	Addresses   []string `json:"addresses"`
-	Types       []string `json:"types"`
-	Providers   []string `json:"providers"`
-	Paths       []string `json:"paths"`
-	Origins     []string `json:"origins"`
-	PlannedNoOp bool     `json:"plannedNoOp"`
+	Workspaces []string `json:"workspaces"`
+	Addresses  []string `json:"addresses"`
+	Types      []string `json:"types"`
+	Providers  []string `json:"providers"`
+	Paths      []string `json:"paths"`
+	Origins    []string `json:"origins"`
+	NoOp       bool     `json:"plannedNoOp"`
 }
 
 func (b matchBody) match() rule.Match { return rule.Match(b) }

@@ -50,9 +50,8 @@ func (s *DriftStore) ListRules(ctx context.Context, account uuid.UUID, f drift.R
 		place = " and (" + sort + ", id) " + beyond + " (@key::" + key + ", @after)"
 		args["key"], args["after"], args["offset"] = at, r.After.ID, 0
 	}
-	where := " from rule where account_id = @account and " + filter
-	rows, err := pg.Collect[row](ctx, s.db, "-- SELECT rule\nselect "+ruleColumns+countsSuppressed+", "+streamHead+" as head, (select count(*)"+where+") as total"+
-		where+place+" order by "+sort+" "+direction+", id "+direction+" limit @limit offset @offset", args)
+	rows, err := pg.Collect[row](ctx, s.db, "-- SELECT rule\nselect "+ruleColumns+countsSuppressed+", "+streamHead+" as head, (select count(*) from rule where account_id = @account and "+filter+") as total"+
+		" from rule where account_id = @account and "+filter+place+" order by "+sort+" "+direction+", id "+direction+" limit @limit offset @offset", args)
 	if err != nil {
 		return list.Part[rule.Rule]{}, err
 	}
@@ -61,7 +60,7 @@ func (s *DriftStore) ListRules(ctx context.Context, account uuid.UUID, f drift.R
 		part.Items, part.Total, part.Head = append(part.Items, row.Rule), row.Total, row.Head
 	}
 	if len(rows) == 0 {
-		empty, err := one[listed](ctx, s.db, "", "-- SELECT rule count\nselect "+streamHead+" as head, (select count(*)"+where+") as total", args)
+		empty, err := one[listed](ctx, s.db, "", "-- SELECT rule count\nselect "+streamHead+" as head, (select count(*) from rule where account_id = @account and "+filter+") as total", args)
 		if err != nil {
 			return part, err
 		}

@@ -144,7 +144,7 @@ func value[T any](p *T) any {
 	return *p
 }
 
-// list is one of the lists of a match, with its name in JSON.
+// listed is one of the lists of a match, with its name in JSON.
 type listed struct {
 	name   string
 	values []string
@@ -208,9 +208,9 @@ func (p *problems) err() error {
 }
 
 func (p *problems) match(m Match) {
-	size, any := 0, m.NoOp
+	size, named := 0, m.NoOp
 	for _, l := range m.lists() {
-		any = any || len(l.values) > 0
+		named = named || len(l.values) > 0
 		name := "match." + l.name
 		if len(l.values) > maxGlobs {
 			p.refuse(name, "must have at most %d values", maxGlobs)
@@ -234,7 +234,7 @@ func (p *problems) match(m Match) {
 			}
 		}
 	}
-	if !any {
+	if !named {
 		p.refuse("match", "must name something; workspaces [\"*\"] matches every drift")
 	}
 	if size > maxMatch {
