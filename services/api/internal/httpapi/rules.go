@@ -133,6 +133,9 @@ func (s *Server) reorderRules(w http.ResponseWriter, r *http.Request) error {
 	if err := rest.Decode(w, r, &body); err != nil {
 		return err
 	}
+	if body.IDs == nil {
+		return apierror.InvalidField("ids", "is missing")
+	}
 	if len(body.IDs) > rule.MaxRules {
 		return apierror.InvalidField("ids", "must have at most %d ids", rule.MaxRules)
 	}
