@@ -46,6 +46,6 @@ var (
 	RealtimeStreams                   = instrument.Gauge{Name: "driftsentry.realtime.streams", Unit: "{stream}", Description: "Accounts whose streams are followed here."}
 	RealtimeSubscriptions             = instrument.UpDownCounter{Name: "driftsentry.realtime.subscriptions", Unit: "{subscription}", Description: "Subscriptions of connections, by topic; `drift` stands for all topics of single drifts."}
 	RetentionRemoved                  = instrument.Counter{Name: "driftsentry.retention.removed", Unit: "{row}", Description: "Expired rows that were removed, by kind."}
-	RulesApplied                      = instrument.Counter{Name: "driftsentry.rules.applied", Unit: "{drift}", Description: "Open drifts that the rules were asked about again, because rules had changed or expired."}
+	RulesApplied                      = instrument.Counter{Name: "driftsentry.rules.applied", Unit: "{drift}", Description: "Open drifts that the rules were asked about again, because rules had changed or expired.", Series: instrument.Alone()}
 	Workspaces                        = instrument.Gauge{Name: "driftsentry.workspaces", Unit: "{workspace}", Description: "Workspaces of all accounts by status. Every replica counts all of them: use the maximum, not the sum."}
 )

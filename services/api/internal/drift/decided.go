@@ -31,12 +31,9 @@ type DecidedTx interface {
 	ForgetDecided(ctx context.Context, drifts []uuid.UUID) error
 }
 
-// decided keeps the paths of a drift that is decided about now, all that it has. An earlier decision about it was about others.
-// Without known paths, of a drift of an earlier version, there is nothing to keep: then only its difference as a whole tells.
+// decided keeps the paths of a drift that is decided about now, all that it has. Without known paths, of a drift of an earlier version,
+// there is nothing to keep: then only its difference as a whole tells.
 func (w *work) decided(ctx context.Context, d *Drift) error {
-	if err := w.ForgetDecided(ctx, []uuid.UUID{d.ID}); err != nil {
-		return err
-	}
 	paths, ok := plan.ReadPaths(d.PathHashes, d.DifferenceMAC)
 	if !ok {
 		return nil

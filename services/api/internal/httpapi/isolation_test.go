@@ -16,7 +16,7 @@ import (
 
 // things is what an account has, of each kind one to be attacked.
 type things struct {
-	user, key, drift, alert, check, workspace, cursor, session string
+	user, key, drift, alert, check, workspace, cursor, session, rule string
 
 	words []string // that only this account knows
 }
@@ -46,6 +46,11 @@ func acmeThings(t *testing.T, api *apitest.API) things {
 	api.Admin.Post("/api/v1/api-keys", map[string]string{"name": "acme-secret-key", "scope": "ingest"}).Want(201).Decode(&made)
 	m.key, m.user = made.APIKey.ID, api.Viewer.User.ID.String()
 	m.session = sessions(api.Viewer)[0].ID
+	var proposed struct{ ID string }
+	api.Engineer.Post("/api/v1/rules", map[string]any{
+		"effect": "ignore", "match": map[string]any{"types": []string{"acme-secret-ignored"}}, "reason": "acme-secret-rule",
+	}).Want(201).Decode(&proposed)
+	m.rule = proposed.ID
 	var checks struct{ Items []struct{ ID string } }
 	api.Viewer.Get("/api/v1/checks").Want(200).Decode(&checks)
 	m.check = checks.Items[0].ID
@@ -56,7 +61,7 @@ func acmeThings(t *testing.T, api *apitest.API) things {
 	m.cursor = events.Head
 	m.words = []string{
 		// The names of its workspace and its resource the attacker uses too.
-		"acme-secret-expected", "acme-secret-actual", "acme-secret-reason", "acme-secret-key", "acme-secret-region", "@acme.example", m.user, m.key, m.drift, m.alert, m.check, m.workspace, api.Account.String(), api.Admin.User.ID.String(),
+		"acme-secret-expected", "acme-secret-actual", "acme-secret-reason", "acme-secret-key", "acme-secret-region", "acme-secret-rule", "acme-secret-ignored", m.rule, "@acme.example", m.user, m.key, m.drift, m.alert, m.check, m.workspace, api.Account.String(), api.Admin.User.ID.String(),
 		api.Engineer.User.ID.String(),
 	}
 	return m
@@ -74,6 +79,8 @@ func (m things) id(path string) string {
 		return m.alert
 	case strings.HasPrefix(path, "/api/v1/checks"):
 		return m.check
+	case strings.HasPrefix(path, "/api/v1/rules"):
+		return m.rule
 	}
 	return m.drift
 }
@@ -88,6 +95,8 @@ var bodies = map[string]any{
 	"PATCH /api/v1/users/{id}":           map[string]any{"role": "admin", "isActive": false, "name": "taken over"},
 	"PATCH /api/v1/users/me":             map[string]any{"name": "One"},
 	"PATCH /api/v1/workspaces/{name}":    map[string]any{"recordRef": "theirs", "acceptRoot": true},
+	"PATCH /api/v1/rules/{id}":           map[string]string{"reason": "because it is not mine"},
+	"POST /api/v1/rules/{id}/accept":     struct{}{},
 	"POST /api/v1/drifts/{id}/triage":    struct{}{},
 	"POST /api/v1/drifts/{id}/approve":   map[string]string{"reason": "because it is not mine"},
 	"POST /api/v1/drifts/{id}/reject":    map[string]string{"reason": "because it is not mine"},
@@ -180,6 +189,8 @@ func rowsOf(t *testing.T, api *apitest.API) string {
 			condition = "id = $1"
 		case "session", "setup_token", "sign_in_network", "alert_read":
 			condition = "user_id in (select id from app_user where account_id = $1)"
+		case "decided_path":
+			condition = "drift_id in (select id from drift where account_id = $1)"
 		case "refresh_token":
 			condition = "session_id in (select s.id from session s join app_user u on u.id = s.user_id where u.account_id = $1)"
 		}
@@ -191,7 +202,7 @@ func rowsOf(t *testing.T, api *apitest.API) string {
 		if err != nil {
 			t.Fatalf("%s: %v", table, err)
 		}
-		if len(texts) == 0 && table != "setup_token" {
+		if len(texts) == 0 && table != "setup_token" && table != "rule_run" { // The rules have been applied.
 			t.Errorf("the account has no row in %s, so nothing is proven of it", table)
 		}
 		fmt.Fprintf(&out, "%s\n  %s\n", table, strings.Join(texts, "\n  "))
