@@ -133,11 +133,8 @@ func (s *Server) reorderRules(w http.ResponseWriter, r *http.Request) error {
 	if err := rest.Decode(w, r, &body); err != nil {
 		return err
 	}
-	if body.IDs == nil {
-		return apierror.InvalidField("ids", "is missing")
-	}
-	if len(body.IDs) > rule.MaxRules {
-		return apierror.InvalidField("ids", "must have at most %d ids", rule.MaxRules)
+	if body.IDs == nil || len(body.IDs) > rule.MaxRules {
+		return apierror.InvalidField("ids", "must be a list of at most %d ids", rule.MaxRules)
 	}
 	ids := make([]uuid.UUID, len(body.IDs))
 	for i, text := range body.IDs {

@@ -19,6 +19,17 @@ const ruleColumns = `rule.id, rule.account_id, rule.position, rule.status, rule.
 	rule.paths, rule.origins, rule.no_op, rule.severity, rule.owner, rule.reason, rule.expires_at, rule.created_at, rule.created_by, rule.accepted_at,
 	rule.accepted_by, rule.updated_at, rule.updated_by, rule.ended_at, rule.ended_by, rule.ended_how`
 
+// shownRule is ruleColumns, no longer than the API lets them become, and how many open drifts the rule suppresses.
+const shownRule = `rule.id, rule.account_id, rule.position, rule.status, rule.effect, ` + shownGlobs + `, rule.no_op, rule.severity,
+	left(rule.owner, 200) as owner, left(rule.reason, 1000) as reason, rule.expires_at, rule.created_at, left(rule.created_by, 320) as created_by, rule.accepted_at,
+	left(rule.accepted_by, 320) as accepted_by, rule.updated_at, left(rule.updated_by, 320) as updated_by, rule.ended_at, left(rule.ended_by, 320) as ended_by,
+	rule.ended_how` + countsSuppressed
+
+const shownGlobs = `array(select left(glob, 256) from unnest(workspaces[1:20]) glob) as workspaces,
+	array(select left(glob, 256) from unnest(addresses[1:20]) glob) as addresses, array(select left(glob, 256) from unnest(types[1:20]) glob) as types,
+	array(select left(glob, 256) from unnest(providers[1:20]) glob) as providers, array(select left(glob, 256) from unnest(paths[1:20]) glob) as paths,
+	array(select left(glob, 256) from unnest(origins[1:20]) glob) as origins`
+
 // countsSuppressed adds how many open drifts a rule suppresses.
 const countsSuppressed = `, (select count(*) from drift where drift.account_id = rule.account_id and suppressed_by = rule.id and resolved_at is null)
 	as suppressed_drifts`
@@ -50,7 +61,7 @@ func (s *DriftStore) ListRules(ctx context.Context, account uuid.UUID, f drift.R
 		place = " and (" + sort + ", id) " + beyond + " (@key::" + key + ", @after)"
 		args["key"], args["after"], args["offset"] = at, r.After.ID, 0
 	}
-	rows, err := pg.Collect[row](ctx, s.db, "-- SELECT rule\nselect "+ruleColumns+countsSuppressed+", "+streamHead+" as head, (select count(*) from rule where account_id = @account and "+filter+") as total"+
+	rows, err := pg.Collect[row](ctx, s.db, "-- SELECT rule\nselect "+shownRule+", "+streamHead+" as head, (select count(*) from rule where account_id = @account and "+filter+") as total"+
 		" from rule where account_id = @account and "+filter+place+" order by "+sort+" "+direction+", id "+direction+" limit @limit offset @offset", args)
 	if err != nil {
 		return list.Part[rule.Rule]{}, err
@@ -83,7 +94,7 @@ func rulePlace(f drift.RuleFilter, p list.Place) (any, error) {
 
 // Rule implements drift.RuleReader.
 func (s *DriftStore) Rule(ctx context.Context, account, id uuid.UUID) (*rule.Rule, error) {
-	return one[rule.Rule](ctx, s.db, noRule, "-- SELECT rule\nselect "+ruleColumns+countsSuppressed+" from rule where account_id = @account and id = @id",
+	return one[rule.Rule](ctx, s.db, noRule, "-- SELECT rule\nselect "+shownRule+" from rule where account_id = @account and id = @id",
 		pg.Args{"account": account, "id": id})
 }
 
