@@ -33,13 +33,13 @@ const (
 // RuleMatch says which drifts a rule is about: all that is named must fit. In the texts, except for Origins, * is any text. An address
 // or a path also covers what is below it.
 type RuleMatch struct {
-	Workspaces  []string `json:"workspaces,omitempty"`
-	Addresses   []string `json:"addresses,omitempty"`
-	Types       []string `json:"types,omitempty"`
-	Providers   []string `json:"providers,omitempty"`
-	Paths       []string `json:"paths,omitempty"`
-	Origins     []string `json:"origins,omitempty"`
-	PlannedNoOp bool     `json:"plannedNoOp,omitempty"` // only what the plan leaves as it is
+	Workspaces  []string `json:"workspaces,omitzero"`
+	Addresses   []string `json:"addresses,omitzero"`
+	Types       []string `json:"types,omitzero"`
+	Providers   []string `json:"providers,omitzero"`
+	Paths       []string `json:"paths,omitzero"`
+	Origins     []string `json:"origins,omitzero"`
+	PlannedNoOp bool     `json:"plannedNoOp"` // only what the plan leaves as it is
 }
 
 // RuleDraft is a rule as someone writes it.

@@ -6,8 +6,8 @@ import "github.com/driftsentry/driftsentry/pkg/telemetry/instrument"
 
 // What the instruments are called and mean.
 var (
-	CacheHits                         = instrument.Counter{Name: "cache.hits", Unit: "{lookup}", Description: "Look-ups found in a cache: `session`, `api_key`, `drift_count`.", Series: instrument.Each("cache", "session", "api_key", "drift_count")}
-	CacheMisses                       = instrument.Counter{Name: "cache.misses", Unit: "{lookup}", Description: "Look-ups that needed the database.", Series: instrument.Each("cache", "session", "api_key", "drift_count")}
+	CacheHits                         = instrument.Counter{Name: "cache.hits", Unit: "{lookup}", Description: "Look-ups found in a cache: `session`, `api_key`, `drift_count`, `rules`.", Series: instrument.Each("cache", "session", "api_key", "drift_count", "rules")}
+	CacheMisses                       = instrument.Counter{Name: "cache.misses", Unit: "{lookup}", Description: "Look-ups that needed the database.", Series: instrument.Each("cache", "session", "api_key", "drift_count", "rules")}
 	DatabaseConnectionPoolSize        = instrument.Gauge{Name: "database.connection.pool.size", Unit: "{connection}", Description: "Connections of the pool by state."}
 	DBClientConnectionCount           = instrument.UpDownCounter{Name: "db.client.connection.count", Unit: "{connection}", Description: "Connections of the pool by state: idle, used."}
 	DBClientConnectionCreateTime      = instrument.Histogram{Name: "db.client.connection.create_time", Unit: "s", Description: "The time it took to make a new connection of the pool.", Buckets: []float64{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5}}

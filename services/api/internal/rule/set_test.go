@@ -137,6 +137,25 @@ func TestGlob(t *testing.T) {
 	}
 }
 
+// BenchmarkScope_Judge asks 200 rules about 5,000 drifts, most of them at their addresses.
+func BenchmarkScope_Judge(b *testing.B) {
+	var list []rule.Rule
+	for i := range 200 {
+		m := rule.Match{Types: []string{"aws_*"}, Addresses: []string{fmt.Sprintf("*.web[%d]", i), fmt.Sprintf("module.site%d", i)}, Paths: []string{fmt.Sprintf("attribute_%d", i), "*_count"}}
+		list = append(list, []rule.Rule{ignoring(m), severity("info", m), owner("team", m)}[i%3])
+	}
+	set := rule.Compile(1, rules(list...))
+	for b.Loop() {
+		scope := set.For("production")
+		for i := range 5000 {
+			scope.Judge(rule.Subject{
+				Address: fmt.Sprintf("module.a.aws_instance.web[%d]", i%300), Type: "aws_instance", Provider: "hashicorp/aws", Origin: "drift", Severity: "warning",
+				Paths: []string{"instance_type", "monitoring", "tags.env"},
+			})
+		}
+	}
+}
+
 // BenchmarkGlob_worst is a glob that backtracking takes time without end for.
 func BenchmarkGlob_worst(b *testing.B) {
 	list := rules(ignoring(rule.Match{Types: []string{"*a*a*a*a*a*a*a*b"}}))
