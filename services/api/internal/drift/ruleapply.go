@@ -2,6 +2,7 @@ package drift
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -91,34 +92,36 @@ func (s *Service) wakeRules() {
 	}
 }
 
-// SweepRules does once what RunRules does.
+// SweepRules does once what RunRules does. What fails for an account is left to the next time, and keeps no other account waiting.
 func (s *Service) SweepRules(ctx context.Context) error {
 	expired, err := s.store.ExpiredRules(ctx, now())
 	if err != nil {
 		return err
 	}
+	var failures []error
 	for _, account := range expired {
-		if err := s.expireRules(ctx, account); err != nil {
-			return err
-		}
+		failures = append(failures, s.expireRules(ctx, account))
 	}
-	for {
+	failed := make(map[uuid.UUID]bool)
+	for progress := true; progress; {
+		progress = false
 		accounts, err := s.store.RuleRuns(ctx)
 		if err != nil {
-			return err
+			return errors.Join(append(failures, err)...)
 		}
-		progress := false
 		for _, account := range accounts { // A batch of each, so that none waits for a large one.
+			if failed[account] {
+				continue
+			}
 			did, err := s.applyRules(ctx, account)
 			if err != nil {
-				return err
+				failures, failed[account] = append(failures, err), true
+				continue
 			}
 			progress = progress || did
 		}
-		if !progress {
-			return nil
-		}
 	}
+	return errors.Join(failures...)
 }
 
 // system acts for the account when nobody asked for it.

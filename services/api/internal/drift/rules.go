@@ -161,13 +161,15 @@ func (s *Service) ReorderRules(ctx context.Context, p identity.Principal, ids []
 		var moved []rule.Rule
 		inForce := false
 		for _, r := range rules {
-			if from := r.Position; from != place[r.ID] {
-				r.Position = place[r.ID]
-				r.UpdatedAt, r.UpdatedBy = w.now, w.by.Email
-				moved = append(moved, r)
-				inForce = inForce || r.InForce()
-				w.recordRule(ctx, event.RuleUpdated, &r, "moved", map[string]any{"position": map[string]any{"from": from, "to": r.Position}})
+			from := r.Position
+			if from == place[r.ID] {
+				continue
 			}
+			r.Position = place[r.ID]
+			r.UpdatedAt, r.UpdatedBy = w.now, w.by.Email
+			moved = append(moved, r)
+			inForce = inForce || r.InForce()
+			w.recordRule(ctx, event.RuleUpdated, &r, "moved", map[string]any{"position": map[string]any{"from": from, "to": r.Position}})
 		}
 		if err := w.SaveRules(ctx, moved); err != nil || !inForce {
 			return err
@@ -245,9 +247,9 @@ func (w *work) ruleChanged(ctx context.Context, t event.Type, r *rule.Rule, mess
 
 // recordRule adds the audit row and the event of a rule.
 func (w *work) recordRule(ctx context.Context, t event.Type, r *rule.Rule, message string, metadata map[string]any) {
-	all := map[string]any{"rule": r.ID, "status": r.Status, "effect": r.Effect, "position": r.Position, "match": r.Match.Fields(), "expiresAt": r.ExpiresAt}
+	all := map[string]any{"rule": r.ID, "status": r.Status, "effect": r.Effect, "position": r.Position, "match": r.Fields(), "expiresAt": r.ExpiresAt}
 	maps.Copy(all, metadata)
-	w.audit(ctx, t, nil, string(r.Effect)+" "+r.Match.String(), message, all)
+	w.audit(ctx, t, nil, string(r.Effect)+" "+r.String(), message, all)
 	w.drafts = append(w.drafts, event.Draft{Type: t, Subject: r.ID, Topics: []string{event.TopicDrifts}, Data: event.RuleData{
 		ID: r.ID, Status: string(r.Status), Effect: string(r.Effect), Position: r.Position, Reason: r.Reason,
 		ExpiresAt: eventTime(r.ExpiresAt), Actor: w.actor,

@@ -46,6 +46,7 @@ func BenchmarkIngest_rules(b *testing.B) {
 
 // processorTime is what this process has used, without Postgres: other work on the machine changes how long it takes.
 func processorTime(b *testing.B) time.Duration {
+	b.Helper()
 	var used syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
 		b.Fatal(err)

@@ -80,11 +80,11 @@ func (w *world) last(n int) []event.Type {
 }
 
 func ids(rules ...*rule.Rule) []uuid.UUID {
-	list := make([]uuid.UUID, len(rules))
+	all := make([]uuid.UUID, len(rules))
 	for i, r := range rules {
-		list[i] = r.ID
+		all[i] = r.ID
 	}
-	return list
+	return all
 }
 
 func wantEvents(t *testing.T, got []event.Type, want ...event.Type) {
@@ -238,8 +238,12 @@ func TestService_rules_go_on_after_a_crash(t *testing.T) {
 	w.exec(`create function crash() returns trigger language plpgsql as $$ begin
 		if new.workspace = 'workspace-1' and new.suppressed_by is not null then raise exception 'crash' using errcode = 'crash_shutdown'; end if; return new; end $$`)
 	w.exec("create trigger crash before update on drift for each row execute function crash()")
+	w.exec("insert into rule_run (account_id, begun_at) values ($1, now() + interval '1 hour')", w.stranger.AccountID)
 	if err := w.service.SweepRules(t.Context()); err == nil {
 		t.Fatal("no crash")
+	}
+	if n := query[int](w, "select count(*)::int from rule_run where account_id = $1", w.stranger.AccountID); n != 0 {
+		t.Error("another account has to wait")
 	}
 	suppressed := func() int { return query[int](w, "select count(*)::int from drift where suppressed_by is not null") }
 	if n := suppressed(); n != 1 {

@@ -171,7 +171,7 @@ func TestRules(t *testing.T) {
 		api.Admin.Wrong().Post("/api/v1/rules/reorder", map[string]any{"ids": []string{"x"}}).Want(http.StatusBadRequest)
 		api.Admin.Wrong().Do(http.MethodPatch, "/api/v1/rules/"+made.ID, map[string]any{}).Want(http.StatusBadRequest)
 	})
-	t.Run("another account has its own", func(t *testing.T) {
+	t.Run("another account has its own", func(*testing.T) {
 		api.Other.Get("/api/v1/rules/" + made.ID).Want(http.StatusNotFound)
 		api.Other.Do(http.MethodDelete, "/api/v1/rules/"+made.ID, nil).Want(http.StatusNotFound)
 	})

@@ -122,12 +122,12 @@ func (d *identity) add(h *hasher, l line) {
 }
 
 // minus is what was added to another identity to make this one.
-func (d identity) minus(other identity) identity {
+func (d *identity) minus(other identity) identity {
 	return identity{d.count - other.count, d.lo - other.lo, d.hi - other.hi}
 }
 
 // plus is both together.
-func (d identity) plus(other identity) identity {
+func (d *identity) plus(other identity) identity {
 	return identity{d.count + other.count, d.lo + other.lo, d.hi + other.hi}
 }
 

@@ -36,7 +36,7 @@ func ReadPaths(stored, hash []byte) (Paths, bool) {
 	copy(p.made[:], stored)
 	for b := stored[headSize+ofDifference:]; len(b) > 0; {
 		n, size := binary.Uvarint(b)
-		if size <= 0 || uint64(len(b)-size) < n+uint64(2*len(short{})) {
+		if size <= 0 || n > uint64(len(b)) || len(b)-size-int(n) < 2*len(short{}) { //nolint:gosec // It is at most a length.
 			return Paths{}, false
 		}
 		b = b[size:]

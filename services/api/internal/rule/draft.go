@@ -40,7 +40,7 @@ type Draft struct {
 
 // Rule is the rule of a draft, or says everything that is wrong with it.
 func (d Draft) Rule(now time.Time) (Rule, error) {
-	r := Rule{Effect: d.Effect, Match: d.Match.clean(), Severity: d.Severity, Owner: d.Owner, Reason: strings.TrimSpace(d.Reason), ExpiresAt: d.ExpiresAt}
+	r := Rule{Effect: d.Effect, Match: d.clean(), Severity: d.Severity, Owner: d.Owner, Reason: strings.TrimSpace(d.Reason), ExpiresAt: d.ExpiresAt}
 	var p problems
 	if !slices.Contains(Effects, d.Effect) {
 		p.refuse("effect", "must be one of ignore, severity, owner")
@@ -129,7 +129,7 @@ func (c Change) Apply(r *Rule) (map[string]any, error) {
 			changed[name] = map[string]any{"from": from, "to": to}
 		}
 	}
-	note("match", before.Match.Fields(), r.Match.Fields())
+	note("match", before.Fields(), r.Fields())
 	note("severity", value(before.Severity), value(r.Severity))
 	note("owner", value(before.Owner), value(r.Owner))
 	note("reason", before.Reason, r.Reason)

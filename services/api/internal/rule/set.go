@@ -53,7 +53,7 @@ func (s *Set) For(workspace string) *Scope {
 	for _, c := range s.rules {
 		if c.workspaces.match(workspace) {
 			scope.rules = append(scope.rules, c)
-			scope.NoOp = scope.NoOp || c.Rule.NoOp
+			scope.NoOp = scope.NoOp || c.NoOp
 		}
 	}
 	return scope
@@ -137,7 +137,7 @@ func (s *Scope) about(subject Subject) *about {
 
 // fits reports whether a rule for its kind is about the subject, apart from the paths.
 func (c *compiled) fits(subject Subject) bool {
-	return (!c.Rule.NoOp || subject.NoOp) && c.addresses.match(subject.Address)
+	return (!c.NoOp || subject.NoOp) && c.addresses.match(subject.Address)
 }
 
 func fitting(rules []*compiled, subject Subject) (list []*compiled) {
@@ -199,7 +199,7 @@ func (c *compiled) weighs(severity string, paths []string) bool {
 	if len(c.paths) == 0 {
 		return true
 	}
-	if weight(*c.Rule.Severity) > weight(severity) {
+	if weight(*c.Severity) > weight(severity) {
 		return slices.ContainsFunc(paths, c.paths.match)
 	}
 	return !slices.ContainsFunc(paths, func(path string) bool { return !c.paths.match(path) })
