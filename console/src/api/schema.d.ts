@@ -2247,7 +2247,10 @@ export interface components {
             /** @description Of its events in the stream. */
             firstPosition: number;
             lastPosition: number;
-            /** @description Of the request whose events it tells. */
+            /**
+             * @description Of the request whose events it tells.
+             * @example 4bf92f3577b34da6a3ce929d0e0e4736
+             */
             traceId: string;
         };
         DeliveryPage: {
@@ -9368,7 +9371,7 @@ export interface operations {
                      *             "lastError": null,
                      *             "firstPosition": 1,
                      *             "lastPosition": 1,
-                     *             "traceId": "text"
+                     *             "traceId": "4bf92f3577b34da6a3ce929d0e0e4736"
                      *           }
                      *         ],
                      *         "pagination": {
@@ -9452,7 +9455,7 @@ export interface operations {
                      *         "lastError": null,
                      *         "firstPosition": 1,
                      *         "lastPosition": 1,
-                     *         "traceId": "text"
+                     *         "traceId": "4bf92f3577b34da6a3ce929d0e0e4736"
                      *       }
                      *     }
                      */
