@@ -107,7 +107,7 @@ func runOldTests(t *testing.T, root, overlay, calls string) (said []string, comp
 	var whole bytes.Buffer
 	run.Stderr = &whole
 	stdout, runErr := run.Output() // Its exit status is 1 where the tests complain, which they may.
-	passed := map[string]bool{}
+	passed, begun := map[string]bool{}, map[string]string{}
 	for line := range bytes.Lines(stdout) {
 		var event struct{ Action, Test, Output string }
 		if err := json.Unmarshal(line, &event); err != nil {
@@ -117,7 +117,13 @@ func runOldTests(t *testing.T, root, overlay, calls string) (said []string, comp
 		if event.Action == "pass" || event.Action == "fail" {
 			passed[event.Test] = event.Action == "pass"
 		}
-		if match := logged.FindStringSubmatch(event.Output); match != nil {
+		// A long line comes in parts.
+		if begun[event.Test] += event.Output; !strings.HasSuffix(begun[event.Test], "\n") {
+			continue
+		}
+		match := logged.FindStringSubmatch(strings.TrimSuffix(begun[event.Test], "\n"))
+		begun[event.Test] = ""
+		if match != nil {
 			said = append(said, inWordsOfChanges(match[1])...)
 		}
 	}

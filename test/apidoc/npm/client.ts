@@ -16,7 +16,7 @@ type Unknown<T> = unknown extends T ? true : false;
 type Untyped = { [K in keyof operations]: Unknown<Data<operations[K]>> extends true ? K : never }[keyof operations];
 is<Untyped, never>(true);
 is<Data<operations['login']>['user']['role'], 'viewer' | 'engineer' | 'admin'>(true);
-is<Data<operations['logout']>, null>(true);
+is<Data<operations['logout']>, { endSessionUrl: string } | null>(true);
 is<Data<operations['getDrift']>['canApprove'], boolean>(true);
 is<NonNullable<Data<operations['getDrift']>['expectedState']>, { [key: string]: unknown }>(true);
 is<Data<operations['listDrifts']>['items'][number], Schemas['Drift']>(true);
@@ -35,6 +35,9 @@ export function title(e: Schemas['Event']): string {
     case 'drift.rejected':
     case 'drift.reopened':
     case 'drift.resolved':
+    case 'drift.expired':
+    case 'drift.commented':
+    case 'drift.assigned':
       is<typeof e.data, Schemas['DriftData']>(true);
       return `${e.data.resourceId} is ${e.data.status}`;
     case 'alert.created':
@@ -45,6 +48,8 @@ export function title(e: Schemas['Event']): string {
       return `${e.data.workspace}: ${e.data.counts.new} new`;
     case 'workspace.updated':
       return e.data.recordRef ?? 'any ref';
+    case 'workspace.stale':
+      return `no check of ${e.data.name} since ${e.data.lastCheckAt}`;
     case 'channel.failed':
       return `${e.data.name}: ${e.data.reason}`;
     default: {
