@@ -11,8 +11,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"github.com/driftsentry/driftsentry/client"
 	"github.com/driftsentry/driftsentry/test/internal/replica"
@@ -197,8 +199,16 @@ func (p *tab) fill(selector, text string) {
 // press presses keys, wherever the focus is.
 func (p *tab) press(keys string, options ...chromedp.KeyOption) {
 	p.t.Helper()
-	if err := chromedp.Do(p.ctx, chromedp.KeyEvent(keys, options...)); err != nil {
+	if err := chromedp.Do(p.ctx, chromedp.KeyEvent(keys, append(options, rawDown)...)); err != nil {
 		p.t.Fatalf("press %q: %v", keys, err)
+	}
+}
+
+// rawDown makes a key go down as a keyboard does it: where the page prevents the default, no character follows. After a plain keyDown of
+// the protocol, the character is typed all the same, into whatever has the focus by then.
+func rawDown(p *input.DispatchKeyEventParams) {
+	if p.Type == kb.KeyDown {
+		p.Type = kb.KeyRawDown
 	}
 }
 

@@ -63,7 +63,7 @@ func (f *Feed) read(ctx context.Context, s *hub.Stream) (err error) {
 }
 
 // explain finds out why the events after the stream's place could not be read.
-func (f *Feed) explain(ctx context.Context, s *hub.Stream, place event.Cursor, wanted int64) error {
+func (f *Feed) explain(ctx context.Context, s *hub.Stream, place event.Cursor, wanted hub.Claim) error {
 	w, err := f.store.Window(ctx, s.Account(), place.Position)
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ func (f *Feed) explain(ctx context.Context, s *hub.Stream, place event.Cursor, w
 		s.Reset(hub.ReasonTrimmed, w)
 	case place.Tag != 0 && w.At != place.Tag:
 		s.Reset(hub.ReasonEpoch, w)
-	case w.Head >= wanted && wanted > place.Position:
+	case w.Head >= wanted.Position && wanted.Position > place.Position:
 		// Announced, but not readable: this can't happen, and reading again immediately would never end.
 		return fmt.Errorf("the stream has a hole after position %d", place.Position)
 	default:

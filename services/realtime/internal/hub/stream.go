@@ -25,6 +25,7 @@ type Stream struct {
 	opening sync.Mutex
 	ring    atomic.Pointer[ring] // nil until it is open
 	wanted  atomic.Int64         // how far the stream is known to reach
+	heard   atomic.Uint64        // how often something was said of that
 	unread  unread
 	queued  atomic.Bool // in the hub's queue, or with a reader
 
@@ -96,6 +97,7 @@ func (s *Stream) Check(place event.Cursor, w event.Window) (reset bool) {
 
 // Want notes how far the stream reaches, and queues it for reading if it is behind. It reports whether that was news.
 func (s *Stream) Want(position int64) (news bool) {
+	s.heard.Add(1) // Before the look at what is known: see Retract.
 	for {
 		known := s.wanted.Load()
 		if position <= known {
@@ -190,15 +192,28 @@ func (s *Stream) Reset(reason Reason, w event.Window) {
 	s.wanted.Store(w.Head)
 	s.ring.Store(&ring{generation: r.generation + 1, reason: reason, epoch: w.Epoch, base: w.HeadMark(), head: w.HeadMark()})
 	s.look()
+	s.Want(w.Head + 1) // What was said since the window was read is forgotten now: reading once more finds out.
 	s.flush()
 }
 
-// Wanted is the highest announced position.
-func (s *Stream) Wanted() int64 { return s.wanted.Load() }
+// Claim is how far the stream is said to reach, before it is read.
+type Claim struct {
+	Position int64
+	heard    uint64
+}
 
-// Retract takes back a claim that the stream reached further than head, unless another came since.
-func (s *Stream) Retract(claimed, head int64) {
-	s.wanted.CompareAndSwap(claimed, head)
+// Wanted is the highest announced position.
+func (s *Stream) Wanted() Claim {
+	heard := s.heard.Load()
+	return Claim{s.wanted.Load(), heard}
+}
+
+// Retract takes back a claim that the stream reached further than head. What was said since then may be true, and was nothing new only
+// because the claim was higher: the stream is read once more to find out.
+func (s *Stream) Retract(c Claim, head int64) {
+	if s.wanted.CompareAndSwap(c.Position, head) && s.heard.Load() != c.heard {
+		s.Want(head + 1)
+	}
 	s.look()
 }
 

@@ -150,7 +150,27 @@ func TestHub_Next(t *testing.T) {
 		if again, err := h.Next(t.Context()); err != nil || again != stream {
 			t.Errorf("%v, %v", again, err)
 		}
-		stream.Retract(6, 0)
+		stream.Retract(stream.Wanted(), 0)
+		stream.Done(true)
+	})
+	// Mutation: Retract does not look at what was heard since (the stream is not handed out again).
+	t.Run("a true hint beside a wrong one is not lost", func(t *testing.T) {
+		h.Hint(account, event.Mark{Position: 1000})
+		stream, err := h.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrong := stream.Wanted()
+		h.Hint(account, event.Mark{Position: 1}) // after the window was read, before the claim is taken back
+		stream.Retract(wrong, 0)
+		stream.Done(true)
+		if lag := h.Status().Lag; lag != 1 {
+			t.Fatalf("a lag of %d", lag)
+		}
+		if again, err := h.Next(t.Context()); err != nil || again != stream {
+			t.Errorf("%v, %v", again, err)
+		}
+		stream.Retract(stream.Wanted(), 0)
 		stream.Done(true)
 	})
 	t.Run("nothing is handed out when no subscriber is behind", func(t *testing.T) {

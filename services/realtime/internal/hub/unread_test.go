@@ -40,7 +40,7 @@ func TestHub_Status_age(t *testing.T) {
 		expect("everything was read", 0)
 		h.Hint(account, event.Mark{Position: 9})
 		time.Sleep(time.Second) //nolint:forbidigo // The bubble's clock.
-		stream.Retract(9, 2)
+		stream.Retract(stream.Wanted(), 2)
 		expect("the announcement was wrong", 0)
 	})
 }
