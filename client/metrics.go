@@ -12,6 +12,7 @@ type Summary struct {
 		Total      int                 `json:"total"`
 		ByStatus   map[DriftStatus]int `json:"byStatus"`
 		BySeverity map[Severity]int    `json:"bySeverity"`
+		Suppressed int                 `json:"suppressed"` // rules ignore them; the other numbers are without them
 	} `json:"drifts"`
 	Alerts struct {
 		Total  int `json:"total"`
@@ -64,6 +65,8 @@ type Share struct {
 type Distribution struct {
 	Data  []Share `json:"data"`
 	Total int     `json:"total"`
+	// Suppressed drifts, which rules ignore, are not in Total.
+	Suppressed int `json:"suppressed"`
 }
 
 // SeverityDistribution counts all drifts of the account by severity.

@@ -154,10 +154,15 @@ func (a *App) newHints(tel *telemetry.Telemetry) (*hint.Sender, error) {
 }
 
 func (a *App) newDrifts(c *Config, hints *hint.Sender, tel *telemetry.Telemetry) (*drift.Service, error) {
-	return drift.New(drift.Config{
-		Store: postgres.NewDriftStore(a.DB), Hints: hints, HideValues: c.Values == ValuesHidden, Telemetry: tel,
+	drifts, err := drift.New(drift.Config{
+		Store: postgres.NewDriftStore(a.DB), Hints: hints, Actors: a.identity, HideValues: c.Values == ValuesHidden, Telemetry: tel,
 		DataKey: []byte(c.DataKey.Reveal()), PreviousDataKey: []byte(c.DataKeyPrevious.Reveal()),
 	})
+	if err != nil {
+		return nil, err
+	}
+	a.Group.Go("rules", drifts.RunRules)
+	return drifts, nil
 }
 
 // newNotifications makes the channels, and the workers that send what is for them.

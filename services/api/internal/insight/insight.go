@@ -16,8 +16,9 @@ type Store interface {
 	// Summary covers the time since then; CostTrend the days from the first one to today.
 	Summary(ctx context.Context, account uuid.UUID, since time.Time) (Summary, error)
 	CostTrend(ctx context.Context, account uuid.UUID, first, today time.Time) ([]CostDay, error)
-	SeverityCounts(ctx context.Context, account uuid.UUID) (map[drift.Severity]int, error)
-	StatusCounts(ctx context.Context, account uuid.UUID) (map[drift.Status]int, error)
+	// SeverityCounts and StatusCounts also count the suppressed drifts, which are not among the others.
+	SeverityCounts(ctx context.Context, account uuid.UUID) (counts map[drift.Severity]int, suppressed int, err error)
+	StatusCounts(ctx context.Context, account uuid.UUID) (counts map[drift.Status]int, suppressed int, err error)
 }
 
 // Service computes the numbers.
@@ -28,7 +29,8 @@ func New(store Store) *Service { return &Service{store} }
 
 // Summary is of the drifts detected and the alerts raised in some time.
 type Summary struct {
-	Drifts        int
+	Drifts        int // without those that rules ignore, as in all numbers of drifts here
+	Suppressed    int // that rules ignore
 	ByStatus      map[drift.Status]int
 	BySeverity    map[drift.Severity]int
 	Alerts        int
@@ -39,7 +41,7 @@ type Summary struct {
 	P90Seconds    *float64
 }
 
-// CostDay is what drift cost on one day, in US dollars a month.
+// CostDay is what drift cost on one day, in US dollars a month, without the drifts that rules ignore now.
 type CostDay struct {
 	Date     string  // UTC
 	Cost     float64 // of the drifts that were open when the day ended, or are now
@@ -62,8 +64,9 @@ type Share[K ~string] struct {
 
 // Distribution is how many drifts there are of each kind.
 type Distribution[K ~string] struct {
-	Shares []Share[K]
-	Total  int
+	Shares     []Share[K]
+	Total      int
+	Suppressed int // which rules ignore; not in Total
 }
 
 // Summary returns the numbers of the last days.
@@ -88,19 +91,19 @@ func (s *Service) CostTrend(ctx context.Context, account uuid.UUID, days int) (C
 
 // BySeverity counts all drifts by severity.
 func (s *Service) BySeverity(ctx context.Context, account uuid.UUID) (Distribution[drift.Severity], error) {
-	counts, err := s.store.SeverityCounts(ctx, account)
-	return distribute(drift.Severities, counts), err
+	counts, suppressed, err := s.store.SeverityCounts(ctx, account)
+	return distribute(drift.Severities, counts, suppressed), err
 }
 
 // ByStatus counts all drifts by status.
 func (s *Service) ByStatus(ctx context.Context, account uuid.UUID) (Distribution[drift.Status], error) {
-	counts, err := s.store.StatusCounts(ctx, account)
-	return distribute(drift.Statuses, counts), err
+	counts, suppressed, err := s.store.StatusCounts(ctx, account)
+	return distribute(drift.Statuses, counts, suppressed), err
 }
 
 // distribute makes the shares of all kinds, in their order, also those without a drift.
-func distribute[K ~string](kinds []K, counts map[K]int) Distribution[K] {
-	d := Distribution[K]{Shares: make([]Share[K], 0, len(kinds))}
+func distribute[K ~string](kinds []K, counts map[K]int, suppressed int) Distribution[K] {
+	d := Distribution[K]{Shares: make([]Share[K], 0, len(kinds)), Suppressed: suppressed}
 	for _, n := range counts {
 		d.Total += n
 	}

@@ -128,7 +128,7 @@ func (b *builder) add(e event.Event) error {
 	if err := json.Unmarshal(body.Data, &d); err != nil {
 		return fmt.Errorf("read event %s: %w", e.ID, err)
 	}
-	if !b.filter.wants(e.Type, d.Severity, d.Workspace, cmp.Or(d.Owner, b.owners[d.Workspace])) {
+	if severity := driftSeverity(e.Type, d.DriftData); severity == "" || !b.filter.wants(e.Type, severity, d.Workspace, cmp.Or(d.Owner, b.owners[d.Workspace])) {
 		return nil
 	}
 	if b.counts == nil {

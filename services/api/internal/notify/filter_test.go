@@ -37,7 +37,7 @@ func TestFilter_wants(t *testing.T) {
 	}
 }
 
-// Mutations: previews and stale checks noticed; a failed check as an info; alerts noticed; a notice for nothing.
+// Mutations: suppressed drifts noticed; previews and stale checks noticed; a failed check as an info; alerts noticed; a notice for nothing.
 func TestNoticeOf(t *testing.T) {
 	check := func(change func(*event.CheckData)) event.Draft {
 		c := event.CheckData{Status: "drifted"}
@@ -46,12 +46,14 @@ func TestNoticeOf(t *testing.T) {
 	}
 	alert := event.Draft{Type: event.AlertCreated, Data: event.AlertData{Severity: "critical"}}
 	created := event.Draft{Type: event.DriftCreated, Data: event.DriftData{Severity: "critical"}}
+	hidden := event.Draft{Type: event.DriftCreated, Data: event.DriftData{Severity: "critical", Suppressed: &event.Suppression{}}}
 	for name, c := range map[string]struct {
 		drafts     []event.Draft
 		types      []string
 		severities []string
 	}{
 		"alerts":     {[]event.Draft{alert}, nil, nil},
+		"suppressed": {[]event.Draft{hidden}, nil, nil},
 		"a preview":  {[]event.Draft{check(func(c *event.CheckData) { c.Purpose = "preview" })}, nil, nil},
 		"stale":      {[]event.Draft{check(func(c *event.CheckData) { c.Stale = true })}, nil, nil},
 		"a failure":  {[]event.Draft{check(func(c *event.CheckData) { c.Status = "failed" })}, []string{"check.completed"}, []string{"warning"}},

@@ -35,6 +35,14 @@ func checkSeverity(c event.CheckData) string {
 	return "info"
 }
 
+// driftSeverity is the severity of an event about a drift; empty when rules ignore all of the drift, and the event says anything else.
+func driftSeverity(t event.Type, d event.DriftData) string {
+	if d.Suppressed != nil && t != event.DriftSuppressed {
+		return ""
+	}
+	return d.Severity
+}
+
 // Notice says what a transaction's events are, so that the statement that stores them finds the channels that may want them.
 type Notice struct {
 	Types      []string
@@ -49,7 +57,7 @@ func NoticeOf(drafts []event.Draft) *Notice {
 		severity := ""
 		switch data := d.Data.(type) {
 		case event.DriftData:
-			severity = data.Severity
+			severity = driftSeverity(d.Type, data)
 		case event.CheckData:
 			severity = checkSeverity(data)
 		}
