@@ -328,7 +328,7 @@ func (d *desk) suppressed(ctx context.Context, t *testing.T, one client.Drift) {
 		}
 	}
 	if r := d.run(ctx, t, nil, "", "list", "--workspace="+one.Workspace); r.status != 0 || strings.Contains(r.out, one.ID) {
-		t.Errorf("%d: %s%s", r.code, r.out, r.log)
+		t.Errorf("%d: %s%s", r.status, r.out, r.log)
 	}
 	d.run(ctx, t, nil, "", "list", "--workspace="+one.Workspace, "--suppressed=true").expect(t, 0, one.ID)
 	d.run(ctx, t, nil, "", "export", "--suppressed=any").expect(t, 0, one.ID)
