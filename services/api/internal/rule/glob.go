@@ -1,6 +1,9 @@
 package rule
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // glob is a text in which * stands for any text. It is matched in time linear in the text: the parts between the stars are looked
 // for one after the other, each from where the last one ended.
@@ -8,6 +11,7 @@ type glob struct {
 	exact          bool
 	prefix, suffix string // the whole text is in prefix when it is exact
 	between        []string
+	below          []string // the suffix with what comes before members: the glob also matches what is below
 }
 
 func newGlob(pattern string) glob {
@@ -20,24 +24,22 @@ func newGlob(pattern string) glob {
 }
 
 func (g *glob) match(text string) bool {
-	if g.exact {
-		return text == g.prefix
-	}
 	rest, ok := strings.CutPrefix(text, g.prefix)
 	if !ok {
 		return false
 	}
-	if rest, ok = strings.CutSuffix(rest, g.suffix); !ok {
+	if g.exact {
+		return rest == "" || g.below != nil && (rest[0] == '.' || rest[0] == '[')
+	}
+	if !strings.Contains(rest, g.suffix) { // as most texts do not
 		return false
 	}
 	for _, part := range g.between {
-		_, after, ok := strings.Cut(rest, part)
-		if !ok {
+		if _, rest, ok = strings.Cut(rest, part); !ok {
 			return false
 		}
-		rest = after
 	}
-	return true
+	return strings.HasSuffix(rest, g.suffix) || slices.ContainsFunc(g.below, func(end string) bool { return strings.Contains(rest, end) })
 }
 
 // globs match when they are none, or when one of them does.
@@ -55,10 +57,9 @@ func newGlobs(patterns []string) globs {
 func newTreeGlobs(patterns []string) globs {
 	var list globs
 	for _, p := range patterns {
-		list = append(list, newGlob(p))
-		if !strings.HasSuffix(p, "*") {
-			list = append(list, newGlob(p+".*"), newGlob(p+"[*"))
-		}
+		g := newGlob(p)
+		g.below = []string{g.suffix + ".", g.suffix + "["}
+		list = append(list, g)
 	}
 	return list
 }

@@ -2,6 +2,8 @@ package rule_test
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -133,6 +135,39 @@ func TestGlob(t *testing.T) {
 		subject.Type = tt.text
 		if got := rule.Compile(1, list).For("w").Judge(subject).Ignore != nil; got != tt.want {
 			t.Errorf("%q matches %q: %t, want %t", tt.glob, tt.text, got, tt.want)
+		}
+	}
+}
+
+// TestGlob_below compares globs for addresses with the regular expressions that they stand for, for all short texts. Mutations: below without
+// one of its ends; what is between the stars found twice; an exact glob that is only a prefix.
+func TestGlob_below(t *testing.T) {
+	var texts func(letters string, most int) []string
+	texts = func(letters string, most int) []string {
+		list := []string{""}
+		if most > 0 {
+			for _, rest := range texts(letters, most-1) {
+				for _, letter := range letters {
+					list = append(list, string(letter)+rest)
+				}
+			}
+		}
+		slices.Sort(list)
+		return slices.Compact(list)
+	}
+	for _, pattern := range texts("ab.*", 4) {
+		if pattern == "" {
+			continue
+		}
+		want := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, ".*") + `([.\[].*)?$`)
+		list := rules(ignoring(rule.Match{Addresses: []string{pattern}}))
+		scope := rule.Compile(1, list).For("w")
+		subject := database("size")
+		for _, text := range texts("ab.[", 5) {
+			subject.Address = text
+			if got := scope.Judge(subject).Ignore != nil; got != want.MatchString(text) {
+				t.Fatalf("%q matches %q: %t", pattern, text, got)
+			}
 		}
 	}
 }
