@@ -92,7 +92,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return nil, err
 	}
 	app.Group.Go("workspace monitor", workspaces.Run)
-	old, err := retention.New(postgres.NewRetentionStore(app.DB), c.EventRetention, tel)
+	old, err := retention.New(postgres.NewRetentionStore(app.DB), c.EventRetention, c.SessionMaxAge, tel)
 	if err != nil {
 		return nil, err
 	}
