@@ -170,7 +170,7 @@ func (s *site) signedIn(p oidctest.Person) (*browser, *apitest.Client, me) {
 }
 
 // TestProvider_sign_in: who signs in with the provider is a user from then on, with the role that the provider says each time. Mutations:
-// takeRole left out, or without endKeys; NoteProviderSignIn left out; the session before not ended; no record; EndSession empty.
+// takeRole left out, or without endKeys, or without endChannels; NoteProviderSignIn left out; the session before not ended; no record; EndSession empty.
 func TestProvider_sign_in(t *testing.T) {
 	s := newSite(t)
 	ada := person("ada", "ada@acme.example", []string{"staff", "sre"})
@@ -190,12 +190,16 @@ func TestProvider_sign_in(t *testing.T) {
 		}
 		key, _ := newKey(admin, s.API, nil)
 		key.Get("/api/v1/users/me").Want(http.StatusForbidden)
+		admin.Post("/api/v1/channels", map[string]string{"name": "hers", "kind": "slack", "url": "https://hooks.invalid/x"}).Want(http.StatusCreated)
 		ada.Roles = []string{"staff"}
 		_, _, demoted := s.signedIn(ada)
 		if demoted.User.Role != "viewer" {
 			t.Errorf("%+v", demoted)
 		}
 		key.Get("/api/v1/users/me").Want(http.StatusUnauthorized)
+		if pgtest.Value[bool](t, s.DB, "select enabled from channel where name = 'hers'") {
+			t.Error("the channel that she made goes on")
+		}
 		admin.Get("/api/v1/users").Want(http.StatusForbidden)
 		c.Get("/api/v1/users/me").Want(http.StatusOK)
 	})
