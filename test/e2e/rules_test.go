@@ -3,7 +3,10 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,10 +49,33 @@ func planOfProduction(t *testing.T, at time.Time, restorable string, capacity in
 	})
 }
 
-// TestRulesStory is the story of docs/rules.md: three rules leave the one real drift, what is hidden is shown with its end, and surfaces
-// after it. Mutations: see the tests of package drift.
+// TestRulesStory is the story of docs/rules.md: three rules leave the one real drift, which Slack hears of. What is hidden is shown with its
+// end, and surfaces after it. Mutations: driftSeverity of package notify takes suppressed drifts; no drift.surfaced in its Events; and see the
+// tests of package drift.
 func TestRulesStory(t *testing.T) {
-	p := startPair(t, pgtest.DSN(t))
+	messages := make(chan string, 100)
+	slack := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		messages <- string(body)
+	}))
+	defer slack.Close()
+	hears := func(want string) string {
+		t.Helper()
+		select {
+		case got := <-messages:
+			if !strings.Contains(got, want) {
+				t.Errorf("the message is %s, want %q", got, want)
+			}
+			return got
+		case <-time.After(patience):
+			t.Fatalf("no message %q", want)
+			return ""
+		}
+	}
+	p := startPair(t, pgtest.DSN(t), "NOTIFY_ALLOWED_NETWORKS=127.0.0.0/8")
 	admin, viewer := p.signIn("admin"), p.signIn("viewer")
 	ci := p.client(admin.createKey())
 	type drift struct {
@@ -97,6 +123,12 @@ func TestRulesStory(t *testing.T) {
 	if n, _ := listed(""); n != 42 {
 		t.Fatalf("%d drifts before there are rules", n)
 	}
+	if a := admin.post(t.Context(), "/api/v1/channels", map[string]any{
+		"name": "operators", "kind": "slack", "url": slack.URL, "severities": []string{"critical", "warning", "info"},
+		"events": []string{"drift.created", "drift.updated", "drift.reopened", "drift.resolved", "drift.surfaced"},
+	}); a.status != http.StatusCreated {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
 	until := time.Now().Add(time.Hour).UTC().Truncate(time.Millisecond)
 	rules := map[string]string{}
 	for name, draft := range map[string]map[string]any{
@@ -137,6 +169,9 @@ func TestRulesStory(t *testing.T) {
 	if n, items := listed(""); n != 1 || items[0].ResourceID != "aws_security_group.web" || items[0].Severity != "critical" {
 		t.Errorf("%d drifts: %+v", n, items)
 	}
+	if got := hears("*production* · drifts: 1 new"); !strings.Contains(got, "aws_security_group.web new") || strings.Contains(got, "aws_s3_bucket") {
+		t.Errorf("the message is %s", got)
+	}
 	n, hidden := listed("&suppressed=true")
 	byRule := map[string]int{}
 	for _, d := range hidden {
@@ -156,5 +191,9 @@ func TestRulesStory(t *testing.T) {
 	wait("the defaults", func() bool { n, _ := listed(""); return n == 41 })
 	if n, _ := listed("&suppressed=true"); n != 2 {
 		t.Errorf("%d are hidden after the end", n)
+	}
+	hears("*production* · drifts: 40 surfaced")
+	if len(messages) != 0 {
+		t.Errorf("there is another message: %s", <-messages)
 	}
 }

@@ -1,6 +1,8 @@
 package httpapi_test
 
 import (
+	"bytes"
+	"encoding/csv"
 	"fmt"
 	"net/http"
 	"strings"
@@ -83,6 +85,23 @@ func TestRules(t *testing.T) {
 		api.Viewer.Get("/api/v1/drifts/" + noisy).Want(200).Decode(&detail)
 		if s := detail.Suppressed; s == nil || s.Rule != made.ID || s.Reason != made.Reason || s.Until != nil {
 			t.Errorf("%+v", s)
+		}
+		rows, err := csv.NewReader(bytes.NewReader(api.Viewer.Get("/api/v1/drifts/export?suppressed=any").Want(200).Body)).ReadAll()
+		if err != nil || len(rows) != 3 {
+			t.Fatalf("%v: %v", err, rows)
+		}
+		for _, row := range rows[1:] {
+			exported := map[string]string{}
+			for i, name := range rows[0] {
+				exported[name] = row[i]
+			}
+			want := [...]string{"false", "", "", ""}
+			if exported["id"] == noisy {
+				want = [...]string{"true", made.ID, made.Reason, ""}
+			}
+			if got := [...]string{exported["suppressed"], exported["suppressedByRule"], exported["suppressedReason"], exported["suppressedUntil"]}; got != want {
+				t.Errorf("%s is exported as %q, want %q", exported["id"], got, want)
+			}
 		}
 		var summary struct {
 			Drifts struct {

@@ -121,6 +121,9 @@ func (b *builder) add(e event.Event) error {
 		}
 		return nil
 	}
+	if isRule(e.Type) {
+		return b.addRule(e, body.Data)
+	}
 	var d struct {
 		event.DriftData
 		Owner string `json:"owner"`
@@ -139,6 +142,26 @@ func (b *builder) add(e event.Event) error {
 	b.m.Drifts = append(b.m.Drifts, Item{e.Type, d.DriftData})
 	if len(b.m.Drifts) > 4*shownDrifts {
 		b.shorten()
+	}
+	b.keep(e)
+	return nil
+}
+
+func isRule(t event.Type) bool {
+	return t == event.RuleCreated || t == event.RuleUpdated || t == event.RuleEnded
+}
+
+// addRule takes an event about a rule, which is of no workspace, and of no owner.
+func (b *builder) addRule(e event.Event, data json.RawMessage) error {
+	if !b.filter.wants(e.Type, ruleSeverity, "", "") {
+		return nil
+	}
+	item := RuleItem{Type: e.Type}
+	if err := json.Unmarshal(data, &item.RuleData); err != nil {
+		return fmt.Errorf("read event %s: %w", e.ID, err)
+	}
+	if len(b.m.Rules) < shownDrifts {
+		b.m.Rules = append(b.m.Rules, item)
 	}
 	b.keep(e)
 	return nil

@@ -37,7 +37,7 @@ func TestFilter_wants(t *testing.T) {
 	}
 }
 
-// Mutations: suppressed drifts noticed; previews and stale checks noticed; a failed check as an info; alerts noticed; a notice for nothing.
+// Mutations: suppressed drifts noticed, or drift.suppressed not; rules not noticed; previews and stale checks noticed; a failed check as an info; alerts noticed; a notice for nothing.
 func TestNoticeOf(t *testing.T) {
 	check := func(change func(*event.CheckData)) event.Draft {
 		c := event.CheckData{Status: "drifted"}
@@ -54,6 +54,8 @@ func TestNoticeOf(t *testing.T) {
 	}{
 		"alerts":     {[]event.Draft{alert}, nil, nil},
 		"suppressed": {[]event.Draft{hidden}, nil, nil},
+		"hiding":     {[]event.Draft{{Type: event.DriftSuppressed, Data: hidden.Data}}, []string{"drift.suppressed"}, []string{"critical"}},
+		"a rule":     {[]event.Draft{{Type: event.RuleEnded, Data: event.RuleData{}}}, []string{"rule.ended"}, []string{"warning"}},
 		"a preview":  {[]event.Draft{check(func(c *event.CheckData) { c.Purpose = "preview" })}, nil, nil},
 		"stale":      {[]event.Draft{check(func(c *event.CheckData) { c.Stale = true })}, nil, nil},
 		"a failure":  {[]event.Draft{check(func(c *event.CheckData) { c.Status = "failed" })}, []string{"check.completed"}, []string{"warning"}},

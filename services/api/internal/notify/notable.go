@@ -9,17 +9,20 @@ import (
 // Events are the types that a channel can have. Alerts are not among them: what they are about has an event of its own.
 var Events = []event.Type{
 	event.DriftCreated, event.DriftUpdated, event.DriftReopened, event.DriftResolved, event.DriftTriaged, event.DriftApproved, event.DriftRejected,
-	event.CheckCompleted,
+	event.DriftSuppressed, event.DriftSurfaced, event.RuleCreated, event.RuleUpdated, event.RuleEnded, event.CheckCompleted,
 }
 
-// DefaultEvents are those of a channel that names none: what is new, and failed checks.
-var DefaultEvents = []event.Type{event.DriftCreated, event.DriftUpdated, event.DriftReopened, event.CheckCompleted}
+// DefaultEvents are those of a channel that names none: what is new or comes back, and failed checks.
+var DefaultEvents = []event.Type{event.DriftCreated, event.DriftUpdated, event.DriftReopened, event.DriftSurfaced, event.CheckCompleted}
 
-// Severities are those of drifts, the most severe first. A failed check is a warning, any other an info.
+// Severities are those of drifts, the most severe first. A failed check and a change of a rule are warnings, any other check is an info.
 var Severities = []string{"critical", "warning", "info"}
 
 // DefaultSeverities are those of a channel that names none.
 var DefaultSeverities = []string{"critical", "warning"}
+
+// ruleSeverity is the severity of the events about rules.
+const ruleSeverity = "warning"
 
 // statusFailed is event.CheckData's status of a failed check.
 const statusFailed = "failed"
@@ -60,6 +63,8 @@ func NoticeOf(drafts []event.Draft) *Notice {
 			severity = driftSeverity(d.Type, data)
 		case event.CheckData:
 			severity = checkSeverity(data)
+		case event.RuleData:
+			severity = ruleSeverity
 		}
 		if severity == "" || !slices.Contains(Events, d.Type) {
 			continue
