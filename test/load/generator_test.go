@@ -115,10 +115,31 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// TestUnanswered: a request without a response is counted with what happened to its connection. Mutation: without that in recorder.
+func TestUnanswered(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	defer server.Close()
+	g := &Generator{o: Options{API: []string{server.URL}, Email: "e@acme.example", Password: "p", Connections: 1}}
+	if err := g.connect(); err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := g.http.Do(req); err == nil {
+		_ = res.Body.Close()
+		t.Error("a response came")
+	}
+	if got := list(g.unanswered.m); got != "broken: EOF: 1" {
+		t.Error(got)
+	}
+}
+
 // TestResult_Table names what failed and how often.
 func TestResult_Table(t *testing.T) {
 	r := Result{
-		Took: time.Second, Sockets: 2, Ends: map[string]int{"closed with 1012": 2},
+		Took: time.Second, Sockets: 2, Ends: map[string]int{"closed with 1012": 2}, Unanswered: map[string]int{"connection refused": 2},
 		Operations: []OperationResult{{List, map[int]int{200: 5, 429: 1, NoResponse: 2}, Summary{Count: 8}}},
 		Broken:     Broken{Lost: 3},
 	}
@@ -126,7 +147,7 @@ func TestResult_Table(t *testing.T) {
 		t.Errorf("%d sent, %d failed, whole: %t", r.Sent(), r.Failed(), r.Broken.Whole())
 	}
 	table := r.Table()
-	for _, want := range []string{"list              8        3", "429: 1, no response: 2. The api's limit is RATE_LIMIT_REQUESTS.", "closed with 1012: 2", "broken    3 lost, 0 duplicated"} {
+	for _, want := range []string{"list              8        3", "429: 1, no response: 2; without a response: connection refused: 2. The api's limit is RATE_LIMIT_REQUESTS.", "closed with 1012: 2", "broken    3 lost, 0 duplicated"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("the table lacks %q:\n%s", want, table)
 		}
