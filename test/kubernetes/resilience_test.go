@@ -46,8 +46,8 @@ func expectSpread(t *testing.T, d *appsv1.Deployment) {
 	}
 }
 
-// TestAppliedAgain: what the API server would add to an item of a list that is replaced as a whole is written, so that nothing changes
-// when the same manifests are applied again, as deployment from git does all the time. Mutation: a port without its protocol.
+// TestAppliedAgain: what the API server would add to an item of a list that is replaced as a whole, or to a strategy, is written, so that nothing changes
+// when the same manifests are applied again, as deployment from git does all the time. Mutations: a port without its protocol; a strategy without its type.
 func TestAppliedAgain(t *testing.T) {
 	expect := func(policy string, ports []networkingv1.NetworkPolicyPort) {
 		for _, port := range ports {
@@ -56,7 +56,13 @@ func TestAppliedAgain(t *testing.T) {
 			}
 		}
 	}
-	for _, p := range build(t, "overlays/production").policies {
+	m := build(t, "overlays/production")
+	for _, d := range m.deployments {
+		if d.Spec.Strategy.Type == "" {
+			t.Errorf("%s: the type of its strategy is not written, so each apply says that it changes", d.Name)
+		}
+	}
+	for _, p := range m.policies {
 		for _, rule := range p.Spec.Ingress {
 			expect(p.Name, rule.Ports)
 		}
