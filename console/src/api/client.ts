@@ -1,4 +1,5 @@
-// Requests of the signed-in user. A refused access token is replaced once.
+// Requests of the signed-in user. A refused access token is replaced once, and the password is asked for where the API wants it again.
+import { prove } from '../session/proof';
 import { accessToken } from '../session/token';
 import { ApiError } from './error';
 import { randomHex, send } from './send';
@@ -12,8 +13,11 @@ async function call<T>(method: string, path: string, body?: unknown, signal?: Ab
   try {
     return await send<T>(method, `/api/v1${path}`, { body, token, headers, signal });
   } catch (e) {
-    if (!(e instanceof ApiError) || e.status !== 401 || e.reason === 'stale' || e.reason === 'credentials') {
+    if (!(e instanceof ApiError) || e.status !== 401 || e.reason === 'credentials') {
       throw e;
+    }
+    if (e.reason === 'stale') {
+      await prove(e);
     }
     return await send<T>(method, `/api/v1${path}`, { body, token: await accessToken(token), headers, signal });
   }

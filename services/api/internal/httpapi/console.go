@@ -118,11 +118,16 @@ func (s *Server) consoleConfig(w http.ResponseWriter, _ *http.Request) error {
 		}
 		return &text
 	}
+	provider := ""
+	if s.options.Provider != nil {
+		provider = s.options.Provider.Host()
+	}
 	body, err := json.Marshal(struct {
 		Version  string  `json:"version"`
 		Realtime *string `json:"realtime"`
 		TraceURL *string `json:"traceUrl"`
-	}{o.Version, orNull(o.RealtimeURL), orNull(s.options.TraceURL)})
+		Provider *string `json:"provider"`
+	}{o.Version, orNull(o.RealtimeURL), orNull(s.options.TraceURL), orNull(provider)})
 	if err != nil {
 		return err
 	}
