@@ -145,3 +145,6 @@ async function session(): Promise<void> {
 }
 
 void start();
+
+// After the first paint. Where it cannot be fetched the page works the same.
+requestAnimationFrame(() => setTimeout(() => void import('./telemetry/spans').then((m) => m.start(), () => undefined)));

@@ -28,18 +28,19 @@ type desk struct {
 	ctx      context.Context
 	link     *Link
 	password string
+	dsn      string
 	// engineer is the colleague who works without the console.
 	engineer *client.Client
 }
 
 func address(role string) string { return role + "@acme.example" }
 
-func startDesk(t *testing.T) *desk {
+func startDesk(t *testing.T, settings ...string) *desk {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
-	d := &desk{Pair: &replica.Pair{}, t: t, ctx: ctx, password: rand.Text()}
-	environ := replica.Environ(pgtest.DSN(t), slices.Concat(replica.Unhurried, []string{"LOG_LEVEL=warn", "WEBSOCKET_HEARTBEAT=1s"})...)
+	d := &desk{Pair: &replica.Pair{}, t: t, ctx: ctx, password: rand.Text(), dsn: pgtest.DSN(t)}
+	environ := replica.Environ(d.dsn, slices.Concat(replica.Unhurried, []string{"LOG_LEVEL=warn", "WEBSOCKET_HEARTBEAT=1s"}, settings)...)
 	for _, role := range []string{"viewer", "engineer", "admin"} {
 		if err := replica.CreateUser(ctx, programs.API, environ, "acme", address(role), role, d.password); err != nil {
 			t.Fatal(err)

@@ -4,6 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { post } from '../api/client';
 import { messageOf, ApiError } from '../api/error';
 import type { Data, Drift, Schemas } from '../api/types';
+import { act } from '../telemetry/context';
 import { Button } from '../ui/button';
 import { Dialog } from '../ui/dialog';
 import { Field, Select } from '../ui/field';
@@ -46,7 +47,7 @@ export interface More {
 }
 
 export async function decide(action: Action, drift: Decided, more: More = {}): Promise<Drift> {
-  return post<Drift>(`/drifts/${drift.id}/${action}`, { version: drift.version, ...more });
+  return act(action, () => post<Drift>(`/drifts/${drift.id}/${action}`, { version: drift.version, ...more }));
 }
 
 export interface Outcome {
@@ -63,12 +64,14 @@ async function decideAll(action: Action, drifts: Decided[], more: More): Promise
   for (let i = 0; i < drifts.length; i += most) {
     const part = drifts.slice(i, i + most);
     try {
-      const { results } = await post<Data<'decideDrifts'>>('/drifts/bulk', {
-        action,
-        ...more,
-        ids: part.map((d) => d.id),
-        versions: Object.fromEntries(part.map((d) => [d.id, d.version])),
-      });
+      const { results } = await act(action, () =>
+        post<Data<'decideDrifts'>>('/drifts/bulk', {
+          action,
+          ...more,
+          ids: part.map((d) => d.id),
+          versions: Object.fromEntries(part.map((d) => [d.id, d.version])),
+        }),
+      );
       const byId = new Map(results.map((r) => [r.id, r]));
       for (const drift of part) {
         const r = byId.get(drift.id);
@@ -94,12 +97,7 @@ export interface Group {
 }
 
 async function decideGroup(action: Action, group: Group, more: More): Promise<number> {
-  const done = await post<Data<'decideDrifts'>>('/drifts/bulk', {
-    action,
-    ...more,
-    filter: group.filter,
-    expectedCount: group.count,
-  });
+  const done = await act(action, () => post<Data<'decideDrifts'>>('/drifts/bulk', { action, ...more, filter: group.filter, expectedCount: group.count }));
   return done.decided;
 }
 

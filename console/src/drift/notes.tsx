@@ -2,6 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { patch, post } from '../api/client';
 import type { DriftDetail } from '../api/types';
+import { act } from '../telemetry/context';
 import { Button } from '../ui/button';
 import { Dialog } from '../ui/dialog';
 import { Field } from '../ui/field';
@@ -19,7 +20,7 @@ export function Comment({ id, inputRef, onDone }: { id: string; inputRef: { curr
     busy.value = true;
     error.value = undefined;
     try {
-      await post(`/drifts/${id}/comments`, { text: text.value.trim() });
+      await act('comment', () => post(`/drifts/${id}/comments`, { text: text.value.trim() }));
       text.value = '';
       onDone();
     } catch (e) {
@@ -63,7 +64,7 @@ export function OwnerDialog({ drift, onDone, onClose }: { drift: DriftDetail; on
   const save = async () => {
     try {
       error.value = undefined;
-      await patch(`/drifts/${drift.id}`, { owner: owner.value.trim() === '' ? null : owner.value.trim(), version: drift.version });
+      await act('assign', () => patch(`/drifts/${drift.id}`, { owner: owner.value.trim() === '' ? null : owner.value.trim(), version: drift.version }));
       toast('Saved.');
       onDone();
     } catch (e) {
