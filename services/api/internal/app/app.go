@@ -112,7 +112,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	}
 	var console *httpapi.ConsoleOptions
 	if c.EnableConsole {
-		console = &httpapi.ConsoleOptions{RealtimeURL: c.RealtimeURL, Version: o.Build.Version}
+		console = &httpapi.ConsoleOptions{RealtimeURL: c.RealtimeURL, TraceSourceURL: c.TraceSourceURL, Version: o.Build.Version}
 	}
 	pages, err := browser.New(tel)
 	if err != nil {
