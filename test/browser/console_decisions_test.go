@@ -65,10 +65,10 @@ func (d *desk) age(t *testing.T) {
 	if _, err := db.Exec(d.ctx, "update session set created_at = created_at - interval '16 minutes'"); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.API.Restart(d.ctx); err != nil {
+	if err := d.API.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.API.AwaitReady(d.ctx); err != nil {
+	if err := d.API.Restart(d.ctx); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -135,7 +135,7 @@ func TestConsole_groups(t *testing.T) {
 	}
 	apart := d.report("aws_instance.apart", client.Critical)
 	other, err := d.engineer.ReportDrift(t.Context(), client.DriftReport{
-		ResourceID: "aws_s3_bucket.logs", ResourceType: "aws_s3_bucket", Severity: client.Warning,
+		ResourceID: "aws_s3_bucket.logs", ResourceType: "aws_s3_bucket", Region: "eu-central-1", Severity: client.Warning,
 		ExpectedState: map[string]string{"acl": "private"}, ActualState: map[string]string{"acl": "public-read"},
 	})
 	if err != nil {
