@@ -1789,6 +1789,37 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/telemetry": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a page in a browser has measured
+         * @description Spans of the console, which become spans of the service `driftsentry-console` in the installation's traces, with the ids that they
+         *     have here: so requests and events of one trace lead from the click of one person to the screen of another. They are sampled by their
+         *     trace's id, as all spans are, and have the caller's user and account. Receptions are also measured as
+         *     `driftsentry_console_freshness_seconds`. All spans are taken, or none. A body has at most 64 KiB, and a user sends at most 60 a minute.
+         */
+        post: operations["sendTelemetry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/.well-known/jwks.json": {
         parameters: {
             query?: never;
@@ -3050,6 +3081,49 @@ export interface components {
             changedAt: components["schemas"]["Timestamp"];
             source: string;
             url: string | null;
+        };
+        /** @description A span that a page has measured. Times are milliseconds, since the clock of a browser may be wrong. */
+        PageSpan: {
+            /**
+             * @description Not all 0.
+             * @example 4bf92f3577b34da6a3ce929d0e0e4736
+             */
+            traceId: string;
+            /**
+             * @description Not all 0.
+             * @example 00f067aa0ba902b7
+             */
+            spanId: string;
+            /**
+             * @description Absent for the first span of a trace.
+             * @example b7ad6b7169203331
+             */
+            parentId?: string;
+            /**
+             * @description `navigate`: a screen was opened. `act`: a user did something. `request`: a request to the API. `receive`: events came by the
+             *     socket and were painted; the span begins when they happened, and its parent is their `traceparent`.
+             * @enum {string}
+             */
+            type: "navigate" | "act" | "request" | "receive";
+            /**
+             * @description For `navigate` the pattern of a screen's path, for `act` one of approve, reject, triage, resolve, reopen, comment and assign, for
+             *     `request` the method and the path of this document without `/api/v1`.
+             * @example POST /drifts/{id}/approve
+             */
+            name?: string;
+            /** @description For `request`: of the response, 0 when there was none. */
+            status?: number;
+            /** @description For `receive`: how many. */
+            events?: number;
+            /**
+             * Format: date-time
+             * @description For `receive`: the `time` of the first event, within the last ten minutes.
+             */
+            happenedAt?: string;
+            /** @description How long before this request the span ended. */
+            ago: number;
+            /** @description How long it took. */
+            duration?: number;
         };
         /**
          * @description The filters of `GET /drifts`. Without any, it fits all drifts that rules do not ignore.
@@ -10990,6 +11064,55 @@ export interface operations {
             400: components["responses"]["ValidationError"];
             401: components["responses"]["AuthError"];
             403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    sendTelemetry: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "spans": [
+                 *         {
+                 *           "traceId": "4bf92f3577b34da6a3ce929d0e0e4736",
+                 *           "spanId": "00f067aa0ba902b7",
+                 *           "type": "act",
+                 *           "name": "approve",
+                 *           "ago": 812.5,
+                 *           "duration": 94
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": {
+                    spans: components["schemas"]["PageSpan"][];
+                };
+            };
+        };
+        responses: {
+            200: components["responses"]["Done"];
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["RateLimitExceeded"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];

@@ -16,6 +16,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/api/internal/audit"
+	"github.com/driftsentry/driftsentry/services/api/internal/browser"
 	"github.com/driftsentry/driftsentry/services/api/internal/courier"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/httpapi"
@@ -111,13 +112,17 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	}
 	var console *httpapi.ConsoleOptions
 	if c.EnableConsole {
-		console = &httpapi.ConsoleOptions{RealtimeURL: c.RealtimeURL, Version: o.Build.Version}
+		console = &httpapi.ConsoleOptions{RealtimeURL: c.RealtimeURL, TraceSourceURL: c.TraceSourceURL, Version: o.Build.Version}
+	}
+	pages, err := browser.New(tel)
+	if err != nil {
+		return nil, err
 	}
 	server := httpapi.New(httpapi.Options{
 		Edge: app.Edge(), Identity: app.identity, Drifts: drifts, Idempotency: responses,
 		Audit: audit.NewTrail(postgres.NewAuditStore(app.DB)), Insight: insight.New(postgres.NewInsightStore(app.DB)), Monitor: workspaces, Notify: notifications,
 		Logger: tel.Logger(), Replica: replica, Version: o.Build.Version + " " + o.Build.Commit, TraceURL: c.TraceURL, CORSOrigins: c.Service.CORSOrigins, PublicURL: c.PublicURL, Limits: c.Limits, JWKS: accepted.JWKS(),
-		Provider: provider, Console: console, RecentSignIn: c.RecentSignIn, InsecureCookies: c.Service.Environment == config.Development,
+		Provider: provider, Console: console, Browser: pages, RecentSignIn: c.RecentSignIn, InsecureCookies: c.Service.Environment == config.Development,
 	})
 	app.Serve(ctx, server.Handler(), c)
 	return app, nil

@@ -137,5 +137,7 @@ func (s *Server) routes() []route {
 		{get, "/events", viewer, s.listEvents, parameters},
 		{get, "/audit", admin, s.listAudit, parameters},
 		{get, "/ops/errors", admin, s.recentErrors, plain},
+
+		{post, "/telemetry", viewer, s.takeTelemetry, plain},
 	}
 }
