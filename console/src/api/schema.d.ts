@@ -2330,13 +2330,13 @@ export interface components {
          */
         ChannelUrl: string;
         /**
-         * @description The types of events that the channel is told of. When absent at the creation: drift.created, drift.updated, drift.reopened and check.completed. Previews and stale plans are never told.
+         * @description The types of events that the channel is told of. When absent at the creation: drift.created, drift.updated, drift.reopened, drift.surfaced and check.completed. Previews and stale plans are never told, and drifts that rules ignore only by drift.suppressed.
          * @example [
          *       "drift.created",
          *       "check.completed"
          *     ]
          */
-        ChannelEvents: ("drift.created" | "drift.updated" | "drift.reopened" | "drift.resolved" | "drift.triaged" | "drift.approved" | "drift.rejected" | "check.completed")[];
+        ChannelEvents: ("drift.created" | "drift.updated" | "drift.reopened" | "drift.resolved" | "drift.triaged" | "drift.approved" | "drift.rejected" | "drift.suppressed" | "drift.surfaced" | "rule.created" | "rule.updated" | "rule.ended" | "check.completed")[];
         /**
          * @description Of drifts. A failed check counts as a warning, any other check as info. When absent at the creation: critical and warning.
          * @example [
