@@ -3148,11 +3148,10 @@ export interface components {
             group?: components["schemas"]["ID"][];
             open?: boolean;
             /**
-             * @description As in lists.
-             * @default false
+             * @description As in lists; 'false' when absent.
              * @enum {string}
              */
-            suppressed: "false" | "true" | "any";
+            suppressed?: "false" | "true" | "any";
             /** Format: date-time */
             from?: string;
             /** Format: date-time */
