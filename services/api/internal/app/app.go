@@ -92,6 +92,16 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return nil, err
 	}
 	app.Group.Go("workspace monitor", workspaces.Run)
+	targets := insight.Targets{Critical: c.SLACritical, Warning: c.SLAWarning, Info: c.SLAInfo}
+	insights, err := insight.New(postgres.NewInsightStore(app.DB), targets, tel)
+	if err != nil {
+		return nil, err
+	}
+	gauges, err := insight.NewGauges(postgres.NewInsightStore(app.DB), targets, tel)
+	if err != nil {
+		return nil, err
+	}
+	app.Group.Go("numbers of drifts", gauges.Run)
 	old, err := retention.New(postgres.NewRetentionStore(app.DB), c.EventRetention, tel)
 	if err != nil {
 		return nil, err
@@ -115,7 +125,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	}
 	server := httpapi.New(httpapi.Options{
 		Edge: app.Edge(), Identity: app.identity, Drifts: drifts, Idempotency: responses,
-		Audit: audit.NewTrail(postgres.NewAuditStore(app.DB)), Insight: insight.New(postgres.NewInsightStore(app.DB)), Monitor: workspaces, Notify: notifications,
+		Audit: audit.NewTrail(postgres.NewAuditStore(app.DB)), Insight: insights, Monitor: workspaces, Notify: notifications,
 		Logger: tel.Logger(), Replica: replica, Version: o.Build.Version + " " + o.Build.Commit, TraceURL: c.TraceURL, CORSOrigins: c.Service.CORSOrigins, PublicURL: c.PublicURL, Limits: c.Limits, JWKS: accepted.JWKS(),
 		Provider: provider, Console: console, RecentSignIn: c.RecentSignIn, InsecureCookies: c.Service.Environment == config.Development,
 	})

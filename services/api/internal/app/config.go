@@ -50,6 +50,11 @@ type Config struct {
 	EventRetention      time.Duration `env:"EVENT_RETENTION"       envDefault:"168h"`
 	WorkspaceStaleAfter time.Duration `env:"WORKSPACE_STALE_AFTER" envDefault:"36h"`
 
+	// The targets: how long a drift of a severity may be neither approved nor resolved; zero is no target.
+	SLACritical time.Duration `env:"SLA_CRITICAL" envDefault:"24h"`
+	SLAWarning  time.Duration `env:"SLA_WARNING"  envDefault:"168h"`
+	SLAInfo     time.Duration `env:"SLA_INFO"     envDefault:"720h"`
+
 	// NotifyAllowedNetworks are networks that channels of notifications may lead to although they are not public.
 	NotifyAllowedNetworks []netip.Prefix `env:"NOTIFY_ALLOWED_NETWORKS"`
 
@@ -155,6 +160,14 @@ func (c *Config) Validate() []error {
 	} {
 		if d.value < time.Second {
 			problems.Add(d.variable, "must be a second or more")
+		}
+	}
+	for _, d := range []struct {
+		variable string
+		value    time.Duration
+	}{{"SLA_CRITICAL", c.SLACritical}, {"SLA_WARNING", c.SLAWarning}, {"SLA_INFO", c.SLAInfo}} {
+		if d.value != 0 && d.value < time.Minute {
+			problems.Add(d.variable, "must be a minute or more, such as 24h, or 0s for no target")
 		}
 	}
 	for _, n := range []struct {

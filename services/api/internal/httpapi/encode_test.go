@@ -56,6 +56,15 @@ func TestBodies(t *testing.T) {
 			`{"data":[{"severity":"info","count":1,"percentage":2}],"total":3}`},
 		"statuses": {newStatusesBody(insight.Distribution[drift.Status]{Shares: []insight.Share[drift.Status]{{Kind: drift.Triaged, Count: 1, Percentage: 2}}, Total: 3}),
 			`{"data":[{"status":"triaged","count":1,"percentage":2}],"total":3}`},
+		"groups of an insight": {newInsightGroupsBody(insight.Report{At: at(2), Since: at(1), Groups: 7, Numbers: []insight.Numbers{{
+			Key: new("k"), Label: new("l"), Open: 1, Unsettled: 2, Approved: 3, Suppressed: 4, Age: insight.Spread{Count: 5, Median: &three, P90: &three, Max: &three},
+			Ages: []int{6, 7, 8, 9, 10}, New: 11, Returned: 12, Reopened: 13, SuppressedNew: 14, Decision: insight.Spread{Count: 15, Median: &three},
+			Resolution: insight.Spread{Count: 16}, Overdue: 1, Late: 1, InTime: 1,
+		}}}, insight.ByRule), `{"asOf":"2026-01-02T00:00:00.007Z","since":"2026-01-01T00:00:00.007Z","by":"rule","items":[{"key":"k","reason":"l","numbers":{` +
+			`"open":{"total":1,"unsettled":2,"approved":3,"suppressed":4},"age":{"count":5,"median":4,"p90":4,"max":4,"buckets":[` +
+			`{"belowDays":1,"count":6},{"belowDays":7,"count":7},{"belowDays":30,"count":8},{"belowDays":90,"count":9},{"belowDays":null,"count":10}]},` +
+			`"detected":{"total":36,"new":11,"returned":12,"reopened":13,"suppressed":14},"decision":{"count":15,"median":4,"p90":null,"max":null},` +
+			`"resolution":{"count":16,"median":null,"p90":null,"max":null},"sla":{"overdue":1,"late":1,"inTime":1,"met":33.3}}}],"total":7}`},
 		"a workspace": {newWorkspaceBody(monitor.Workspace{Name: "n", Status: monitor.Stale, LastCheckAt: ptr(at(1)), OpenDrifts: 2}),
 			`{"name":"n","status":"stale","lastCheckAt":"2026-01-01T00:00:00.007Z","openDrifts":2,"owner":null,"archived":false}`},
 		"events": {eventsOf(drift.Events{
