@@ -9,13 +9,15 @@ import (
 // Events are the types that a channel can have. Alerts are not among them: what they are about has an event of its own.
 var Events = []event.Type{
 	event.DriftCreated, event.DriftUpdated, event.DriftReopened, event.DriftResolved, event.DriftTriaged, event.DriftApproved, event.DriftRejected,
-	event.CheckCompleted,
+	event.CheckCompleted, event.DriftExpired, event.WorkspaceStale,
 }
 
-// DefaultEvents are those of a channel that names none: what is new, and failed checks.
-var DefaultEvents = []event.Type{event.DriftCreated, event.DriftUpdated, event.DriftReopened, event.CheckCompleted}
+// DefaultEvents are those of a channel that names none: what is new or detected again, failed checks, and checks that stopped coming.
+var DefaultEvents = []event.Type{
+	event.DriftCreated, event.DriftUpdated, event.DriftReopened, event.CheckCompleted, event.DriftExpired, event.WorkspaceStale,
+}
 
-// Severities are those of drifts, the most severe first. A failed check is a warning, any other an info.
+// Severities are those of drifts, the most severe first. A failed check is a warning, any other an info; that no check comes is a warning.
 var Severities = []string{"critical", "warning", "info"}
 
 // DefaultSeverities are those of a channel that names none.
@@ -23,6 +25,9 @@ var DefaultSeverities = []string{"critical", "warning"}
 
 // statusFailed is event.CheckData's status of a failed check.
 const statusFailed = "failed"
+
+// staleSeverity is the severity of workspace.stale.
+const staleSeverity = "warning"
 
 // checkSeverity is the severity of a check; empty when it says nothing about the workspace.
 func checkSeverity(c event.CheckData) string {
@@ -52,6 +57,8 @@ func NoticeOf(drafts []event.Draft) *Notice {
 			severity = data.Severity
 		case event.CheckData:
 			severity = checkSeverity(data)
+		case event.WorkspaceStaleData:
+			severity = staleSeverity
 		}
 		if severity == "" || !slices.Contains(Events, d.Type) {
 			continue
