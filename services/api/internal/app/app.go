@@ -9,7 +9,6 @@ import (
 	"github.com/alexedwards/argon2id"
 
 	"github.com/driftsentry/driftsentry/pkg/config"
-	"github.com/driftsentry/driftsentry/pkg/dial"
 	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/pkg/process"
@@ -172,10 +171,14 @@ func (a *App) newDrifts(c *Config, hints *hint.Sender, tel *telemetry.Telemetry)
 
 // newNotifications makes the channels, and the workers that send what is for them.
 func (a *App) newNotifications(c *Config, b process.Build, hints *hint.Sender, tel *telemetry.Telemetry) (*notify.Service, error) {
+	guard, err := c.receivers()
+	if err != nil {
+		return nil, err
+	}
 	service, err := notify.New(notify.Config{
-		Store: postgres.NewNotifyStore(a.DB), Actors: a.identity, Hints: hints, Telemetry: tel, PlainHTTP: len(c.NotifyAllowedNetworks) > 0,
+		Store: postgres.NewNotifyStore(a.DB), Actors: a.identity, Hints: hints, Telemetry: tel, PlainHTTP: len(guard.Allowed) > 0,
 		Sender: courier.New(courier.Config{
-			Guard: dial.Guard{Allowed: c.NotifyAllowedNetworks}, PublicURL: c.PublicURL, TraceURL: c.TraceURL, Version: b.Version,
+			Guard: *guard, PublicURL: c.PublicURL, TraceURL: c.TraceURL, Version: b.Version,
 		}),
 		DataKey: c.DataKey.Reveal(), PreviousDataKey: c.DataKeyPrevious.Reveal(),
 	})
