@@ -317,6 +317,10 @@ func numbers(ctx context.Context, c *client.Client, see func(string) func(any, e
 	see("SeverityDistribution")(severities, err)
 	statuses, err := c.StatusDistribution(ctx)
 	see("StatusDistribution")(statuses, err)
+	insights, err := c.Insights(ctx, client.InsightQuery{Days: 7})
+	see("Insights")(insights, err)
+	groups, err := c.ListInsightGroups(ctx, client.InsightQuery{Workspace: "production"}, "workspace", "unsettled", 5)
+	see("ListInsightGroups")(groups, err)
 	events, err := c.ListEvents(ctx, "", 500)
 	see("ListEvents")(events, err)
 }
