@@ -47,7 +47,7 @@ type Counts struct {
 	Changed   int `json:"changed"`
 	Unchanged int `json:"unchanged"`
 	Resolved  int `json:"resolved"`
-	// Suppressed is how many of those that the plan shows a rule ignores.
+	// Suppressed is how many of those that the plan shows rules ignore. They are in none of the others.
 	Suppressed int `json:"suppressed"`
 }
 

@@ -2794,7 +2794,7 @@ export interface components {
                 changed: components["schemas"]["Count"];
                 unchanged: components["schemas"]["Count"];
                 resolved: components["schemas"]["Count"];
-                /** @description Of those that the plan shows the ones that rules ignore. */
+                /** @description Drifts of the plan that rules ignore. They are not new, changed or unchanged. */
                 suppressed?: components["schemas"]["Count"];
             };
             /** @description As the plan says, of Terraform or OpenTofu; null when it says nothing. */
@@ -4261,7 +4261,7 @@ export interface components {
             changed: number;
             unchanged: number;
             resolved: number;
-            /** @description Of those that the plan shows the ones that rules ignore. */
+            /** @description Drifts of the plan that rules ignore. They are not new, changed or unchanged. */
             suppressed?: number;
         };
         /**

@@ -106,7 +106,7 @@ func (i *instruments) checked(ctx context.Context, c *Check) {
 		return
 	}
 	for name, n := range map[string]int{
-		"new": c.Counts.New, "changed": c.Counts.Changed, "unchanged": c.Counts.Unchanged, "resolved": c.Counts.Resolved,
+		"new": c.Counts.New, "changed": c.Counts.Changed, "unchanged": c.Counts.Unchanged, "resolved": c.Counts.Resolved, "suppressed": c.Counts.Suppressed,
 	} {
 		if n > 0 {
 			i.drifts.Add(ctx, int64(n), outcome(name))

@@ -329,20 +329,27 @@ func (r *reconciliation) move(p *plan.Plan) {
 	}
 }
 
-// counts is what the check counted.
+// counts is what the check counted. What rules ignore is counted apart, and once.
 func (r *reconciliation) counts() event.Counts {
-	c := event.Counts{New: len(r.created), Unchanged: len(r.unchanged), Resolved: len(r.resolved)}
-	for _, f := range r.findings {
-		if f.event == event.DriftUpdated || f.event == event.DriftReopened {
+	c := event.Counts{New: notIgnored(r.created), Unchanged: notIgnored(r.unchanged), Resolved: len(r.resolved)}
+	c.Suppressed = len(r.seen) - notIgnored(r.seen)
+	for i, f := range r.findings {
+		again := i > 0 && r.findings[i-1].drift == f.drift // Those of a drift are next to each other.
+		if f.event != event.DriftCreated && f.event != event.DriftResolved && !again && !f.drift.IsSuppressed() {
 			c.Changed++
 		}
 	}
-	for _, d := range r.seen {
-		if d.IsSuppressed() {
-			c.Suppressed++
+	return c
+}
+
+// notIgnored counts those that no rule ignores.
+func notIgnored(drifts []*Drift) (n int) {
+	for _, d := range drifts {
+		if !d.IsSuppressed() {
+			n++
 		}
 	}
-	return c
+	return n
 }
 
 // leavesOpen reports whether a drift that plans found is open afterwards.

@@ -94,7 +94,7 @@ func wantEvents(t *testing.T, got []event.Type, want ...event.Type) {
 	}
 }
 
-// Mutations: settle that leaves the flag, needsEyes without IsSuppressed, the hidden drifts' alerts left, the surfaced ones not raised.
+// Mutations: counts without IsSuppressed; settle that leaves the flag, needsEyes without IsSuppressed, the hidden drifts' alerts left, the surfaced ones not raised.
 func TestService_rules_suppress_and_surface(t *testing.T) {
 	w := newWorld(t)
 	critical := "critical"
@@ -123,7 +123,7 @@ func TestService_rules_suppress_and_surface(t *testing.T) {
 	t.Run("what is ignored changes silently, and is counted", func(t *testing.T) {
 		before := d.Version
 		result := w.ingest("production", noisyPlan("2026-03-03", "db.small"))
-		if c := result.Check.Counts; c.Unchanged != 1 || c.Suppressed != 1 || result.Remaining.Suppressed != 1 || len(result.Remaining.Unsettled) != 0 {
+		if c := result.Check.Counts; c.Unchanged != 0 || c.Suppressed != 1 || result.Remaining.Suppressed != 1 || len(result.Remaining.Unsettled) != 0 {
 			t.Errorf("%+v %+v", c, result.Remaining)
 		}
 		d := w.database()
@@ -131,9 +131,15 @@ func TestService_rules_suppress_and_surface(t *testing.T) {
 			t.Errorf("version %d after %d, %s", d.Version, before, d.Difference)
 		}
 		wantEvents(t, w.last(1), event.CheckCompleted)
+		preview := func(u *drift.Upload) { u.Purpose = drift.Preview }
+		if c := w.ingest("elsewhere", noisyPlan("2026-03-03", "db.small"), preview).Check.Counts; c.New != 0 || c.Suppressed != 1 {
+			t.Errorf("what is new and ignored: %+v", c)
+		}
 	})
 	t.Run("another path surfaces", func(t *testing.T) {
-		w.ingest("production", noisyPlan("2026-03-03", "db.large"))
+		if c := w.ingest("production", noisyPlan("2026-03-03", "db.large")).Check.Counts; c.Changed != 1 || c.Unchanged+c.Suppressed != 0 {
+			t.Errorf("%+v", c)
+		}
 		if w.database().IsSuppressed() || alerts() != 1 {
 			t.Errorf("suppressed, or %d alerts", alerts())
 		}
