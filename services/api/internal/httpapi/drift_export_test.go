@@ -33,7 +33,8 @@ func TestExport(t *testing.T) {
 	t.Run("NDJSON has a drift on each line, and says when it is all", func(t *testing.T) {
 		got := api.Viewer.Get("/api/v1/drifts/export?format=ndjson").Want(200)
 		lines := strings.Split(strings.TrimSpace(string(got.Body)), "\n")
-		if len(lines) != 3 || got.Header.Get("Content-Type") != "application/x-ndjson" {
+		if len(lines) != 3 || got.Header.Get("Content-Type") != "application/x-ndjson" ||
+			got.Header.Get("Content-Disposition") != `attachment; filename="drifts.ndjson"` {
 			t.Fatalf("%v: %s", got.Header, got.Body)
 		}
 		var newest struct {
