@@ -85,7 +85,7 @@ func TestVariables_reach(t *testing.T) {
 		t.Fatal(err)
 	}
 	env, wanted := "SITE_ADDRESS=:80\nSECRETS_DIR=./secrets\n", map[string]string{}
-	inside := []string{"HOST", "PORT", "METRICS_PORT", "CRASH_DIR", "TRUSTED_PROXIES"}
+	inside := []string{"HOST", "PORT", "METRICS_PORT", "CRASH_DIR", "TRUSTED_PROXIES", "REPLICAS"}
 	for _, m := range regexp.MustCompile(`(?m)^#?([A-Z_]+)=`).FindAllStringSubmatch(string(example), -1) {
 		name, value := m[1], "canary-of-"+strings.ToLower(m[1])
 		switch {
