@@ -46,6 +46,7 @@ func TestCompose(t *testing.T) {
 	t.Run("no container, log or image shows a secret", s.discreet)
 	t.Run("a version that does not start is not rolled out, without an outage", s.unhealthy)
 	t.Run("a version, and NATS, are rolled out without an outage", s.rolledOut)
+	t.Run("the services' passwords in the database are changed without an outage", s.rotated)
 	t.Run("the new version does not show a secret either", s.discreet)
 	t.Run("the api ends on SIGTERM, and the edge responds instead", s.away)
 	t.Run("the edge speaks TLS for a name", s.tls)
