@@ -37,6 +37,7 @@ func TestCompose(t *testing.T) {
 	t.Run("the doctor finds nothing that must be mended", s.healthy)
 	t.Run("an edge error and a slow statement are in Loki", s.logged)
 	t.Run("Alertmanager is for those who administer Grafana", s.alerting)
+	t.Run("the first hour goes as its page says", s.firstHour)
 	t.Run("a support bundle has everything but secrets", s.bundled)
 	t.Run("a restore removes later data", s.restored)
 	t.Run("a backup that is broken changes nothing", s.unrestorable)
