@@ -67,7 +67,7 @@ func TestRelease(t *testing.T) {
 			"docker run --rm --network=none driftsentry-api:" + released + " version": "api " + released + " (" + commit + ")",
 		"grep -c '^driftsentry-[a-z]*:" + released + "$' images.txt": "2",
 		"grep -o '^postgres:' images.txt":                            "postgres:",
-		"grep -c what-comes-later NOTES.md || true":                             "0",
+		"grep -c what-comes-later NOTES.md || true":                  "0",
 		"grep -c '^### Added' NOTES.md":                              "1",
 		"grep -o '\"gitCommit\":\"[^\"]*' provenance.json":           `"gitCommit":"` + commit,
 		"grep -om1 'pkg:golang/github.com/jackc/pgx' api.cdx.json":   "pkg:golang/github.com/jackc/pgx",

@@ -124,8 +124,11 @@ func (g *Generator) api(n int) *client.Client { return g.apis[n%len(g.apis)] }
 
 // connect makes a client of each api that sends every request once, over as many connections as may be in use.
 func (g *Generator) connect() error {
+	// A service that drains closes connections that nobody has used for that long. This client has closed them before, as an edge must, so that
+	// no request is on its way then.
+	const idle = 3 * time.Second
 	g.http = &http.Client{Transport: recorder{&http.Transport{
-		MaxIdleConnsPerHost: g.o.Connections, MaxConnsPerHost: 2 * g.o.Connections, IdleConnTimeout: time.Minute,
+		MaxIdleConnsPerHost: g.o.Connections, MaxConnsPerHost: 2 * g.o.Connections, IdleConnTimeout: idle,
 	}, &g.unanswered}}
 	for _, url := range g.o.API {
 		c, err := client.New(url, client.WithPassword(g.o.Email, g.o.Password), client.WithHTTPClient(g.http), client.WithRetry(client.Retry{Tries: 1}))
