@@ -1,4 +1,4 @@
-import { effect, signal } from '@preact/signals';
+import { effect, signal, untracked } from '@preact/signals';
 import { render } from 'preact';
 import { lazy } from './ui/lazy';
 import { loadConfig } from './config';
@@ -111,7 +111,7 @@ async function start(): Promise<void> {
     before = now;
     if (now === 'in') {
       if (path.peek() === '/sign-in' || path.peek() === '/') {
-        navigate(returnTo(), { replace: true });
+        navigate(untracked(returnTo), { replace: true });
       }
       enter().catch((e: unknown) => (failure.value = e));
     } else {

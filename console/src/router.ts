@@ -57,6 +57,6 @@ function foreign(pathname: string): boolean {
 
 /** returnTo is where the user was going before the sign-in; an address of this page alone. */
 export function returnTo(): string {
-  const to = new URLSearchParams(location.search).get('to') ?? '/inbox';
+  const to = parameters.value.get('to') ?? '/inbox';
   return /^\/(?![/\\])/.test(to) && !to.startsWith('/sign-in') && to !== '/' ? to : '/inbox';
 }

@@ -70,7 +70,7 @@ func TestConsole_one_trace(t *testing.T) {
 			return false
 		}
 		trace, _ = sink.Trace(all[i].TraceID)
-		return len(named(trace, "receive events")) == 2 && len(named(trace, "process events")) == 1
+		return len(readers(trace)) == 2 && len(named(trace, "process events")) > 0
 	})
 	way := named(trace, "receive events")[0]
 	for _, want := range []struct{ service, name string }{
@@ -86,23 +86,21 @@ func TestConsole_one_trace(t *testing.T) {
 	if way.ParentID != "" {
 		t.Errorf("the click has a parent: %s", way.ParentID)
 	}
-	readers := map[any]bool{}
 	for _, s := range named(trace, "receive events") {
-		readers[s.Attributes["user.id"]] = true
 		if s.Duration() <= 0 {
 			t.Errorf("an event was on the screen after %s", s.Duration())
 		}
-	}
-	if len(readers) != 2 {
-		t.Errorf("the frames are of %v", readers)
 	}
 
 	other.visit(d.API.URL() + "/drifts/" + drift.ID)
 	other.await("the decision", `document.querySelectorAll('.timeline li').length === 2`)
 	other.click(".timeline li:last-child .trace-link")
 	other.await("the waterfall begins with the click", `document.querySelector('.waterfall .span-name bdi')?.textContent === 'act approve'`)
-	if got := value[int](other, `[...document.querySelectorAll('.span-name bdi')].filter((n) => n.textContent === 'receive events').length`); got != 2 {
+	if got := value[int](other, `[...document.querySelectorAll('.span-name bdi')].filter((n) => n.textContent === 'receive events').length`); got < 2 {
 		t.Errorf("the waterfall has %d frames", got)
+	}
+	if got := value[int](other, `document.querySelectorAll('.span').length`); got < len(trace.Spans) {
+		t.Errorf("the waterfall has %d spans of %d", got, len(trace.Spans))
 	}
 	other.press("j\r")
 	other.await("the details", fmt.Sprintf(`document.querySelector('.span-details')?.innerText.includes(%s)`, quoted(consoleService)))
@@ -136,6 +134,15 @@ func (d *desk) awaitSpans(sink *otlpsink.Sink, what string, condition func([]otl
 	if err := sink.WaitFor(ctx, func(s *otlpsink.Store) bool { return condition(s.Spans()) }); err != nil {
 		d.t.Fatalf("%s: %v", what, err)
 	}
+}
+
+// readers are the users on whose screens the events of a trace were.
+func readers(t otlpsink.Trace) map[any]bool {
+	all := map[any]bool{}
+	for _, s := range named(t, "receive events") {
+		all[s.Attributes["user.id"]] = true
+	}
+	return all
 }
 
 func named(t otlpsink.Trace, name string) []otlpsink.Span {

@@ -62,7 +62,7 @@ export function Groups({ filter, count }: { filter: Filter; count: Signal<number
                     <Button
                       key={action}
                       small
-                      kind={words[action].kind}
+                      kind={action === 'reject' ? 'danger' : 'plain'}
                       label={`${words[action].verb} all ${group.count} of ${group.resourceType}, ${group.paths.map((p) => p.path).join(', ')}`}
                       onClick={() => (dialog.value = { action, group })}
                     >
