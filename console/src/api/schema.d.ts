@@ -156,6 +156,10 @@ export interface paths {
          *     sends the browser to the path that it began with. The page there gets an access token from POST /auth/refresh. 401 when this is not
          *     the sign-in that the browser began, or the provider does not confirm it; 403 when the provider knows the person, and gives no role
          *     or no verified email. The role that the provider says holds from then on. Parameters that are not named here are ignored.
+         *
+         *     Where the console is on, a browser (`Accept` with `text/html`) gets no error but 303 to `/sign-in?error=…&trace=…`: one of `expired`,
+         *     `other_browser`, `not_confirmed`, `not_allowed`, `deactivated`, `limited`, `unavailable` and `failed`, and the trace ID. The same goes for
+         *     the path before this one.
          */
         get: operations["finishOidcSignIn"];
         put?: never;
@@ -5628,7 +5632,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Signed in. */
+            /** @description Signed in; for a browser, not signed in, too. */
             303: {
                 headers: {
                     "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
