@@ -114,12 +114,13 @@ func TestClient_has_every_operation(t *testing.T) {
 		t.Error(err)
 	}
 
-	// A sign-in with the identity provider is for browsers. The documents are for readers; the probes and the metrics are for orchestrators, the set of keys for verifiers of tokens, who have
+	// A sign-in with the identity provider, and what a page measures, are for browsers. The documents are for readers; the probes and the metrics are for orchestrators, the set of keys for verifiers of tokens, who have
 	// libraries for it.
 	others := []string{
 		"GET /.well-known/jwks.json", "GET /api/v1/auth/oidc/callback", "GET /api/v1/auth/oidc/login", "GET /asyncapi.json", "GET /docs", "GET /docs/style.css", "GET /health/detailed", "GET /health/live",
 		"GET /health/ready", "GET /metrics", "GET /openapi.json",
 		"POST /api/v1/channels/{id}/deliveries/{delivery}/replay", // Nothing was parked; its 404 is seen below.
+		"POST /api/v1/telemetry",
 	}
 	if missing := slices.Sorted(slices.Values(r.unused(t))); !slices.Equal(missing, others) {
 		t.Errorf("no method of the client was called for %v: add the method, and a call here; only %v have none", missing, others)
@@ -317,6 +318,10 @@ func numbers(ctx context.Context, c *client.Client, see func(string) func(any, e
 	see("SeverityDistribution")(severities, err)
 	statuses, err := c.StatusDistribution(ctx)
 	see("StatusDistribution")(statuses, err)
+	insights, err := c.Insights(ctx, client.InsightQuery{Days: 7})
+	see("Insights")(insights, err)
+	groups, err := c.ListInsightGroups(ctx, client.InsightQuery{Workspace: "production"}, "workspace", "unsettled", 5)
+	see("ListInsightGroups")(groups, err)
 	events, err := c.ListEvents(ctx, "", 500)
 	see("ListEvents")(events, err)
 }

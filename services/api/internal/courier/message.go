@@ -2,6 +2,7 @@ package courier
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -13,6 +14,14 @@ import (
 
 // links makes the links of messages.
 type links struct{ public, trace string }
+
+// workspace is where people see a workspace; empty when that is not known.
+func (l links) workspace(name string) string {
+	if l.public == "" {
+		return ""
+	}
+	return l.public + "/workspaces/" + url.PathEscape(name)
+}
 
 // drift is where people see a drift; empty when that is not known.
 func (l links) drift(id uuid.UUID) string {
@@ -32,7 +41,7 @@ func (l links) traceOf(id string) string {
 // words are what happened to drifts, as messages say it.
 var words = map[event.Type]string{
 	event.DriftCreated: "new", event.DriftUpdated: "changed", event.DriftReopened: "reopened", event.DriftResolved: "resolved",
-	event.DriftTriaged: "triaged", event.DriftApproved: "approved", event.DriftRejected: "rejected",
+	event.DriftTriaged: "triaged", event.DriftApproved: "approved", event.DriftRejected: "rejected", event.DriftExpired: "open again (approval ended)",
 }
 
 func word(t event.Type) string {
@@ -67,6 +76,15 @@ func title(m *notify.Message) string {
 			failed += "; drifts: " + said
 		}
 		return failed
+	case m.StaleN > 0:
+		stale := "no check came for too long"
+		if m.StaleN > 1 {
+			stale = fmt.Sprintf("no check of %d workspaces came for too long", m.StaleN)
+		}
+		if said != "" {
+			stale += "; drifts: " + said
+		}
+		return stale
 	case said != "":
 		return "drifts: " + said
 	case m.Check != nil && m.Check.Status == "drifted":

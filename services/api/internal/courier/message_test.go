@@ -64,6 +64,7 @@ func TestAttackSlack(t *testing.T) {
 		d := drift(event.DriftApproved, evil, "critical")
 		d.Reason, d.Actor = evil, &event.Actor{Email: evil}
 		m.Drifts = append(m.Drifts, d)
+		m.Stale, m.StaleN = append(m.Stale, event.WorkspaceStaleData{Name: evil}), 21
 	}
 	for name, check := range map[string]*event.CheckData{
 		"of a decision": nil,
@@ -123,12 +124,39 @@ func TestSlack_titles(t *testing.T) {
 		"rules: 2 updated":                     ruled(rule(event.RuleUpdated, "active"), rule(event.RuleUpdated, "active")),
 		"a · drifts: 1 suppressed, 2 surfaced": {Counts: []notify.Count{{Type: event.DriftSuppressed, N: 1}, {Type: event.DriftSurfaced, N: 2}}},
 		"a · drifts: 1 any":                    {Counts: []notify.Count{{Type: "drift.any", N: 1}}},
+		"a · no check came for too long":       {StaleN: 1},
+		"a · no check of 3 workspaces came for too long; drifts: 2 open again (approval ended)": {StaleN: 3, Counts: []notify.Count{{Type: event.DriftExpired, N: 2}}},
 	} {
 		if !m.Test && m.Rules == nil {
 			m.Workspace = "a"
 		}
 		if text, _ := written(t, m); text != want {
 			t.Errorf("%q, want %q", text, want)
+		}
+	}
+}
+
+// TestSlack_several_workspaces: a message about several workspaces says of each line which one it is about.
+// Mutations: driftLines without the workspace; staleLines without the time, or without those that are not shown.
+func TestSlack_several_workspaces(t *testing.T) {
+	d := drift(event.DriftExpired, "aws_instance.web", "critical")
+	d.Workspace = "prod"
+	_, blocks := written(t, &notify.Message{
+		ID: uuid.New(), Total: 4, Counts: []notify.Count{{Type: event.DriftExpired, N: 1}}, Drifts: []notify.Item{d}, StaleN: 3,
+		Stale: []event.WorkspaceStaleData{{Name: "team/dev", LastCheckAt: event.Time(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC))}},
+	})
+	var all strings.Builder
+	for _, b := range blocks {
+		if b.Text != nil {
+			all.WriteString(b.Text.Text + "\n")
+		}
+	}
+	for _, want := range []string{
+		"no check of 3 workspaces came for too long; drifts: 1 open again (approval ended)\n:large_orange_circle: <https://", "/workspaces/team%2Fdev|team/dev>: the last check was at 2026-03-01 09:00 UTC\n… and 2 more\n",
+		":red_circle: prod · <https://", "|aws_instance.web> open again (approval ended)\n",
+	} {
+		if !strings.Contains(all.String(), want) {
+			t.Errorf("there is no %q in\n%s", want, &all)
 		}
 	}
 }

@@ -33,7 +33,7 @@ func newInstruments(meter metric.Meter) (*instruments, error) {
 		drifts:    in.Counter(driftconv.IngestDrifts),
 		published: in.Counter(driftconv.EventsPublished),
 		alerts:    in.Counter(driftconv.AlertsRaised),
-		hidden:    in.Counter(driftconv.DriftsSuppressed),
+		hidden:    in.Counter(driftconv.RulesDrifts),
 		rejudged:  in.Counter(driftconv.RulesApplied),
 	}, in.Err()
 }

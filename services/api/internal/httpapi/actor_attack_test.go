@@ -126,6 +126,7 @@ var lose = map[string]struct {
 	"demoted":     {"update app_user set role = 'engineer' where id = $1", http.StatusForbidden, true},
 	"deactivated": {"update app_user set is_active = false where id = $1", http.StatusUnauthorized, false},
 	"signed out":  {"update session set revoked_at = now(), revoked_reason = 'admin' where user_id = $1", http.StatusUnauthorized, false},
+	"expired":     {"update session set expires_at = now() where user_id = $1", http.StatusUnauthorized, false},
 }
 
 // TestAttackActorMeanwhile: an admin who loses the rights changes nothing any more, although this replica remembers them: neither
@@ -255,7 +256,7 @@ func changes(t *testing.T, api *apitest.API) string {
 	t.Helper()
 	return pgtest.Value[string](t, api.DB, `select
 		(select string_agg(concat_ws(' ', id, email, name, role, is_active, md5(password_hash)), E'\n' order by id) from app_user) || E'\n' ||
-		(select string_agg(concat_ws(' ', id, revoked_at), E'\n' order by id) from session) || E'\n' ||
+		(select string_agg(concat_ws(' ', id, revoked_at, expires_at), E'\n' order by id) from session) || E'\n' ||
 		(select string_agg(concat_ws(' ', id, revoked_at), E'\n' order by id) from api_key) || E'\n' ||
 		(select coalesce(string_agg(id::text, E'\n' order by id), '') from ci_trust) || E'\n' ||
 		(select coalesce(string_agg(concat_ws(' ', id, status, position, reason), E'\n' order by id), '') from rule) || E'\n' ||

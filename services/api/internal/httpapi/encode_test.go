@@ -67,6 +67,15 @@ func TestBodies(t *testing.T) {
 			`"providers":["p"],"paths":["x"],"origins":["drift"],"plannedNoOp":true},"severity":"s","owner":"o","reason":"r","expiresAt":"2026-01-01T00:00:00.007Z",` +
 			`"suppressedDrifts":3,"createdAt":"2026-01-02T00:00:00.007Z","createdBy":"c","acceptedAt":"2026-01-03T00:00:00.007Z","acceptedBy":"d",` +
 			`"updatedAt":"2026-01-04T00:00:00.007Z","updatedBy":"u","endedAt":"2026-01-05T00:00:00.007Z","endedBy":"e","endedHow":"declined"}`},
+		"groups of an insight": {newInsightGroupsBody(insight.Report{At: at(2), Since: at(1), Groups: 7, Numbers: []insight.Numbers{{
+			Key: new("k"), Label: new("l"), Open: 1, Unsettled: 2, Approved: 3, Suppressed: 4, Age: insight.Spread{Count: 5, Median: &three, P90: &three, Max: &three},
+			Ages: []int{6, 7, 8, 9, 10}, New: 11, Returned: 12, Reopened: 13, SuppressedNew: 14, Decision: insight.Spread{Count: 15, Median: &three},
+			Resolution: insight.Spread{Count: 16}, Overdue: 1, Late: 1, InTime: 1,
+		}}}, insight.ByRule), `{"asOf":"2026-01-02T00:00:00.007Z","since":"2026-01-01T00:00:00.007Z","by":"rule","items":[{"key":"k","reason":"l","numbers":{` +
+			`"open":{"total":1,"unsettled":2,"approved":3,"suppressed":4},"age":{"count":5,"median":4,"p90":4,"max":4,"buckets":[` +
+			`{"belowDays":1,"count":6},{"belowDays":7,"count":7},{"belowDays":30,"count":8},{"belowDays":90,"count":9},{"belowDays":null,"count":10}]},` +
+			`"detected":{"total":36,"new":11,"returned":12,"reopened":13,"suppressed":14},"decision":{"count":15,"median":4,"p90":null,"max":null},` +
+			`"resolution":{"count":16,"median":null,"p90":null,"max":null},"sla":{"overdue":1,"late":1,"inTime":1,"met":33.3}}}],"total":7}`},
 		"events": {eventsOf(drift.Events{
 			Items: []drift.StreamItem{{Cursor: event.Cursor{Epoch: "e", Mark: event.Mark{Position: 1, Tag: 0xab}}, Topics: []string{"t"}, Body: []byte(`{"z": 1}`)}},
 			Head:  event.Cursor{Epoch: "e", Mark: event.Mark{Position: 2}}, HasMore: true,

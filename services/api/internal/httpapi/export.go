@@ -72,7 +72,16 @@ func (s *Server) exportDrifts(w http.ResponseWriter, r *http.Request) error {
 		out.begin()
 		return nil
 	}
-	head, err := s.drifts.Export(r.Context(), caller(r), filter, out.write)
+	looked := time.Now()
+	head, err := s.drifts.Export(r.Context(), caller(r), filter, func(part []*drift.Drift) error {
+		if time.Since(looked) >= s.recheckAfter {
+			if err := s.stillMay(r, viewer); err != nil {
+				return err
+			}
+			looked = time.Now()
+		}
+		return out.write(part)
+	})
 	if err == nil {
 		err = out.finish(head)
 	}

@@ -122,8 +122,10 @@ func (s *Server) routes() []route {
 
 		{get, "/metrics/summary", viewer, s.metricsSummary, parameters},
 		{get, "/metrics/cost-trend", viewer, s.costTrend, parameters},
-		{get, "/metrics/severity-distribution", viewer, s.severityDistribution, plain},
-		{get, "/metrics/status-distribution", viewer, s.statusDistribution, plain},
+		{get, "/metrics/severity-distribution", viewer, s.severityDistribution, parameters},
+		{get, "/metrics/status-distribution", viewer, s.statusDistribution, parameters},
+		{get, "/metrics/insights", viewer, s.insights, parameters},
+		{get, "/metrics/insights/groups", viewer, s.insightGroups, parameters},
 
 		{get, "/channels", admin, s.listChannels, parameters},
 		{post, "/channels", admin.recently(), s.createChannel, plain},
@@ -137,5 +139,7 @@ func (s *Server) routes() []route {
 		{get, "/events", viewer, s.listEvents, parameters},
 		{get, "/audit", admin, s.listAudit, parameters},
 		{get, "/ops/errors", admin, s.recentErrors, plain},
+
+		{post, "/telemetry", viewer, s.takeTelemetry, plain},
 	}
 }

@@ -99,9 +99,9 @@ type SessionTx interface {
 	InsertSession(ctx context.Context, user uuid.UUID, s Session) error
 	// ExtendSession records a refresh.
 	ExtendSession(ctx context.Context, id uuid.UUID, at, until time.Time) error
-	// RevokeSession reports whether the session was still open.
-	RevokeSession(ctx context.Context, id uuid.UUID, why Reason, at time.Time) (bool, error)
-	// RevokeSessions ends the user's open sessions but one, and counts them.
+	// RevokeSession ends a session of the user, expired or not. It is false when there is none, or it was revoked before.
+	RevokeSession(ctx context.Context, id, user uuid.UUID, why Reason, at time.Time) (bool, error)
+	// RevokeSessions ends the user's sessions but one, expired or not, and counts those that were open.
 	RevokeSessions(ctx context.Context, user, except uuid.UUID, why Reason, at time.Time) (int, error)
 }
 
@@ -110,7 +110,7 @@ type RefreshTokenTx interface {
 	InsertRefreshToken(ctx context.Context, hash []byte, session uuid.UUID, at, until time.Time) error
 	// LockRefreshToken keeps other transactions away from the token and its session.
 	LockRefreshToken(ctx context.Context, hash []byte) (*RefreshToken, error)
-	SpendRefreshToken(ctx context.Context, hash []byte, at time.Time) error
+	SpendRefreshToken(ctx context.Context, hash []byte) error
 }
 
 // SetupTokenTx changes setup tokens. Each token can be used once.
@@ -198,7 +198,8 @@ type SessionState struct {
 // RefreshToken is a refresh token as it is stored.
 type RefreshToken struct {
 	ExpiresAt time.Time
-	SpentAt   *time.Time
+	// SpentFor is how long ago it was spent, by the clock of the database: two replicas may spend it, each with a clock of its own.
+	SpentFor *time.Duration
 	SessionState
 }
 

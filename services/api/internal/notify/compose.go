@@ -19,7 +19,7 @@ import (
 const (
 	// partEvents is how many events are read at once.
 	partEvents = 500
-	// shownEvents and shownBytes are for the events of a message, shownDrifts for those that it names.
+	// shownEvents and shownBytes are for the events of a message, shownDrifts for the drifts that it names, and the workspaces.
 	shownEvents = 100
 	shownBytes  = 256 << 10
 	shownDrifts = 20
@@ -121,8 +121,11 @@ func (b *builder) add(e event.Event) error {
 		}
 		return nil
 	}
-	if isRule(e.Type) {
+	switch {
+	case isRule(e.Type):
 		return b.addRule(e, body.Data)
+	case e.Type == event.WorkspaceStale:
+		return b.addStale(e, body.Data)
 	}
 	var d struct {
 		event.DriftData
@@ -138,7 +141,7 @@ func (b *builder) add(e event.Event) error {
 		b.counts = make(map[event.Type]int)
 	}
 	b.counts[e.Type]++
-	b.m.Workspace = d.Workspace
+	b.in(d.Workspace)
 	b.m.Drifts = append(b.m.Drifts, Item{e.Type, d.DriftData})
 	if len(b.m.Drifts) > 4*shownDrifts {
 		b.shorten()
@@ -165,6 +168,37 @@ func (b *builder) addRule(e event.Event, data json.RawMessage) error {
 	}
 	b.keep(e)
 	return nil
+}
+
+// addStale takes the event of a workspace without checks, if the channel wants it.
+func (b *builder) addStale(e event.Event, data []byte) error {
+	var w event.WorkspaceStaleData
+	if err := json.Unmarshal(data, &w); err != nil {
+		return fmt.Errorf("read event %s: %w", e.ID, err)
+	}
+	owner := ""
+	if w.Owner != nil {
+		owner = *w.Owner
+	}
+	if !b.filter.wants(e.Type, staleSeverity, w.Name, owner) {
+		return nil
+	}
+	b.in(w.Name)
+	if b.m.StaleN++; len(b.m.Stale) < shownDrifts {
+		b.m.Stale = append(b.m.Stale, w)
+	}
+	b.keep(e)
+	return nil
+}
+
+// in says that the next event is about a workspace.
+func (b *builder) in(workspace string) {
+	switch {
+	case b.m.Total == 0:
+		b.m.Workspace = workspace
+	case b.m.Workspace != workspace:
+		b.m.Workspace = ""
+	}
 }
 
 // keep adds an event to those of the message, while there is room.

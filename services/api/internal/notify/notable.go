@@ -9,13 +9,17 @@ import (
 // Events are the types that a channel can have. Alerts are not among them: what they are about has an event of its own.
 var Events = []event.Type{
 	event.DriftCreated, event.DriftUpdated, event.DriftReopened, event.DriftResolved, event.DriftTriaged, event.DriftApproved, event.DriftRejected,
-	event.DriftSuppressed, event.DriftSurfaced, event.RuleCreated, event.RuleUpdated, event.RuleEnded, event.CheckCompleted,
+	event.DriftSuppressed, event.DriftSurfaced, event.DriftExpired, event.RuleCreated, event.RuleUpdated, event.RuleEnded, event.CheckCompleted,
+	event.WorkspaceStale,
 }
 
-// DefaultEvents are those of a channel that names none: what is new or comes back, and failed checks.
-var DefaultEvents = []event.Type{event.DriftCreated, event.DriftUpdated, event.DriftReopened, event.DriftSurfaced, event.CheckCompleted}
+// DefaultEvents are those of a channel that names none: what is new or comes back, failed checks, and checks that stopped coming.
+var DefaultEvents = []event.Type{
+	event.DriftCreated, event.DriftUpdated, event.DriftReopened, event.DriftSurfaced, event.DriftExpired, event.CheckCompleted, event.WorkspaceStale,
+}
 
-// Severities are those of drifts, the most severe first. A failed check and a change of a rule are warnings, any other check is an info.
+// Severities are those of drifts, the most severe first. A failed check, a change of a rule and a workspace without checks are warnings, any
+// other check is an info.
 var Severities = []string{"critical", "warning", "info"}
 
 // DefaultSeverities are those of a channel that names none.
@@ -26,6 +30,9 @@ const ruleSeverity = "warning"
 
 // statusFailed is event.CheckData's status of a failed check.
 const statusFailed = "failed"
+
+// staleSeverity is the severity of workspace.stale.
+const staleSeverity = "warning"
 
 // checkSeverity is the severity of a check; empty when it says nothing about the workspace.
 func checkSeverity(c event.CheckData) string {
@@ -65,6 +72,8 @@ func NoticeOf(drafts []event.Draft) *Notice {
 			severity = checkSeverity(data)
 		case event.RuleData:
 			severity = ruleSeverity
+		case event.WorkspaceStaleData:
+			severity = staleSeverity
 		}
 		if severity == "" || !slices.Contains(Events, d.Type) {
 			continue
