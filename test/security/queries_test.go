@@ -31,7 +31,7 @@ var unscoped = map[string]string{
 	"identityTx.InsertSession":      "of the user who has just signed in",
 	"identityTx.SpendSetupTokens":   "of the user who was just locked in the account, or whose password an operator has just reset",
 	"(*IdentityStore).Preferences":  "of the caller",
-	"identityTx.SessionOpen":        "of the caller, who was just locked in the account",
+	"auditTx.SessionOpen":           "of the caller, who was just locked in the account",
 	"identityTx.Preferences":        "of the caller, who was just locked in the account",
 	"identityTx.SavePreferences":    "of the caller, who was just locked in the account",
 	"identityTx.InsertSetupToken":   "of the user who was just made or locked in the account",
@@ -52,10 +52,19 @@ var unscoped = map[string]string{
 	"identityTx.NoteProviderSignIn": "the user who was just made or locked in the account",
 	"identityTx.HideValues":         "changes an account by its name; for operators",
 	"identityTx.EnsureAccount":      "makes an account; for operators",
+	"activeRules":                   "the account itself, by the id of the caller's",
+	"driftTx.RulesVersion":          "the account itself, by the id of the caller's",
+	"driftTx.LockRules":             "the account itself, by the id of the caller's",
 	// The workspace was locked in the account.
 	"driftTx.SaveWorkspace":  "the workspace that the transaction has locked in the account",
 	"driftTx.FirstUpload":    "the workspace that the transaction has locked in the account",
 	"driftTx.ForgetResponse": "the check of a workspace that the transaction has locked in the account",
+	// The drifts were locked in the account.
+	"driftTx.SaveDecided":   "drifts that the transaction has locked in the account",
+	"driftTx.Decided":       "drifts that the transaction has locked in the account",
+	"driftTx.ForgetDecided": "drifts that the transaction has locked in the account",
+	// The account itself.
+	"driftTx.RequestRules": "the account itself, by the id of the caller's",
 	// For all accounts, on purpose, and not shown to users.
 	"(*RetentionStore).TrimEvents":            "retention",
 	"(*RetentionStore).RemoveChecks":          "retention",
@@ -76,6 +85,8 @@ var unscoped = map[string]string{
 	"notifyTx.Record":                         "the delivery that was just sent, and its channel",
 	"notifyTx.Drop":                           "the delivery whose turn it was",
 	"notifyTx.LockAccount":                    "the account itself, by the id of the caller's",
+	"(*DriftStore).RuleRuns":                  "which accounts have rules to apply",
+	"(*DriftStore).ExpiredRules":              "which accounts have rules that expire",
 	"(*SealStore).Mark":                       "the chain of seals is over all accounts; for operators",
 	"(*SealStore).Settled":                    "the chain of seals is over all accounts; for operators",
 	"(*SealStore).Seal":                       "the chain of seals is over all accounts; for operators",

@@ -21,9 +21,14 @@ type ActorTx interface {
 	SessionOpen(ctx context.Context, id, user uuid.UUID) (bool, error)
 }
 
-// Act is act for the changes of other packages.
+// Act locks the actor until the end of a transaction of another package, and says who acts. It fails unless the actor still has the
+// role.
 func (s *Service) Act(ctx context.Context, tx ActorTx, p Principal, need Role) (audit.Actor, error) {
-	by, _, err := s.act(ctx, tx, p, need)
+	users, err := tx.LockUsers(ctx, p.AccountID, p.UserID)
+	if err != nil {
+		return audit.Actor{}, err
+	}
+	by, _, err := s.confirm(ctx, tx, p, need, users)
 	return by, err
 }
 

@@ -46,6 +46,7 @@ type Lists interface {
 
 // Tx is a transaction. Locks are taken in the order of its parts: users, sessions with their tokens, keys, channels.
 type Tx interface {
+	ActorTx
 	UserTx
 	ProviderTx
 	SessionTx
@@ -65,8 +66,6 @@ type UserTx interface {
 	HideValues(ctx context.Context, name string, hide bool) (Account, error)
 	// InsertUser fails with apierror.Conflict when the email is taken.
 	InsertUser(ctx context.Context, u User) error
-	// LockUsers locks those of the users that the account has, until the end. All lock in the same order.
-	LockUsers(ctx context.Context, account uuid.UUID, ids ...uuid.UUID) ([]User, error)
 	// LockAdmins is LockUsers with all active admins of the account.
 	LockAdmins(ctx context.Context, account uuid.UUID, ids ...uuid.UUID) ([]User, error)
 	// SaveUser fails with apierror.Conflict when the email is taken.
@@ -98,8 +97,6 @@ type SessionTx interface {
 	// NoteNetwork notes that the user signed in from a network.
 	NoteNetwork(ctx context.Context, user uuid.UUID, network string, at time.Time) error
 	InsertSession(ctx context.Context, user uuid.UUID, s Session) error
-	// SessionOpen reports whether the session is the user's, and neither revoked nor expired by the database's clock.
-	SessionOpen(ctx context.Context, id, user uuid.UUID) (bool, error)
 	// ExtendSession records a refresh.
 	ExtendSession(ctx context.Context, id uuid.UUID, at, until time.Time) error
 	// RevokeSession ends a session of the user, expired or not. It is false when there is none, or it was revoked before.

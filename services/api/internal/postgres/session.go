@@ -63,8 +63,8 @@ func (s *IdentityStore) Sessions(ctx context.Context, account, user uuid.UUID, a
 	}, r, pg.Args{"account": account, "user": user, "now": at, "oldest": oldest}, func(row row) (identity.Session, listed) { return row.Session, row.listed })
 }
 
-// SessionOpen implements identity.Tx.
-func (t identityTx) SessionOpen(ctx context.Context, id, user uuid.UUID) (bool, error) {
+// SessionOpen implements identity.ActorTx.
+func (t auditTx) SessionOpen(ctx context.Context, id, user uuid.UUID) (bool, error) {
 	return pg.Scalar[bool](ctx, t.tx, `-- SELECT session
 		select exists (select from session where id = @id and user_id = @user and revoked_at is null and expires_at > now())`,
 		pg.Args{"id": id, "user": user})
