@@ -28,7 +28,7 @@ func (s *InsightStore) Summary(ctx context.Context, account uuid.UUID, workspace
 		Impact, Savings                                        float64
 		Median, P90                                            *float64
 	}
-	where, args := ofWorkspaces(account, workspaces)
+	where, args := driftWhere(account, drift.Filter{Workspace: workspaces})
 	args["since"] = since
 	d, err := one[drifts](ctx, s.db, "", `-- SELECT drift summary
 		select count(*) as total,
@@ -74,7 +74,7 @@ func (s *InsightStore) Summary(ctx context.Context, account uuid.UUID, workspace
 // CostTrend implements insight.Store. Each drift is a step up on the day it was first seen and a step down on the day it
 // was resolved; what is before the first day starts on it.
 func (s *InsightStore) CostTrend(ctx context.Context, account uuid.UUID, workspaces []string, first, today time.Time) ([]insight.CostDay, error) {
-	where, args := ofWorkspaces(account, workspaces)
+	where, args := driftWhere(account, drift.Filter{Workspace: workspaces})
 	args["first"], args["today"] = first, today
 	return pg.Collect[insight.CostDay](ctx, s.db, `-- SELECT drift cost
 		with day as (
@@ -95,17 +95,12 @@ func (s *InsightStore) CostTrend(ctx context.Context, account uuid.UUID, workspa
 
 // SeverityCounts implements insight.Store.
 func (s *InsightStore) SeverityCounts(ctx context.Context, account uuid.UUID, workspaces []string) (map[drift.Severity]int, error) {
-	where, args := ofWorkspaces(account, workspaces)
+	where, args := driftWhere(account, drift.Filter{Workspace: workspaces})
 	return pairs[drift.Severity, int](ctx, s.db, "-- SELECT drift count\nselect severity, count(*) from drift "+where+" group by severity", args)
 }
 
 // StatusCounts implements insight.Store.
 func (s *InsightStore) StatusCounts(ctx context.Context, account uuid.UUID, workspaces []string) (map[drift.Status]int, error) {
-	where, args := ofWorkspaces(account, workspaces)
+	where, args := driftWhere(account, drift.Filter{Workspace: workspaces})
 	return pairs[drift.Status, int](ctx, s.db, "-- SELECT drift count\nselect status, count(*) from drift "+where+" group by status", args)
-}
-
-// ofWorkspaces is the condition on drifts of an account, and of the workspaces, if there are any.
-func ofWorkspaces(account uuid.UUID, workspaces []string) (string, pg.Args) {
-	return driftWhere(account, drift.Filter{Workspace: workspaces})
 }
