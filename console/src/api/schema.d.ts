@@ -156,6 +156,10 @@ export interface paths {
          *     sends the browser to the path that it began with. The page there gets an access token from POST /auth/refresh. 401 when this is not
          *     the sign-in that the browser began, or the provider does not confirm it; 403 when the provider knows the person, and gives no role
          *     or no verified email. The role that the provider says holds from then on. Parameters that are not named here are ignored.
+         *
+         *     Where the console is on, a browser (`Accept` with `text/html`) gets no error but 303 to `/sign-in?error=…&trace=…`: one of `expired`,
+         *     `other_browser`, `not_confirmed`, `not_allowed`, `deactivated`, `limited`, `unavailable` and `failed`, and the trace ID. The same goes for
+         *     the path before this one.
          */
         get: operations["finishOidcSignIn"];
         put?: never;
@@ -612,7 +616,8 @@ export interface paths {
          * Tell that a run failed
          * @description Records a failed check for a run that gave no plan, so that its workspace does not look fine. The first one of a
          *     streak of failed checks raises an alert. A preview raises none and leaves the workspace as it is. The workspace
-         *     must be there: its first plan creates it.
+         *     must be there, else the response is 404, and nothing is recorded: its first plan creates it. A failure does not, so that a wrong
+         *     name in a job that fails leaves no workspace that fails for ever. Until then, the failed job in CI is what tells.
          */
         post: operations["ingestFailure"];
         delete?: never;
@@ -1290,7 +1295,7 @@ export interface paths {
         };
         /**
          * The dashboard's numbers
-         * @description Drifts, alerts, cost and time to resolve.
+         * @description Drifts, alerts, cost and time to resolve. With `workspace`, the alerts are those about its drifts.
          */
         get: operations["getMetricsSummary"];
         put?: never;
@@ -1346,7 +1351,7 @@ export interface paths {
         };
         /**
          * Drifts by severity
-         * @description All drifts of the account, resolved ones included.
+         * @description All drifts of the account, or of the workspaces, resolved ones included.
          */
         get: operations["getSeverityDistribution"];
         put?: never;
@@ -1374,9 +1379,73 @@ export interface paths {
         };
         /**
          * Drifts by status
-         * @description All drifts of the account, resolved ones included.
+         * @description All drifts of the account, or of the workspaces, resolved ones included.
          */
         get: operations["getStatusDistribution"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics/insights": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How soon drifts are dealt with
+         * @description Ages, times to decision and to resolution, and how that compares with the targets `SLA_CRITICAL`, `SLA_WARNING` and `SLA_INFO`, of
+         *     the last `days` days, together and by severity. All times are in seconds. The window ends at `asOf`, which moves on once a minute;
+         *     what happened after it is counted, with an age of 0.
+         *
+         *     The clock of a drift starts when it is detected, and again when it is detected again: because its difference changed after a
+         *     decision, because its approval ended (`drift.expired`), or because somebody took the decision back. The decision before that is
+         *     counted no more. A drift that comes back after it was resolved is a new drift (`returned`). A drift is resolved however it ended,
+         *     `superseded` included. One that a rule suppresses at present is counted as `suppressed`, and in no time and no target. A severity
+         *     is that of today.
+         */
+        get: operations["getInsights"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics/insights/groups": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The noisiest types and rules, and what waits in which workspace and for whom
+         * @description The numbers of `GET /metrics/insights`, by resource type, workspace, owner, or the rule that suppresses the drift.
+         */
+        get: operations["listInsightGroups"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1411,7 +1480,7 @@ export interface paths {
          * @description A `slack` channel is an incoming webhook of Slack; a `webhook` gets messages as
          *     [Standard Webhooks](https://www.standardwebhooks.com) has them, signed with the secret of this response, which is shown once. The URL
          *     is stored encrypted and never shown. It must lead to a public address, unless the operator allows others
-         *     (`NOTIFY_ALLOWED_NETWORKS`), which is looked at with each connection; redirects are not followed.
+         *     (`OUTGOING_NETWORKS`), which is looked at with each connection; redirects are not followed.
          *
          *     One message tells all that the channel wants of one check, or one decision. Messages come at least once and in order; a
          *     webhook's `webhook-id` is the same each time. One that cannot be delivered is tried again for 24 h, with growing pauses, and
@@ -1955,6 +2024,126 @@ export interface components {
          * @example 5f1c20a4be07:1729:9b04c1e7
          */
         Cursor: string;
+        Insights: {
+            /** @description The end of the window. */
+            asOf: components["schemas"]["Timestamp"];
+            /** @description The beginning of the window. */
+            since: components["schemas"]["Timestamp"];
+            total: components["schemas"]["InsightNumbers"];
+            /** @description Every severity, the heaviest first. */
+            bySeverity: {
+                severity: components["schemas"]["Severity"];
+                numbers: components["schemas"]["InsightNumbers"];
+            }[];
+            /** @description For how many seconds a drift may be neither approved nor resolved; null where there is no target. */
+            targets: {
+                critical: components["schemas"]["InsightTarget"];
+                warning: components["schemas"]["InsightTarget"];
+                info: components["schemas"]["InsightTarget"];
+            };
+        };
+        /** @example 86400 */
+        InsightTarget: number | null;
+        InsightGroups: {
+            /** @description The end of the window. */
+            asOf: components["schemas"]["Timestamp"];
+            /** @description The beginning of the window. */
+            since: components["schemas"]["Timestamp"];
+            /**
+             * @description What the drifts are grouped by.
+             * @enum {string}
+             */
+            by: "type" | "workspace" | "owner" | "rule";
+            items: {
+                /**
+                 * @description The type, the workspace, the owner, or the id of the rule; null for the drifts that nobody owns.
+                 * @example aws_autoscaling_group
+                 */
+                key: string | null;
+                /**
+                 * @description Why there is the rule; null in other groups.
+                 * @example the autoscaler does it
+                 */
+                reason: string | null;
+                numbers: components["schemas"]["InsightNumbers"];
+            }[];
+            /** @description How many groups there are. */
+            total: components["schemas"]["Count"];
+        };
+        InsightNumbers: {
+            /** @description What is open now. */
+            open: {
+                /** @description Not resolved and not suppressed. */
+                total: components["schemas"]["Count"];
+                /** @description Of these, those that are not approved. Somebody has to do something, also about a rejected one, until it is reverted. */
+                unsettled: components["schemas"]["Count"];
+                /** @description Of these, the approved ones. */
+                approved: components["schemas"]["Count"];
+                /** @description Not resolved, and suppressed by a rule; not in the total. */
+                suppressed: components["schemas"]["Count"];
+            };
+            /** @description How long the unsettled drifts have waited since they were detected. */
+            age: {
+                count: components["schemas"]["Count"];
+                median: components["schemas"]["Seconds"];
+                p90: components["schemas"]["Seconds"];
+                max: components["schemas"]["Seconds"];
+                /** @description How many of them are younger than so many days, and not in the entry before; the last entry has the others. */
+                buckets: {
+                    /** @example 7 */
+                    belowDays: number | null;
+                    count: components["schemas"]["Count"];
+                }[];
+            };
+            /** @description What was detected in the window, suppressed drifts included. */
+            detected: {
+                /** @description The sum of the next three. */
+                total: components["schemas"]["Count"];
+                /** @description Drifts that did not exist before the window. */
+                new: components["schemas"]["Count"];
+                /** @description New drifts that are a return of a resolved one. */
+                returned: components["schemas"]["Count"];
+                /** @description Drifts from before the window that were detected again in it. */
+                reopened: components["schemas"]["Count"];
+                /** @description Of the total, those that a rule suppresses now. */
+                suppressed: components["schemas"]["Count"];
+            };
+            /**
+             * @description The drifts that a person approved, rejected or resolved in the window, and the time from their detection to that. A drift that a
+             *     plan resolved without a decision is not in it.
+             */
+            decision: components["schemas"]["Spread"];
+            /** @description The drifts that were resolved in the window, by a person or by a plan, and the time from their detection to that. */
+            resolution: components["schemas"]["Spread"];
+            /**
+             * @description Against the targets. A drift meets its target if it is approved or resolved in time; a rejection is not enough. A drift of a
+             *     severity without a target is in none of these.
+             */
+            sla: {
+                /** @description Unsettled for longer than the target. */
+                overdue: components["schemas"]["Count"];
+                /** @description Approved or resolved in the window, but too late. */
+                late: components["schemas"]["Count"];
+                /** @description Approved or resolved in the window and in time. */
+                inTime: components["schemas"]["Count"];
+                /**
+                 * @description How much of the three is in time, in percent with one decimal; null when they are 0.
+                 * @example 92.5
+                 */
+                met: number | null;
+            };
+        };
+        Spread: {
+            count: components["schemas"]["Count"];
+            median: components["schemas"]["Seconds"];
+            p90: components["schemas"]["Seconds"];
+            max: components["schemas"]["Seconds"];
+        };
+        /**
+         * @description In seconds; null when the count is 0. `median` and `p90` lie between two drifts where they must.
+         * @example 5400
+         */
+        Seconds: number | null;
         /** @description One of the caller's sessions. */
         OpenSession: {
             id: components["schemas"]["ID"];
@@ -2142,15 +2331,15 @@ export interface components {
          */
         ChannelUrl: string;
         /**
-         * @description The types of events that the channel is told of. When absent at the creation: drift.created, drift.updated, drift.reopened and check.completed. Previews and stale plans are never told.
+         * @description The types of events that the channel is told of. When absent at the creation: drift.created, drift.updated, drift.reopened, drift.expired, check.completed and workspace.stale. Previews and stale plans are never told.
          * @example [
          *       "drift.created",
          *       "check.completed"
          *     ]
          */
-        ChannelEvents: ("drift.created" | "drift.updated" | "drift.reopened" | "drift.resolved" | "drift.triaged" | "drift.approved" | "drift.rejected" | "check.completed")[];
+        ChannelEvents: ("drift.created" | "drift.updated" | "drift.reopened" | "drift.resolved" | "drift.triaged" | "drift.approved" | "drift.rejected" | "check.completed" | "drift.expired" | "workspace.stale")[];
         /**
-         * @description Of drifts. A failed check counts as a warning, any other check as info. When absent at the creation: critical and warning.
+         * @description Of drifts. A failed check and a workspace without checks count as a warning, any other check as info. When absent at the creation: critical and warning.
          * @example [
          *       "critical",
          *       "warning"
@@ -4888,7 +5077,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Signed in. */
+            /** @description Signed in; for a browser, not signed in, too. */
             303: {
                 headers: {
                     "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
@@ -8463,6 +8652,8 @@ export interface operations {
             query?: {
                 /** @description How far to look back. */
                 days?: components["parameters"]["Days"];
+                /** @description Of one of these workspaces. */
+                workspace?: components["schemas"]["WorkspaceName"][];
             };
             header?: {
                 /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
@@ -8573,6 +8764,8 @@ export interface operations {
             query?: {
                 /** @description How far to look back. */
                 days?: components["parameters"]["Days"];
+                /** @description Of one of these workspaces. */
+                workspace?: components["schemas"]["WorkspaceName"][];
             };
             header?: {
                 /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
@@ -8659,7 +8852,10 @@ export interface operations {
     };
     getSeverityDistribution: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of one of these workspaces. */
+                workspace?: components["schemas"]["WorkspaceName"][];
+            };
             header?: {
                 /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
                 traceparent?: components["parameters"]["Traceparent"];
@@ -8733,7 +8929,10 @@ export interface operations {
     };
     getStatusDistribution: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of one of these workspaces. */
+                workspace?: components["schemas"]["WorkspaceName"][];
+            };
             header?: {
                 /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
                 traceparent?: components["parameters"]["Traceparent"];
@@ -8806,6 +9005,484 @@ export interface operations {
                     };
                 };
             };
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    getInsights: {
+        parameters: {
+            query?: {
+                /** @description How far to look back. */
+                days?: components["parameters"]["Days"];
+                /** @description Of one of these workspaces. */
+                workspace?: components["schemas"]["WorkspaceName"][];
+                /**
+                 * @description Of one of these owners. A drift without an owner has that of its workspace.
+                 * @example [
+                 *       "network-team"
+                 *     ]
+                 */
+                owner?: string[];
+                /** @description Of one of these severities. */
+                severity?: components["schemas"]["Severity"][];
+            };
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+                /** @description ETags of responses that you have. If one of them is still so, the response is 304. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The numbers. */
+            200: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Revalidated"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "asOf": "2026-03-01T09:00:00.000Z",
+                     *         "since": "2026-03-01T09:00:00.000Z",
+                     *         "total": {
+                     *           "open": {
+                     *             "total": 0,
+                     *             "unsettled": 0,
+                     *             "approved": 0,
+                     *             "suppressed": 0
+                     *           },
+                     *           "age": {
+                     *             "count": 0,
+                     *             "median": 5400,
+                     *             "p90": 5400,
+                     *             "max": 5400,
+                     *             "buckets": [
+                     *               {
+                     *                 "belowDays": 7,
+                     *                 "count": 0
+                     *               },
+                     *               {
+                     *                 "belowDays": 7,
+                     *                 "count": 0
+                     *               },
+                     *               {
+                     *                 "belowDays": 7,
+                     *                 "count": 0
+                     *               },
+                     *               {
+                     *                 "belowDays": 7,
+                     *                 "count": 0
+                     *               },
+                     *               {
+                     *                 "belowDays": 7,
+                     *                 "count": 0
+                     *               }
+                     *             ]
+                     *           },
+                     *           "detected": {
+                     *             "total": 0,
+                     *             "new": 0,
+                     *             "returned": 0,
+                     *             "reopened": 0,
+                     *             "suppressed": 0
+                     *           },
+                     *           "decision": {
+                     *             "count": 0,
+                     *             "median": 5400,
+                     *             "p90": 5400,
+                     *             "max": 5400
+                     *           },
+                     *           "resolution": {
+                     *             "count": 0,
+                     *             "median": 5400,
+                     *             "p90": 5400,
+                     *             "max": 5400
+                     *           },
+                     *           "sla": {
+                     *             "overdue": 0,
+                     *             "late": 0,
+                     *             "inTime": 0,
+                     *             "met": 92.5
+                     *           }
+                     *         },
+                     *         "bySeverity": [
+                     *           {
+                     *             "severity": "critical",
+                     *             "numbers": {
+                     *               "open": {
+                     *                 "total": 0,
+                     *                 "unsettled": 0,
+                     *                 "approved": 0,
+                     *                 "suppressed": 0
+                     *               },
+                     *               "age": {
+                     *                 "count": 0,
+                     *                 "median": 5400,
+                     *                 "p90": 5400,
+                     *                 "max": 5400,
+                     *                 "buckets": [
+                     *                   {
+                     *                     "belowDays": 7,
+                     *                     "count": 0
+                     *                   },
+                     *                   {
+                     *                     "belowDays": 7,
+                     *                     "count": 0
+                     *                   },
+                     *                   {
+                     *                     "belowDays": 7,
+                     *                     "count": 0
+                     *                   },
+                     *                   {
+                     *                     "belowDays": 7,
+                     *                     "count": 0
+                     *                   },
+                     *                   {
+                     *                     "belowDays": 7,
+                     *                     "count": 0
+                     *                   }
+                     *                 ]
+                     *               },
+                     *               "detected": {
+                     *                 "total": 0,
+                     *                 "new": 0,
+                     *                 "returned": 0,
+                     *                 "reopened": 0,
+                     *                 "suppressed": 0
+                     *               },
+                     *               "decision": {
+                     *                 "count": 0,
+                     *                 "median": 5400,
+                     *                 "p90": 5400,
+                     *                 "max": 5400
+                     *               },
+                     *               "resolution": {
+                     *                 "count": 0,
+                     *                 "median": 5400,
+                     *                 "p90": 5400,
+                     *                 "max": 5400
+                     *               },
+                     *               "sla": {
+                     *                 "overdue": 0,
+                     *                 "late": 0,
+                     *                 "inTime": 0,
+                     *                 "met": 92.5
+                     *               }
+                     *             }
+                     *           },
+                     *           {
+                     *             "severity": "critical",
+                     *             "numbers": {
+                     *               "open": {
+                     *                 "total": 0,
+                     *                 "unsettled": 0,
+                     *                 "approved": 0,
+                     *                 "suppressed": 0
+                     *               },
+                     *               "age": {
+                     *                 "count": 0,
+                     *                 "median": 5400,
+                     *                 "p90": 5400,
+                     *                 "max": 5400,
+                     *                 "buckets": [
+                     *                   {
+                     *                     "belowDays": 7,
+                     *                     "count": 0
+                     *                   },
+                     *                   {
+                     *                     "belowDays": 7,
+                     *                     "count": 0
+                     *                   },
+                     *                   {
+                     *                     "belowDays": 7,
+                     *                     "count": 0
+                     *                   },
+                     *                   {
+                     *                     "belowDays": 7,
+                     *                     "count": 0
+                     *                   },
+                     *                   {
+                     *                     "belowDays": 7,
+                     *                     "count": 0
+                     *                   }
+                     *                 ]
+                     *               },
+                     *               "detected": {
+                     *                 "total": 0,
+                     *                 "new": 0,
+                     *                 "returned": 0,
+                     *                 "reopened": 0,
+                     *                 "suppressed": 0
+                     *               },
+                     *               "decision": {
+                     *                 "count": 0,
+                     *                 "median": 5400,
+                     *                 "p90": 5400,
+                     *                 "max": 5400
+                     *               },
+                     *               "resolution": {
+                     *                 "count": 0,
+                     *                 "median": 5400,
+                     *                 "p90": 5400,
+                     *                 "max": 5400
+                     *               },
+                     *               "sla": {
+                     *                 "overdue": 0,
+                     *                 "late": 0,
+                     *                 "inTime": 0,
+                     *                 "met": 92.5
+                     *               }
+                     *             }
+                     *           },
+                     *           {
+                     *             "severity": "critical",
+                     *             "numbers": {
+                     *               "open": {
+                     *                 "total": 0,
+                     *                 "unsettled": 0,
+                     *                 "approved": 0,
+                     *                 "suppressed": 0
+                     *               },
+                     *               "age": {
+                     *                 "count": 0,
+                     *                 "median": 5400,
+                     *                 "p90": 5400,
+                     *                 "max": 5400,
+                     *                 "buckets": [
+                     *                   {
+                     *                     "belowDays": 7,
+                     *                     "count": 0
+                     *                   },
+                     *                   {
+                     *                     "belowDays": 7,
+                     *                     "count": 0
+                     *                   },
+                     *                   {
+                     *                     "belowDays": 7,
+                     *                     "count": 0
+                     *                   },
+                     *                   {
+                     *                     "belowDays": 7,
+                     *                     "count": 0
+                     *                   },
+                     *                   {
+                     *                     "belowDays": 7,
+                     *                     "count": 0
+                     *                   }
+                     *                 ]
+                     *               },
+                     *               "detected": {
+                     *                 "total": 0,
+                     *                 "new": 0,
+                     *                 "returned": 0,
+                     *                 "reopened": 0,
+                     *                 "suppressed": 0
+                     *               },
+                     *               "decision": {
+                     *                 "count": 0,
+                     *                 "median": 5400,
+                     *                 "p90": 5400,
+                     *                 "max": 5400
+                     *               },
+                     *               "resolution": {
+                     *                 "count": 0,
+                     *                 "median": 5400,
+                     *                 "p90": 5400,
+                     *                 "max": 5400
+                     *               },
+                     *               "sla": {
+                     *                 "overdue": 0,
+                     *                 "late": 0,
+                     *                 "inTime": 0,
+                     *                 "met": 92.5
+                     *               }
+                     *             }
+                     *           }
+                     *         ],
+                     *         "targets": {
+                     *           "critical": 86400,
+                     *           "warning": 86400,
+                     *           "info": 86400
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["Insights"];
+                    };
+                };
+            };
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    listInsightGroups: {
+        parameters: {
+            query?: {
+                /** @description What the drifts are grouped by. By `rule`, only suppressed drifts are in a group. */
+                by?: "type" | "workspace" | "owner" | "rule";
+                /**
+                 * @description Those with most come first: `noise` is what was detected in the window, `unsettled` what waits for somebody, `overdue` what has
+                 *     waited for longer than its target.
+                 */
+                sortBy?: "noise" | "unsettled" | "overdue";
+                /** @description Items per page. */
+                limit?: components["parameters"]["Limit"];
+                /** @description How far to look back. */
+                days?: components["parameters"]["Days"];
+                /** @description Of one of these workspaces. */
+                workspace?: components["schemas"]["WorkspaceName"][];
+                /**
+                 * @description Of one of these owners. A drift without an owner has that of its workspace.
+                 * @example [
+                 *       "network-team"
+                 *     ]
+                 */
+                owner?: string[];
+                /** @description Of one of these severities. */
+                severity?: components["schemas"]["Severity"][];
+            };
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+                /** @description ETags of responses that you have. If one of them is still so, the response is 304. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The first groups. */
+            200: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Revalidated"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "asOf": "2026-03-01T09:00:00.000Z",
+                     *         "since": "2026-03-01T09:00:00.000Z",
+                     *         "by": "type",
+                     *         "items": [
+                     *           {
+                     *             "key": "aws_autoscaling_group",
+                     *             "reason": "the autoscaler does it",
+                     *             "numbers": {
+                     *               "open": {
+                     *                 "total": 0,
+                     *                 "unsettled": 0,
+                     *                 "approved": 0,
+                     *                 "suppressed": 0
+                     *               },
+                     *               "age": {
+                     *                 "count": 0,
+                     *                 "median": 5400,
+                     *                 "p90": 5400,
+                     *                 "max": 5400,
+                     *                 "buckets": [
+                     *                   {
+                     *                     "belowDays": 7,
+                     *                     "count": 0
+                     *                   },
+                     *                   {
+                     *                     "belowDays": 7,
+                     *                     "count": 0
+                     *                   },
+                     *                   {
+                     *                     "belowDays": 7,
+                     *                     "count": 0
+                     *                   },
+                     *                   {
+                     *                     "belowDays": 7,
+                     *                     "count": 0
+                     *                   },
+                     *                   {
+                     *                     "belowDays": 7,
+                     *                     "count": 0
+                     *                   }
+                     *                 ]
+                     *               },
+                     *               "detected": {
+                     *                 "total": 0,
+                     *                 "new": 0,
+                     *                 "returned": 0,
+                     *                 "reopened": 0,
+                     *                 "suppressed": 0
+                     *               },
+                     *               "decision": {
+                     *                 "count": 0,
+                     *                 "median": 5400,
+                     *                 "p90": 5400,
+                     *                 "max": 5400
+                     *               },
+                     *               "resolution": {
+                     *                 "count": 0,
+                     *                 "median": 5400,
+                     *                 "p90": 5400,
+                     *                 "max": 5400
+                     *               },
+                     *               "sla": {
+                     *                 "overdue": 0,
+                     *                 "late": 0,
+                     *                 "inTime": 0,
+                     *                 "met": 92.5
+                     *               }
+                     *             }
+                     *           }
+                     *         ],
+                     *         "total": 0
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["InsightGroups"];
+                    };
+                };
+            };
+            304: components["responses"]["NotModified"];
             400: components["responses"]["ValidationError"];
             401: components["responses"]["AuthError"];
             403: components["responses"]["Forbidden"];
