@@ -28,7 +28,7 @@ func (s *InsightStore) Summary(ctx context.Context, account uuid.UUID, workspace
 		Impact, Savings                                        float64
 		Median, P90                                            *float64
 	}
-	where, args := ofWorkspaces(account, workspaces)
+	where, args := driftWhere(account, drift.Filter{Workspace: workspaces})
 	args["since"] = since
 	d, err := one[drifts](ctx, s.db, "", `-- SELECT drift summary
 		select count(*) filter (where shown) as total,
@@ -75,7 +75,7 @@ func (s *InsightStore) Summary(ctx context.Context, account uuid.UUID, workspace
 // CostTrend implements insight.Store. Each drift is a step up on the day it was first seen and a step down on the day it
 // was resolved; what is before the first day starts on it.
 func (s *InsightStore) CostTrend(ctx context.Context, account uuid.UUID, workspaces []string, first, today time.Time) ([]insight.CostDay, error) {
-	where, args := ofWorkspaces(account, workspaces)
+	where, args := driftWhere(account, drift.Filter{Workspace: workspaces})
 	args["first"], args["today"] = first, today
 	return pg.Collect[insight.CostDay](ctx, s.db, `-- SELECT drift cost
 		with day as (
@@ -95,6 +95,7 @@ func (s *InsightStore) CostTrend(ctx context.Context, account uuid.UUID, workspa
 }
 
 // SeverityCounts implements insight.Store.
+<<<<<<< HEAD
 func (s *InsightStore) SeverityCounts(ctx context.Context, account uuid.UUID, workspaces []string) (map[drift.Severity]int, int, error) {
 	return countsBy[drift.Severity](ctx, s.db, "severity", account, workspaces)
 }
@@ -112,9 +113,15 @@ func countsBy[K ~string](ctx context.Context, db *pg.DB, column string, account 
 	suppressed := counts[""]
 	delete(counts, "")
 	return counts, suppressed, err
+=======
+func (s *InsightStore) SeverityCounts(ctx context.Context, account uuid.UUID, workspaces []string) (map[drift.Severity]int, error) {
+	where, args := driftWhere(account, drift.Filter{Workspace: workspaces})
+	return pairs[drift.Severity, int](ctx, s.db, "-- SELECT drift count\nselect severity, count(*) from drift "+where+" group by severity", args)
 }
 
-// ofWorkspaces is the condition on drifts of an account, and of the workspaces, if there are any.
-func ofWorkspaces(account uuid.UUID, workspaces []string) (string, pg.Args) {
-	return driftWhere(account, drift.Filter{Workspace: workspaces})
+// StatusCounts implements insight.Store.
+func (s *InsightStore) StatusCounts(ctx context.Context, account uuid.UUID, workspaces []string) (map[drift.Status]int, error) {
+	where, args := driftWhere(account, drift.Filter{Workspace: workspaces})
+	return pairs[drift.Status, int](ctx, s.db, "-- SELECT drift count\nselect status, count(*) from drift "+where+" group by status", args)
+>>>>>>> h-insight
 }
