@@ -95,7 +95,6 @@ func (s *InsightStore) CostTrend(ctx context.Context, account uuid.UUID, workspa
 }
 
 // SeverityCounts implements insight.Store.
-<<<<<<< HEAD
 func (s *InsightStore) SeverityCounts(ctx context.Context, account uuid.UUID, workspaces []string) (map[drift.Severity]int, int, error) {
 	return countsBy[drift.Severity](ctx, s.db, "severity", account, workspaces)
 }
@@ -107,21 +106,10 @@ func (s *InsightStore) StatusCounts(ctx context.Context, account uuid.UUID, work
 
 // countsBy counts drifts by a column. Those that rules ignore are counted together, under no value.
 func countsBy[K ~string](ctx context.Context, db *pg.DB, column string, account uuid.UUID, workspaces []string) (map[K]int, int, error) {
-	where, args := ofWorkspaces(account, workspaces)
+	where, args := driftWhere(account, drift.Filter{Workspace: workspaces})
 	counts, err := pairs[K, int](ctx, db, "-- SELECT drift count\nselect case when suppressed_by is null then "+column+
 		" else '' end, count(*) from drift "+where+" group by 1", args)
 	suppressed := counts[""]
 	delete(counts, "")
 	return counts, suppressed, err
-=======
-func (s *InsightStore) SeverityCounts(ctx context.Context, account uuid.UUID, workspaces []string) (map[drift.Severity]int, error) {
-	where, args := driftWhere(account, drift.Filter{Workspace: workspaces})
-	return pairs[drift.Severity, int](ctx, s.db, "-- SELECT drift count\nselect severity, count(*) from drift "+where+" group by severity", args)
-}
-
-// StatusCounts implements insight.Store.
-func (s *InsightStore) StatusCounts(ctx context.Context, account uuid.UUID, workspaces []string) (map[drift.Status]int, error) {
-	where, args := driftWhere(account, drift.Filter{Workspace: workspaces})
-	return pairs[drift.Status, int](ctx, s.db, "-- SELECT drift count\nselect status, count(*) from drift "+where+" group by status", args)
->>>>>>> h-insight
 }
