@@ -80,7 +80,7 @@ var parameters = map[string][]string{
 	"page": {"1", "2", "0", "-1", "1e9", "9999999999999999999", "", "one", "1.5"}, "limit": {"20", "100", "101", "0", "-5", "x", "18446744073709551616"},
 	"severity": {"critical", "critical,warning", "CRITICAL", "none", ",", "", strings.Repeat("info,", 200)}, "status": {"detected", "resolved", "open", "'"}, "workspace": {"production", "", "a/b", "\x00", strings.Repeat("w", 300)},
 	"resourceType": {"aws_instance", "%", "_"}, "region": {"eu-west-1", "\\"}, "search": {"web", "%", "_", "\\", "'", "\x00", "\xff", strings.Repeat("s", 5000)},
-	"sortBy": {"createdAt", "severity", "created_at; drop table drift", "id"}, "sortOrder": {"asc", "desc", "up"}, "days": {"30", "0", "366", "-1", "x"},
+	"sortBy": {"createdAt", "severity", "noise", "overdue", "created_at; drop table drift", "id"}, "sortOrder": {"asc", "desc", "up"}, "days": {"30", "0", "366", "-1", "x"},
 	"after": {"", "x", "a:1", ":", "e:99999999999999999999", "\x00:1"}, "driftId": {"invalid", "00000000-0000-0000-0000-000000000000"}, "isRead": {"true", "maybe"},
 	"type": {"drift_detected", "x"}, "actorId": {"x"}, "action": {"drift.approved", "\x00"}, "scope": {"full", "partial", "some"}, "include": {"changes", "states", "all", "states,states"},
 	"owner": {"team-network", "a,b", "\x00", strings.Repeat("o", 300)}, "group": {"0190a000-0000-7000-8000-000000000001", "x"}, "suppressed": {"any", "x"}, "format": {"csv", "ndjson", "xml"},
@@ -95,6 +95,7 @@ var parameters = map[string][]string{
 	"returnTo":    {"/", "/drifts", "//evil.example", "https://evil.example", "/\\evil.example", "\x00"},
 	"code":        {"x", "", strings.Repeat("c", 5000)}, "state": {"x", "\xff"}, "iss": {"https://evil.example"}, "session_state": {"x"},
 	"error": {"access_denied", "\x00"}, "error_description": {"\x1b[2J"}, "error_uri": {"javascript:alert(1)"},
+	"by":      {"type", "workspace", "owner", "rule", "by", "\x00"},
 	"unknown": {"1"}, "": {""}, "page[]": {"1"},
 }
 

@@ -86,7 +86,7 @@ func TestExport(t *testing.T) {
 	})
 }
 
-// many adds drifts, of which the first is there already.
+// many adds drifts, beside one that was reported.
 func many(t *testing.T, api *apitest.API, n int) {
 	t.Helper()
 	d := report(t, api.Key, "0")

@@ -144,7 +144,7 @@ func (e *exportWriter) write(drifts []*drift.Drift) error {
 	for _, d := range drifts {
 		e.buffer = append(appendDrift(e.buffer, d), '\n')
 	}
-	if _, err := e.w.Write(e.buffer); err != nil {
+	if _, err := e.w.Write(e.buffer); err != nil { //nolint:gosec // As in finish.
 		return apierror.Wrap(apierror.Canceled, err, "the client is gone")
 	}
 	return e.flush()

@@ -121,7 +121,7 @@ func TestSession_max_age(t *testing.T) {
 	}
 }
 
-// TestAttackClocksApart: a session that has expired by the clock of the replica that ends it, and not by that of another, ends all the same,
+// TestAttackClocksApart: a session that has expired by the clock of the replica that ends it, and not by that of another, ends anyway,
 // and can't be refreshed on that other one.
 //
 // Mutations: RevokeSessions, or RevokeSession, of those alone that have not expired.

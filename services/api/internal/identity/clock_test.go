@@ -1,7 +1,6 @@
 package identity_test
 
 import (
-	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -18,7 +17,7 @@ import (
 func TestAttackGraceByAnotherClock(t *testing.T) {
 	api := apitest.Start(t)
 	for _, ahead := range []time.Duration{45 * time.Second, -45 * time.Second} {
-		t.Run(fmt.Sprint(ahead), func(t *testing.T) {
+		t.Run(ahead.String(), func(t *testing.T) {
 			other := apitest.StartOn(t, api.DSN)
 			other.Identity.Ahead(ahead)
 			refresh := func(on *apitest.API, c *apitest.Client) *apitest.Response {

@@ -83,7 +83,7 @@ func TestAttackDemotedSocket(t *testing.T) {
 // TestAttackSocketsOnTwoReplicas: who loses a role, the account or the session, or whose session has become too old, loses the sockets of
 // both replicas, those that were opened or renewed a moment ago too, and a socket of another session ends with the user alone.
 //
-// Mutations: checkSessions that asks for the first of its sessions alone; Changed without is_active, revoked_at, expires_at or the role;
+// Mutations: Changed without is_active, revoked_at, expires_at or the role;
 // renew that keeps the session before.
 func TestAttackSocketsOnTwoReplicas(t *testing.T) {
 	often := func(o *app.Options) { o.Timing.SessionCheck = 5 * time.Millisecond }
