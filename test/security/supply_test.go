@@ -128,7 +128,7 @@ func licences(t *testing.T, dir string) []string {
 var (
 	action   = regexp.MustCompile(`(?m)^\s*-?\s*uses:\s*(\S+)`)
 	pinned   = regexp.MustCompile(`^[\w.-]+/[\w./-]+@[0-9a-f]{40}$`)
-	image    = regexp.MustCompile(`(?m)^\s*(?:image:|FROM)\s+(\S+)`)
+	image    = regexp.MustCompile(`(?m)^\s*(?:image:|FROM(?: --platform=\$BUILDPLATFORM)?)\s+(\S+)`)
 	tagged   = regexp.MustCompile(`^[\w./-]+:(\$\{VERSION:-dev\}|[\w.-]*\d[\w.-]*|nonroot)$`)
 	goModule = regexp.MustCompile(`(?m)^\t?(?:require )?(\S+) (v\S+)`)
 )
