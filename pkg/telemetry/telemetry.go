@@ -43,8 +43,8 @@ type Telemetry struct {
 	instruments metrics.Instruments
 	spans       *sdktrace.TracerProvider
 	pages       *sdktrace.TracerProvider // of what pages in browsers measured
-	logs        *sdklog.LoggerProvider // nil when no log is exported
-	sentry      *sentry.Reporter       // nil without a DSN
+	logs        *sdklog.LoggerProvider   // nil when no log is exported
+	sentry      *sentry.Reporter         // nil without a DSN
 
 	// cut is done when exports are to end at once.
 	cut       context.Context
