@@ -152,6 +152,14 @@ func Error(w http.ResponseWriter, r *http.Request, err error) {
 	Raw(w, Status(f.Kind), encoded)
 }
 
+// Elsewhere sends a browser to a page that tells of the error, and informs telemetry as Error does.
+func Elsewhere(w http.ResponseWriter, r *http.Request, err error, address string) {
+	f := ErrorOf(r.Context(), err)
+	telemetry.SetError(r.Context(), f.Kind.Code(), err, f.Kind == apierror.Internal)
+	w.Header().Set("Location", address)
+	w.WriteHeader(http.StatusSeeOther)
+}
+
 // challenge is that of RFC 6750, section 3: without an error when no token was refused. The token of a sign-in that is too long ago is
 // good, and not enough: RFC 9470, section 3.
 func challenge(reason apierror.Reason) string {

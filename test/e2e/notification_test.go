@@ -26,7 +26,7 @@ func TestNotification(t *testing.T) {
 		messages <- string(body)
 	}))
 	defer slack.Close()
-	p := startPair(t, pgtest.DSN(t), "NOTIFY_ALLOWED_NETWORKS=127.0.0.0/8", "PUBLIC_URL=https://drift.example.com")
+	p := startPair(t, pgtest.DSN(t), "OUTGOING_NETWORKS=127.0.0.0/8", "PUBLIC_URL=https://drift.example.com")
 	made := p.signIn("admin").post(t.Context(), "/api/v1/channels", map[string]any{"name": "network team", "kind": "slack", "url": slack.URL})
 	if made.status != http.StatusCreated {
 		t.Fatalf("%d %s", made.status, made.body)

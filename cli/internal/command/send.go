@@ -309,7 +309,7 @@ func (s *sender) tellFailure(ctx context.Context, workspace, reason string) {
 	_, err := s.client.SendFailure(ctx, workspace, reason, s.purpose, s.source)
 	switch {
 	case client.HasCode(err, client.CodeNotFound):
-		fmt.Fprintf(s.log, "The failure is not recorded: there is no workspace %s yet. A first good plan makes it.\n", report.Printable(workspace))
+		fmt.Fprintf(s.log, "The failure is not recorded: there is no workspace %s yet. Check the name; if it is right, the first run that gives a plan makes it.\n", report.Printable(workspace))
 	case err != nil:
 		fmt.Fprintln(s.log, "The failure is not recorded:", s.explain(err))
 	default:

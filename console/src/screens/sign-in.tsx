@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { ApiError } from '../api/error';
 import { send } from '../api/send';
 import { signIn } from '../session/token';
-import { Button } from '../ui/button';
+import { Button, CopyButton } from '../ui/button';
 import { Field } from '../ui/field';
 import { Mark } from '../ui/icon';
 import { ErrorBox } from '../ui/state';
@@ -23,6 +23,35 @@ export function SignIn() {
         {fresh.value && token !== null ? <FirstPassword token={token} onDone={() => (fresh.value = false)} /> : <Form />}
       </div>
     </main>
+  );
+}
+
+/** Why a sign-in with the identity provider failed, by the words of the API. An address can name no other text. */
+const problems: Record<string, string> = {
+  expired: 'The sign-in took too long, or was begun in another browser. Begin again.',
+  other_browser: 'This is not the sign-in that this browser began. Begin again.',
+  not_confirmed: 'The identity provider did not confirm the sign-in. Begin again.',
+  not_allowed: 'You may not sign in here with this identity: it has no role here, or no verified e-mail. Ask an admin.',
+  deactivated: 'Your user is deactivated. Ask an admin.',
+  limited: 'There were too many attempts. Wait a few minutes.',
+  unavailable: 'The identity provider does not respond. Try again in a moment.',
+  failed: 'The sign-in did not work. Try again.',
+};
+
+function ProviderProblem() {
+  const query = new URLSearchParams(location.search);
+  const code = query.get('error') ?? '';
+  const trace = query.get('trace') ?? '';
+  if (!Object.hasOwn(problems, code)) return null;
+  return (
+    <div class="error-box" role="alert">
+      <p>{problems[code]}</p>
+      {/^[0-9a-f]{32}$/.test(trace) && (
+        <p class="error-box-foot">
+          Trace <code>{trace}</code> <CopyButton text={trace} label="Copy the trace ID" />
+        </p>
+      )}
+    </div>
   );
 }
 
@@ -53,6 +82,7 @@ function Form() {
       }}
     >
       <h1>Sign in</h1>
+      <ProviderProblem />
       <Field label="E-mail" type="email" autoComplete="username" required value={email.value} inputRef={input} onInput={(v) => (email.value = v)} />
       <Field
         label="Password"

@@ -9,7 +9,6 @@ import (
 	"github.com/alexedwards/argon2id"
 
 	"github.com/driftsentry/driftsentry/pkg/config"
-	"github.com/driftsentry/driftsentry/pkg/dial"
 	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/pkg/pg"
 	"github.com/driftsentry/driftsentry/pkg/process"
@@ -93,7 +92,17 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return nil, err
 	}
 	app.Group.Go("workspace monitor", workspaces.Run)
-	old, err := retention.New(postgres.NewRetentionStore(app.DB), c.EventRetention, tel)
+	targets := insight.Targets{Critical: c.SLACritical, Warning: c.SLAWarning, Info: c.SLAInfo}
+	insights, err := insight.New(postgres.NewInsightStore(app.DB), targets, tel)
+	if err != nil {
+		return nil, err
+	}
+	gauges, err := insight.NewGauges(postgres.NewInsightStore(app.DB), targets, tel)
+	if err != nil {
+		return nil, err
+	}
+	app.Group.Go("numbers of drifts", gauges.Run)
+	old, err := retention.New(postgres.NewRetentionStore(app.DB), c.EventRetention, c.SessionMaxAge, tel)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +129,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	}
 	server := httpapi.New(httpapi.Options{
 		Edge: app.Edge(), Identity: app.identity, Drifts: drifts, Idempotency: responses,
-		Audit: audit.NewTrail(postgres.NewAuditStore(app.DB)), Insight: insight.New(postgres.NewInsightStore(app.DB)), Monitor: workspaces, Notify: notifications,
+		Audit: audit.NewTrail(postgres.NewAuditStore(app.DB)), Insight: insights, Monitor: workspaces, Notify: notifications,
 		Logger: tel.Logger(), Replica: replica, Version: o.Build.Version + " " + o.Build.Commit, TraceURL: c.TraceURL, CORSOrigins: c.Service.CORSOrigins, PublicURL: c.PublicURL, Limits: c.Limits, JWKS: accepted.JWKS(),
 		Provider: provider, Console: console, Browser: pages, RecentSignIn: c.RecentSignIn, InsecureCookies: c.Service.Environment == config.Development,
 	})
@@ -159,18 +168,27 @@ func (a *App) newHints(tel *telemetry.Telemetry) (*hint.Sender, error) {
 }
 
 func (a *App) newDrifts(c *Config, hints *hint.Sender, tel *telemetry.Telemetry) (*drift.Service, error) {
-	return drift.New(drift.Config{
-		Store: postgres.NewDriftStore(a.DB), Hints: hints, HideValues: c.Values == ValuesHidden, Telemetry: tel,
+	drifts, err := drift.New(drift.Config{
+		Store: postgres.NewDriftStore(a.DB), Hints: hints, Actors: a.identity, HideValues: c.Values == ValuesHidden, Telemetry: tel,
 		DataKey: []byte(c.DataKey.Reveal()), PreviousDataKey: []byte(c.DataKeyPrevious.Reveal()),
 	})
+	if err != nil {
+		return nil, err
+	}
+	a.Group.Go("rules", drifts.RunRules)
+	return drifts, nil
 }
 
 // newNotifications makes the channels, and the workers that send what is for them.
 func (a *App) newNotifications(c *Config, b process.Build, hints *hint.Sender, tel *telemetry.Telemetry) (*notify.Service, error) {
+	guard, err := c.receivers()
+	if err != nil {
+		return nil, err
+	}
 	service, err := notify.New(notify.Config{
-		Store: postgres.NewNotifyStore(a.DB), Actors: a.identity, Hints: hints, Telemetry: tel, PlainHTTP: len(c.NotifyAllowedNetworks) > 0,
+		Store: postgres.NewNotifyStore(a.DB), Actors: a.identity, Hints: hints, Telemetry: tel, PlainHTTP: len(guard.Allowed) > 0,
 		Sender: courier.New(courier.Config{
-			Guard: dial.Guard{Allowed: c.NotifyAllowedNetworks}, PublicURL: c.PublicURL, TraceURL: c.TraceURL, Version: b.Version,
+			Guard: *guard, PublicURL: c.PublicURL, TraceURL: c.TraceURL, Version: b.Version,
 		}),
 		DataKey: c.DataKey.Reveal(), PreviousDataKey: c.DataKeyPrevious.Reveal(),
 	})

@@ -26,7 +26,8 @@ type Config struct {
 
 	// PublicURL is where people reach the installation, such as https://driftsentry.example.com.
 	PublicURL string `env:"PUBLIC_URL"`
-	// OutgoingNetworks are networks that admins of accounts may name servers in, although they are not public.
+	// OutgoingNetworks are networks that admins of accounts may name servers in, although they are not public: receivers of
+	// notifications, and issuers of tokens of CI.
 	OutgoingNetworks []netip.Prefix `env:"OUTGOING_NETWORKS"`
 	// OutgoingCA has certificate authorities beside those of the system, in PEM, for servers that this service calls.
 	OutgoingCA string `env:"OUTGOING_CA"`
@@ -50,7 +51,12 @@ type Config struct {
 	EventRetention      time.Duration `env:"EVENT_RETENTION"       envDefault:"168h"`
 	WorkspaceStaleAfter time.Duration `env:"WORKSPACE_STALE_AFTER" envDefault:"36h"`
 
-	// NotifyAllowedNetworks are networks that channels of notifications may lead to although they are not public.
+	// The targets: how long a drift of a severity may be neither approved nor resolved; zero is no target.
+	SLACritical time.Duration `env:"SLA_CRITICAL" envDefault:"24h"`
+	SLAWarning  time.Duration `env:"SLA_WARNING"  envDefault:"168h"`
+	SLAInfo     time.Duration `env:"SLA_INFO"     envDefault:"720h"`
+
+	// NotifyAllowedNetworks is an old name of OutgoingNetworks, which holds for channels of notifications alone.
 	NotifyAllowedNetworks []netip.Prefix `env:"NOTIFY_ALLOWED_NETWORKS"`
 
 	// TraceURL is where people look at a trace, with {traceId} in it.
@@ -103,6 +109,9 @@ func LoadConfig(environ []string) (*Config, error) {
 	c.Service.SetDefaults()
 	if c.setDefault() {
 		c.Service.Warnings = append(c.Service.Warnings, "DATA_KEY is not set: stored responses and masked values are protected with a public key")
+	}
+	if len(c.NotifyAllowedNetworks) > 0 {
+		c.Service.Warnings = append(c.Service.Warnings, "NOTIFY_ALLOWED_NETWORKS is an old name, and holds for notifications alone: set OUTGOING_NETWORKS in its place")
 	}
 	return c, nil
 }
@@ -163,6 +172,14 @@ func (c *Config) Validate() []error {
 	} {
 		if d.value < time.Second {
 			problems.Add(d.variable, "must be a second or more")
+		}
+	}
+	for _, d := range []struct {
+		variable string
+		value    time.Duration
+	}{{"SLA_CRITICAL", c.SLACritical}, {"SLA_WARNING", c.SLAWarning}, {"SLA_INFO", c.SLAInfo}} {
+		if d.value != 0 && d.value < time.Minute {
+			problems.Add(d.variable, "must be a minute or more, such as 24h, or 0s for no target")
 		}
 	}
 	for _, n := range []struct {

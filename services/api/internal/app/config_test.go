@@ -32,6 +32,17 @@ func TestLoadConfig_development(t *testing.T) {
 	}
 }
 
+// Mutations: no warning; the old name not read.
+func TestLoadConfig_old_name(t *testing.T) {
+	c, err := app.LoadConfig([]string{database, "JWT_SECRET=" + long, "DATA_KEY=" + long, "NOTIFY_ALLOWED_NETWORKS=10.0.0.0/8"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := c.Service.Warnings; len(w) != 1 || !strings.Contains(w[0], "NOTIFY_ALLOWED_NETWORKS") || !strings.Contains(w[0], "OUTGOING_NETWORKS") || len(c.NotifyAllowedNetworks) != 1 {
+		t.Errorf("%q", w)
+	}
+}
+
 func TestLoadConfig_production(t *testing.T) {
 	production := []string{"APP_ENV=production", database, "JWT_SECRET=" + long, "DATA_KEY=" + long, "CORS_ORIGIN=https://a.example,https://b.example:8443"}
 	c, err := app.LoadConfig(append(production, "REQUEST_TIMEOUT=15000", "TRUSTED_PROXIES=10.0.0.0/8,fd00::/8", "PUBLIC_URL=https://driftsentry.example.com/"))

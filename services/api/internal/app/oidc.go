@@ -97,6 +97,13 @@ func (c *Config) outgoing() (*dial.Guard, error) {
 	return &dial.Guard{Allowed: c.OutgoingNetworks, Roots: roots}, err
 }
 
+// receivers is outgoing for the receivers of notifications.
+func (c *Config) receivers() (*dial.Guard, error) {
+	guard, err := c.outgoing()
+	guard.Allowed = slices.Concat(guard.Allowed, c.NotifyAllowedNetworks)
+	return guard, err
+}
+
 func (c *Config) newCI(tel *telemetry.Telemetry) (*oidc.CI, error) {
 	guard, err := c.outgoing()
 	if err != nil {

@@ -159,7 +159,7 @@ func why(err error) string {
 	var timedOut interface{ Timeout() bool }
 	switch {
 	case errors.Is(err, dial.ErrRefused):
-		return dial.ErrRefused.Error() + "; the operator allows networks with NOTIFY_ALLOWED_NETWORKS"
+		return dial.ErrRefused.Error() + "; the operator allows networks with OUTGOING_NETWORKS"
 	case errors.As(err, &timedOut) && timedOut.Timeout():
 		return fmt.Sprintf("no response within %s", timeout)
 	}

@@ -2,7 +2,9 @@ package courier
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -12,6 +14,14 @@ import (
 
 // links makes the links of messages.
 type links struct{ public, trace string }
+
+// workspace is where people see a workspace; empty when that is not known.
+func (l links) workspace(name string) string {
+	if l.public == "" {
+		return ""
+	}
+	return l.public + "/workspaces/" + url.PathEscape(name)
+}
 
 // drift is where people see a drift; empty when that is not known.
 func (l links) drift(id uuid.UUID) string {
@@ -31,7 +41,7 @@ func (l links) traceOf(id string) string {
 // words are what happened to drifts, as messages say it.
 var words = map[event.Type]string{
 	event.DriftCreated: "new", event.DriftUpdated: "changed", event.DriftReopened: "reopened", event.DriftResolved: "resolved",
-	event.DriftTriaged: "triaged", event.DriftApproved: "approved", event.DriftRejected: "rejected",
+	event.DriftTriaged: "triaged", event.DriftApproved: "approved", event.DriftRejected: "rejected", event.DriftExpired: "open again (approval ended)",
 }
 
 func word(t event.Type) string {
@@ -53,6 +63,10 @@ func title(m *notify.Message) string {
 	}
 	said := strings.Join(parts, ", ")
 	switch {
+	case len(m.Rules) == 1:
+		return ruleLine(m.Rules[0])
+	case len(m.Rules) > 1: // Other events are not in their transactions.
+		return fmt.Sprintf("rules: %d %s", m.Total, word(m.Type))
 	case m.Check != nil && m.Check.Status == "failed":
 		failed := "the check failed"
 		if m.Check.FailureReason != "" {
@@ -62,10 +76,41 @@ func title(m *notify.Message) string {
 			failed += "; drifts: " + said
 		}
 		return failed
+	case m.StaleN > 0:
+		stale := "no check came for too long"
+		if m.StaleN > 1 {
+			stale = fmt.Sprintf("no check of %d workspaces came for too long", m.StaleN)
+		}
+		if said != "" {
+			stale += "; drifts: " + said
+		}
+		return stale
 	case said != "":
 		return "drifts: " + said
 	case m.Check != nil && m.Check.Status == "drifted":
 		return "the check found no other drift than those that are open"
 	}
 	return "the check found no drift"
+}
+
+// ruleLine says what happened to a rule.
+func ruleLine(r notify.RuleItem) string {
+	said := word(r.Type)
+	if r.Type == event.RuleCreated && r.Status == "proposed" {
+		said = "proposed"
+	}
+	line := "rule of the effect " + r.Effect + " " + said
+	if r.Actor != nil && r.Actor.Email != "" {
+		line += " by " + r.Actor.Email
+	}
+	line += ": " + r.Reason
+	if r.ExpiresAt != nil && r.Type != event.RuleEnded {
+		line += until(*r.ExpiresAt)
+	}
+	return line
+}
+
+// until says when something ends.
+func until(at event.Time) string {
+	return " (until " + time.Time(at).UTC().Format("2006-01-02 15:04") + " UTC)"
 }

@@ -3,9 +3,12 @@ package courier
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
+	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/pkg/legible"
 	"github.com/driftsentry/driftsentry/services/api/internal/notify"
 )
@@ -20,9 +23,10 @@ const (
 	maxActor     = 100
 	maxReason    = 180
 	maxLink      = 500 // escaped
+	maxLine      = 400
 )
 
-// slackMessage is what an incoming webhook takes. It has at most 23 blocks, and Slack takes 50: the heading, the notes, and
+// slackMessage is what an incoming webhook takes. It has at most 44 blocks, and Slack takes 50: the heading, the notes, and
 // at the most one for each line.
 type slackMessage struct {
 	Text        string       `json:"text"` // of the notification on a screen
@@ -56,7 +60,7 @@ func (l links) slack(m *notify.Message) ([]byte, error) {
 	}
 	text := mrkdwn(top)
 	made := slackMessage{Text: escape(heading, maxTitle), Blocks: []slackBlock{{Type: "section", Text: &text}}}
-	for _, lines := range packed(l.driftLines(m)) {
+	for _, lines := range packed(slices.Concat(l.staleLines(m), l.driftLines(m), ruleLines(m))) {
 		text := mrkdwn(lines)
 		made.Blocks = append(made.Blocks, slackBlock{Type: "section", Text: &text})
 	}
@@ -73,16 +77,39 @@ func (l links) slack(m *notify.Message) ([]byte, error) {
 // signs are what a severity looks like.
 var signs = map[string]string{"critical": ":red_circle:", "warning": ":large_orange_circle:", "info": ":large_blue_circle:"}
 
+// staleLines are a line for each workspace without checks.
+func (l links) staleLines(m *notify.Message) []string {
+	lines := make([]string, 0, len(m.Stale)+1)
+	for _, w := range m.Stale {
+		last := time.Time(w.LastCheckAt).UTC().Format("2006-01-02 15:04 MST")
+		lines = append(lines, signs["warning"]+" "+link(l.workspace(w.Name), w.Name)+": the last check was at "+last)
+	}
+	if more := m.StaleN - len(m.Stale); more > 0 {
+		lines = append(lines, fmt.Sprintf("… and %d more", more))
+	}
+	return lines
+}
+
 // driftLines are a line for each drift of a message.
 func (l links) driftLines(m *notify.Message) []string {
 	lines := make([]string, 0, len(m.Drifts)+1)
 	for _, d := range m.Drifts {
-		line := signs[d.Severity] + " " + link(l.drift(d.ID), d.ResourceID) + " " + word(d.Type)
+		line := signs[d.Severity] + " "
+		if m.Workspace == "" {
+			line += escape(d.Workspace, maxWorkspace) + " · "
+		}
+		line += link(l.drift(d.ID), d.ResourceID) + " " + word(d.Type)
 		if d.Actor != nil && d.Actor.Email != "" && m.Check == nil {
 			line += " by " + escape(d.Actor.Email, maxActor)
 		}
 		if d.Reason != "" && m.Check == nil {
 			line += ": " + escape(d.Reason, maxReason)
+		}
+		if d.Type == event.DriftSuppressed && d.Suppressed != nil {
+			line += ": " + escape(d.Suppressed.Reason, maxReason)
+			if d.Suppressed.Until != nil {
+				line += until(*d.Suppressed.Until)
+			}
 		}
 		lines = append(lines, line)
 	}
@@ -91,6 +118,20 @@ func (l links) driftLines(m *notify.Message) []string {
 		drifts += c.N
 	}
 	if more := drifts - len(m.Drifts); more > 0 {
+		lines = append(lines, fmt.Sprintf("… and %d more", more))
+	}
+	return lines
+}
+
+// ruleLines are a line for each of several rules. The title says what happened to a single one.
+func ruleLines(m *notify.Message) (lines []string) {
+	if len(m.Rules) < 2 {
+		return nil
+	}
+	for _, r := range m.Rules {
+		lines = append(lines, escape(ruleLine(r), maxLine))
+	}
+	if more := m.Total - len(m.Rules); more > 0 {
 		lines = append(lines, fmt.Sprintf("… and %d more", more))
 	}
 	return lines

@@ -20,7 +20,7 @@ type webhookMessage struct {
 // webhookData is what happened. Events are those of the API's stream.
 type webhookData struct {
 	Summary    string            `json:"summary"`
-	Workspace  *string           `json:"workspace"`
+	Workspace  *string           `json:"workspace"` // null when there are several
 	Check      *event.CheckData  `json:"check"`
 	EventCount int               `json:"eventCount"` // all of them; the list may have fewer
 	Events     []json.RawMessage `json:"events"`
@@ -29,15 +29,16 @@ type webhookData struct {
 }
 
 type webhookLinks struct {
-	Drifts map[uuid.UUID]string `json:"drifts"`
-	Trace  *string              `json:"trace"`
+	Drifts     map[uuid.UUID]string `json:"drifts"`
+	Workspaces map[string]string    `json:"workspaces"` // those without checks
+	Trace      *string              `json:"trace"`
 }
 
 // webhook writes a message for a program.
 func (l links) webhook(m *notify.Message) ([]byte, error) {
 	made := webhookMessage{Type: m.Type, Timestamp: event.Time(m.At), Data: webhookData{
 		Summary: title(m), Workspace: optional(m.Workspace), Check: m.Check, EventCount: m.Total, Events: make([]json.RawMessage, len(m.Events)),
-		Links: webhookLinks{Drifts: map[uuid.UUID]string{}, Trace: optional(l.traceOf(m.TraceID))}, TraceID: m.TraceID,
+		Links: webhookLinks{Drifts: map[uuid.UUID]string{}, Workspaces: map[string]string{}, Trace: optional(l.traceOf(m.TraceID))}, TraceID: m.TraceID,
 	}}
 	for i, e := range m.Events {
 		made.Data.Events[i] = e.Body
@@ -45,6 +46,11 @@ func (l links) webhook(m *notify.Message) ([]byte, error) {
 	for _, d := range m.Drifts {
 		if url := l.drift(d.ID); url != "" {
 			made.Data.Links.Drifts[d.ID] = url
+		}
+	}
+	for _, w := range m.Stale {
+		if url := l.workspace(w.Name); url != "" {
+			made.Data.Links.Workspaces[w.Name] = url
 		}
 	}
 	body, err := json.Marshal(made)

@@ -58,6 +58,10 @@ func (s *Service) fail(ctx context.Context, p identity.Principal, f Failure, ref
 	err := s.inTx(ctx, p, "check.fail", func(ctx context.Context, w *work) error {
 		check = nil
 		workspace, err := w.LockKnownWorkspace(ctx, w.account, f.Workspace)
+		if apierror.Is(err, apierror.NotFound) {
+			return apierror.Newf(apierror.NotFound, "the failure is not recorded: there is no workspace %q yet, and a failed run makes none, because its name may be "+
+				"wrong. Check the name; if it is right, mend the run: its first plan creates the workspace, and failures after that are recorded", f.Workspace)
+		}
 		if err != nil {
 			return err
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/httpapi"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/testkit/doctable"
+	"github.com/driftsentry/driftsentry/testkit/oidctest"
 	"github.com/driftsentry/driftsentry/testkit/spec"
 )
 
@@ -24,7 +25,9 @@ type caller struct {
 }
 
 // callers are one of each kind, the last columns being those that no route should let in.
-func callers(api *apitest.API) []caller {
+func callers(t *testing.T, api *apitest.API) []caller {
+	host := oidctest.NewIssuer(t)
+	trust(api.Admin, host, nil)
 	revoked := api.NewUser("acme", identity.Admin)
 	api.Anonymous.Post("/api/v1/auth/logout", map[string]string{"refreshToken": revoked.Refresh}).Want(200)
 	deactivated := api.NewUser("acme", identity.Admin)
@@ -48,6 +51,7 @@ func callers(api *apitest.API) []caller {
 		{"engineer", api.Engineer},
 		{"admin", api.Admin},
 		{"API key", api.Key},
+		{"token of CI", api.With(host.Token(ciAudience, ciSubject, nil))},
 		{"other account's admin", api.Other},
 		{"no credentials", api.Anonymous},
 		{"revoked", revoked},
@@ -56,17 +60,18 @@ func callers(api *apitest.API) []caller {
 		{"revoked key", revokedKey},
 		{"expired key", expiredKey},
 		{"key that we did not make", api.With("ds_" + strings.Repeat("A", 64))},
+		{"token of CI that no trust is in", api.With(host.Token(ciAudience, "repo:someone/else:ref:refs/heads/main", nil))},
 	}
 }
 
 // TestAttackAuthorization calls every route as each caller, and keeps the table in docs/security.md. A new route is a row
 // that is not there. The bodies are empty, so that who is let in gets no further than to a 400 or a 404; the other
 // account's admin names what exists, and it must not exist for them. Mutations: access.allows always nil, or AtLeast with
-// the comparison turned round, changes cells of 403; `open` without its check of Revoked changes the columns
+// the comparison turned round, changes cells of 403; accepts of a trust always true changes the last column; `open` without its check of Revoked changes the columns
 // "revoked" and "deactivated" (who is deactivated loses the sessions too, so IsActive alone is not seen here); LockDrift without account_id makes the other account's 404 a 400.
 func TestAttackAuthorization(t *testing.T) {
-	api := apitest.Start(t)
-	people := callers(api)
+	api := trusting(t)
+	people := callers(t, api)
 	mine := acmeThings(t, api)
 	header := []string{"Route"}
 	for _, c := range people {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/services/api/internal/apitest"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/testkit/oidctest"
 	"github.com/driftsentry/driftsentry/testkit/pgtest"
 )
 
@@ -74,7 +75,7 @@ func TestChannels(t *testing.T) {
 	}
 	created := api.Admin.Post("/api/v1/channels", base).Want(201)
 	created.Decode(&made)
-	if len(made.Channel.Events) != 4 || len(made.Channel.Severities) != 2 || made.Secret != nil {
+	if len(made.Channel.Events) != 5 || len(made.Channel.Severities) != 2 || made.Secret != nil {
 		t.Errorf("the defaults: %s", created.Body)
 	}
 	place := "/api/v1/channels/" + made.Channel.ID
@@ -154,7 +155,7 @@ func TestAttackChannelOfALeaver(t *testing.T) {
 // TestAttackChannelSecrets: the URL and the secret of a channel are in no response but that of its creation, in no log line, span or
 // audit row, and in no table. Mutations: the target unsealed; the URL in facts; a url.Error in why; newChannelBody with Target.
 func TestAttackChannelSecrets(t *testing.T) {
-	api := apitest.Start(t, "NOTIFY_ALLOWED_NETWORKS=127.0.0.0/8")
+	api := apitest.Start(t, "OUTGOING_NETWORKS=127.0.0.0/8")
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }))
 	t.Cleanup(receiver.Close)
 	const canary = "c4n4ry-of-a-path"
@@ -179,6 +180,27 @@ func TestAttackChannelSecrets(t *testing.T) {
 		if strings.Contains(text, canary) || strings.Contains(text, made.Secret) {
 			t.Errorf("%d shows the URL or the secret: %.300s", i, text)
 		}
+	}
+}
+
+// TestOldNameOfNetworks: NOTIFY_ALLOWED_NETWORKS still lets channels lead to its networks, and nothing else. Mutations: receivers without it;
+// outgoing with it.
+func TestOldNameOfNetworks(t *testing.T) {
+	api, host := apitest.Start(t, "NOTIFY_ALLOWED_NETWORKS=127.0.0.0/8", "OUTGOING_CA="+oidctest.CA()), oidctest.NewIssuer(t)
+	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(receiver.Close)
+	for _, url := range []string{receiver.URL, host.URL} { // The second has a certificate of OUTGOING_CA.
+		var made struct{ Channel struct{ ID string } }
+		api.Admin.Post("/api/v1/channels", map[string]string{"name": url, "kind": "webhook", "url": url}).Want(201).Decode(&made)
+		if got := api.Admin.Post("/api/v1/channels/"+made.Channel.ID+"/test", struct{}{}).Want(200); strings.Contains(string(got.Body), "no connection") || strings.Contains(string(got.Body), "not public") {
+			t.Errorf("%s", got.Body)
+		}
+	}
+	asked := host.Requests()
+	trust(api.Admin, host, nil)
+	send(api, host.Token(ciAudience, ciSubject, nil), "network").Want(http.StatusServiceUnavailable)
+	if host.Requests() != asked {
+		t.Error("an issuer in a network that is allowed for notifications alone was asked")
 	}
 }
 

@@ -270,7 +270,7 @@ func TestAlerts_and_reports(t *testing.T) {
 	// The shapes are the documents'; the numbers are tested with the service.
 	for _, path := range []string{
 		"/api/v1/metrics/summary", "/api/v1/metrics/summary?days=1", "/api/v1/metrics/cost-trend?days=365",
-		"/api/v1/metrics/severity-distribution", "/api/v1/metrics/status-distribution", "/api/v1/workspaces",
+		"/api/v1/metrics/severity-distribution", "/api/v1/metrics/status-distribution?workspace=default", "/api/v1/metrics/insights", "/api/v1/metrics/insights/groups?by=owner", "/api/v1/workspaces",
 	} {
 		api.Viewer.Get(path).Want(200)
 		api.Other.Get(path).Want(200)

@@ -30,7 +30,13 @@ func (r fieldReport) wantFailed(checks, alerts int) {
 func TestIngestFailure(t *testing.T) {
 	r := startReport(t)
 	body := map[string]string{"reason": "terraform init failed", "runUrl": "https://ci.example/2"}
-	r.api.Key.Post(failurePath, body).Want(http.StatusNotFound)
+	// Mutation: the message of LockKnownWorkspace, which does not say what to do.
+	a := r.api.Key.Post(failurePath, body).Want(http.StatusNotFound)
+	for _, want := range []string{"not recorded", `"prod"`, "Check the name", "first plan creates the workspace"} {
+		if !strings.Contains(a.Error.Message, want) {
+			t.Errorf("%q does not say %q", a.Error.Message, want)
+		}
+	}
 	if n := pgtest.Value[int](t, r.api.DB, "select count(*)::int from workspace"); n != 0 {
 		t.Error("a failure made a workspace")
 	}

@@ -2,12 +2,15 @@ package httpapi
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/ratelimit"
+	"github.com/driftsentry/driftsentry/pkg/rest"
+	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/oidc"
 )
@@ -21,6 +24,10 @@ func (s *Server) beginSignIn(w http.ResponseWriter, r *http.Request) error {
 	if s.options.Provider == nil {
 		return errNoProvider
 	}
+	return s.tellOf(w, r, s.begin(w, r))
+}
+
+func (s *Server) begin(w http.ResponseWriter, r *http.Request) error {
 	q := newQuery(r)
 	returnTo := cmp.Or(q.text("returnTo", 500), "/")
 	if !oidc.LocalPath(returnTo) {
@@ -49,12 +56,12 @@ func (s *Server) finishSignIn(w http.ResponseWriter, r *http.Request) error {
 		return errNoProvider
 	}
 	if err := s.limits.loginFrom(r); err != nil {
-		return err
+		return s.tellOf(w, r, err)
 	}
 	returnTo, err := s.signInWithProvider(w, r)
 	s.identity.CountProviderSignIn(r.Context(), err)
 	if err != nil {
-		return err
+		return s.tellOf(w, r, err)
 	}
 	redirect(w, strings.TrimSuffix(s.options.PublicURL, "/")+returnTo)
 	return nil
@@ -89,6 +96,43 @@ func (s *Server) signInWithProvider(w http.ResponseWriter, r *http.Request) (ret
 	}
 	s.cookies.set(w, tokens)
 	return pending.Return, nil
+}
+
+// tellOf sends a browser to the page that people sign in on, with a word for why they are not signed in. Anyone else gets the error.
+func (s *Server) tellOf(w http.ResponseWriter, r *http.Request, err error) error {
+	if err == nil || s.options.Console == nil || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		return err
+	}
+	address := strings.TrimSuffix(s.options.PublicURL, "/") + "/sign-in?error=" + signInProblem(rest.ErrorOf(r.Context(), err))
+	if id := telemetry.TraceID(r.Context()); id != "" {
+		address += "&trace=" + id
+	}
+	rest.Elsewhere(w, r, err, address)
+	return nil
+}
+
+// signInProblem is a word for why a sign-in failed, which the page knows. It is one of these alone: the words of the error, some of which come
+// through the browser, are for the log.
+func signInProblem(err *apierror.Error) string {
+	switch {
+	case errors.Is(err, oidc.ErrNoPending):
+		return "expired"
+	case errors.Is(err, oidc.ErrState), errors.Is(err, oidc.ErrMixUp):
+		return "other_browser"
+	case err.Reason == apierror.Deactivated:
+		return "deactivated"
+	}
+	switch err.Kind { //nolint:exhaustive // The others say nothing to a person.
+	case apierror.Forbidden:
+		return "not_allowed"
+	case apierror.Unauthenticated:
+		return "not_confirmed"
+	case apierror.RateLimited:
+		return "limited"
+	case apierror.Unavailable, apierror.Timeout:
+		return "unavailable"
+	}
+	return "failed"
 }
 
 // endSessionURL is where to sign out at the identity provider that opened a session; empty when there is no such place.

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -170,7 +171,7 @@ func (s *site) signedIn(p oidctest.Person) (*browser, *apitest.Client, me) {
 }
 
 // TestProvider_sign_in: who signs in with the provider is a user from then on, with the role that the provider says each time. Mutations:
-// takeRole left out, or without endKeys; NoteProviderSignIn left out; the session before not ended; no record; EndSession empty.
+// takeRole left out, or without endKeys, or without endChannels; NoteProviderSignIn left out; the session before not ended; no record; EndSession empty.
 func TestProvider_sign_in(t *testing.T) {
 	s := newSite(t)
 	ada := person("ada", "ada@acme.example", []string{"staff", "sre"})
@@ -190,12 +191,16 @@ func TestProvider_sign_in(t *testing.T) {
 		}
 		key, _ := newKey(admin, s.API, nil)
 		key.Get("/api/v1/users/me").Want(http.StatusForbidden)
+		admin.Post("/api/v1/channels", map[string]string{"name": "hers", "kind": "slack", "url": "https://hooks.invalid/x"}).Want(http.StatusCreated)
 		ada.Roles = []string{"staff"}
 		_, _, demoted := s.signedIn(ada)
 		if demoted.User.Role != "viewer" {
 			t.Errorf("%+v", demoted)
 		}
 		key.Get("/api/v1/users/me").Want(http.StatusUnauthorized)
+		if pgtest.Value[bool](t, s.DB, "select enabled from channel where name = 'hers'") {
+			t.Error("the channel that she made goes on")
+		}
 		admin.Get("/api/v1/users").Want(http.StatusForbidden)
 		c.Get("/api/v1/users/me").Want(http.StatusOK)
 	})
@@ -376,6 +381,84 @@ func TestAttackProviderBrowser(t *testing.T) {
 		api := apitest.Start(t)
 		api.Anonymous.Get("/api/v1/auth/oidc/login").Want(http.StatusNotFound)
 		api.Anonymous.Get("/api/v1/auth/oidc/callback").Want(http.StatusNotFound)
+	})
+}
+
+// asks makes a browser ask for pages, as browsers do.
+type asks struct{ http.RoundTripper }
+
+func (a asks) RoundTrip(r *http.Request) (*http.Response, error) {
+	r.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+	return a.RoundTripper.RoundTrip(r)
+}
+
+// TestAttackProviderProblem: a person whose sign-in failed comes to the page that says why in a word of ours. Nothing of what the provider or
+// an attacker wrote into the callback is in the address; the log has the error with its trace. Mutations: the description, the message or
+// `error` in the address; a redirect for programs, or without the console; Elsewhere without SetError.
+func TestAttackProviderProblem(t *testing.T) {
+	s := newSite(t, "OIDC_EMAIL_DOMAINS=acme.example")
+	page := regexp.MustCompile("^" + regexp.QuoteMeta(s.url) + "/sign-in[?]error=([a-z_]+)&trace=([0-9a-f]{32})$")
+	visitor := func() *browser {
+		b := s.browser()
+		b.Transport = asks{b.Transport}
+		return b
+	}
+	problem := func(name, want string, res *http.Response, body string) {
+		t.Helper()
+		found := page.FindStringSubmatch(res.Header.Get("Location"))
+		if res.StatusCode != http.StatusSeeOther || found == nil || found[1] != want || found[2] != res.Header.Get("X-Correlation-ID") || body != "" {
+			t.Errorf("%s: %d %q %q, want %s", name, res.StatusCode, res.Header.Get("Location"), body, want)
+			return
+		}
+		if out := s.Telemetry.Output(); !strings.Contains(out, found[2]) {
+			t.Errorf("%s: the trace is not in the log", name)
+		}
+	}
+	const evil = "evil%26%3Cscript%3E%0d%0aSet-Cookie:%20a=b"
+	res, body := visitor().open("/api/v1/auth/oidc/callback?error=" + evil + "&error_description=" + evil + "&state=" + evil)
+	problem("a browser that began nothing", "expired", res, body)
+
+	began := func() (b *browser, state string) {
+		b = visitor()
+		b.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		res, _ := b.signIn("/")
+		at, err := url.Parse(res.Header.Get("Location"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b, url.QueryEscape(at.Query().Get("state"))
+	}
+	b, _ := began()
+	res, body = b.open("/api/v1/auth/oidc/callback?code=x&state=" + evil)
+	problem("another state", "other_browser", res, body)
+	for code, want := range map[string]string{"access_denied": "not_allowed", evil: "not_confirmed", "server_error": "unavailable"} {
+		b, state := began()
+		res, body = b.open("/api/v1/auth/oidc/callback?error=" + code + "&error_description=" + evil + "&state=" + state + "&iss=" + url.QueryEscape(s.provider.URL))
+		problem(code, want, res, body)
+	}
+	b, state := began()
+	res, body = b.open("/api/v1/auth/oidc/callback?code=" + evil + "&state=" + state + "&iss=" + url.QueryEscape(s.provider.URL))
+	problem("a code that is none", "not_confirmed", res, body)
+
+	s.provider.SignsIn(person("d", "d@evil.example", "staff"))
+	res, body = visitor().signIn("/")
+	problem("a person of another domain", "not_allowed", res, body)
+	_, _, who := s.signedIn(person("ada", "ada@acme.example", "sre"))
+	s.Admin.Do(http.MethodPatch, "/api/v1/users/"+who.User.ID, map[string]any{"isActive": false}).Want(http.StatusOK)
+	res, body = visitor().signIn("/")
+	problem("a deactivated user", "deactivated", res, body)
+	b, state = began()
+	s.provider.Away(true)
+	res, body = b.open("/api/v1/auth/oidc/callback?code=x&state=" + state + "&iss=" + url.QueryEscape(s.provider.URL))
+	problem("a provider that is away", "unavailable", res, body)
+
+	t.Run("without the console people get JSON", func(t *testing.T) {
+		s := newSite(t, "ENABLE_CONSOLE=false")
+		b := s.browser()
+		b.Transport = asks{b.Transport}
+		if res, body := b.open("/api/v1/auth/oidc/callback?state=x"); res.StatusCode != http.StatusUnauthorized || !strings.Contains(body, "AUTH_ERROR") {
+			t.Errorf("%d %s", res.StatusCode, body)
+		}
 	})
 }
 

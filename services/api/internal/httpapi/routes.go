@@ -99,6 +99,15 @@ func (s *Server) routes() []route {
 		{post, "/drifts/{id}/comments", engineer, s.commentDrift, plain},
 		{post, "/drifts/{id}/attribution", ingester, s.attributeDrift, plain},
 
+		{get, "/rules", viewer, s.listRules, parameters},
+		{post, "/rules", engineer, s.createRule, plain},
+		{post, "/rules/preview", engineer, s.previewRule, plain},
+		{post, "/rules/reorder", admin, s.reorderRules, plain},
+		{get, "/rules/{id}", viewer, s.getRule, plain},
+		{patch, "/rules/{id}", admin, s.updateRule, plain},
+		{post, "/rules/{id}/accept", admin, s.acceptRule, plain},
+		{del, "/rules/{id}", admin, s.endRule, plain},
+
 		{get, "/workspaces", viewer, s.listWorkspaces, parameters},
 		{get, "/workspaces/{name}", viewer, s.getWorkspace, plain},
 		{patch, "/workspaces/{name}", engineer, s.updateWorkspace, plain},
@@ -113,8 +122,10 @@ func (s *Server) routes() []route {
 
 		{get, "/metrics/summary", viewer, s.metricsSummary, parameters},
 		{get, "/metrics/cost-trend", viewer, s.costTrend, parameters},
-		{get, "/metrics/severity-distribution", viewer, s.severityDistribution, plain},
-		{get, "/metrics/status-distribution", viewer, s.statusDistribution, plain},
+		{get, "/metrics/severity-distribution", viewer, s.severityDistribution, parameters},
+		{get, "/metrics/status-distribution", viewer, s.statusDistribution, parameters},
+		{get, "/metrics/insights", viewer, s.insights, parameters},
+		{get, "/metrics/insights/groups", viewer, s.insightGroups, parameters},
 
 		{get, "/channels", admin, s.listChannels, parameters},
 		{post, "/channels", admin.recently(), s.createChannel, plain},

@@ -1,4 +1,5 @@
-// Package insight is the numbers of a dashboard: what drifts there are, what they cost and how long they stay.
+// Package insight is the numbers of a dashboard: what drifts there are, what they cost, how long they stay, and how soon people deal
+// with them.
 package insight
 
 import (
@@ -8,27 +9,38 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/driftsentry/driftsentry/services/api/internal/cache"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 )
 
-// Store is the database. Everything in it is scoped to an account.
+// Store is the database. Everything in it is scoped to an account, except Load. Without workspaces all of them count.
 type Store interface {
 	// Summary covers the time since then; CostTrend the days from the first one to today.
-	Summary(ctx context.Context, account uuid.UUID, since time.Time) (Summary, error)
-	CostTrend(ctx context.Context, account uuid.UUID, first, today time.Time) ([]CostDay, error)
-	SeverityCounts(ctx context.Context, account uuid.UUID) (map[drift.Severity]int, error)
-	StatusCounts(ctx context.Context, account uuid.UUID) (map[drift.Status]int, error)
+	Summary(ctx context.Context, account uuid.UUID, workspaces []string, since time.Time) (Summary, error)
+	CostTrend(ctx context.Context, account uuid.UUID, workspaces []string, first, today time.Time) ([]CostDay, error)
+	// SeverityCounts and StatusCounts also count the suppressed drifts, which are not among the others.
+	SeverityCounts(ctx context.Context, account uuid.UUID, workspaces []string) (counts map[drift.Severity]int, suppressed int, err error)
+	StatusCounts(ctx context.Context, account uuid.UUID, workspaces []string) (counts map[drift.Status]int, suppressed int, err error)
+	ReportStore
 }
 
 // Service computes the numbers.
-type Service struct{ store Store }
+type Service struct {
+	store   Store
+	targets Targets
+	reports *cache.Cache[asked, Report]
+}
 
 // New makes the service.
-func New(store Store) *Service { return &Service{store} }
+func New(store Store, targets Targets, t Telemetry) (*Service, error) {
+	reports, err := cache.New[asked, Report](t.Meter(), "insight", reportsKept, Step)
+	return &Service{store, targets, reports}, err
+}
 
 // Summary is of the drifts detected and the alerts raised in some time.
 type Summary struct {
-	Drifts        int
+	Drifts        int // without those that rules ignore, as in all numbers of drifts here
+	Suppressed    int // that rules ignore
 	ByStatus      map[drift.Status]int
 	BySeverity    map[drift.Severity]int
 	Alerts        int
@@ -39,7 +51,7 @@ type Summary struct {
 	P90Seconds    *float64
 }
 
-// CostDay is what drift cost on one day, in US dollars a month.
+// CostDay is what drift cost on one day, in US dollars a month, without the drifts that rules ignore now.
 type CostDay struct {
 	Date     string  // UTC
 	Cost     float64 // of the drifts that were open when the day ended, or are now
@@ -62,19 +74,20 @@ type Share[K ~string] struct {
 
 // Distribution is how many drifts there are of each kind.
 type Distribution[K ~string] struct {
-	Shares []Share[K]
-	Total  int
+	Shares     []Share[K]
+	Total      int
+	Suppressed int // which rules ignore; not in Total
 }
 
 // Summary returns the numbers of the last days.
-func (s *Service) Summary(ctx context.Context, account uuid.UUID, days int) (Summary, error) {
-	return s.store.Summary(ctx, account, time.Now().UTC().AddDate(0, 0, -days))
+func (s *Service) Summary(ctx context.Context, account uuid.UUID, workspaces []string, days int) (Summary, error) {
+	return s.store.Summary(ctx, account, workspaces, time.Now().UTC().AddDate(0, 0, -days))
 }
 
 // CostTrend returns one entry for each of the last days; the last one is today.
-func (s *Service) CostTrend(ctx context.Context, account uuid.UUID, days int) (CostTrend, error) {
+func (s *Service) CostTrend(ctx context.Context, account uuid.UUID, workspaces []string, days int) (CostTrend, error) {
 	today := time.Now().UTC().Truncate(24 * time.Hour)
-	trend, err := s.store.CostTrend(ctx, account, today.AddDate(0, 0, 1-days), today)
+	trend, err := s.store.CostTrend(ctx, account, workspaces, today.AddDate(0, 0, 1-days), today)
 	if err != nil {
 		return CostTrend{}, err
 	}
@@ -87,30 +100,34 @@ func (s *Service) CostTrend(ctx context.Context, account uuid.UUID, days int) (C
 }
 
 // BySeverity counts all drifts by severity.
-func (s *Service) BySeverity(ctx context.Context, account uuid.UUID) (Distribution[drift.Severity], error) {
-	counts, err := s.store.SeverityCounts(ctx, account)
-	return distribute(drift.Severities, counts), err
+func (s *Service) BySeverity(ctx context.Context, account uuid.UUID, workspaces []string) (Distribution[drift.Severity], error) {
+	counts, suppressed, err := s.store.SeverityCounts(ctx, account, workspaces)
+	return distribute(drift.Severities, counts, suppressed), err
 }
 
 // ByStatus counts all drifts by status.
-func (s *Service) ByStatus(ctx context.Context, account uuid.UUID) (Distribution[drift.Status], error) {
-	counts, err := s.store.StatusCounts(ctx, account)
-	return distribute(drift.Statuses, counts), err
+func (s *Service) ByStatus(ctx context.Context, account uuid.UUID, workspaces []string) (Distribution[drift.Status], error) {
+	counts, suppressed, err := s.store.StatusCounts(ctx, account, workspaces)
+	return distribute(drift.Statuses, counts, suppressed), err
 }
 
 // distribute makes the shares of all kinds, in their order, also those without a drift.
-func distribute[K ~string](kinds []K, counts map[K]int) Distribution[K] {
-	d := Distribution[K]{Shares: make([]Share[K], 0, len(kinds))}
+func distribute[K ~string](kinds []K, counts map[K]int, suppressed int) Distribution[K] {
+	d := Distribution[K]{Shares: make([]Share[K], 0, len(kinds)), Suppressed: suppressed}
 	for _, n := range counts {
 		d.Total += n
 	}
 	for _, kind := range kinds {
-		percentage := 0.0
-		if d.Total > 0 {
-			const decimal = 10 // one of them
-			percentage = math.Round(100*decimal*float64(counts[kind])/float64(d.Total)) / decimal
-		}
-		d.Shares = append(d.Shares, Share[K]{kind, counts[kind], percentage})
+		d.Shares = append(d.Shares, Share[K]{kind, counts[kind], percentage(counts[kind], d.Total)})
 	}
 	return d
+}
+
+// percentage is the part of all, with one decimal; 0 when there is nothing.
+func percentage(part, all int) float64 {
+	if all == 0 {
+		return 0
+	}
+	const decimal = 10 // one of them
+	return math.Round(100*decimal*float64(part)/float64(all)) / decimal
 }

@@ -20,7 +20,10 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 func TestService(t *testing.T) {
 	api := apitest.Start(t)
-	service := insight.New(postgres.NewInsightStore(api.DB))
+	service, err := insight.New(postgres.NewInsightStore(api.DB), insight.Targets{}, api.Telemetry)
+	if err != nil {
+		t.Fatal(err)
+	}
 	exec := func(sql string, args ...any) {
 		t.Helper()
 		if _, err := api.DB.Exec(t.Context(), sql, args...); err != nil {
@@ -36,7 +39,7 @@ func TestService(t *testing.T) {
 		}).Want(201).Decode(&d)
 		return "/api/v1/drifts/" + d.ID
 	}
-	empty, err := service.Summary(t.Context(), api.Account, 30)
+	empty, err := service.Summary(t.Context(), api.Account, nil, 30)
 	if err != nil || empty.Drifts != 0 || empty.MedianSeconds != nil || len(empty.ByStatus) != 5 || len(empty.BySeverity) != 3 {
 		t.Errorf("of nothing: %+v, %v", empty, err)
 	}
@@ -54,7 +57,7 @@ func TestService(t *testing.T) {
 	exec("update drift set first_seen_at = first_seen_at - interval '40 days' where resource_id = 'open'")
 
 	t.Run("the summary is of the last days", func(t *testing.T) {
-		got, err := service.Summary(t.Context(), api.Account, 30)
+		got, err := service.Summary(t.Context(), api.Account, nil, 30)
 		seconds := 100.0
 		want := insight.Summary{
 			Drifts:     4,
@@ -67,7 +70,7 @@ func TestService(t *testing.T) {
 		}
 	})
 	t.Run("the trend has the cost of drift at the end of each day", func(t *testing.T) {
-		trend, err := service.CostTrend(t.Context(), api.Account, 5)
+		trend, err := service.CostTrend(t.Context(), api.Account, nil, 5)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,20 +89,41 @@ func TestService(t *testing.T) {
 		}
 	})
 	t.Run("the distributions have every kind", func(t *testing.T) {
-		severities, err := service.BySeverity(t.Context(), api.Account)
+		severities, err := service.BySeverity(t.Context(), api.Account, nil)
 		if want := []insight.Share[drift.Severity]{{plan.Critical, 1, 20}, {plan.Warning, 4, 80}, {plan.Info, 0, 0}}; err != nil || severities.Total != 5 || !slices.Equal(severities.Shares, want) {
 			t.Errorf("%+v, %v", severities, err)
 		}
-		statuses, err := service.ByStatus(t.Context(), api.Account)
+		statuses, err := service.ByStatus(t.Context(), api.Account, nil)
 		if want := []insight.Share[drift.Status]{{drift.Detected, 2, 40}, {drift.Triaged, 0, 0}, {drift.Approved, 0, 0}, {drift.Rejected, 1, 20}, {drift.Resolved, 2, 40}}; err != nil || !slices.Equal(statuses.Shares, want) {
 			t.Errorf("%+v, %v", statuses, err)
 		}
 	})
 	t.Run("another account sees nothing", func(t *testing.T) {
-		if s, err := service.Summary(t.Context(), api.OtherAccount, 30); err != nil || s.Drifts != 0 || s.Alerts != 0 {
+		if s, err := service.Summary(t.Context(), api.OtherAccount, nil, 30); err != nil || s.Drifts != 0 || s.Alerts != 0 {
 			t.Errorf("%+v, %v", s, err)
 		}
-		if d, err := service.BySeverity(t.Context(), api.OtherAccount); err != nil || d.Total != 0 {
+		if d, err := service.BySeverity(t.Context(), api.OtherAccount, nil); err != nil || d.Total != 0 {
+			t.Errorf("%+v, %v", d, err)
+		}
+	})
+	// Mutations: one of the four without its workspaces; the alerts of all workspaces.
+	t.Run("each number is of the workspaces that are asked for", func(t *testing.T) {
+		exec("update drift set workspace = 'else' where resource_id in ('critical', 'open')")
+		here, there := []string{"else", "none"}, []string{"default"}
+		summary, err := service.Summary(t.Context(), api.Account, here, 30)
+		if err != nil || summary.Drifts != 2 || summary.Alerts != 1 || summary.BySeverity[plan.Critical] != 1 || summary.MonthlyImpact != 10.6 {
+			t.Errorf("%+v, %v", summary, err)
+		}
+		if summary, err = service.Summary(t.Context(), api.Account, there, 30); err != nil || summary.Drifts != 2 || summary.Alerts != 0 {
+			t.Errorf("%+v, %v", summary, err)
+		}
+		if trend, err := service.CostTrend(t.Context(), api.Account, here, 5); err != nil || trend.End != 10.6 || trend.TotalResolved != 0 {
+			t.Errorf("%+v, %v", trend, err)
+		}
+		if d, err := service.BySeverity(t.Context(), api.Account, there); err != nil || d.Total != 3 {
+			t.Errorf("%+v, %v", d, err)
+		}
+		if d, err := service.ByStatus(t.Context(), api.Account, here); err != nil || d.Total != 2 {
 			t.Errorf("%+v, %v", d, err)
 		}
 	})

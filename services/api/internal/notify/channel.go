@@ -92,13 +92,16 @@ type Delivery struct {
 type Message struct {
 	ID        uuid.UUID // of the delivery
 	At        time.Time
-	Type      event.Type // the check's, else that of the first event
-	Workspace string
-	Check     *event.CheckData // that the events belong to; nil when they belong to none
-	Drifts    []Item           // the most severe first
-	Counts    []Count          // of all drift events, in the order of Events
-	Total     int              // of all events that the channel wants
-	Events    []event.Event    // the first of them
+	Type      event.Type                 // the check's, else that of the first event
+	Workspace string                     // empty when there are several
+	Check     *event.CheckData           // that the events belong to; nil when they belong to none
+	Drifts    []Item                     // the most severe first
+	Counts    []Count                    // of all drift events, in the order of Events
+	Rules     []RuleItem                 // the first of those that changed
+	Stale     []event.WorkspaceStaleData // the first of the workspaces without checks
+	StaleN    int                        // how many there are
+	Total     int                        // of all events that the channel wants
+	Events    []event.Event              // the first of them
 	TraceID   string
 	Test      bool // an admin asked for it: there is no event
 }
@@ -107,6 +110,12 @@ type Message struct {
 type Item struct {
 	Type event.Type
 	event.DriftData
+}
+
+// RuleItem is what happened to a rule.
+type RuleItem struct {
+	Type event.Type
+	event.RuleData
 }
 
 // Count is how many events of a type there are.

@@ -19,7 +19,7 @@ import (
 const (
 	// partEvents is how many events are read at once.
 	partEvents = 500
-	// shownEvents and shownBytes are for the events of a message, shownDrifts for those that it names.
+	// shownEvents and shownBytes are for the events of a message, shownDrifts for the drifts that it names, and the workspaces.
 	shownEvents = 100
 	shownBytes  = 256 << 10
 	shownDrifts = 20
@@ -121,6 +121,12 @@ func (b *builder) add(e event.Event) error {
 		}
 		return nil
 	}
+	switch {
+	case isRule(e.Type):
+		return b.addRule(e, body.Data)
+	case e.Type == event.WorkspaceStale:
+		return b.addStale(e, body.Data)
+	}
 	var d struct {
 		event.DriftData
 		Owner string `json:"owner"`
@@ -128,20 +134,71 @@ func (b *builder) add(e event.Event) error {
 	if err := json.Unmarshal(body.Data, &d); err != nil {
 		return fmt.Errorf("read event %s: %w", e.ID, err)
 	}
-	if !b.filter.wants(e.Type, d.Severity, d.Workspace, cmp.Or(d.Owner, b.owners[d.Workspace])) {
+	if severity := driftSeverity(e.Type, d.DriftData); severity == "" || !b.filter.wants(e.Type, severity, d.Workspace, cmp.Or(d.Owner, b.owners[d.Workspace])) {
 		return nil
 	}
 	if b.counts == nil {
 		b.counts = make(map[event.Type]int)
 	}
 	b.counts[e.Type]++
-	b.m.Workspace = d.Workspace
+	b.in(d.Workspace)
 	b.m.Drifts = append(b.m.Drifts, Item{e.Type, d.DriftData})
 	if len(b.m.Drifts) > 4*shownDrifts {
 		b.shorten()
 	}
 	b.keep(e)
 	return nil
+}
+
+func isRule(t event.Type) bool {
+	return t == event.RuleCreated || t == event.RuleUpdated || t == event.RuleEnded
+}
+
+// addRule takes an event about a rule, which is of no workspace, and of no owner.
+func (b *builder) addRule(e event.Event, data json.RawMessage) error {
+	if !b.filter.wants(e.Type, ruleSeverity, "", "") {
+		return nil
+	}
+	item := RuleItem{Type: e.Type}
+	if err := json.Unmarshal(data, &item.RuleData); err != nil {
+		return fmt.Errorf("read event %s: %w", e.ID, err)
+	}
+	if len(b.m.Rules) < shownDrifts {
+		b.m.Rules = append(b.m.Rules, item)
+	}
+	b.keep(e)
+	return nil
+}
+
+// addStale takes the event of a workspace without checks, if the channel wants it.
+func (b *builder) addStale(e event.Event, data []byte) error {
+	var w event.WorkspaceStaleData
+	if err := json.Unmarshal(data, &w); err != nil {
+		return fmt.Errorf("read event %s: %w", e.ID, err)
+	}
+	owner := ""
+	if w.Owner != nil {
+		owner = *w.Owner
+	}
+	if !b.filter.wants(e.Type, staleSeverity, w.Name, owner) {
+		return nil
+	}
+	b.in(w.Name)
+	if b.m.StaleN++; len(b.m.Stale) < shownDrifts {
+		b.m.Stale = append(b.m.Stale, w)
+	}
+	b.keep(e)
+	return nil
+}
+
+// in says that the next event is about a workspace.
+func (b *builder) in(workspace string) {
+	switch {
+	case b.m.Total == 0:
+		b.m.Workspace = workspace
+	case b.m.Workspace != workspace:
+		b.m.Workspace = ""
+	}
 }
 
 // keep adds an event to those of the message, while there is room.

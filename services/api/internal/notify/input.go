@@ -51,7 +51,7 @@ func (in *input) target(value string, plain bool) (host string) {
 	case value == "" || len(value) > maxURL || err != nil || u.Hostname() == "" || u.Opaque != "" || legible.Line(value) != "":
 		in.refuse("url", "must be a URL such as https://hooks.example.com/path, of at most %d characters", maxURL)
 	case u.Scheme != "https" && (u.Scheme != "http" || !plain):
-		in.refuse("url", "must begin with https://; http:// is possible where the operator has set NOTIFY_ALLOWED_NETWORKS")
+		in.refuse("url", "must begin with https://; http:// is possible where the operator has set OUTGOING_NETWORKS")
 	case u.User != nil || u.Fragment != "":
 		in.refuse("url", "must have neither a user nor a fragment")
 	default:

@@ -62,9 +62,9 @@ const PendingFor = 10 * time.Minute
 
 // Why a sign-in is refused, for people.
 var (
-	errNoPending = apierror.Refuse(apierror.Unknown, "this browser has begun no sign-in, or more than ten minutes ago; begin again at /api/v1/auth/oidc/login")
-	errState     = apierror.Refuse(apierror.Unknown, "this is not the sign-in that this browser began; begin again at /api/v1/auth/oidc/login")
-	errMixUp     = apierror.Refuse(apierror.Unknown, "the response comes from another identity provider; begin again at /api/v1/auth/oidc/login")
+	ErrNoPending = apierror.Refuse(apierror.Unknown, "this browser has begun no sign-in, or more than ten minutes ago; begin again at /api/v1/auth/oidc/login")
+	ErrState     = apierror.Refuse(apierror.Unknown, "this is not the sign-in that this browser began; begin again at /api/v1/auth/oidc/login")
+	ErrMixUp     = apierror.Refuse(apierror.Unknown, "the response comes from another identity provider; begin again at /api/v1/auth/oidc/login")
 	errExchange  = apierror.Refuse(apierror.WrongCredentials, "the identity provider did not confirm the sign-in; begin again at /api/v1/auth/oidc/login")
 )
 
@@ -100,17 +100,17 @@ func (p *Provider) Begin(ctx context.Context, returnTo, refresh string) (address
 func (p *Provider) Finish(ctx context.Context, query url.Values, cookie string) (*identity.Person, *Pending, error) {
 	pending, err := p.seal.open(cookie)
 	if err != nil || p.issuer.clock().After(pending.Until) {
-		return nil, nil, errNoPending
+		return nil, nil, ErrNoPending
 	}
 	if subtle.ConstantTimeCompare([]byte(pending.State), []byte(query.Get("state"))) != 1 {
-		return nil, nil, errState
+		return nil, nil, ErrState
 	}
 	k, err := p.known(ctx)
 	if err != nil {
 		return nil, pending, err
 	}
 	if from := query.Get("iss"); from != "" && from != p.config.Issuer || from == "" && k.document.ResponseIssuer { // RFC 9207
-		return nil, pending, errMixUp
+		return nil, pending, ErrMixUp
 	}
 	if code := query.Get("error"); code != "" {
 		return nil, pending, refusal(code, query.Get("error_description"))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"os"
@@ -228,7 +229,8 @@ func TestKilledReplica(t *testing.T) {
 // TestOrder: a receiver that fails now and then gets everything in order, and a message that it fails holds up the others. One that
 // it refuses for good is parked, people are told once, and those after it come; replayed, it comes last.
 //
-// Mutations: next_attempt_at not looked at; a parked one that blocks; channel.failed for each parked one; Replay without `place = default`.
+// Mutations: next_attempt_at not looked at; a parked one that blocks; channel.failed for each parked one; Replay without `place = default`,
+// which sends the replay before what waits already.
 func TestOrder(t *testing.T) {
 	w := newWorld(t)
 	r := newReceiver(t)
@@ -251,7 +253,7 @@ func TestOrder(t *testing.T) {
 	for _, name := range want {
 		w.tell(name)
 	}
-	w.work()
+	stop := w.work()
 	got := r.wait(count(8))
 	if resources := order(t, got); strings.Join(resources, " ") != strings.Join(want, " ") || len(got) != 8 {
 		t.Errorf("%d requests, in the order %v", len(got), resources)
@@ -262,15 +264,22 @@ func TestOrder(t *testing.T) {
 	w.until("select count(*) from audit where action = 'channel.failed' and actor_role = 'system'", 1)
 	w.until("select count(*) from river_job where state = 'completed'", 1)
 
+	stop()
 	r.responds(nil)
+	w.tell("r-07")
 	parked := pgtest.Value[uuid.UUID](t, w.db, "select id from delivery where state = 'parked' order by place limit 1")
 	if _, err := w.notify.Replay(t.Context(), w.admin, c.ID, parked); err != nil {
 		t.Fatal(err)
 	}
-	if again := r.wait(count(9))[8]; again.header.Get("Webhook-Id") != parked.String() {
+	w.work()
+	got = r.wait(count(10))
+	if next := order(t, got[8:9]); next[0] != "r-07" {
+		t.Errorf("after the replay came %s, want r-07, which waited before it", next)
+	}
+	if again := got[9]; again.header.Get("Webhook-Id") != parked.String() {
 		t.Errorf("the replay has the id %s, want %s", again.header.Get("Webhook-Id"), parked)
 	}
-	w.until("select count(*) from delivery where state = 'delivered'", 6)
+	w.until("select count(*) from delivery where state = 'delivered'", 7)
 }
 
 // until waits until a query gives a number.
@@ -351,4 +360,144 @@ func TestLostJob(t *testing.T) {
 	}
 	w.work()
 	r.wait(count(1))
+}
+
+// TestJobEndsUnderTheLock: a delivery is being committed, and counts on the job, which finds nothing to send and would end. It waits for the
+// commit, and sends the delivery. Mutations: end without the lock of the stream, or with the look in the statement of the lock.
+func TestJobEndsUnderTheLock(t *testing.T) {
+	w := newWorld(t)
+	r := newReceiver(t)
+	w.channel(r.URL)
+	goOn := make(chan struct{})
+	r.responds(func(http.ResponseWriter, *http.Request) { <-goOn })
+	w.tell("r-00")
+	w.work()
+	r.wait(count(1)) // The job runs.
+
+	// A commit with an event waits as long as this transaction lasts.
+	w.exec(`create function wait_here() returns trigger language plpgsql as $$ begin perform pg_advisory_xact_lock_shared(42); return null; end $$`)
+	w.exec("create constraint trigger wait_here after insert on event deferrable initially deferred for each row execute function wait_here()")
+	held, err := w.db.Pool().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = held.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := held.Exec(t.Context(), "select pg_advisory_xact_lock(42)"); err != nil {
+		t.Fatal(err)
+	}
+	var telling sync.WaitGroup
+	telling.Go(func() { w.tell("r-01") })
+	w.until("select count(*) from pg_locks where locktype = 'advisory' and objid = 42 and not granted", 1)
+
+	close(goOn)
+	const ends = "exists(select from pg_stat_activity where wait_event_type = 'Lock' and query like '-- SELECT account_stream for share%')"
+	w.until("select (exists(select from river_job where state = 'completed') or "+ends+")::int", 1)
+	if pgtest.Value[bool](t, w.db, "select exists(select from river_job where state = 'completed')") {
+		t.Error("the job has ended, and the delivery that counts on it waits")
+	}
+	if err := held.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	telling.Wait()
+	if !t.Failed() {
+		r.wait(count(2))
+	}
+}
+
+// TestHangingReceiver: a receiver that never responds does not hold up the shutdown, and the message goes out later with the same id.
+// Mutations: the courier and the queue both without their bounds; a delivery that is settled although nothing is known of it.
+func TestHangingReceiver(t *testing.T) {
+	w := newWorld(t)
+	r := newReceiver(t)
+	w.channel(r.URL)
+	hangs := make(chan struct{})
+	defer close(hangs)
+	r.responds(func(_ http.ResponseWriter, req *http.Request) {
+		select {
+		case <-hangs:
+		case <-req.Context().Done():
+		}
+	})
+	w.tell("r-00")
+	stop := w.work()
+	r.wait(count(1))
+	stopped := make(chan struct{})
+	go func() {
+		stop()
+		close(stopped)
+	}()
+	select {
+	case <-stopped:
+	case <-time.After(patience):
+		t.Fatal("the queue waits for a receiver that hangs")
+	}
+	w.until("select count(*) from delivery where state = 'waiting' and finished_at is null", 1)
+	r.responds(nil)
+	w.work()
+	if resources := order(t, r.wait(count(2))); len(resources) != 1 {
+		t.Errorf("%v came", resources)
+	}
+	w.until("select count(*) from delivery where state = 'delivered'", 1)
+}
+
+// reports fails a test for each error of timed work.
+type reports struct{ t *testing.T }
+
+func (r reports) Report(_ context.Context, err error, _ ...slog.Attr) { r.t.Error(err) }
+
+// TestTimed: a channel hears that an approval has ended, and that checks of workspaces stopped coming, of its owners and workspaces alone.
+// Mutations: one of the two not among Events or DefaultEvents; the severity of a stale workspace left out of NoticeOf; its owner or its
+// name not looked at; a message about two workspaces that names the last one.
+func TestTimed(t *testing.T) {
+	w := newWorld(t)
+	all, mine := newReceiver(t), newReceiver(t)
+	w.channel(all.URL)
+	if _, _, err := w.notify.Create(t.Context(), w.admin, notify.NewChannel{
+		Name: "mine", Kind: notify.Webhook, URL: mine.URL, Enabled: true, Filter: notify.Filter{Owners: []string{"network"}, Events: []string{"workspace.stale"}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	w.tell("r-00")
+	until := time.Now().Add(time.Hour)
+	id := pgtest.Value[uuid.UUID](t, w.db, "select id from drift")
+	if _, err := w.drifts.Decide(t.Context(), w.admin, id, 0, drift.Decision{Action: drift.Approve, Reason: "agreed with the network team", Until: &until}); err != nil {
+		t.Fatal(err)
+	}
+	for name, owner := range map[string]string{"net/prod": "Network", "db/prod": "data"} {
+		w.exec(`insert into workspace (id, account_id, name, owner, last_check_at, last_check_status)
+			values (gen_random_uuid(), $1, $2, $3, now() - interval '40 hours', 'ok')`, w.admin.AccountID, name, owner)
+	}
+	timer := drift.NewTimer(w.drifts, 36*time.Hour, reports{t})
+	timer.Tick(t.Context(), until)
+	w.work()
+
+	type message struct {
+		Type string
+		Data struct {
+			Summary   string
+			Workspace *string
+			Events    []struct{ Type string }
+		}
+	}
+	read := func(from received) (m message) {
+		t.Helper()
+		if err := json.Unmarshal(from.body, &m); err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	found := map[string]message{}
+	for _, got := range all.wait(count(3)) {
+		m := read(got)
+		found[m.Type] = m
+	}
+	if m := found["drift.expired"]; m.Data.Summary != "drifts: 1 open again (approval ended)" || m.Data.Workspace == nil {
+		t.Errorf("%+v", m)
+	}
+	if m := found["workspace.stale"]; m.Data.Summary != "no check of 2 workspaces came for too long" || m.Data.Workspace != nil || len(m.Data.Events) != 2 {
+		t.Errorf("%+v", m)
+	}
+	if m := read(mine.wait(count(1))[0]); m.Data.Summary != "no check came for too long" || *m.Data.Workspace != "net/prod" {
+		t.Errorf("%+v", m)
+	}
 }

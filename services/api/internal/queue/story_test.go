@@ -20,7 +20,7 @@ import (
 func start(t *testing.T, environ ...string) *apitest.API {
 	t.Helper()
 	return apitest.Start(t, append([]string{
-		"NOTIFY_ALLOWED_NETWORKS=127.0.0.0/8", "PUBLIC_URL=https://drift.example.com", "TRACE_URL=https://grafana.example.com/trace/{traceId}",
+		"OUTGOING_NETWORKS=127.0.0.0/8", "PUBLIC_URL=https://drift.example.com", "TRACE_URL=https://grafana.example.com/trace/{traceId}",
 	}, environ...)...)
 }
 
