@@ -16,7 +16,7 @@ func TestDemo(t *testing.T) {
 	d := startDesk(t)
 	p := d.person()
 	d.signIn(p, "viewer")
-	demo := launcher.Demo{CI: d.engineer, Engineer: d.engineer, Random: rand.New(rand.NewPCG(1, 2))} //nolint:gosec // The same steps each time.
+	demo := launcher.Demo{CI: d.engineer, Engineer: d.engineer, Random: rand.New(rand.NewPCG(1, 2))} // The same steps each time.
 	for i := range 40 {
 		if did, err := demo.Step(t.Context()); err != nil && !errors.Is(err, launcher.ErrNothing) {
 			t.Fatalf("step %d, %s: %v", i, did, err)

@@ -25,12 +25,10 @@ type Demo struct {
 
 // Run does something every few seconds until ctx ends, and says what.
 func (d *Demo) Run(ctx context.Context, say func(format string, args ...any)) error {
-	for {
+	for ctx.Err() == nil {
 		did, err := d.Step(ctx)
 		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, ErrNothing):
+		case errors.Is(err, ErrNothing), ctx.Err() != nil:
 		case client.HasCode(err, client.CodeConflict): // Someone at the console was faster.
 		case err != nil:
 			return err
@@ -40,9 +38,9 @@ func (d *Demo) Run(ctx context.Context, say func(format string, args ...any)) er
 		select {
 		case <-time.After(time.Duration(2+d.Random.IntN(7)) * time.Second):
 		case <-ctx.Done():
-			return nil
 		}
 	}
+	return nil
 }
 
 // ErrNothing says that a step found nothing to decide about.

@@ -73,13 +73,13 @@ func (s *Server) pages() []route {
 // consolePolicy lets the page run its own scripts and styles, and reach its own origin and the places that it is told of. No script makes
 // HTML of a text: with Trusted Types, the browser refuses that.
 func consolePolicy(places ...string) string {
-	connect := "'self'"
+	connect := []string{"'self'"}
 	for _, place := range places {
 		if u, err := url.Parse(strings.ReplaceAll(place, "{traceId}", "")); err == nil && u.Host != "" {
-			connect += " " + u.Scheme + "://" + u.Host
+			connect = append(connect, u.Scheme+"://"+u.Host)
 		}
 	}
-	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src " + connect +
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src " + strings.Join(connect, " ") +
 		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 }
 

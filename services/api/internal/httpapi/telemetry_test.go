@@ -1,7 +1,7 @@
 package httpapi_test
 
 import (
-	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -43,7 +43,7 @@ func TestTelemetry(t *testing.T) {
 		if s.EndTime.Before(begun.Add(-ago)) || s.EndTime.After(answered.Add(-ago)) {
 			t.Errorf("%s ended %s after the report was sent", name, s.EndTime.Sub(begun))
 		}
-		all := map[attribute.Key]string{"takes": fmt.Sprint(s.EndTime.Sub(s.StartTime)), "begins": s.StartTime.Format(time.RFC3339Nano), "status": s.Status.Code.String()}
+		all := map[attribute.Key]string{"takes": s.EndTime.Sub(s.StartTime).String(), "begins": s.StartTime.Format(time.RFC3339Nano), "status": s.Status.Code.String()}
 		for _, a := range s.Attributes {
 			all[a.Key] = a.Value.String()
 		}
@@ -101,9 +101,7 @@ func TestAttackTelemetry(t *testing.T) {
 		{"happenedAt", map[string]any{"type": "receive", "name": "", "events": 1, "happenedAt": time.Now().Add(time.Minute)}},
 	} {
 		second := good()
-		for name, value := range wrong.fields {
-			second[name] = value
-		}
+		maps.Copy(second, wrong.fields)
 		got := api.Viewer.Wrong().Post("/api/v1/telemetry", map[string]any{"spans": []any{good(), second}})
 		if got.Status != http.StatusBadRequest || len(got.Error.Details.Errors) != 1 || got.Error.Details.Errors[0].Field != "spans[1]."+wrong.field {
 			t.Errorf("%v: %d %s", wrong.fields, got.Status, got.Body)
