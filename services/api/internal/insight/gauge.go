@@ -78,12 +78,12 @@ func (g *Gauges) each(in *instrument.Maker, of instrument.Gauge, numbers func(*N
 
 // tell exports the percentiles. Those of nothing are 0: a series that comes and goes leaves gaps in every graph.
 func (s Spread) tell(tell tell) {
-	for quantile, value := range map[string]*float64{"0.5": s.Median, "0.9": s.P90, "1": s.Max} {
+	for percentile, value := range map[string]*float64{"50": s.Median, "90": s.P90, "100": s.Max} {
 		seconds := 0
 		if value != nil {
 			seconds = int(*value)
 		}
-		tell(seconds, attribute.String("quantile", quantile))
+		tell(seconds, attribute.String("percentile", percentile))
 	}
 }
 

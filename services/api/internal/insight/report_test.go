@@ -202,9 +202,9 @@ func TestGauges(t *testing.T) {
 	for _, severity := range []string{"critical", "warning", "info"} {
 		for name, labels := range map[string][]string{
 			"driftsentry_drifts_unsettled": {""}, "driftsentry_drifts_suppressed": {""}, "driftsentry_drifts_overdue": {""},
-			"driftsentry_drifts_age_seconds":             {`quantile="0.5",`, `quantile="0.9",`, `quantile="1",`},
-			"driftsentry_drifts_decision_time_seconds":   {`quantile="0.5",`, `quantile="0.9",`, `quantile="1",`},
-			"driftsentry_drifts_resolution_time_seconds": {`quantile="0.5",`, `quantile="0.9",`, `quantile="1",`},
+			"driftsentry_drifts_age_seconds":             {`percentile="50",`, `percentile="90",`, `percentile="100",`},
+			"driftsentry_drifts_decision_time_seconds":   {`percentile="50",`, `percentile="90",`, `percentile="100",`},
+			"driftsentry_drifts_resolution_time_seconds": {`percentile="50",`, `percentile="90",`, `percentile="100",`},
 			"driftsentry_drifts_settled":                 {`outcome="in_time",`, `outcome="late",`},
 			"driftsentry_drifts_detected":                {`outcome="new",`, `outcome="returned",`, `outcome="reopened",`},
 		} {
@@ -227,7 +227,7 @@ func TestGauges(t *testing.T) {
 	gauges.Compute(t.Context())
 	metrics = tel.Metrics()
 	for _, want := range []string{`driftsentry_drifts_unsettled{severity="warning"} 3`, `driftsentry_drifts_overdue{severity="warning"} 3`,
-		`driftsentry_drifts_age_seconds{quantile="0.5",severity="warning"} 1.728`, `driftsentry_drifts_age_seconds{quantile="1",severity="warning"} 2.592`} {
+		`driftsentry_drifts_age_seconds{percentile="50",severity="warning"} 1.728`, `driftsentry_drifts_age_seconds{percentile="100",severity="warning"} 2.592`} {
 		if !strings.Contains(metrics, "\n"+want) {
 			t.Errorf("there is no %s", want)
 		}

@@ -26,6 +26,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/dial"
 	"github.com/driftsentry/driftsentry/pkg/token"
+	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/testkit/oidctest"
 )
 
@@ -177,6 +178,23 @@ func TestAttackCIToken(t *testing.T) {
 	for name, raw := range refused {
 		if err := prove(t.Context(), c, raw); !apierror.Is(err, apierror.Unauthenticated) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// What was read of a token before, and decided who may be asked for keys, must be what it says. Mutations: without WithIssuer; without
+	// WithAudience.
+	for name, change := range map[string]func(*identity.CIToken) string{
+		"read as one for another audience": func(r *identity.CIToken) string { r.Audience = "https://elsewhere.example.com"; return plain },
+		"read as one of another issuer": func(*identity.CIToken) string {
+			return rs(map[string]any{"iss": "https://elsewhere.example.com"})
+		},
+	} {
+		read := c.Read(plain)
+		read.Raw = change(read)
+		if _, err := c.Prove(t.Context(), read); !apierror.Is(err, apierror.Unauthenticated) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if c.ProveNow(read) != nil {
+			t.Errorf("%s: proven by the keys in memory", name)
 		}
 	}
 	// The other way round: what an issuer signed is none of our access tokens.

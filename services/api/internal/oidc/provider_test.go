@@ -203,6 +203,16 @@ func TestAttackIDToken(t *testing.T) {
 			t.Errorf("%+v, %v", person, err)
 		}
 	})
+	t.Run("the roles are those of the claim that the operator named", func(t *testing.T) { // Mutation: the claim "roles" whatever the name.
+		l := newLiar(t, func(c *Config) { c.RoleClaim = "groups" })
+		l.sign = func(nonce string) string {
+			return l.Token(clientID, "1", l.claims(nonce, map[string]any{"groups": []string{"staff"}, "roles": []string{"admin"}}))
+		}
+		query, cookie := l.begin()
+		if person, err := l.finish(query, cookie); err != nil || len(person.Roles) != 1 || person.Roles[0] != "staff" {
+			t.Errorf("%+v, %v", person, err)
+		}
+	})
 	t.Run("a sign-in that is too long ago", func(t *testing.T) {
 		l := newLiar(t, func(c *Config) { c.MaxAge = 10 * time.Minute })
 		for name, at := range map[string]any{"now": time.Now().Unix(), "an hour ago": time.Now().Add(-time.Hour).Unix(), "not said": nil} {
