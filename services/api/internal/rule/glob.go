@@ -55,11 +55,9 @@ func newGlobs(patterns []string) globs {
 
 // newTreeGlobs also match what is below: members after a dot, and those in brackets.
 func newTreeGlobs(patterns []string) globs {
-	var list globs
-	for _, p := range patterns {
-		g := newGlob(p)
-		g.below = []string{g.suffix + ".", g.suffix + "["}
-		list = append(list, g)
+	list := newGlobs(patterns)
+	for i := range list {
+		list[i].below = []string{list[i].suffix + ".", list[i].suffix + "["}
 	}
 	return list
 }
