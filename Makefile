@@ -11,7 +11,7 @@ TOOLS    := .run/tools
 GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --jsonfile .run/tests.json --post-run-command test/tried -- -count 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch trace test test-long test-tofu test-old-client test-security verify sbom test-stack test-compose test-kubernetes test-cluster test-apidocs test-console test-faults soak tables console slo faults-doc check-deploy up deploy down lint fmt prose vuln build release bench bench-load load clean compiler $(LAUNCHER)
+.PHONY: help run watch demo trace test test-long test-tofu test-old-client test-security verify sbom test-stack test-compose test-kubernetes test-cluster test-apidocs test-console test-faults soak tables console slo faults-doc check-deploy up deploy down lint fmt prose vuln build release bench bench-load load clean compiler $(LAUNCHER)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ run: $(LAUNCHER) ## run both services on a private PostgreSQL with a sample plan
 
 watch: $(LAUNCHER) ## sign in as the viewer and print events as they arrive, while `make run` runs
 	@exec $(LAUNCHER) watch
+
+demo: $(LAUNCHER) ## keep plans and decisions coming, to watch in the console, while `make run` runs
+	@exec $(LAUNCHER) demo
 
 trace: $(LAUNCHER) ## print a trace as a tree: make trace ID=<trace id>; without ID, list the newest
 	@exec $(LAUNCHER) trace $(ID)

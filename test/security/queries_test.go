@@ -74,6 +74,7 @@ var unscoped = map[string]string{
 	"(*RetentionStore).ShortenSessions":       "retention",
 	"(*RetentionStore).RemoveDeliveries":      "retention",
 	"(*MonitorStore).WorkspaceCounts":         "a gauge without accounts",
+	"(*InsightStore).Load":                    "gauges without accounts",
 	"(*DriftStore).ExpiredAccounts":           "in which accounts approvals have ended; timed work",
 	"(*DriftStore).StaleAccounts":             "in which accounts workspaces are stale; timed work",
 	"driftTx.Turn":                            "which process does timed work",

@@ -30,6 +30,7 @@ func commands() []command {
 	return []command{
 		{"run", "", "run both services on a private PostgreSQL, with a sample plan sent in", runHelp, app.runPair},
 		{"watch", "", "sign in as the viewer and print events as they come", watchHelp, app.watch},
+		{"demo", "", "keep changes coming, for the console to show", demoHelp, app.demo},
 		{"trace", "[ID]", "print a trace as a tree, or the newest traces", traceHelp, app.trace},
 		{"with-postgres", "[--] COMMAND …", "run a command with a PostgreSQL for tests in TEST_DATABASE_URL", withPostgresHelp, app.withPostgres},
 		{"clean", "", "remove the files of all runs: database, credentials, programs", cleanHelp, app.clean},

@@ -52,6 +52,7 @@ func (r *run) nextSteps(c Credentials, fresh bool, s sample) string {
 	fmt.Fprintf(&b, "  %s\n", dim("# the key for plans of your own; README.md shows how to send one"))
 	fmt.Fprintf(&b, "API_KEY=$(sed 's/.*\"apiKey\":\"\\([^\"]*\\)\".*/\\1/' %s)\n", quote(file))
 	fmt.Fprintf(&b, "\n  %-52s %s\n", "make watch", dim("# events as they come, over the WebSocket"))
+	fmt.Fprintf(&b, "  %-52s %s\n", "make demo", dim("# plans and decisions that keep coming, to watch in the console"))
 	fmt.Fprintf(&b, "  %-52s %s\n", "make trace ID="+s.traceID, dim("# the sample plan, from the CI job to the socket"))
 	fmt.Fprintf(&b, "\nCtrl-C stops everything. The database and the users are kept; `make clean` removes them.\n%s\n", dim(rule))
 	return b.String()

@@ -26,6 +26,7 @@ type caller struct {
 
 // callers are one of each kind, the last columns being those that no route should let in.
 func callers(t *testing.T, api *apitest.API) []caller {
+	t.Helper()
 	host := oidctest.NewIssuer(t)
 	trust(api.Admin, host, nil)
 	revoked := api.NewUser("acme", identity.Admin)

@@ -11,7 +11,7 @@ import (
 )
 
 // TestAttackWeakPassword: no user sets a password that guessers try first, in any way of setting one, and who has one already can
-// sign in. A long one holds to its last character. Mutations: the plain check of the length in each of the four places; the comparison with the case of the list; the
+// sign in. A long one holds to its last character. Mutations: the plain check of the length in each of the four places; no bound of the length; the comparison with the case of the list; the
 // new rule for signing in; each half of ofOurWords, and its digits and signs left where they are; the
 // password cut to 72 bytes, or in lower case.
 func TestAttackWeakPassword(t *testing.T) {
@@ -35,6 +35,20 @@ func TestAttackWeakPassword(t *testing.T) {
 		}
 		if _, err := api.Identity.ResetPassword(t.Context(), email, weak); err == nil {
 			t.Errorf("reset: %s", weak)
+		}
+	}
+	for _, length := range []string{"Zx9#qP7", strings.Repeat("a wall ", 40)} {
+		for way, a := range map[string]*apitest.Response{
+			"setup":  api.Anonymous.Wrong().Post("/api/v1/auth/password", map[string]string{"token": made.SetupToken, "newPassword": length}),
+			"change": api.Viewer.Wrong().Post("/api/v1/auth/password", map[string]string{"currentPassword": apitest.Password, "newPassword": length}),
+			"login":  api.Anonymous.Wrong().Post("/api/v1/auth/login", map[string]string{"email": email, "password": length}),
+		} {
+			if a.Status != http.StatusBadRequest {
+				t.Errorf("%s: %d characters: %d %s", way, len(length), a.Status, a.Body)
+			}
+		}
+		if _, err := api.Identity.ResetPassword(t.Context(), email, length); err == nil {
+			t.Errorf("reset: %d characters", len(length))
 		}
 	}
 	for _, own := range []string{email, strings.ToUpper(email), local} {

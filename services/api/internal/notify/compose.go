@@ -184,7 +184,8 @@ func (b *builder) addStale(e event.Event, data []byte) error {
 		return nil
 	}
 	b.in(w.Name)
-	if b.m.StaleN++; len(b.m.Stale) < shownDrifts {
+	b.m.StaleN++
+	if len(b.m.Stale) < shownDrifts {
 		b.m.Stale = append(b.m.Stale, w)
 	}
 	b.keep(e)

@@ -28,7 +28,7 @@ func (s *InsightStore) Summary(ctx context.Context, account uuid.UUID, workspace
 		Impact, Savings                                        float64
 		Median, P90                                            *float64
 	}
-	where, args := ofWorkspaces(account, workspaces)
+	where, args := driftWhere(account, drift.Filter{Workspace: workspaces})
 	args["since"] = since
 	d, err := one[drifts](ctx, s.db, "", `-- SELECT drift summary
 		select count(*) filter (where shown) as total,
@@ -75,7 +75,7 @@ func (s *InsightStore) Summary(ctx context.Context, account uuid.UUID, workspace
 // CostTrend implements insight.Store. Each drift is a step up on the day it was first seen and a step down on the day it
 // was resolved; what is before the first day starts on it.
 func (s *InsightStore) CostTrend(ctx context.Context, account uuid.UUID, workspaces []string, first, today time.Time) ([]insight.CostDay, error) {
-	where, args := ofWorkspaces(account, workspaces)
+	where, args := driftWhere(account, drift.Filter{Workspace: workspaces})
 	args["first"], args["today"] = first, today
 	return pg.Collect[insight.CostDay](ctx, s.db, `-- SELECT drift cost
 		with day as (
@@ -106,15 +106,10 @@ func (s *InsightStore) StatusCounts(ctx context.Context, account uuid.UUID, work
 
 // countsBy counts drifts by a column. Those that rules ignore are counted together, under no value.
 func countsBy[K ~string](ctx context.Context, db *pg.DB, column string, account uuid.UUID, workspaces []string) (map[K]int, int, error) {
-	where, args := ofWorkspaces(account, workspaces)
+	where, args := driftWhere(account, drift.Filter{Workspace: workspaces})
 	counts, err := pairs[K, int](ctx, db, "-- SELECT drift count\nselect case when suppressed_by is null then "+column+
 		" else '' end, count(*) from drift "+where+" group by 1", args)
 	suppressed := counts[""]
 	delete(counts, "")
 	return counts, suppressed, err
-}
-
-// ofWorkspaces is the condition on drifts of an account, and of the workspaces, if there are any.
-func ofWorkspaces(account uuid.UUID, workspaces []string) (string, pg.Args) {
-	return driftWhere(account, drift.Filter{Workspace: workspaces})
 }

@@ -29,8 +29,10 @@ const insightFacts = `
 		select d.severity, %s as key, d.status, d.previous_id, d.created_at, d.detected_at, d.resolved_at, d.suppressed_by is null as shown,
 			coalesce(d.approved_at, d.rejected_at, case when d.resolved_basis = 'decision' then d.resolved_at end) as decided_at,
 			coalesce(d.approved_at, d.resolved_at) as settled_at
-		from drift d%s where %s and (d.resolved_at is null or d.resolved_at >= @since)
-	) drift`
+		from drift d%s `
+
+// insightWindow ends the condition on the drifts of insightFacts.
+const insightWindow = ` and (d.resolved_at is null or d.resolved_at >= @since)) drift`
 
 // insightNumbers counts facts.
 var insightNumbers = `count(*) filter (where open and shown) as open, count(age) as unsettled, count(*) filter (where open and shown and approved) as approved,
@@ -113,9 +115,9 @@ func insightArgs(t insight.Targets, since, at time.Time) pg.Args {
 	return pg.Args{"since": since, "at": at, "critical": target(plan.Critical), "warning": target(plan.Warning), "info": target(plan.Info)}
 }
 
-// Report implements insight.ReportStore.
-func (s *InsightStore) Report(ctx context.Context, account uuid.UUID, q insight.Query, t insight.Targets, since, at time.Time) (insight.Report, error) {
-	where, join, args := "d.account_id = @account", "", insightArgs(t, since, at)
+// insightWhere is the condition on the drifts of a report, and what it joins.
+func insightWhere(account uuid.UUID, q insight.Query, args pg.Args) (where, join string) {
+	where = "where d.account_id = @account"
 	args["account"] = account
 	add := func(condition string) { where += " and " + condition }
 	oneOf(add, args, "workspace", q.Workspace)
@@ -124,26 +126,33 @@ func (s *InsightStore) Report(ctx context.Context, account uuid.UUID, q insight.
 		add(insightOwner + " = any(@owner)")
 		args["owner"] = q.Owner
 	}
+	if q.By == insight.ByRule {
+		add("d.suppressed_by is not null")
+	}
 	if len(q.Owner) > 0 || q.By == insight.ByOwner {
 		join = insightJoin
 	}
+	return where + insightWindow, join
+}
+
+// Report implements insight.ReportStore.
+func (s *InsightStore) Report(ctx context.Context, account uuid.UUID, q insight.Query, t insight.Targets, since, at time.Time) (insight.Report, error) {
+	args := insightArgs(t, since, at)
+	where, join := insightWhere(account, q, args)
+	facts := fmt.Sprintf(insightFacts, insightKeys[q.By], join)
+	if q.By == insight.BySeverity {
+		rows, err := pg.Collect[insightRow](ctx, s.db, "-- SELECT insight\n"+overviewStart+facts+where+overviewEnd, args)
+		all := overview(rows)
+		return insight.Report{Total: all[0], Numbers: all[1:], Groups: len(all) - 1}, err
+	}
 	label := "null::text"
 	if q.By == insight.ByRule {
-		add("d.suppressed_by is not null")
 		label = "(select reason from rule where rule.account_id = @account and rule.id = key::uuid)"
-	}
-	facts := fmt.Sprintf(insightFacts, insightKeys[q.By], join, where)
-	if q.By == insight.BySeverity {
-		all, err := s.overview(ctx, facts, args)
-		if err != nil {
-			return insight.Report{}, err
-		}
-		return insight.Report{Total: all[0], Numbers: all[1:], Groups: len(all) - 1}, nil
 	}
 	args["limit"] = q.Limit
 	rows, err := pg.Collect[insightRow](ctx, s.db, `-- SELECT insight group
 		select *, `+label+` as label, false as is_total from (
-			select key, `+insightNumbers+`, count(*) over () as groups from (`+facts+`) fact group by key
+			select key, `+insightNumbers+`, count(*) over () as groups from (`+facts+where+`) fact group by key
 		) numbers order by `+insightOrders[q.SortBy]+`, key limit @limit`, args)
 	r := insight.Report{Numbers: make([]insight.Numbers, len(rows))}
 	for i := range rows {
@@ -154,21 +163,19 @@ func (s *InsightStore) Report(ctx context.Context, account uuid.UUID, q insight.
 
 // Load implements insight.ReportStore.
 func (s *InsightStore) Load(ctx context.Context, t insight.Targets, since, at time.Time) ([]insight.Numbers, error) {
-	all, err := s.overview(ctx, fmt.Sprintf(insightFacts, "d.severity", "", "d.account_id = any(array(select id from account))"), insightArgs(t, since, at))
-	if err != nil {
-		return nil, err
-	}
-	return all[1:], nil
+	facts := fmt.Sprintf(insightFacts, insightKeys[insight.BySeverity], " where d.account_id = any(array(select id from account))")
+	rows, err := pg.Collect[insightRow](ctx, s.db, "-- SELECT insight\n"+overviewStart+facts+insightWindow+overviewEnd, insightArgs(t, since, at))
+	return overview(rows)[1:], err
 }
 
-// overview has the numbers of all facts, and then of each severity.
-func (s *InsightStore) overview(ctx context.Context, facts string, args pg.Args) ([]insight.Numbers, error) {
-	rows, err := pg.Collect[insightRow](ctx, s.db, `-- SELECT insight
-		select key, null::text as label, `+insightNumbers+`, grouping(key) = 1 as is_total, 0 as groups from (`+facts+`) fact
-		group by grouping sets ((), (key))`, args)
-	if err != nil {
-		return nil, err
-	}
+// An overview is the numbers of all facts, and of each severity.
+var (
+	overviewStart = `select key, null::text as label, ` + insightNumbers + `, grouping(key) = 1 as is_total, 0 as groups from (`
+	overviewEnd   = ") fact group by grouping sets ((), (key))"
+)
+
+// overview has the numbers of all facts, and then of each severity, also of one without drifts.
+func overview(rows []insightRow) []insight.Numbers {
 	all := make([]insight.Numbers, 1+len(drift.Severities))
 	for i, severity := range drift.Severities {
 		all[1+i] = insight.Numbers{Key: new(string(severity)), Ages: make([]int, len(insight.AgeBounds)+1)}
@@ -180,5 +187,5 @@ func (s *InsightStore) overview(ctx context.Context, facts string, args pg.Args)
 			}
 		}
 	}
-	return all, nil
+	return all
 }
