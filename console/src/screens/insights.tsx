@@ -132,7 +132,7 @@ function Shown({ insights, groups, by, sortBy }: Loaded & { by: string; sortBy: 
         <header class="card-head">
           <h2 id="severities">By severity</h2>
         </header>
-        <Table label="By severity" head={['Severity', 'Waiting', 'Overdue', 'Target', 'In time', 'Decided after', 'Resolved after']}>
+        <Table label="Numbers by severity" head={['Severity', 'Waiting', 'Overdue', 'Target', 'In time', 'Decided after', 'Resolved after']}>
           {bySeverity.map(({ severity, numbers }) => (
             <tr key={severity}>
               <th scope="row">
@@ -154,7 +154,7 @@ function Shown({ insights, groups, by, sortBy }: Loaded & { by: string; sortBy: 
         {groups.items.length === 0 ? (
           <Empty icon="check" title="Nothing in this time" />
         ) : (
-          <Table label="Where they come from" head={['What', 'Detected', 'Waiting', 'Overdue', 'Decided after']}>
+          <Table label="Groups of drifts" head={['What', 'Detected', 'Waiting', 'Overdue', 'Decided after']}>
             {groups.items.map(({ key, reason, numbers }) => (
               <tr key={key ?? ''}>
                 <th scope="row">
