@@ -35,6 +35,7 @@ export function Frame({ children }: { children: ComponentChildren }) {
           <Place to="/alerts" count={unreadAlerts.value}>
             Alerts
           </Place>
+          <Place to="/insights">Insights</Place>
           {isAdmin.value && <Place to="/audit">Audit</Place>}
           <Place to="/settings">Settings</Place>
         </nav>

@@ -22,6 +22,7 @@ const WorkspaceScreen = lazy(() => rest().then((m) => m.WorkspaceScreen));
 const Checks = lazy(() => rest().then((m) => m.Checks));
 const CheckScreen = lazy(() => rest().then((m) => m.CheckScreen));
 const Alerts = lazy(() => rest().then((m) => m.Alerts));
+const Insights = lazy(() => rest().then((m) => m.Insights));
 const Audit = lazy(() => rest().then((m) => m.Audit));
 const Settings = lazy(() => rest().then((m) => m.Settings));
 const Trace = lazy(() => rest().then((m) => m.Trace));
@@ -42,6 +43,8 @@ function Screen() {
       return name === '' ? <Checks /> : <CheckScreen key={name} id={name} />;
     case 'alerts':
       return <Alerts />;
+    case 'insights':
+      return <Insights />;
     case 'audit':
       return <Audit />;
     case 'settings':

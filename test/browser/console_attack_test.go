@@ -37,7 +37,7 @@ func TestAttackConsole(t *testing.T) {
 	p := d.person()
 	d.signIn(p, "admin")
 	for _, path := range []string{
-		"/inbox?view=all", "/drifts/" + last.ID, "/workspaces", "/workspaces/prod", "/checks", "/alerts?read=all", "/audit", "/settings/operations",
+		"/inbox?view=all", "/drifts/" + last.ID, "/workspaces", "/workspaces/prod", "/checks", "/alerts?read=all", "/insights", "/audit", "/settings/operations",
 		"/inbox?search=" + "%3Cimg+src%3Dx+onerror%3Dwindow.hacked%3D1%3E", "/sign-in?to=javascript:window.hacked=1", "/workspaces/%3Cimg%20src=x%20onerror=window.hacked=1%3E",
 		"/trace/%3Cscript%3E",
 	} {

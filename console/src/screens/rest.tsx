@@ -1,6 +1,7 @@
 export { Workspaces, WorkspaceScreen } from './workspaces';
 export { Checks, CheckScreen } from './checks';
 export { Alerts } from './alerts';
+export { Insights } from './insights';
 export { Audit } from './audit';
 export { Settings } from './settings';
 export { Trace } from './trace';

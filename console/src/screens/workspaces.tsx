@@ -164,7 +164,7 @@ export function WorkspaceScreen({ name }: { name: string }) {
   );
 }
 
-function Tile({ label, value, href, children }: { label: string; value: preact.ComponentChildren; href?: string; children?: preact.ComponentChildren }) {
+export function Tile({ label, value, href, children }: { label: string; value: preact.ComponentChildren; href?: string; children?: preact.ComponentChildren }) {
   return (
     <div class="tile">
       <p class="tile-label">{label}</p>

@@ -115,7 +115,7 @@ function screenOf(path: string): string {
   return `/${place}${more}`;
 }
 
-const screens = new Set(['/inbox', '/drifts/{id}', '/workspaces', '/workspaces/{name}', '/checks', '/checks/{id}', '/alerts', '/audit', '/settings', '/settings/*', '/trace/{id}']);
+const screens = new Set(['/inbox', '/drifts/{id}', '/workspaces', '/workspaces/{name}', '/checks', '/checks/{id}', '/alerts', '/insights', '/audit', '/settings', '/settings/*', '/trace/{id}']);
 
 let here = screenPath.peek();
 
