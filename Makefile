@@ -11,7 +11,7 @@ TOOLS    := .run/tools
 GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --jsonfile .run/tests.json --post-run-command test/tried -- -count 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch trace test test-long test-tofu test-old-client test-security verify sbom test-stack test-compose test-kubernetes test-cluster test-apidocs test-console test-faults soak tables console slo faults-doc check-deploy up deploy down lint fmt prose vuln build bench bench-load load clean compiler $(LAUNCHER)
+.PHONY: help run watch trace test test-long test-tofu test-old-client test-security verify sbom test-stack test-compose test-kubernetes test-cluster test-apidocs test-console test-faults soak tables console slo faults-doc check-deploy up deploy down lint fmt prose vuln build release bench bench-load load clean compiler $(LAUNCHER)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -138,10 +138,10 @@ sbom: $(TOOLS)/cyclonedx-gomod ## write an SBOM for each service, as CycloneDX: 
 		(cd services/$$s && GOWORK=off go build -buildvcs=false -trimpath -o "$(CURDIR)/bin/$$s" ./cmd/$$s) && \
 		$(TOOLS)/cyclonedx-gomod bin -json -std -licenses -output bin/$$s.cdx.json bin/$$s && echo "bin/$$s.cdx.json" || exit 1; done
 
-# What `make build` stamps on driftsentry.
+# What `make build` stamps on driftsentry, and `make release` on all.
 VERSION ?= $(shell git describe --tags --always 2>/dev/null || echo dev)
 
-# What `driftsentry` is built for.
+# What `driftsentry` is built for; those of Linux are what the services and images of a release are for, too.
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
 
 build: ## build the services and driftsentry into bin/, driftsentry for each platform, and each module alone
@@ -150,6 +150,9 @@ build: ## build the services and driftsentry into bin/, driftsentry for each pla
 		(cd cli && CGO_ENABLED=0 GOWORK=off GOOS=$$os GOARCH=$$arch go build -buildvcs=false -trimpath -ldflags "-s -w -X main.version=$(VERSION)" \
 			-o "$(CURDIR)/bin/driftsentry_$${os}_$$arch$$ext" ./cmd/driftsentry) && echo "bin/driftsentry_$${os}_$$arch$$ext" || exit 1; done
 	@for m in $(MODULES) $(ALONE); do echo "build $$m alone"; (cd $$m && GOWORK=off go build ./...) || exit 1; done
+
+release: $(TOOLS)/cyclonedx-gomod ## make what the page of a release holds, in dist/VERSION: make release VERSION=1.2.3, on the commit with the tag v1.2.3
+	@CYCLONEDX="$(abspath $(TOOLS))/cyclonedx-gomod" tools/release "$(VERSION)" $(PLATFORMS)
 
 clean: $(LAUNCHER) ## remove built programs, and the database, users and keys of `make run`
 	@$(LAUNCHER) clean

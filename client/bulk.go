@@ -76,7 +76,7 @@ func filterBody(values url.Values) map[string]any {
 		case "sortBy", "sortOrder", "include":
 		case "open":
 			filter[name], _ = strconv.ParseBool(v[0]) // We wrote it.
-		case "from", "to", "search":
+		case "from", "to", "search", "suppressed":
 			filter[name] = v[0]
 		default:
 			filter[name] = strings.Split(v[0], ",")

@@ -47,6 +47,8 @@ type Counts struct {
 	Changed   int `json:"changed"`
 	Unchanged int `json:"unchanged"`
 	Resolved  int `json:"resolved"`
+	// Suppressed is how many of those that the plan shows rules ignore. They are in none of the others.
+	Suppressed int `json:"suppressed"`
 }
 
 // Evidence is what a check proves about the open drifts that it does not show.

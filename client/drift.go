@@ -58,29 +58,33 @@ type Drift struct {
 	StatesTruncated     bool `json:"statesTruncated,omitempty"`
 	DifferenceTruncated bool `json:"differenceTruncated,omitempty"`
 
-	Severity          Severity    `json:"severity"`
-	Status            DriftStatus `json:"status"`
-	Owner             string      `json:"owner"`             // a team or a person
-	CostImpactMonthly float64     `json:"costImpactMonthly"` // US dollars
-	DetectedBy        string      `json:"detectedBy"`
-	DetectedAt        time.Time   `json:"detectedAt"`
-	FirstSeenAt       time.Time   `json:"firstSeenAt"`
-	LastSeenAt        time.Time   `json:"lastSeenAt"`
-	Occurrences       int         `json:"occurrences"`
-	ApprovedAt        time.Time   `json:"approvedAt,omitzero"`
-	ApprovedBy        string      `json:"approvedBy,omitempty"` // an email
-	ApprovalReason    string      `json:"approvalReason,omitempty"`
-	ApprovedUntil     time.Time   `json:"approvedUntil,omitzero"` // when it is detected again; zero when the approval has no end
-	RejectedAt        time.Time   `json:"rejectedAt,omitzero"`
-	RejectedBy        string      `json:"rejectedBy,omitempty"` // an email
-	RejectionReason   string      `json:"rejectionReason,omitempty"`
-	ResolvedAt        time.Time   `json:"resolvedAt,omitzero"`
-	ResolvedHow       Resolution  `json:"resolvedHow,omitempty"`
-	ResolvedBasis     string      `json:"resolvedBasis,omitempty"` // what ResolvedHow was told from: decision or state
-	CheckID           string      `json:"checkId,omitempty"`       // the last check that showed or resolved it; it may be gone
-	PreviousID        string      `json:"previousId,omitempty"`    // the resolved drift that this one is a return of
-	CreatedAt         time.Time   `json:"createdAt"`
-	UpdatedAt         time.Time   `json:"updatedAt"`
+	Severity          Severity     `json:"severity"`
+	DefaultSeverity   Severity     `json:"defaultSeverity,omitempty"` // without the rule that set it; empty when none did
+	SeverityRule      string       `json:"severityRule,omitempty"`
+	Suppressed        *Suppression `json:"suppressed"` // nil when no rule ignores all of it
+	Status            DriftStatus  `json:"status"`
+	Owner             string       `json:"owner"`             // a team or a person
+	OwnerBy           string       `json:"ownerBy,omitempty"` // an email, or rule: and a rule's id
+	CostImpactMonthly float64      `json:"costImpactMonthly"` // US dollars
+	DetectedBy        string       `json:"detectedBy"`
+	DetectedAt        time.Time    `json:"detectedAt"`
+	FirstSeenAt       time.Time    `json:"firstSeenAt"`
+	LastSeenAt        time.Time    `json:"lastSeenAt"`
+	Occurrences       int          `json:"occurrences"`
+	ApprovedAt        time.Time    `json:"approvedAt,omitzero"`
+	ApprovedBy        string       `json:"approvedBy,omitempty"` // an email
+	ApprovalReason    string       `json:"approvalReason,omitempty"`
+	ApprovedUntil     time.Time    `json:"approvedUntil,omitzero"` // when it is detected again; zero when the approval has no end
+	RejectedAt        time.Time    `json:"rejectedAt,omitzero"`
+	RejectedBy        string       `json:"rejectedBy,omitempty"` // an email
+	RejectionReason   string       `json:"rejectionReason,omitempty"`
+	ResolvedAt        time.Time    `json:"resolvedAt,omitzero"`
+	ResolvedHow       Resolution   `json:"resolvedHow,omitempty"`
+	ResolvedBasis     string       `json:"resolvedBasis,omitempty"` // what ResolvedHow was told from: decision or state
+	CheckID           string       `json:"checkId,omitempty"`       // the last check that showed or resolved it; it may be gone
+	PreviousID        string       `json:"previousId,omitempty"`    // the resolved drift that this one is a return of
+	CreatedAt         time.Time    `json:"createdAt"`
+	UpdatedAt         time.Time    `json:"updatedAt"`
 }
 
 // Change is both sides of a path that differs; a side that does not have the path is null.
@@ -129,6 +133,7 @@ type DriftQuery struct {
 	Owner        string    // a team or a person
 	Group        string    // the ID of a DriftGroup
 	Open         *bool     // not resolved, or resolved
+	Suppressed   string    // false (the default): without the drifts that rules ignore; true: only these; any: both
 	From, To     time.Time // detected from this time on, and before that one
 	Search       string    // part of the resource's id or type, or of a path that differs
 	SortBy       string    // createdAt (the default), detectedAt, lastSeenAt, costImpactMonthly, severity, workspace, resourceId or status
@@ -149,6 +154,7 @@ func (q DriftQuery) values() url.Values {
 	set(v, "owner", q.Owner)
 	set(v, "group", q.Group)
 	setBool(v, "open", q.Open)
+	set(v, "suppressed", q.Suppressed)
 	setTime(v, "from", q.From)
 	setTime(v, "to", q.To)
 	set(v, "search", q.Search)

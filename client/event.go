@@ -15,23 +15,29 @@ type EventType string
 
 // The types.
 const (
-	DriftCreated   EventType = "drift.created"
-	DriftUpdated   EventType = "drift.updated"
-	DriftTriaged   EventType = "drift.triaged"
-	DriftApproved  EventType = "drift.approved"
-	DriftRejected  EventType = "drift.rejected"
-	DriftReopened  EventType = "drift.reopened"
-	DriftResolved  EventType = "drift.resolved"
-	DriftExpired   EventType = "drift.expired"
-	DriftCommented EventType = "drift.commented"
-	DriftAssigned  EventType = "drift.assigned"
-	AlertCreated   EventType = "alert.created"
-	AlertRead      EventType = "alert.read"
-	CheckCompleted EventType = "check.completed"
+	DriftCreated    EventType = "drift.created"
+	DriftUpdated    EventType = "drift.updated"
+	DriftTriaged    EventType = "drift.triaged"
+	DriftApproved   EventType = "drift.approved"
+	DriftRejected   EventType = "drift.rejected"
+	DriftReopened   EventType = "drift.reopened"
+	DriftResolved   EventType = "drift.resolved"
+	DriftExpired    EventType = "drift.expired"
+	DriftCommented  EventType = "drift.commented"
+	DriftAssigned   EventType = "drift.assigned"
+	DriftSuppressed EventType = "drift.suppressed"
+	DriftSurfaced   EventType = "drift.surfaced"
+	AlertCreated    EventType = "alert.created"
+	AlertRead       EventType = "alert.read"
+	CheckCompleted  EventType = "check.completed"
 
 	WorkspaceUpdated EventType = "workspace.updated"
 	ChannelFailed    EventType = "channel.failed"
 	WorkspaceStale   EventType = "workspace.stale"
+
+	RuleCreated EventType = "rule.created"
+	RuleUpdated EventType = "rule.updated"
+	RuleEnded   EventType = "rule.ended"
 )
 
 // Event is one entry of an account's stream.
@@ -64,18 +70,19 @@ type Actor struct {
 
 // DriftChange is the data of the drift.* events: the drift after the change.
 type DriftChange struct {
-	ID                string      `json:"id"`
-	Workspace         string      `json:"workspace"`
-	ResourceID        string      `json:"resourceId"`
-	ResourceType      string      `json:"resourceType"`
-	Status            DriftStatus `json:"status"`
-	Severity          Severity    `json:"severity"`
-	Version           int         `json:"version"`
-	CostImpactMonthly float64     `json:"costImpactMonthly"`
-	Actor             *Actor      `json:"actor"` // nil when the system did it
-	Reason            string      `json:"reason,omitempty"`
-	Owner             string      `json:"owner"`             // a team or a person; empty when there is none
-	Comment           string      `json:"comment,omitempty"` // of drift.commented
+	ID                string       `json:"id"`
+	Workspace         string       `json:"workspace"`
+	ResourceID        string       `json:"resourceId"`
+	ResourceType      string       `json:"resourceType"`
+	Status            DriftStatus  `json:"status"`
+	Severity          Severity     `json:"severity"`
+	Version           int          `json:"version"`
+	CostImpactMonthly float64      `json:"costImpactMonthly"`
+	Actor             *Actor       `json:"actor"` // nil when the system did it
+	Reason            string       `json:"reason,omitempty"`
+	Owner             string       `json:"owner"`                // a team or a person; empty when there is none
+	Comment           string       `json:"comment,omitempty"`    // of drift.commented
+	Suppressed        *Suppression `json:"suppressed,omitempty"` // nil when no rule ignores all of it
 }
 
 // AlertChange is the data of the alert.* events. An alert.read without an ID is about Count alerts at once: those of the
@@ -100,6 +107,20 @@ type CheckChange struct {
 	Stale     bool        `json:"stale"`
 	Counts    Counts      `json:"counts"`
 }
+
+// RuleChange is the data of the rule.* events: the rule after the change.
+type RuleChange struct {
+	ID        string     `json:"id"`
+	Status    RuleStatus `json:"status"`
+	Effect    RuleEffect `json:"effect"`
+	Position  int        `json:"position"`
+	Reason    string     `json:"reason"`
+	ExpiresAt time.Time  `json:"expiresAt,omitzero"` // zero when someone has to end it
+	Actor     *Actor     `json:"actor"`              // nil when it expired
+}
+
+// Rule reads the data of a rule.* event.
+func (e CloudEvent) Rule() (RuleChange, error) { return eventData[RuleChange](e) }
 
 // Drift reads the data of a drift.* event.
 func (e CloudEvent) Drift() (DriftChange, error) { return eventData[DriftChange](e) }

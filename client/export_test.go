@@ -46,12 +46,12 @@ func TestClient_DecideDrifts(t *testing.T) {
 		{"id":"2","decided":false,"status":null,"version":null,"error":{"code":"NOT_FOUND","message":"there is no such drift"}}]}}`)}}
 	got, err := s.client().DecideDrifts(t.Context(), client.BulkDecision{
 		Action: client.Triage, ExpectedCount: 2,
-		Query: &client.DriftQuery{Severity: client.AnyOf(client.Critical, client.Info), Open: new(true), Search: "a,b", Group: "g", SortBy: "status"},
+		Query: &client.DriftQuery{Severity: client.AnyOf(client.Critical, client.Info), Open: new(true), Search: "a,b", Group: "g", Suppressed: "any", SortBy: "status"},
 	})
 	if err != nil || got.Decided != 1 || got.Results[0].Version != 2 || got.Results[1].Error.Code != client.CodeNotFound {
 		t.Errorf("%+v, %v", got, err)
 	}
-	const want = `{"action":"triage","filter":{"group":["g"],"open":true,"search":"a,b","severity":["critical","info"]},"expectedCount":2}`
+	const want = `{"action":"triage","filter":{"group":["g"],"open":true,"search":"a,b","severity":["critical","info"],"suppressed":"any"},"expectedCount":2}`
 	if body := s.bodies[0]; body != want {
 		t.Errorf("sent %s, want %s", body, want)
 	}

@@ -14,6 +14,7 @@ type Summary struct {
 		Total      int                 `json:"total"`
 		ByStatus   map[DriftStatus]int `json:"byStatus"`
 		BySeverity map[Severity]int    `json:"bySeverity"`
+		Suppressed int                 `json:"suppressed"` // rules ignore them; the other numbers are without them
 	} `json:"drifts"`
 	Alerts struct {
 		Total  int `json:"total"`
@@ -67,6 +68,8 @@ type Share struct {
 type Distribution struct {
 	Data  []Share `json:"data"`
 	Total int     `json:"total"`
+	// Suppressed drifts, which rules ignore, are not in Total.
+	Suppressed int `json:"suppressed"`
 }
 
 // SeverityDistribution counts all drifts of these workspaces, or of all, by severity.

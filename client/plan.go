@@ -21,9 +21,11 @@ type PlanResult struct {
 
 // Open counts the open drifts of a workspace that plans found.
 type Open struct {
-	// Unsettled are those that are not approved, by severity: someone has to do something about them.
+	// Unsettled are those that are neither approved nor ignored by rules, by severity: someone has to do something about them.
 	Unsettled map[Severity]int `json:"unsettled"`
 	Approved  int              `json:"approved"`
+	// Suppressed are those that rules ignore, whatever was decided about them.
+	Suppressed int `json:"suppressed"`
 }
 
 // PlanOptions say what a plan is. The zero value lets the plan decide.

@@ -11,12 +11,13 @@ import (
 
 // Workspace is what plans are of.
 type Workspace struct {
-	Name        string    `json:"name"`
-	Status      string    `json:"status"` // ok, drifted, failed, or stale when the last check is too old
-	LastCheckAt time.Time `json:"lastCheckAt,omitzero"`
-	OpenDrifts  int       `json:"openDrifts"`
-	Owner       string    `json:"owner"`    // a team or a person
-	Archived    bool      `json:"archived"` // out of use, so that it is not stale
+	Name             string    `json:"name"`
+	Status           string    `json:"status"` // ok, drifted, failed, or stale when the last check is too old
+	LastCheckAt      time.Time `json:"lastCheckAt,omitzero"`
+	OpenDrifts       int       `json:"openDrifts"`       // without those that rules ignore
+	SuppressedDrifts int       `json:"suppressedDrifts"` // open ones that rules ignore
+	Owner            string    `json:"owner"`            // a team or a person
+	Archived         bool      `json:"archived"`         // out of use, so that it is not stale
 }
 
 // Workspaces returns the workspaces, by name: the first 2,000.

@@ -26,6 +26,7 @@ require (
 	github.com/google/licensecheck v0.3.1
 	github.com/prometheus/otlptranslator v1.0.0
 	github.com/yuin/goldmark v1.8.6
+	github.com/zitadel/oidc/v3 v3.52.0
 )
 
 require (
@@ -41,7 +42,6 @@ require (
 	github.com/muhlemmer/gu v0.3.1 // indirect
 	github.com/muhlemmer/httpforwarded v0.1.0 // indirect
 	github.com/rs/cors v1.11.1 // indirect
-	github.com/zitadel/oidc/v3 v3.52.0 // indirect
 	github.com/zitadel/schema v1.3.2 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
 	go.opentelemetry.io/otel v1.47.0 // indirect

@@ -5,9 +5,13 @@ export interface Config {
   realtime: string | null;
   /** Where people look at a trace, with {traceId} in it; null when there is no such place. */
   traceUrl: string | null;
+  /** Where the page reads a trace that it draws, with {traceId} in it; null when there is no such place. */
+  traceSource: string | null;
+  /** The host of the identity provider; null without one. */
+  provider: string | null;
 }
 
-export let config: Config = { version: '', realtime: null, traceUrl: null };
+export let config: Config = { version: '', realtime: null, traceUrl: null, traceSource: null, provider: null };
 
 export async function loadConfig(): Promise<void> {
   const response = await fetch('/console.json', { headers: { Accept: 'application/json' } });

@@ -8,6 +8,7 @@ import { signOut } from './session/token';
 import { phase, retryNow, waiting } from './stream/live';
 import { unreadAlerts } from './screens/workspaces-state';
 import { Help } from './screens/help';
+import { Prove } from './screens/prove';
 import { Button } from './ui/button';
 import { Icon, Mark } from './ui/icon';
 import { shortcuts, useKeys } from './ui/keys';
@@ -48,6 +49,7 @@ export function Frame({ children }: { children: ComponentChildren }) {
         {children}
       </main>
       <Toasts />
+      <Prove />
       {help.value && <Help onClose={() => (help.value = false)} />}
     </div>
   );

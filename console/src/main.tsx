@@ -1,9 +1,9 @@
-import { effect, signal } from '@preact/signals';
+import { effect, signal, untracked } from '@preact/signals';
 import { render } from 'preact';
 import { lazy } from './ui/lazy';
 import { loadConfig } from './config';
 import { Frame } from './frame';
-import { navigate, path, startRouter } from './router';
+import { navigate, path, returnTo, startRouter } from './router';
 import { DriftScreen } from './screens/drift';
 import { Inbox } from './screens/inbox';
 import { SignIn } from './screens/sign-in';
@@ -111,7 +111,7 @@ async function start(): Promise<void> {
     before = now;
     if (now === 'in') {
       if (path.peek() === '/sign-in' || path.peek() === '/') {
-        navigate(wanted(), { replace: true });
+        navigate(untracked(returnTo), { replace: true });
       }
       enter().catch((e: unknown) => (failure.value = e));
     } else {
@@ -144,10 +144,7 @@ async function session(): Promise<void> {
   }
 }
 
-/** wanted is where the user was going before the sign-in; an address of this page alone. */
-function wanted(): string {
-  const to = new URLSearchParams(location.search).get('to') ?? '/inbox';
-  return /^\/(?![/\\])/.test(to) && !to.startsWith('/sign-in') && to !== '/' ? to : '/inbox';
-}
-
 void start();
+
+// After the first paint. Where it cannot be fetched the page works the same.
+requestAnimationFrame(() => setTimeout(() => void import('./telemetry/spans').then((m) => m.start(), () => undefined)));

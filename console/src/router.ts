@@ -54,3 +54,9 @@ export function startRouter(): void {
 function foreign(pathname: string): boolean {
   return pathname.startsWith('/api/') || pathname.startsWith('/docs') || pathname.startsWith('/grafana') || pathname.endsWith('.json');
 }
+
+/** returnTo is where the user was going before the sign-in; an address of this page alone. */
+export function returnTo(): string {
+  const to = parameters.value.get('to') ?? '/inbox';
+  return /^\/(?![/\\])/.test(to) && !to.startsWith('/sign-in') && to !== '/' ? to : '/inbox';
+}

@@ -35,7 +35,8 @@ discreet="set log_statement = 'none'; set log_min_duration_statement = -1; set l
 	discreet="select"
 }
 
-"${psql[@]}" --dbname postgres <<'SQL'
+# The second login of a service, while deploy/rotate is under way, or after it.
+"${psql[@]}" --dbname postgres -v service="$(field 1 database_url)" -v reader="$(field 1 database_realtime_url)" <<'SQL'
 select format('create role %I %s', name, attributes)
 from (values ('driftsentry_owner', 'login'), ('driftsentry_app', 'nologin'), ('driftsentry_api', 'nologin'), ('driftsentry_realtime', 'nologin'),
 	('driftsentry_service', 'login'), ('driftsentry_reader', 'login'), ('driftsentry_monitor', 'login')) as wanted (name, attributes)
@@ -43,9 +44,14 @@ where name not in (select rolname from pg_roles) \gexec
 set client_min_messages = warning;
 grant driftsentry_api to driftsentry_service;
 grant driftsentry_realtime to driftsentry_reader;
+select format('create role %I', name) from unnest(array[:'service', :'reader']) as name where name in ('driftsentry_service_2', 'driftsentry_reader_2')
+	and name not in (select rolname from pg_roles) \gexec
+select format('alter role %I login', rolname) from pg_roles where rolname in (:'service', :'reader') and not rolcanlogin \gexec
+select format('grant driftsentry_api to %I', rolname) from pg_roles where rolname = 'driftsentry_service_2' \gexec
+select format('grant driftsentry_realtime to %I', rolname) from pg_roles where rolname = 'driftsentry_reader_2' \gexec
 -- As the services set them, for a pooler in transaction mode, through which what they set does not last.
 select format('alter role %I set %s', name, setting)
-from unnest(array['driftsentry_service', 'driftsentry_reader']) as name,
+from (select rolname from pg_roles where rolname ~ '^driftsentry_(service|reader)(_2)?$') as login (name),
 	unnest(array['statement_timeout = ''15s''', 'lock_timeout = ''5s''', 'idle_in_transaction_session_timeout = ''30s''']) as setting \gexec
 SQL
 for file in database_owner_url database_url database_realtime_url; do
@@ -70,7 +76,7 @@ select 'create database driftsentry owner driftsentry_owner template template0 e
 	|| case when current_setting('server_version_num')::int >= 170000 then 'locale ''C'' locale_provider builtin builtin_locale ''C.UTF-8''' else '' end
 where not exists (select from pg_database where datname = 'driftsentry') \gexec
 revoke connect, temporary on database driftsentry from public;
-grant connect on database driftsentry to driftsentry_service, driftsentry_reader, driftsentry_monitor;
+grant connect on database driftsentry to driftsentry_api, driftsentry_realtime, driftsentry_monitor;
 \connect driftsentry
 set client_min_messages = warning;
 -- Where the migrations have run already, before there were these roles.

@@ -13,7 +13,7 @@ type Draft struct {
 	Type    Type
 	Subject uuid.UUID
 	Topics  []string
-	Data    any // DriftData, AlertData, CheckData, WorkspaceData, WorkspaceStaleData or ChannelData
+	Data    any // DriftData, AlertData, CheckData, WorkspaceData, WorkspaceStaleData, ChannelData or RuleData
 }
 
 // Event completes the draft with its CloudEvents body. The traceparent is that of the span that publishes it.

@@ -19,23 +19,29 @@ type Type string
 
 // The types.
 const (
-	DriftCreated   Type = "drift.created"
-	DriftUpdated   Type = "drift.updated"
-	DriftTriaged   Type = "drift.triaged"
-	DriftApproved  Type = "drift.approved"
-	DriftRejected  Type = "drift.rejected"
-	DriftReopened  Type = "drift.reopened"
-	DriftResolved  Type = "drift.resolved"
-	DriftExpired   Type = "drift.expired"
-	DriftCommented Type = "drift.commented"
-	DriftAssigned  Type = "drift.assigned"
-	AlertCreated   Type = "alert.created"
-	AlertRead      Type = "alert.read"
-	CheckCompleted Type = "check.completed"
+	DriftCreated    Type = "drift.created"
+	DriftUpdated    Type = "drift.updated"
+	DriftTriaged    Type = "drift.triaged"
+	DriftApproved   Type = "drift.approved"
+	DriftRejected   Type = "drift.rejected"
+	DriftReopened   Type = "drift.reopened"
+	DriftResolved   Type = "drift.resolved"
+	DriftExpired    Type = "drift.expired"
+	DriftCommented  Type = "drift.commented"
+	DriftAssigned   Type = "drift.assigned"
+	DriftSuppressed Type = "drift.suppressed"
+	DriftSurfaced   Type = "drift.surfaced"
+	AlertCreated    Type = "alert.created"
+	AlertRead       Type = "alert.read"
+	CheckCompleted  Type = "check.completed"
 
 	WorkspaceUpdated Type = "workspace.updated"
 	ChannelFailed    Type = "channel.failed"
 	WorkspaceStale   Type = "workspace.stale"
+
+	RuleCreated Type = "rule.created"
+	RuleUpdated Type = "rule.updated"
+	RuleEnded   Type = "rule.ended"
 )
 
 // The topics that every client may subscribe to; a single drift also has the topic DriftTopic(id).
@@ -113,6 +119,27 @@ type DriftData struct {
 	Owner             *string   `json:"owner"`
 	// Comment is that of drift.commented.
 	Comment string `json:"comment,omitempty"`
+
+	// Suppressed says which rule ignores all of the drift; absent when none does.
+	Suppressed *Suppression `json:"suppressed,omitempty"`
+}
+
+// Suppression is why a drift is suppressed, and until when.
+type Suppression struct {
+	Rule   uuid.UUID `json:"rule"`
+	Reason string    `json:"reason"`
+	Until  *Time     `json:"until"` // null when someone has to end it
+}
+
+// RuleData is the data of the rule.* events: the rule as it is now.
+type RuleData struct {
+	ID        uuid.UUID `json:"id"`
+	Status    string    `json:"status"`
+	Effect    string    `json:"effect"`
+	Position  int       `json:"position"`
+	Reason    string    `json:"reason"`
+	ExpiresAt *Time     `json:"expiresAt"` // null when someone has to end it
+	Actor     *Actor    `json:"actor"`
 }
 
 // AlertData is the data of alert.created and alert.read. For alert.read, a nil ID means Count alerts together:
@@ -193,6 +220,8 @@ type Counts struct {
 	Changed   int `json:"changed"`
 	Unchanged int `json:"unchanged"`
 	Resolved  int `json:"resolved"`
+	// Suppressed is how many of those that the plan shows rules ignore. They are in none of the others.
+	Suppressed int `json:"suppressed"`
 }
 
 // Time prints as RFC 3339 in UTC with milliseconds, like all times in responses and events.

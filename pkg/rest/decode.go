@@ -23,14 +23,17 @@ const MaxBody = 1 << 20
 // Decode reads the request's body, one JSON object of at most MaxBody bytes, into v. Unknown fields (names are compared
 // letter by letter), duplicate fields, wrong types, a second value, invalid UTF-8 and NUL characters, which
 // Postgres can't store, are errors of the caller. The error names the field.
-func Decode(w http.ResponseWriter, r *http.Request, v any) error {
+func Decode(w http.ResponseWriter, r *http.Request, v any) error { return DecodeUpTo(w, r, v, MaxBody) }
+
+// DecodeUpTo is Decode for a body of at most limit bytes.
+func DecodeUpTo(w http.ResponseWriter, r *http.Request, v any, limit int64) error {
 	if err := RequireJSON(r); err != nil {
 		return err
 	}
 	if err := RequirePlain(r); err != nil {
 		return err
 	}
-	body, err := ReadBody(w, r, MaxBody)
+	body, err := ReadBody(w, r, limit)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"runtime"
 	"runtime/pprof"
 	"strings"
@@ -225,6 +226,31 @@ func TestProfiles_faults(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestProfiles_no_redirect: profiles, and the password, are for the server of PYROSCOPE_URL; one that sends them elsewhere does not get them
+// there. Mutation: without CheckRedirect.
+func TestProfiles_no_redirect(t *testing.T) {
+	elsewhere := pyroscopetest.Start(t)
+	to, err := url.Parse(elsewhere.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	redirecting := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, to.JoinPath(r.URL.Path).String()+"?"+r.URL.RawQuery, http.StatusTemporaryRedirect)
+	}))
+	defer redirecting.Close()
+	tel := telemetrytest.Start(t, func(c *telemetry.Config) { c.PyroscopeURL = redirecting.URL })
+	send(t, burning(t, tel), "GET", "/things/7")
+	if err := tel.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if pushes := elsewhere.Pushes(); len(pushes) > 0 {
+		t.Errorf("%d profiles went elsewhere", len(pushes))
+	}
+	if output := tel.Output(); !strings.Contains(output, "responded with the status 307") {
+		t.Errorf("no line says it:\n%s", output)
 	}
 }
 

@@ -42,8 +42,9 @@ type Telemetry struct {
 	metrics     metrics.Metrics
 	instruments metrics.Instruments
 	spans       *sdktrace.TracerProvider
-	logs        *sdklog.LoggerProvider // nil when no log is exported
-	sentry      *sentry.Reporter       // nil without a DSN
+	pages       *sdktrace.TracerProvider // of what pages in browsers measured
+	logs        *sdklog.LoggerProvider   // nil when no log is exported
+	sentry      *sentry.Reporter         // nil without a DSN
 
 	// cut is done when exports are to end at once.
 	cut       context.Context
@@ -167,13 +168,15 @@ func (t *Telemetry) startSpans(ctx context.Context, res *sdkresource.Resource) {
 		if err != nil {
 			t.warn(err.Error())
 		} else {
-			options = append(options, sdktrace.WithBatcher(t.redactor.SpanExporter(exporter), otlp.SpanBatches()...))
+			options = append(options, sdktrace.WithSpanProcessor(sdktrace.NewBatchSpanProcessor(t.redactor.SpanExporter(exporter), otlp.SpanBatches()...)))
 		}
 	}
 	if t.cfg.SpanExporter != nil && !t.cfg.Disabled {
-		options = append(options, sdktrace.WithSyncer(t.redactor.SpanExporter(t.cfg.SpanExporter)))
+		options = append(options, sdktrace.WithSpanProcessor(sdktrace.NewSimpleSpanProcessor(t.redactor.SpanExporter(t.cfg.SpanExporter))))
 	}
 	t.spans = tracing.NewProvider(res, tracing.NewSampler(ratio), maxAttributeLength, options...)
+	// The same way out, and no shutdown of its own.
+	t.pages = tracing.NewProvider(resource.Page(res), tracing.NewSampler(ratio), maxAttributeLength, options...)
 }
 
 // startLogs makes the logger provider, when anything is to be exported.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/runtime"
@@ -28,18 +29,19 @@ type desk struct {
 	ctx      context.Context
 	link     *Link
 	password string
+	dsn      string
 	// engineer is the colleague who works without the console.
 	engineer *client.Client
 }
 
 func address(role string) string { return role + "@acme.example" }
 
-func startDesk(t *testing.T) *desk {
+func startDesk(t *testing.T, settings ...string) *desk {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
-	d := &desk{Pair: &replica.Pair{}, t: t, ctx: ctx, password: rand.Text()}
-	environ := replica.Environ(pgtest.DSN(t), slices.Concat(replica.Unhurried, []string{"LOG_LEVEL=warn", "WEBSOCKET_HEARTBEAT=1s"})...)
+	d := &desk{Pair: &replica.Pair{}, t: t, ctx: ctx, password: rand.Text(), dsn: pgtest.DSN(t)}
+	environ := replica.Environ(d.dsn, slices.Concat(replica.Unhurried, []string{"LOG_LEVEL=warn", "WEBSOCKET_HEARTBEAT=1s"}, settings)...)
 	for _, role := range []string{"viewer", "engineer", "admin"} {
 		if err := replica.CreateUser(ctx, programs.API, environ, "acme", address(role), role, d.password); err != nil {
 			t.Fatal(err)
@@ -169,11 +171,16 @@ func (d *desk) signIn(p *tab, role string) {
 	p.await("the inbox is live", `location.pathname === '/inbox' && document.querySelector('.live')?.textContent === 'live'`)
 }
 
+// moment bounds each wait, so that one that fails says where it is before the test ends. On a busy machine a page takes seconds.
+const moment = 2 * time.Minute
+
 // await waits until an expression holds in the page. It needs no eval, which the page's policy forbids.
 func (p *tab) await(what, expression string) {
 	p.t.Helper()
 	wait := fmt.Sprintf(`new Promise((done) => { const look = () => { let holds = false; try { holds = %s } catch {} holds ? done(true) : setTimeout(look, 15) }; look() })`, expression)
-	if _, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](wait, chromedp.EvalAwaitPromise)); err != nil {
+	ctx, cancel := context.WithTimeout(p.ctx, moment)
+	defer cancel()
+	if _, err := chromedp.Run(ctx, chromedp.Evaluate[bool](wait, chromedp.EvalAwaitPromise)); err != nil {
 		p.t.Fatalf("%s: %v\n%s", what, err, value[string](p, "document.body.innerText"))
 	}
 }

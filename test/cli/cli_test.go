@@ -304,8 +304,36 @@ func (d *desk) decide(ctx context.Context, t *testing.T) {
 	d.run(ctx, t, nil, "", "show", one.ID).expect(t, 0, "until the launch")
 	d.run(ctx, t, nil, "", "export", "--status=approved", "--severity=critical").expect(t, 0, "id,workspace,resourceId", one.ID)
 	d.run(ctx, t, nil, "", "export", "--format=xls").expect(t, 1, "csv, ndjson")
+	d.suppressed(ctx, t, one)
 	d.run(ctx, t, nil, "", "logout").expect(t, 0)
 	d.run(ctx, t, nil, "", "list").expect(t, 1, "you are not signed in")
+}
+
+// suppressed looks at a drift that a rule ignores. Mutations: --suppressed not sent; show without the rule.
+func (d *desk) suppressed(ctx context.Context, t *testing.T, one client.Drift) {
+	t.Helper()
+	made, err := d.admin.CreateRule(ctx, client.RuleDraft{
+		Effect: client.IgnoreDrifts, Match: client.RuleMatch{Workspaces: []string{one.Workspace}, Addresses: []string{one.ResourceID}}, Reason: "nobody looks at this one",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		got, err := d.admin.GetDrift(ctx, one.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Suppressed != nil {
+			break
+		}
+	}
+	if r := d.run(ctx, t, nil, "", "list", "--workspace="+one.Workspace); r.status != 0 || strings.Contains(r.out, one.ID) {
+		t.Errorf("%d: %s%s", r.status, r.out, r.log)
+	}
+	d.run(ctx, t, nil, "", "list", "--workspace="+one.Workspace, "--suppressed=true").expect(t, 0, one.ID)
+	d.run(ctx, t, nil, "", "export", "--suppressed=any").expect(t, 0, one.ID)
+	d.run(ctx, t, nil, "", "show", one.ID).expect(t, 0, "ignored by rule "+made.ID+": nobody looks at this one")
+	d.run(ctx, t, nil, "", "list", "--suppressed=all").expect(t, 1, "suppressed")
 }
 
 // watch prints an event of a plan that is sent meanwhile, and ends well when it is interrupted.

@@ -63,6 +63,7 @@ func TestClient_has_every_operation(t *testing.T) {
 	failure, err := ci.SendFailure(ctx, "production", "terraform init failed", "preview", client.Source{Ref: "main", RunURL: "https://ci.example.com/1"})
 	see("SendFailure")(map[string]any{"check": failure}, err)
 	inspect(ctx, engineer, see, result.Check.ID)
+	rules(ctx, admin, engineer, see)
 	report, err := ci.ReportDrift(ctx, client.DriftReport{
 		ResourceID: "i-1", ResourceType: "aws_instance", Region: "eu-central-1", Severity: client.Critical, CostImpactMonthly: 236.4, Workspace: "reported",
 		ExpectedState: map[string]string{"size": "small"}, ActualState: map[string]string{"size": "large"},
@@ -113,12 +114,13 @@ func TestClient_has_every_operation(t *testing.T) {
 		t.Error(err)
 	}
 
-	// A sign-in with the identity provider is for browsers. The documents are for readers; the probes and the metrics are for orchestrators, the set of keys for verifiers of tokens, who have
+	// A sign-in with the identity provider, and what a page measures, are for browsers. The documents are for readers; the probes and the metrics are for orchestrators, the set of keys for verifiers of tokens, who have
 	// libraries for it.
 	others := []string{
 		"GET /.well-known/jwks.json", "GET /api/v1/auth/oidc/callback", "GET /api/v1/auth/oidc/login", "GET /asyncapi.json", "GET /docs", "GET /docs/style.css", "GET /health/detailed", "GET /health/live",
 		"GET /health/ready", "GET /metrics", "GET /openapi.json",
 		"POST /api/v1/channels/{id}/deliveries/{delivery}/replay", // Nothing was parked; its 404 is seen below.
+		"POST /api/v1/telemetry",
 	}
 	if missing := slices.Sorted(slices.Values(r.unused(t))); !slices.Equal(missing, others) {
 		t.Errorf("no method of the client was called for %v: add the method, and a call here; only %v have none", missing, others)
@@ -322,6 +324,28 @@ func numbers(ctx context.Context, c *client.Client, see func(string) func(any, e
 	see("ListInsightGroups")(groups, err)
 	events, err := c.ListEvents(ctx, "", 500)
 	see("ListEvents")(events, err)
+}
+
+// rules proposes a rule, changes it, and ends it.
+func rules(ctx context.Context, admin, engineer *client.Client, see func(string) func(any, error)) {
+	draft := client.RuleDraft{
+		Effect: client.IgnoreDrifts, Match: client.RuleMatch{Types: []string{"aws_nothing"}}, Reason: "nothing has this type", ExpiresAt: time.Now().Add(time.Hour),
+	}
+	preview, err := engineer.PreviewRule(ctx, draft)
+	see("PreviewRule")(preview, err)
+	proposed, err := engineer.CreateRule(ctx, draft)
+	see("CreateRule")(proposed, err)
+	accepted, err := admin.AcceptRule(ctx, proposed.ID)
+	see("AcceptRule")(accepted, err)
+	changed, err := admin.UpdateRule(ctx, proposed.ID, client.RuleUpdate{Reason: new("still, nothing has this type"), ExpiresAt: &time.Time{}})
+	see("UpdateRule")(changed, err)
+	see("ReorderRules")(nil, admin.ReorderRules(ctx, []string{proposed.ID}))
+	found, err := engineer.GetRule(ctx, proposed.ID)
+	see("GetRule")(found, err)
+	ended, err := admin.EndRule(ctx, proposed.ID)
+	see("EndRule")(ended, err)
+	list, err := engineer.ListRules(ctx, client.RuleIsOver, client.Page{})
+	see("ListRules")(list, err)
 }
 
 // collect reads an iterator to its end.

@@ -37,6 +37,7 @@ func TestCompose(t *testing.T) {
 	t.Run("the doctor finds nothing that must be mended", s.healthy)
 	t.Run("an edge error and a slow statement are in Loki", s.logged)
 	t.Run("Alertmanager is for those who administer Grafana", s.alerting)
+	t.Run("the first hour goes as its page says", s.firstHour)
 	t.Run("a support bundle has everything but secrets", s.bundled)
 	t.Run("a restore removes later data", s.restored)
 	t.Run("a backup that is broken changes nothing", s.unrestorable)
@@ -46,6 +47,7 @@ func TestCompose(t *testing.T) {
 	t.Run("no container, log or image shows a secret", s.discreet)
 	t.Run("a version that does not start is not rolled out, without an outage", s.unhealthy)
 	t.Run("a version, and NATS, are rolled out without an outage", s.rolledOut)
+	t.Run("the services' passwords in the database are changed without an outage", s.rotated)
 	t.Run("the new version does not show a secret either", s.discreet)
 	t.Run("the api ends on SIGTERM, and the edge responds instead", s.away)
 	t.Run("the edge speaks TLS for a name", s.tls)
@@ -85,7 +87,7 @@ func TestVariables_reach(t *testing.T) {
 		t.Fatal(err)
 	}
 	env, wanted := "SITE_ADDRESS=:80\nSECRETS_DIR=./secrets\n", map[string]string{}
-	inside := []string{"HOST", "PORT", "METRICS_PORT", "CRASH_DIR", "TRUSTED_PROXIES"}
+	inside := []string{"HOST", "PORT", "METRICS_PORT", "CRASH_DIR", "TRUSTED_PROXIES", "REPLICAS"}
 	for _, m := range regexp.MustCompile(`(?m)^#?([A-Z_]+)=`).FindAllStringSubmatch(string(example), -1) {
 		name, value := m[1], "canary-of-"+strings.ToLower(m[1])
 		switch {

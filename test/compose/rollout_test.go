@@ -40,6 +40,21 @@ func (s *installation) unhealthy(t *testing.T) {
 	clients.end(t)
 }
 
+// rotated changes the passwords of both services in the database, with the commands of docs/operations.md, while clients work. Mutation:
+// deploy/roles with other passwords in the files, in place of deploy/rotate.
+func (s *installation) rotated(t *testing.T) {
+	s.worked(t)
+	clients := s.traffic(t)
+	before := s.secret("database_url")
+	for _, command := range [][]string{{"rotate"}, {"rollout", "--no-build"}, {"rotate", "--finish"}} {
+		t.Logf("%s", s.script(t, command[0], command[1:]...))
+	}
+	clients.end(t)
+	if s.secret("database_url") == before {
+		t.Error("the password is the same")
+	}
+}
+
 // rolledOut replaces every replica by a new version that takes its hints from NATS, while clients work. Tried by hand
 // under 150 requests a second: this failed none of 14,000; docker kill instead of stop 2 of 9,000, which is why the
 // exit status is looked at; no lb_try_duration in the Caddyfile 15 of 13,000; compose's own up --force-recreate 24 of

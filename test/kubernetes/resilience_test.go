@@ -8,6 +8,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 )
 
 // TestResilience checks what decides how much of a service a fault takes away. Each line was seen on a cluster (test/cluster). Mutations: a spread
@@ -42,6 +43,32 @@ func expectSpread(t *testing.T, d *appsv1.Deployment) {
 	if len(preferred) != 1 || preferred[0].PodAffinityTerm.TopologyKey != zone || !slices.Equal(preferred[0].PodAffinityTerm.MatchLabelKeys, []string{version}) ||
 		preferred[0].PodAffinityTerm.LabelSelector.MatchLabels["app.kubernetes.io/name"] != d.Name {
 		t.Errorf("%s prefers %+v", d.Name, preferred)
+	}
+}
+
+// TestAppliedAgain: what the API server would add to an item of a list that is replaced as a whole, or to a strategy, is written, so that nothing changes
+// when the same manifests are applied again, as deployment from git does all the time. Mutations: a port without its protocol; a strategy without its type.
+func TestAppliedAgain(t *testing.T) {
+	expect := func(policy string, ports []networkingv1.NetworkPolicyPort) {
+		for _, port := range ports {
+			if port.Protocol == nil {
+				t.Errorf("policy %s, port %s: the protocol is not written, so each apply says that the policy changes", policy, port.Port)
+			}
+		}
+	}
+	m := build(t, "overlays/production")
+	for _, d := range m.deployments {
+		if d.Spec.Strategy.Type == "" {
+			t.Errorf("%s: the type of its strategy is not written, so each apply says that it changes", d.Name)
+		}
+	}
+	for _, p := range m.policies {
+		for _, rule := range p.Spec.Ingress {
+			expect(p.Name, rule.Ports)
+		}
+		for _, rule := range p.Spec.Egress {
+			expect(p.Name, rule.Ports)
+		}
 	}
 }
 

@@ -37,7 +37,8 @@ type Generator struct {
 	late      Latencies             // from when one was due until it was sent
 	delivery  Latencies             // from an event's time until a socket had it
 	deliveries
-	ends counts // of sockets
+	ends       counts // of sockets
+	unanswered counts // requests, by what happened to their connection
 
 	mu      sync.Mutex
 	answers [operations]map[int]int // by status

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/driftsentry/driftsentry/client"
+	"github.com/driftsentry/driftsentry/pkg/event"
 )
 
 // TestSchedule: each operation comes at its rate, in order, and the same seed gives the same.
@@ -78,16 +79,18 @@ func TestDrive_counts_from_when_a_request_was_due(t *testing.T) {
 }
 
 // TestCompare: an acknowledged write that is not in the stream, one that is there twice, and a gap in the stream are reported.
+// As the api does, the server takes a cursor only whole, with the tag of its event. Mutation: a cursor of one event's position and the tag
+// of another, or without a tag.
 func TestCompare(t *testing.T) {
 	type object = map[string]any
 	item := func(position int, eventType, id string) object {
-		return object{"position": position, "cursor": fmt.Sprintf("e:%d", position), "event": object{"type": eventType, "subject": id}}
+		return object{"position": position, "cursor": fmt.Sprintf("e:%d:%08x", position, 7*position), "event": object{"type": eventType, "subject": id}}
 	}
 	stream := []object{item(11, "drift.approved", "a"), item(12, "drift.rejected", "b"), item(14, "drift.rejected", "b"), item(15, "alert.read", "")}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var after int
-		if _, err := fmt.Sscanf(r.FormValue("after"), "e:%d", &after); err != nil {
-			t.Error(err)
+		var after, tag int
+		if _, err := fmt.Sscanf(r.FormValue("after"), "e:%d:%08x", &after, &tag); err != nil || tag != 7*after {
+			t.Errorf("after %s: %v", r.FormValue("after"), err)
 		}
 		page := []object{}
 		for _, i := range stream { // Two at a time.
@@ -103,7 +106,7 @@ func TestCompare(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := &Generator{o: Options{Note: func(string, ...any) {}}, apis: []*client.Client{c}}
-	g.began.Epoch, g.began.Position = "e", 10
+	g.began = event.Cursor{Epoch: "e", Mark: event.Mark{Position: 10, Tag: 70}}
 	g.writes = []write{{"drift.approved", "a"}, {"drift.rejected", "b"}, {"drift.approved", "c"}}
 	head := g.began
 	head.Position = 15
@@ -112,10 +115,31 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// TestUnanswered: a request without a response is counted with what happened to its connection. Mutation: without that in recorder.
+func TestUnanswered(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	defer server.Close()
+	g := &Generator{o: Options{API: []string{server.URL}, Email: "e@acme.example", Password: "p", Connections: 1}}
+	if err := g.connect(); err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := g.http.Do(req); err == nil {
+		_ = res.Body.Close()
+		t.Error("a response came")
+	}
+	if got := list(g.unanswered.m); got != "broken: EOF: 1" {
+		t.Error(got)
+	}
+}
+
 // TestResult_Table names what failed and how often.
 func TestResult_Table(t *testing.T) {
 	r := Result{
-		Took: time.Second, Sockets: 2, Ends: map[string]int{"closed with 1012": 2},
+		Took: time.Second, Sockets: 2, Ends: map[string]int{"closed with 1012": 2}, Unanswered: map[string]int{"connection refused": 2},
 		Operations: []OperationResult{{List, map[int]int{200: 5, 429: 1, NoResponse: 2}, Summary{Count: 8}}},
 		Broken:     Broken{Lost: 3},
 	}
@@ -123,7 +147,7 @@ func TestResult_Table(t *testing.T) {
 		t.Errorf("%d sent, %d failed, whole: %t", r.Sent(), r.Failed(), r.Broken.Whole())
 	}
 	table := r.Table()
-	for _, want := range []string{"list              8        3", "429: 1, no response: 2. The api's limit is RATE_LIMIT_REQUESTS.", "closed with 1012: 2", "broken    3 lost, 0 duplicated"} {
+	for _, want := range []string{"list              8        3", "429: 1, no response: 2; without a response: connection refused: 2. The api's limit is RATE_LIMIT_REQUESTS.", "closed with 1012: 2", "broken    3 lost, 0 duplicated"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("the table lacks %q:\n%s", want, table)
 		}

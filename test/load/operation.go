@@ -124,9 +124,12 @@ func (g *Generator) api(n int) *client.Client { return g.apis[n%len(g.apis)] }
 
 // connect makes a client of each api that sends every request once, over as many connections as may be in use.
 func (g *Generator) connect() error {
-	g.http = &http.Client{Transport: clock{&http.Transport{
-		MaxIdleConnsPerHost: g.o.Connections, MaxConnsPerHost: 2 * g.o.Connections, IdleConnTimeout: time.Minute,
-	}}}
+	// A service that drains closes connections that nobody has used for that long. This client has closed them before, as an edge must, so that
+	// no request is on its way then.
+	const idle = 3 * time.Second
+	g.http = &http.Client{Transport: recorder{&http.Transport{
+		MaxIdleConnsPerHost: g.o.Connections, MaxConnsPerHost: 2 * g.o.Connections, IdleConnTimeout: idle,
+	}, &g.unanswered}}
 	for _, url := range g.o.API {
 		c, err := client.New(url, client.WithPassword(g.o.Email, g.o.Password), client.WithHTTPClient(g.http), client.WithRetry(client.Retry{Tries: 1}))
 		if err != nil {
@@ -137,19 +140,26 @@ func (g *Generator) connect() error {
 	return nil
 }
 
-// clock records when a response has arrived, before the client decodes it, because only the service is measured. A caller that
-// needs this time puts a *time.Time into the request's context, with clock{} as its key.
-type clock struct{ *http.Transport }
+// clock is the key in a request's context of the *time.Time that gets the time of the response.
+type clock struct{}
+
+// recorder records when a response has arrived, before the client decodes it, because only the service is measured; and why none came.
+type recorder struct {
+	*http.Transport
+	unanswered *counts
+}
 
 // RoundTrip returns when the whole response has arrived.
-func (c clock) RoundTrip(r *http.Request) (*http.Response, error) {
+func (c recorder) RoundTrip(r *http.Request) (*http.Response, error) {
 	res, err := c.Transport.RoundTrip(r)
 	if err != nil {
+		c.unanswered.add(reason(err))
 		return nil, err
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
+		c.unanswered.add(reason(err))
 		return nil, err
 	}
 	res.Body = io.NopCloser(bytes.NewReader(body))

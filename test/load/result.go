@@ -20,6 +20,7 @@ type Result struct {
 	Events     int64          // in the stream during the run
 	Repeated   int64          // received again after a reconnect, which is allowed
 	Ends       map[string]int // how often the connections of sockets ended, by reason
+	Unanswered map[string]int // requests without a response, by what happened to their connection
 	Writes     int            // acknowledged ones
 	Broken     Broken
 }
@@ -80,7 +81,7 @@ func (g *Generator) result(head event.Cursor, missed int64, c comparison) Result
 	defer g.mu.Unlock()
 	r := Result{
 		Took: g.drove, Late: g.late.Summary(), Sockets: len(g.sockets), Delivery: g.delivery.Summary(),
-		Events: head.Position - g.began.Position, Repeated: g.repeated.Load(), Ends: maps.Clone(g.ends.m), Writes: len(g.writes),
+		Events: head.Position - g.began.Position, Repeated: g.repeated.Load(), Ends: maps.Clone(g.ends.m), Unanswered: maps.Clone(g.unanswered.m), Writes: len(g.writes),
 		Broken: Broken{
 			Lost: g.lost.Load() + missed + c.gaps, Duplicated: g.duplicated.Load() + c.twice, Reordered: g.reordered.Load(),
 			Resyncs: g.resyncs.Load(), Missing: c.missing,
@@ -153,6 +154,9 @@ func (r Result) failures() string {
 		}
 	}
 	text := list(failed)
+	if len(r.Unanswered) > 0 {
+		text += "; without a response: " + list(r.Unanswered)
+	}
 	if limited {
 		text += "." + hint(http.StatusTooManyRequests)
 	}

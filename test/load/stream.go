@@ -26,9 +26,9 @@ type comparison struct {
 func (g *Generator) compare(ctx context.Context, head event.Cursor) (c comparison, err error) {
 	g.o.Note("Comparing %d acknowledged writes with the stream …", len(g.writes))
 	seen := map[write]int{}
-	at := g.began
+	at, after := g.began, g.began.String()
 	for at.Position < head.Position {
-		p, err := g.api(0).ListEvents(ctx, at.String(), 500)
+		p, err := g.api(0).ListEvents(ctx, after, 500)
 		if err != nil {
 			return c, fmt.Errorf("read the stream: %w", err)
 		}
@@ -38,7 +38,7 @@ func (g *Generator) compare(ctx context.Context, head event.Cursor) (c compariso
 		}
 		for _, item := range p.Items {
 			c.gaps += item.Position - at.Position - 1
-			at.Position = item.Position
+			at.Position, after = item.Position, item.Cursor
 			seen[write{item.Type, item.Subject}]++
 		}
 	}

@@ -56,6 +56,7 @@ var changes = []change{
 	{"new operation POST /api/v1/channels/{id}/test", "[Notifications](docs/notifications.md): channels (`/channels`, admins)"},
 	{"new operation GET /api/v1/channels/{id}/deliveries", "[Notifications](docs/notifications.md): channels (`/channels`, admins)"},
 	{"new operation POST /api/v1/channels/{id}/deliveries/{delivery}/replay", "[Notifications](docs/notifications.md): channels (`/channels`, admins)"},
+	{"new operation POST /api/v1/telemetry", "The console is part of the traces: `POST /api/v1/telemetry`"},
 
 	// What the same call does now. testdata/changed_test.go shows each.
 	{"rows of lists have no states", "A row of `GET /api/v1/drifts` has no `expectedState` and `actualState`"},

@@ -8,12 +8,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/driftsentry/driftsentry/pkg/schema"
+	"github.com/driftsentry/driftsentry/test/internal/polling"
 	"github.com/driftsentry/driftsentry/testkit/doctable"
 	"github.com/driftsentry/driftsentry/testkit/localpg"
 )
@@ -286,6 +289,117 @@ func TestRoles_managed(t *testing.T) {
 	try(url.UserPassword("driftsentry_service", "second"), "driftsentry", "insert into account (id, name) values ('019a0000-0000-7000-8000-000000000001', 'acme')")
 	try(url.UserPassword("driftsentry_reader", "second"), "driftsentry", "select * from event")
 	try(url.UserPassword("driftsentry_monitor", "second"), "driftsentry", "select pg_ls_waldir()")
+}
+
+// TestRotate: deploy/rotate gives each service a second login with the same rights and limits while the first one works, closes the first when
+// nobody uses it any more, and goes back to its name with the next password. Mutations: the password of the same login; no grant to the second
+// login, or none of connect; --finish without a look at the connections; a second rotation before the first is finished.
+func TestRotate(t *testing.T) {
+	if _, err := exec.LookPath("psql"); err != nil {
+		t.Skip("NOT RUN: no psql on the PATH")
+	}
+	cluster := startCluster(t, t.TempDir())
+	server, err := url.Parse(cluster.DSN("driftsentry"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets := t.TempDir()
+	for file, text := range map[string]string{
+		"database_owner_url": "postgres://driftsentry_owner:pw@h/d", "database_url": "postgres://driftsentry_service:pw@h/d",
+		"database_realtime_url": "postgres://driftsentry_reader:pw@h/d?a=b", "database_monitor_password": "pw",
+	} {
+		if err := os.WriteFile(filepath.Join(secrets, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	made := roles(t, server, server.User, secrets)
+	if said, err := made.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	u := *server
+	u.User = url.UserPassword("driftsentry_owner", "pw")
+	if err := schema.Migrate(t.Context(), u.String(), slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	// connect takes user and password from a file, as the services do.
+	connect := func(user *url.Userinfo) (*pgx.Conn, error) {
+		u := *server
+		u.User = user
+		conn, err := pgx.Connect(t.Context(), u.String())
+		if err == nil {
+			t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+		}
+		return conn, err
+	}
+	login := func(file string) *url.Userinfo {
+		t.Helper()
+		text, err := os.ReadFile(filepath.Join(secrets, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := url.Parse(string(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u.User
+	}
+	works := func(user *url.Userinfo, sql string) *pgx.Conn {
+		t.Helper()
+		conn, err := connect(user)
+		if err != nil {
+			t.Fatalf("%s: %v", user.Username(), err)
+		}
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Errorf("%s: %v", user.Username(), err)
+		}
+		var limit string
+		if err := conn.QueryRow(t.Context(), "show statement_timeout").Scan(&limit); err != nil || limit != "15s" {
+			t.Errorf("%s: statement_timeout %s, %v", user.Username(), limit, err)
+		}
+		return conn
+	}
+	rotate := func(want string, fine bool, args ...string) {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), filepath.Join(doctable.Root(t), "deploy/rotate"), args...)
+		cmd.Env = append(slices.Clone(made.Env), "PSQL=psql")
+		if said, err := cmd.CombinedOutput(); (err == nil) != fine || !strings.Contains(string(said), want) {
+			t.Fatalf("rotate %s: %v\n%s", args, err, said)
+		}
+	}
+	const write, read = "update app_user set name = name", "select * from event"
+	for _, names := range [][2]string{{"driftsentry_service_2", "driftsentry_reader_2"}, {"driftsentry_service", "driftsentry_reader"}} {
+		service, reader := login("database_url"), login("database_realtime_url")
+		held := works(service, write)
+		rotate("Now: make deploy", true)
+		if login("database_url").Username() != names[0] || login("database_realtime_url").Username() != names[1] {
+			t.Fatalf("%s, %s", login("database_url"), login("database_realtime_url"))
+		}
+		rotate("is not finished", false)
+		_ = works(login("database_url"), write).Close(t.Context())
+		_ = works(login("database_realtime_url"), read).Close(t.Context())
+		_ = works(service, write).Close(t.Context())
+		_ = works(reader, read).Close(t.Context())
+		rotate("connections still use "+service.Username(), false, "--finish")
+		_ = held.Close(t.Context())
+		now := works(login("database_url"), write)
+		// The server notices the end of a connection by itself.
+		polling.Until(t, "nobody uses the first login", time.Minute, 20*time.Millisecond, func(ctx context.Context) error {
+			var uses int
+			err := now.QueryRow(ctx, "select count(*) from pg_stat_activity where usename in ($1, $2)", service.Username(), reader.Username()).Scan(&uses)
+			if err == nil && uses > 0 {
+				err = fmt.Errorf("%d connections", uses)
+			}
+			return err
+		})
+		rotate("is closed", true, "--finish")
+		for _, old := range []*url.Userinfo{service, reader} {
+			if _, err := connect(old); err == nil {
+				t.Errorf("%s may still log in", old.Username())
+			}
+		}
+		_ = now.Close(t.Context())
+		_ = works(login("database_url"), write).Close(t.Context())
+	}
 }
 
 // roles is deploy/postgres/10-roles.sh, run by a user of the server.

@@ -64,10 +64,15 @@ func (p *program) listCommand() *cobra.Command {
 	f.StringVar(&q.ResourceType, "type", "", "of this resource type")
 	f.StringVar(&q.Search, "search", "", "with this text in the resource's address or type, or in a path that differs")
 	f.BoolVar(&all, "all", false, "also resolved ones")
+	suppressedFlag(c, &q)
 	f.IntVar(&limit, "limit", 50, "at most so many")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	complete(c, "severity", "status")
 	return c
+}
+
+func suppressedFlag(c *cobra.Command, q *client.DriftQuery) {
+	c.Flags().StringVar(&q.Suppressed, "suppressed", "", "true: only those that rules ignore; any: these, too")
 }
 
 func anyOf[T ~string](values []string) T {
@@ -123,6 +128,13 @@ func (p *program) showCommand() *cobra.Command {
 func (p *program) showDrift(d client.DriftDetail, timeline []client.TimelineEntry) {
 	fmt.Fprintf(p.out, "%s  %s  %s\n%s in %s, version %d, detected %s\n", report.Printable(d.ResourceID), d.Severity, d.Status,
 		report.Printable(d.ResourceType), report.Printable(d.Workspace), d.Version, d.DetectedAt.Local().Format(time.DateTime))
+	if s := d.Suppressed; s != nil {
+		until := ""
+		if !s.Until.IsZero() {
+			until = " until " + s.Until.Local().Format(time.DateTime)
+		}
+		fmt.Fprintf(p.out, "ignored by rule %s%s: %s\n", s.Rule, until, report.Printable(s.Reason))
+	}
 	if d.RunURL != "" {
 		fmt.Fprintln(p.out, "run: "+report.Printable(d.RunURL))
 	}
@@ -252,6 +264,7 @@ func (p *program) exportCommand() *cobra.Command {
 	f.StringSliceVar(&severity, "severity", nil, "of these severities: critical, warning, info")
 	f.StringSliceVar(&status, "status", nil, "with these statuses: detected, triaged, approved, rejected, resolved")
 	f.StringVar(&q.Owner, "owner", "", "of this owner")
+	suppressedFlag(c, &q)
 	complete(c, "severity", "status")
 	return c
 }

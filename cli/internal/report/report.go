@@ -24,7 +24,7 @@ var Severities = []client.Severity{client.Critical, client.Warning, client.Info}
 // maxRows is how many drifts a report lists.
 const maxRows = 50
 
-// Attention counts the open drifts of the workspace that are not approved, by severity. exact is false for servers that do not
+// Attention counts the open drifts of the workspace that are neither approved nor ignored by rules, by severity. exact is false for servers that do not
 // count them: then those that the response shows are counted, which are 100 at most.
 func Attention(r client.PlanResult) (counts map[client.Severity]int, exact bool) {
 	if r.Open != nil {
@@ -32,11 +32,16 @@ func Attention(r client.PlanResult) (counts map[client.Severity]int, exact bool)
 	}
 	counts = make(map[client.Severity]int)
 	for _, d := range r.Drifts {
-		if d.Status != client.Approved && d.Status != client.Resolved {
+		if needsDecision(d) {
 			counts[d.Severity]++
 		}
 	}
 	return counts, false
+}
+
+// needsDecision reports whether someone has to do something about a drift.
+func needsDecision(d client.Drift) bool {
+	return d.Status != client.Approved && d.Status != client.Resolved && d.Suppressed == nil
 }
 
 // Text writes the report for people.
@@ -108,7 +113,7 @@ func notes(r client.PlanResult) []string {
 // listed are the drifts of the report, and how many it leaves out of those that the response has.
 func listed(r client.PlanResult) (drifts []client.Drift, left int) {
 	for _, d := range r.Drifts {
-		if d.Status != client.Approved && d.Status != client.Resolved {
+		if needsDecision(d) {
 			drifts = append(drifts, d)
 		}
 	}
@@ -127,17 +132,20 @@ func verdict(r client.PlanResult) string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, s))
 		}
 	}
-	approved := ""
+	settled := ""
 	if r.Open != nil && r.Open.Approved > 0 {
-		approved = fmt.Sprintf(" %d approved.", r.Open.Approved)
+		settled = fmt.Sprintf(" %d approved.", r.Open.Approved)
+	}
+	if r.Open != nil && r.Open.Suppressed > 0 {
+		settled += fmt.Sprintf(" %d ignored by rules.", r.Open.Suppressed)
 	}
 	switch {
 	case total == 0:
-		return "Nothing is open that needs a decision." + approved
+		return "Nothing is open that needs a decision." + settled
 	case !exact:
 		return fmt.Sprintf("At least %d open %s that %s not approved: %s.", total, of(total, "drift", "drifts"), of(total, "is", "are"), strings.Join(parts, ", "))
 	}
-	return fmt.Sprintf("%d open %s that %s not approved: %s.%s", total, of(total, "drift", "drifts"), of(total, "is", "are"), strings.Join(parts, ", "), approved)
+	return fmt.Sprintf("%d open %s that %s not approved: %s.%s", total, of(total, "drift", "drifts"), of(total, "is", "are"), strings.Join(parts, ", "), settled)
 }
 
 // Table says how drifts are shown.

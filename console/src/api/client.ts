@@ -1,10 +1,30 @@
-// Requests of the signed-in user. A refused access token is replaced once.
+// Requests of the signed-in user. A refused access token is replaced once, and the password is asked for where the API wants it again.
+import { prove } from '../session/proof';
 import { accessToken } from '../session/token';
+import { request } from '../telemetry/context';
 import { ApiError } from './error';
 import { randomHex, send } from './send';
 
 async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-  const headers: Record<string, string> = {};
+  const measured = request(method, path);
+  let status = 0;
+  try {
+    const result = await attempt<T>(method, path, measured.headers, body, signal);
+    status = 200;
+    return result;
+  } catch (e) {
+    status = e instanceof ApiError ? e.status : 0;
+    throw e;
+  } finally {
+    // One that the page gave up says nothing about the server.
+    if (signal?.aborted !== true) {
+      measured.end(status);
+    }
+  }
+}
+
+async function attempt<T>(method: string, path: string, trace: Record<string, string>, body: unknown, signal?: AbortSignal): Promise<T> {
+  const headers = { ...trace };
   if (method === 'POST') {
     headers['Idempotency-Key'] = randomHex(16);
   }
@@ -12,8 +32,11 @@ async function call<T>(method: string, path: string, body?: unknown, signal?: Ab
   try {
     return await send<T>(method, `/api/v1${path}`, { body, token, headers, signal });
   } catch (e) {
-    if (!(e instanceof ApiError) || e.status !== 401 || e.reason === 'stale' || e.reason === 'credentials') {
+    if (!(e instanceof ApiError) || e.status !== 401 || e.reason === 'credentials') {
       throw e;
+    }
+    if (e.reason === 'stale') {
+      await prove(e);
     }
     return await send<T>(method, `/api/v1${path}`, { body, token: await accessToken(token), headers, signal });
   }

@@ -1019,6 +1019,163 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/rules": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the rules
+         * @description Those that have not ended, in the order in which they are asked. With `status=ended`, those that have, the last one first.
+         */
+        get: operations["listRules"];
+        put?: never;
+        /**
+         * Add a rule
+         * @description It comes after the others. An admin's rule is in force at once, and is applied to the open drifts within seconds. An engineer's
+         *     is a proposal: it has no effect until an admin accepts it. An account may have 500 rules that have not ended: 409.
+         */
+        post: operations["createRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/preview": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show what a rule would do
+         * @description What it would do to the open drifts, asked after the rules that are in force. Nothing is changed. It looks at 20,000 open
+         *     drifts at most, and for five seconds; `complete` says whether that was all.
+         */
+        post: operations["previewRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/reorder": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put the rules in another order
+         * @description `ids` are the rules that have not ended, each once, in the new order. If they are not all of them, because another admin
+         *     has changed the rules, it is 409: list them again.
+         */
+        post: operations["reorderRules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{id}": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One rule
+         * @description Also one that has ended.
+         */
+        get: operations["getRule"];
+        put?: never;
+        post?: never;
+        /**
+         * End a rule, or decline a proposal
+         * @description The rule stays readable, with `status` `ended`. The drifts that it suppressed surface within seconds, unless another rule
+         *     ignores them.
+         */
+        delete: operations["endRule"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a rule
+         * @description What is sent replaces what was there; `match` as a whole. The effect stays. A rule in force is applied to the open drifts
+         *     again. One that has ended cannot be changed: 409.
+         */
+        patch: operations["updateRule"];
+        trace?: never;
+    };
+    "/api/v1/rules/{id}/accept": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put a proposal in force
+         * @description One that is in force already stays as it is. One that has ended, or whose `expiresAt` has passed, is 409.
+         */
+        post: operations["acceptRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/workspaces": {
         parameters: {
             query?: never;
@@ -1701,6 +1858,37 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/telemetry": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a page in a browser has measured
+         * @description Spans of the console, which become spans of the service `driftsentry-console` in the installation's traces, with the ids that they
+         *     have here: so requests and events of one trace lead from the click of one person to the screen of another. They are sampled by their
+         *     trace's id, as all spans are, and have the caller's user and account. Receptions are also measured as
+         *     `driftsentry_console_freshness_seconds`. All spans are taken, or none. A body has at most 64 KiB, and a user sends at most 60 a minute.
+         */
+        post: operations["sendTelemetry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/.well-known/jwks.json": {
         parameters: {
             query?: never;
@@ -2168,7 +2356,7 @@ export interface components {
             [key: string]: string | number | boolean;
         };
         /** @description One event of the stream; `type` says which. */
-        Event: components["schemas"]["DriftCreatedEvent"] | components["schemas"]["DriftUpdatedEvent"] | components["schemas"]["DriftTriagedEvent"] | components["schemas"]["DriftApprovedEvent"] | components["schemas"]["DriftRejectedEvent"] | components["schemas"]["DriftReopenedEvent"] | components["schemas"]["DriftResolvedEvent"] | components["schemas"]["DriftExpiredEvent"] | components["schemas"]["DriftCommentedEvent"] | components["schemas"]["DriftAssignedEvent"] | components["schemas"]["AlertCreatedEvent"] | components["schemas"]["AlertReadEvent"] | components["schemas"]["CheckCompletedEvent"] | components["schemas"]["WorkspaceUpdatedEvent"] | components["schemas"]["ChannelFailedEvent"] | components["schemas"]["WorkspaceStaleEvent"];
+        Event: components["schemas"]["DriftCreatedEvent"] | components["schemas"]["DriftUpdatedEvent"] | components["schemas"]["DriftTriagedEvent"] | components["schemas"]["DriftApprovedEvent"] | components["schemas"]["DriftRejectedEvent"] | components["schemas"]["DriftReopenedEvent"] | components["schemas"]["DriftResolvedEvent"] | components["schemas"]["DriftExpiredEvent"] | components["schemas"]["DriftCommentedEvent"] | components["schemas"]["DriftAssignedEvent"] | components["schemas"]["DriftSuppressedEvent"] | components["schemas"]["DriftSurfacedEvent"] | components["schemas"]["AlertCreatedEvent"] | components["schemas"]["AlertReadEvent"] | components["schemas"]["CheckCompletedEvent"] | components["schemas"]["WorkspaceUpdatedEvent"] | components["schemas"]["ChannelFailedEvent"] | components["schemas"]["WorkspaceStaleEvent"] | components["schemas"]["RuleCreatedEvent"] | components["schemas"]["RuleUpdatedEvent"] | components["schemas"]["RuleEndedEvent"];
         /**
          * Format: email
          * @example ada@example.com
@@ -2331,13 +2519,13 @@ export interface components {
          */
         ChannelUrl: string;
         /**
-         * @description The types of events that the channel is told of. When absent at the creation: drift.created, drift.updated, drift.reopened, drift.expired, check.completed and workspace.stale. Previews and stale plans are never told.
+         * @description The types of events that the channel is told of. When absent at the creation: drift.created, drift.updated, drift.reopened, drift.surfaced, drift.expired, check.completed and workspace.stale. Previews and stale plans are never told, and drifts that rules ignore only by drift.suppressed.
          * @example [
          *       "drift.created",
          *       "check.completed"
          *     ]
          */
-        ChannelEvents: ("drift.created" | "drift.updated" | "drift.reopened" | "drift.resolved" | "drift.triaged" | "drift.approved" | "drift.rejected" | "check.completed" | "drift.expired" | "workspace.stale")[];
+        ChannelEvents: ("drift.created" | "drift.updated" | "drift.reopened" | "drift.resolved" | "drift.triaged" | "drift.approved" | "drift.rejected" | "drift.suppressed" | "drift.surfaced" | "drift.expired" | "rule.created" | "rule.updated" | "rule.ended" | "check.completed" | "workspace.stale")[];
         /**
          * @description Of drifts. A failed check and a workspace without checks count as a warning, any other check as info. When absent at the creation: critical and warning.
          * @example [
@@ -2610,6 +2798,8 @@ export interface components {
                 changed: components["schemas"]["Count"];
                 unchanged: components["schemas"]["Count"];
                 resolved: components["schemas"]["Count"];
+                /** @description Drifts of the plan that rules ignore. They are not new, changed or unchanged. */
+                suppressed?: components["schemas"]["Count"];
             };
             /** @description As the plan says, of Terraform or OpenTofu; null when it says nothing. */
             terraformVersion: string | null;
@@ -2692,11 +2882,182 @@ export interface components {
         /** @example network-prod */
         WorkspaceName: string;
         /**
+         * @description `proposed` has no effect, `active` is in force, `ended` is final.
+         * @enum {string}
+         */
+        RuleStatus: "proposed" | "active" | "ended";
+        /**
+         * @description `ignore`: the paths that match are no part of what people look at; a drift all of whose paths are ignored is suppressed.
+         *     `severity` and `owner` set those of the drift. Each effect is settled by the first rule that matches.
+         * @enum {string}
+         */
+        RuleEffect: "ignore" | "severity" | "owner";
+        /**
+         * @description Why; people see it with each drift.
+         * @example the provider writes this time with every backup
+         */
+        RuleReason: string;
+        /** @description Texts in which `*` is any text. One must fit; an empty list fits everything. */
+        RuleGlobs: string[];
+        /**
+         * @description Which drifts; all that is named must fit. An address or a path also covers what is below it: `tags` covers `tags.env`. A rule of
+         *     the effect `severity` that raises the severity, and one of the effect `owner`, needs one path that fits; one that lowers the
+         *     severity needs all paths that are not ignored.
+         * @example {
+         *       "types": [
+         *         "aws_db_instance"
+         *       ],
+         *       "paths": [
+         *         "latest_restorable_time"
+         *       ]
+         *     }
+         */
+        RuleMatch: {
+            workspaces?: components["schemas"]["RuleGlobs"];
+            addresses?: components["schemas"]["RuleGlobs"];
+            types?: components["schemas"]["RuleGlobs"];
+            providers?: components["schemas"]["RuleGlobs"];
+            paths?: components["schemas"]["RuleGlobs"];
+            origins?: ("drift" | "change" | "manual")[];
+            /** @description Only what the plan leaves as it is. */
+            plannedNoOp?: boolean;
+        };
+        /**
+         * @example {
+         *       "effect": "ignore",
+         *       "match": {
+         *         "types": [
+         *           "aws_db_instance"
+         *         ],
+         *         "paths": [
+         *           "latest_restorable_time"
+         *         ]
+         *       },
+         *       "reason": "the provider writes this time with every backup",
+         *       "expiresAt": "2027-01-01T00:00:00Z"
+         *     }
+         */
+        RuleDraft: {
+            effect: components["schemas"]["RuleEffect"];
+            match: components["schemas"]["RuleMatch"];
+            /** @description Of the effect `severity`. */
+            severity?: components["schemas"]["Severity"] | null;
+            /** @description Of the effect `owner`: a team or a person. */
+            owner?: string | null;
+            reason: components["schemas"]["RuleReason"];
+            /**
+             * Format: date-time
+             * @description In the future; null or absent for a rule that someone has to end.
+             */
+            expiresAt?: string | null;
+        };
+        /**
+         * @example {
+         *       "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b09",
+         *       "position": 1,
+         *       "status": "active",
+         *       "effect": "ignore",
+         *       "match": {
+         *         "workspaces": [],
+         *         "addresses": [],
+         *         "types": [
+         *           "aws_db_instance"
+         *         ],
+         *         "providers": [],
+         *         "paths": [
+         *           "latest_restorable_time"
+         *         ],
+         *         "origins": [],
+         *         "plannedNoOp": false
+         *       },
+         *       "severity": null,
+         *       "owner": null,
+         *       "reason": "the provider writes this time with every backup",
+         *       "expiresAt": "2027-01-01T00:00:00.000Z",
+         *       "suppressedDrifts": 4,
+         *       "createdAt": "2026-03-01T09:00:00.000Z",
+         *       "createdBy": "ada@example.com",
+         *       "acceptedAt": "2026-03-01T09:00:00.000Z",
+         *       "acceptedBy": "ada@example.com",
+         *       "updatedAt": "2026-03-01T09:00:00.000Z",
+         *       "updatedBy": "ada@example.com",
+         *       "endedAt": null,
+         *       "endedBy": null,
+         *       "endedHow": null
+         *     }
+         */
+        Rule: {
+            id: components["schemas"]["ID"];
+            /** @description In the order in which rules are asked; the numbers may have gaps. */
+            position: number;
+            status: components["schemas"]["RuleStatus"];
+            effect: components["schemas"]["RuleEffect"];
+            match: components["schemas"]["RuleMatch"];
+            /** @description Null unless that is the effect. */
+            severity: components["schemas"]["Severity"] | null;
+            /** @description Null unless that is the effect. */
+            owner: string | null;
+            reason: components["schemas"]["RuleReason"];
+            /** @description When it ends by itself; null when someone has to end it. */
+            expiresAt: components["schemas"]["NullableTimestamp"];
+            /** @description How many open drifts it suppresses now; 0 in the response to a change. */
+            suppressedDrifts: components["schemas"]["Count"];
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description Their email. */
+            createdBy: string;
+            acceptedAt: components["schemas"]["NullableTimestamp"];
+            /** @description Their email. */
+            acceptedBy: string | null;
+            updatedAt: components["schemas"]["Timestamp"];
+            /** @description Their email. */
+            updatedBy: string;
+            endedAt: components["schemas"]["NullableTimestamp"];
+            /** @description Their email; null when it has not ended or has expired. */
+            endedBy: string | null;
+            /**
+             * @description `declined` is a proposal.
+             * @enum {string|null}
+             */
+            endedHow: "ended" | "expired" | "declined" | null;
+        };
+        RulePage: {
+            items: components["schemas"]["Rule"][];
+            pagination: components["schemas"]["Pagination"];
+            /** @description The place in the stream of events at which the list was read. Resume from it (asyncapi.yaml, Resuming). */
+            cursor?: components["schemas"]["Cursor"];
+        };
+        RulePreview: {
+            /** @description Open drifts that were looked at. */
+            examined: components["schemas"]["Count"];
+            /** @description Whether these were all. */
+            complete: boolean;
+            /** @description Of these, the ones that the rule matches at a path. */
+            matched: components["schemas"]["Count"];
+            /** @description That it would suppress, alone or together with the rules in force. */
+            suppressed: components["schemas"]["Count"];
+            /** @description That would have another severity or an owner. */
+            changed: components["schemas"]["Count"];
+            /** @description The first that it matches. */
+            drifts: {
+                id: components["schemas"]["ID"];
+                workspace: components["schemas"]["WorkspaceName"];
+                resourceId: string;
+                resourceType: string;
+                severity: components["schemas"]["Severity"];
+                status: components["schemas"]["DriftStatus"];
+                /** @description The first that it matches. */
+                paths: string[];
+                /** @description Whether it would suppress the drift. */
+                suppressed: boolean;
+            }[];
+        };
+        /**
          * @example {
          *       "name": "network-prod",
          *       "status": "drifted",
          *       "lastCheckAt": "2026-03-01T09:00:00.000Z",
          *       "openDrifts": 5,
+         *       "suppressedDrifts": 40,
          *       "owner": "network-team",
          *       "archived": false
          *     }
@@ -2707,8 +3068,10 @@ export interface components {
             name: components["schemas"]["WorkspaceName"];
             status: components["schemas"]["WorkspaceStatus"];
             lastCheckAt: components["schemas"]["NullableTimestamp"];
-            /** @description Not resolved. */
+            /** @description Neither resolved nor ignored by rules. */
             openDrifts: components["schemas"]["Count"];
+            /** @description Not resolved and ignored by rules. */
+            suppressedDrifts: components["schemas"]["Count"];
         };
         /**
          * @description The only ref of which plans are recorded, such as `main`; plans that name another are previews. Null when those of
@@ -2756,8 +3119,10 @@ export interface components {
             name: components["schemas"]["WorkspaceName"];
             status: components["schemas"]["WorkspaceStatus"];
             lastCheckAt: components["schemas"]["NullableTimestamp"];
-            /** @description Not resolved. */
+            /** @description Neither resolved nor ignored by rules. */
             openDrifts: components["schemas"]["Count"];
+            /** @description Not resolved and ignored by rules. */
+            suppressedDrifts: components["schemas"]["Count"];
             createdAt: components["schemas"]["Timestamp"];
             recordRef: components["schemas"]["RecordRef"];
             rootKnown: components["schemas"]["RootKnown"];
@@ -2765,7 +3130,7 @@ export interface components {
             owner: components["schemas"]["Owner"];
             staleAfter: components["schemas"]["StaleAfter"];
             archived: components["schemas"]["Archived"];
-            /** @description The open drifts. */
+            /** @description The open drifts that rules do not ignore. */
             openBySeverity: {
                 critical: components["schemas"]["Count"];
                 warning: components["schemas"]["Count"];
@@ -2906,8 +3271,51 @@ export interface components {
             source: string;
             url: string | null;
         };
+        /** @description A span that a page has measured. Times are milliseconds, since the clock of a browser may be wrong. */
+        PageSpan: {
+            /**
+             * @description Not all 0.
+             * @example 4bf92f3577b34da6a3ce929d0e0e4736
+             */
+            traceId: string;
+            /**
+             * @description Not all 0.
+             * @example 00f067aa0ba902b7
+             */
+            spanId: string;
+            /**
+             * @description Absent for the first span of a trace.
+             * @example b7ad6b7169203331
+             */
+            parentId?: string;
+            /**
+             * @description `navigate`: a screen was opened. `act`: a user did something. `request`: a request to the API. `receive`: events came by the
+             *     socket and were painted; the span begins when they happened, and its parent is their `traceparent`.
+             * @enum {string}
+             */
+            type: "navigate" | "act" | "request" | "receive";
+            /**
+             * @description For `navigate` the pattern of a screen's path, for `act` one of approve, reject, triage, resolve, reopen, comment and assign, for
+             *     `request` the method and the path of this document without `/api/v1`.
+             * @example POST /drifts/{id}/approve
+             */
+            name?: string;
+            /** @description For `request`: of the response, 0 when there was none. */
+            status?: number;
+            /** @description For `receive`: how many. */
+            events?: number;
+            /**
+             * Format: date-time
+             * @description For `receive`: the `time` of the first event, within the last ten minutes.
+             */
+            happenedAt?: string;
+            /** @description How long before this request the span ended. */
+            ago: number;
+            /** @description How long it took. */
+            duration?: number;
+        };
         /**
-         * @description The filters of `GET /drifts`. Without any, it fits all drifts.
+         * @description The filters of `GET /drifts`. Without any, it fits all drifts that rules do not ignore.
          * @example {
          *       "status": [
          *         "detected"
@@ -2928,6 +3336,11 @@ export interface components {
             owner?: string[];
             group?: components["schemas"]["ID"][];
             open?: boolean;
+            /**
+             * @description As in lists; 'false' when absent.
+             * @enum {string}
+             */
+            suppressed?: "false" | "true" | "any";
             /** Format: date-time */
             from?: string;
             /** Format: date-time */
@@ -3137,9 +3550,28 @@ export interface components {
              */
             differenceTruncated?: true;
             severity: components["schemas"]["Severity"];
-            status: components["schemas"]["DriftStatus"];
+            /** @description What the severity would be without the rule that set it; null when none did. */
+            defaultSeverity?: components["schemas"]["Severity"] | null;
+            /**
+             * Format: uuid
+             * @description The rule that set the severity.
+             */
+            severityRule?: string | null;
+            /**
+             * @description Which rule ignores all of the drift; null when none does. Of several the one that ends first. Such a drift has no alerts,
+             *     and lists leave it out unless they are asked for it.
+             */
+            suppressed?: {
+                rule: components["schemas"]["ID"];
+                reason: string | null;
+                /** @description When the rule ends; null when someone has to end it. */
+                until: components["schemas"]["NullableTimestamp"];
+            } | null;
             /** @description A team or a person; null when there is none. */
             owner?: string | null;
+            /** @description Who said so: the email of a user, or `rule:` and the id of a rule. */
+            ownerBy?: string | null;
+            status: components["schemas"]["DriftStatus"];
             costImpactMonthly: components["schemas"]["Money"];
             /** @enum {string} */
             detectedBy: "scheduler" | "manual" | "api" | "plan";
@@ -3462,6 +3894,20 @@ export interface components {
             comment?: string;
             /** @description Of a decision, in the words of who decided; how it was resolved. */
             reason?: string;
+            /**
+             * Suppression
+             * @description Which rule ignores all of the drift; absent when none does.
+             */
+            suppressed?: {
+                /** Format: uuid */
+                rule: string;
+                reason: string;
+                /**
+                 * Format: date-time
+                 * @description When the rule ends; null when someone has to end it.
+                 */
+                until: string | null;
+            };
         };
         /**
          * Actor
@@ -3615,6 +4061,36 @@ export interface components {
              * @enum {string}
              */
             type: "drift.assigned";
+        };
+        /**
+         * DriftSuppressedEvent
+         * @description Rules began to ignore all of it. A drift that they ignore from the beginning has drift.created alone.
+         */
+        DriftSuppressedEvent: components["schemas"]["CloudEvent"] & {
+            /** @constant */
+            type: "drift.suppressed";
+            data: components["schemas"]["DriftData"];
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "drift.suppressed";
+        };
+        /**
+         * DriftSurfacedEvent
+         * @description Rules do not ignore all of it any more.
+         */
+        DriftSurfacedEvent: components["schemas"]["CloudEvent"] & {
+            /** @constant */
+            type: "drift.surfaced";
+            data: components["schemas"]["DriftData"];
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "drift.surfaced";
         };
         /**
          * AlertCreatedEvent
@@ -3789,6 +4265,8 @@ export interface components {
             changed: number;
             unchanged: number;
             resolved: number;
+            /** @description Drifts of the plan that rules ignore. They are not new, changed or unchanged. */
+            suppressed?: number;
         };
         /**
          * CheckEvidence
@@ -3940,6 +4418,83 @@ export interface components {
             /** Format: date-time */
             lastCheckAt: string;
             actor: components["schemas"]["Actor"];
+        };
+        /**
+         * RuleCreatedEvent
+         * @description A rule was added or proposed.
+         */
+        RuleCreatedEvent: components["schemas"]["CloudEvent"] & {
+            /** @constant */
+            type: "rule.created";
+            data: components["schemas"]["RuleData"];
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "rule.created";
+        };
+        /**
+         * RuleData
+         * @description Data of every event about a rule; the rule as it was after the change.
+         * @example {
+         *       "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b09",
+         *       "status": "active",
+         *       "effect": "ignore",
+         *       "position": 1,
+         *       "reason": "the provider writes this time with every backup",
+         *       "expiresAt": null,
+         *       "actor": null
+         *     }
+         */
+        RuleData: {
+            /** Format: uuid */
+            id: string;
+            /**
+             * RuleStatus
+             * @enum {string}
+             */
+            status: "proposed" | "active" | "ended";
+            /**
+             * RuleEffect
+             * @enum {string}
+             */
+            effect: "ignore" | "severity" | "owner";
+            position: number;
+            reason: string;
+            /** Format: date-time */
+            expiresAt: string | null;
+            actor: components["schemas"]["Actor"];
+        };
+        /**
+         * RuleUpdatedEvent
+         * @description A rule was changed, moved or accepted.
+         */
+        RuleUpdatedEvent: components["schemas"]["CloudEvent"] & {
+            /** @constant */
+            type: "rule.updated";
+            data: components["schemas"]["RuleData"];
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "rule.updated";
+        };
+        /**
+         * RuleEndedEvent
+         * @description A rule was ended or declined, or has expired.
+         */
+        RuleEndedEvent: components["schemas"]["CloudEvent"] & {
+            /** @constant */
+            type: "rule.ended";
+            data: components["schemas"]["RuleData"];
+        } & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "rule.ended";
         };
     };
     responses: {
@@ -6174,7 +6729,8 @@ export interface operations {
                      *             "warning": 0,
                      *             "info": 0
                      *           },
-                     *           "approved": 0
+                     *           "approved": 0,
+                     *           "suppressed": 0
                      *         },
                      *         "drifts": [
                      *           {
@@ -6234,15 +6790,17 @@ export interface operations {
                             check: components["schemas"]["Check"];
                             /** @description What is open in the workspace after the check, of the drifts that plans found. After a preview, and a plan of another root, it is what would be open. The response to a repeated upload has the numbers of the first one; that of an upload to an earlier version has none. */
                             open?: {
-                                /** @description Drifts that are neither approved nor resolved, by severity. Someone has to do something about them. */
+                                /** @description Drifts that are neither approved nor resolved, nor ignored by rules, by severity. Someone has to do something about them. */
                                 unsettled: {
                                     critical: components["schemas"]["Count"];
                                     warning: components["schemas"]["Count"];
                                     info: components["schemas"]["Count"];
                                 };
                                 approved: components["schemas"]["Count"];
+                                /** @description Drifts that rules ignore, whatever was decided about them. The others are counted without them. */
+                                suppressed?: components["schemas"]["Count"];
                             };
-                            /** @description The first 100 drifts of the plan in their current state, the most severe first; without those with which their states would take more than 4 MiB. Of a preview and of a plan of another root they are as they would be, and the ids of new ones are not kept. */
+                            /** @description The first 100 drifts of the plan in their current state, the most severe first and those that rules ignore last; without those with which their states would take more than 4 MiB. Of a preview and of a plan of another root they are as they would be, and the ids of new ones are not kept. */
                             drifts: components["schemas"]["Drift"][];
                         };
                     };
@@ -6449,6 +7007,8 @@ export interface operations {
                 owner?: string[];
                 /** @description In one of these groups, as `GET /drifts/groups` names them. */
                 group?: components["schemas"]["ID"][];
+                /** @description `false`: without the drifts that rules ignore. `true`: only these. `any`: both. */
+                suppressed?: "false" | "true" | "any";
                 /**
                  * @description Only drifts detected from this time on.
                  * @example 2026-03-01T00:00:00Z
@@ -6678,6 +7238,8 @@ export interface operations {
                 origin?: ("drift" | "change" | "manual")[];
                 /** @description Of one of these providers. */
                 provider?: string[];
+                /** @description `false`: without the drifts that rules ignore. `true`: only these. `any`: both. */
+                suppressed?: "false" | "true" | "any";
                 /**
                  * @description Only drifts detected from this time on.
                  * @example 2026-03-01T00:00:00Z
@@ -6810,6 +7372,8 @@ export interface operations {
                 origin?: ("drift" | "change" | "manual")[];
                 /** @description Of one of these providers. */
                 provider?: string[];
+                /** @description `false`: without the drifts that rules ignore. `true`: only these. `any`: both. */
+                suppressed?: "false" | "true" | "any";
                 /**
                  * @description Only drifts detected from this time on.
                  * @example 2026-03-01T00:00:00Z
@@ -7042,8 +7606,12 @@ export interface operations {
                      *         },
                      *         "differenceTruncated": true,
                      *         "severity": "critical",
-                     *         "status": "detected",
+                     *         "defaultSeverity": "critical",
+                     *         "severityRule": null,
+                     *         "suppressed": null,
                      *         "owner": null,
+                     *         "ownerBy": null,
+                     *         "status": "detected",
                      *         "costImpactMonthly": 0,
                      *         "detectedBy": "scheduler",
                      *         "detectedAt": "2026-03-01T09:00:00.000Z",
@@ -7616,6 +8184,738 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
+    listRules: {
+        parameters: {
+            query?: {
+                /** @description From 1. `page` × `limit` may be at most 10,000; for more, narrow the filter. */
+                page?: components["parameters"]["Page"];
+                /** @description Items per page. */
+                limit?: components["parameters"]["Limit"];
+                /** @description `pagination.nextCursor` of the page before, with the same filters and the same order; 400 with others. Not together with `page`. There is no end to how far it leads. */
+                cursor?: components["parameters"]["Cursor"];
+                /** @description Of this status; without it, proposed or active. */
+                status?: components["schemas"]["RuleStatus"];
+            };
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of rules. */
+            200: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "items": [
+                     *           {
+                     *             "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b09",
+                     *             "position": 1,
+                     *             "status": "active",
+                     *             "effect": "ignore",
+                     *             "match": {
+                     *               "workspaces": [],
+                     *               "addresses": [],
+                     *               "types": [
+                     *                 "aws_db_instance"
+                     *               ],
+                     *               "providers": [],
+                     *               "paths": [
+                     *                 "latest_restorable_time"
+                     *               ],
+                     *               "origins": [],
+                     *               "plannedNoOp": false
+                     *             },
+                     *             "severity": null,
+                     *             "owner": null,
+                     *             "reason": "the provider writes this time with every backup",
+                     *             "expiresAt": "2027-01-01T00:00:00.000Z",
+                     *             "suppressedDrifts": 4,
+                     *             "createdAt": "2026-03-01T09:00:00.000Z",
+                     *             "createdBy": "ada@example.com",
+                     *             "acceptedAt": "2026-03-01T09:00:00.000Z",
+                     *             "acceptedBy": "ada@example.com",
+                     *             "updatedAt": "2026-03-01T09:00:00.000Z",
+                     *             "updatedBy": "ada@example.com",
+                     *             "endedAt": null,
+                     *             "endedBy": null,
+                     *             "endedHow": null
+                     *           }
+                     *         ],
+                     *         "pagination": {
+                     *           "total": 0,
+                     *           "page": 1,
+                     *           "pageSize": 1,
+                     *           "totalPages": 0,
+                     *           "hasMore": false,
+                     *           "nextCursor": null
+                     *         },
+                     *         "cursor": "5f1c20a4be07:1729:9b04c1e7"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["RulePage"];
+                    };
+                };
+            };
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    createRule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+                /**
+                 * @description Makes a retry safe: the same key with the same request within a day gets the first response again, with the header
+                 *     `Idempotent-Replayed: true`, and with another request 409. Keys are the caller's own. A response with an API key or a
+                 *     setup token that was revoked, used or has expired since is not given again: 409. Under /auth/ it is ignored: the
+                 *     responses there are secrets, which are not stored.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "effect": "ignore",
+                 *       "match": {
+                 *         "types": [
+                 *           "aws_db_instance"
+                 *         ],
+                 *         "paths": [
+                 *           "latest_restorable_time"
+                 *         ]
+                 *       },
+                 *       "reason": "the provider writes this time with every backup",
+                 *       "expiresAt": "2027-01-01T00:00:00Z"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RuleDraft"];
+            };
+        };
+        responses: {
+            /** @description The rule. */
+            201: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b09",
+                     *         "position": 1,
+                     *         "status": "active",
+                     *         "effect": "ignore",
+                     *         "match": {
+                     *           "workspaces": [],
+                     *           "addresses": [],
+                     *           "types": [
+                     *             "aws_db_instance"
+                     *           ],
+                     *           "providers": [],
+                     *           "paths": [
+                     *             "latest_restorable_time"
+                     *           ],
+                     *           "origins": [],
+                     *           "plannedNoOp": false
+                     *         },
+                     *         "severity": null,
+                     *         "owner": null,
+                     *         "reason": "the provider writes this time with every backup",
+                     *         "expiresAt": "2027-01-01T00:00:00.000Z",
+                     *         "suppressedDrifts": 4,
+                     *         "createdAt": "2026-03-01T09:00:00.000Z",
+                     *         "createdBy": "ada@example.com",
+                     *         "acceptedAt": "2026-03-01T09:00:00.000Z",
+                     *         "acceptedBy": "ada@example.com",
+                     *         "updatedAt": "2026-03-01T09:00:00.000Z",
+                     *         "updatedBy": "ada@example.com",
+                     *         "endedAt": null,
+                     *         "endedBy": null,
+                     *         "endedHow": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["Rule"];
+                    };
+                };
+            };
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    previewRule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+                /**
+                 * @description Makes a retry safe: the same key with the same request within a day gets the first response again, with the header
+                 *     `Idempotent-Replayed: true`, and with another request 409. Keys are the caller's own. A response with an API key or a
+                 *     setup token that was revoked, used or has expired since is not given again: 409. Under /auth/ it is ignored: the
+                 *     responses there are secrets, which are not stored.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "effect": "ignore",
+                 *       "match": {
+                 *         "types": [
+                 *           "aws_db_instance"
+                 *         ],
+                 *         "paths": [
+                 *           "latest_restorable_time"
+                 *         ]
+                 *       },
+                 *       "reason": "the provider writes this time with every backup",
+                 *       "expiresAt": "2027-01-01T00:00:00Z"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RuleDraft"];
+            };
+        };
+        responses: {
+            /** @description What it would do. */
+            200: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "examined": 0,
+                     *         "complete": false,
+                     *         "matched": 0,
+                     *         "suppressed": 0,
+                     *         "changed": 0,
+                     *         "drifts": [
+                     *           {
+                     *             "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b01",
+                     *             "workspace": "network-prod",
+                     *             "resourceId": "text",
+                     *             "resourceType": "text",
+                     *             "severity": "critical",
+                     *             "status": "detected",
+                     *             "paths": [
+                     *               "text"
+                     *             ],
+                     *             "suppressed": false
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["RulePreview"];
+                    };
+                };
+            };
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    reorderRules: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+                /**
+                 * @description Makes a retry safe: the same key with the same request within a day gets the first response again, with the header
+                 *     `Idempotent-Replayed: true`, and with another request 409. Keys are the caller's own. A response with an API key or a
+                 *     setup token that was revoked, used or has expired since is not given again: 409. Under /auth/ it is ignored: the
+                 *     responses there are secrets, which are not stored.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "ids": [
+                 *         "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b01"
+                 *       ]
+                 *     }
+                 */
+                "application/json": {
+                    ids: components["schemas"]["ID"][];
+                };
+            };
+        };
+        responses: {
+            200: components["responses"]["Done"];
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    getRule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path: {
+                /** @description The id of what the path names. */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rule. */
+            200: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b09",
+                     *         "position": 1,
+                     *         "status": "active",
+                     *         "effect": "ignore",
+                     *         "match": {
+                     *           "workspaces": [],
+                     *           "addresses": [],
+                     *           "types": [
+                     *             "aws_db_instance"
+                     *           ],
+                     *           "providers": [],
+                     *           "paths": [
+                     *             "latest_restorable_time"
+                     *           ],
+                     *           "origins": [],
+                     *           "plannedNoOp": false
+                     *         },
+                     *         "severity": null,
+                     *         "owner": null,
+                     *         "reason": "the provider writes this time with every backup",
+                     *         "expiresAt": "2027-01-01T00:00:00.000Z",
+                     *         "suppressedDrifts": 4,
+                     *         "createdAt": "2026-03-01T09:00:00.000Z",
+                     *         "createdBy": "ada@example.com",
+                     *         "acceptedAt": "2026-03-01T09:00:00.000Z",
+                     *         "acceptedBy": "ada@example.com",
+                     *         "updatedAt": "2026-03-01T09:00:00.000Z",
+                     *         "updatedBy": "ada@example.com",
+                     *         "endedAt": null,
+                     *         "endedBy": null,
+                     *         "endedHow": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["Rule"];
+                    };
+                };
+            };
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    endRule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path: {
+                /** @description The id of what the path names. */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rule. */
+            200: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b09",
+                     *         "position": 1,
+                     *         "status": "active",
+                     *         "effect": "ignore",
+                     *         "match": {
+                     *           "workspaces": [],
+                     *           "addresses": [],
+                     *           "types": [
+                     *             "aws_db_instance"
+                     *           ],
+                     *           "providers": [],
+                     *           "paths": [
+                     *             "latest_restorable_time"
+                     *           ],
+                     *           "origins": [],
+                     *           "plannedNoOp": false
+                     *         },
+                     *         "severity": null,
+                     *         "owner": null,
+                     *         "reason": "the provider writes this time with every backup",
+                     *         "expiresAt": "2027-01-01T00:00:00.000Z",
+                     *         "suppressedDrifts": 4,
+                     *         "createdAt": "2026-03-01T09:00:00.000Z",
+                     *         "createdBy": "ada@example.com",
+                     *         "acceptedAt": "2026-03-01T09:00:00.000Z",
+                     *         "acceptedBy": "ada@example.com",
+                     *         "updatedAt": "2026-03-01T09:00:00.000Z",
+                     *         "updatedBy": "ada@example.com",
+                     *         "endedAt": null,
+                     *         "endedBy": null,
+                     *         "endedHow": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["Rule"];
+                    };
+                };
+            };
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    updateRule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path: {
+                /** @description The id of what the path names. */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "expiresAt": "2027-01-01T00:00:00Z"
+                 *     }
+                 */
+                "application/json": {
+                    match?: components["schemas"]["RuleMatch"];
+                    severity?: components["schemas"]["Severity"];
+                    owner?: string;
+                    reason?: components["schemas"]["RuleReason"];
+                    /**
+                     * Format: date-time
+                     * @description In the future; null removes it.
+                     */
+                    expiresAt?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description The rule. */
+            200: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b09",
+                     *         "position": 1,
+                     *         "status": "active",
+                     *         "effect": "ignore",
+                     *         "match": {
+                     *           "workspaces": [],
+                     *           "addresses": [],
+                     *           "types": [
+                     *             "aws_db_instance"
+                     *           ],
+                     *           "providers": [],
+                     *           "paths": [
+                     *             "latest_restorable_time"
+                     *           ],
+                     *           "origins": [],
+                     *           "plannedNoOp": false
+                     *         },
+                     *         "severity": null,
+                     *         "owner": null,
+                     *         "reason": "the provider writes this time with every backup",
+                     *         "expiresAt": "2027-01-01T00:00:00.000Z",
+                     *         "suppressedDrifts": 4,
+                     *         "createdAt": "2026-03-01T09:00:00.000Z",
+                     *         "createdBy": "ada@example.com",
+                     *         "acceptedAt": "2026-03-01T09:00:00.000Z",
+                     *         "acceptedBy": "ada@example.com",
+                     *         "updatedAt": "2026-03-01T09:00:00.000Z",
+                     *         "updatedBy": "ada@example.com",
+                     *         "endedAt": null,
+                     *         "endedBy": null,
+                     *         "endedHow": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["Rule"];
+                    };
+                };
+            };
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    acceptRule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+                /**
+                 * @description Makes a retry safe: the same key with the same request within a day gets the first response again, with the header
+                 *     `Idempotent-Replayed: true`, and with another request 409. Keys are the caller's own. A response with an API key or a
+                 *     setup token that was revoked, used or has expired since is not given again: 409. Under /auth/ it is ignored: the
+                 *     responses there are secrets, which are not stored.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /** @description The id of what the path names. */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /** @example {} */
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description The rule. */
+            200: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "id": "01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b09",
+                     *         "position": 1,
+                     *         "status": "active",
+                     *         "effect": "ignore",
+                     *         "match": {
+                     *           "workspaces": [],
+                     *           "addresses": [],
+                     *           "types": [
+                     *             "aws_db_instance"
+                     *           ],
+                     *           "providers": [],
+                     *           "paths": [
+                     *             "latest_restorable_time"
+                     *           ],
+                     *           "origins": [],
+                     *           "plannedNoOp": false
+                     *         },
+                     *         "severity": null,
+                     *         "owner": null,
+                     *         "reason": "the provider writes this time with every backup",
+                     *         "expiresAt": "2027-01-01T00:00:00.000Z",
+                     *         "suppressedDrifts": 4,
+                     *         "createdAt": "2026-03-01T09:00:00.000Z",
+                     *         "createdBy": "ada@example.com",
+                     *         "acceptedAt": "2026-03-01T09:00:00.000Z",
+                     *         "acceptedBy": "ada@example.com",
+                     *         "updatedAt": "2026-03-01T09:00:00.000Z",
+                     *         "updatedBy": "ada@example.com",
+                     *         "endedAt": null,
+                     *         "endedBy": null,
+                     *         "endedHow": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["Rule"];
+                    };
+                };
+            };
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
     listWorkspaces: {
         parameters: {
             query?: {
@@ -7657,6 +8957,7 @@ export interface operations {
                      *           "status": "drifted",
                      *           "lastCheckAt": "2026-03-01T09:00:00.000Z",
                      *           "openDrifts": 5,
+                     *           "suppressedDrifts": 40,
                      *           "owner": "network-team",
                      *           "archived": false
                      *         }
@@ -7716,6 +9017,7 @@ export interface operations {
                      *         "status": "ok",
                      *         "lastCheckAt": null,
                      *         "openDrifts": 0,
+                     *         "suppressedDrifts": 0,
                      *         "createdAt": "2026-03-01T09:00:00.000Z",
                      *         "recordRef": "main",
                      *         "rootKnown": false,
@@ -8695,7 +9997,8 @@ export interface operations {
                      *             "critical": 2,
                      *             "warning": 8,
                      *             "info": 2
-                     *           }
+                     *           },
+                     *           "suppressed": 40
                      *         },
                      *         "alerts": {
                      *           "total": 2,
@@ -8718,6 +10021,8 @@ export interface operations {
                         data: {
                             drifts: {
                                 total: components["schemas"]["Count"];
+                                /** @description Drifts that rules ignore, which are in no other number here. */
+                                suppressed: components["schemas"]["Count"];
                                 byStatus: {
                                     detected: components["schemas"]["Count"];
                                     triaged: components["schemas"]["Count"];
@@ -8900,7 +10205,8 @@ export interface operations {
                      *             "percentage": 0
                      *           }
                      *         ],
-                     *         "total": 4
+                     *         "total": 4,
+                     *         "suppressed": 0
                      *       }
                      *     }
                      */
@@ -8914,6 +10220,8 @@ export interface operations {
                                 percentage: components["schemas"]["Percentage"];
                             }[];
                             total: components["schemas"]["Count"];
+                            /** @description Drifts that rules ignore, which are in no other number here. */
+                            suppressed: components["schemas"]["Count"];
                         };
                     };
                 };
@@ -8987,7 +10295,8 @@ export interface operations {
                      *             "percentage": 0
                      *           }
                      *         ],
-                     *         "total": 0
+                     *         "total": 0,
+                     *         "suppressed": 0
                      *       }
                      *     }
                      */
@@ -9001,6 +10310,8 @@ export interface operations {
                                 percentage: components["schemas"]["Percentage"];
                             }[];
                             total: components["schemas"]["Count"];
+                            /** @description Drifts that rules ignore, which are in no other number here. */
+                            suppressed: components["schemas"]["Count"];
                         };
                     };
                 };
@@ -10429,6 +11740,55 @@ export interface operations {
             400: components["responses"]["ValidationError"];
             401: components["responses"]["AuthError"];
             403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    sendTelemetry: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "spans": [
+                 *         {
+                 *           "traceId": "4bf92f3577b34da6a3ce929d0e0e4736",
+                 *           "spanId": "00f067aa0ba902b7",
+                 *           "type": "act",
+                 *           "name": "approve",
+                 *           "ago": 812.5,
+                 *           "duration": 94
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": {
+                    spans: components["schemas"]["PageSpan"][];
+                };
+            };
+        };
+        responses: {
+            200: components["responses"]["Done"];
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["RateLimitExceeded"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];

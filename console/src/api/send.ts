@@ -1,5 +1,4 @@
 // One request, without a session: the envelope becomes a value or an ApiError.
-import { headersOf } from '../telemetry/context';
 import { ApiError, Offline, type FieldError } from './error';
 import type { Schemas } from './types';
 
@@ -18,11 +17,13 @@ export interface Options {
   token?: string | undefined;
   headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
+  /** Whether it goes on when the page is left. */
+  keepalive?: boolean;
 }
 
 export async function send<T>(method: string, path: string, options: Options = {}): Promise<T> {
-  const headers: Record<string, string> = { Accept: 'application/json', ...headersOf(method, path), ...options.headers };
-  const init: RequestInit = { method, headers, credentials: 'same-origin' };
+  const headers: Record<string, string> = { Accept: 'application/json', ...options.headers };
+  const init: RequestInit = { method, headers, credentials: 'same-origin', keepalive: options.keepalive === true };
   if (options.token !== undefined) {
     headers['Authorization'] = `Bearer ${options.token}`;
   }

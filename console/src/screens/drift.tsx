@@ -1,5 +1,5 @@
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import type { ComponentChildren } from 'preact';
 import { get } from '../api/client';
 import { ApiError } from '../api/error';
@@ -11,6 +11,7 @@ import { why } from '../drift/why';
 import { navigate } from '../router';
 import { mayDecide } from '../session/me';
 import { TraceLink } from '../trace/link';
+import { Comment, OwnerDialog } from '../drift/notes';
 import { Address } from '../ui/address';
 import { SeverityBadge, StatusPill } from '../ui/badge';
 import { Button, CopyButton } from '../ui/button';
@@ -19,7 +20,7 @@ import { useKeys } from '../ui/keys';
 import { safeURL } from '../ui/link';
 import { useResource } from '../ui/resource';
 import { Empty, ErrorBox, Skeleton } from '../ui/state';
-import { Time } from '../ui/time';
+import { Time, exactTime } from '../ui/time';
 import { toast } from '../ui/toast';
 import { subject } from '../title';
 import { inbox, visit } from './walk';
@@ -39,12 +40,15 @@ export function DriftScreen({ id }: { id: string }) {
     ['drift.'],
   );
   const dialog = useSignal<Action | undefined>(undefined);
+  const owner = useSignal(false);
+  const comment = useRef<HTMLTextAreaElement>(null);
   const drift = data.value?.drift;
   const may: Record<Action, boolean> = {
     triage: drift?.canTriage === true,
     approve: drift?.canApprove === true,
     reject: drift?.canReject === true,
     resolve: drift?.canResolve === true,
+    reopen: drift?.canReopen === true,
   };
   const ask = (action: Action) => {
     if (drift === undefined || !may[action]) {
@@ -73,7 +77,7 @@ export function DriftScreen({ id }: { id: string }) {
   useEffect(() => {
     subject.value = drift?.resourceId ?? 'Drift';
   }, [drift?.resourceId]);
-  useKeys({ j: () => go(after), k: () => go(before), a: () => ask('approve'), r: () => ask('reject'), t: () => ask('triage'), e: () => ask('resolve'), u: () => navigate(inbox), Escape: () => navigate(inbox) });
+  useKeys({ j: () => go(after), k: () => go(before), a: () => ask('approve'), r: () => ask('reject'), t: () => ask('triage'), e: () => ask('resolve'), z: () => ask('reopen'), c: () => comment.current?.focus(), u: () => navigate(inbox), Escape: () => navigate(inbox) });
 
   if (error.value !== undefined && drift === undefined) {
     return error.value instanceof ApiError && (error.value.status === 404 || error.value.status === 400) ? (
@@ -141,6 +145,11 @@ export function DriftScreen({ id }: { id: string }) {
               Resolve
             </Button>
           )}
+          {may.reopen && (
+            <Button icon="back" hint="z" onClick={() => ask('reopen')}>
+              Reopen
+            </Button>
+          )}
           {!mayDecide.value && drift.status !== 'resolved' && <span class="muted">You may look. Engineers and admins decide.</span>}
         </div>
       </header>
@@ -166,10 +175,20 @@ export function DriftScreen({ id }: { id: string }) {
               {drift.statesTruncated === true && <p class="diff-note">The states are cut: they are too large to show whole.</p>}
             </details>
           </section>
-          <Timeline entries={data.value!.timeline} />
+          <Timeline entries={data.value!.timeline}>{mayDecide.value && <Comment id={id} inputRef={comment} onDone={reload} />}</Timeline>
         </div>
-        <Facts drift={drift} />
+        <Facts drift={drift} onOwner={() => (owner.value = true)} />
       </div>
+      {owner.value && (
+        <OwnerDialog
+          drift={drift}
+          onClose={() => (owner.value = false)}
+          onDone={() => {
+            owner.value = false;
+            reload();
+          }}
+        />
+      )}
       {dialog.value !== undefined && <DecisionDialog action={dialog.value} drifts={[drift]} onClose={() => (dialog.value = undefined)} onDone={(o) => done(dialog.value!, o)} />}
     </article>
   );
@@ -186,6 +205,11 @@ function Verdict({ drift }: { drift: DriftDetail }) {
       <section class={`verdict verdict-${drift.status}`} aria-label="Decision">
         <p>
           <Icon name={approved ? 'check' : 'cross'} /> <strong>{approved ? 'Approved' : 'Rejected'}</strong> by <bdi>{by}</bdi> {at !== null && <Time at={at} suffix />}
+          {approved && drift.approvedUntil !== null && drift.approvedUntil !== undefined && (
+            <span class="muted">
+              until <time dateTime={drift.approvedUntil}>{exactTime(drift.approvedUntil)}</time>
+            </span>
+          )}
         </p>
         {reason !== null && (
           <blockquote dir="auto" class="reason">
@@ -234,9 +258,12 @@ const icons: Record<string, IconName> = {
   'drift.rejected': 'cross',
   'drift.resolved': 'tool',
   'drift.triaged': 'eye',
+  'drift.reopened': 'back',
+  'drift.commented': 'comment',
+  'drift.assigned': 'person',
 };
 
-function Timeline({ entries }: { entries: TimelineEntry[] }) {
+function Timeline({ entries, children }: { entries: TimelineEntry[]; children: ComponentChildren }) {
   return (
     <section class="card" aria-labelledby="timeline">
       <header class="card-head">
@@ -265,6 +292,7 @@ function Timeline({ entries }: { entries: TimelineEntry[] }) {
           </li>
         ))}
       </ol>
+      {children}
     </section>
   );
 }
@@ -283,11 +311,32 @@ function Fact({ name, children }: { name: string; children: ComponentChildren })
   );
 }
 
-function Facts({ drift }: { drift: DriftDetail }) {
+function Facts({ drift, onOwner }: { drift: DriftDetail; onOwner: () => void }) {
   const run = drift.runUrl === null ? undefined : safeURL(drift.runUrl);
   return (
     <aside class="facts card" aria-label="Facts">
       <dl>
+        {(drift.owner != null || mayDecide.value) && (
+          <Fact name="Owner">
+            {drift.owner == null ? (
+              <span class="muted">none</span>
+            ) : (
+              <a href={`/inbox?owner=${encodeURIComponent(drift.owner)}`}>
+                <bdi>{drift.owner}</bdi>
+              </a>
+            )}{' '}
+            {mayDecide.value && (
+              <Button small kind="quiet" onClick={onOwner} label="Change the owner">
+                Change
+              </Button>
+            )}
+          </Fact>
+        )}
+        {drift.attribution !== null && (
+          <Fact name="Changed by">
+            <bdi>{drift.attribution.changedBy}</bdi> <Time at={drift.attribution.changedAt} suffix />, says <bdi>{drift.attribution.source}</bdi>
+          </Fact>
+        )}
         <Fact name="Type">
           <a href={`/inbox?type=${encodeURIComponent(drift.resourceType)}`}>
             <bdi>{drift.resourceType}</bdi>

@@ -2,6 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { setParameters } from '../router';
+import { Button } from '../ui/button';
 import { Select } from '../ui/field';
 import { Icon } from '../ui/icon';
 import type { Filter, View } from './inbox-state';
@@ -18,9 +19,10 @@ interface Props {
   filter: Filter;
   count: number | undefined;
   search: { current: HTMLInputElement | null };
+  grouped: boolean;
 }
 
-export function Bar({ filter, count, search }: Props) {
+export function Bar({ filter, count, search, grouped }: Props) {
   return (
     <header class="bar">
       <h1 class="visually-hidden">Inbox</h1>
@@ -69,17 +71,26 @@ export function Bar({ filter, count, search }: Props) {
             ['cost', 'Highest cost'],
           ]}
         />
-        {filter.type !== '' && (
-          <button type="button" class="chip" onClick={() => setParameters({ type: '' })}>
-            {filter.type} <Icon name="cross" />
-            <span class="visually-hidden">: remove this filter</span>
-          </button>
-        )}
+        <Chip name="type" text={filter.type} />
+        <Chip name="owner" text={filter.owner} />
+        <Chip name="group" text={filter.group === '' ? '' : 'One group'} />
       </div>
+      <Button small pressed={grouped} hint="g" onClick={() => setParameters({ by: grouped ? '' : 'group', group: '' })}>
+        Group
+      </Button>
       <span class="count" role="status">
         {count === undefined ? '' : count === 1 ? '1 drift' : `${count.toLocaleString('en')} drifts`}
       </span>
     </header>
+  );
+}
+
+function Chip({ name, text }: { name: string; text: string }) {
+  return text === '' ? null : (
+    <button type="button" class="chip" onClick={() => setParameters({ [name]: '' })}>
+      <bdi>{text}</bdi> <Icon name="cross" />
+      <span class="visually-hidden">: remove this filter</span>
+    </button>
   );
 }
 

@@ -3,6 +3,7 @@
 import { batch, signal } from '@preact/signals';
 import { get, query } from '../api/client';
 import type { Drift, DriftData, DriftPage, DriftStatus } from '../api/types';
+import type { Result } from '../drift/decide';
 import { listen, since, type Placed } from '../stream/live';
 
 export interface Filter {
@@ -11,6 +12,9 @@ export interface Filter {
   workspace: string;
   type: string;
   search: string;
+  owner: string;
+  /** The id of a group: drifts of one type that differ alike. */
+  group: string;
   sort: Sort;
 }
 
@@ -42,6 +46,8 @@ export function filterOf(parameters: URLSearchParams): Filter {
     workspace: parameters.get('workspace') ?? '',
     type: parameters.get('type') ?? '',
     search: parameters.get('search') ?? '',
+    owner: parameters.get('owner') ?? '',
+    group: parameters.get('group') ?? '',
     sort: one('sort', orders, 'severity'),
   };
 }
@@ -103,16 +109,16 @@ export class Rows {
   }
 
   /** put shows a drift as a response has it. */
-  put(drift: Drift): void {
+  put(drift: Result): void {
     this.replace(drift.id, (row) => (drift.version >= row.version ? { ...row, ...drift } : row));
   }
 
   private async read(cursor: string | null, abort: AbortSignal, use: (page: DriftPage) => void): Promise<void> {
     const [sortBy, sortOrder] = orders[this.filter.sort];
-    const { severity, workspace, type, search, view } = this.filter;
+    const { severity, workspace, type, search, owner, group, view } = this.filter;
     try {
       const page = await get<DriftPage>(
-        `/drifts${query({ status: statuses[view].join(), severity, workspace, resourceType: type, search: search.trim(), sortBy, sortOrder, limit: pageSize, cursor: cursor ?? undefined })}`,
+        `/drifts${query({ status: statuses[view].join(), severity, workspace, resourceType: type, search: search.trim(), owner, group, sortBy, sortOrder, limit: pageSize, cursor: cursor ?? undefined })}`,
         abort,
       );
       batch(() => {
@@ -175,8 +181,10 @@ export class Rows {
 
   private wants(d: DriftData): boolean {
     const fits = (wanted: string, value: string) => wanted === '' || wanted.split(',').includes(value);
-    const { view, severity, workspace, type, search } = this.filter;
+    const { view, severity, workspace, type, search, owner, group } = this.filter;
     return (
+      group === '' && // An event does not tell the group.
+      fits(owner, d.owner ?? '') &&
       (statuses[view].length === 0 || statuses[view].includes(d.status)) &&
       fits(severity, d.severity) &&
       fits(workspace, d.workspace) &&

@@ -7,6 +7,7 @@ import { navigate, parameters, setParameters } from '../router';
 import { isAdmin, mayDecide } from '../session/me';
 import { epoch, revived } from '../stream/live';
 import { Button } from '../ui/button';
+import { lazy } from '../ui/lazy';
 import { useKeys } from '../ui/keys';
 import { Empty, ErrorBox, Skeleton } from '../ui/state';
 import { toast } from '../ui/toast';
@@ -18,7 +19,14 @@ import { Rows, filterOf, type Filter } from './inbox-state';
 import { leaveInbox, returned } from './walk';
 import { workspaces } from './workspaces-state';
 
+/** Groups come when they are first wanted. */
+const Groups = lazy(() => import('./rest').then((m) => m.Groups));
+
 export function Inbox() {
+  return parameters.value.get('by') === 'group' ? <Grouped /> : <Rowed />;
+}
+
+function Rowed() {
   const key = parameters.value.toString();
   const filter = useMemo(() => filterOf(parameters.value), [key]);
   const rows = useMemo(() => new Rows(filter, key), [key]);
@@ -36,6 +44,20 @@ export function Inbox() {
     }
   }, [revived.value]);
   return <List rows={rows} filter={filter} />;
+}
+
+function Grouped() {
+  const key = parameters.value.toString();
+  const filter = useMemo(() => filterOf(parameters.value), [key]);
+  const count = useSignal<number | undefined>(undefined);
+  const search = useRef<HTMLInputElement>(null);
+  useKeys({ g: () => setParameters({ by: '' }), '/': () => search.current?.focus() });
+  return (
+    <section class="inbox" aria-label="Inbox">
+      <Bar filter={filter} count={count.value} search={search} grouped />
+      <Groups filter={filter} count={count} />
+    </section>
+  );
 }
 
 function List({ rows, filter }: { rows: Rows; filter: Filter }) {
@@ -143,6 +165,8 @@ function List({ rows, filter }: { rows: Rows; filter: Filter }) {
     a: () => ask('approve'),
     r: () => ask('reject'),
     t: () => ask('triage'),
+    z: () => ask('reopen'),
+    g: () => setParameters({ by: 'group', group: '' }),
     o: () => {
       const drift = current();
       if (drift !== undefined) {
@@ -158,7 +182,7 @@ function List({ rows, filter }: { rows: Rows; filter: Filter }) {
   const count = rows.total.value;
   return (
     <section class="inbox" aria-label="Inbox">
-      <Bar filter={filter} count={count} search={search} />
+      <Bar filter={filter} count={count} search={search} grouped={false} />
       {rows.unseen.value.size > 0 && (
         <button type="button" class="news" onClick={refresh}>
           {rows.unseen.value.size} new <kbd aria-hidden="true">n</kbd>
@@ -206,6 +230,11 @@ function List({ rows, filter }: { rows: Rows; filter: Filter }) {
               <Button small hint="t" onClick={() => ask('triage')}>
                 Triage
               </Button>
+              {filter.view !== 'undecided' && (
+                <Button small hint="z" onClick={() => ask('reopen')}>
+                  Reopen
+                </Button>
+              )}
             </>
           )}
           <Button small kind="quiet" icon="cross" label="Clear the selection" onClick={() => (chosen.value = new Set())} />
@@ -235,11 +264,11 @@ function Done({ action, drift }: { action: Action; drift: Pick<Drift, 'id' | 're
 }
 
 function Nothing({ filter }: { filter: Filter }) {
-  const filtered = filter.severity !== '' || filter.workspace !== '' || filter.type !== '' || filter.search !== '';
+  const filtered = filter.severity !== '' || filter.workspace !== '' || filter.type !== '' || filter.search !== '' || filter.owner !== '' || filter.group !== '';
   if (filtered) {
     return (
       <Empty icon="search" title="Nothing fits these filters">
-        <Button onClick={() => setParameters({ severity: '', workspace: '', type: '', search: '' })}>Remove the filters</Button>
+        <Button onClick={() => setParameters({ severity: '', workspace: '', type: '', search: '', owner: '', group: '' })}>Remove the filters</Button>
       </Empty>
     );
   }

@@ -4,3 +4,4 @@ export { Alerts } from './alerts';
 export { Audit } from './audit';
 export { Settings } from './settings';
 export { Trace } from './trace';
+export { Groups } from './groups';

@@ -1,6 +1,7 @@
 import { isAdmin } from '../session/me';
 import { path } from '../router';
 import { Empty } from '../ui/state';
+import { Channels } from './settings/channels';
 import { Design } from './settings/design';
 import { Keys } from './settings/keys';
 import { Operations } from './settings/operations';
@@ -15,6 +16,7 @@ const mine: [string, string][] = [
 const admins: [string, string][] = [
   ['users', 'Users'],
   ['keys', 'API keys'],
+  ['channels', 'Channels'],
   ['operations', 'Operations'],
 ];
 
@@ -51,6 +53,8 @@ function Page({ name }: { name: string }) {
         return <Users />;
       case 'keys':
         return <Keys />;
+      case 'channels':
+        return <Channels />;
       case 'operations':
         return <Operations />;
     }

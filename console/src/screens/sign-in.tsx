@@ -7,6 +7,8 @@ import { Button, CopyButton } from '../ui/button';
 import { Field } from '../ui/field';
 import { Mark } from '../ui/icon';
 import { ErrorBox } from '../ui/state';
+import { returnTo } from '../router';
+import { ProviderLink } from './provider-link';
 
 /** SignIn is also where a setup link leads: /sign-in#setup=…, whose token never reaches a server's log. */
 export function SignIn() {
@@ -95,6 +97,7 @@ function Form() {
       <Button type="submit" kind="primary" busy={busy.value}>
         Sign in
       </Button>
+      <ProviderLink to={returnTo()} />
     </form>
   );
 }

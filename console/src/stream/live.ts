@@ -16,6 +16,8 @@ export const revived = signal(0);
 export interface Placed {
   event: Event;
   position: number;
+  /** Whether it came as it happened, and not after a gap. */
+  live: boolean;
 }
 
 type Listener = (events: Placed[]) => void;
@@ -88,7 +90,7 @@ function add(event: Event, position: number): void {
   if (queue.length === 0) {
     schedule(flush);
   }
-  queue.push({ event, position });
+  queue.push({ event, position, live: phase.value.name === 'live' && document.visibilityState === 'visible' });
 }
 
 // A hidden page paints no frames.
@@ -105,7 +107,7 @@ function flush(): void {
   queue = [];
   recent = recent.concat(events).slice(-kept);
   listeners.forEach((listener) => listener(events));
-  received(events.map((e) => e.event));
+  received(events.filter((e) => e.live).map((e) => e.event));
 }
 
 addEventListener('online', retryNow);

@@ -1,4 +1,5 @@
-// The seam for the span `receive`: called after the screens have the events, before the frame that shows them is painted.
+// The seam for the span `receive`: called with what came live, after the screens have the events, before the frame that shows them is
+// painted.
 import type { Event } from '../api/types';
 
 let report: (events: Event[]) => void = () => undefined;

@@ -62,7 +62,11 @@ func (r *run) receiveTelemetry(ctx context.Context) error {
 		PID: os.Getpid(), TraceURL: "http://" + listener.Addr().String(), Token: rand.Text(),
 		APIURL: r.apiURL(), RealtimeURL: r.realtimeURL(), SocketURL: r.socketURL(),
 	}
-	server := &http.Server{Handler: desk(sink.Store, info.Token, tracePatience), ReadHeaderTimeout: 10 * time.Second}
+	r.traceSource = info.TraceURL + SpansPath
+	mux := http.NewServeMux()
+	mux.Handle("/", desk(sink.Store, info.Token, tracePatience))
+	mux.Handle(SpansPath, Spans(sink.Store, info.APIURL, tracePatience))
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan struct{})
 	go func() {
 		defer close(served)

@@ -40,8 +40,10 @@ type run struct {
 	database string // its URL
 	cluster  *localpg.Cluster
 	sink     *otlpsink.Sink
-	services []*child.Process
-	closers  []func(context.Context) error
+	// traceSource is where the console reads a trace.
+	traceSource string
+	services    []*child.Process
+	closers     []func(context.Context) error
 }
 
 // Run starts everything, waits until ctx ends or a part fails, and stops everything in the reverse order. When force

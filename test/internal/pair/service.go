@@ -124,6 +124,7 @@ func (r *run) startServices(ctx context.Context) error {
 	}{
 		{"api", r.APIPort, console.Cyan, []string{
 			"DATABASE_URL=" + r.databaseAs("driftsentry_api"), "JWT_PRIVATE_KEY=" + r.secrets.JWTPrivateKey, "REALTIME_URL=" + r.socketURL(),
+			"TRACE_SOURCE_URL=" + r.traceSource,
 		}},
 		{"realtime", r.RealtimePort, console.Magenta, []string{"DATABASE_URL=" + r.databaseAs("driftsentry_realtime")}},
 	} {

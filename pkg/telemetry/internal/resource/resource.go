@@ -43,6 +43,17 @@ func New(ctx context.Context, s Service) (*sdkresource.Resource, error) {
 	return res, err
 }
 
+// Page describes the console in a browser, which this service speaks for: of the service it has the version and the environment.
+func Page(res *sdkresource.Resource) *sdkresource.Resource {
+	attrs := []attribute.KeyValue{semconv.ServiceName("driftsentry-console")}
+	for _, key := range []attribute.Key{semconv.ServiceVersionKey, semconv.VCSRefHeadRevisionKey, semconv.DeploymentEnvironmentNameKey} {
+		if v, ok := res.Set().Value(key); ok {
+			attrs = append(attrs, attribute.KeyValue{Key: key, Value: v})
+		}
+	}
+	return sdkresource.NewSchemaless(attrs...)
+}
+
 // Value is the attribute's value as text, "" when there is none.
 func Value(res *sdkresource.Resource, key attribute.Key) string {
 	v, ok := res.Set().Value(key)

@@ -18,6 +18,9 @@ type IDs struct{}
 
 // NewIDs implements the SDK's IDGenerator; it is called for root spans only.
 func (g IDs) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
+	if given, ok := ctx.Value(givenKey{}).(given); ok {
+		return given.trace, given.span
+	}
 	id := request.From(ctx).TakeWantedID()
 	for !id.IsValid() {
 		putRandom(id[:8])
@@ -27,12 +30,28 @@ func (g IDs) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
 }
 
 // NewSpanID implements the SDK's IDGenerator.
-func (IDs) NewSpanID(context.Context, trace.TraceID) trace.SpanID {
+func (IDs) NewSpanID(ctx context.Context, _ trace.TraceID) trace.SpanID {
+	if given, ok := ctx.Value(givenKey{}).(given); ok {
+		return given.span
+	}
 	var id trace.SpanID
 	for !id.IsValid() {
 		putRandom(id[:])
 	}
 	return id
+}
+
+type (
+	givenKey struct{}
+	given    struct {
+		trace trace.TraceID
+		span  trace.SpanID
+	}
+)
+
+// WithIDs gives the IDs to the span that begins with this context: another program has made them.
+func WithIDs(ctx context.Context, traceID trace.TraceID, spanID trace.SpanID) context.Context {
+	return context.WithValue(ctx, givenKey{}, given{traceID, spanID})
 }
 
 func putRandom(b []byte) {

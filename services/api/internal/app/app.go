@@ -15,6 +15,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
 	"github.com/driftsentry/driftsentry/pkg/token"
 	"github.com/driftsentry/driftsentry/services/api/internal/audit"
+	"github.com/driftsentry/driftsentry/services/api/internal/browser"
 	"github.com/driftsentry/driftsentry/services/api/internal/courier"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/httpapi"
@@ -101,7 +102,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return nil, err
 	}
 	app.Group.Go("numbers of drifts", gauges.Run)
-	old, err := retention.New(postgres.NewRetentionStore(app.DB), c.EventRetention, tel)
+	old, err := retention.New(postgres.NewRetentionStore(app.DB), c.EventRetention, c.SessionMaxAge, tel)
 	if err != nil {
 		return nil, err
 	}
@@ -120,13 +121,17 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	}
 	var console *httpapi.ConsoleOptions
 	if c.EnableConsole {
-		console = &httpapi.ConsoleOptions{RealtimeURL: c.RealtimeURL, Version: o.Build.Version}
+		console = &httpapi.ConsoleOptions{RealtimeURL: c.RealtimeURL, TraceSourceURL: c.TraceSourceURL, Version: o.Build.Version}
+	}
+	pages, err := browser.New(tel)
+	if err != nil {
+		return nil, err
 	}
 	server := httpapi.New(httpapi.Options{
 		Edge: app.Edge(), Identity: app.identity, Drifts: drifts, Idempotency: responses,
 		Audit: audit.NewTrail(postgres.NewAuditStore(app.DB)), Insight: insights, Monitor: workspaces, Notify: notifications,
 		Logger: tel.Logger(), Replica: replica, Version: o.Build.Version + " " + o.Build.Commit, TraceURL: c.TraceURL, CORSOrigins: c.Service.CORSOrigins, PublicURL: c.PublicURL, Limits: c.Limits, JWKS: accepted.JWKS(),
-		Provider: provider, Console: console, RecentSignIn: c.RecentSignIn, InsecureCookies: c.Service.Environment == config.Development,
+		Provider: provider, Console: console, Browser: pages, RecentSignIn: c.RecentSignIn, InsecureCookies: c.Service.Environment == config.Development,
 	})
 	app.Serve(ctx, server.Handler(), c)
 	return app, nil
@@ -163,10 +168,15 @@ func (a *App) newHints(tel *telemetry.Telemetry) (*hint.Sender, error) {
 }
 
 func (a *App) newDrifts(c *Config, hints *hint.Sender, tel *telemetry.Telemetry) (*drift.Service, error) {
-	return drift.New(drift.Config{
-		Store: postgres.NewDriftStore(a.DB), Hints: hints, HideValues: c.Values == ValuesHidden, Telemetry: tel,
+	drifts, err := drift.New(drift.Config{
+		Store: postgres.NewDriftStore(a.DB), Hints: hints, Actors: a.identity, HideValues: c.Values == ValuesHidden, Telemetry: tel,
 		DataKey: []byte(c.DataKey.Reveal()), PreviousDataKey: []byte(c.DataKeyPrevious.Reveal()),
 	})
+	if err != nil {
+		return nil, err
+	}
+	a.Group.Go("rules", drifts.RunRules)
+	return drifts, nil
 }
 
 // newNotifications makes the channels, and the workers that send what is for them.

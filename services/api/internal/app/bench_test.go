@@ -64,6 +64,8 @@ func BenchmarkRequests(b *testing.B) {
 			b.Run("unchanged", func(b *testing.B) { s.unchanged(b, "/api/v1/drifts?page=1&limit=20&severity=critical") })
 			// What any request costs, without a statement.
 			b.Run("nothing", func(b *testing.B) { s.unchanged(b, "/openapi.json") })
+			// The same of a user: the errors are in memory.
+			b.Run("signed-in", func(b *testing.B) { s.measure(b, "GET", "ops/errors", "") })
 			b.Run("list100", func(b *testing.B) { s.measure(b, "GET", "drifts?page=1&limit=100&severity=critical", "") })
 			b.Run("gzip100", func(b *testing.B) {
 				s.with("Accept-Encoding: gzip\r\n", func() { s.measure(b, "GET", "drifts?page=1&limit=100&severity=critical", "") })

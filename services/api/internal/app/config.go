@@ -61,6 +61,8 @@ type Config struct {
 
 	// TraceURL is where people look at a trace, with {traceId} in it.
 	TraceURL string `env:"TRACE_URL"`
+	// TraceSourceURL is where the console reads a trace in development, with {traceId} in it. It shows its access token there.
+	TraceSourceURL string `env:"TRACE_SOURCE_URL"`
 }
 
 // KeyConfig is the key of the stored data, for the service and for the commands that read that data.
@@ -154,6 +156,12 @@ func (c *Config) Validate() []error {
 	}
 	if problem := checkTraceURL(c.TraceURL); problem != "" {
 		problems.Add("TRACE_URL", "%s", problem)
+	}
+	if problem := checkTraceURL(c.TraceSourceURL); problem != "" {
+		problems.Add("TRACE_SOURCE_URL", "%s", problem)
+	}
+	if c.TraceSourceURL != "" && c.Service.Environment != config.Development {
+		problems.Add("TRACE_SOURCE_URL", "is for development alone, since it gets access tokens; set TRACE_URL")
 	}
 	for _, d := range []struct {
 		variable string

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -62,6 +63,10 @@ func title(m *notify.Message) string {
 	}
 	said := strings.Join(parts, ", ")
 	switch {
+	case len(m.Rules) == 1:
+		return ruleLine(m.Rules[0])
+	case len(m.Rules) > 1: // Other events are not in their transactions.
+		return fmt.Sprintf("rules: %d %s", m.Total, word(m.Type))
 	case m.Check != nil && m.Check.Status == "failed":
 		failed := "the check failed"
 		if m.Check.FailureReason != "" {
@@ -86,4 +91,26 @@ func title(m *notify.Message) string {
 		return "the check found no other drift than those that are open"
 	}
 	return "the check found no drift"
+}
+
+// ruleLine says what happened to a rule.
+func ruleLine(r notify.RuleItem) string {
+	said := word(r.Type)
+	if r.Type == event.RuleCreated && r.Status == "proposed" {
+		said = "proposed"
+	}
+	line := "rule of the effect " + r.Effect + " " + said
+	if r.Actor != nil && r.Actor.Email != "" {
+		line += " by " + r.Actor.Email
+	}
+	line += ": " + r.Reason
+	if r.ExpiresAt != nil && r.Type != event.RuleEnded {
+		line += until(*r.ExpiresAt)
+	}
+	return line
+}
+
+// until says when something ends.
+func until(at event.Time) string {
+	return " (until " + time.Time(at).UTC().Format("2006-01-02 15:04") + " UTC)"
 }

@@ -100,20 +100,34 @@ func TestAttackSlack(t *testing.T) {
 	}
 }
 
-// TestSlack_titles: what a message says first. Mutations: a case of title less.
+// TestSlack_titles: what a message says first. Mutations: a case of title less; a proposal is "created"; the end of a rule that has ended.
 func TestSlack_titles(t *testing.T) {
+	ends := event.Time(time.Date(2026, 3, 8, 12, 0, 0, 0, time.UTC))
+	rule := func(kind event.Type, status string) notify.RuleItem {
+		return notify.RuleItem{Type: kind, RuleData: event.RuleData{
+			Effect: "ignore", Status: status, Reason: "defaults of provider 6", ExpiresAt: &ends, Actor: &event.Actor{Email: "ada@acme.example"},
+		}}
+	}
+	ruled := func(rules ...notify.RuleItem) *notify.Message {
+		return &notify.Message{Rules: rules, Type: rules[0].Type, Total: len(rules)}
+	}
 	for want, m := range map[string]*notify.Message{
-		"This is a test. This channel works.":                                                   {Test: true},
-		"a · drifts: 2 new, 1 resolved":                                                         {Counts: []notify.Count{{Type: event.DriftCreated, N: 2}, {Type: event.DriftResolved, N: 1}}, Check: &event.CheckData{Status: "drifted"}},
-		"a · the check failed: init failed":                                                     {Check: &event.CheckData{Status: "failed", FailureReason: "init failed"}},
-		"a · the check failed; drifts: 1 changed":                                               {Check: &event.CheckData{Status: "failed"}, Counts: []notify.Count{{Type: event.DriftUpdated, N: 1}}},
-		"a · the check found no other drift than those that are open":                           {Check: &event.CheckData{Status: "drifted"}},
-		"a · the check found no drift":                                                          {Check: &event.CheckData{Status: "ok"}},
-		"a · no check came for too long":                                                        {StaleN: 1},
+		"This is a test. This channel works.":                         {Test: true},
+		"a · drifts: 2 new, 1 resolved":                               {Counts: []notify.Count{{Type: event.DriftCreated, N: 2}, {Type: event.DriftResolved, N: 1}}, Check: &event.CheckData{Status: "drifted"}},
+		"a · the check failed: init failed":                           {Check: &event.CheckData{Status: "failed", FailureReason: "init failed"}},
+		"a · the check failed; drifts: 1 changed":                     {Check: &event.CheckData{Status: "failed"}, Counts: []notify.Count{{Type: event.DriftUpdated, N: 1}}},
+		"a · the check found no other drift than those that are open": {Check: &event.CheckData{Status: "drifted"}},
+		"a · the check found no drift":                                {Check: &event.CheckData{Status: "ok"}},
+		"rule of the effect ignore created by ada@acme.example: defaults of provider 6 (until 2026-03-08 12:00 UTC)":  ruled(rule(event.RuleCreated, "active")),
+		"rule of the effect ignore proposed by ada@acme.example: defaults of provider 6 (until 2026-03-08 12:00 UTC)": ruled(rule(event.RuleCreated, "proposed")),
+		"rule of the effect ignore ended by ada@acme.example: defaults of provider 6":                                 ruled(rule(event.RuleEnded, "ended")),
+		"rules: 2 updated":                     ruled(rule(event.RuleUpdated, "active"), rule(event.RuleUpdated, "active")),
+		"a · drifts: 1 suppressed, 2 surfaced": {Counts: []notify.Count{{Type: event.DriftSuppressed, N: 1}, {Type: event.DriftSurfaced, N: 2}}},
+		"a · drifts: 1 any":                    {Counts: []notify.Count{{Type: "drift.any", N: 1}}},
+		"a · no check came for too long":       {StaleN: 1},
 		"a · no check of 3 workspaces came for too long; drifts: 2 open again (approval ended)": {StaleN: 3, Counts: []notify.Count{{Type: event.DriftExpired, N: 2}}},
-		"a · drifts: 1 any":                                                                     {Counts: []notify.Count{{Type: "drift.any", N: 1}}},
 	} {
-		if !m.Test {
+		if !m.Test && m.Rules == nil {
 			m.Workspace = "a"
 		}
 		if text, _ := written(t, m); text != want {

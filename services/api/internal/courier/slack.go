@@ -3,10 +3,12 @@ package courier
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/pkg/legible"
 	"github.com/driftsentry/driftsentry/services/api/internal/notify"
 )
@@ -21,6 +23,7 @@ const (
 	maxActor     = 100
 	maxReason    = 180
 	maxLink      = 500 // escaped
+	maxLine      = 400
 )
 
 // slackMessage is what an incoming webhook takes. It has at most 44 blocks, and Slack takes 50: the heading, the notes, and
@@ -57,7 +60,7 @@ func (l links) slack(m *notify.Message) ([]byte, error) {
 	}
 	text := mrkdwn(top)
 	made := slackMessage{Text: escape(heading, maxTitle), Blocks: []slackBlock{{Type: "section", Text: &text}}}
-	for _, lines := range packed(append(l.staleLines(m), l.driftLines(m)...)) {
+	for _, lines := range packed(slices.Concat(l.staleLines(m), l.driftLines(m), ruleLines(m))) {
 		text := mrkdwn(lines)
 		made.Blocks = append(made.Blocks, slackBlock{Type: "section", Text: &text})
 	}
@@ -102,6 +105,12 @@ func (l links) driftLines(m *notify.Message) []string {
 		if d.Reason != "" && m.Check == nil {
 			line += ": " + escape(d.Reason, maxReason)
 		}
+		if d.Type == event.DriftSuppressed && d.Suppressed != nil {
+			line += ": " + escape(d.Suppressed.Reason, maxReason)
+			if d.Suppressed.Until != nil {
+				line += until(*d.Suppressed.Until)
+			}
+		}
 		lines = append(lines, line)
 	}
 	drifts := 0
@@ -109,6 +118,20 @@ func (l links) driftLines(m *notify.Message) []string {
 		drifts += c.N
 	}
 	if more := drifts - len(m.Drifts); more > 0 {
+		lines = append(lines, fmt.Sprintf("… and %d more", more))
+	}
+	return lines
+}
+
+// ruleLines are a line for each of several rules. The title says what happened to a single one.
+func ruleLines(m *notify.Message) (lines []string) {
+	if len(m.Rules) < 2 {
+		return nil
+	}
+	for _, r := range m.Rules {
+		lines = append(lines, escape(ruleLine(r), maxLine))
+	}
+	if more := m.Total - len(m.Rules); more > 0 {
 		lines = append(lines, fmt.Sprintf("… and %d more", more))
 	}
 	return lines

@@ -12,8 +12,14 @@ import (
 
 // OpenReader reads what a plan is compared with.
 type OpenReader interface {
-	// OpenDrifts gives the kept values of a workspace's drifts that plans found and that are not resolved.
-	OpenDrifts(ctx context.Context, account uuid.UUID, workspace string) (open map[plan.Object]plan.Open, hidesValues bool, err error)
+	// OpenDrifts gives the kept values of a workspace's drifts that plans found and that are not resolved, and what their account says.
+	OpenDrifts(ctx context.Context, account uuid.UUID, workspace string) (map[plan.Object]plan.Open, Account, error)
+}
+
+// Account is what an account says about all its drifts.
+type Account struct {
+	HidesValues  bool  // no values are stored
+	RulesVersion int64 // of the rules that are in force; 0 when there has never been one
 }
 
 // OpenTx finds and adds the open drifts of a workspace.
@@ -55,7 +61,15 @@ func (w *work) apply(ctx context.Context, r *reconciliation, read *plan.Plan, c 
 	for _, f := range r.findings {
 		w.recordFinding(ctx, f, c)
 	}
-	if err := w.markAlertsOf(ctx, r.resolved); err != nil {
+	if err := w.rekeyDecided(ctx, r, read); err != nil {
+		return err
+	}
+	if len(r.reopened) > 0 {
+		if err := w.ForgetDecided(ctx, r.reopened); err != nil {
+			return err
+		}
+	}
+	if err := w.markAlertsOf(ctx, slices.Concat(r.resolved, r.hidden)); err != nil {
 		return err
 	}
 	alerts := alertsFor(c.Workspace, r.critical, w.now)
@@ -160,9 +174,15 @@ func (r *reconciliation) withStates(p *plan.Plan, drifts []*Drift, save func([]*
 	return nil
 }
 
-// recordFinding adds the audit row and the event of a finding.
+// recordFinding adds the audit row and the event of a finding, of a check unless c is nil.
 func (w *work) recordFinding(ctx context.Context, f finding, c *Check) {
-	metadata := map[string]any{"checkId": c.ID}
+	metadata := map[string]any{}
+	if c != nil {
+		metadata["checkId"] = c.ID
+	}
+	if f.drift.IsSuppressed() {
+		metadata["rule"], metadata["until"] = *f.drift.SuppressedBy, f.drift.SuppressedUntil
+	}
 	if f.from != "" && f.from != f.drift.Status {
 		metadata["from"], metadata["to"] = f.from, f.drift.Status
 	}

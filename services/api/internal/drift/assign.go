@@ -12,8 +12,8 @@ import (
 
 // AssignTx changes whose a drift is.
 type AssignTx interface {
-	// SaveOwner writes the drift's owner; by is who set it.
-	SaveOwner(ctx context.Context, d *Drift, by *string) error
+	// SaveOwner writes the drift's owner, and who set it.
+	SaveOwner(ctx context.Context, d *Drift) error
 }
 
 // Assign changes the owner of a drift, a team or a person; nil removes it. version is as for a decision. A change to what it is
@@ -27,6 +27,11 @@ func (s *Service) Assign(ctx context.Context, p identity.Principal, id uuid.UUID
 	owner = masked(owner, maxOwner)
 	var d *Drift
 	err := s.inTx(ctx, p, "drift.assign", func(ctx context.Context, w *work) (err error) {
+		if owner == nil { // Then rules may give it one. What asks for them locks before the drift.
+			if err := w.RequestRules(ctx, p.AccountID); err != nil {
+				return err
+			}
+		}
 		if d, _, err = w.LockDrift(ctx, p.AccountID, id); err != nil {
 			return err
 		}
@@ -37,18 +42,21 @@ func (s *Service) Assign(ctx context.Context, p identity.Principal, id uuid.UUID
 		if same(d.Owner, owner) {
 			return nil
 		}
-		message, by := "has no owner", (*string)(nil) // Then rules may give it one.
+		message, by := "has no owner", (*string)(nil)
 		if owner != nil {
 			message, by = "is owned by "+*owner, w.email
 		}
 		from := d.Owner
-		d.Owner = owner
+		d.Owner, d.OwnerBy = owner, by
 		d.changed(w.now)
 		w.record(ctx, event.DriftAssigned, d, message, "", map[string]any{"from": from, "to": owner})
-		return w.SaveOwner(ctx, d, by)
+		return w.SaveOwner(ctx, d)
 	})
 	if err != nil {
 		return nil, err
+	}
+	if owner == nil {
+		s.wakeRules()
 	}
 	return d, nil
 }

@@ -36,7 +36,7 @@ type Outcome struct {
 // BulkTx changes many drifts.
 type BulkTx interface {
 	// LockDrifts are at most limit of the drifts with these ids or, if filter is not nil, of those that pass it, in the order of
-	// their ids, without their states.
+	// their ids, without their states, but with the hashes of their paths.
 	LockDrifts(ctx context.Context, account uuid.UUID, ids []uuid.UUID, filter *Filter, limit int) ([]*Drift, error)
 }
 
@@ -92,6 +92,9 @@ func (w *work) saveDecided(ctx context.Context, decided []*Drift, what Decision)
 		if err := w.SaveDecisions(ctx, part); err != nil {
 			return err
 		}
+	}
+	if err := w.decided(ctx, what.Action, decided...); err != nil {
+		return err
 	}
 	if what.settles() {
 		if err := w.settleAlerts(ctx, decided, w.email); err != nil {

@@ -177,9 +177,9 @@ func TestService_DecideMany_statements(t *testing.T) {
 	w := newWorld(t)
 	first := w.report("0")
 	w.exec(`insert into drift (id, account_id, fingerprint, workspace, resource_id, resource_type, origin, expected_state, actual_state, difference,
-			difference_mac, severity, detected_by)
+			difference_mac, path_hashes, severity, detected_by)
 		select gen_random_uuid(), account_id, sha256(x::text::bytea), workspace, x::text, resource_type, origin, expected_state, actual_state, difference,
-			difference_mac, 'critical', detected_by from drift, generate_series(1, $2) x where id = $1`, first.ID, drift.MaxBulk-1)
+			difference_mac, path_hashes, 'critical', detected_by from drift, generate_series(1, $2) x where id = $1`, first.ID, drift.MaxBulk-1)
 	w.exec("insert into alert (id, account_id, drift_id, type, severity, title, message) select gen_random_uuid(), account_id, id, 'drift_detected', severity, '', '' from drift")
 	before := len(w.tel.Spans())
 	outcomes, err := w.service.DecideMany(t.Context(), w.engineer, drift.Selection{Filter: &drift.Filter{Open: new(true)}, Expected: drift.MaxBulk}, approval)
@@ -194,7 +194,7 @@ func TestService_DecideMany_statements(t *testing.T) {
 	}
 	want := map[string]int{
 		"BEGIN": 1, "SELECT drift for update": 1, "UPDATE drift": 2, "UPDATE alert": 1, "INSERT audit": 2, "INSERT event": 4, "COMMIT": 1,
-		"transaction drift.bulk": 1, "publish events": 1,
+		"DELETE decided_path": 1, "INSERT decided_path": 1, "transaction drift.bulk": 1, "publish events": 1,
 	}
 	if diff := cmp.Diff(want, statements); diff != "" {
 		t.Errorf("500 decisions take:\n%s", diff)

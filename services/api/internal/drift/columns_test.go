@@ -21,10 +21,12 @@ func TestDriftStore_reads_each_column(t *testing.T) {
 	w.exec(`update drift set version = 2, resource_type = 'type', provider = 'provider', region = 'region', planned_action = 'update',
 		cost_impact_monthly = 12.34, occurrences = 3, previous_id = $2, fingerprint = sha256('1'), difference_mac = sha256('2'),
 		detected_at = '2026-01-01Z', first_seen_at = '2026-01-02Z', last_seen_at = '2026-01-03Z', created_at = '2026-01-04Z', updated_at = '2026-01-05Z',
-		approved_at = '2026-01-06Z', approved_by = 'approver', approval_reason = 'approved', approved_until = '2026-01-10Z', owner = 'owner', rejected_at = '2026-01-07Z', rejected_by = 'rejecter',
-		rejection_reason = 'rejected', resolved_at = '2026-01-08Z', resolved_how = 'manual-fix', resolved_basis = 'decision', check_id = '019a0000-0000-7000-8000-000000000009', status = 'resolved' where id = $1`, d.ID, previous.ID)
+		approved_at = '2026-01-06Z', approved_by = 'approver', approval_reason = 'approved', approved_until = '2026-01-10Z', rejected_at = '2026-01-07Z', rejected_by = 'rejecter',
+		rejection_reason = 'rejected', resolved_at = '2026-01-08Z', resolved_how = 'manual-fix', resolved_basis = 'decision',
+		severity_by = '019a0000-0000-7000-8000-00000000000a', default_severity = 'info', suppressed_by = '019a0000-0000-7000-8000-00000000000b',
+		suppressed_reason = 'suppressed', suppressed_until = '2026-01-09Z', owner = 'owner', owner_by = 'owned by', check_id = '019a0000-0000-7000-8000-000000000009', status = 'resolved' where id = $1`, d.ID, previous.ID)
 	columns := query[string](w, `select string_agg(column_name, ', ') from information_schema.columns
-		where table_name = 'drift' and column_name not in ('severity_weight', 'paths', 'owner_by', 'change_group', 'path_hashes', 'default_severity', 'severity_by') and column_name !~ '^(attribut|suppressed)'`)
+		where table_name = 'drift' and column_name not in ('severity_weight', 'paths', 'change_group') and column_name !~ '^attribut'`)
 	rows, err := w.db.Query(t.Context(), "select "+columns+" from drift where id = $1", d.ID)
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +40,7 @@ func TestDriftStore_reads_each_column(t *testing.T) {
 		t.Helper()
 		for _, side := range []*drift.Drift{&got, &want} {
 			for _, at := range []*time.Time{
-				&side.DetectedAt, &side.FirstSeenAt, &side.LastSeenAt, &side.CreatedAt, &side.UpdatedAt, side.ApprovedAt, side.ApprovedUntil, side.RejectedAt, side.ResolvedAt,
+				&side.DetectedAt, &side.FirstSeenAt, &side.LastSeenAt, &side.CreatedAt, &side.UpdatedAt, side.ApprovedAt, side.ApprovedUntil, side.RejectedAt, side.ResolvedAt, side.SuppressedUntil,
 			} {
 				*at = at.UTC()
 			}
@@ -48,7 +50,7 @@ func TestDriftStore_reads_each_column(t *testing.T) {
 		}
 	}
 	shown := want
-	shown.AccountID, shown.Fingerprint, shown.DifferenceMAC = uuid.UUID{}, nil, nil // They are not read for a page.
+	shown.AccountID, shown.Fingerprint, shown.DifferenceMAC, shown.PathHashes = uuid.UUID{}, nil, nil, nil // They are not read for a page.
 	one, err := w.store.Drift(t.Context(), d.AccountID, d.ID)
 	if err != nil {
 		t.Fatal(err)

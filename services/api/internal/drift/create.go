@@ -57,6 +57,12 @@ func (s *Service) Create(ctx context.Context, p identity.Principal, r Report) (*
 		if p.IsKey() {
 			d.DetectedBy = DetectedByAPI
 		}
+		rules, err := s.presentRules(ctx, w)
+		if err != nil {
+			return err
+		}
+		paths, _ := plan.ReadPaths(change.Paths, change.Hash)
+		d.settle(rules.For(r.Workspace).Judge(d.subject(paths.Names())), d.Severity)
 		if err := w.link(ctx, []*Drift{d}); err != nil {
 			return err
 		}
@@ -64,7 +70,7 @@ func (s *Service) Create(ctx context.Context, p identity.Principal, r Report) (*
 			return err
 		}
 		w.record(ctx, event.DriftCreated, d, "reported by "+foundBy(d), "", nil)
-		if d.Severity != plan.Critical {
+		if !d.needsEyes() {
 			return nil
 		}
 		return w.raise(ctx, alertsFor(r.Workspace, []*Drift{d}, w.now))

@@ -17,7 +17,6 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/legible"
 	"github.com/driftsentry/driftsentry/pkg/redact"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
-	"github.com/driftsentry/driftsentry/services/api/internal/plan"
 )
 
 // Bounds of a reason, in characters.
@@ -108,6 +107,7 @@ type DecisionTx interface {
 	LockDrift(ctx context.Context, account, id uuid.UUID) (d *Drift, unread int, err error)
 	// SaveDecision writes what the decision changed; markAlerts settles the drift's alerts: they are read for all.
 	SaveDecision(ctx context.Context, d *Drift, markAlerts bool, by *string) error
+	DecidedTx
 }
 
 // Decide makes one change of one drift's status. version is the one that the caller has seen; zero means any. Of two people who
@@ -131,6 +131,9 @@ func (s *Service) Decide(ctx context.Context, p identity.Principal, id uuid.UUID
 		// LockDrift locks the alerts in any case, so that all decisions share one query.
 		markAlerts := alerts > 0 && what.settles()
 		if err := w.SaveDecision(ctx, d, markAlerts, w.email); err != nil {
+			return err
+		}
+		if err := w.decided(ctx, what.Action, d); err != nil {
 			return err
 		}
 		if markAlerts {
@@ -193,7 +196,7 @@ func (w *work) alertReopened(ctx context.Context, drifts []*Drift, a Action) err
 	}
 	critical := make(map[string][]*Drift)
 	for _, d := range drifts {
-		if d.Severity == plan.Critical {
+		if d.needsEyes() {
 			critical[d.Workspace] = append(critical[d.Workspace], d)
 		}
 	}

@@ -50,11 +50,18 @@ type Drift struct {
 	DifferenceCut     bool   // there is more of the difference than this
 	DifferenceMAC     []byte // tells masked differences apart
 	Sides             []byte // plan.States' own; read only as part of plan.Open
+	PathHashes        []byte // plan.Paths of the difference; read only for decisions and rules
 	Retyped           bool   // plan.Open's own
 	Severity          Severity
+	SeverityBy        *uuid.UUID // the rule that set it; nil when it is the default
+	DefaultSeverity   *Severity  // nil when Severity is
+	SuppressedBy      *uuid.UUID // the rule that ignores all of it
+	SuppressedReason  *string    // that rule's
+	SuppressedUntil   *time.Time // when that rule ends; nil when someone has to end it
+	Owner             *string    // a team or a person; nil when there is none
+	OwnerBy           *string    // a user's email, or RuleOwner
 	Status            Status
 	CostImpactMonthly float64 // US dollars, in cents exactly
-	Owner             *string // a team or a person; nil when there is none
 	DetectedBy        string
 	DetectedAt        time.Time // set again when it is reopened
 	FirstSeenAt       time.Time

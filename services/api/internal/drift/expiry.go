@@ -40,6 +40,9 @@ func (s *Service) expire(ctx context.Context, at time.Time) error {
 			if err := w.SaveDecisions(ctx, drifts); err != nil {
 				return 0, err
 			}
+			if err := w.decided(ctx, Reopen, drifts...); err != nil {
+				return 0, err
+			}
 			s.log.LogAttrs(ctx, slog.LevelInfo, "approvals have ended", slog.Int("count", len(drifts)))
 			return len(drifts), w.alertReopened(ctx, drifts, Reopen)
 		}); err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
+	"github.com/driftsentry/driftsentry/services/api/internal/rule"
 )
 
 // Upload is a plan as a client sends it.
@@ -42,6 +43,7 @@ type Ingested struct {
 	Drifts []*Drift // the first of those that the plan shows, as they are afterwards, the most severe first
 	// Remaining is what is open in the workspace afterwards. After a preview, and a plan of another root, it is what would be open.
 	Remaining *Remaining
+	hidden    []finding
 	Response  []byte // what Upload.Encode made of this, or of the first upload of the same body
 }
 
@@ -61,29 +63,42 @@ func (s *Service) Ingest(ctx context.Context, p identity.Principal, u Upload) (*
 	}
 	u.Source = u.Source.masked()
 	trace.SpanFromContext(ctx).SetAttributes(u.Source.attributes()...)
-	open, hide, err := s.store.OpenDrifts(ctx, p.AccountID, u.Workspace)
+	open, account, err := s.store.OpenDrifts(ctx, p.AccountID, u.Workspace)
 	if err != nil {
 		return nil, err
 	}
-	read, bodyHash, err := s.readPlan(ctx, u, open, hide || s.hideValues)
+	rules, err := s.ruleSet(ctx, s.store, p.AccountID, account.RulesVersion)
+	if err != nil {
+		return nil, err
+	}
+	scope := rules.For(u.Workspace)
+	read, bodyHash, err := s.readPlan(ctx, u, open, account.HidesValues || s.hideValues, scope)
 	if err != nil {
 		return nil, err
 	}
 	var result *Ingested
 	err = s.inTx(ctx, p, "plan.ingest", func(ctx context.Context, w *work) (err error) {
-		result, err = w.ingest(ctx, p, u, read, open, bodyHash)
+		in := reading{read, open, bodyHash, func(ctx context.Context) (*rule.Scope, bool, error) {
+			present, err := s.presentRules(ctx, w)
+			if err != nil || present.Version == rules.Version {
+				return scope, true, err
+			}
+			return present.For(u.Workspace), false, nil
+		}}
+		result, err = w.ingest(ctx, p, u, in)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.instruments.ingested(ctx, result.Check, time.Since(start))
+	s.instruments.hid(ctx, result.hidden)
 	s.logCheck(ctx, u.Workspace, result.Check)
 	return result, nil
 }
 
 // readPlan redacts the plan before anything else sees a value, and hashes the body with the options it came with.
-func (s *Service) readPlan(ctx context.Context, u Upload, open asked, hide bool) (*plan.Plan, []byte, error) {
+func (s *Service) readPlan(ctx context.Context, u Upload, open asked, hide bool, rules *rule.Scope) (*plan.Plan, []byte, error) {
 	_, span := s.tracer.Start(ctx, "read plan")
 	defer span.End()
 	digest := sha256.New()
@@ -97,7 +112,7 @@ func (s *Service) readPlan(ctx context.Context, u Upload, open asked, hide bool)
 	body := &counter{r: io.TeeReader(u.Body, digest)}
 	read, err := plan.Read(ctx, body, plan.Options{
 		Changes: u.IncludeChanges, Key: s.dataKey, PreviousKey: s.previousDataKey, HideValues: hide, Open: open,
-		Scope: u.Scope, Mode: u.Mode, Refreshed: u.Refreshed,
+		Scope: u.Scope, Mode: u.Mode, Refreshed: u.Refreshed, Rules: rules,
 	})
 	span.SetAttributes(attribute.Int64("driftsentry.plan.size", body.n))
 	if err != nil {
@@ -134,8 +149,18 @@ func planError(err error) error {
 	return apierror.InvalidField(bad.Path, "%s", bad.Message)
 }
 
+// reading is a plan as it was read, before anything was locked.
+type reading struct {
+	plan     *plan.Plan
+	open     asked
+	bodyHash []byte
+	// rules are those for the workspace when it is locked. judged says that the plan was read with them.
+	rules func(ctx context.Context) (rules *rule.Scope, judged bool, err error)
+}
+
 // ingest does what the plan means, in the order of the locks, and writes the check.
-func (w *work) ingest(ctx context.Context, p identity.Principal, u Upload, read *plan.Plan, open asked, bodyHash []byte) (*Ingested, error) {
+func (w *work) ingest(ctx context.Context, p identity.Principal, u Upload, in reading) (*Ingested, error) {
+	read, open := in.plan, in.open
 	workspace, err := w.lockFor(ctx, u, read)
 	if err != nil {
 		return nil, err
@@ -143,10 +168,10 @@ func (w *work) ingest(ctx context.Context, p identity.Principal, u Upload, read 
 	w.locked()
 	check := newCheck(ctx, w, p, u.Workspace, workspace, u.Source)
 	check.take(read)
-	check.BodyHash = bodyHash
+	check.BodyHash = in.bodyHash
 	if workspace.isPreview(u.Purpose, u.Source) {
 		check.Purpose = Preview
-		sum := sha256.Sum256(append([]byte("preview\n"), bodyHash...)) // The same plan may be recorded later.
+		sum := sha256.Sum256(append([]byte("preview\n"), in.bodyHash...)) // The same plan may be recorded later.
 		check.BodyHash = sum[:]
 	}
 	if read.Timestamp != nil {
@@ -162,6 +187,10 @@ func (w *work) ingest(ctx context.Context, p identity.Principal, u Upload, read 
 	if err != nil {
 		return nil, err
 	}
+	rules, judged, err := in.rules(ctx)
+	if err != nil {
+		return nil, err
+	}
 	r := &reconciliation{} // A stale plan changes nothing.
 	if check.Stale {
 		check.Evidence.Unproven = len(open)
@@ -173,6 +202,7 @@ func (w *work) ingest(ctx context.Context, p identity.Principal, u Upload, read 
 	}
 	r = reconcile(comparison{
 		account: w.account, workspace: u.Workspace, open: drifts, asked: open, proves: !check.RootMismatch, check: check.ID, now: w.now,
+		rules: rules, judged: judged,
 	}, read)
 	check.conclude(read, r)
 	check.Evidence.add(r)
@@ -189,7 +219,11 @@ func (w *work) ingest(ctx context.Context, p identity.Principal, u Upload, read 
 			return nil, err
 		}
 	}
-	return w.respond(ctx, u, check, remaining(slices.Concat(drifts, r.created)), r.shown)
+	result, err := w.respond(ctx, u, check, remaining(slices.Concat(drifts, r.created)), r.shown)
+	if err == nil && !check.leavesDrifts() {
+		result.hidden = r.hiding()
+	}
+	return result, err
 }
 
 // lockFor locks the workspace of an upload, which creates it unless the upload is a preview or the plan of a run that failed:

@@ -20,6 +20,8 @@ type instruments struct {
 	drifts    metric.Int64Counter
 	published metric.Int64Counter
 	alerts    metric.Int64Counter
+	hidden    metric.Int64Counter
+	rejudged  metric.Int64Counter
 }
 
 func newInstruments(meter metric.Meter) (*instruments, error) {
@@ -31,6 +33,8 @@ func newInstruments(meter metric.Meter) (*instruments, error) {
 		drifts:    in.Counter(driftconv.IngestDrifts),
 		published: in.Counter(driftconv.EventsPublished),
 		alerts:    in.Counter(driftconv.AlertsRaised),
+		hidden:    in.Counter(driftconv.RulesDrifts),
+		rejudged:  in.Counter(driftconv.RulesApplied),
 	}, in.Err()
 }
 
@@ -43,6 +47,25 @@ func outcome(value string) metric.MeasurementOption { return label("outcome", va
 
 func (i *instruments) decision(ctx context.Context, to Status, n int64) {
 	i.decided.Add(ctx, n, label("decision", string(to)))
+}
+
+// hid counts the drifts that rules hide and show.
+func (i *instruments) hid(ctx context.Context, findings []finding) {
+	for _, f := range findings {
+		switch f.event { //nolint:exhaustive // The others are counted as events.
+		case event.DriftSuppressed:
+			i.hidden.Add(ctx, 1, outcome("suppressed"))
+		case event.DriftSurfaced:
+			i.hidden.Add(ctx, 1, outcome("surfaced"))
+		}
+	}
+}
+
+// judged counts drifts that changed rules were applied to.
+func (i *instruments) judged(ctx context.Context, n int) {
+	if n > 0 {
+		i.rejudged.Add(ctx, int64(n))
+	}
 }
 
 // committed counts what a transaction changed, after its commit.
@@ -83,7 +106,7 @@ func (i *instruments) checked(ctx context.Context, c *Check) {
 		return
 	}
 	for name, n := range map[string]int{
-		"new": c.Counts.New, "changed": c.Counts.Changed, "unchanged": c.Counts.Unchanged, "resolved": c.Counts.Resolved,
+		"new": c.Counts.New, "changed": c.Counts.Changed, "unchanged": c.Counts.Unchanged, "resolved": c.Counts.Resolved, "suppressed": c.Counts.Suppressed,
 	} {
 		if n > 0 {
 			i.drifts.Add(ctx, int64(n), outcome(name))

@@ -129,6 +129,7 @@ type Filter struct {
 	Open         *bool
 	From, To     *time.Time  // detected from this time on, and before that one
 	Group        []uuid.UUID // of Group
+	Suppressed   *bool       // a rule ignores all of it
 	Search       string      // part of the resource's id or type, or of a path that differs, in any case
 }
 
@@ -139,6 +140,9 @@ func (f Filter) key() string {
 	b = appendTexts(appendTexts(appendTexts(b, 'o', f.Origin), 'p', f.Provider), 'x', f.Owner)
 	if f.Open != nil {
 		b = strconv.AppendBool(append(b, 'c'), *f.Open)
+	}
+	if f.Suppressed != nil {
+		b = strconv.AppendBool(append(b, 'i'), *f.Suppressed)
 	}
 	for i, at := range [...]*time.Time{f.From, f.To} {
 		if at != nil {

@@ -81,8 +81,20 @@ func (w *work) driftChanged(t event.Type, d *Drift, reason, comment string) {
 	w.drafts = append(w.drafts, event.Draft{Type: t, Subject: d.ID, Topics: []string{event.TopicDrifts, event.DriftTopic(d.ID)}, Data: event.DriftData{
 		ID: d.ID, Workspace: d.Workspace, ResourceID: d.ResourceID, ResourceType: d.ResourceType,
 		Status: string(d.Status), Severity: string(d.Severity), Version: d.Version,
-		CostImpactMonthly: d.CostImpactMonthly, Actor: w.actor, Reason: reason, Owner: d.Owner, Comment: comment,
+		CostImpactMonthly: d.CostImpactMonthly, Actor: w.actor, Reason: reason, Owner: d.Owner, Comment: comment, Suppressed: suppression(d),
 	}})
+}
+
+// suppression is what events say of a suppressed drift; nil of another one.
+func suppression(d *Drift) *event.Suppression {
+	if !d.IsSuppressed() {
+		return nil
+	}
+	s := event.Suppression{Rule: *d.SuppressedBy, Until: eventTime(d.SuppressedUntil)}
+	if d.SuppressedReason != nil {
+		s.Reason = *d.SuppressedReason
+	}
+	return &s
 }
 
 // alertChanged adds the event of one alert as it is now; reader is who has read it.

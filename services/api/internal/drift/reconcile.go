@@ -13,6 +13,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/pkg/uid"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
+	"github.com/driftsentry/driftsentry/services/api/internal/rule"
 )
 
 // finding is one drift that a plan changed, and how. What it only saw again has no finding.
@@ -26,10 +27,12 @@ type finding struct {
 // reconciliation is what a plan means for a workspace: pure, so that a transaction may do it again.
 type reconciliation struct {
 	comparison
-	byKey   map[string]*Drift // the open ones by fingerprint
-	moved   map[*Drift]movement
-	changes map[*Drift]*plan.Change
-	follows bool // the plan says of each resource what it would do, also where that is nothing
+	byKey    map[string]*Drift // the open ones by fingerprint
+	moved    map[*Drift]movement
+	changes  map[*Drift]*plan.Change
+	hidden   []*Drift // suppressed now
+	reopened []uuid.UUID
+	follows  bool // the plan says of each resource what it would do, also where that is nothing
 
 	same map[*Drift]bool // seen with the difference that is stored, as it is stored
 
@@ -65,6 +68,8 @@ type comparison struct {
 	proves    bool     // false for a plan that can resolve nothing here, whatever it shows
 	check     uuid.UUID
 	now       time.Time
+	rules     *rule.Scope
+	judged    bool // the plan was read with these rules
 }
 
 // asked are the open drifts that a plan was read with.
@@ -88,7 +93,7 @@ func reconcile(c comparison, p *plan.Plan) *reconciliation {
 		fingerprint := Fingerprint(c.account, c.workspace, change.Origin, change.Identity())
 		if key := string(fingerprint); !done[key] {
 			done[key] = true
-			r.see(change, fingerprint)
+			r.see(p, change, fingerprint)
 		}
 	}
 	// In the order in which they came from the database: a map's order would make every run another one.
@@ -102,42 +107,108 @@ func reconcile(c comparison, p *plan.Plan) *reconciliation {
 }
 
 // see takes one resource that the plan shows.
-func (r *reconciliation) see(c *plan.Change, fingerprint []byte) {
+func (r *reconciliation) see(p *plan.Plan, c *plan.Change, fingerprint []byte) {
 	d := r.byKey[string(fingerprint)]
 	if d == nil {
-		d = r.create(c, fingerprint)
+		d = r.create(p, c, fingerprint)
 		r.seen, r.changes[d] = append(r.seen, d), c
 		return
 	}
 	r.seen, r.changes[d] = append(r.seen, d), c
 	d.LastSeenAt, d.CheckID = r.now, &r.check
 	d.Occurrences++
-	facts := r.follow(d, c)
-	if c.Matches(d.DifferenceMAC) {
+	facts, hadEyes, was := r.follow(d, c), d.needsEyes(), d.DifferenceMAC
+	if c.Matches(was) || r.ignores(p, d, c) {
 		if bytes.Equal(c.Hash, d.DifferenceMAC) && !c.OtherMasks {
 			r.same[d] = true
 		} else {
 			d.DifferenceMAC = c.Hash
 			r.upgraded = append(r.upgraded, d)
 		}
-		if !r.noteFacts(d, facts) {
+		ruled := d.settle(r.judge(p, d, c), d.standardSeverity())
+		switch noted := r.noteFacts(d, append(facts, ruled.facts...)); {
+		case noted:
+		case ruled.any():
+			d.changed(r.now)
+		default:
 			r.unchanged = append(r.unchanged, d)
+		}
+		r.noteRuled(d, ruled)
+		if d.needsEyes() && !hadEyes && !d.isSettled() {
+			r.critical = append(r.critical, d)
 		}
 		return
 	}
-	wasCritical := d.Severity == plan.Critical
 	d.describe(c)
+	ruled := d.settle(r.judge(p, d, c), c.Severity)
 	r.changed = append(r.changed, d)
 	f := finding{d, event.DriftUpdated, d.Status, "the difference changed"}
 	if d.Can(Reopen) {
 		f.event, f.message = event.DriftReopened, fmt.Sprintf("the difference changed after it was %s", d.Status)
 		d.reopen(r.now)
+		r.reopened = append(r.reopened, d.ID)
 	} else {
 		d.changed(r.now)
 	}
 	r.findings = append(r.findings, f)
-	if d.Severity == plan.Critical && (!wasCritical || f.event == event.DriftReopened) {
+	r.noteRuled(d, ruled)
+	if d.needsEyes() && (!hadEyes || f.event == event.DriftReopened) {
 		r.critical = append(r.critical, d)
+	}
+}
+
+// judge asks the rules about a change of a drift. What is planned is known from a plan before, when this one plans nothing.
+func (r *reconciliation) judge(p *plan.Plan, d *Drift, c *plan.Change) rule.Verdict {
+	planned := ""
+	if d.PlannedAction != nil {
+		planned = *d.PlannedAction
+	}
+	if r.judged && (!r.rules.NoOp || planned == c.PlannedAction) {
+		return c.Verdict
+	}
+	return r.rules.Judge(c.Subject(planned, pathsOf(p, c).Names()))
+}
+
+// stored is what was known of an open drift when the plan was read.
+func (r *reconciliation) stored(d *Drift) plan.Open {
+	return r.asked[plan.Object{Origin: d.Origin, ID: cmp.Or(r.moved[d].from, d.ResourceID)}]
+}
+
+// pathsOf are the paths of a change of a plan.
+func pathsOf(p *plan.Plan, c *plan.Change) plan.Paths {
+	paths, _ := plan.ReadPaths(p.Unpack(c).Paths, c.Hash)
+	return paths
+}
+
+// ignores reports whether only paths that are ignored differ from what is stored of a drift.
+func (r *reconciliation) ignores(p *plan.Plan, d *Drift, c *plan.Change) bool {
+	if !r.rules.Ignores() {
+		return false
+	}
+	stored, known := plan.ReadPaths(r.stored(d).Paths, d.DifferenceMAC)
+	paths := pathsOf(p, c)
+	if !known || !paths.Comparable(stored) {
+		return false
+	}
+	return !paths.DiffersFrom(stored, r.rules.Ignored(d.subject(paths.Names())))
+}
+
+// hiding are the findings about what rules hide and show, new drifts included.
+func (r *reconciliation) hiding() []finding {
+	list := r.findings
+	for _, d := range r.created {
+		if d.IsSuppressed() {
+			list = append(list, finding{drift: d, event: event.DriftSuppressed})
+		}
+	}
+	return list
+}
+
+// noteRuled tells of what rules hide and show.
+func (r *reconciliation) noteRuled(d *Drift, ruled ruled) {
+	r.findings = append(r.findings, ruled.findings(d)...)
+	if ruled.suppressed {
+		r.hidden = append(r.hidden, d)
 	}
 }
 
@@ -167,12 +238,13 @@ func (d *Drift) retype(typ, provider string) (changed []string) {
 	return changed
 }
 
-func (r *reconciliation) create(c *plan.Change, fingerprint []byte) *Drift {
+func (r *reconciliation) create(p *plan.Plan, c *plan.Change, fingerprint []byte) *Drift {
 	d := newDrift(r.account, r.workspace, fingerprint, c, r.now)
 	d.DetectedBy, d.CheckID = DetectedByPlan, &r.check
+	d.settle(r.judge(p, d, c), c.Severity)
 	r.created = append(r.created, d)
 	r.findings = append(r.findings, finding{d, event.DriftCreated, "", "found by a plan of " + r.workspace})
-	if d.Severity == plan.Critical {
+	if d.needsEyes() {
 		r.critical = append(r.critical, d)
 	}
 	return d
@@ -257,15 +329,27 @@ func (r *reconciliation) move(p *plan.Plan) {
 	}
 }
 
-// counts is what the check counted.
+// counts is what the check counted. What rules ignore is counted apart, and once.
 func (r *reconciliation) counts() event.Counts {
-	c := event.Counts{New: len(r.created), Unchanged: len(r.unchanged), Resolved: len(r.resolved)}
-	for _, f := range r.findings {
-		if f.event == event.DriftUpdated || f.event == event.DriftReopened {
+	c := event.Counts{New: notIgnored(r.created), Unchanged: notIgnored(r.unchanged), Resolved: len(r.resolved)}
+	c.Suppressed = len(r.seen) - notIgnored(r.seen)
+	for i, f := range r.findings {
+		again := i > 0 && r.findings[i-1].drift == f.drift // Those of a drift are next to each other.
+		if f.event != event.DriftCreated && f.event != event.DriftResolved && !again && !f.drift.IsSuppressed() {
 			c.Changed++
 		}
 	}
 	return c
+}
+
+// notIgnored counts those that no rule ignores.
+func notIgnored(drifts []*Drift) (n int) {
+	for _, d := range drifts {
+		if !d.IsSuppressed() {
+			n++
+		}
+	}
+	return n
 }
 
 // leavesOpen reports whether a drift that plans found is open afterwards.
@@ -277,7 +361,7 @@ func (r *reconciliation) leavesOpen() bool {
 func (r *reconciliation) saved() []*Drift {
 	var list []*Drift
 	for _, f := range r.findings {
-		if f.event != event.DriftCreated {
+		if f.event != event.DriftCreated && (len(list) == 0 || list[len(list)-1] != f.drift) { // Those of a drift are next to each other.
 			list = append(list, f.drift)
 		}
 	}
@@ -290,11 +374,15 @@ const (
 	maxShownBytes = 4 << 20
 )
 
-// show picks the drifts that the response has, the most severe first.
+// show picks the drifts that the response has, the most severe first, and those that rules ignore last.
 func (r *reconciliation) show() {
-	bySeverity := func(a, b *Drift) int {
-		return cmp.Compare(slices.Index(Severities, a.Severity), slices.Index(Severities, b.Severity))
+	weight := func(d *Drift) int {
+		if d.IsSuppressed() {
+			return len(Severities)
+		}
+		return slices.Index(Severities, d.Severity)
 	}
+	bySeverity := func(a, b *Drift) int { return cmp.Compare(weight(a), weight(b)) }
 	shown, size := slices.Clone(r.seen), 0
 	slices.SortStableFunc(shown, bySeverity)
 	r.shown = slices.DeleteFunc(shown[:min(len(shown), maxShown)], func(d *Drift) bool {
@@ -342,7 +430,7 @@ func (d *Drift) describe(c *plan.Change) {
 
 // take takes over the states.
 func (d *Drift) take(s plan.States) {
-	d.ExpectedState, d.ActualState, d.Difference, d.Sides = s.Expected, s.Actual, s.Difference, s.Sides
+	d.ExpectedState, d.ActualState, d.Difference, d.Sides, d.PathHashes = s.Expected, s.Actual, s.Difference, s.Sides, s.Paths
 }
 
 // plan takes over what is planned.

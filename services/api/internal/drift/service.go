@@ -13,6 +13,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/hint"
 	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 	"github.com/driftsentry/driftsentry/services/api/internal/cache"
+	"github.com/driftsentry/driftsentry/services/api/internal/rule"
 )
 
 // Service has the use cases. Their caller has checked that the principal's role allows them.
@@ -27,6 +28,11 @@ type Service struct {
 	tracer          trace.Tracer
 	instruments     *instruments
 	counts          *cache.Cache[counted, int]
+
+	actors     Actors
+	ruleSets   *cache.Cache[uuid.UUID, *rule.Set]
+	rulesWoken chan struct{}
+	report     func(ctx context.Context, err error, attrs ...slog.Attr)
 }
 
 // Store is the database. Everything in it is scoped to an account: what belongs to another account is not found.
@@ -40,11 +46,16 @@ type Store interface {
 	StreamReader
 	GroupReader
 	TimedReader
+	RuleReader
+	RuleWork
+	PreviewReader
 }
 
 // Tx is a transaction. Its parts are in the order in which locks are taken, each declared by the use case that needs it.
 type Tx interface {
 	CheckTx
+	RuleTx
+	RunTx
 	SettingsTx
 	DecisionTx
 	AssignTx
@@ -68,6 +79,7 @@ type Telemetry interface {
 	Logger() *slog.Logger
 	Tracer() trace.Tracer
 	Meter() metric.Meter
+	Report(ctx context.Context, err error, attrs ...slog.Attr)
 }
 
 // Config is what a service is made of.
@@ -80,7 +92,9 @@ type Config struct {
 	PreviousDataKey []byte
 	// HideValues stores keyed hashes in the place of values.
 	HideValues bool
-	Telemetry  Telemetry
+	// Actors look at who changes rules.
+	Actors    Actors
+	Telemetry Telemetry
 }
 
 // New makes the service.
@@ -93,11 +107,19 @@ func New(c Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	ruleSets, err := cache.New[uuid.UUID, *rule.Set](c.Telemetry.Meter(), "rules", ruleSetsKept, cache.Forever)
+	if err != nil {
+		return nil, err
+	}
 	return &Service{
+		actors: c.Actors, ruleSets: ruleSets, rulesWoken: make(chan struct{}, 1), report: c.Telemetry.Report,
 		store: c.Store, hints: c.Hints, dataKey: c.DataKey, previousDataKey: c.PreviousDataKey, hideValues: c.HideValues,
 		log: c.Telemetry.Logger(), tracer: c.Telemetry.Tracer(), instruments: instruments, counts: counts,
 	}, nil
 }
+
+// ruleSetsKept bounds the memory: the compiled rules of an account take some hundred kilobytes at most.
+const ruleSetsKept = 200
 
 // now is the time in the precision that is stored.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }

@@ -81,6 +81,17 @@ func newWork(p identity.Principal, tx Tx) *work {
 	return w
 }
 
+// actsAs says who acts, where that is not the principal as it was remembered.
+func (w *work) actsAs(by audit.Actor) {
+	w.by, w.actor, w.email = by, nil, nil
+	if by.ID != nil {
+		w.actor = &event.Actor{ID: by.ID.String(), Role: by.Role, Email: by.Email}
+	}
+	if by.Email != "" {
+		w.email = &by.Email
+	}
+}
+
 // locked is called after the locks are held: it restarts the clock. The times of a drift's changes are in the order of the
 // changes, so waiting for a lock must not count.
 func (w *work) locked() { w.now = now() }

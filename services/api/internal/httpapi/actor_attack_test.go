@@ -53,6 +53,23 @@ var guarded = map[string]func(api *apitest.API) (path string, body any){
 		path := channelPath(api)
 		return path + "/deliveries/" + parkedDelivery(api, path).String() + "/replay", struct{}{}
 	},
+	"POST /api/v1/rules/reorder": func(api *apitest.API) (string, any) {
+		newRule(api)
+		var rules struct{ Items []struct{ ID string } }
+		api.Admin.Get("/api/v1/rules?limit=100").Want(200).Decode(&rules)
+		ids := []string{}
+		for _, r := range rules.Items {
+			ids = append([]string{r.ID}, ids...)
+		}
+		return "/api/v1/rules/reorder", map[string]any{"ids": ids}
+	},
+	"PATCH /api/v1/rules/{id}": func(api *apitest.API) (string, any) {
+		return "/api/v1/rules/" + newRule(api), map[string]string{"reason": "another reason than before"}
+	},
+	"POST /api/v1/rules/{id}/accept": func(api *apitest.API) (string, any) {
+		return "/api/v1/rules/" + newRule(api) + "/accept", struct{}{}
+	},
+	"DELETE /api/v1/rules/{id}": func(api *apitest.API) (string, any) { return "/api/v1/rules/" + newRule(api), nil },
 	"DELETE /api/v1/api-keys/{id}": func(api *apitest.API) (string, any) {
 		var made struct{ APIKey struct{ ID string } }
 		api.Admin.Post("/api/v1/api-keys", map[string]string{"name": "spare", "scope": "ingest"}).Want(201).Decode(&made)
@@ -69,12 +86,26 @@ var own = map[string]func(api *apitest.API, c *apitest.Client) (path string, bod
 		return "/api/v1/auth/password", map[string]string{"currentPassword": apitest.Password, "newPassword": "a stolen password"}
 	},
 	"DELETE /api/v1/auth/sessions": func(*apitest.API, *apitest.Client) (string, any) { return "/api/v1/auth/sessions", nil },
+	"POST /api/v1/rules": func(*apitest.API, *apitest.Client) (string, any) {
+		return "/api/v1/rules", map[string]any{
+			"effect": "ignore", "match": map[string]any{"types": []string{"aws_" + uuid.NewString()}}, "reason": "to hide what I have done",
+		}
+	},
 	"DELETE /api/v1/auth/sessions/{id}": func(api *apitest.API, c *apitest.Client) (string, any) {
 		elsewhere := api.SignIn(c.User.Email)
 		var me struct{ Session struct{ ID string } }
 		elsewhere.Get("/api/v1/users/me").Want(200).Decode(&me)
 		return "/api/v1/auth/sessions/" + me.Session.ID, nil
 	},
+}
+
+// newRule is a proposal, for one request alone.
+func newRule(api *apitest.API) string {
+	var made struct{ ID string }
+	api.Engineer.Post("/api/v1/rules", map[string]any{
+		"effect": "ignore", "match": map[string]any{"types": []string{"aws_" + uuid.NewString()}}, "reason": "a proposal for one request",
+	}).Want(201).Decode(&made)
+	return made.ID
 }
 
 func userPath(api *apitest.API, rest string) string {
@@ -95,6 +126,7 @@ var lose = map[string]struct {
 	"demoted":     {"update app_user set role = 'engineer' where id = $1", http.StatusForbidden, true},
 	"deactivated": {"update app_user set is_active = false where id = $1", http.StatusUnauthorized, false},
 	"signed out":  {"update session set revoked_at = now(), revoked_reason = 'admin' where user_id = $1", http.StatusUnauthorized, false},
+	"expired":     {"update session set expires_at = now() where user_id = $1", http.StatusUnauthorized, false},
 }
 
 // TestAttackActorMeanwhile: an admin who loses the rights changes nothing any more, although this replica remembers them: neither
@@ -224,8 +256,9 @@ func changes(t *testing.T, api *apitest.API) string {
 	t.Helper()
 	return pgtest.Value[string](t, api.DB, `select
 		(select string_agg(concat_ws(' ', id, email, name, role, is_active, md5(password_hash)), E'\n' order by id) from app_user) || E'\n' ||
-		(select string_agg(concat_ws(' ', id, revoked_at), E'\n' order by id) from session) || E'\n' ||
+		(select string_agg(concat_ws(' ', id, revoked_at, expires_at), E'\n' order by id) from session) || E'\n' ||
 		(select string_agg(concat_ws(' ', id, revoked_at), E'\n' order by id) from api_key) || E'\n' ||
 		(select coalesce(string_agg(id::text, E'\n' order by id), '') from ci_trust) || E'\n' ||
+		(select coalesce(string_agg(concat_ws(' ', id, status, position, reason), E'\n' order by id), '') from rule) || E'\n' ||
 		(select count(*) || ' ' || count(used_at) from setup_token) || ' ' || (select count(*) from audit)`)
 }

@@ -154,7 +154,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 		if err := s.limits.currentPassword(r, p); err != nil {
 			return err
 		}
-		if err := s.identity.ChangePassword(r.Context(), p, *current, body.NewPassword); err != nil {
+		if err := s.identity.ChangePassword(r.Context(), p, *current, body.NewPassword, s.limits.origin(r, p.Email)); err != nil {
 			return err
 		}
 		s.limits.provedPassword(p)

@@ -167,7 +167,7 @@ func TestChangePassword(t *testing.T) {
 		// As a cache remembers the user.
 		remembered := identity.Principal{AccountID: api.Account, UserID: api.Viewer.User.ID, Email: "moved@acme.example", Role: identity.Viewer}
 		for range 2 {
-			err := api.Identity.ChangePassword(t.Context(), remembered, apitest.Password, "a better password")
+			err := api.Identity.ChangePassword(t.Context(), remembered, apitest.Password, "a better password", identity.Origin{})
 			if !apierror.Is(err, apierror.Conflict) {
 				t.Errorf("err = %v", err)
 			}

@@ -28,6 +28,7 @@ type bulkFilter struct {
 	Open         *bool    `json:"open"`
 	From         string   `json:"from"`
 	To           string   `json:"to"`
+	Suppressed   string   `json:"suppressed"`
 	Search       string   `json:"search"`
 }
 
@@ -42,7 +43,7 @@ func (f *bulkFilter) filter() (*drift.Filter, error) {
 			values.Set(name, strings.Join(list, ","))
 		}
 	}
-	for name, value := range map[string]string{"from": f.From, "to": f.To, "search": f.Search} {
+	for name, value := range map[string]string{"from": f.From, "to": f.To, "suppressed": f.Suppressed, "search": f.Search} {
 		if value != "" {
 			values.Set(name, value)
 		}

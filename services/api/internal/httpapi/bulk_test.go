@@ -103,6 +103,7 @@ func TestBulk(t *testing.T) {
 			"an end of a rejection":      {"action": "reject", "reason": reason, "until": nextYear, "ids": []uuid.UUID{a.ID}},
 			"an unknown status":          {"action": "triage", "filter": map[string]any{"status": []string{"gone"}}, "expectedCount": 1},
 			"an unknown filter":          {"action": "triage", "filter": map[string]any{"sortBy": "status"}, "expectedCount": 1},
+			"a filter of no value":       {"action": "triage", "filter": map[string]any{"suppressed": "maybe"}, "expectedCount": 1},
 			"an empty list":              {"action": "triage", "filter": map[string]any{"status": []string{}}, "expectedCount": 1},
 			"an id of another form":      {"action": "triage", "ids": []string{"urn:uuid:" + a.ID.String()}},
 			"a version of another drift": {"action": "triage", "ids": []uuid.UUID{a.ID}, "versions": map[string]int{b.ID.String(): 1}},

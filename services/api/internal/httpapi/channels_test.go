@@ -75,7 +75,7 @@ func TestChannels(t *testing.T) {
 	}
 	created := api.Admin.Post("/api/v1/channels", base).Want(201)
 	created.Decode(&made)
-	if len(made.Channel.Events) != 4 || len(made.Channel.Severities) != 2 || made.Secret != nil {
+	if len(made.Channel.Events) != 5 || len(made.Channel.Severities) != 2 || made.Secret != nil {
 		t.Errorf("the defaults: %s", created.Body)
 	}
 	place := "/api/v1/channels/" + made.Channel.ID

@@ -155,7 +155,7 @@ func TestChecks_one(t *testing.T) {
 		`"evidence":{"refreshed":"unknown","coverage":"full","mode":"normal","unproven":3,"reasons":["Reason 1.",`, `"rootMismatch":true`,
 		`"ref":"main","commit":"abc","runUrl":"https://ci.example/1","triggeredBy":"ada","failureReason":"no plan came"`,
 		`"wrapperLines":2,"formatVersion":"1.2","sentBy":"ci"`,
-		`"counts":{"new":1,"changed":0,"unchanged":0,"resolved":0}`, `{"path":"resource_drift[0]","resource":"","reason":"has a NUL"}`,
+		`"counts":{"new":1,"changed":0,"unchanged":0,"resolved":0,"suppressed":0}`, `{"path":"resource_drift[0]","resource":"","reason":"has a NUL"}`,
 	} {
 		if !strings.Contains(string(got.Body), want) {
 			t.Errorf("no %s in %s", want, got.Body)

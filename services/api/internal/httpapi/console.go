@@ -19,7 +19,9 @@ import (
 type ConsoleOptions struct {
 	// RealtimeURL is where the page opens its socket; empty when that is /ws of its own origin.
 	RealtimeURL string
-	Version     string
+	// TraceSourceURL is where the page reads a trace that it draws, with {traceId} in it; empty when there is no such place.
+	TraceSourceURL string
+	Version        string
 }
 
 // screens are the paths of the console. The page reads the path itself.
@@ -36,7 +38,7 @@ func (s *Server) pages() []route {
 	}
 	const get = http.MethodGet
 	var list []route
-	page, policy := console.Page(), consolePolicy(o.RealtimeURL)
+	page, policy := console.Page(), consolePolicy(o.RealtimeURL, o.TraceSourceURL)
 	for _, pattern := range screens {
 		list = append(list, route{get, pattern, everyone, func(w http.ResponseWriter, r *http.Request) error {
 			w.Header().Add("Vary", "Accept")
@@ -68,12 +70,14 @@ func (s *Server) pages() []route {
 	return list
 }
 
-// consolePolicy lets the page run its own scripts and styles, and reach its own origin and the socket. No script makes HTML of a
-// text: with Trusted Types, the browser refuses that.
-func consolePolicy(realtime string) string {
+// consolePolicy lets the page run its own scripts and styles, and reach its own origin and the places that it is told of. No script makes
+// HTML of a text: with Trusted Types, the browser refuses that.
+func consolePolicy(places ...string) string {
 	connect := "'self'"
-	if u, err := url.Parse(realtime); err == nil && u.Host != "" {
-		connect += " " + u.Scheme + "://" + u.Host
+	for _, place := range places {
+		if u, err := url.Parse(strings.ReplaceAll(place, "{traceId}", "")); err == nil && u.Host != "" {
+			connect += " " + u.Scheme + "://" + u.Host
+		}
 	}
 	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src " + connect +
 		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
@@ -118,11 +122,17 @@ func (s *Server) consoleConfig(w http.ResponseWriter, _ *http.Request) error {
 		}
 		return &text
 	}
+	provider := ""
+	if s.options.Provider != nil {
+		provider = s.options.Provider.Host()
+	}
 	body, err := json.Marshal(struct {
-		Version  string  `json:"version"`
-		Realtime *string `json:"realtime"`
-		TraceURL *string `json:"traceUrl"`
-	}{o.Version, orNull(o.RealtimeURL), orNull(s.options.TraceURL)})
+		Version     string  `json:"version"`
+		Realtime    *string `json:"realtime"`
+		TraceURL    *string `json:"traceUrl"`
+		TraceSource *string `json:"traceSource"`
+		Provider    *string `json:"provider"`
+	}{o.Version, orNull(o.RealtimeURL), orNull(s.options.TraceURL), orNull(o.TraceSourceURL), orNull(provider)})
 	if err != nil {
 		return err
 	}

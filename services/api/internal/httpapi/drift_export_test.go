@@ -7,14 +7,21 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/driftsentry/driftsentry/pkg/health"
+	"github.com/driftsentry/driftsentry/pkg/process"
 	"github.com/driftsentry/driftsentry/services/api/internal/apitest"
+	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/httpapi"
+	"github.com/driftsentry/driftsentry/services/api/internal/identity"
+	"github.com/driftsentry/driftsentry/services/api/internal/postgres"
 )
 
 func TestExport(t *testing.T) {
@@ -26,7 +33,8 @@ func TestExport(t *testing.T) {
 	t.Run("NDJSON has a drift on each line, and says when it is all", func(t *testing.T) {
 		got := api.Viewer.Get("/api/v1/drifts/export?format=ndjson").Want(200)
 		lines := strings.Split(strings.TrimSpace(string(got.Body)), "\n")
-		if len(lines) != 3 || got.Header.Get("Content-Type") != "application/x-ndjson" {
+		if len(lines) != 3 || got.Header.Get("Content-Type") != "application/x-ndjson" ||
+			got.Header.Get("Content-Disposition") != `attachment; filename="drifts.ndjson"` {
 			t.Fatalf("%v: %s", got.Header, got.Body)
 		}
 		var newest struct {
@@ -78,19 +86,24 @@ func TestExport(t *testing.T) {
 	})
 }
 
+// many adds drifts, of which the first is there already.
+func many(t *testing.T, api *apitest.API, n int) {
+	t.Helper()
+	d := report(t, api.Key, "0")
+	exec(t, api, `insert into drift (id, account_id, fingerprint, workspace, resource_id, resource_type, origin, expected_state,
+			actual_state, difference, difference_mac, severity, detected_by, created_at, last_seen_at)
+		select gen_random_uuid(), account_id, sha256(x::text::bytea), workspace, x::text, resource_type, origin, expected_state, actual_state, difference,
+			difference_mac, severity, detected_by, now() - x * interval '1 second', now()
+		from drift, generate_series(1, $2::int) x where id = $1`, d.ID, n)
+}
+
 // A reader must not take a part for the whole: the second part has a row that can't be read.
 //
 // Mutations: no last line; no broken connection; the slot is not given back.
 func TestExport_fails_in_the_middle(t *testing.T) {
 	api := apitest.Start(t)
-	d := report(t, api.Key, "0")
-	if _, err := api.DB.Exec(t.Context(), `insert into drift (id, account_id, fingerprint, workspace, resource_id, resource_type, origin, expected_state,
-			actual_state, difference, difference_mac, severity, detected_by, created_at, last_seen_at)
-		select gen_random_uuid(), account_id, sha256(x::text::bytea), workspace, x::text, resource_type, origin, expected_state, actual_state, difference,
-			difference_mac, severity, detected_by, now() - x * interval '1 second', case when x = 500 then 'infinity' else now() end
-		from drift, generate_series(1, 600) x where id = $1`, d.ID); err != nil {
-		t.Fatal(err)
-	}
+	many(t, api, 600)
+	exec(t, api, "update drift set last_seen_at = 'infinity' where resource_id = '500'")
 	for format, want := range map[string]string{"csv": "#ERROR,INTERNAL_SERVER_ERROR,", "ndjson": `{"error":{"code":"INTERNAL_SERVER_ERROR",`} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, api.URL+"/api/v1/drifts/export?format="+format, http.NoBody)
 		if err != nil {
@@ -116,6 +129,75 @@ func TestExport_fails_in_the_middle(t *testing.T) {
 	}
 	if got := api.Viewer.Get("/api/v1/drifts/export?format=ndjson").Want(200); !bytes.Contains(got.Body, []byte(`{"end":{"rows":601,`)) {
 		t.Error("it does not end")
+	}
+}
+
+// leaving is a response during which something happens, when the first part of it was written.
+type leaving struct {
+	http.ResponseWriter
+	meanwhile func()
+}
+
+func (l *leaving) Write(p []byte) (int, error) {
+	n, err := l.ResponseWriter.Write(p)
+	if l.meanwhile != nil {
+		l.meanwhile()
+		l.meanwhile = nil
+	}
+	return n, err
+}
+
+func (l *leaving) Unwrap() http.ResponseWriter { return l.ResponseWriter }
+
+// TestAttackExportOfALeaver: who is deactivated, or signed out, while an export is being written does not get the rest of it.
+//
+// Mutations: Export without stillMay; stillMay with Authenticate in place of Reauthenticate.
+func TestAttackExportOfALeaver(t *testing.T) {
+	api := apitest.Start(t)
+	many(t, api, 600)
+	drifts, err := drift.New(drift.Config{Store: postgres.NewDriftStore(api.DB), DataKey: make([]byte, 32), Telemetry: api.Telemetry})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httpapi.New(httpapi.Options{
+		Identity: api.Identity, Drifts: drifts, Logger: api.Telemetry.Logger(), Replica: "r",
+		Edge: process.Edge{Telemetry: api.Telemetry, Health: health.New("", "", func() bool { return true }, nil), Timeout: time.Minute},
+	})
+	httpapi.Impatient(server)
+	handler := server.Handler()
+	export := func(t *testing.T, meanwhile func(user uuid.UUID)) string {
+		t.Helper()
+		c := api.NewUser("acme", identity.Admin)
+		edge := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			handler.ServeHTTP(&leaving{w, func() { meanwhile(c.User.ID) }}, r)
+		}))
+		defer edge.Close()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, edge.URL+"/api/v1/drifts/export?format=ndjson", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+c.Bearer)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		body, _ := io.ReadAll(res.Body)
+		return string(body)
+	}
+	if body := export(t, func(uuid.UUID) {}); strings.Count(body, "\n") != 602 {
+		t.Fatalf("%d lines", strings.Count(body, "\n"))
+	}
+	for how, loss := range lose {
+		if loss.admins { // Exports are for viewers.
+			continue
+		}
+		t.Run(how, func(t *testing.T) {
+			body := export(t, func(user uuid.UUID) { exec(t, api, loss.sql, user) })
+			if n := strings.Count(body, "\n"); n > 252 || !strings.Contains(body, `{"error":{"code":"AUTH_ERROR"`) {
+				t.Errorf("%d lines", n)
+			}
+		})
 	}
 }
 

@@ -58,8 +58,20 @@ func (q *query) driftFilter() drift.Filter {
 		Open:         q.boolean("open"),
 		From:         q.time("from"),
 		To:           q.time("to"),
+		Suppressed:   suppressedFilter(q),
 		Search:       q.text("search", 200),
 	}
+}
+
+// suppressedFilter leaves suppressed drifts out, unless the caller asks for them.
+func suppressedFilter(q *query) *bool {
+	switch choice(q, "suppressed", "false", "false", "true", "any") {
+	case "any":
+		return nil
+	case "true":
+		return new(true)
+	}
+	return new(false)
 }
 
 func (s *Server) getDrift(w http.ResponseWriter, r *http.Request) error {

@@ -96,12 +96,13 @@ func newRecordedCheckBody(c drift.Check) recordedCheckBody {
 
 // remainingBody is what is open in a workspace after a check.
 type remainingBody struct {
-	Unsettled openBody `json:"unsettled"`
-	Approved  int      `json:"approved"`
+	Unsettled  openBody `json:"unsettled"`
+	Approved   int      `json:"approved"`
+	Suppressed int      `json:"suppressed"`
 }
 
 func newRemainingBody(r *drift.Remaining) remainingBody {
-	return remainingBody{openBody{r.Unsettled[plan.Critical], r.Unsettled[plan.Warning], r.Unsettled[plan.Info]}, r.Approved}
+	return remainingBody{openBody{r.Unsettled[plan.Critical], r.Unsettled[plan.Warning], r.Unsettled[plan.Info]}, r.Approved, r.Suppressed}
 }
 
 // encodeIngested is the data of the response to an upload. It is stored, and given again in the envelope of the day: what

@@ -106,8 +106,12 @@ func appendFields(b []byte, d *drift.Drift) []byte {
 		b = append(b, `,"differenceTruncated":true`...)
 	}
 	b = appendText(b, `,"severity":`, d.Severity)
-	b = appendText(b, `,"status":`, d.Status)
+	b = appendOptional(b, `,"defaultSeverity":`, d.DefaultSeverity)
+	b = appendOptionalID(b, `,"severityRule":`, d.SeverityBy)
+	b = appendSuppressed(b, d)
 	b = appendOptional(b, `,"owner":`, d.Owner)
+	b = appendOptional(b, `,"ownerBy":`, d.OwnerBy)
+	b = appendText(b, `,"status":`, d.Status)
 	b = strconv.AppendFloat(append(b, `,"costImpactMonthly":`...), d.CostImpactMonthly, 'f', -1, 64)
 	b = appendText(b, `,"detectedBy":`, d.DetectedBy)
 	b = appendTime(b, `,"detectedAt":`, &d.DetectedAt)
@@ -128,6 +132,17 @@ func appendFields(b []byte, d *drift.Drift) []byte {
 	b = appendOptionalID(b, `,"previousId":`, d.PreviousID)
 	b = appendTime(b, `,"createdAt":`, &d.CreatedAt)
 	return appendTime(b, `,"updatedAt":`, &d.UpdatedAt)
+}
+
+// appendSuppressed appends which rule ignores all of the drift, why and until when; null when none does.
+func appendSuppressed(b []byte, d *drift.Drift) []byte {
+	b = append(b, `,"suppressed":`...)
+	if !d.IsSuppressed() {
+		return append(b, "null"...)
+	}
+	b = appendID(append(b, `{"rule":`...), *d.SuppressedBy)
+	b = appendOptional(b, `,"reason":`, d.SuppressedReason)
+	return append(appendTime(b, `,"until":`, d.SuppressedUntil), '}')
 }
 
 // resolvedBasis is what the drift's resolvedHow is based on. Earlier versions used the decision and did not say so.

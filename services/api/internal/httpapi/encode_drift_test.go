@@ -39,8 +39,9 @@ func TestAppendDrift(t *testing.T) {
 		ResourceType: "t", Provider: "p", Region: "r", Origin: "drift", PlannedAction: &text, ExpectedState: []byte(`{"a":1.50}`),
 		ActualState: []byte("null"), Difference: []byte(`{}`), Severity: "info", Status: drift.Detected, CostImpactMonthly: 1e21,
 		DetectedBy: "plan", DetectedAt: at(0), FirstSeenAt: at(1_000_000), LastSeenAt: at(10_000_000), Occurrences: 3,
-		ApprovedAt: &later, ApprovedBy: &text, ApprovalReason: &text, ApprovedUntil: &later, Owner: &text, RejectedBy: nil, ResolvedAt: nil, ResolvedHow: &how,
-		CheckID: &check, PreviousID: &previous, CreatedAt: at(100_000_000), UpdatedAt: at(999_999_999),
+		ApprovedAt: &later, ApprovedBy: &text, ApprovalReason: &text, ApprovedUntil: &later, RejectedBy: nil, ResolvedAt: nil, ResolvedHow: &how,
+		CheckID: &check, PreviousID: &previous, DefaultSeverity: new(drift.Severity("warning")), SeverityBy: &check, SuppressedBy: &previous,
+		SuppressedReason: &text, SuppressedUntil: &later, Owner: &text, OwnerBy: &text, CreatedAt: at(100_000_000), UpdatedAt: at(999_999_999),
 	}
 	quoted, err := json.Marshal(text)
 	if err != nil {
@@ -52,7 +53,9 @@ func TestAppendDrift(t *testing.T) {
 	}
 	if err := json.Unmarshal([]byte(`{"id":"0af76519-16cd-43dd-8448-eb211c80319c","version":12,"workspace":"staging","resourceId":"a[\"b\"]",
 		"resourceType":"t","provider":"p","region":"r","origin":"drift","plannedAction":`+string(quoted)+`,"expectedState":{"a":1.50},
-		"actualState":null,"difference":{},"severity":"info","status":"detected","owner":`+string(quoted)+`,"costImpactMonthly":1000000000000000000000,
+		"actualState":null,"difference":{},"severity":"info","defaultSeverity":"warning","severityRule":"0a000000-0000-4000-8000-0123456789ab",
+		"suppressed":{"rule":"00ff0a1b-0000-4000-8000-0123456789ab","reason":`+string(quoted)+`,"until":"2026-02-03T03:05:06.007Z"},
+		"owner":`+string(quoted)+`,"ownerBy":`+string(quoted)+`,"status":"detected","costImpactMonthly":1000000000000000000000,
 		"detectedBy":"plan","detectedAt":"2026-02-03T03:05:06.000Z","firstSeenAt":"2026-02-03T03:05:06.001Z",
 		"lastSeenAt":"2026-02-03T03:05:06.010Z","occurrences":3,"approvedAt":"2026-02-03T03:05:06.007Z","approvedBy":`+string(quoted)+`,
 		"approvalReason":`+string(quoted)+`,"approvedUntil":"2026-02-03T03:05:06.007Z","rejectedAt":null,"rejectedBy":null,"rejectionReason":null,"resolvedAt":null,

@@ -14,6 +14,7 @@ type summaryBody struct {
 		Total      int                    `json:"total"`
 		ByStatus   map[drift.Status]int   `json:"byStatus"`
 		BySeverity map[drift.Severity]int `json:"bySeverity"`
+		Suppressed int                    `json:"suppressed"`
 	} `json:"drifts"`
 	Alerts struct {
 		Total  int `json:"total"`
@@ -31,6 +32,7 @@ type summaryBody struct {
 
 func newSummaryBody(s insight.Summary) (b summaryBody) {
 	b.Drifts.Total, b.Drifts.ByStatus, b.Drifts.BySeverity = s.Drifts, s.ByStatus, s.BySeverity
+	b.Drifts.Suppressed = s.Suppressed
 	b.Alerts.Total, b.Alerts.Unread = s.Alerts, s.UnreadAlerts
 	b.Cost.TotalMonthlyImpact, b.Cost.ProjectedSavings = s.MonthlyImpact, s.Savings
 	b.TimeToResolve.Median, b.TimeToResolve.P90 = s.MedianSeconds, s.P90Seconds
@@ -63,6 +65,8 @@ func newCostTrendBody(t insight.CostTrend) (b costTrendBody) {
 type distributionBody[T any] struct {
 	Data  []T `json:"data"`
 	Total int `json:"total"`
+	// Suppressed drifts are not in Total.
+	Suppressed int `json:"suppressed"`
 }
 
 type severityShareBody struct {
@@ -74,7 +78,7 @@ type severityShareBody struct {
 func newSeveritiesBody(d insight.Distribution[drift.Severity]) distributionBody[severityShareBody] {
 	return distributionBody[severityShareBody]{bodies(d.Shares, func(s insight.Share[drift.Severity]) severityShareBody {
 		return severityShareBody{s.Kind, s.Count, s.Percentage}
-	}), d.Total}
+	}), d.Total, d.Suppressed}
 }
 
 type statusShareBody struct {
@@ -86,7 +90,7 @@ type statusShareBody struct {
 func newStatusesBody(d insight.Distribution[drift.Status]) distributionBody[statusShareBody] {
 	return distributionBody[statusShareBody]{bodies(d.Shares, func(s insight.Share[drift.Status]) statusShareBody {
 		return statusShareBody{s.Kind, s.Count, s.Percentage}
-	}), d.Total}
+	}), d.Total, d.Suppressed}
 }
 
 type insightsBody struct {

@@ -14,6 +14,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/insight"
 	"github.com/driftsentry/driftsentry/services/api/internal/monitor"
 	"github.com/driftsentry/driftsentry/services/api/internal/plan"
+	"github.com/driftsentry/driftsentry/services/api/internal/rule"
 )
 
 // Each value of a domain type is in its own field of the response. Every field has another value here, so that two of them which
@@ -46,16 +47,26 @@ func TestBodies(t *testing.T) {
 		}), `{"id":"00000000-0000-0000-0000-000000000001","timestamp":"2026-01-01T00:00:00.007Z","action":"a","actorEmail":"e","actorRole":"r",` +
 			`"message":"m","traceId":"x","metadata":{"k":1}}`},
 		"a summary": {newSummaryBody(insight.Summary{
-			Drifts: 1, ByStatus: map[drift.Status]int{drift.Triaged: 2}, BySeverity: map[drift.Severity]int{plan.Critical: 3}, Alerts: 4, UnreadAlerts: 5,
+			Drifts: 1, ByStatus: map[drift.Status]int{drift.Triaged: 2}, BySeverity: map[drift.Severity]int{plan.Critical: 3}, Suppressed: 8, Alerts: 4, UnreadAlerts: 5,
 			MonthlyImpact: 6.5, Savings: 7.5, MedianSeconds: &three,
-		}), `{"drifts":{"total":1,"byStatus":{"triaged":2},"bySeverity":{"critical":3}},"alerts":{"total":4,"unread":5},` +
+		}), `{"drifts":{"total":1,"byStatus":{"triaged":2},"bySeverity":{"critical":3},"suppressed":8},"alerts":{"total":4,"unread":5},` +
 			`"cost":{"totalMonthlyImpact":6.5,"projectedSavings":7.5},"timeToResolve":{"median":3.5,"p90":null}}`},
 		"a cost trend": {newCostTrendBody(insight.CostTrend{Days: []insight.CostDay{{Date: "d", Cost: 1, Resolved: 2}}, Start: 3, End: 4, Change: 5, TotalResolved: 6}),
 			`{"trend":[{"date":"d","cost":1,"resolved":2}],"summary":{"startCost":3,"endCost":4,"change":5,"totalResolved":6}}`},
-		"severities": {newSeveritiesBody(insight.Distribution[drift.Severity]{Shares: []insight.Share[drift.Severity]{{Kind: plan.Info, Count: 1, Percentage: 2}}, Total: 3}),
-			`{"data":[{"severity":"info","count":1,"percentage":2}],"total":3}`},
-		"statuses": {newStatusesBody(insight.Distribution[drift.Status]{Shares: []insight.Share[drift.Status]{{Kind: drift.Triaged, Count: 1, Percentage: 2}}, Total: 3}),
-			`{"data":[{"status":"triaged","count":1,"percentage":2}],"total":3}`},
+		"severities": {newSeveritiesBody(insight.Distribution[drift.Severity]{Shares: []insight.Share[drift.Severity]{{Kind: plan.Info, Count: 1, Percentage: 2}}, Total: 3, Suppressed: 4}),
+			`{"data":[{"severity":"info","count":1,"percentage":2}],"total":3,"suppressed":4}`},
+		"statuses": {newStatusesBody(insight.Distribution[drift.Status]{Shares: []insight.Share[drift.Status]{{Kind: drift.Triaged, Count: 1, Percentage: 2}}, Total: 3, Suppressed: 4}),
+			`{"data":[{"status":"triaged","count":1,"percentage":2}],"total":3,"suppressed":4}`},
+		"a workspace": {newWorkspaceBody(monitor.Workspace{Name: "n", Status: monitor.Stale, LastCheckAt: ptr(at(1)), OpenDrifts: 2, Suppressed: 3}),
+			`{"name":"n","status":"stale","lastCheckAt":"2026-01-01T00:00:00.007Z","openDrifts":2,"suppressedDrifts":3,"owner":null,"archived":false}`},
+		"a rule": {newRuleBody(rule.Rule{
+			ID: one, Position: 2, Status: rule.Ended, Effect: rule.Ignore, Reason: "r", Severity: new("s"), Owner: new("o"), ExpiresAt: ptr(at(1)), SuppressedDrifts: 3,
+			Match:     rule.Match{Workspaces: []string{"w"}, Addresses: []string{"a"}, Types: []string{"t"}, Providers: []string{"p"}, Paths: []string{"x"}, Origins: []string{"drift"}, NoOp: true},
+			CreatedAt: at(2), CreatedBy: "c", AcceptedAt: ptr(at(3)), AcceptedBy: new("d"), UpdatedAt: at(4), UpdatedBy: "u", EndedAt: ptr(at(5)), EndedBy: new("e"), EndedHow: new(rule.Declined),
+		}), `{"id":"00000000-0000-0000-0000-000000000001","position":2,"status":"ended","effect":"ignore","match":{"workspaces":["w"],"addresses":["a"],"types":["t"],` +
+			`"providers":["p"],"paths":["x"],"origins":["drift"],"plannedNoOp":true},"severity":"s","owner":"o","reason":"r","expiresAt":"2026-01-01T00:00:00.007Z",` +
+			`"suppressedDrifts":3,"createdAt":"2026-01-02T00:00:00.007Z","createdBy":"c","acceptedAt":"2026-01-03T00:00:00.007Z","acceptedBy":"d",` +
+			`"updatedAt":"2026-01-04T00:00:00.007Z","updatedBy":"u","endedAt":"2026-01-05T00:00:00.007Z","endedBy":"e","endedHow":"declined"}`},
 		"groups of an insight": {newInsightGroupsBody(insight.Report{At: at(2), Since: at(1), Groups: 7, Numbers: []insight.Numbers{{
 			Key: new("k"), Label: new("l"), Open: 1, Unsettled: 2, Approved: 3, Suppressed: 4, Age: insight.Spread{Count: 5, Median: &three, P90: &three, Max: &three},
 			Ages: []int{6, 7, 8, 9, 10}, New: 11, Returned: 12, Reopened: 13, SuppressedNew: 14, Decision: insight.Spread{Count: 15, Median: &three},
@@ -65,8 +76,6 @@ func TestBodies(t *testing.T) {
 			`{"belowDays":1,"count":6},{"belowDays":7,"count":7},{"belowDays":30,"count":8},{"belowDays":90,"count":9},{"belowDays":null,"count":10}]},` +
 			`"detected":{"total":36,"new":11,"returned":12,"reopened":13,"suppressed":14},"decision":{"count":15,"median":4,"p90":null,"max":null},` +
 			`"resolution":{"count":16,"median":null,"p90":null,"max":null},"sla":{"overdue":1,"late":1,"inTime":1,"met":33.3}}}],"total":7}`},
-		"a workspace": {newWorkspaceBody(monitor.Workspace{Name: "n", Status: monitor.Stale, LastCheckAt: ptr(at(1)), OpenDrifts: 2}),
-			`{"name":"n","status":"stale","lastCheckAt":"2026-01-01T00:00:00.007Z","openDrifts":2,"owner":null,"archived":false}`},
 		"events": {eventsOf(drift.Events{
 			Items: []drift.StreamItem{{Cursor: event.Cursor{Epoch: "e", Mark: event.Mark{Position: 1, Tag: 0xab}}, Topics: []string{"t"}, Body: []byte(`{"z": 1}`)}},
 			Head:  event.Cursor{Epoch: "e", Mark: event.Mark{Position: 2}}, HasMore: true,
@@ -90,18 +99,18 @@ func TestBodies(t *testing.T) {
 	}
 	t.Run("a result of an upload", func(t *testing.T) {
 		got, err := encodeIngested(&drift.Ingested{Check: &drift.Check{
-			ID: one, Workspace: "w", Status: drift.CheckDrifted, Stale: true, Counts: event.Counts{New: 1, Changed: 2, Unchanged: 3, Resolved: 4},
+			ID: one, Workspace: "w", Status: drift.CheckDrifted, Stale: true, Counts: event.Counts{New: 1, Changed: 2, Unchanged: 3, Resolved: 4, Suppressed: 8},
 			TerraformVersion: "1.11", PlanTimestamp: ptr(at(1)), CreatedAt: at(2),
 			Evidence:     drift.Evidence{Refreshed: plan.RefreshStated, Coverage: plan.CoverageFull, Mode: plan.ModeNormal, Unproven: 5, Reasons: []string{"a reason"}},
 			RootMismatch: true, Purpose: drift.Preview, Source: drift.Source{Ref: "main", Commit: "c0ffee", RunURL: "https://ci", TriggeredBy: "ada"},
 			FailureReason: "why", LeftOut: plan.LeftOut{Count: 6, Entries: []plan.Omission{{Path: "p", Resource: "r", Reason: "s"}}}, WrapperLines: 7,
-		}, Remaining: &drift.Remaining{Unsettled: map[plan.Severity]int{plan.Critical: 1, plan.Warning: 2, plan.Info: 3}, Approved: 4}})
+		}, Remaining: &drift.Remaining{Unsettled: map[plan.Severity]int{plan.Critical: 1, plan.Warning: 2, plan.Info: 3}, Approved: 4, Suppressed: 5}})
 		const want = `{"check":{"id":"00000000-0000-0000-0000-000000000001","workspace":"w","status":"drifted","stale":true,` +
-			`"counts":{"new":1,"changed":2,"unchanged":3,"resolved":4},"terraformVersion":"1.11","planTimestamp":"2026-01-01T00:00:00.007Z",` +
+			`"counts":{"new":1,"changed":2,"unchanged":3,"resolved":4,"suppressed":8},"terraformVersion":"1.11","planTimestamp":"2026-01-01T00:00:00.007Z",` +
 			`"createdAt":"2026-01-02T00:00:00.007Z",` +
 			`"evidence":{"refreshed":"stated","coverage":"full","mode":"normal","unproven":5,"reasons":["a reason"]},"rootMismatch":true,` +
 			`"purpose":"preview","ref":"main","commit":"c0ffee","runUrl":"https://ci","triggeredBy":"ada","failureReason":"why",` +
-			`"leftOut":{"count":6,"entries":[{"path":"p","resource":"r","reason":"s"}]},"wrapperLines":7},"open":{"unsettled":{"critical":1,"warning":2,"info":3},"approved":4},"drifts":[]}`
+			`"leftOut":{"count":6,"entries":[{"path":"p","resource":"r","reason":"s"}]},"wrapperLines":7},"open":{"unsettled":{"critical":1,"warning":2,"info":3},"approved":4,"suppressed":5},"drifts":[]}`
 		if err != nil || string(got) != want {
 			t.Errorf("%v\n%s, want\n%s", err, got, want)
 		}

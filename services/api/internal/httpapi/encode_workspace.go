@@ -11,12 +11,13 @@ type workspaceBody struct {
 	Status      monitor.Status `json:"status"`
 	LastCheckAt *rest.Time     `json:"lastCheckAt"`
 	OpenDrifts  int            `json:"openDrifts"`
+	Suppressed  int            `json:"suppressedDrifts"`
 	Owner       *string        `json:"owner"`
 	Archived    bool           `json:"archived"`
 }
 
 func newWorkspaceBody(w monitor.Workspace) workspaceBody {
-	return workspaceBody{w.Name, w.Status, rest.TimePtr(w.LastCheckAt), w.OpenDrifts, w.Owner, w.Archived}
+	return workspaceBody{w.Name, w.Status, rest.TimePtr(w.LastCheckAt), w.OpenDrifts, w.Suppressed, w.Owner, w.Archived}
 }
 
 type workspaceDetailBody struct {

@@ -72,7 +72,16 @@ func (s *Server) exportDrifts(w http.ResponseWriter, r *http.Request) error {
 		out.begin()
 		return nil
 	}
-	head, err := s.drifts.Export(r.Context(), caller(r), filter, out.write)
+	looked := time.Now()
+	head, err := s.drifts.Export(r.Context(), caller(r), filter, func(part []*drift.Drift) error {
+		if time.Since(looked) >= s.recheckAfter {
+			if err := s.stillMay(r, viewer); err != nil {
+				return err
+			}
+			looked = time.Now()
+		}
+		return out.write(part)
+	})
 	if err == nil {
 		err = out.finish(head)
 	}
@@ -184,6 +193,7 @@ var csvColumns = []string{
 	"id", "workspace", "resourceId", "resourceType", "provider", "region", "origin", "plannedAction", "severity", "status", "owner", "paths",
 	"costImpactMonthly", "detectedBy", "detectedAt", "firstSeenAt", "lastSeenAt", "occurrences", "approvedAt", "approvedBy", "approvalReason",
 	"approvedUntil", "rejectedAt", "rejectedBy", "rejectionReason", "resolvedAt", "resolvedHow", "version", "createdAt", "updatedAt",
+	"suppressed", "suppressedByRule", "suppressedReason", "suppressedUntil", "defaultSeverity", "severityRule",
 }
 
 func csvRow(d *drift.Drift) []string {
@@ -194,6 +204,8 @@ func csvRow(d *drift.Drift) []string {
 		timeCell(&d.LastSeenAt), strconv.Itoa(d.Occurrences), timeCell(d.ApprovedAt), optionalCell(d.ApprovedBy), optionalCell(d.ApprovalReason),
 		timeCell(d.ApprovedUntil), timeCell(d.RejectedAt), optionalCell(d.RejectedBy), optionalCell(d.RejectionReason), timeCell(d.ResolvedAt),
 		optionalCell(d.ResolvedHow), strconv.Itoa(d.Version), timeCell(&d.CreatedAt), timeCell(&d.UpdatedAt),
+		strconv.FormatBool(d.IsSuppressed()), idCell(d.SuppressedBy), optionalCell(d.SuppressedReason), timeCell(d.SuppressedUntil),
+		optionalCell(d.DefaultSeverity), idCell(d.SeverityBy),
 	}
 }
 
@@ -208,6 +220,13 @@ func optionalCell[T ~string](s *T) string {
 		return ""
 	}
 	return cell(string(*s))
+}
+
+func idCell(id *uuid.UUID) string {
+	if id == nil {
+		return ""
+	}
+	return id.String()
 }
 
 func timeCell(t *time.Time) string {

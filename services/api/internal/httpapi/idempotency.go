@@ -13,6 +13,8 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/driftsentry/driftsentry/pkg/apierror"
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/services/api/internal/idempotency"
@@ -67,7 +69,7 @@ func (s *Server) replay(w http.ResponseWriter, r *http.Request, a access, reques
 		return errOtherRequest
 	}
 	if a.role == identity.Admin && kept.Response.Refusal == nil {
-		if err := s.stillHolds(r.Context(), kept.Response.Body); err != nil {
+		if err := s.stillHolds(r.Context(), p.AccountID, kept.Response.Body); err != nil {
 			return err
 		}
 	}
@@ -83,21 +85,30 @@ var errSecretOver = apierror.New(apierror.Conflict,
 	"the secret in the first response holds no more, and is not shown again; use another Idempotency-Key to make another")
 
 // stillHolds says why a kept response is not given again: the secret that it has was revoked, used or has expired.
-func (s *Server) stillHolds(ctx context.Context, body []byte) error {
+func (s *Server) stillHolds(ctx context.Context, account uuid.UUID, body []byte) error {
 	var kept struct {
 		Data struct {
 			Key        string `json:"key"`
 			SetupToken string `json:"setupToken"`
+			Secret     string `json:"secret"`
+			Channel    struct {
+				ID uuid.UUID `json:"id"`
+			} `json:"channel"`
 		} `json:"data"`
 	}
 	if err := json.Unmarshal(body, &kept); err != nil {
 		return fmt.Errorf("read a kept response: %w", err)
 	}
-	secret := cmp.Or(kept.Data.Key, kept.Data.SetupToken)
-	if secret == "" {
+	var holds bool
+	var err error
+	switch secret := cmp.Or(kept.Data.Key, kept.Data.SetupToken); {
+	case secret != "":
+		holds, err = s.identity.SecretHolds(ctx, secret)
+	case kept.Data.Secret != "":
+		holds, err = s.options.Notify.SecretHolds(ctx, account, kept.Data.Channel.ID, kept.Data.Secret)
+	default:
 		return nil
 	}
-	holds, err := s.identity.SecretHolds(ctx, secret)
 	if err == nil && !holds {
 		err = errSecretOver
 	}

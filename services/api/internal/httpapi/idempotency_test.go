@@ -82,12 +82,14 @@ func TestIdempotencyKey(t *testing.T) {
 			}
 		}
 	})
-	t.Run("of many at once, one is done and the others wait or get its response", func(t *testing.T) {
+	t.Run("of many at once, on two replicas, one is done and the others wait or get its response", func(t *testing.T) {
+		other := apitest.StartOn(t, api.DSN)
+		replicas := []*apitest.Client{api.Admin, other.With(api.Admin.Bearer)}
 		before := audited(api, "api_key.created")
 		var wg sync.WaitGroup
-		for range 8 {
+		for i := range 8 {
 			wg.Go(func() {
-				a, err := api.Admin.Try(t.Context(), http.MethodPost, "/api/v1/api-keys", map[string]string{"name": "race", "scope": "ingest"}, "Idempotency-Key", "k5")
+				a, err := replicas[i%2].Try(t.Context(), http.MethodPost, "/api/v1/api-keys", map[string]string{"name": "race", "scope": "ingest"}, "Idempotency-Key", "k5")
 				switch {
 				case err != nil:
 					t.Error(err)
@@ -99,7 +101,8 @@ func TestIdempotencyKey(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		create(api.Admin, "k5", "race").Want(201)
+		create(replicas[0], "k5", "race").Want(201)
+		create(replicas[1], "k5", "race").Want(201)
 		if n := audited(api, "api_key.created") - before; n != 1 {
 			t.Errorf("%d keys were made", n)
 		}

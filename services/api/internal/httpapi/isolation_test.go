@@ -17,7 +17,7 @@ import (
 
 // things is what an account has, of each kind one to be attacked.
 type things struct {
-	user, key, trust, drift, alert, check, workspace, cursor, session, channel, delivery string
+	user, key, trust, drift, alert, check, workspace, cursor, session, channel, delivery, rule string
 
 	words []string // that only this account knows
 }
@@ -52,6 +52,11 @@ func acmeThings(t *testing.T, api *apitest.API) things {
 	}).Want(201).Decode(&trusted)
 	m.trust = trusted.ID
 	m.session = sessions(api.Viewer)[0].ID
+	var proposed struct{ ID string }
+	api.Engineer.Post("/api/v1/rules", map[string]any{
+		"effect": "ignore", "match": map[string]any{"types": []string{"acme-secret-ignored"}}, "reason": "acme-secret-rule",
+	}).Want(201).Decode(&proposed)
+	m.rule = proposed.ID
 	var checks struct{ Items []struct{ ID string } }
 	api.Viewer.Get("/api/v1/checks").Want(200).Decode(&checks)
 	m.check = checks.Items[0].ID
@@ -69,7 +74,7 @@ func acmeThings(t *testing.T, api *apitest.API) things {
 	m.words = []string{
 		"acme-secret-channel", "acme-secret-host", m.channel, m.delivery,
 		// The names of its workspace and its resource the attacker uses too.
-		"acme-secret-expected", "acme-secret-actual", "acme-secret-reason", "acme-secret-key", "acme-secret-region", "acme-secret-trust", "acme-secret-audience", "acme-secret-subject", "@acme.example", m.user, m.key, m.trust, m.drift, m.alert, m.check, m.workspace, api.Account.String(), api.Admin.User.ID.String(),
+		"acme-secret-expected", "acme-secret-actual", "acme-secret-reason", "acme-secret-key", "acme-secret-region", "acme-secret-rule", "acme-secret-ignored", m.rule, "acme-secret-trust", "acme-secret-audience", "acme-secret-subject", "@acme.example", m.user, m.key, m.trust, m.drift, m.alert, m.check, m.workspace, api.Account.String(), api.Admin.User.ID.String(),
 		api.Engineer.User.ID.String(),
 	}
 	return m
@@ -91,6 +96,8 @@ func (m things) id(path string) string {
 		return m.check
 	case strings.HasPrefix(path, "/api/v1/channels"):
 		return m.channel
+	case strings.HasPrefix(path, "/api/v1/rules"):
+		return m.rule
 	}
 	return m.drift
 }
@@ -124,6 +131,8 @@ var bodies = map[string]any{
 	"POST /api/v1/trusts":                  map[string]string{"name": "theirs", "issuer": "https://ci.example", "audience": "theirs", "subject": "theirs"},
 	"POST /api/v1/channels":                map[string]string{"name": "theirs", "kind": "slack", "url": "https://hooks.invalid/"},
 	"PATCH /api/v1/channels/{id}":          map[string]any{"url": "https://hooks.invalid/", "enabled": true},
+	"PATCH /api/v1/rules/{id}":             map[string]string{"reason": "because it is not mine"},
+	"POST /api/v1/rules/{id}/accept":       struct{}{},
 }
 
 // attack calls the route as a user of another account who knows every id of this one.
@@ -224,7 +233,7 @@ func rowsOf(t *testing.T, api *apitest.API) string {
 		if err != nil {
 			t.Fatalf("%s: %v", table, err)
 		}
-		if len(texts) == 0 && !slices.Contains([]string{"setup_token", "user_identity", "rule", "rule_run", "decided_path"}, table) {
+		if len(texts) == 0 && !slices.Contains([]string{"setup_token", "user_identity", "rule_run"}, table) { // The rules have been applied.
 			t.Errorf("the account has no row in %s, so nothing is proven of it", table)
 		}
 		fmt.Fprintf(&out, "%s\n  %s\n", table, strings.Join(texts, "\n  "))

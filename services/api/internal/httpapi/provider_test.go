@@ -171,7 +171,7 @@ func (s *site) signedIn(p oidctest.Person) (*browser, *apitest.Client, me) {
 }
 
 // TestProvider_sign_in: who signs in with the provider is a user from then on, with the role that the provider says each time. Mutations:
-// takeRole left out, or without endKeys; NoteProviderSignIn left out; the session before not ended; no record; EndSession empty.
+// takeRole left out, or without endKeys, or without endChannels; NoteProviderSignIn left out; the session before not ended; no record; EndSession empty.
 func TestProvider_sign_in(t *testing.T) {
 	s := newSite(t)
 	ada := person("ada", "ada@acme.example", []string{"staff", "sre"})
@@ -191,12 +191,16 @@ func TestProvider_sign_in(t *testing.T) {
 		}
 		key, _ := newKey(admin, s.API, nil)
 		key.Get("/api/v1/users/me").Want(http.StatusForbidden)
+		admin.Post("/api/v1/channels", map[string]string{"name": "hers", "kind": "slack", "url": "https://hooks.invalid/x"}).Want(http.StatusCreated)
 		ada.Roles = []string{"staff"}
 		_, _, demoted := s.signedIn(ada)
 		if demoted.User.Role != "viewer" {
 			t.Errorf("%+v", demoted)
 		}
 		key.Get("/api/v1/users/me").Want(http.StatusUnauthorized)
+		if pgtest.Value[bool](t, s.DB, "select enabled from channel where name = 'hers'") {
+			t.Error("the channel that she made goes on")
+		}
 		admin.Get("/api/v1/users").Want(http.StatusForbidden)
 		c.Get("/api/v1/users/me").Want(http.StatusOK)
 	})
@@ -394,6 +398,7 @@ func (a asks) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestAttackProviderProblem(t *testing.T) {
 	s := newSite(t, "OIDC_EMAIL_DOMAINS=acme.example")
 	page := regexp.MustCompile("^" + regexp.QuoteMeta(s.url) + "/sign-in[?]error=([a-z_]+)&trace=([0-9a-f]{32})$")
+	codes := regexp.MustCompile(`AUTH_ERROR|FORBIDDEN|SERVICE_UNAVAILABLE|VALIDATION_ERROR`)
 	visitor := func() *browser {
 		b := s.browser()
 		b.Transport = asks{b.Transport}
@@ -406,13 +411,19 @@ func TestAttackProviderProblem(t *testing.T) {
 			t.Errorf("%s: %d %q %q, want %s", name, res.StatusCode, res.Header.Get("Location"), body, want)
 			return
 		}
-		if out := s.Telemetry.Output(); !strings.Contains(out, found[2]) {
-			t.Errorf("%s: the trace is not in the log", name)
+		logged := false
+		for line := range strings.Lines(s.Telemetry.Output()) {
+			logged = logged || strings.Contains(line, found[2]) && codes.MatchString(line)
+		}
+		if !logged {
+			t.Errorf("%s: no line of the log has the trace and a code", name)
 		}
 	}
 	const evil = "evil%26%3Cscript%3E%0d%0aSet-Cookie:%20a=b"
 	res, body := visitor().open("/api/v1/auth/oidc/callback?error=" + evil + "&error_description=" + evil + "&state=" + evil)
 	problem("a browser that began nothing", "expired", res, body)
+	res, body = visitor().open("/api/v1/auth/oidc/callback?error=" + evil + "&state=%zz")
+	problem("a query that is none", "failed", res, body)
 
 	began := func() (b *browser, state string) {
 		b = visitor()

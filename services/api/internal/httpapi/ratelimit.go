@@ -33,7 +33,7 @@ type Limits struct {
 
 // limits counts. A nil *limits lets everything pass.
 type limits struct {
-	principals, loginsByEmail *ratelimit.Buckets
+	principals, loginsByEmail, reports *ratelimit.Buckets
 	// elsewhere also bounds the attempts that are not counted in the database yet.
 	elsewhere *ratelimit.Buckets
 
@@ -49,6 +49,7 @@ func newLimits(l Limits) *limits {
 	return &limits{
 		principals:    ratelimit.New(l.Requests, time.Minute),
 		loginsByEmail: ratelimit.New(l.LoginPerEmail, l.LoginWindow),
+		reports:       ratelimit.New(reportsPerMinute, time.Minute),
 		elsewhere:     ratelimit.New(l.LoginElsewhere, identity.FailuresCount),
 		strangers:     ratelimit.NewPlaces(l.Requests, time.Minute),
 		refused:       ratelimit.NewPlaces(l.Requests, time.Minute),
@@ -63,6 +64,14 @@ func (l *limits) principal(p identity.Principal) error {
 		return nil
 	}
 	return tooMany(l.principals.Take(p.ID().String()), "too many requests")
+}
+
+// report counts a report of a user's console, whose tabs each send one every few seconds.
+func (l *limits) report(p identity.Principal) error {
+	if l == nil {
+		return nil
+	}
+	return tooMany(l.reports.Take(p.UserID.String()), "too many reports of telemetry")
 }
 
 func (l *limits) stranger(r *http.Request) error {

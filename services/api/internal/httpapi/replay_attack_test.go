@@ -9,7 +9,7 @@ import (
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
 )
 
-// TestAttackAfterRightsAreLost: who was demoted or deactivated through one replica is out on the other within its cache, and gets
+// TestAttackAfterRightsAreLost: who was demoted, deactivated or signed out through one replica is out on the other within its cache, and gets
 // no stored response meanwhile. Mutations: replay without Reauthenticate, or without allows.
 func TestAttackAfterRightsAreLost(t *testing.T) {
 	api := apitest.Start(t)
@@ -30,6 +30,19 @@ func TestAttackAfterRightsAreLost(t *testing.T) {
 			// That the cache itself forgets in time is TestService_Authenticate's.
 		})
 	}
+	t.Run("a session that was ended", func(t *testing.T) {
+		c := api.NewUser("acme", identity.Admin)
+		create := func() *apitest.Response {
+			return c.Post("/api/v1/api-keys", map[string]string{"name": "one", "scope": "ingest"}, "Idempotency-Key", "k")
+		}
+		var made struct{ Key string }
+		create().Want(201).Decode(&made)
+		create().Want(201)
+		other.Admin.Do(http.MethodDelete, "/api/v1/users/"+c.User.ID.String()+"/sessions", nil).Want(200)
+		if a := create(); a.Status != http.StatusUnauthorized || strings.Contains(string(a.Body), made.Key) {
+			t.Errorf("%d %s", a.Status, a.Body)
+		}
+	})
 	t.Run("a revoked key", func(*testing.T) {
 		var made struct {
 			APIKey struct{ ID string }
@@ -46,7 +59,8 @@ func TestAttackAfterRightsAreLost(t *testing.T) {
 }
 
 // TestAttackReplayedSecret: a stored response whose API key was revoked, or whose setup token was replaced, is not given again.
-// Mutations: stillHolds that returns nil; SecretHolds without Revoked, without ExpiresAt, or with setup tokens left out.
+// Mutations: stillHolds that returns nil; SecretHolds without Revoked, without ExpiresAt, or with setup tokens left out;
+// SecretHolds of notify without its comparison, or that is true for a channel that is gone.
 func TestAttackReplayedSecret(t *testing.T) {
 	api := apitest.Start(t)
 	over := func(t *testing.T, secret string, again func() *apitest.Response) {
@@ -96,6 +110,26 @@ func TestAttackReplayedSecret(t *testing.T) {
 		api.Anonymous.Post("/api/v1/auth/password", map[string]string{"token": second.SetupToken, "newPassword": apitest.Password}).Want(200)
 		over(t, second.SetupToken, issue)
 	})
+	for name, end := range map[string]func(path string){
+		"another secret": func(path string) {
+			api.Admin.Do(http.MethodPatch, path, map[string]bool{"newSecret": true}).Want(200)
+		},
+		"no channel": func(path string) { api.Admin.Do(http.MethodDelete, path, nil).Want(200) },
+	} {
+		t.Run("a webhook with "+name, func(t *testing.T) {
+			create := func() *apitest.Response {
+				return api.Admin.Post("/api/v1/channels", map[string]string{"name": name, "kind": "webhook", "url": "https://hooks.invalid/x"}, "Idempotency-Key", strings.ReplaceAll(name, " ", "-"))
+			}
+			var made struct {
+				Channel struct{ ID string }
+				Secret  string
+			}
+			create().Want(201)
+			create().Want(201).Decode(&made)
+			end("/api/v1/channels/" + made.Channel.ID)
+			over(t, made.Secret, create)
+		})
+	}
 	t.Run("another user", func(t *testing.T) {
 		var first, second struct{ Key string }
 		body := map[string]string{"name": "one", "scope": "ingest"}

@@ -2,9 +2,12 @@ package httpapi_test
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -176,22 +179,30 @@ func TestAttackLeavingOnTwoReplicas(t *testing.T) {
 	t.Logf("tried: %d deactivations beside sign-in, refresh, key, setup token and password on another replica; before them came %v", rounds, won)
 }
 
-// TestAttackForgedCursor changes each byte of a cursor, and its length: none is an error of ours, and none shows another account's rows.
+// TestAttackForgedCursor changes each byte of a cursor, its length, and what is in it: none is an error of ours, and none shows another
+// account's rows.
 //
-// Mutations: KeyOf, and Place.Time, without their checks.
+// Mutations: open without the version, the length, the bounds of the number, or the shortest form; KeyOf, and Place.Time, without each of their
+// checks.
 func TestAttackForgedCursor(t *testing.T) {
 	api := apitest.Start(t)
 	for i := range 3 {
 		report(t, api.Engineer, fmt.Sprintf("ours-%d", i), "severity", "critical")
 		report(t, api.Other, fmt.Sprintf("theirs-%d", i), "severity", "critical")
 	}
-	alphabet := "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-	tried := 0
-	lists := []string{"/api/v1/alerts?"}
-	for _, sortBy := range []string{"createdAt", "lastSeenAt", "costImpactMonthly", "severity", "workspace", "resourceId", "status"} {
-		lists = append(lists, "/api/v1/drifts?sortBy="+sortBy+"&")
+	// The keys that no list gives, by the kind of what it is sorted by.
+	times := []string{"", "yesterday", "0000-01-01T00:00:00Z", "10000-01-01T00:00:00Z", "infinity"}
+	texts := []string{"\xff", "a\x00", strings.Repeat("x", 257)}
+	keys := map[string][]string{
+		"/api/v1/alerts?": times, "/api/v1/drifts?sortBy=createdAt&": times, "/api/v1/drifts?sortBy=lastSeenAt&": times,
+		"/api/v1/drifts?sortBy=costImpactMonthly&": {"", "x", "NaN", "Inf", "1e300", "1000000000000"},
+		"/api/v1/drifts?sortBy=severity&":          {"", "x", "-1", "99", "1.5"},
+		"/api/v1/drifts?sortBy=workspace&":         texts, "/api/v1/drifts?sortBy=resourceId&": texts, "/api/v1/drifts?sortBy=status&": texts,
 	}
-	for _, list := range lists {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	const numberAt, head = 1 + 8 + 16, 1 + 8 + 16 + 4
+	tried := 0
+	for list, wrong := range keys {
 		var page driftPage
 		api.Viewer.Get(list + "limit=1").Want(http.StatusOK).Decode(&page)
 		cursor := page.Pagination.NextCursor
@@ -207,6 +218,27 @@ func TestAttackForgedCursor(t *testing.T) {
 			if a.Status != http.StatusOK && a.Status != http.StatusBadRequest || strings.Contains(string(a.Body), "theirs-") {
 				t.Errorf("%s with %s: %d %s", list, f, a.Status, a.Body)
 			}
+		}
+		raw, err := base64.RawURLEncoding.DecodeString(cursor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const message = "must be the nextCursor of a page of this list"
+		refused := func(what string, b []byte, says string) {
+			tried++
+			a := api.Viewer.Wrong().Get(list + "limit=1&cursor=" + base64.RawURLEncoding.EncodeToString(b))
+			if a.Status != http.StatusBadRequest || a.Error.Details.Errors[0].Field != "cursor" || !strings.Contains(string(a.Body), says) {
+				t.Errorf("%s with %s: %d %s", list, what, a.Status, a.Body)
+			}
+		}
+		refused("another version", append([]byte{2}, raw[1:]...), message)
+		refused("no number", raw[:head-1], message)
+		refused("a key of 3,000 bytes", append(slices.Clone(raw[:head]), strings.Repeat("x", 3000)...), message)
+		for _, number := range []uint32{0, 1<<30 + 1, 1<<32 - 1} {
+			refused(fmt.Sprint("page ", number), append(binary.BigEndian.AppendUint32(slices.Clone(raw[:numberAt]), number), raw[head:]...), message)
+		}
+		for _, key := range wrong {
+			refused(fmt.Sprintf("the key %.10q", key), append(slices.Clone(raw[:head]), key...), "")
 		}
 	}
 	t.Logf("tried: %d forged cursors", tried)

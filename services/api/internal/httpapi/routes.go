@@ -99,6 +99,15 @@ func (s *Server) routes() []route {
 		{post, "/drifts/{id}/comments", engineer, s.commentDrift, plain},
 		{post, "/drifts/{id}/attribution", ingester, s.attributeDrift, plain},
 
+		{get, "/rules", viewer, s.listRules, parameters},
+		{post, "/rules", engineer, s.createRule, plain},
+		{post, "/rules/preview", engineer, s.previewRule, plain},
+		{post, "/rules/reorder", admin, s.reorderRules, plain},
+		{get, "/rules/{id}", viewer, s.getRule, plain},
+		{patch, "/rules/{id}", admin, s.updateRule, plain},
+		{post, "/rules/{id}/accept", admin, s.acceptRule, plain},
+		{del, "/rules/{id}", admin, s.endRule, plain},
+
 		{get, "/workspaces", viewer, s.listWorkspaces, parameters},
 		{get, "/workspaces/{name}", viewer, s.getWorkspace, plain},
 		{patch, "/workspaces/{name}", engineer, s.updateWorkspace, plain},
@@ -130,5 +139,7 @@ func (s *Server) routes() []route {
 		{get, "/events", viewer, s.listEvents, parameters},
 		{get, "/audit", admin, s.listAudit, parameters},
 		{get, "/ops/errors", admin, s.recentErrors, plain},
+
+		{post, "/telemetry", viewer, s.takeTelemetry, plain},
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/driftsentry/driftsentry/pkg/process"
 	"github.com/driftsentry/driftsentry/services/api/internal/audit"
+	"github.com/driftsentry/driftsentry/services/api/internal/browser"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/idempotency"
 	"github.com/driftsentry/driftsentry/services/api/internal/identity"
@@ -55,6 +56,8 @@ type Options struct {
 	Provider *oidc.Provider
 	// Console is the page that people use; nil serves none.
 	Console *ConsoleOptions
+	// Browser takes what the console measures.
+	Browser *browser.Service
 	// InsecureCookies is for plain HTTP in development.
 	InsecureCookies bool
 }
@@ -73,15 +76,18 @@ type Server struct {
 	exports  *exports
 
 	recheckAfter time.Duration
+	spanNames    browser.Names
 }
 
 // New makes the server.
 func New(o Options) *Server {
-	return &Server{
+	s := &Server{
 		options: o, log: o.Logger, limits: newLimits(o.Limits), errors: newErrorLog(o.Replica), cookies: newRefreshCookies(o.InsecureCookies),
 		identity: o.Identity, drifts: o.Drifts, uploads: newUploads(), exports: newExports(),
 		recheckAfter: recheckAfter,
 	}
+	s.spanNames = spanNamesOf(s.routes())
+	return s
 }
 
 // Handler is the whole edge.

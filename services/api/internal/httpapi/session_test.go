@@ -25,8 +25,8 @@ func sessions(c *apitest.Client) []session {
 	return list.Items
 }
 
-// Mutations: Sessions without user_id, without revoked_at or without expires_at; Current always true; EndSession without
-// SessionOpen; RevokeSessions without its exception, or of every user.
+// Mutations: Sessions without user_id, without revoked_at or without expires_at; Current always true; RevokeSession of any
+// user; RevokeSessions without its exception, or of every user.
 func TestSessions(t *testing.T) {
 	api := apitest.Start(t)
 	c := api.NewUser("acme", identity.Viewer)
@@ -121,15 +121,27 @@ func TestSession_max_age(t *testing.T) {
 	}
 }
 
-// TestAttackClocksApart: a session that has expired by the clock of the replica that ends all of a user's, and not by that of another,
-// ends with them, and can't be refreshed on that other one.
+// TestAttackClocksApart: a session that has expired by the clock of the replica that ends it, and not by that of another, ends all the same,
+// and can't be refreshed on that other one.
 //
-// Mutation: RevokeSessions of those alone that have not expired.
+// Mutations: RevokeSessions, or RevokeSession, of those alone that have not expired.
 func TestAttackClocksApart(t *testing.T) {
 	api := apitest.Start(t)
 	for name, end := range map[string]func(c *apitest.Client){
 		"by an admin": func(c *apitest.Client) {
 			api.Admin.Do(http.MethodDelete, "/api/v1/users/"+c.User.ID.String()+"/sessions", nil).Want(http.StatusOK)
+		},
+		"by its user": func(c *apitest.Client) {
+			api.SignIn(c.User.Email).Do(http.MethodDelete, "/api/v1/auth/sessions/"+pgtest.Value[string](t, api.DB,
+				"select id::text from session where user_id = $1 and expires_at < now()", c.User.ID), nil).Want(http.StatusOK)
+		},
+		"by signing out": func(c *apitest.Client) {
+			api.Anonymous.Post("/api/v1/auth/logout", map[string]string{"refreshToken": c.Refresh}).Want(http.StatusOK)
+		},
+		"by a deactivation": func(c *apitest.Client) {
+			for _, active := range []bool{false, true} {
+				api.Admin.Do(http.MethodPatch, "/api/v1/users/"+c.User.ID.String(), map[string]bool{"isActive": active}).Want(http.StatusOK)
+			}
 		},
 		"by a new password": func(c *apitest.Client) {
 			api.SignIn(c.User.Email).Post("/api/v1/auth/password", map[string]string{"currentPassword": apitest.Password, "newPassword": "another horse battery"}).Want(http.StatusOK)

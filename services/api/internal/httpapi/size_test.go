@@ -29,13 +29,16 @@ create table fat as select
 
 insert into drift (id, account_id, fingerprint, workspace, resource_id, resource_type, provider, region, origin, planned_action,
 		expected_state, actual_state, difference, difference_mac, severity, detected_by, status, approved_at, approved_by, approval_reason,
-		rejected_at, rejected_by, rejection_reason)
+		rejected_at, rejected_by, rejection_reason, owner, owner_by, suppressed_reason)
 	select gen_random_uuid(), @account, sha256(i::text::bytea), 'fat', i || fat(300000), fat(300000), fat(300000), fat(300000), 'drift', 'update',
 		case when i % 10 = 0 then object when i % 2 = 0 then smaller else incompressible end, smaller,
 		case when i % 10 = 0 then object when i % 2 = 0 then smaller else incompressible end, sha256('x'), 'critical', 'plan',
 		case when i <= 20 then 'rejected' else 'approved' end,
-		now(), fat(300000), fat(300000), now(), fat(300000), fat(300000)
+		now(), fat(300000), fat(300000), now(), fat(300000), fat(300000), fat(300000), fat(300000), fat(300000)
 	from fat, generate_series(1, 120) i;
+insert into rule (id, account_id, position, status, effect, workspaces, addresses, types, providers, paths, origins, owner, reason, created_by, updated_by)
+	select gen_random_uuid(), @account, i, 'proposed', 'owner', globs, globs, globs, globs, globs, globs, fat(300000), fat(300000), fat(300000), fat(300000)
+	from (select array_fill(fat(3000), array[100]) as globs) g, generate_series(1, 120) i;
 insert into alert (id, account_id, drift_id, type, severity, title, message)
 	select gen_random_uuid(), @account, (select id from drift limit 1), 'drift_detected', 'critical', fat(300000), fat(300000) from generate_series(1, 120);
 insert into workspace_check (id, account_id, workspace_id, status, format_version, terraform_version, body_hash, answer, actor, trace_id,
@@ -110,7 +113,7 @@ func TestAttackResponseSize(t *testing.T) {
 	}
 	channel := strings.TrimPrefix(channelPath(api), "/api/v1/channels/")
 	of := map[string]string{
-		"/api/v1/drifts/{id}": one("drift"), "/api/v1/alerts/{id}": one("alert"), "/api/v1/checks/{id}": one("workspace_check"),
+		"/api/v1/drifts/{id}": one("drift"), "/api/v1/alerts/{id}": one("alert"), "/api/v1/checks/{id}": one("workspace_check"), "/api/v1/rules/{id}": one("rule"),
 		"/api/v1/drifts/{id}/timeline": pgtest.Value[uuid.UUID](t, api.DB, "select drift_id from audit where drift_id is not null and account_id = $1 group by 1 order by count(*) desc limit 1", api.Account).String(),
 		"/api/v1/channels/{id}":        channel, "/api/v1/channels/{id}/deliveries": channel,
 	}

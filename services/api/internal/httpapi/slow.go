@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// recheckAfter is how long a body may take before its sender is looked at again. With what the cache may be late, a right that was
+// recheckAfter is how long a body may take, or an export, before its caller is looked at again. With what the cache may be late, a right that was
 // lost is then gone within 10 s, also from a request that began before and sends its body slowly.
 const recheckAfter = 5 * time.Second
 
@@ -35,11 +35,14 @@ func (s *Server) recheck(r *http.Request, a access) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
-	r.Body = &slowBody{r.Body, time.Now(), s.recheckAfter, func() error {
-		p, err := s.identity.Reauthenticate(r.Context(), callOf(r).credential)
-		if err != nil {
-			return err
-		}
-		return a.allows(p)
-	}}
+	r.Body = &slowBody{r.Body, time.Now(), s.recheckAfter, func() error { return s.stillMay(r, a) }}
+}
+
+// stillMay says why the caller may not do this any more; nil when it is as before.
+func (s *Server) stillMay(r *http.Request, a access) error {
+	p, err := s.identity.Reauthenticate(r.Context(), callOf(r).credential)
+	if err != nil {
+		return err
+	}
+	return a.allows(p)
 }

@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -18,13 +17,18 @@ import (
 type ActorTx interface {
 	// LockUsers locks those of the users that the account has, until the end. All lock in the same order.
 	LockUsers(ctx context.Context, account uuid.UUID, ids ...uuid.UUID) ([]User, error)
-	// SessionOpen reports whether the session is the user's, and neither revoked nor expired.
-	SessionOpen(ctx context.Context, id, user uuid.UUID, at time.Time) (bool, error)
+	// SessionOpen reports whether the session is the user's, and neither revoked nor expired by the database's clock.
+	SessionOpen(ctx context.Context, id, user uuid.UUID) (bool, error)
 }
 
-// Act is act for the changes of other packages.
+// Act locks the actor until the end of a transaction of another package, and says who acts. It fails unless the actor still has the
+// role.
 func (s *Service) Act(ctx context.Context, tx ActorTx, p Principal, need Role) (audit.Actor, error) {
-	by, _, err := s.act(ctx, tx, p, need)
+	users, err := tx.LockUsers(ctx, p.AccountID, p.UserID)
+	if err != nil {
+		return audit.Actor{}, err
+	}
+	by, _, err := s.confirm(ctx, tx, p, need, users)
 	return by, err
 }
 
@@ -46,7 +50,7 @@ func (s *Service) confirm(ctx context.Context, tx ActorTx, p Principal, need Rol
 	}
 	actor, found := locked[p.UserID]
 	// A statement of its own: that of the locks has waited, and may have seen the session as it was before.
-	open, err := tx.SessionOpen(ctx, p.SessionID, p.UserID, s.now())
+	open, err := tx.SessionOpen(ctx, p.SessionID, p.UserID)
 	switch {
 	case err != nil:
 		return audit.Actor{}, nil, err

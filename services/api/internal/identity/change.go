@@ -65,8 +65,9 @@ func (t *SetupToken) open(now time.Time) bool {
 	return !t.Used && t.User.IsActive && now.Before(t.ExpiresAt)
 }
 
-// ChangePassword changes the principal's password. The other sessions of the user end, and so do the setup tokens.
-func (s *Service) ChangePassword(ctx context.Context, p Principal, current, password string) error {
+// ChangePassword changes the principal's password. The other sessions of the user end, and so do the setup tokens. A wrong current password
+// counts as a failed sign-in: who has stolen a session may guess it.
+func (s *Service) ChangePassword(ctx context.Context, p Principal, current, password string, from Origin) error {
 	var in input
 	in.password("currentPassword", current)
 	in.newPassword("newPassword", password, p.Email)
@@ -81,6 +82,9 @@ func (s *Service) ChangePassword(ctx context.Context, p Principal, current, pass
 		return err
 	}
 	if ok, err := s.passwords.matches(ctx, current, known.PasswordHash); err != nil || !ok {
+		if err == nil {
+			err = s.countFailure(ctx, p.Email, known.User, from)
+		}
 		if err == nil {
 			err = errCurrentPassword
 		}

@@ -1,6 +1,9 @@
 package identity
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // OnCompare calls fn with the hash of each comparison of a password.
 func (s *Service) OnCompare(fn func(hash string)) {
@@ -31,4 +34,9 @@ func (s *Service) HashOf(t testing.TB, password string) string {
 		t.Fatal(err)
 	}
 	return hash
+}
+
+// Ahead moves the clock of this replica.
+func (s *Service) Ahead(by time.Duration) {
+	s.clock = func() time.Time { return time.Now().Add(by) }
 }

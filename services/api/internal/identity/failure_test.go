@@ -28,6 +28,9 @@ func TestAttackUnseenGuessing(t *testing.T) {
 	signIn(api, "198.51.100.1", "nobody@acme.example", "a wrong password").Want(http.StatusUnauthorized)
 	signIn(api, "198.51.100.1", api.Other.User.Email, "a wrong password").Want(http.StatusUnauthorized)
 	signIn(api, "198.51.100.1", email, apitest.Password).Want(http.StatusOK)
+	// With a session that was stolen.
+	api.Viewer.Post("/api/v1/auth/password", map[string]string{"currentPassword": "a wrong password", "newPassword": "a stolen password"},
+		"X-Forwarded-For", "198.51.100.1").Want(http.StatusUnauthorized)
 
 	type row struct {
 		ActorRole, Subject, Message string
@@ -55,8 +58,8 @@ func TestAttackUnseenGuessing(t *testing.T) {
 	}
 	mine := failed(api.Admin)
 	v4, v6 := mine["198.51.100.1/32"], mine["2001:db8:1:2::/64"]
-	if len(mine) != 2 || v4.Subject != email || v4.Metadata.Count != 3 || v4.Metadata.User != api.Viewer.User.ID || v4.ActorRole != "system" ||
-		v4.Message != "3 sign-ins failed" || v6.Metadata.Count != 1 || v6.Message != "a sign-in failed" {
+	if len(mine) != 2 || v4.Subject != email || v4.Metadata.Count != 4 || v4.Metadata.User != api.Viewer.User.ID || v4.ActorRole != "system" ||
+		v4.Message != "4 sign-ins failed" || v6.Metadata.Count != 1 || v6.Message != "a sign-in failed" {
 		t.Errorf("the admin sees %+v", mine)
 	}
 	if others := failed(api.Other); len(others) != 1 || others["198.51.100.1/32"].Subject != api.Other.User.Email {

@@ -250,6 +250,9 @@ func (s *Service) takeRole(ctx context.Context, tx Tx, u User, role Role, issuer
 		if metadata["apiKeysEnded"], err = s.endKeys(ctx, tx, audit.System, u, admins, nil); err != nil {
 			return u, err
 		}
+		if err := s.endChannels(ctx, tx, audit.System, u, nil); err != nil {
+			return u, err
+		}
 	}
 	return u, s.record(ctx, tx, u.AccountID, audit.System, actionUserUpdated, u.Email, "the identity provider gave another role", metadata)
 }

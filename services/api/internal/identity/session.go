@@ -184,13 +184,14 @@ func (s *Service) Refresh(ctx context.Context, refresh string) (Tokens, error) {
 			return nil //nolint:nilerr // It commits.
 		}
 		switch {
-		case old.SpentAt == nil:
-			if err := tx.SpendRefreshToken(ctx, hash, now); err != nil {
+		case old.SpentFor == nil:
+			if err := tx.SpendRefreshToken(ctx, hash); err != nil {
 				return err
 			}
-		case now.Sub(*old.SpentAt) >= refreshGrace:
+		case *old.SpentFor >= refreshGrace:
 			refused, reused = apierror.Refuse(apierror.Revoked, refreshOver), old.ID
-			return s.end(ctx, tx, &old.SessionState, TokenReuse, audit.System)
+			_, err := s.end(ctx, tx, &old.SessionState, TokenReuse, audit.System)
+			return err
 		}
 		if err := tx.ExtendSession(ctx, old.ID, now, s.sessionEnd(old.CreatedAt, now)); err != nil {
 			return err
@@ -208,13 +209,13 @@ func (s *Service) Refresh(ctx context.Context, refresh string) (Tokens, error) {
 	return tokens, err
 }
 
-// end revokes a session, and says so in the audit trail.
-func (s *Service) end(ctx context.Context, tx Tx, session *SessionState, why Reason, by audit.Actor) error {
-	open, err := tx.RevokeSession(ctx, session.ID, why, s.now())
-	if err != nil || !open {
-		return err
+// end revokes a session of the user, and says so in the audit trail. It is false when there is none, or it was revoked before.
+func (s *Service) end(ctx context.Context, tx Tx, session *SessionState, why Reason, by audit.Actor) (bool, error) {
+	ended, err := tx.RevokeSession(ctx, session.ID, session.User.ID, why, s.now())
+	if err != nil || !ended {
+		return false, err
 	}
-	return s.record(ctx, tx, session.User.AccountID, by, actionSessionRevoked, session.User.Email, "a session was ended",
+	return true, s.record(ctx, tx, session.User.AccountID, by, actionSessionRevoked, session.User.Email, "a session was ended",
 		map[string]any{"session": session.ID, "reason": why})
 }
 
@@ -233,7 +234,8 @@ func (s *Service) Logout(ctx context.Context, refresh string) (issuer string, er
 			return err
 		}
 		session, issuer = t.ID, t.Issuer
-		return s.end(ctx, tx, &t.SessionState, SignedOut, t.User.actor())
+		_, err = s.end(ctx, tx, &t.SessionState, SignedOut, t.User.actor())
+		return err
 	})
 	s.sessions.Forget(session)
 	if apierror.Is(err, apierror.NotFound) {

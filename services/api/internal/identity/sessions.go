@@ -17,21 +17,18 @@ func (s *Service) Sessions(ctx context.Context, p Principal, r list.Range) (list
 	return s.store.Sessions(ctx, p.AccountID, p.UserID, now, now.Add(-s.sessionMaxAge), r)
 }
 
-// EndSession ends one of the principal's sessions.
+// EndSession ends one of the principal's sessions, also one that has expired by this replica's clock: by that of another it may go on.
 func (s *Service) EndSession(ctx context.Context, p Principal, id uuid.UUID) error {
 	err := s.store.InTx(ctx, "session.end", func(ctx context.Context, tx Tx) error {
 		by, locked, err := s.act(ctx, tx, p, Viewer)
 		if err != nil {
 			return err
 		}
-		open, err := tx.SessionOpen(ctx, id, p.UserID, s.now())
-		if err != nil {
-			return err
-		}
-		if !open {
+		ended, err := s.end(ctx, tx, &SessionState{Session: Session{ID: id}, User: locked[p.UserID]}, SignedOut, by)
+		if err == nil && !ended {
 			return errNoSession
 		}
-		return s.end(ctx, tx, &SessionState{Session: Session{ID: id}, User: locked[p.UserID]}, SignedOut, by)
+		return err
 	})
 	s.sessions.Forget(id)
 	return err

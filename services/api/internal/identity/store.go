@@ -46,6 +46,7 @@ type Lists interface {
 
 // Tx is a transaction. Locks are taken in the order of its parts: users, sessions with their tokens, keys, channels.
 type Tx interface {
+	ActorTx
 	UserTx
 	ProviderTx
 	SessionTx
@@ -65,8 +66,6 @@ type UserTx interface {
 	HideValues(ctx context.Context, name string, hide bool) (Account, error)
 	// InsertUser fails with apierror.Conflict when the email is taken.
 	InsertUser(ctx context.Context, u User) error
-	// LockUsers locks those of the users that the account has, until the end. All lock in the same order.
-	LockUsers(ctx context.Context, account uuid.UUID, ids ...uuid.UUID) ([]User, error)
 	// LockAdmins is LockUsers with all active admins of the account.
 	LockAdmins(ctx context.Context, account uuid.UUID, ids ...uuid.UUID) ([]User, error)
 	// SaveUser fails with apierror.Conflict when the email is taken.
@@ -98,13 +97,11 @@ type SessionTx interface {
 	// NoteNetwork notes that the user signed in from a network.
 	NoteNetwork(ctx context.Context, user uuid.UUID, network string, at time.Time) error
 	InsertSession(ctx context.Context, user uuid.UUID, s Session) error
-	// SessionOpen reports whether the session is the user's, and neither revoked nor expired.
-	SessionOpen(ctx context.Context, id, user uuid.UUID, at time.Time) (bool, error)
 	// ExtendSession records a refresh.
 	ExtendSession(ctx context.Context, id uuid.UUID, at, until time.Time) error
-	// RevokeSession reports whether the session was still open.
-	RevokeSession(ctx context.Context, id uuid.UUID, why Reason, at time.Time) (bool, error)
-	// RevokeSessions ends the user's open sessions but one, and counts them.
+	// RevokeSession ends a session of the user, expired or not. It is false when there is none, or it was revoked before.
+	RevokeSession(ctx context.Context, id, user uuid.UUID, why Reason, at time.Time) (bool, error)
+	// RevokeSessions ends the user's sessions but one, expired or not, and counts those that were open.
 	RevokeSessions(ctx context.Context, user, except uuid.UUID, why Reason, at time.Time) (int, error)
 }
 
@@ -113,7 +110,7 @@ type RefreshTokenTx interface {
 	InsertRefreshToken(ctx context.Context, hash []byte, session uuid.UUID, at, until time.Time) error
 	// LockRefreshToken keeps other transactions away from the token and its session.
 	LockRefreshToken(ctx context.Context, hash []byte) (*RefreshToken, error)
-	SpendRefreshToken(ctx context.Context, hash []byte, at time.Time) error
+	SpendRefreshToken(ctx context.Context, hash []byte) error
 }
 
 // SetupTokenTx changes setup tokens. Each token can be used once.
@@ -201,7 +198,8 @@ type SessionState struct {
 // RefreshToken is a refresh token as it is stored.
 type RefreshToken struct {
 	ExpiresAt time.Time
-	SpentAt   *time.Time
+	// SpentFor is how long ago it was spent, by the clock of the database: two replicas may spend it, each with a clock of its own.
+	SpentFor *time.Duration
 	SessionState
 }
 

@@ -18,8 +18,9 @@ type Store interface {
 	// Summary covers the time since then; CostTrend the days from the first one to today.
 	Summary(ctx context.Context, account uuid.UUID, workspaces []string, since time.Time) (Summary, error)
 	CostTrend(ctx context.Context, account uuid.UUID, workspaces []string, first, today time.Time) ([]CostDay, error)
-	SeverityCounts(ctx context.Context, account uuid.UUID, workspaces []string) (map[drift.Severity]int, error)
-	StatusCounts(ctx context.Context, account uuid.UUID, workspaces []string) (map[drift.Status]int, error)
+	// SeverityCounts and StatusCounts also count the suppressed drifts, which are not among the others.
+	SeverityCounts(ctx context.Context, account uuid.UUID, workspaces []string) (counts map[drift.Severity]int, suppressed int, err error)
+	StatusCounts(ctx context.Context, account uuid.UUID, workspaces []string) (counts map[drift.Status]int, suppressed int, err error)
 	ReportStore
 }
 
@@ -38,7 +39,8 @@ func New(store Store, targets Targets, t Telemetry) (*Service, error) {
 
 // Summary is of the drifts detected and the alerts raised in some time.
 type Summary struct {
-	Drifts        int
+	Drifts        int // without those that rules ignore, as in all numbers of drifts here
+	Suppressed    int // that rules ignore
 	ByStatus      map[drift.Status]int
 	BySeverity    map[drift.Severity]int
 	Alerts        int
@@ -49,7 +51,7 @@ type Summary struct {
 	P90Seconds    *float64
 }
 
-// CostDay is what drift cost on one day, in US dollars a month.
+// CostDay is what drift cost on one day, in US dollars a month, without the drifts that rules ignore now.
 type CostDay struct {
 	Date     string  // UTC
 	Cost     float64 // of the drifts that were open when the day ended, or are now
@@ -72,8 +74,9 @@ type Share[K ~string] struct {
 
 // Distribution is how many drifts there are of each kind.
 type Distribution[K ~string] struct {
-	Shares []Share[K]
-	Total  int
+	Shares     []Share[K]
+	Total      int
+	Suppressed int // which rules ignore; not in Total
 }
 
 // Summary returns the numbers of the last days.
@@ -98,19 +101,19 @@ func (s *Service) CostTrend(ctx context.Context, account uuid.UUID, workspaces [
 
 // BySeverity counts all drifts by severity.
 func (s *Service) BySeverity(ctx context.Context, account uuid.UUID, workspaces []string) (Distribution[drift.Severity], error) {
-	counts, err := s.store.SeverityCounts(ctx, account, workspaces)
-	return distribute(drift.Severities, counts), err
+	counts, suppressed, err := s.store.SeverityCounts(ctx, account, workspaces)
+	return distribute(drift.Severities, counts, suppressed), err
 }
 
 // ByStatus counts all drifts by status.
 func (s *Service) ByStatus(ctx context.Context, account uuid.UUID, workspaces []string) (Distribution[drift.Status], error) {
-	counts, err := s.store.StatusCounts(ctx, account, workspaces)
-	return distribute(drift.Statuses, counts), err
+	counts, suppressed, err := s.store.StatusCounts(ctx, account, workspaces)
+	return distribute(drift.Statuses, counts, suppressed), err
 }
 
 // distribute makes the shares of all kinds, in their order, also those without a drift.
-func distribute[K ~string](kinds []K, counts map[K]int) Distribution[K] {
-	d := Distribution[K]{Shares: make([]Share[K], 0, len(kinds))}
+func distribute[K ~string](kinds []K, counts map[K]int, suppressed int) Distribution[K] {
+	d := Distribution[K]{Shares: make([]Share[K], 0, len(kinds)), Suppressed: suppressed}
 	for _, n := range counts {
 		d.Total += n
 	}

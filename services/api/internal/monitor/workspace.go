@@ -14,7 +14,8 @@ type Workspace struct {
 	Name        string
 	Status      Status
 	LastCheckAt *time.Time // nil when it was never checked
-	OpenDrifts  int        // reported ones too
+	OpenDrifts  int        // reported ones too; without those that rules ignore
+	Suppressed  int        // open drifts that rules ignore
 	Owner       *string    // a team or a person; nil when not set
 	Archived    bool       // not in use any more, so that it is not stale
 }
@@ -40,7 +41,7 @@ type Day struct {
 	Date       string // 2006-01-02
 	Checks     int    // without previews and stale ones
 	Failed     int    // of these
-	OpenDrifts int    // when the day ended, or now
+	OpenDrifts int    // when the day ended, or now; without those that rules ignore now
 }
 
 // TrendDays is how far a workspace's trend looks back.

@@ -97,6 +97,7 @@ type Message struct {
 	Check     *event.CheckData           // that the events belong to; nil when they belong to none
 	Drifts    []Item                     // the most severe first
 	Counts    []Count                    // of all drift events, in the order of Events
+	Rules     []RuleItem                 // the first of those that changed
 	Stale     []event.WorkspaceStaleData // the first of the workspaces without checks
 	StaleN    int                        // how many there are
 	Total     int                        // of all events that the channel wants
@@ -109,6 +110,12 @@ type Message struct {
 type Item struct {
 	Type event.Type
 	event.DriftData
+}
+
+// RuleItem is what happened to a rule.
+type RuleItem struct {
+	Type event.Type
+	event.RuleData
 }
 
 // Count is how many events of a type there are.

@@ -121,7 +121,10 @@ func (b *builder) add(e event.Event) error {
 		}
 		return nil
 	}
-	if e.Type == event.WorkspaceStale {
+	switch {
+	case isRule(e.Type):
+		return b.addRule(e, body.Data)
+	case e.Type == event.WorkspaceStale:
 		return b.addStale(e, body.Data)
 	}
 	var d struct {
@@ -131,7 +134,7 @@ func (b *builder) add(e event.Event) error {
 	if err := json.Unmarshal(body.Data, &d); err != nil {
 		return fmt.Errorf("read event %s: %w", e.ID, err)
 	}
-	if !b.filter.wants(e.Type, d.Severity, d.Workspace, cmp.Or(d.Owner, b.owners[d.Workspace])) {
+	if severity := driftSeverity(e.Type, d.DriftData); severity == "" || !b.filter.wants(e.Type, severity, d.Workspace, cmp.Or(d.Owner, b.owners[d.Workspace])) {
 		return nil
 	}
 	if b.counts == nil {
@@ -142,6 +145,26 @@ func (b *builder) add(e event.Event) error {
 	b.m.Drifts = append(b.m.Drifts, Item{e.Type, d.DriftData})
 	if len(b.m.Drifts) > 4*shownDrifts {
 		b.shorten()
+	}
+	b.keep(e)
+	return nil
+}
+
+func isRule(t event.Type) bool {
+	return t == event.RuleCreated || t == event.RuleUpdated || t == event.RuleEnded
+}
+
+// addRule takes an event about a rule, which is of no workspace, and of no owner.
+func (b *builder) addRule(e event.Event, data json.RawMessage) error {
+	if !b.filter.wants(e.Type, ruleSeverity, "", "") {
+		return nil
+	}
+	item := RuleItem{Type: e.Type}
+	if err := json.Unmarshal(data, &item.RuleData); err != nil {
+		return fmt.Errorf("read event %s: %w", e.ID, err)
+	}
+	if len(b.m.Rules) < shownDrifts {
+		b.m.Rules = append(b.m.Rules, item)
 	}
 	b.keep(e)
 	return nil

@@ -37,7 +37,8 @@ func TestFilter_wants(t *testing.T) {
 	}
 }
 
-// Mutations: previews and stale checks noticed; a failed check as an info; alerts noticed; a notice for nothing; none for a workspace without checks, or for an approval that has ended.
+// Mutations: suppressed drifts noticed, or drift.suppressed not; rules not noticed; previews and stale checks noticed; a failed check as an
+// info; alerts noticed; a notice for nothing; none for a workspace without checks, or for an approval that has ended.
 func TestNoticeOf(t *testing.T) {
 	check := func(change func(*event.CheckData)) event.Draft {
 		c := event.CheckData{Status: "drifted"}
@@ -46,12 +47,16 @@ func TestNoticeOf(t *testing.T) {
 	}
 	alert := event.Draft{Type: event.AlertCreated, Data: event.AlertData{Severity: "critical"}}
 	created := event.Draft{Type: event.DriftCreated, Data: event.DriftData{Severity: "critical"}}
+	hidden := event.Draft{Type: event.DriftCreated, Data: event.DriftData{Severity: "critical", Suppressed: &event.Suppression{}}}
 	for name, c := range map[string]struct {
 		drafts     []event.Draft
 		types      []string
 		severities []string
 	}{
 		"alerts":     {[]event.Draft{alert}, nil, nil},
+		"suppressed": {[]event.Draft{hidden}, nil, nil},
+		"hiding":     {[]event.Draft{{Type: event.DriftSuppressed, Data: hidden.Data}}, []string{"drift.suppressed"}, []string{"critical"}},
+		"a rule":     {[]event.Draft{{Type: event.RuleEnded, Data: event.RuleData{}}}, []string{"rule.ended"}, []string{"warning"}},
 		"a preview":  {[]event.Draft{check(func(c *event.CheckData) { c.Purpose = "preview" })}, nil, nil},
 		"stale":      {[]event.Draft{check(func(c *event.CheckData) { c.Stale = true })}, nil, nil},
 		"a failure":  {[]event.Draft{check(func(c *event.CheckData) { c.Status = "failed" })}, []string{"check.completed"}, []string{"warning"}},

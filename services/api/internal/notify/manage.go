@@ -52,6 +52,19 @@ func (s *Service) act(ctx context.Context, p identity.Principal, name string, fn
 	})
 }
 
+// SecretHolds reports whether a webhook's messages are still signed with the secret.
+func (s *Service) SecretHolds(ctx context.Context, account, channel uuid.UUID, secret string) (bool, error) {
+	c, err := s.store.Channel(ctx, account, channel)
+	if apierror.Is(err, apierror.NotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	t, _, err := s.openTarget(channel, c.Target)
+	return err == nil && t.Secret == secret, nil //nolint:nilerr // What can't be read signs nothing.
+}
+
 // entry is what the audit trail says of a change, and whether the channel's job must look again, and in a hurry.
 type entry struct {
 	action, message string

@@ -127,6 +127,14 @@ func (p *Provider) Finish(ctx context.Context, query url.Values, cookie string) 
 	return person, pending, err
 }
 
+// Host is the host of the provider's issuer, by which people know it.
+func (p *Provider) Host() string {
+	if u, err := url.Parse(p.config.Issuer); err == nil {
+		return u.Host
+	}
+	return "" // The configuration is checked.
+}
+
 // EndSession is where the browser of a person goes to sign out at the provider as well; empty when there is no such place, or another
 // provider opened the session. Nothing is asked for it: who is not known yet cannot have opened one.
 func (p *Provider) EndSession(issuer string) string {

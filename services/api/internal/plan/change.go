@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/driftsentry/driftsentry/pkg/legible"
+	"github.com/driftsentry/driftsentry/services/api/internal/rule"
 )
 
 // driftEntry reads one element of resource_drift in pass 1.
@@ -228,8 +229,8 @@ func (s *scan) finish(ctx context.Context) (*Plan, error) {
 
 // pack puts the states of a change on the plan's shelf.
 func (s *scan) pack(c *Change) {
-	c.packed = s.out.states.put(c.Expected, c.Actual, c.Difference, c.Sides)
-	c.sizes = [...]int{len(c.Expected), len(c.Actual), len(c.Difference)}
+	c.packed = s.out.states.put(c.Expected, c.Actual, c.Difference, c.Sides, c.Paths)
+	c.sizes = [...]int{len(c.Expected), len(c.Actual), len(c.Difference), len(c.Sides)}
 	c.States = States{}
 }
 
@@ -252,6 +253,8 @@ func (c *comparer) change(e *entry, origin Origin, planned string, stored Open) 
 	states.Expected, states.Actual = state(&c.expected, expectedEnd), state(&c.actual, actualEnd)
 	masks := masksOf(&states)
 	states.Sides = append(states.Sides, masks...)
+	hash := c.identity.hash(c.hash)
+	states.Paths = c.paths.bytes(hash)
 	where := region(actual, e.masks)
 	if where == "" {
 		where = region(expected, e.masks)
@@ -259,7 +262,7 @@ func (c *comparer) change(e *entry, origin Origin, planned string, stored Open) 
 	if where != "" && c.isSecret([]byte(where)) {
 		where = ""
 	}
-	return Change{
+	change := Change{
 		Origin:          origin,
 		Address:         c.address(e.address),
 		PreviousAddress: c.address(e.previous),
@@ -274,10 +277,20 @@ func (c *comparer) change(e *entry, origin Origin, planned string, stored Open) 
 		States:          states,
 		PlannedAction:   planned,
 		Severity:        c.severity(e, planned, expected, actual),
-		Hash:            c.identity.hash(c.hash),
-		OtherMasks:      !bytes.HasSuffix(stored.Sides, masks),
+		Hash:            hash,
+		OtherMasks:      !bytes.HasSuffix(stored.Sides, masks) || !pathsOf(stored.Paths, stored.Hash),
 		older:           c.older(stored.Hash, expected, actual, e.unknown),
-	}, true
+	}
+	change.Verdict = c.rules.Judge(change.Subject(change.PlannedAction, c.paths.names))
+	return change, true
+}
+
+// Subject is what rules are asked about. planned is what is known to be planned, also from a plan before.
+func (c *Change) Subject(planned string, paths []string) rule.Subject {
+	return rule.Subject{
+		Address: c.ResourceID(), Type: c.Type, Provider: c.Provider, Origin: string(c.Origin), NoOp: planned == "no-op",
+		Severity: string(c.Severity), Paths: paths,
+	}
 }
 
 // state is what the comparer wrote up to end, which is nothing for a resource that is not there. A large state is given

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/driftsentry/driftsentry/pkg/redact"
+	"github.com/driftsentry/driftsentry/services/api/internal/rule"
 )
 
 // comparer walks the two states of a resource side by side and writes both redacted. Then it finds where they differ.
@@ -22,6 +23,7 @@ type comparer struct {
 
 	look    redact.Options // how to look into strings
 	hideAll bool           // VALUES=hidden
+	rules   *rule.Scope
 
 	quoted   []byte  // scratch
 	previous *hasher // with the previous key, if there is one
@@ -30,7 +32,7 @@ type comparer struct {
 func newComparer(names *names, secrets *index, opt Options) *comparer {
 	c := &comparer{names: names, secrets: secrets, differ: differ{meaning: newMeaning(opt.MaxDepth), hash: newHasher(opt.Key)}}
 	c.look.Also = func(text string) bool { return secrets.masks([]byte(text)) }
-	c.hideAll = opt.HideValues
+	c.hideAll, c.rules = opt.HideValues, opt.Rules
 	if len(opt.PreviousKey) > 0 {
 		c.previous = newHasher(opt.PreviousKey)
 	}

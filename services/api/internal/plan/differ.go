@@ -34,6 +34,7 @@ type differ struct {
 	differences []difference
 	identity    identity
 	sides       sides
+	paths       pathList
 	more        int // differences that are not shown
 
 	kind         labelled // of the resource
@@ -61,6 +62,8 @@ type difference struct {
 	path             string
 	expected, actual span
 	order            bool // only the order of the list differs
+	at               short
+	sum              identity // of what differs at the path and below
 }
 
 type span struct{ from, to int }
@@ -69,6 +72,7 @@ func (d *differ) reset() {
 	d.meaning.reset()
 	d.steps, d.differences, d.identity = d.steps[:0], d.differences[:0], identity{}
 	d.sides.reset()
+	d.paths.reset()
 	d.attributes, d.more = d.attributes[:0], 0
 	d.onlyTags, d.onlyOrder, d.onlyDefaults = true, true, true
 }
@@ -80,10 +84,10 @@ func (c *comparer) differAt(e, a, unknown *node, policy, show bool) {
 		return
 	}
 	if show && (c.masked(e, c.expected) || c.masked(a, c.actual)) {
-		known := c.identity.count
+		known := c.identity
 		c.differAt(e, a, unknown, policy, false)
-		if c.identity.count > known {
-			c.show(e, a, false)
+		if c.identity.count > known.count {
+			c.show(e, a, false, known)
 		}
 		return
 	}
@@ -150,10 +154,11 @@ func (c *comparer) texts(e, a *node, show bool) {
 // leaf notes a difference that is not gone into.
 func (c *comparer) leaf(e, a *node, policy, show bool) {
 	l := line{c.at(), c.hash.value(c.meaning, e, policy), c.hash.value(c.meaning, a, policy)}
+	known := c.identity
 	c.sides.leaf(c, l)
 	c.line(l, e, a)
 	if show {
-		c.show(e, a, false)
+		c.show(e, a, false, known)
 	}
 }
 
@@ -173,19 +178,20 @@ func (c *comparer) line(l line, e, a *node) {
 func (c *comparer) reordered(e, a *node, show bool) {
 	at := c.at()
 	c.sides.leaf(c, line{at, c.hash.value(c.meaning, e, false), c.hash.value(c.meaning, a, false)})
+	known := c.identity
 	c.identity.add(c.hash, line{path: at})
 	if show {
-		c.show(e, a, true)
+		c.show(e, a, true, known)
 	}
 }
 
-// show adds a difference to those that are shown.
-func (c *comparer) show(e, a *node, order bool) {
+// show adds a difference to those that are shown. before is the identity without it.
+func (c *comparer) show(e, a *node, order bool, before identity) {
 	if len(c.differences) == maxDifferences {
 		c.more++
 		return
 	}
-	c.differences = append(c.differences, difference{c.shownPath(), c.spanOf(e), c.spanOf(a), order})
+	c.differences = append(c.differences, difference{c.shownPath(), c.spanOf(e), c.spanOf(a), order, c.at(), c.identity.minus(before)})
 }
 
 // masked reports whether a value was written as nothing but a mask.
@@ -290,6 +296,7 @@ func (c *comparer) json() json.RawMessage {
 		} else {
 			last, same = path, 1
 		}
+		c.paths.add(d.path, d.at, d.sum)
 		b = appendName(b, []byte(path), i > 0)
 		b = append(b, `{"expected":`...)
 		b = c.appendSide(b, c.expected[d.expected.from:d.expected.to])
@@ -301,6 +308,7 @@ func (c *comparer) json() json.RawMessage {
 		b = append(b, '}')
 	}
 	if c.more > 0 {
+		c.paths.add(cutPath, none, c.identity.minus(c.paths.total))
 		b = appendName(b, []byte(cutPath), len(b) > 1)
 		b = fmt.Appendf(b, `{"expected":null,"actual":"%d more paths differ"}`, c.more)
 	}

@@ -121,6 +121,16 @@ func (d *identity) add(h *hasher, l line) {
 	d.hi += siphash.Hash(h.keys[1], h.keys[3], b[:])
 }
 
+// minus is what was added to another identity to make this one.
+func (d *identity) minus(other identity) identity {
+	return identity{d.count - other.count, d.lo - other.lo, d.hi - other.hi}
+}
+
+// plus is both together.
+func (d *identity) plus(other identity) identity {
+	return identity{d.count + other.count, d.lo + other.lo, d.hi + other.hi}
+}
+
 // hash is the Hash of a Change.
 func (d *identity) hash(h *hasher) []byte {
 	b := []byte("driftsentry.plan.difference.v2\n")

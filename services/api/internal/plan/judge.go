@@ -14,6 +14,8 @@ type Open struct {
 	Sides []byte
 	// Retyped says that a plan before moved the resource to another type and did not list the drift.
 	Retyped bool
+	// Paths is what the States of its Change had; empty for a drift of a version that did not keep it.
+	Paths []byte
 }
 
 // How is how a drift was resolved, as prior_state shows it.

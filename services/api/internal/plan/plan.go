@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"time"
+
+	"github.com/driftsentry/driftsentry/services/api/internal/rule"
 )
 
 // Origin says what found a change.
@@ -117,13 +119,16 @@ type Change struct {
 	// Hash is the identity of the difference before redaction, so that a masked value that changes again is seen. It says
 	// which version and key it was made with; Matches compares it.
 	Hash []byte
-	// OtherMasks says that the states of the same drift in Options.Open may be masked in another way than these.
+	// OtherMasks says that the states of the same drift in Options.Open may be masked in another way than these, or that its
+	// paths are not stored.
 	OtherMasks bool
-	identity   string
-	older      [][]byte // of what Options.Open has: by other versions, or with the previous key
+	// Verdict is what Options.Rules say.
+	Verdict  rule.Verdict
+	identity string
+	older    [][]byte // of what Options.Open has: by other versions, or with the previous key
 
 	packed slot
-	sizes  [3]int // of the states, except for the last
+	sizes  [4]int // of the states, except for the last
 }
 
 // States are what a resource should be, what it is, and where these differ.
@@ -133,6 +138,8 @@ type States struct {
 	Difference json.RawMessage // {path:{"expected","actual"}}, and "order":true where only the order of a list differs
 	// Sides are keyed hashes of both values of each difference, for Options.Open of the plans that come after.
 	Sides []byte
+	// Paths are Paths as they are stored.
+	Paths []byte
 }
 
 // Size is how many bytes the states of a plan's change have, packed or not.
@@ -146,7 +153,7 @@ func (p *Plan) Unpack(c *Change) States {
 	for i, n := range c.sizes {
 		parts[i], all = all[:n:n], all[n:]
 	}
-	return States{Expected: parts[0], Actual: parts[1], Difference: parts[2], Sides: all}
+	return States{Expected: parts[0], Actual: parts[1], Difference: parts[2], Sides: parts[3], Paths: all}
 }
 
 // ResourceID is how the object is shown within its workspace and origin: its address, with the deposed key when there is
@@ -206,6 +213,8 @@ type Options struct {
 	Scope     Scope
 	// Open are the open drifts that Judge will be asked about.
 	Open map[Object]Open
+	// Rules are those for the workspace; nil when there are none.
+	Rules *rule.Scope
 	// HideValues shows keyed hashes in the place of all values.
 	HideValues bool
 	// MaxBytes limits the inflated size, MaxDepth the nesting of one resource's values. Zero means the default.

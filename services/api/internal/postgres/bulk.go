@@ -18,11 +18,11 @@ func (t driftTx) LockDrifts(ctx context.Context, account uuid.UUID, ids []uuid.U
 		where, args = driftWhere(account, *filter)
 	}
 	args["limit"] = limit
-	rows, err := t.tx.Query(ctx, "-- SELECT drift for update\nselect "+driftHead+" from drift "+where+" order by id limit @limit for update", args)
+	rows, err := t.tx.Query(ctx, "-- SELECT drift for update\nselect "+driftHead+", "+pathHashes+" from drift "+where+" order by id limit @limit for update", args)
 	if err != nil {
 		return nil, err
 	}
-	return readDrifts(rows, false)
+	return readDrifts(rows, readPaths)
 }
 
 // SaveDecisions implements drift.ExpiryTx.

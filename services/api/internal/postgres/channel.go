@@ -115,8 +115,8 @@ func (t notifyTx) LockUsers(ctx context.Context, account uuid.UUID, ids ...uuid.
 }
 
 // SessionOpen implements identity.ActorTx.
-func (t notifyTx) SessionOpen(ctx context.Context, id, user uuid.UUID, at time.Time) (bool, error) {
-	return t.actors.SessionOpen(ctx, id, user, at)
+func (t notifyTx) SessionOpen(ctx context.Context, id, user uuid.UUID) (bool, error) {
+	return t.actors.SessionOpen(ctx, id, user)
 }
 
 // LockAccount implements notify.Tx.

@@ -86,11 +86,11 @@ func (t driftTx) InsertCheck(ctx context.Context, c *drift.Check) error {
 		insert into workspace_check (id, account_id, workspace_id, status, stale, count_new, count_changed, count_unchanged,
 			count_resolved, format_version, terraform_version, plan_timestamp, body_hash, answer, actor, trace_id, created_at,
 			refreshed, coverage, mode, unproven, reasons, root_mismatch, purpose, ref, commit_sha, run_url, triggered_by,
-			failure_reason, left_out, left_out_entries, wrapper_lines)
+			failure_reason, left_out, left_out_entries, wrapper_lines, count_suppressed)
 		values (@id, @account, @workspace, @status, @stale, @new, @changed, @unchanged,
 			@resolved, @format, @terraform, @timestamp, @hash, @answer, @actor, @trace, @at,
 			@refreshed, @coverage, @mode, @unproven, @reasons, @mismatch, @purpose, @ref, @commit, @run, @by,
-			@failure, @left_out, @left_out_entries, @wrapper)`,
+			@failure, @left_out, @left_out_entries, @wrapper, @suppressed)`,
 		pg.Args{
 			"id": c.ID, "account": c.AccountID, "workspace": c.WorkspaceID, "status": string(c.Status), "stale": c.Stale,
 			"new": c.Counts.New, "changed": c.Counts.Changed, "unchanged": c.Counts.Unchanged, "resolved": c.Counts.Resolved,
@@ -99,7 +99,7 @@ func (t driftTx) InsertCheck(ctx context.Context, c *drift.Check) error {
 			"refreshed": string(c.Evidence.Refreshed), "coverage": string(c.Evidence.Coverage), "mode": string(c.Evidence.Mode),
 			"unproven": c.Evidence.Unproven, "reasons": append([]string{}, c.Evidence.Reasons...), "mismatch": c.RootMismatch,
 			"purpose": string(c.Purpose), "ref": c.Source.Ref, "commit": c.Source.Commit, "run": c.Source.RunURL, "by": c.Source.TriggeredBy,
-			"failure": c.FailureReason, "left_out": c.LeftOut.Count, "left_out_entries": leftOut, "wrapper": c.WrapperLines,
+			"failure": c.FailureReason, "left_out": c.LeftOut.Count, "left_out_entries": leftOut, "wrapper": c.WrapperLines, "suppressed": c.Counts.Suppressed,
 		})
 }
 

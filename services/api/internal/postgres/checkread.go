@@ -53,7 +53,7 @@ func (r checkRow) check() drift.Check {
 // checkColumns are those of the checks, c, with the names of their workspaces, w, except for the entries that were left out of
 // their plans.
 const checkColumns = `c.id, w.name as workspace, c.status, c.stale, c.purpose,
-	c.count_new as new, c.count_changed as changed, c.count_unchanged as unchanged, c.count_resolved as resolved,
+	c.count_new as new, c.count_changed as changed, c.count_unchanged as unchanged, c.count_resolved as resolved, c.count_suppressed as suppressed,
 	coalesce(c.refreshed, '') as refreshed, coalesce(c.coverage, '') as coverage, c.mode, c.unproven,
 	array(select left(reason, 1000) from unnest(c.reasons[1:20]) reason) as reasons, c.root_mismatch,
 	left(c.ref, 256) as ref, left(c.commit_sha, 64) as commit, left(c.run_url, 2048) as run_url, left(c.triggered_by, 256) as triggered_by,

@@ -18,14 +18,17 @@ const driftHead = driftFields + `, account_id, fingerprint, difference_mac`
 
 const driftFields = `id, version, workspace, resource_id, resource_type, provider, region, origin, planned_action, severity,
 	status, cost_impact_monthly::float8 as cost_impact_monthly, detected_by, detected_at, first_seen_at, last_seen_at, occurrences, approved_at, approved_by,
-	approval_reason, rejected_at, rejected_by, rejection_reason, resolved_at, resolved_how, resolved_basis, check_id, previous_id, created_at, updated_at, approved_until, owner`
+	approval_reason, rejected_at, rejected_by, rejection_reason, resolved_at, resolved_how, resolved_basis, check_id, previous_id, created_at, updated_at,
+	severity_by, default_severity, suppressed_by, suppressed_reason, suppressed_until, owner, owner_by, approved_until`
 
 // shownFields are driftFields, no longer than the API lets them become.
 const shownFields = `id, version, left(workspace, 128) as workspace, left(resource_id, 2048) as resource_id, left(resource_type, 512) as resource_type,
 	left(provider, 512) as provider, left(region, 256) as region, origin, left(planned_action, 64) as planned_action, severity,
 	status, cost_impact_monthly::float8 as cost_impact_monthly, detected_by, detected_at, first_seen_at, last_seen_at, occurrences, approved_at,
 	left(approved_by, 320) as approved_by, left(approval_reason, 1000) as approval_reason, rejected_at, left(rejected_by, 320) as rejected_by,
-	left(rejection_reason, 1000) as rejection_reason, resolved_at, resolved_how, resolved_basis, check_id, previous_id, created_at, updated_at, approved_until, left(owner, 200) as owner`
+	left(rejection_reason, 1000) as rejection_reason, resolved_at, resolved_how, resolved_basis, check_id, previous_id, created_at, updated_at,
+	severity_by, default_severity, suppressed_by, left(suppressed_reason, 1000) as suppressed_reason, suppressed_until, left(owner, 200) as owner,
+	left(owner_by, 320) as owner_by, approved_until`
 
 const noDrift = "there is no such drift"
 
@@ -57,8 +60,10 @@ func readFields(row *pg.Row, d, before *drift.Drift) {
 	d.PreviousID = row.OptionalUUID()
 	d.CreatedAt = row.Time()
 	d.UpdatedAt = row.Time()
+	d.SeverityBy, d.DefaultSeverity = row.OptionalUUID(), (*drift.Severity)(row.OptionalText())
+	d.SuppressedBy, d.SuppressedReason, d.SuppressedUntil = row.OptionalUUID(), row.OptionalText(), row.OptionalTime()
+	d.Owner, d.OwnerBy = row.OptionalText(), row.OptionalText()
 	d.ApprovedUntil = row.OptionalTime()
-	d.Owner = row.OptionalText()
 }
 
 // readKeys reads the columns of driftHead that driftFields does not have.
@@ -75,19 +80,24 @@ func readStates(row *pg.Row, d *drift.Drift) {
 	readDifference(row, d)
 }
 
+// pathHashes is the column that readPaths reads.
+const pathHashes = "coalesce(path_hashes, '')"
+
+func readPaths(row *pg.Row, d *drift.Drift) { d.PathHashes = row.Bytes() }
+
 func readDifference(row *pg.Row, d *drift.Drift) {
 	d.Difference, d.DifferenceCut = unmark(row.TextBytes())
 }
 
-// readDrifts reads rows whose columns are driftHead and, with the states, shownMembers.
-func readDrifts(rows pgx.Rows, withStates bool) ([]*drift.Drift, error) {
+// readDrifts reads rows whose columns are driftHead, and those that more reads.
+func readDrifts(rows pgx.Rows, more ...func(*pg.Row, *drift.Drift)) ([]*drift.Drift, error) {
 	drifts, before := []*drift.Drift{}, new(drift.Drift)
 	err := pg.ReadRows(rows, func(row *pg.Row) {
 		d := new(drift.Drift)
 		readFields(row, d, before)
 		readKeys(row, d)
-		if withStates {
-			readStates(row, d)
+		for _, read := range more {
+			read(row, d)
 		}
 		drifts, before = append(drifts, d), d
 	})
@@ -131,9 +141,9 @@ func (s *DriftStore) Drift(ctx context.Context, account, id uuid.UUID) (*drift.D
 func (t driftTx) LockDrift(ctx context.Context, account, id uuid.UUID) (d *drift.Drift, unread int, err error) {
 	args := pg.Args{"account": account, "id": id}
 	err = t.tx.Later(ctx, `-- SELECT drift for update
-		select `+driftHead+`, `+shownMembers+` from drift where account_id = @account and id = @id for update`, args,
+		select `+driftHead+`, `+shownMembers+`, `+pathHashes+` from drift where account_id = @account and id = @id for update`, args,
 		func(rows pgx.Rows) error {
-			found, err := readDrifts(rows, true)
+			found, err := readDrifts(rows, readStates, readPaths)
 			if err == nil && len(found) == 0 {
 				err = apierror.New(apierror.NotFound, noDrift)
 			}
@@ -163,38 +173,40 @@ func (t driftTx) LockOpenDrifts(ctx context.Context, account uuid.UUID, workspac
 	if err != nil {
 		return nil, err
 	}
-	return readDrifts(rows, false)
+	return readDrifts(rows)
 }
 
 // openDrifts is the rest of the condition on the open drifts that plans found in a workspace.
 const openDrifts = " and workspace = @workspace and resolved_at is null and origin <> 'manual'"
 
-// maxSides bounds the memory that the sides of a workspace's open drifts take. How the ones beyond it were resolved is not told.
+// maxSides bounds the memory that the sides and the paths of a workspace's open drifts take. How the ones beyond it were resolved is
+// not told, and each of their changes counts, also that of an ignored path.
 const maxSides = 16 << 20
 
 // OpenDrifts implements drift.OpenReader. An account without any has one row, for what the account says.
-func (s *DriftStore) OpenDrifts(ctx context.Context, account uuid.UUID, workspace string) (open map[plan.Object]plan.Open, hides bool, err error) {
+func (s *DriftStore) OpenDrifts(ctx context.Context, account uuid.UUID, workspace string) (open map[plan.Object]plan.Open, of drift.Account, err error) {
 	rows, err := s.db.Query(ctx, `-- SELECT drift
-		select hide_values, coalesce(origin, ''), coalesce(resource_id, ''), coalesce(difference_mac, ''), coalesce(sides, ''), coalesce(retyped, false)
+		select hide_values, rules_version, coalesce(origin, ''), coalesce(resource_id, ''), coalesce(difference_mac, ''), coalesce(sides, ''), coalesce(retyped, false),
+			coalesce(path_hashes, '')
 		from account left join drift on account_id = account.id`+openDrifts+` where account.id = @account`,
 		pg.Args{"account": account, "workspace": workspace})
 	if err != nil {
-		return nil, false, err
+		return nil, of, err
 	}
 	open, size := make(map[plan.Object]plan.Open), 0
 	err = pg.ReadRows(rows, func(row *pg.Row) {
-		hides = row.Bool()
+		of = drift.Account{HidesValues: row.Bool(), RulesVersion: row.BigInt()}
 		o := plan.Object{Origin: drift.Origin(row.Text("")), ID: row.Text("")}
-		kept := plan.Open{Hash: row.Bytes(), Sides: row.Bytes(), Retyped: row.Bool()}
+		kept := plan.Open{Hash: row.Bytes(), Sides: row.Bytes(), Retyped: row.Bool(), Paths: row.Bytes()}
 		if o.Origin == "" {
 			return
 		}
-		if size += len(kept.Sides); size > maxSides {
-			kept.Sides = plan.OnlyMasks(kept.Sides) // else each upload would write the states again
+		if size += len(kept.Sides) + len(kept.Paths); size > maxSides { // else each upload would write the states again
+			kept.Sides, kept.Paths = plan.OnlyMasks(kept.Sides), plan.OnlyWhich(kept.Paths)
 		}
 		open[o] = kept
 	})
-	return open, hides, err
+	return open, of, err
 }
 
 // CountOpenDrifts implements drift.OpenTx.

@@ -160,6 +160,9 @@ func driftWhere(account uuid.UUID, f drift.Filter) (string, pg.Args) {
 	if f.Open != nil { // Spelt out, so that partial indexes can be used.
 		add(map[bool]string{true: "resolved_at is null", false: "resolved_at is not null"}[*f.Open])
 	}
+	if f.Suppressed != nil {
+		add(map[bool]string{true: "suppressed_by is not null", false: "suppressed_by is null"}[*f.Suppressed])
+	}
 	if f.From != nil {
 		add("detected_at >= @from")
 		args["from"] = *f.From

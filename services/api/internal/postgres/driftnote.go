@@ -8,10 +8,10 @@ import (
 )
 
 // SaveOwner implements drift.AssignTx.
-func (t driftTx) SaveOwner(ctx context.Context, d *drift.Drift, by *string) error {
+func (t driftTx) SaveOwner(ctx context.Context, d *drift.Drift) error {
 	return t.tx.Later(ctx, `-- UPDATE drift
 		update drift set version = @version, updated_at = @at, owner = @owner, owner_by = @by where account_id = @account and id = @id`,
-		pg.Args{"account": d.AccountID, "id": d.ID, "version": d.Version, "at": d.UpdatedAt, "owner": d.Owner, "by": by}, nil)
+		pg.Args{"account": d.AccountID, "id": d.ID, "version": d.Version, "at": d.UpdatedAt, "owner": d.Owner, "by": d.OwnerBy}, nil)
 }
 
 // SaveAttribution implements drift.AttributionTx.

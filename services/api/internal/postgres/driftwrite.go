@@ -16,20 +16,23 @@ func (t driftTx) InsertDrifts(ctx context.Context, drifts []*drift.Drift) error 
 	err := exec(ctx, t.tx, `-- INSERT drift
 		insert into drift (id, account_id, version, fingerprint, workspace, resource_id, resource_type, provider, region, origin,
 			planned_action, expected_state, actual_state, difference, difference_mac, severity, status, cost_impact_monthly,
-			detected_by, detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at, sides, check_id, paths, change_group)
+			detected_by, detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at, sides, check_id, paths,
+			severity_by, default_severity, suppressed_by, suppressed_reason, suppressed_until, owner, owner_by, path_hashes, change_group)
 		select id, @account, version, fingerprint, workspace, resource_id, resource_type, provider, region, origin,
 			planned_action, expected_state, actual_state, difference, difference_mac, severity, status, cost_impact_monthly,
 			detected_by, detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at, sides, check_id, `+pathsOf("d.difference")+`,
-			drift_group(d.resource_type, d.difference)
+			severity_by, default_severity, suppressed_by, suppressed_reason, suppressed_until, owner, owner_by, path_hashes, drift_group(d.resource_type, d.difference)
 		from unnest(@id::uuid[], @version::int[], @fingerprint::bytea[], @workspace::text[], @resource_id::text[],
 			@resource_type::text[], @provider::text[], @region::text[], @origin::text[], @planned_action::text[],
 			@expected::jsonb[], @actual::jsonb[], @difference::jsonb[], @mac::bytea[], @severity::text[], @status::text[],
 			@cost::float8[], @detected_by::text[], @detected_at::timestamptz[], @first_seen_at::timestamptz[],
 			@last_seen_at::timestamptz[], @occurrences::int[], @previous_id::uuid[], @created_at::timestamptz[],
-			@updated_at::timestamptz[], @sides::bytea[], @check_id::uuid[])
+			@updated_at::timestamptz[], @sides::bytea[], @check_id::uuid[],
+			`+ruledParameters+`, @path_hashes::bytea[])
 		as d (id, version, fingerprint, workspace, resource_id, resource_type, provider, region, origin, planned_action,
 			expected_state, actual_state, difference, difference_mac, severity, status, cost_impact_monthly, detected_by,
-			detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at, sides, check_id)`,
+			detected_at, first_seen_at, last_seen_at, occurrences, previous_id, created_at, updated_at, sides, check_id,
+			severity_by, default_severity, suppressed_by, suppressed_reason, suppressed_until, owner, owner_by, path_hashes)`,
 		merge(heads(drifts), states(drifts), pg.Args{
 			"workspace":     column(drifts, func(d *drift.Drift) string { return d.Workspace }),
 			"origin":        column(drifts, func(d *drift.Drift) string { return string(d.Origin) }),
@@ -63,16 +66,20 @@ func (t driftTx) SaveDrifts(ctx context.Context, drifts []*drift.Drift) error {
 			rejected_at = n.rejected_at, rejected_by = n.rejected_by, rejection_reason = n.rejection_reason,
 			resolved_at = n.resolved_at, resolved_how = n.resolved_how, resolved_basis = n.resolved_basis, updated_at = n.updated_at,
 			resource_type = n.resource_type, provider = n.provider, planned_action = n.planned_action, check_id = n.check_id, retyped = n.retyped,
-			change_group = case when d.resource_type = n.resource_type then d.change_group end
+			change_group = case when d.resource_type = n.resource_type then d.change_group end,
+			severity = n.severity, severity_by = n.severity_by, default_severity = n.default_severity, suppressed_by = n.suppressed_by,
+			suppressed_reason = n.suppressed_reason, suppressed_until = n.suppressed_until, owner = n.owner, owner_by = n.owner_by
 		from unnest(@id::uuid[], @version::int[], @fingerprint::bytea[], @resource_id::text[], @status::text[],
 			@detected_at::timestamptz[], @last_seen_at::timestamptz[], @occurrences::int[],
 			@approved_at::timestamptz[], @approved_by::text[], @approval_reason::text[], @approved_until::timestamptz[],
 			@rejected_at::timestamptz[], @rejected_by::text[], @rejection_reason::text[],
 			@resolved_at::timestamptz[], @resolved_how::text[], @resolved_basis::text[], @updated_at::timestamptz[],
-			@resource_type::text[], @provider::text[], @planned_action::text[], @check_id::uuid[], @retyped::bool[])
+			@resource_type::text[], @provider::text[], @planned_action::text[], @check_id::uuid[], @retyped::bool[], @severity::text[],
+			`+ruledParameters+`)
 		as n (id, version, fingerprint, resource_id, status, detected_at, last_seen_at, occurrences, approved_at, approved_by,
 			approval_reason, approved_until, rejected_at, rejected_by, rejection_reason, resolved_at, resolved_how, resolved_basis, updated_at,
-			resource_type, provider, planned_action, check_id, retyped)
+			resource_type, provider, planned_action, check_id, retyped, severity,
+			severity_by, default_severity, suppressed_by, suppressed_reason, suppressed_until, owner, owner_by)
 		where d.account_id = @account and d.id = n.id`,
 		merge(heads(drifts), pg.Args{
 			"approved_at":      column(drifts, func(d *drift.Drift) *time.Time { return d.ApprovedAt }),
@@ -116,11 +123,11 @@ func (t driftTx) SaveDecision(ctx context.Context, d *drift.Drift, markAlerts bo
 func (t driftTx) SaveStates(ctx context.Context, drifts []*drift.Drift) error {
 	return exec(ctx, t.tx, `-- UPDATE drift states
 		update drift d set region = n.region, expected_state = n.expected_state, actual_state = n.actual_state,
-			difference = n.difference, difference_mac = n.difference_mac, sides = n.sides, severity = n.severity,
+			difference = n.difference, difference_mac = n.difference_mac, sides = n.sides, severity = n.severity, path_hashes = n.path_hashes,
 			paths = `+pathsOf("n.difference")+`, change_group = drift_group(d.resource_type, n.difference)
 		from unnest(@id::uuid[], @region::text[], @expected::jsonb[], @actual::jsonb[], @difference::jsonb[], @mac::bytea[],
-			@sides::bytea[], @severity::text[])
-		as n (id, region, expected_state, actual_state, difference, difference_mac, sides, severity)
+			@sides::bytea[], @severity::text[], @path_hashes::bytea[])
+		as n (id, region, expected_state, actual_state, difference, difference_mac, sides, severity, path_hashes)
 		where d.account_id = @account and d.id = n.id`,
 		merge(states(drifts), pg.Args{"account": drifts[0].AccountID, "id": column(drifts, driftID)}))
 }
@@ -131,6 +138,10 @@ func (t driftTx) SaveSightings(ctx context.Context, drifts []*drift.Drift) error
 		update drift set occurrences = occurrences + 1, last_seen_at = @at, check_id = @check, retyped = false where account_id = @account and id = any(@id)`,
 		pg.Args{"account": drifts[0].AccountID, "id": column(drifts, driftID), "at": drifts[0].LastSeenAt, "check": drifts[0].CheckID})
 }
+
+// ruledParameters are the parameters of what rules make of a drift.
+const ruledParameters = `@severity_by::uuid[], @default_severity::text[], @suppressed_by::uuid[], @suppressed_reason::text[],
+			@suppressed_until::timestamptz[], @owner::text[], @owner_by::text[]`
 
 // heads are the parameters of what inserting and saving a drift share.
 func heads(drifts []*drift.Drift) pg.Args {
@@ -150,19 +161,29 @@ func heads(drifts []*drift.Drift) pg.Args {
 		"provider":       column(drifts, func(d *drift.Drift) string { return d.Provider }),
 		"planned_action": column(drifts, func(d *drift.Drift) *string { return d.PlannedAction }),
 		"check_id":       column(drifts, func(d *drift.Drift) *uuid.UUID { return d.CheckID }),
+
+		"severity":          column(drifts, func(d *drift.Drift) string { return string(d.Severity) }),
+		"severity_by":       column(drifts, func(d *drift.Drift) *uuid.UUID { return d.SeverityBy }),
+		"default_severity":  column(drifts, func(d *drift.Drift) *string { return (*string)(d.DefaultSeverity) }),
+		"suppressed_by":     column(drifts, func(d *drift.Drift) *uuid.UUID { return d.SuppressedBy }),
+		"suppressed_reason": column(drifts, func(d *drift.Drift) *string { return d.SuppressedReason }),
+		"suppressed_until":  column(drifts, func(d *drift.Drift) *time.Time { return d.SuppressedUntil }),
+		"owner":             column(drifts, func(d *drift.Drift) *string { return d.Owner }),
+		"owner_by":          column(drifts, func(d *drift.Drift) *string { return d.OwnerBy }),
 	}
 }
 
 // states are the parameters of what a plan says about a resource.
 func states(drifts []*drift.Drift) pg.Args {
 	return pg.Args{
-		"region":     column(drifts, func(d *drift.Drift) string { return d.Region }),
-		"sides":      column(drifts, func(d *drift.Drift) []byte { return d.Sides }),
-		"expected":   column(drifts, func(d *drift.Drift) []byte { return d.ExpectedState }),
-		"actual":     column(drifts, func(d *drift.Drift) []byte { return d.ActualState }),
-		"difference": column(drifts, func(d *drift.Drift) []byte { return d.Difference }),
-		"mac":        column(drifts, func(d *drift.Drift) []byte { return d.DifferenceMAC }),
-		"severity":   column(drifts, func(d *drift.Drift) string { return string(d.Severity) }),
+		"region":      column(drifts, func(d *drift.Drift) string { return d.Region }),
+		"sides":       column(drifts, func(d *drift.Drift) []byte { return d.Sides }),
+		"path_hashes": column(drifts, func(d *drift.Drift) []byte { return d.PathHashes }),
+		"expected":    column(drifts, func(d *drift.Drift) []byte { return d.ExpectedState }),
+		"actual":      column(drifts, func(d *drift.Drift) []byte { return d.ActualState }),
+		"difference":  column(drifts, func(d *drift.Drift) []byte { return d.Difference }),
+		"mac":         column(drifts, func(d *drift.Drift) []byte { return d.DifferenceMAC }),
+		"severity":    column(drifts, func(d *drift.Drift) string { return string(d.Severity) }),
 	}
 }
 

@@ -24,27 +24,28 @@ func NewInsightStore(db *pg.DB) *InsightStore { return &InsightStore{db} }
 func (s *InsightStore) Summary(ctx context.Context, account uuid.UUID, workspaces []string, since time.Time) (insight.Summary, error) {
 	type drifts struct {
 		Total, Detected, Triaged, Approved, Rejected, Resolved int
-		Critical, Warning, Info                                int
+		Critical, Warning, Info, Suppressed                    int
 		Impact, Savings                                        float64
 		Median, P90                                            *float64
 	}
 	where, args := driftWhere(account, drift.Filter{Workspace: workspaces})
 	args["since"] = since
 	d, err := one[drifts](ctx, s.db, "", `-- SELECT drift summary
-		select count(*) as total,
-			count(*) filter (where status = 'detected') as detected,
-			count(*) filter (where status = 'triaged') as triaged,
-			count(*) filter (where status = 'approved') as approved,
-			count(*) filter (where status = 'rejected') as rejected,
-			count(*) filter (where status = 'resolved') as resolved,
-			count(*) filter (where severity = 'critical') as critical,
-			count(*) filter (where severity = 'warning') as warning,
-			count(*) filter (where severity = 'info') as info,
-			coalesce(sum(cost_impact_monthly) filter (where status <> 'resolved'), 0)::float8 as impact,
-			coalesce(sum(cost_impact_monthly) filter (where status = 'rejected'), 0)::float8 as savings,
-			percentile_cont(0.5) within group (order by extract(epoch from resolved_at - detected_at)::float8) as median,
-			percentile_cont(0.9) within group (order by extract(epoch from resolved_at - detected_at)::float8) as p90
-		from drift `+where+` and detected_at >= @since`, args)
+		select count(*) filter (where shown) as total,
+			count(*) filter (where shown and status = 'detected') as detected,
+			count(*) filter (where shown and status = 'triaged') as triaged,
+			count(*) filter (where shown and status = 'approved') as approved,
+			count(*) filter (where shown and status = 'rejected') as rejected,
+			count(*) filter (where shown and status = 'resolved') as resolved,
+			count(*) filter (where shown and severity = 'critical') as critical,
+			count(*) filter (where shown and severity = 'warning') as warning,
+			count(*) filter (where shown and severity = 'info') as info,
+			count(*) filter (where not shown) as suppressed,
+			coalesce(sum(cost_impact_monthly) filter (where shown and status <> 'resolved'), 0)::float8 as impact,
+			coalesce(sum(cost_impact_monthly) filter (where shown and status = 'rejected'), 0)::float8 as savings,
+			percentile_cont(0.5) within group (order by extract(epoch from resolved_at - detected_at)::float8) filter (where shown) as median,
+			percentile_cont(0.9) within group (order by extract(epoch from resolved_at - detected_at)::float8) filter (where shown) as p90
+		from (select *, suppressed_by is null as shown from drift) drift `+where+` and detected_at >= @since`, args)
 	if err != nil {
 		return insight.Summary{}, err
 	}
@@ -60,7 +61,7 @@ func (s *InsightStore) Summary(ctx context.Context, account uuid.UUID, workspace
 		return insight.Summary{}, err
 	}
 	return insight.Summary{
-		Drifts: d.Total,
+		Drifts: d.Total, Suppressed: d.Suppressed,
 		ByStatus: map[drift.Status]int{
 			drift.Detected: d.Detected, drift.Triaged: d.Triaged, drift.Approved: d.Approved,
 			drift.Rejected: d.Rejected, drift.Resolved: d.Resolved,
@@ -81,11 +82,11 @@ func (s *InsightStore) CostTrend(ctx context.Context, account uuid.UUID, workspa
 			select generate_series(@first::timestamp, @today::timestamp, interval '1 day')::date as day
 		), step as (
 			select greatest((first_seen_at at time zone 'utc')::date, @first::date) as day, cost_impact_monthly as cost, 0 as resolved
-			from drift `+where+`
+			from drift `+where+` and suppressed_by is null
 			union all
 			select greatest((resolved_at at time zone 'utc')::date, @first::date), -cost_impact_monthly,
 				case when (resolved_at at time zone 'utc')::date >= @first::date then cost_impact_monthly else 0 end
-			from drift `+where+` and resolved_at is not null
+			from drift `+where+` and suppressed_by is null and resolved_at is not null
 		)
 		select to_char(day, 'YYYY-MM-DD') as date,
 			(sum(coalesce(sum(cost), 0)) over (order by day))::float8 as cost,
@@ -94,13 +95,21 @@ func (s *InsightStore) CostTrend(ctx context.Context, account uuid.UUID, workspa
 }
 
 // SeverityCounts implements insight.Store.
-func (s *InsightStore) SeverityCounts(ctx context.Context, account uuid.UUID, workspaces []string) (map[drift.Severity]int, error) {
-	where, args := driftWhere(account, drift.Filter{Workspace: workspaces})
-	return pairs[drift.Severity, int](ctx, s.db, "-- SELECT drift count\nselect severity, count(*) from drift "+where+" group by severity", args)
+func (s *InsightStore) SeverityCounts(ctx context.Context, account uuid.UUID, workspaces []string) (map[drift.Severity]int, int, error) {
+	return countsBy[drift.Severity](ctx, s.db, "severity", account, workspaces)
 }
 
 // StatusCounts implements insight.Store.
-func (s *InsightStore) StatusCounts(ctx context.Context, account uuid.UUID, workspaces []string) (map[drift.Status]int, error) {
+func (s *InsightStore) StatusCounts(ctx context.Context, account uuid.UUID, workspaces []string) (map[drift.Status]int, int, error) {
+	return countsBy[drift.Status](ctx, s.db, "status", account, workspaces)
+}
+
+// countsBy counts drifts by a column. Those that rules ignore are counted together, under no value.
+func countsBy[K ~string](ctx context.Context, db *pg.DB, column string, account uuid.UUID, workspaces []string) (map[K]int, int, error) {
 	where, args := driftWhere(account, drift.Filter{Workspace: workspaces})
-	return pairs[drift.Status, int](ctx, s.db, "-- SELECT drift count\nselect status, count(*) from drift "+where+" group by status", args)
+	counts, err := pairs[K, int](ctx, db, "-- SELECT drift count\nselect case when suppressed_by is null then "+column+
+		" else '' end, count(*) from drift "+where+" group by 1", args)
+	suppressed := counts[""]
+	delete(counts, "")
+	return counts, suppressed, err
 }

@@ -38,10 +38,12 @@ func (s *MonitorStore) Workspaces(
 		archived = map[bool]string{true: " and archived", false: " and not archived"}[*f.Archived]
 	}
 	return pg.Collect[monitor.Workspace](ctx, s.db, `-- SELECT workspace
-		select `+workspaceColumns+`, (
-			select count(*) from drift where account_id = @account and workspace = workspace.name and resolved_at is null
-		) as open_drifts
-		from workspace where account_id = @account and name > @after`+archived+` order by name limit @limit`, args)
+		select `+workspaceColumns+`, open.*
+		from workspace, lateral (
+			select count(*) filter (where suppressed_by is null) as open_drifts, count(suppressed_by) as suppressed
+			from drift where account_id = @account and workspace = workspace.name and resolved_at is null
+		) open
+		where account_id = @account and name > @after`+archived+` order by name limit @limit`, args)
 }
 
 // Workspace implements monitor.WorkspaceStore.
@@ -58,11 +60,12 @@ func (s *MonitorStore) Workspace(ctx context.Context, account uuid.UUID, name st
 	r, err := one[row](ctx, s.db, noWorkspace, `-- SELECT workspace
 		select `+workspaceColumns+`, open.*, created_at, left(record_ref, 256) as record_ref, root is not null as root_known, accept_root, stale_after
 		from workspace, lateral (
-			select count(*) as open_drifts,
-				count(*) filter (where severity = 'critical') as critical,
-				count(*) filter (where severity = 'warning') as warning,
-				count(*) filter (where severity = 'info') as info,
-				min(first_seen_at) as oldest_open_at
+			select count(*) filter (where suppressed_by is null) as open_drifts,
+				count(suppressed_by) as suppressed,
+				count(*) filter (where severity = 'critical' and suppressed_by is null) as critical,
+				count(*) filter (where severity = 'warning' and suppressed_by is null) as warning,
+				count(*) filter (where severity = 'info' and suppressed_by is null) as info,
+				min(first_seen_at) filter (where suppressed_by is null) as oldest_open_at
 			from drift where account_id = @account and workspace = @name and resolved_at is null
 		) open
 		where account_id = @account and name = @name`,
@@ -86,10 +89,10 @@ func (s *MonitorStore) Trend(ctx context.Context, account uuid.UUID, workspace s
 			select generate_series(@first::timestamp, @today::timestamp, interval '1 day')::date as day
 		), was_open as (
 			select first_seen_at, resolved_at from drift
-			where account_id = @account and workspace = @workspace and resolved_at is null
+			where account_id = @account and workspace = @workspace and suppressed_by is null and resolved_at is null
 			union all
 			select first_seen_at, resolved_at from drift
-			where account_id = @account and workspace = @workspace and resolved_at >= @first::timestamp at time zone 'utc'
+			where account_id = @account and workspace = @workspace and suppressed_by is null and resolved_at >= @first::timestamp at time zone 'utc'
 		), step as (
 			select greatest((first_seen_at at time zone 'utc')::date, @first::date) as day, 1 as step from was_open
 			union all

@@ -122,6 +122,18 @@ func (s *RetentionStore) RemoveDeliveries(ctx context.Context, before time.Time)
 		delete from delivery where id in (select id from delivery where finished_at < @before limit @limit)`, before)
 }
 
+// ShortenSessions implements retention.Store.
+func (s *RetentionStore) ShortenSessions(ctx context.Context, age time.Duration) error {
+	for {
+		tag, err := s.db.Exec(ctx, `-- UPDATE session
+			update session set expires_at = created_at + @age::interval where id in (
+				select id from session where expires_at > created_at + @age::interval limit @limit)`, pg.Args{"age": age, "limit": rowsPerSweep})
+		if err != nil || tag.RowsAffected() < rowsPerSweep {
+			return err
+		}
+	}
+}
+
 // RemoveExpired implements retention.Store. Refresh tokens go with their session.
 func (s *RetentionStore) RemoveExpired(ctx context.Context, before time.Time) (int, error) {
 	total := 0

@@ -31,7 +31,7 @@ var scrubStages = []scrubStage{
 	{"drift", `-- SELECT drift
 		select id::text as last, account_id, resource_type as type,
 			array[resource_id, region, coalesce(approval_reason, ''), coalesce(rejection_reason, ''), resource_type,
-				coalesce(owner, ''), coalesce(attributed_to, ''), coalesce(attribution_source, ''), coalesce(attribution_url, '')] as texts,
+				coalesce(owner, ''), coalesce(attributed_to, ''), coalesce(attribution_source, ''), coalesce(attribution_url, ''), coalesce(suppressed_reason, '')] as texts,
 			array[expected_state::text, actual_state::text, difference::text] as documents, null::bytea as sealed
 		from drift where id > @first::uuid order by id limit @limit for update`, `-- UPDATE drift
 		update drift set resource_id = (@texts::text[])[1], region = (@texts::text[])[2],
@@ -42,7 +42,8 @@ var scrubStages = []scrubStage{
 			attributed_to = case when attributed_to is not null then (@texts::text[])[7] end,
 			attribution_source = case when attribution_source is not null then (@texts::text[])[8] end,
 			attribution_url = case when attribution_url is not null then (@texts::text[])[9] end,
-			expected_state = (@documents::text[])[1]::jsonb, actual_state = (@documents::text[])[2]::jsonb, difference = (@documents::text[])[3]::jsonb, paths = null, change_group = null
+			suppressed_reason = case when suppressed_reason is not null then (@texts::text[])[10] end,
+			expected_state = (@documents::text[])[1]::jsonb, actual_state = (@documents::text[])[2]::jsonb, difference = (@documents::text[])[3]::jsonb, paths = null, change_group = null, path_hashes = null
 		where id = @first::uuid`},
 	{"alert", `-- SELECT alert
 		select id::text as last, account_id, '' as type, array[title, message] as texts, '{}'::text[] as documents, null::bytea as sealed
@@ -60,6 +61,10 @@ var scrubStages = []scrubStage{
 		select redact_audit(@first::uuid, (@texts::text[])[1], (@texts::text[])[2], (@documents::text[])[1]::jsonb || metadata_key.own)
 		from (select case when metadata ? 'apiKey' then jsonb_build_object('apiKey', metadata -> 'apiKey') else '{}' end as own
 			from audit where id = @first::uuid) metadata_key`},
+	{"rule", `-- SELECT rule
+		select id::text as last, account_id, '' as type, array[reason, coalesce(owner, '')] as texts, '{}'::text[] as documents, null::bytea as sealed
+		from rule where id > @first::uuid order by id limit @limit for update`, `-- UPDATE rule
+		update rule set reason = (@texts::text[])[1], owner = case when owner is not null then (@texts::text[])[2] end where id = @first::uuid`},
 	{"workspace", `-- SELECT workspace
 		select id::text as last, account_id, '' as type, array[coalesce(record_ref, '')] as texts, '{}'::text[] as documents, null::bytea as sealed
 		from workspace where id > @first::uuid order by id limit @limit for update`, `-- UPDATE workspace

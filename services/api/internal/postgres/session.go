@@ -63,11 +63,11 @@ func (s *IdentityStore) Sessions(ctx context.Context, account, user uuid.UUID, a
 	}, r, pg.Args{"account": account, "user": user, "now": at, "oldest": oldest}, func(row row) (identity.Session, listed) { return row.Session, row.listed })
 }
 
-// SessionOpen implements identity.Tx.
-func (t identityTx) SessionOpen(ctx context.Context, id, user uuid.UUID, at time.Time) (bool, error) {
+// SessionOpen implements identity.ActorTx.
+func (t auditTx) SessionOpen(ctx context.Context, id, user uuid.UUID) (bool, error) {
 	return pg.Scalar[bool](ctx, t.tx, `-- SELECT session
-		select exists (select from session where id = @id and user_id = @user and revoked_at is null and expires_at > @at)`,
-		pg.Args{"id": id, "user": user, "at": at})
+		select exists (select from session where id = @id and user_id = @user and revoked_at is null and expires_at > now())`,
+		pg.Args{"id": id, "user": user})
 }
 
 // InsertSession implements identity.Tx.
@@ -84,10 +84,10 @@ func (t identityTx) ExtendSession(ctx context.Context, id uuid.UUID, at, until t
 }
 
 // RevokeSession implements identity.Tx.
-func (t identityTx) RevokeSession(ctx context.Context, id uuid.UUID, why identity.Reason, at time.Time) (bool, error) {
+func (t identityTx) RevokeSession(ctx context.Context, id, user uuid.UUID, why identity.Reason, at time.Time) (bool, error) {
 	tag, err := t.tx.Exec(ctx, `-- UPDATE session
-		update session set revoked_at = @at, revoked_reason = @why where id = @id and revoked_at is null`,
-		pg.Args{"id": id, "why": why, "at": at})
+		update session set revoked_at = @at, revoked_reason = @why where id = @id and user_id = @user and revoked_at is null`,
+		pg.Args{"id": id, "user": user, "why": why, "at": at})
 	return tag.RowsAffected() > 0, err
 }
 

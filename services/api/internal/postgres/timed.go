@@ -35,7 +35,7 @@ func (t driftTx) LockExpired(ctx context.Context, account uuid.UUID, now time.Ti
 	if err != nil {
 		return nil, err
 	}
-	return readDrifts(rows, false)
+	return readDrifts(rows)
 }
 
 // restless is the condition on workspaces that have become stale and have no alert of it, or have one and are not stale any more. One

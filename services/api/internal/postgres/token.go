@@ -22,23 +22,23 @@ func (t identityTx) LockRefreshToken(ctx context.Context, hash []byte) (*identit
 	type tokenRow struct {
 		sessionRow
 		TokenExpiresAt time.Time
-		SpentAt        *time.Time
+		SpentFor       *time.Duration
 	}
 	row, err := one[tokenRow](ctx, t.tx, noRefreshToken, `-- SELECT refresh_token
-		select r.expires_at as token_expires_at, r.spent_at, `+sessionColumns+`
+		select r.expires_at as token_expires_at, clock_timestamp() - r.spent_at as spent_for, `+sessionColumns+`
 		from refresh_token r join session s on s.id = r.session_id
 			join app_user u on u.id = s.user_id join account a on a.id = u.account_id
 		where r.hash = @hash for update of r, s`, pg.Args{"hash": hash})
 	if err != nil {
 		return nil, err
 	}
-	return &identity.RefreshToken{ExpiresAt: row.TokenExpiresAt, SpentAt: row.SpentAt, SessionState: row.state()}, nil
+	return &identity.RefreshToken{ExpiresAt: row.TokenExpiresAt, SpentFor: row.SpentFor, SessionState: row.state()}, nil
 }
 
 // SpendRefreshToken implements identity.Tx.
-func (t identityTx) SpendRefreshToken(ctx context.Context, hash []byte, at time.Time) error {
+func (t identityTx) SpendRefreshToken(ctx context.Context, hash []byte) error {
 	return change(ctx, t.tx, noRefreshToken, `-- UPDATE refresh_token
-		update refresh_token set spent_at = @at where hash = @hash and spent_at is null`, pg.Args{"hash": hash, "at": at})
+		update refresh_token set spent_at = clock_timestamp() where hash = @hash and spent_at is null`, pg.Args{"hash": hash})
 }
 
 // InsertSetupToken implements identity.Tx.

@@ -46,8 +46,8 @@ func (t identityTx) InsertUser(ctx context.Context, u identity.User) error {
 	return emailTaken(err)
 }
 
-// LockUsers implements identity.Tx.
-func (t identityTx) LockUsers(ctx context.Context, account uuid.UUID, ids ...uuid.UUID) ([]identity.User, error) {
+// LockUsers implements identity.ActorTx.
+func (t auditTx) LockUsers(ctx context.Context, account uuid.UUID, ids ...uuid.UUID) ([]identity.User, error) {
 	return pg.Collect[identity.User](ctx, t.tx, `-- SELECT app_user
 		select `+userColumns+` from app_user u where u.account_id = @account and u.id = any(@ids) order by u.id for update`,
 		pg.Args{"account": account, "ids": ids})

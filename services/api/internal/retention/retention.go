@@ -46,17 +46,20 @@ type Store interface {
 	RemoveSignIns(ctx context.Context, networks, failures time.Time) (int, error)
 	// RemoveDeliveries removes notifications that were delivered or parked before then.
 	RemoveDeliveries(ctx context.Context, before time.Time) (int, error)
+	// ShortenSessions makes sessions end at this age at the latest.
+	ShortenSessions(ctx context.Context, age time.Duration) error
 	// RemoveExpired removes sessions and tokens that expired before then.
 	RemoveExpired(ctx context.Context, before time.Time) (int, error)
 }
 
 // Worker removes old rows from time to time.
 type Worker struct {
-	store   Store
-	events  time.Duration
-	log     *slog.Logger
-	removed metric.Int64Counter
-	report  func(ctx context.Context, err error, attrs ...slog.Attr)
+	store    Store
+	events   time.Duration
+	sessions time.Duration
+	log      *slog.Logger
+	removed  metric.Int64Counter
+	report   func(ctx context.Context, err error, attrs ...slog.Attr)
 }
 
 // Telemetry receives the worker's reports.
@@ -66,11 +69,11 @@ type Telemetry interface {
 	Report(ctx context.Context, err error, attrs ...slog.Attr)
 }
 
-// New makes a worker that keeps events, and the responses to uploads, for so long.
-func New(store Store, events time.Duration, t Telemetry) (*Worker, error) {
+// New makes a worker that keeps events, and the responses to uploads, for so long, and lets no session become older than sessions.
+func New(store Store, events, sessions time.Duration, t Telemetry) (*Worker, error) {
 	in := instrument.From(t.Meter())
 	removed := in.Counter(driftconv.RetentionRemoved)
-	return &Worker{store, events, t.Logger(), removed, t.Report}, in.Err()
+	return &Worker{store, events, sessions, t.Logger(), removed, t.Report}, in.Err()
 }
 
 // Run removes old rows now and then every Interval, until ctx ends.
@@ -98,7 +101,13 @@ func (w *Worker) Sweep(ctx context.Context, now time.Time) {
 		// What a delivery tells is in the events.
 		"notification": func() (int, error) { return w.store.RemoveDeliveries(ctx, now.Add(-w.events)) },
 		// An access token may outlive its session's last refresh token by minutes.
-		"session": func() (int, error) { return w.store.RemoveExpired(ctx, now.Add(-time.Hour)) },
+		"session": func() (int, error) {
+			// realtime knows when a session ends, and not how old one may become: that may have been more when the session began.
+			if err := w.store.ShortenSessions(ctx, w.sessions); err != nil {
+				return 0, err
+			}
+			return w.store.RemoveExpired(ctx, now.Add(-time.Hour))
+		},
 	}
 	for kind, remove := range kinds {
 		n, err := remove()

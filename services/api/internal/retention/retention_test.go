@@ -91,7 +91,7 @@ func TestWorker_Sweep(t *testing.T) {
 	}
 	exec("update workspace set last_check_id = (select id from workspace_check where format_version = 'last')")
 
-	worker, err := retention.New(postgres.NewRetentionStore(db), 7*24*time.Hour, tel)
+	worker, err := retention.New(postgres.NewRetentionStore(db), 7*24*time.Hour, 30*24*time.Hour, tel)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,6 +137,30 @@ func TestWorker_Sweep(t *testing.T) {
 	}
 }
 
+// TestWorker_Sweep_shortens_sessions: after SESSION_MAX_AGE was lowered, an old session ends at the new age, and others stay as they are.
+//
+// Mutations: ShortenSessions left out of Sweep; without its condition; with the time of the last use in place of that of the start.
+func TestWorker_Sweep_shortens_sessions(t *testing.T) {
+	tel := telemetrytest.Start(t)
+	db := open(t, tel)
+	if _, err := db.Exec(t.Context(), `with a as (insert into account (id, name) values (gen_random_uuid(), 'a') returning id),
+		u as (insert into app_user (id, account_id, email, name, role) select gen_random_uuid(), id, 'a@b.example', 'A', 'viewer' from a returning id)
+		insert into session (id, user_id, created_at, last_used_at, expires_at, user_agent)
+		select gen_random_uuid(), u.id, now() - began::interval, now() - interval '1 hour', now() + left_over::interval, agent
+		from u, (values ('old', '3 days', '4 days'), ('too old', '20 days', '10 days'), ('short', '1 day', '1 day')) v (agent, began, left_over)`); err != nil {
+		t.Fatal(err)
+	}
+	worker, err := retention.New(postgres.NewRetentionStore(db), time.Hour, 5*24*time.Hour, tel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	worker.Sweep(t.Context(), time.Now())
+	got := pgtest.Value[string](t, db, `select string_agg(user_agent || ' ' || round(extract(epoch from expires_at - now()) / 86400), ', ' order by user_agent) from session`)
+	if got != "old 2, short 1" {
+		t.Errorf("days left: %s", got)
+	}
+}
+
 // broken is a store that always fails with this error.
 type broken struct{ err error }
 
@@ -148,6 +172,7 @@ func (b broken) RemoveSignIns(context.Context, time.Time, time.Time) (int, error
 	return 0, b.err
 }
 func (b broken) RemoveDeliveries(context.Context, time.Time) (int, error) { return 0, b.err }
+func (b broken) ShortenSessions(context.Context, time.Duration) error     { return b.err }
 func (b broken) RemoveExpired(context.Context, time.Time) (int, error)    { return 0, b.err }
 
 // reports counts what is reported.
@@ -172,7 +197,7 @@ func TestWorker_Sweep_goes_on_after_a_failure(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &reports{Recorder: telemetrytest.Start(t)}
-			worker, err := retention.New(broken{c.err}, time.Hour, r)
+			worker, err := retention.New(broken{c.err}, time.Hour, time.Hour, r)
 			if err != nil {
 				t.Fatal(err)
 			}

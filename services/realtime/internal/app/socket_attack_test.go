@@ -80,6 +80,62 @@ func TestAttackDemotedSocket(t *testing.T) {
 	witness.wait("pong", func(f frame) bool { return f.Type == "pong" })
 }
 
+// TestAttackSocketsOnTwoReplicas: who loses a role, the account or the session, or whose session has become too old, loses the sockets of
+// both replicas, those that were opened or renewed a moment ago too, and a socket of another session ends with the user alone.
+//
+// Mutations: checkSessions that asks for the first of its sessions alone; Changed without is_active, revoked_at, expires_at or the role;
+// renew that keeps the session before.
+func TestAttackSocketsOnTwoReplicas(t *testing.T) {
+	often := func(o *app.Options) { o.Timing.SessionCheck = 5 * time.Millisecond }
+	dsn := pgtest.DSN(t)
+	replicas := []*service{start(t, dsn, nil, often), start(t, dsn, nil, often)}
+	account := replicas[0].db.account()
+	exec := replicas[0].db.exec
+	witness := replicas[1].dial(replicas[1].db.user(account))
+	for name, c := range map[string]struct {
+		sql    string
+		code   int
+		others int // the close code of the user's other session; 0 when it goes on
+	}{
+		"demoted":     {"update app_user set role = 'viewer' where id = (select user_id from session where id = $1)", 4403, 4403},
+		"deactivated": {"update app_user set is_active = false where id = (select user_id from session where id = $1)", 4401, 4401},
+		"signed out":  {"update session set revoked_at = now(), revoked_reason = 'logout' where id = $1", 4401, 0},
+		"too old":     {"update session set expires_at = created_at where id = $1", 4401, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := replicas[0].db.user(account)
+			exec("update app_user set role = 'admin' where id = $1", u.id)
+			another := user{u.id, account, replicas[0].db.session(u.id)}
+			var open, others []*client
+			for _, r := range replicas {
+				in := r.in(t)
+				open, others = append(open, in.dial(u)), append(others, in.dial(another))
+				// One that was renewed with the session is of that session then.
+				moved := in.dial(another)
+				moved.send(map[string]string{"type": "auth", "id": "a", "token": in.sign(u)})
+				moved.wait("the response", func(f frame) bool { return f.Type == "ack" && f.ID == "a" })
+				open = append(open, moved)
+			}
+			exec(c.sql, u.session)
+			for i, socket := range open {
+				if code := int(socket.closeCode()); code != c.code {
+					t.Errorf("socket %d: close code %d", i, code)
+				}
+			}
+			for i, socket := range others {
+				if c.others == 0 {
+					socket.send(map[string]string{"type": "ping", "id": "p"})
+					socket.wait("pong", func(f frame) bool { return f.Type == "pong" })
+				} else if code := int(socket.closeCode()); code != c.others {
+					t.Errorf("other session, socket %d: close code %d", i, code)
+				}
+			}
+		})
+	}
+	witness.send(map[string]string{"type": "ping", "id": "p"})
+	witness.wait("pong", func(f frame) bool { return f.Type == "pong" })
+}
+
 // A socket tells why it refuses a token, as the REST API does. Mutation: Role gives one reason for all.
 func TestService_reasons(t *testing.T) {
 	s := start(t, pgtest.DSN(t), nil, func(o *app.Options) { o.Timing.SessionCheck = time.Hour })

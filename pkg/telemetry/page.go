@@ -1,0 +1,38 @@
+package telemetry
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/tracing"
+)
+
+// PageSpan is a span that a page in a browser measured. Its IDs are the page's, because requests and other spans name them.
+type PageSpan struct {
+	TraceID    trace.TraceID
+	SpanID     trace.SpanID
+	ParentID   trace.SpanID // zero for the first of a trace
+	Name       string
+	Kind       trace.SpanKind
+	Start, End time.Time
+	Attributes []attribute.KeyValue
+	Failed     bool
+}
+
+// PassOn exports a span of a page as one of the service `driftsentry-console`. It is sampled as the traces of this service are, so that a
+// trace is kept whole or not at all.
+func (t *Telemetry) PassOn(s PageSpan) {
+	ctx := tracing.WithIDs(context.Background(), s.TraceID, s.SpanID)
+	if s.ParentID.IsValid() {
+		ctx = trace.ContextWithSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{TraceID: s.TraceID, SpanID: s.ParentID, Remote: true}))
+	}
+	_, span := t.pages.Tracer("console").Start(ctx, s.Name, trace.WithSpanKind(s.Kind), trace.WithTimestamp(s.Start), trace.WithAttributes(s.Attributes...))
+	if s.Failed {
+		span.SetStatus(codes.Error, "")
+	}
+	span.End(trace.WithTimestamp(s.End))
+}
