@@ -398,6 +398,7 @@ func (a asks) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestAttackProviderProblem(t *testing.T) {
 	s := newSite(t, "OIDC_EMAIL_DOMAINS=acme.example")
 	page := regexp.MustCompile("^" + regexp.QuoteMeta(s.url) + "/sign-in[?]error=([a-z_]+)&trace=([0-9a-f]{32})$")
+	codes := regexp.MustCompile(`AUTH_ERROR|FORBIDDEN|SERVICE_UNAVAILABLE|VALIDATION_ERROR`)
 	visitor := func() *browser {
 		b := s.browser()
 		b.Transport = asks{b.Transport}
@@ -410,13 +411,19 @@ func TestAttackProviderProblem(t *testing.T) {
 			t.Errorf("%s: %d %q %q, want %s", name, res.StatusCode, res.Header.Get("Location"), body, want)
 			return
 		}
-		if out := s.Telemetry.Output(); !strings.Contains(out, found[2]) {
-			t.Errorf("%s: the trace is not in the log", name)
+		logged := false
+		for line := range strings.Lines(s.Telemetry.Output()) {
+			logged = logged || strings.Contains(line, found[2]) && codes.MatchString(line)
+		}
+		if !logged {
+			t.Errorf("%s: no line of the log has the trace and a code", name)
 		}
 	}
 	const evil = "evil%26%3Cscript%3E%0d%0aSet-Cookie:%20a=b"
 	res, body := visitor().open("/api/v1/auth/oidc/callback?error=" + evil + "&error_description=" + evil + "&state=" + evil)
 	problem("a browser that began nothing", "expired", res, body)
+	res, body = visitor().open("/api/v1/auth/oidc/callback?error=" + evil + "&state=%zz")
+	problem("a query that is none", "failed", res, body)
 
 	began := func() (b *browser, state string) {
 		b = visitor()

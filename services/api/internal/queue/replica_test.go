@@ -405,7 +405,7 @@ func TestJobEndsUnderTheLock(t *testing.T) {
 }
 
 // TestHangingReceiver: a receiver that never responds does not hold up the shutdown, and the message goes out later with the same id.
-// Mutations: the courier and the queue both without their bounds; a delivery that is settled although nothing is known of it.
+// Three things bound it, of which each suffices. Mutations: the courier, the soft stop and the job without their bounds.
 func TestHangingReceiver(t *testing.T) {
 	w := newWorld(t)
 	r := newReceiver(t)
