@@ -161,7 +161,7 @@ type InsightGroups struct {
 	Since time.Time `json:"since"`
 	By    string    `json:"by"`
 	Items []struct {
-		Key     *string        `json:"key"`    // nil for the drifts that nobody owns
+		Key     *string        `json:"key"`    // nil for the drifts without an owner
 		Reason  *string        `json:"reason"` // of a rule
 		Numbers InsightNumbers `json:"numbers"`
 	} `json:"items"`

@@ -152,7 +152,7 @@ func Error(w http.ResponseWriter, r *http.Request, err error) {
 	Raw(w, Status(f.Kind), encoded)
 }
 
-// Elsewhere sends a browser to a page that tells of the error, and informs telemetry as Error does.
+// Elsewhere sends a browser to a page that shows the error, and informs telemetry as Error does.
 func Elsewhere(w http.ResponseWriter, r *http.Request, err error, address string) {
 	f := ErrorOf(r.Context(), err)
 	telemetry.SetError(r.Context(), f.Kind.Code(), err, f.Kind == apierror.Internal)

@@ -99,7 +99,7 @@ func TestConsole_bulk(t *testing.T) {
 	p.await("the rows", `document.querySelectorAll('.row[data-row]').length === 3`)
 	p.press("jxjxjxz")
 	p.await("the dialog", `document.activeElement.tagName === 'TEXTAREA' && document.querySelector('dialog h2').textContent === 'Reopen 3 drifts'`)
-	// Someone decides anew: it is approved still, and not what the dialog is about.
+	// Someone decides again: it is approved still, and not what the dialog is about.
 	if _, err := d.engineer.ReopenDrift(t.Context(), drifts[1].ID, client.Decision{Reason: "to look at it again"}); err != nil {
 		t.Fatal(err)
 	}

@@ -212,7 +212,7 @@ func (p *tab) press(keys string, options ...chromedp.KeyOption) {
 }
 
 // rawDown makes a key go down as a keyboard does it: where the page prevents the default, no character follows. After a plain keyDown of
-// the protocol, the character is typed all the same, into whatever has the focus by then.
+// the protocol, the character is typed anyway, into whatever has the focus by then.
 func rawDown(p *input.DispatchKeyEventParams) {
 	if p.Type == kb.KeyDown {
 		p.Type = kb.KeyRawDown

@@ -124,7 +124,7 @@ func (g *Generator) api(n int) *client.Client { return g.apis[n%len(g.apis)] }
 
 // connect makes a client of each api that sends every request once, over as many connections as may be in use.
 func (g *Generator) connect() error {
-	// A service that drains closes connections that nobody has used for that long. This client has closed them before, as an edge must, so that
+	// A service that drains closes connections that no one has used for that long. This client has closed them before, as an edge must, so that
 	// no request is on its way then.
 	const idle = 3 * time.Second
 	g.http = &http.Client{Transport: recorder{&http.Transport{

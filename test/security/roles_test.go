@@ -292,7 +292,7 @@ func TestRoles_managed(t *testing.T) {
 }
 
 // TestRotate: deploy/rotate gives each service a second login with the same rights and limits while the first one works, closes the first when
-// nobody uses it any more, and goes back to its name with the next password. Mutations: the password of the same login; no grant to the second
+// no one uses it any more, and goes back to its name with the next password. Mutations: the password of the same login; no grant to the second
 // login, or none of connect; --finish without a look at the connections; a second rotation before the first is finished.
 func TestRotate(t *testing.T) {
 	if _, err := exec.LookPath("psql"); err != nil {

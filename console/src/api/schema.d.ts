@@ -11787,6 +11787,7 @@ export interface operations {
             400: components["responses"]["ValidationError"];
             401: components["responses"]["AuthError"];
             403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["RateLimitExceeded"];

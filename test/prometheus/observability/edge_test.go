@@ -25,7 +25,7 @@ import (
 	"github.com/driftsentry/driftsentry/test/internal/shipped"
 )
 
-// TestEdgeKeepAlive: the edge closes a connection to a replica that nobody uses sooner than a replica that drains does. So no request is sent
+// TestEdgeKeepAlive: the edge closes a connection to a replica that no one uses sooner than a replica that drains does. So no request is sent
 // over one that is being closed: a POST that was is lost, because no edge may repeat it. Mutations: no keepalive in the Caddyfile, whose
 // default is two minutes; one of 5s.
 func TestEdgeKeepAlive(t *testing.T) {

@@ -23,9 +23,9 @@ type DecidedPath struct {
 
 // DecidedTx keeps what decisions were about.
 type DecidedTx interface {
-	// SaveDecided adds paths; a path that is there already is replaced.
+	// SaveDecided adds paths; a path that exists is replaced.
 	SaveDecided(ctx context.Context, paths []DecidedPath) error
-	// Decided gives what is kept of these drifts.
+	// Decided gives the decided paths of these drifts.
 	Decided(ctx context.Context, drifts []uuid.UUID) (map[uuid.UUID][]DecidedPath, error)
 	// ForgetDecided removes it.
 	ForgetDecided(ctx context.Context, drifts []uuid.UUID) error

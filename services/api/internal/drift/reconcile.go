@@ -180,7 +180,7 @@ func pathsOf(p *plan.Plan, c *plan.Change) plan.Paths {
 	return paths
 }
 
-// ignores reports whether only paths that are ignored differ from what is stored of a drift.
+// ignores reports whether only paths that are ignored differ from the stored drift.
 func (r *reconciliation) ignores(p *plan.Plan, d *Drift, c *plan.Change) bool {
 	if !r.rules.Ignores() {
 		return false
@@ -204,7 +204,7 @@ func (r *reconciliation) hiding() []finding {
 	return list
 }
 
-// noteRuled tells of what rules hide and show.
+// noteRuled reports what rules hide and show.
 func (r *reconciliation) noteRuled(d *Drift, ruled ruled) {
 	r.findings = append(r.findings, ruled.findings(d)...)
 	if ruled.suppressed {

@@ -124,7 +124,7 @@ func (s *Service) SweepRules(ctx context.Context) error {
 	return errors.Join(failures...)
 }
 
-// system acts for the account when nobody asked for it.
+// system acts for the account when no user asked for it.
 func system(account uuid.UUID) identity.Principal { return identity.Principal{AccountID: account} }
 
 // expireRules ends the rules whose time has come.
@@ -257,7 +257,7 @@ func (s *Service) rejudge(ctx context.Context, w *work, workspace string, drifts
 	return w.finishReview(ctx, workspace, v)
 }
 
-// reviewed is what becomes of drifts when rules and plans have changed them.
+// reviewed are the drifts as they are when rules and plans have changed them.
 type reviewed struct {
 	reopened []uuid.UUID
 	hidden   []*Drift // suppressed now

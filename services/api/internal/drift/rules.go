@@ -236,7 +236,7 @@ func (w *work) saveRule(ctx context.Context, t event.Type, r *rule.Rule, message
 	return w.ruleChanged(ctx, t, r, message, metadata)
 }
 
-// ruleChanged tells of a rule, and has the rules applied if it is in force.
+// ruleChanged reports a rule, and has the rules applied if it is in force.
 func (w *work) ruleChanged(ctx context.Context, t event.Type, r *rule.Rule, message string, metadata map[string]any) error {
 	w.recordRule(ctx, t, r, message, metadata)
 	if !r.InForce() {

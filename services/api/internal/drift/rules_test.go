@@ -161,6 +161,16 @@ func TestService_rules_suppress_and_surface(t *testing.T) {
 			t.Errorf("the audit names %s", role)
 		}
 	})
+	// Mutations: hid without a count; a run of rules that counts nothing.
+	t.Run("it is counted", func(t *testing.T) {
+		for _, series := range []string{
+			`driftsentry_rules_applied_total`, `driftsentry_rules_drifts_total{outcome="suppressed"}`, `driftsentry_rules_drifts_total{outcome="surfaced"}`,
+		} {
+			if n, _ := w.metric(series); n == 0 {
+				t.Errorf("%s is 0", series)
+			}
+		}
+	})
 }
 
 // Mutations: ignores that is always false, and always true; leavesDecision without the condition on ignored paths, on the hash, and on the

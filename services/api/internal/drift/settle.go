@@ -92,7 +92,7 @@ func (d *Drift) settleOwner(by *rule.Rule, note func(string, ...any)) {
 
 func sameTime(a, b *time.Time) bool { return a == b || a != nil && b != nil && a.Equal(*b) }
 
-// findings are what to tell of what rules hide and show.
+// findings are the events about what rules hide and show.
 func (r ruled) findings(d *Drift) (list []finding) {
 	if r.suppressed {
 		list = append(list, finding{d, event.DriftSuppressed, d.Status, *d.SuppressedReason})

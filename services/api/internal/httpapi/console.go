@@ -70,7 +70,7 @@ func (s *Server) pages() []route {
 	return list
 }
 
-// consolePolicy lets the page run its own scripts and styles, and reach its own origin and the places that it is told of. No script makes
+// consolePolicy lets the page run its own scripts and styles, and reach its own origin and the places in its settings. No script makes
 // HTML of a text: with Trusted Types, the browser refuses that.
 func consolePolicy(places ...string) string {
 	connect := []string{"'self'"}

@@ -15,7 +15,7 @@ import (
 	"github.com/driftsentry/driftsentry/testkit/telemetrytest"
 )
 
-// many are drifts of a year, in 50 workspaces and of 40 types. Of open percent nobody knows the end yet.
+// many are drifts of a year, in 50 workspaces and of 40 types. Of open percent the end is not known yet.
 const many = `insert into drift (id, account_id, fingerprint, workspace, resource_id, resource_type, origin, expected_state, actual_state, difference,
 		difference_mac, detected_by, severity, status, created_at, first_seen_at, detected_at, approved_at, resolved_at, resolved_basis)
 	select gen_random_uuid(), @account, sha256(g::text::bytea), 'team/' || g % 50, 'i-' || g, 'aws_type_' || g % 40, 'drift',

@@ -61,7 +61,7 @@ func NewGauges(store Store, targets Targets, t Telemetry) (*Gauges, error) {
 // tell exports a number of a severity.
 type tell func(value int, labels ...attribute.KeyValue)
 
-// each makes a gauge that tells of each severity.
+// each makes a gauge with a series for each severity.
 func (g *Gauges) each(in *instrument.Maker, of instrument.Gauge, numbers func(*Numbers, tell)) {
 	in.Gauge(of, func(_ context.Context, o metric.Int64Observer) error {
 		if all := g.numbers.Load(); all != nil {

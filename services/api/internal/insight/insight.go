@@ -39,7 +39,7 @@ func New(store Store, targets Targets, t Telemetry) (*Service, error) {
 
 // Summary is of the drifts detected and the alerts raised in some time.
 type Summary struct {
-	Drifts        int // without those that rules ignore, as in all numbers of drifts here
+	Drifts        int // without those that rules ignore, here and below
 	Suppressed    int // that rules ignore
 	ByStatus      map[drift.Status]int
 	BySeverity    map[drift.Severity]int

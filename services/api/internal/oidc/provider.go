@@ -127,7 +127,7 @@ func (p *Provider) Finish(ctx context.Context, query url.Values, cookie string) 
 	return person, pending, err
 }
 
-// Host is the host of the provider's issuer, by which people know it.
+// Host is the host of the provider's issuer: people know it by that.
 func (p *Provider) Host() string {
 	if u, err := url.Parse(p.config.Issuer); err == nil {
 		return u.Host

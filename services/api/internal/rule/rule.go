@@ -13,7 +13,7 @@ type Effect string
 const (
 	Ignore   Effect = "ignore"   // the paths are no part of what people look at
 	Severity Effect = "severity" // the drift has another severity
-	Owner    Effect = "owner"    // the drift is somebody's, unless a user has said whose it is
+	Owner    Effect = "owner"    // the drift is someone's, unless a user has said whose it is
 )
 
 // Effects are all effects.
