@@ -38,6 +38,8 @@ export function title(e: Schemas['Event']): string {
     case 'drift.expired':
     case 'drift.commented':
     case 'drift.assigned':
+    case 'drift.suppressed':
+    case 'drift.surfaced':
       is<typeof e.data, Schemas['DriftData']>(true);
       return `${e.data.resourceId} is ${e.data.status}`;
     case 'alert.created':
@@ -52,6 +54,10 @@ export function title(e: Schemas['Event']): string {
       return `no check of ${e.data.name} since ${e.data.lastCheckAt}`;
     case 'channel.failed':
       return `${e.data.name}: ${e.data.reason}`;
+    case 'rule.created':
+    case 'rule.updated':
+    case 'rule.ended':
+      return `${e.data.effect}: ${e.data.reason}`;
     default: {
       // A type without a case does not compile.
       const none: never = e;
