@@ -77,7 +77,9 @@ func TestHostileInput(t *testing.T) {
 					mu.Unlock()
 					continue
 				}
-				statuses[a.status]++
+				if statuses[a.status]++; a.status >= http.StatusInternalServerError {
+					t.Logf("%s: %d, %s, trace %s", op.ID, a.status, a.Error.Message, a.Error.TraceID)
+				}
 				if entered(op, a) {
 					reached[op.ID]++
 				}

@@ -78,6 +78,8 @@ var changes = []change{
 	{"new operation DELETE /api/v1/rules/{id}", "[Rules](docs/rules.md) (`/api/v1/rules`) ignore noise"},
 	{"new operation POST /api/v1/rules/{id}/accept", "[Rules](docs/rules.md) (`/api/v1/rules`) ignore noise"},
 	{"new operation POST /api/v1/telemetry", "The console is part of the traces: `POST /api/v1/telemetry`"},
+	{"new operation GET /api/v1/metrics/insights", "`GET /metrics/insights` and `/metrics/insights/groups`: ages of open drifts"},
+	{"new operation GET /api/v1/metrics/insights/groups", "`GET /metrics/insights` and `/metrics/insights/groups`: ages of open drifts"},
 
 	// What the same call does now. testdata/changed_test.go shows each.
 	{"rows of lists have no states", "A row of `GET /api/v1/drifts` has no `expectedState` and `actualState`"},

@@ -11757,6 +11757,13 @@ export interface operations {
                  *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
                  */
                 "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+                /**
+                 * @description Makes a retry safe: the same key with the same request within a day gets the first response again, with the header
+                 *     `Idempotent-Replayed: true`, and with another request 409. Keys are the caller's own. A response with an API key or a
+                 *     setup token that was revoked, used or has expired since is not given again: 409. Under /auth/ it is ignored: the
+                 *     responses there are secrets, which are not stored.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path?: never;
             cookie?: never;
