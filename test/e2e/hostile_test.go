@@ -25,8 +25,11 @@ const (
 	hostileLeast = 100
 )
 
+// bounded is what a refusal says that depends on what others do at the same time, and not on the request.
+var bounded = []string{"too many users are signing in", "another export is being written", "the list changes too fast"}
+
 // TestHostileInput sends thousands of seeded requests that are wrong in every way a client can think of, most
-// of them with valid credentials, so that they reach the handlers. Nothing may be a 5xx, panic, or race. HOSTILE_SEED
+// of them with valid credentials, so that they reach the handlers. Nothing may be a 5xx (but for the bounded), panic, or race. HOSTILE_SEED
 // replays.
 func TestHostileInput(t *testing.T) {
 	if testing.Short() {
@@ -71,8 +74,8 @@ func TestHostileInput(t *testing.T) {
 					continue
 				}
 				mu.Lock()
-				// The one limit that stays on: so many hash a password at once, and the others wait for 2 s.
-				if a.status == http.StatusServiceUnavailable && strings.Contains(a.Error.Message, "too many users are signing in") {
+				// Limits that stay on: so many hash a password at once, and the others wait for 2 s; one export of an account is written at once.
+				if a.status == http.StatusServiceUnavailable && slices.ContainsFunc(bounded, func(why string) bool { return strings.Contains(a.Error.Message, why) }) {
 					busy++
 					mu.Unlock()
 					continue
@@ -93,7 +96,7 @@ func TestHostileInput(t *testing.T) {
 	wg.Wait()
 
 	if busy > hostileRequests/100 {
-		t.Errorf("%d requests waited too long to have a password hashed", busy)
+		t.Errorf("%d requests were refused for what others did at the same time: %q", busy, bounded)
 	}
 	t.Logf("tried: seed %d, %d requests, each handler entered %d times or more; responses by status: %v",
 		seed, hostileRequests, slices.Min(slices.Collect(maps.Values(reached))), statuses)
