@@ -29,7 +29,7 @@ const (
 var bounded = []string{"too many users are signing in", "another export is being written", "the list changes too fast"}
 
 // TestHostileInput sends thousands of seeded requests that are wrong in every way a client can think of, most
-// of them with valid credentials, so that they reach the handlers. Nothing may be a 5xx (but for the bounded), panic, or race. HOSTILE_SEED
+// of them with valid credentials, so that they reach the handlers. Nothing may be a 5xx (except for the bounded), panic, or race. HOSTILE_SEED
 // replays.
 func TestHostileInput(t *testing.T) {
 	if testing.Short() {
