@@ -77,6 +77,7 @@ func NewAccessWithKeys(secret, previous string, keys Keyring, ttl time.Duration)
 		jwt.WithIssuer(issuer), jwt.WithAudience(audience),
 		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(Leeway),
 		jwt.WithTimeFunc(func() time.Time { return a.now() }),
+		jwt.WithStrictDecoding(), // One token has one spelling.
 	)
 	return a
 }

@@ -711,7 +711,7 @@ export interface paths {
          *     `{"end":{"rows":…,"cursor":…}}`; the events after that cursor tell what has changed since the export began. CSV has the paths that
          *     differ, and no states; a cell that a spreadsheet would take for a formula has an apostrophe before it.
          *
-         *     An export ends within the service's request timeout, and an account writes one at a time: another one is 503. If it fails after it
+         *     An export ends within the service's request timeout, and an account writes one at a time on each replica: another one is 503. If it fails after it
          *     has begun, the last line is `{"error":{…}}`, or begins with `#ERROR` in CSV, and the connection is broken. Without that, and with
          *     the last line of NDJSON, it is complete.
          */
@@ -1880,7 +1880,7 @@ export interface paths {
          * @description Spans of the console, which become spans of the service `driftsentry-console` in the installation's traces, with the ids that they
          *     have here: so requests and events of one trace lead from the click of one person to the screen of another. They are sampled by their
          *     trace's id, as all spans are, and have the caller's user and account. Receptions are also measured as
-         *     `driftsentry_console_freshness_seconds`. All spans are taken, or none. A body has at most 64 KiB, and a user sends at most 60 a minute.
+         *     `driftsentry_console_freshness_seconds`. All spans are taken, or none. A body has at most 64 KiB, and a user sends at most 60 a minute to each replica.
          */
         post: operations["sendTelemetry"];
         delete?: never;
