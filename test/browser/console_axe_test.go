@@ -50,7 +50,7 @@ func TestConsole_accessible(t *testing.T) {
 		p.learn(string(axe))
 		for _, path := range []string{
 			"/inbox", "/inbox?view=all", "/inbox?search=nothing", "/drifts/" + open.ID, "/drifts/" + decided.ID, "/workspaces", "/workspaces/prod", "/checks",
-			"/checks/" + failed.ID, "/alerts?read=all", "/audit", "/settings/profile", "/settings/sessions", "/settings/users", "/settings/keys", "/settings/channels", "/inbox?by=group", "/insights",
+			"/checks/" + failed.ID, "/alerts?read=all", "/audit", "/settings/profile", "/settings/sessions", "/settings/users", "/settings/keys", "/settings/channels", "/settings/trusts", "/settings/rules", "/settings/rules/new?type=aws_instance", "/inbox?view=ignored", "/inbox?by=group", "/insights",
 			"/settings/operations", "/settings/design", "/trace/4bf92f3577b34da6a3ce929d0e0e4736", "/settings/nothing",
 		} {
 			p.show(path)

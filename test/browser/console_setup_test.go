@@ -198,9 +198,7 @@ func value[T any](p *tab, expression string) T {
 // fill types into a field.
 func (p *tab) fill(selector, text string) {
 	p.t.Helper()
-	if err := chromedp.Do(p.ctx, chromedp.SendKeys(chromedp.CSS(selector), text)); err != nil {
-		p.t.Fatalf("type into %s: %v", selector, err)
-	}
+	p.do("type into "+selector, func(ctx context.Context) error { return chromedp.Do(ctx, chromedp.SendKeys(chromedp.CSS(selector), text)) })
 }
 
 // press presses keys, wherever the focus is.
@@ -222,9 +220,24 @@ func rawDown(p *input.DispatchKeyEventParams) {
 // click clicks with the mouse in the middle of an element.
 func (p *tab) click(selector string) {
 	p.t.Helper()
-	if err := chromedp.Do(p.ctx, chromedp.Click(chromedp.CSS(selector))); err != nil {
-		p.t.Fatalf("click %s: %v", selector, err)
+	p.do("click "+selector, func(ctx context.Context) error { return chromedp.Do(ctx, chromedp.Click(chromedp.CSS(selector))) })
+}
+
+// do does something in the page, which must work within a moment.
+func (p *tab) do(what string, action func(context.Context) error) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, moment)
+	defer cancel()
+	if err := action(ctx); err != nil {
+		p.t.Fatalf("%s: %v\n%s", what, err, value[string](p, "document.body.innerText"))
 	}
+}
+
+// choose chooses an option of a list.
+func (p *tab) choose(selector, option string) {
+	p.t.Helper()
+	p.do("choose in "+selector, func(ctx context.Context) error { return chromedp.Do(ctx, chromedp.SetValue(chromedp.CSS(selector), option)) })
+	value[bool](p, fmt.Sprintf(`document.querySelector(%s).dispatchEvent(new Event('change', { bubbles: true }))`, quoted(selector)))
 }
 
 // row is an expression for the row of a drift.

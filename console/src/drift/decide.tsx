@@ -117,8 +117,8 @@ const ends: [days: string, text: string][] = [
   ['date', 'Until a day of your choice'],
 ];
 
-// endOf is when an approval ends: so many days from now, or at the end of a day.
-function endOf(choice: string, day: string): string | undefined {
+/** endOf is when an approval, or a rule, ends: so many days from now, or at the end of a day. */
+export function endOf(choice: string, day: string): string | undefined {
   if (choice === 'date') {
     return day === '' ? undefined : new Date(`${day}T23:59:59`).toISOString();
   }

@@ -157,6 +157,7 @@ export function DriftScreen({ id }: { id: string }) {
       <div class="columns">
         <div class="column-main">
           <Verdict drift={drift} />
+          <Ignored drift={drift} />
           <section class="card" aria-labelledby="difference">
             <header class="card-head">
               <h2 id="difference">Difference</h2>
@@ -233,6 +234,28 @@ function Verdict({ drift }: { drift: DriftDetail }) {
           </>
         )}
       </p>
+    </section>
+  );
+}
+
+/** Which rule hides it, why and for how long. */
+function Ignored({ drift: { suppressed: s } }: { drift: DriftDetail }) {
+  return s == null ? null : (
+    <section class="verdict verdict-ignored" aria-label="Ignored">
+      <p>
+        <Icon name="eye" /> <strong>Ignored</strong> by <a href={`/settings/rules/${s.rule}`}>a rule</a>
+        {s.until !== null && (
+          <span class="muted">
+            {' '}
+            until <time dateTime={s.until}>{exactTime(s.until)}</time>
+          </span>
+        )}
+      </p>
+      {s.reason !== null && (
+        <blockquote dir="auto" class="reason">
+          {s.reason}
+        </blockquote>
+      )}
     </section>
   );
 }
@@ -332,6 +355,12 @@ function Facts({ drift, onOwner }: { drift: DriftDetail; onOwner: () => void }) 
             )}
           </Fact>
         )}
+        {drift.severityRule != null && (
+          <Fact name="Severity">
+            by <a href={`/settings/rules/${drift.severityRule}`}>a rule</a>
+            {drift.defaultSeverity != null && `, else ${drift.defaultSeverity}`}
+          </Fact>
+        )}
         {drift.attribution !== null && (
           <Fact name="Changed by">
             <bdi>{drift.attribution.changedBy}</bdi> <Time at={drift.attribution.changedAt} suffix />, says <bdi>{drift.attribution.source}</bdi>
@@ -388,6 +417,11 @@ function Facts({ drift, onOwner }: { drift: DriftDetail; onOwner: () => void }) 
             <bdi>{drift.triggeredBy}</bdi>
           </Fact>
         )}
+        {mayDecide.value && drift.suppressed == null && drift.status !== 'resolved' && (
+          <Fact name="Noise?">
+            <a href={ruleAddress(drift)}>Write a rule</a>
+          </Fact>
+        )}
         {drift.alertCount > 0 && (
           <Fact name="Alerts">
             <a href={`/alerts?driftId=${drift.id}`}>{drift.alertCount}</a>
@@ -401,6 +435,12 @@ function Facts({ drift, onOwner }: { drift: DriftDetail; onOwner: () => void }) 
       </dl>
     </aside>
   );
+}
+
+// ruleAddress begins a rule about what differs here, wherever it does.
+function ruleAddress(drift: DriftDetail): string {
+  const paths = Object.keys(drift.difference).filter((p) => p.length <= 256);
+  return `/settings/rules/new?${new URLSearchParams([['type', drift.resourceType], ...paths.slice(0, 20).map((p) => ['path', p])]).toString()}`;
 }
 
 export function cost(amount: number): string {

@@ -10,14 +10,14 @@ import { Button } from '../ui/button';
 import { useResource } from '../ui/resource';
 import { Empty, ErrorBox, Skeleton } from '../ui/state';
 import { toast } from '../ui/toast';
-import { statuses, type Filter } from './inbox-state';
+import { statuses, suppressed, type Filter } from './inbox-state';
 
 type Group = Schemas['DriftGroup'];
 
 const most = 500; // drifts that one request decides about
 
 export function Groups({ filter, count }: { filter: Filter; count: Signal<number | undefined> }) {
-  const wanted = { status: statuses[filter.view].join(), severity: filter.severity, workspace: filter.workspace, resourceType: filter.type, search: filter.search.trim(), owner: filter.owner };
+  const wanted = { status: statuses[filter.view].join(), severity: filter.severity, workspace: filter.workspace, resourceType: filter.type, search: filter.search.trim(), owner: filter.owner, suppressed: suppressed(filter.view) };
   const address = `/drifts/groups${query({ ...wanted, limit: 100 })}`;
   const { data, error, reload } = useResource(address, (signal) => get<Data<'listDriftGroups'>>(address, signal), ['drift.']);
   const dialog = useSignal<{ action: Action; group: Group } | undefined>(undefined);
@@ -107,6 +107,7 @@ function bulkFilter({ view, severity, workspace, type, search, owner }: Filter, 
     workspace: list(workspace),
     resourceType: list(type),
     owner: list(owner),
+    suppressed: suppressed(view),
     search: search.trim() === '' ? undefined : search.trim(),
   };
   return Object.fromEntries(Object.entries(all).filter(([, v]) => v !== undefined));

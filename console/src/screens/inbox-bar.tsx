@@ -13,6 +13,7 @@ const views: [View, string][] = [
   ['decided', 'Decided'],
   ['resolved', 'Resolved'],
   ['all', 'All'],
+  ['ignored', 'Ignored'],
 ];
 
 interface Props {

@@ -35,7 +35,9 @@ export function Row({ drift, index, total, active, focusable, chosen, glowing, o
         <bdi class="address">{drift.resourceId}</bdi>
       </a>
       <Summary drift={drift} />
-      <span class="row-state">{drift.status !== 'detected' && <StatusPill status={drift.status} />}</span>
+      <span class="row-state" title={drift.suppressed?.reason ?? undefined}>
+        {drift.suppressed != null ? <StatusPill status="ignored" /> : drift.status !== 'detected' && <StatusPill status={drift.status} />}
+      </span>
       <bdi class="row-workspace" title={by === null ? drift.workspace : `${drift.workspace}, ${drift.status} by ${by}`}>
         {drift.workspace}
       </bdi>

@@ -18,7 +18,7 @@ export interface Filter {
   sort: Sort;
 }
 
-export type View = 'undecided' | 'decided' | 'resolved' | 'all';
+export type View = 'undecided' | 'decided' | 'resolved' | 'all' | 'ignored';
 export type Sort = 'severity' | 'newest' | 'oldest' | 'cost';
 
 export const statuses: Record<View, DriftStatus[]> = {
@@ -26,7 +26,11 @@ export const statuses: Record<View, DriftStatus[]> = {
   decided: ['approved', 'rejected'],
   resolved: ['resolved'],
   all: [],
+  ignored: ['detected', 'triaged', 'approved', 'rejected'],
 };
+
+/** suppressed is the parameter for what rules hide: it is in a view of its own. */
+export const suppressed = (view: View): 'true' | undefined => (view === 'ignored' ? 'true' : undefined);
 
 const orders: Record<Sort, [by: string, order: string]> = {
   severity: ['severity', 'desc'],
@@ -118,7 +122,7 @@ export class Rows {
     const { severity, workspace, type, search, owner, group, view } = this.filter;
     try {
       const page = await get<DriftPage>(
-        `/drifts${query({ status: statuses[view].join(), severity, workspace, resourceType: type, search: search.trim(), owner, group, sortBy, sortOrder, limit: pageSize, cursor: cursor ?? undefined })}`,
+        `/drifts${query({ status: statuses[view].join(), severity, workspace, resourceType: type, search: search.trim(), owner, group, suppressed: suppressed(view), sortBy, sortOrder, limit: pageSize, cursor: cursor ?? undefined })}`,
         abort,
       );
       batch(() => {
@@ -183,6 +187,7 @@ export class Rows {
     const fits = (wanted: string, value: string) => wanted === '' || wanted.split(',').includes(value);
     const { view, severity, workspace, type, search, owner, group } = this.filter;
     return (
+      (d.suppressed !== undefined) === (view === 'ignored') &&
       group === '' && // An event does not tell the group.
       fits(owner, d.owner ?? '') &&
       (statuses[view].length === 0 || statuses[view].includes(d.status)) &&
@@ -202,6 +207,7 @@ function changed(row: Drift, d: DriftData): Drift {
     severity: d.severity,
     version: d.version,
     costImpactMonthly: d.costImpactMonthly,
+    suppressed: d.suppressed ?? null,
     ...(d.status === 'approved' ? { approvedBy: by } : {}),
     ...(d.status === 'rejected' ? { rejectedBy: by } : {}),
   };

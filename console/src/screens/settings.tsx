@@ -1,5 +1,6 @@
 import { isAdmin } from '../session/me';
 import { path } from '../router';
+import { lazy } from '../ui/lazy';
 import { Empty } from '../ui/state';
 import { Channels } from './settings/channels';
 import { Design } from './settings/design';
@@ -7,21 +8,26 @@ import { Keys } from './settings/keys';
 import { Operations } from './settings/operations';
 import { Profile } from './settings/profile';
 import { Sessions } from './settings/sessions';
+import { Trusts } from './settings/trusts';
 import { Users } from './settings/users';
+
+const Rules = lazy(() => import('./settings/rules').then((m) => m.Rules));
 
 const mine: [string, string][] = [
   ['profile', 'Profile'],
   ['sessions', 'Sessions'],
+  ['rules', 'Rules'],
 ];
 const admins: [string, string][] = [
   ['users', 'Users'],
   ['keys', 'API keys'],
+  ['trusts', 'CI tokens'],
   ['channels', 'Channels'],
   ['operations', 'Operations'],
 ];
 
 export function Settings({ page }: { page: string }) {
-  const here = page === '' ? 'profile' : page;
+  const [here = ''] = (page === '' ? 'profile' : page).split('/');
   return (
     <div class="page settings">
       <nav class="settings-nav" aria-label="Settings">
@@ -44,6 +50,8 @@ function Page({ name }: { name: string }) {
       return <Profile />;
     case 'sessions':
       return <Sessions />;
+    case 'rules':
+      return <Rules />;
     case 'design':
       return <Design />;
   }
@@ -53,6 +61,8 @@ function Page({ name }: { name: string }) {
         return <Users />;
       case 'keys':
         return <Keys />;
+      case 'trusts':
+        return <Trusts />;
       case 'channels':
         return <Channels />;
       case 'operations':

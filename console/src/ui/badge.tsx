@@ -12,6 +12,6 @@ export function SeverityBadge({ severity }: { severity: Severity }) {
   );
 }
 
-export function StatusPill({ status }: { status: DriftStatus | string }) {
-  return <span class={`pill pill-${status}`}>{status}</span>;
+export function StatusPill({ status, text = status }: { status: DriftStatus | string; text?: string }) {
+  return <span class={`pill pill-${status}`}>{text}</span>;
 }

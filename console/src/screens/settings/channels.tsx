@@ -146,8 +146,24 @@ function Health({ channel: c }: { channel: Channel }) {
 }
 
 const severities = ['critical', 'warning', 'info'] as const;
-const events = ['drift.created', 'drift.updated', 'drift.reopened', 'drift.resolved', 'drift.triaged', 'drift.approved', 'drift.rejected', 'check.completed'] as const;
-const standard: readonly string[] = ['drift.created', 'drift.updated', 'drift.reopened', 'check.completed'];
+const events = [
+  'drift.created',
+  'drift.updated',
+  'drift.reopened',
+  'drift.resolved',
+  'drift.triaged',
+  'drift.approved',
+  'drift.rejected',
+  'drift.suppressed',
+  'drift.surfaced',
+  'drift.expired',
+  'rule.created',
+  'rule.updated',
+  'rule.ended',
+  'check.completed',
+  'workspace.stale',
+] as const satisfies Schemas['ChannelEvents'];
+const standard: readonly string[] = ['drift.created', 'drift.updated', 'drift.reopened', 'drift.surfaced', 'drift.expired', 'check.completed', 'workspace.stale'];
 
 function names(text: string): string[] | null {
   const all = text.split(/\s*,\s*/).filter((n) => n !== '');
