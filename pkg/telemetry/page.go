@@ -2,12 +2,15 @@ package telemetry
 
 import (
 	"context"
+	"log/slog"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/sentry"
 	"github.com/driftsentry/driftsentry/pkg/telemetry/internal/tracing"
 )
 
@@ -35,4 +38,24 @@ func (t *Telemetry) PassOn(s PageSpan) {
 		span.SetStatus(codes.Error, "")
 	}
 	span.End(trace.WithTimestamp(s.End))
+}
+
+// PageError is an error that a page in a browser did not handle.
+type PageError struct {
+	// TraceID and SpanID are those of its span.
+	TraceID       trace.TraceID
+	SpanID        trace.SpanID
+	Type, Message string
+	// Stack is places in the page's files, as in main.js:1:20, innermost first.
+	Stack  []string
+	UserID string
+}
+
+// ReportPage reports an error of a page: one log line, and one event in Sentry. Users choose what their browsers say, so pages have a limit
+// of their own, and never use up the events of this service.
+func (t *Telemetry) ReportPage(e PageError) {
+	ctx := trace.ContextWithSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{TraceID: e.TraceID, SpanID: e.SpanID}))
+	t.logger.LogAttrs(ctx, slog.LevelWarn, "error in the console", slog.String("error.type", e.Type), slog.String("error.message", e.Message),
+		slog.String("error.stack", strings.Join(e.Stack, "\n")), slog.String("userId", e.UserID))
+	t.sentry.CapturePage(ctx, sentry.PageError{Type: e.Type, Message: e.Message, Stack: e.Stack, UserID: e.UserID})
 }

@@ -8,12 +8,14 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/goleak"
 
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
@@ -198,6 +200,43 @@ func TestTelemetry_Report(t *testing.T) {
 		rec.Report(t.Context(), nil)
 		if out := rec.Output(); out != "" {
 			t.Errorf("wrote %s", out)
+		}
+	})
+}
+
+// TestTelemetry_ReportPage: an error of a page is one event, in its trace, with its secrets masked, in one group whatever the files are
+// called; and pages that report without end leave room for this service's own errors. Mutations: no limit of pages; the message as it came;
+// a fingerprint with the file's hash.
+func TestTelemetry_ReportPage(t *testing.T) {
+	page := func(stack string) telemetry.PageError {
+		return telemetry.PageError{
+			TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, Type: "TypeError", Message: "x is undefined: password=hunter2-in-a-page", UserID: "someone",
+			Stack: []string{stack, "rest-MOIP67IP.js:2:7"},
+		}
+	}
+	t.Run("one_event", func(t *testing.T) {
+		s := startSentry(t)
+		s.rec.ReportPage(page("main-VUM3KC4I.js:1:20481"))
+		e := s.event()
+		if e.TraceID() != (trace.TraceID{1}).String() || e.Tags["service"] != "driftsentry-console" || e.User["id"] != "someone" {
+			t.Errorf("event: %+v", e)
+		}
+		if raw := string(e.Raw); strings.Contains(raw, "hunter2-in-a-page") {
+			t.Errorf("a secret: %s", raw)
+		}
+		if want := []string{"page", "TypeError", "main.js"}; !slices.Equal(e.Fingerprint[:3], want) {
+			t.Errorf("fingerprint %q, want %q", e.Fingerprint, want)
+		}
+	})
+	t.Run("pages_have_a_limit_of_their_own", func(t *testing.T) {
+		s := startSentry(t)
+		for range 100 {
+			s.rec.ReportPage(page("main.js:1:1"))
+		}
+		s.rec.Report(t.Context(), errors.New("boom"))
+		events := s.events()
+		if n := len(events); n != 11 || events[n-1].Tags["service"] == "driftsentry-console" {
+			t.Errorf("%d events", n)
 		}
 	})
 }

@@ -198,7 +198,9 @@ func value[T any](p *tab, expression string) T {
 // fill types into a field.
 func (p *tab) fill(selector, text string) {
 	p.t.Helper()
-	p.do("type into "+selector, func(ctx context.Context) error { return chromedp.Do(ctx, chromedp.SendKeys(chromedp.CSS(selector), text)) })
+	p.do("type into "+selector, func(ctx context.Context) error {
+		return chromedp.Do(ctx, chromedp.SendKeys(chromedp.CSS(selector), text))
+	})
 }
 
 // press presses keys, wherever the focus is.
@@ -236,7 +238,9 @@ func (p *tab) do(what string, action func(context.Context) error) {
 // choose chooses an option of a list.
 func (p *tab) choose(selector, option string) {
 	p.t.Helper()
-	p.do("choose in "+selector, func(ctx context.Context) error { return chromedp.Do(ctx, chromedp.SetValue(chromedp.CSS(selector), option)) })
+	p.do("choose in "+selector, func(ctx context.Context) error {
+		return chromedp.Do(ctx, chromedp.SetValue(chromedp.CSS(selector), option))
+	})
 	value[bool](p, fmt.Sprintf(`document.querySelector(%s).dispatchEvent(new Event('change', { bubbles: true }))`, quoted(selector)))
 }
 

@@ -1880,7 +1880,7 @@ export interface paths {
          * @description Spans of the console, which become spans of the service `driftsentry-console` in the installation's traces, with the ids that they
          *     have here: so requests and events of one trace lead from the click of one person to the screen of another. They are sampled by their
          *     trace's id, as all spans are, and have the caller's user and account. Receptions are also measured as
-         *     `driftsentry_console_freshness_seconds`. All spans are taken, or none. A body has at most 64 KiB, and a user sends at most 60 a minute to each replica.
+         *     `driftsentry_console_freshness_seconds`, and vitals as `driftsentry_console_vitals_seconds`. All spans are taken, or none. A body has at most 64 KiB, and a user sends at most 60 a minute to each replica.
          */
         post: operations["sendTelemetry"];
         delete?: never;
@@ -3290,13 +3290,15 @@ export interface components {
             parentId?: string;
             /**
              * @description `navigate`: a screen was opened. `act`: a user did something. `request`: a request to the API. `receive`: events came by the
-             *     socket and were painted; the span begins when they happened, and its parent is their `traceparent`.
+             *     socket and were painted; the span begins when they happened, and its parent is their `traceparent`. `vital`: how long the first
+             *     screen took (lcp), or the slowest response to a click or a key (inp). `error`: an error that the page did not handle; it is
+             *     reported to the operators as those of the services are.
              * @enum {string}
              */
-            type: "navigate" | "act" | "request" | "receive";
+            type: "navigate" | "act" | "request" | "receive" | "vital" | "error";
             /**
              * @description For `navigate` the pattern of a screen's path, for `act` one of approve, reject, triage, resolve, reopen, comment and assign, for
-             *     `request` the method and the path of this document without `/api/v1`.
+             *     `request` the method and the path of this document without `/api/v1`, for `vital` lcp or inp, for `error` its type.
              * @example POST /drifts/{id}/approve
              */
             name?: string;
@@ -3304,6 +3306,15 @@ export interface components {
             status?: number;
             /** @description For `receive`: how many. */
             events?: number;
+            /** @description For `error`; secrets in it are masked. */
+            message?: string;
+            /**
+             * @description For `error`: where in the files of the console, innermost first.
+             * @example [
+             *       "main-VUM3KC4I.js:1:20481"
+             *     ]
+             */
+            stack?: string[];
             /**
              * Format: date-time
              * @description For `receive`: the `time` of the first event, within the last ten minutes.

@@ -1,7 +1,8 @@
-// What the browser tells: spans of actions, requests, screens, and of events from when they happened to the frame that shows them. They
+// What the browser tells: spans of actions, requests, screens, and of events from when they happened to the frame that shows them; how the
+// page feels, and the errors that it did not handle. They
 // have the shape of `POST /telemetry` and few bounds of their own: what cannot be sent is dropped, and nothing waits for it.
 import { effect } from '@preact/signals';
-import { ApiError } from '../api/error';
+import { ApiError, Offline } from '../api/error';
 import { randomHex, send } from '../api/send';
 import type { Event, Schemas } from '../api/types';
 import { path as screenPath } from '../router';
@@ -164,12 +165,67 @@ function received(events: Event[]): void {
   });
 }
 
+const told = new Set<string>(); // errors of this page
+const mostErrors = 10;
+
+/** failed tells an error that nobody handled, once for each place where it happens. What other scripts of the browser throw is theirs. */
+function failed(error: unknown): void {
+  // A refusal, or a lost connection, is on the screen, and in the logs of api.
+  if (!(error instanceof Error) || error instanceof ApiError || error instanceof Offline || error.name === 'AbortError') {
+    return;
+  }
+  const stack = [...(error.stack ?? '').matchAll(/\/assets\/([\w.-]+\.js:\d+:\d+)/g)].map(([, at]) => at!).slice(0, 20);
+  const key = `${error.name} ${stack[0] ?? error.message}`;
+  if (stack.length === 0 || told.has(key) || told.size >= mostErrors) {
+    return;
+  }
+  told.add(key);
+  const name = /^[A-Za-z][A-Za-z0-9]{0,39}$/.test(error.name) ? error.name : 'Error';
+  put({ ...begin(navigation), type: 'error', name, message: [...error.message].slice(0, 500).join(''), stack, end: performance.now(), duration: 0 });
+}
+
+// Both are told when the page is left for the first time: until then they may grow.
+let largest = 0;
+let slowest = 0;
+
+function measureVitals(): void {
+  const watch = (type: string, more: object, note: (entry: PerformanceEntry) => void) => {
+    if (PerformanceObserver.supportedEntryTypes?.includes(type)) {
+      new PerformanceObserver((list) => list.getEntries().forEach(note)).observe({ type, buffered: true, ...more });
+    }
+  };
+  watch('largest-contentful-paint', {}, (entry) => (largest = entry.startTime));
+  watch('event', { durationThreshold: 40 }, (entry) => {
+    if ((entry as PerformanceEntry & { interactionId?: number }).interactionId) {
+      slowest = Math.max(slowest, entry.duration);
+    }
+  });
+}
+
+function tellVitals(): void {
+  const end = performance.now();
+  for (const [name, duration] of [
+    ['lcp', largest],
+    ['inp', slowest],
+  ] as const) {
+    if (duration > 0) {
+      put({ ...begin(undefined), type: 'vital', name, end, duration: Math.min(duration, 600_000) });
+    }
+  }
+  largest = 0;
+  slowest = 0;
+}
+
 export function start(): void {
   provide(meter);
   onReceive(received);
+  measureVitals();
+  addEventListener('error', (event) => failed(event.error));
+  addEventListener('unhandledrejection', (event) => failed(event.reason));
   effect(() => navigated(screenPath.value));
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'hidden') {
+      tellVitals();
       void report();
     }
   });

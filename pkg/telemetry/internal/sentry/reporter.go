@@ -29,7 +29,8 @@ type Reporter struct {
 	client   *sdk.Client // nil when the DSN is none: all events fail
 	upload   *upload
 	limit    *rate.Limiter
-	limited  atomic.Int64 // events since the last one that were one too many
+	pages    *rate.Limiter // of errors in browsers
+	limited  atomic.Int64  // events since the last one that were one too many
 	events   metric.Int64Counter
 	redactor *redaction.Redactor
 	service  string
@@ -49,6 +50,7 @@ func New(cfg Config, res *sdkresource.Resource, r *redaction.Redactor, events me
 		plumbing: cfg.Plumbing,
 		upload:   newUpload(events),
 		limit:    rate.NewLimiter(rate.Every(time.Minute/time.Duration(cfg.MaxEventsPerMinute)), cfg.MaxEventsPerMinute),
+		pages:    rate.NewLimiter(rate.Every(time.Minute/pagesPerMinute), pagesPerMinute),
 		events:   events,
 		redactor: r,
 		service:  resource.Value(res, semconv.ServiceNameKey),

@@ -6,9 +6,11 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -31,6 +33,9 @@ const (
 	maxEvents = 10_000
 	// ahead is how far the clock of the replica that dated an event may be ahead of this one's.
 	ahead = 5 * time.Second
+	// maxMessage and maxStack bound what is said about an error.
+	maxMessage = 500
+	maxStack   = 20
 )
 
 // Span is one span as a page tells it.
@@ -50,6 +55,9 @@ type Span struct {
 	// wrong, but not by much within minutes.
 	Ago      float64 `json:"ago"`
 	Duration float64 `json:"duration"`
+	// Message and Stack are those of an error; Stack is places in the files of the console, innermost first.
+	Message string   `json:"message"`
+	Stack   []string `json:"stack"`
 }
 
 // The types of spans.
@@ -58,6 +66,19 @@ const (
 	Act      = "act"
 	Request  = "request"
 	Receive  = "receive"
+	Vital    = "vital"
+	Error    = "error"
+)
+
+// fresh is the objective: what is painted later after its event is late.
+const fresh = 2 * time.Second
+
+// Vitals are what tells how a page feels: how long the first screen took, and the slowest response to a click or a key.
+var Vitals = []string{"lcp", "inp"}
+
+var (
+	errorType = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{0,39}$`)
+	place     = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}\.js:[0-9]{1,7}:[0-9]{1,7}$`)
 )
 
 // Actions are what people do in the console that is worth a span.
@@ -73,15 +94,20 @@ type Names struct {
 
 // Service takes reports.
 type Service struct {
-	tel       *telemetry.Telemetry
-	freshness metric.Float64Histogram
-	now       func() time.Time
+	tel        *telemetry.Telemetry
+	freshness  metric.Float64Histogram
+	receptions metric.Int64Counter
+	vitals     metric.Float64Histogram
+	now        func() time.Time
 }
 
 // New makes the service.
 func New(tel *telemetry.Telemetry) (*Service, error) {
 	in := instrument.From(tel.Meter())
-	s := &Service{tel: tel, freshness: in.Histogram(driftconv.ConsoleFreshness), now: time.Now}
+	s := &Service{
+		tel: tel, freshness: in.Histogram(driftconv.ConsoleFreshness), receptions: in.Counter(driftconv.ConsoleReceptions),
+		vitals: in.Histogram(driftconv.ConsoleVitals), now: time.Now,
+	}
 	return s, in.Err()
 }
 
@@ -101,8 +127,21 @@ func (s *Service) Take(ctx context.Context, p identity.Principal, names Names, s
 		good[i] = made
 	}
 	for i, each := range good {
-		if spans[i].Type == Receive {
-			s.freshness.Record(ctx, each.End.Sub(each.Start).Seconds())
+		took := each.End.Sub(each.Start)
+		switch spans[i].Type {
+		case Receive:
+			outcome := "timely"
+			if took > fresh {
+				outcome = "late"
+			}
+			s.freshness.Record(ctx, took.Seconds())
+			s.receptions.Add(ctx, 1, metric.WithAttributes(attribute.String("outcome", outcome)))
+		case Vital:
+			s.vitals.Record(ctx, took.Seconds(), metric.WithAttributes(attribute.String("vital", spans[i].Name)))
+		case Error:
+			s.tel.ReportPage(telemetry.PageError{
+				TraceID: each.TraceID, SpanID: each.SpanID, Type: spans[i].Name, Message: spans[i].Message, Stack: spans[i].Stack, UserID: p.UserID.String(),
+			})
 		}
 		s.tel.PassOn(each)
 	}
@@ -129,6 +168,9 @@ func (n Names) read(s Span, now time.Time) (made telemetry.PageSpan, field, prob
 	}
 	made.End = now.Add(-milliseconds(s.Ago))
 	made.Start = made.End.Add(-milliseconds(s.Duration))
+	if s.Type != Error && (s.Message != "" || len(s.Stack) > 0) {
+		return made, "message", "is for errors, as stack is: leave it out"
+	}
 	switch s.Type {
 	case Navigate:
 		if !slices.Contains(n.Screens, s.Name) {
@@ -171,8 +213,25 @@ func (n Names) read(s Span, now time.Time) (made telemetry.PageSpan, field, prob
 		made.Attributes = []attribute.KeyValue{
 			semconv.MessagingOperationName("receive"), semconv.MessagingOperationTypeReceive, semconv.MessagingBatchMessageCount(s.Events),
 		}
+	case Vital:
+		if !slices.Contains(Vitals, s.Name) {
+			return made, "name", "must be one of " + strings.Join(Vitals, ", ")
+		}
+		made.Name, made.Kind = "vital "+s.Name, trace.SpanKindInternal
+	case Error:
+		if !errorType.MatchString(s.Name) {
+			return made, "name", "must be the type of an error, such as TypeError"
+		}
+		if utf8.RuneCountInString(s.Message) > maxMessage {
+			return made, "message", fmt.Sprintf("must have at most %d characters", maxMessage)
+		}
+		if len(s.Stack) > maxStack || slices.ContainsFunc(s.Stack, func(at string) bool { return !place.MatchString(at) }) {
+			return made, "stack", fmt.Sprintf("must be at most %d places such as main-VUM3KC4I.js:1:20481", maxStack)
+		}
+		made.Name, made.Kind, made.Failed = "uncaught error", trace.SpanKindInternal, true
+		made.Attributes = []attribute.KeyValue{semconv.ExceptionType(s.Name), semconv.ExceptionMessage(s.Message)}
 	default:
-		return made, "type", "must be one of navigate, act, request, receive"
+		return made, "type", "must be one of navigate, act, request, receive, vital, error"
 	}
 	return made, "", ""
 }

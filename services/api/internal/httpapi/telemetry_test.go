@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"strings"
@@ -14,7 +15,7 @@ import (
 )
 
 // TestTelemetry: what a page measured becomes spans of the console with the page's IDs, at the times of this clock, and the freshness of
-// what it shows. Mutations: PassOn without WithIDs; the resource of api; a receive that begins at its end; Record left out.
+// what it shows. Mutations: PassOn without WithIDs; the resource of api; a receive that begins at its end; Record left out; every reception timely; the line without its trace.
 func TestTelemetry(t *testing.T) {
 	api := apitest.Start(t)
 	const traceID, act, request, receive, publish = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", "b7ad6b7169203331", "53995c3f42cd8ad8", "a1b2c3d4e5f60718"
@@ -25,6 +26,9 @@ func TestTelemetry(t *testing.T) {
 		map[string]any{"traceId": traceID, "spanId": request, "parentId": act, "type": "request", "name": "POST /drifts/{id}/approve", "status": 409, "ago": 1100, "duration": 100},
 		map[string]any{"traceId": traceID, "spanId": receive, "parentId": publish, "type": "receive", "events": 3, "happenedAt": happened, "ago": 500},
 		map[string]any{"traceId": traceID, "spanId": "0000000000000001", "type": "navigate", "name": "/drifts/{id}", "ago": 0, "duration": 16},
+		map[string]any{"traceId": traceID, "spanId": "0000000000000002", "type": "vital", "name": "lcp", "ago": 700, "duration": 300},
+		map[string]any{"traceId": traceID, "spanId": "0000000000000004", "type": "error", "name": "TypeError", "ago": 0,
+			"message": "x is undefined, password=hunter2-in-a-page", "stack": []string{"main-VUM3KC4I.js:1:20481", "rest-MOIP67IP.js:2:7"}},
 	}}).Want(200)
 
 	answered := time.Now()
@@ -65,8 +69,28 @@ func TestTelemetry(t *testing.T) {
 	if got := span("navigate /drifts/{id}", "0000000000000001", none, trace.SpanKindInternal, 0); got["driftsentry.console.screen"] != "/drifts/{id}" {
 		t.Errorf("%v", got)
 	}
+	if got := span("vital lcp", "0000000000000002", none, trace.SpanKindInternal, 700*time.Millisecond); got["takes"] != "300ms" {
+		t.Errorf("%v", got)
+	}
+	if got := span("uncaught error", "0000000000000004", none, trace.SpanKindInternal, 0); got["status"] != "Error" || got["exception.type"] != "TypeError" {
+		t.Errorf("%v", got)
+	}
+	line := api.Telemetry.Log("error in the console")
+	if line["error.type"] != "TypeError" || line["trace_id"] != traceID || !strings.Contains(fmt.Sprint(line["error.stack"]), "main-VUM3KC4I.js:1:20481") {
+		t.Errorf("the log has %v", line)
+	}
+	if strings.Contains(api.Telemetry.Output(), "hunter2-in-a-page") {
+		t.Error("a secret of the page is in the log")
+	}
+	api.Viewer.Post("/api/v1/telemetry", map[string]any{"spans": []any{
+		map[string]any{"traceId": traceID, "spanId": "0000000000000003", "type": "receive", "parentId": publish, "events": 1, "happenedAt": begun.Add(-4 * time.Second).UTC(), "ago": 0},
+	}}).Want(200)
 	metrics := api.Telemetry.Metrics()
-	for _, want := range []string{"driftsentry_console_freshness_seconds_count 1", `driftsentry_console_freshness_seconds_bucket{le="1.0"} 0`} {
+	for _, want := range []string{
+		"driftsentry_console_freshness_seconds_count 2", `driftsentry_console_freshness_seconds_bucket{le="1.0"} 0`,
+		`driftsentry_console_receptions_total{outcome="timely"} 1`, `driftsentry_console_receptions_total{outcome="late"} 1`,
+		`driftsentry_console_vitals_seconds_count{vital="lcp"} 1`,
+	} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("the metrics do not have %s", want)
 		}
@@ -90,7 +114,12 @@ func TestAttackTelemetry(t *testing.T) {
 		{"parentId", map[string]any{"parentId": "x0f067aa0ba902b7"}},
 		{"ago", map[string]any{"ago": -1}},
 		{"duration", map[string]any{"duration": 600_001}},
-		{"type", map[string]any{"type": "error"}},
+		{"type", map[string]any{"type": "crash"}},
+		{"name", map[string]any{"type": "vital", "name": "cls"}},
+		{"name", map[string]any{"type": "error", "name": "Not a type"}},
+		{"message", map[string]any{"type": "error", "name": "TypeError", "message": strings.Repeat("x", 501)}},
+		{"stack", map[string]any{"type": "error", "name": "TypeError", "stack": []string{"https://evil.example/x.js:1:1"}}},
+		{"message", map[string]any{"message": "about an action"}},
 		{"name", map[string]any{"name": "delete everything"}},
 		{"name", map[string]any{"type": "navigate", "name": "/drifts/0199"}},
 		{"name", map[string]any{"type": "request", "name": "GET /drifts/0199"}},
