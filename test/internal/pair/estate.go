@@ -38,6 +38,8 @@ type estateEntry struct {
 	Before, After  json.RawMessage
 	Sensitive      json.RawMessage
 	Decide, Reason string
+	// Days is how long it has been there; 0 since today.
+	Days int
 }
 
 // sendEstate sends them once: later runs find the workspaces there.
@@ -50,24 +52,23 @@ func (r *run) sendEstate(ctx context.Context, c Credentials) error {
 	if err != nil {
 		return fmt.Errorf("list the workspaces: %w", err)
 	}
-	if len(found) > 1 {
+	if len(found) > 0 {
 		return nil
 	}
-	defer r.Console.Slowly("Sending plans of more workspaces …")()
+	defer r.Console.Slowly("Sending plans of more workspaces, as of the last weeks …")()
 	ci, err := client.New(r.apiURL(), client.WithAPIKey(c.APIKey))
 	if err != nil {
 		return err
 	}
-	var runs []estateRun
-	if err := json.Unmarshal(estateRuns, &runs); err != nil {
-		return fmt.Errorf("read the runs to send: %w", err)
+	admin, err := client.New(r.apiURL(), client.WithPassword(c.Admin.Email, c.Admin.Password))
+	if err != nil {
+		return err
 	}
-	for _, each := range runs {
-		if err := each.send(ctx, ci, engineer); err != nil {
-			return fmt.Errorf("workspace %s: %w", each.Workspace, err)
-		}
+	story := Story{CI: ci, Engineer: engineer, Admin: admin}
+	if r.cluster != nil { // In a database of DATABASE_URL no time is moved.
+		story.Database = r.database
 	}
-	return nil
+	return story.Tell(ctx)
 }
 
 func (e estateRun) send(ctx context.Context, ci, engineer *client.Client) error {

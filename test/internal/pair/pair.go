@@ -83,11 +83,11 @@ func (r *run) up(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := r.sendSample(ctx, people)
-	if err != nil {
+	if err := r.sendEstate(ctx, people); err != nil {
 		return err
 	}
-	if err := r.sendEstate(ctx, people); err != nil {
+	s, err := r.sendSample(ctx, people)
+	if err != nil {
 		return err
 	}
 	r.Console.Block(r.nextSteps(people, fresh, s))
