@@ -11,7 +11,7 @@ TOOLS    := .run/tools
 GOTEST   := $(TOOLS)/gotestsum --format pkgname --format-hide-empty-pkg --jsonfile .run/tests.json --post-run-command test/tried -- -count 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch demo trace test test-long test-tofu test-old-client test-security verify sbom test-stack test-compose test-kubernetes test-cluster test-apidocs test-console test-faults soak tables console slo faults-doc check-deploy up deploy down lint fmt prose vuln build release bench bench-load load clean compiler $(LAUNCHER)
+.PHONY: help run watch demo trace test test-long test-tofu test-old-client test-security verify sbom test-stack test-compose test-kubernetes test-cluster test-apidocs test-console test-faults soak tables console pictures slo faults-doc check-deploy up deploy down lint fmt prose vuln build release bench bench-load load clean compiler $(LAUNCHER)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ test-apidocs: ## read docs/api with linters, generators of types and TypeScript 
 
 test-console: ## compile the console strictly, and compare its types with the API document (needs Node.js 20 and npm)
 	@console/check
+
+pictures: $(LAUNCHER) ## make pictures of every screen of the console, in PICTURES (light, dark, wide, narrow; with 0, 1, 50 and 10,000 drifts)
+	@PICTURES="$(abspath $(or $(PICTURES),.run/pictures))" $(LAUNCHER) with-postgres -- go test -tags pictures -count 1 -timeout 15m -run '^TestPictures$$' -v ./test/browser/
 
 test-tofu: $(LAUNCHER) ## run the life of a drift with real plans of Terraform and OpenTofu (found on the PATH or in STACK_DIR)
 	@exec $(LAUNCHER) with-postgres -- go test -tags tofu -count 1 -timeout 10m -v $(ARGS) ./test/life/
@@ -118,7 +121,7 @@ lint: $(TOOLS)/golangci-lint $(TOOLS)/vale $(TOOLS)/sloth ## lint every module, 
 	@tools/kubernetes-rules --check
 	@for m in $(MODULES) $(ALONE); do echo "lint $$m"; (cd $$m && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners ./...) || exit 1; done
 	@echo "lint the tests that have a target of their own"
-	@cd test && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners --build-tags compose,cluster,soak,long,tofu,oldclient ./...
+	@cd test && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners --build-tags compose,cluster,soak,long,tofu,oldclient,pictures ./...
 	@cd test/prometheus && GOWORK=off "$(CURDIR)/$(TOOLS)/golangci-lint" run --allow-parallel-runners --build-tags stack,faults ./...
 	@deploy/check
 	@cd test/prometheus && go test -count 1 ./observability/

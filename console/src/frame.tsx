@@ -58,8 +58,15 @@ export function Frame({ children }: { children: ComponentChildren }) {
 
 function Place({ to, also, count = 0, children }: { to: string; also?: string; count?: number; children: ComponentChildren }) {
   const here = path.value.startsWith(to) || (also !== undefined && path.value.startsWith(also));
+  // On a narrow screen the places scroll sideways.
+  const link = useRef<HTMLAnchorElement>(null);
+  useEffect(() => {
+    if (here) {
+      link.current?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    }
+  }, [here]);
   return (
-    <a href={to} {...(here ? { 'aria-current': 'page' as const } : {})}>
+    <a href={to} ref={link} {...(here ? { 'aria-current': 'page' as const } : {})}>
       {children}
       {count > 0 && <span class="nav-count">{count > 999 ? '999+' : count}</span>}
     </a>

@@ -32,7 +32,7 @@ func TestConsole_rules(t *testing.T) {
 	engineer.await("which", fmt.Sprintf(`[...document.querySelectorAll('.preview-drifts a')].some((a) => a.pathname === '/drifts/%s') && document.querySelectorAll('.preview-drifts .pill-triaged').length === 2`, noise.ID))
 	engineer.click("form .button-primary")
 	engineer.await("the reason is missing", `document.querySelector('.field-error')?.textContent.startsWith('At least 10')`)
-	const reason = `.rule-write form > .field:nth-of-type(7) textarea`
+	const reason = `.rule-write form > .field:nth-of-type(6) textarea`
 	engineer.fill(reason, "the autoscaler sets the type")
 	engineer.click("form .button-primary")
 	engineer.await("it is proposed", `document.querySelector('.pill-proposed') !== null && document.querySelector('blockquote')?.textContent === 'the autoscaler sets the type'`)
@@ -104,7 +104,7 @@ func TestConsole_rules_order(t *testing.T) {
 	p.visit(d.API.URL() + "/settings/rules")
 	p.await("both, in their order", `document.querySelectorAll('tbody tr').length === 2 && document.querySelector('tbody strong').textContent === 'Call it info'`)
 	p.click("tbody tr:first-child .rule-order button:last-of-type")
-	p.await("the other order", `document.querySelector('tbody strong').textContent === 'Of network-team'`)
+	p.await("the other order", `document.querySelector('tbody strong').textContent === 'Owner network-team'`)
 	p.await("api has it", fmt.Sprintf(`performance.getEntriesByType('resource').some((e) => /rules.reorder$/.test(e.name)) && document.querySelector('tbody button:not(:disabled)') !== null`))
 	if got, err := byAdmin.ListRules(t.Context(), "", client.Page{}); err != nil || len(got.Items) != 2 || got.Items[0].ID != made[1].ID {
 		t.Errorf("api has %+v, %v", got.Items, err)

@@ -28,7 +28,7 @@ export function effectOf(rule: Pick<Rule, 'effect' | 'severity' | 'owner'>): str
     case 'severity':
       return `Call it ${rule.severity ?? ''}`;
     case 'owner':
-      return `Of ${rule.owner ?? ''}`;
+      return `Owner ${rule.owner ?? ''}`;
   }
 }
 

@@ -16,10 +16,10 @@ export function FirstPlan({ admin }: { admin: boolean }) {
       error.value = e;
     }
   };
-  const lines = `export DRIFTSENTRY_URL=${location.origin} DRIFTSENTRY_API_KEY=${key.value ?? 'ds_…'} DRIFTSENTRY_WORKSPACE=staging\ndriftsentry run -- terraform`;
+  const lines = `export DRIFTSENTRY_URL=${location.origin}\nexport DRIFTSENTRY_API_KEY=${key.value ?? 'ds_…'}\nexport DRIFTSENTRY_WORKSPACE=staging\ndriftsentry run -- terraform`;
   return (
     <Empty icon="plus" title="Send the first plan">
-      <p class="muted">Your CI makes the plan already. In the folder of a root, these two lines send it:</p>
+      <p class="muted">Your CI makes the plan already. In the folder of a root, these lines send it:</p>
       <Code label="Commands that send a plan" text={lines} />
       {key.value !== undefined ? (
         <p class="muted">The key is shown once. Keep it in the secrets of your CI.</p>

@@ -55,7 +55,7 @@ function lasted(seconds: number | null): string {
       return `${n < 10 ? Math.round(n * 10) / 10 : Math.round(n)} ${unit}`;
     }
   }
-  return `${Math.round(seconds)} s`;
+  return 'a minute';
 }
 
 export function Insights() {
@@ -103,8 +103,8 @@ function Shown({ insights, groups, by, sortBy }: Loaded & { by: string; sortBy: 
   return (
     <>
       <div class="tiles">
-        <Tile label="Waiting" value={String(total.open.unsettled)} href="/inbox">
-          {total.open.approved} approved, {total.open.suppressed} suppressed
+        <Tile label="Waiting" value={total.open.unsettled.toLocaleString('en')} href="/inbox">
+          {total.open.approved.toLocaleString('en')} approved, {total.open.suppressed.toLocaleString('en')} suppressed
         </Tile>
         <Tile label="The oldest waits" value={lasted(total.age.max)}>
           half of them at least {lasted(total.age.median)}
@@ -118,7 +118,7 @@ function Shown({ insights, groups, by, sortBy }: Loaded & { by: string; sortBy: 
         <Tile label="In time" value={total.sla.met === null ? '–' : `${total.sla.met} %`}>
           {total.sla.overdue === 0 ? 'nothing is overdue' : `${total.sla.overdue} overdue`}
         </Tile>
-        <Tile label="Detected" value={String(total.detected.total)}>
+        <Tile label="Detected" value={total.detected.total.toLocaleString('en')}>
           {total.detected.returned} came back, {total.detected.reopened} again
         </Tile>
       </div>
@@ -212,7 +212,7 @@ function Ages({ buckets }: { buckets: Numbers['age']['buckets'] }) {
           <span class="ages-track" aria-hidden="true">
             <span class="ages-bar" style={{ width: `${(b.count / most) * 100}%` }} />
           </span>
-          <span class="number">{b.count}</span>
+          <span class="number">{b.count.toLocaleString('en')}</span>
         </li>
       ))}
     </ul>

@@ -242,6 +242,7 @@ function RuleForm({ rule, again = false, title, onClose, onDone }: FormProps) {
     match.plannedNoOp = true;
   }
   const nothing = Object.keys(match).length === 0;
+  const more = useRef((rule?.match.providers?.length ?? 0) > 0 || from.peek().size > 0 || noOp.peek()).current;
   const draft: Draft = {
     effect: effect.value as Draft['effect'],
     match,
@@ -273,6 +274,17 @@ function RuleForm({ rule, again = false, title, onClose, onDone }: FormProps) {
     }
     busy.value = false;
   };
+  const glob = (key: keyof typeof labels) => (
+    <Field
+      key={key}
+      label={labels[key]}
+      lines={Math.min(8, texts.value[key].split('\n').length)}
+      value={texts.value[key]}
+      hint={hints[key]}
+      error={refused.value && nothing && key === 'paths' ? 'Name at least one thing that must fit.' : undefined}
+      onInput={(v) => (texts.value = { ...texts.value, [key]: v })}
+    />
+  );
   return (
     <>
       <header class="page-head">
@@ -313,41 +325,35 @@ function RuleForm({ rule, again = false, title, onClose, onDone }: FormProps) {
           )}
           {effect.value === 'owner' && <Field label="Owner" required maxLength={200} value={owner.value} hint="A team or a person." onInput={(v) => (owner.value = v)} />}
           <p class="muted">Which drifts? All that you name must fit; of several lines, one. * is any text.</p>
-          {lists.map(([key]) => (
-            <Field
-              key={key}
-              label={labels[key]}
-              lines={Math.min(8, texts.value[key].split('\n').length)}
-              value={texts.value[key]}
-              hint={hints[key]}
-              error={refused.value && nothing && key === 'paths' ? 'Name at least one thing that must fit.' : undefined}
-              onInput={(v) => (texts.value = { ...texts.value, [key]: v })}
-            />
-          ))}
-          <fieldset class="choices">
-            <legend>Only drifts that are</legend>
-            {origins.map(([origin, text]) => (
-              <label key={origin} class="check-line">
-                <input
-                  type="checkbox"
-                  checked={from.value.has(origin)}
-                  onChange={(e) => {
-                    const next = new Set(from.value);
-                    if (e.currentTarget.checked) {
-                      next.add(origin);
-                    } else {
-                      next.delete(origin);
-                    }
-                    from.value = next;
-                  }}
-                />{' '}
-                {text}
+          {lists.filter(([key]) => key !== 'providers').map(([key]) => glob(key))}
+          <details class="rule-more" open={more}>
+            <summary>More conditions</summary>
+            {glob('providers')}
+            <fieldset class="choices">
+              <legend>Only drifts that are</legend>
+              {origins.map(([origin, text]) => (
+                <label key={origin} class="check-line">
+                  <input
+                    type="checkbox"
+                    checked={from.value.has(origin)}
+                    onChange={(e) => {
+                      const next = new Set(from.value);
+                      if (e.currentTarget.checked) {
+                        next.add(origin);
+                      } else {
+                        next.delete(origin);
+                      }
+                      from.value = next;
+                    }}
+                  />{' '}
+                  {text}
+                </label>
+              ))}
+              <label class="check-line">
+                <input type="checkbox" checked={noOp.value} onChange={(e) => (noOp.value = e.currentTarget.checked)} /> left as they are by the plan
               </label>
-            ))}
-            <label class="check-line">
-              <input type="checkbox" checked={noOp.value} onChange={(e) => (noOp.value = e.currentTarget.checked)} /> left as they are by the plan
-            </label>
-          </fieldset>
+            </fieldset>
+          </details>
           <Field
             label="Reason"
             lines={2}
@@ -424,6 +430,10 @@ function Preview({ draft, there }: { draft: Draft | undefined; there: boolean })
             {found.matched === 0 ? (
               <>
                 <strong>Nothing</strong> of {found.examined.toLocaleString('en')} open {found.examined === 1 ? 'drift' : 'drifts'} fits now.
+              </>
+            ) : ignores && found.suppressed === 0 ? (
+              <>
+                <strong>Hides none</strong> of {found.examined.toLocaleString('en')} open drifts: {found.matched === 1 ? 'the one that it matches differs' : `the ${found.matched.toLocaleString('en')} that it matches differ`} elsewhere, too.
               </>
             ) : ignores ? (
               <>
