@@ -28,6 +28,16 @@ func (c *Client) ExportDriftsTo(ctx context.Context, w io.Writer, format ExportF
 	})
 }
 
+// ExportAuditTo writes the audit trail to w while it comes, newest first. After an error, what w has is not all.
+func (c *Client) ExportAuditTo(ctx context.Context, w io.Writer, format ExportFormat, q AuditQuery) error {
+	query := q.values()
+	query.Set("format", string(format))
+	return c.send(ctx, request{method: http.MethodGet, path: "/api/v1/audit/export", query: query, repeatable: true}, func(body io.Reader) error {
+		_, err := io.Copy(w, body)
+		return err
+	})
+}
+
 // errStop ends an export whose reader wants no more.
 var errStop = errors.New("enough")
 

@@ -28,11 +28,15 @@ type AuditQuery struct{ DriftID, ActorID, Action string }
 
 // ListAudit returns a page of the audit trail, newest first.
 func (c *Client) ListAudit(ctx context.Context, q AuditQuery, p Page) (List[AuditRow], error) {
+	return list[AuditRow](ctx, c, "/api/v1/audit", q.values(), p)
+}
+
+func (q AuditQuery) values() url.Values {
 	v := url.Values{}
 	set(v, "driftId", q.DriftID)
 	set(v, "actorId", q.ActorID)
 	set(v, "action", q.Action)
-	return list[AuditRow](ctx, c, "/api/v1/audit", v, p)
+	return v
 }
 
 // Audit returns the audit trail, page by page.

@@ -144,3 +144,29 @@ func TestConsole_collector_away(t *testing.T) {
 		p.await("what it measured is taken", `performance.getEntriesByType('resource').some((e) => e.name.endsWith('/telemetry') && e.responseStatus === 200)`)
 	}
 }
+
+// TestConsole_audit_export: what an admin exports is what the filters of the screen show, all of it; while another export is written, the
+// page says so. Mutations: download without the filters; a response that is no success saved as a file.
+func TestConsole_audit_export(t *testing.T) {
+	d := startDesk(t)
+	d.report("aws_instance.first", client.Critical)
+	d.report("aws_instance.second", client.Critical)
+	p := d.person()
+	d.signIn(p, "admin")
+	p.visit(d.API.URL() + "/audit?action=drift.created")
+	p.await("the rows", `document.querySelectorAll('tbody tr').length === 2`)
+	value[bool](p, `(() => { const make = URL.createObjectURL; URL.createObjectURL = (b) => (window.saved = b, make.call(URL, b)); return true })()`)
+	p.click(`button[aria-label="Export these rows as CSV"]`)
+	p.await("the file", `window.saved !== undefined`)
+	lines := strings.Split(strings.TrimSpace(value[string](p, `window.saved.text()`)), "\n")
+	if len(lines) != 3 || !strings.HasPrefix(lines[0], "id,timestamp,action") || !strings.Contains(lines[1], "aws_instance.second") {
+		t.Errorf("the file has %q", lines)
+	}
+	value[bool](p, `(window.saved = undefined, window.fetch = async () => new Response(
+		JSON.stringify({ success: false, error: { code: 'SERVICE_UNAVAILABLE', message: 'another export is being written', traceId: '', details: null } }), { status: 503 }), true)`)
+	p.click(`button[aria-label="Export these rows as CSV"]`)
+	p.await("why not", `document.querySelector('.toast-bad')?.innerText.includes('Another export is being written')`)
+	if value[bool](p, `window.saved !== undefined`) {
+		t.Error("a refusal was saved")
+	}
+}

@@ -172,7 +172,7 @@ func (d *desk) signIn(p *tab, role string) {
 }
 
 // moment bounds each wait, so that one that fails says where it is before the test ends. On a busy machine a page takes seconds.
-const moment = 30 * time.Second
+const moment = 2 * time.Minute
 
 // await waits until an expression holds in the page. It needs no eval, which the page's policy forbids.
 func (p *tab) await(what, expression string) {

@@ -105,6 +105,10 @@ func TestClient_has_every_operation(t *testing.T) {
 	}
 	audit, err := admin.ListAudit(ctx, client.AuditQuery{DriftID: report.ID, Action: "drift.created"}, client.Page{})
 	see("ListAudit")(audit, err)
+	var trail strings.Builder
+	if err := admin.ExportAuditTo(ctx, &trail, client.CSV, client.AuditQuery{DriftID: report.ID, Action: "drift.created"}); err != nil || strings.Count(trail.String(), "\n") != 2 {
+		t.Errorf("%v: %s", err, &trail)
+	}
 	failures, err := admin.RecentErrors(ctx)
 	see("RecentErrors")(failures, err)
 	if err := admin.DeleteAPIKey(ctx, key.APIKey.ID); err != nil {

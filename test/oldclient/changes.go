@@ -53,6 +53,7 @@ var changes = []change{
 	{"new operation POST /api/v1/drifts/bulk", "Decisions are taken back (`POST /drifts/{id}/reopen`)"},
 	{"new operation GET /api/v1/drifts/groups", "`GET /drifts/groups` shows drifts by what changed."},
 	{"new operation GET /api/v1/drifts/export", "`GET /drifts/export` streams all drifts that pass a filter"},
+	{"new operation GET /api/v1/audit/export", "`GET /audit/export` streams the audit trail"},
 	{"new operation PATCH /api/v1/drifts/{id}", "Drifts have an owner (`PATCH /drifts/{id}`, the filter `owner`)"},
 	{"new operation POST /api/v1/drifts/{id}/comments", "Drifts have an owner (`PATCH /drifts/{id}`, the filter `owner`)"},
 	{"new operation POST /api/v1/drifts/{id}/attribution", "Drifts have an owner (`PATCH /drifts/{id}`, the filter `owner`)"},

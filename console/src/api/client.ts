@@ -2,8 +2,8 @@
 import { prove } from '../session/proof';
 import { accessToken } from '../session/token';
 import { request } from '../telemetry/context';
-import { ApiError } from './error';
-import { randomHex, send } from './send';
+import { ApiError, Offline } from './error';
+import { randomHex, refusalOf, send } from './send';
 
 async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const measured = request(method, path);
@@ -46,6 +46,36 @@ export const get = <T>(path: string, signal?: AbortSignal) => call<T>('GET', pat
 export const post = <T>(path: string, body: unknown = {}) => call<T>('POST', path, body);
 export const patch = <T>(path: string, body: unknown) => call<T>('PATCH', path, body);
 export const del = <T>(path: string) => call<T>('DELETE', path);
+
+/** download saves what a path streams as a file. It is read whole first: a part of it would look like all. */
+export async function download(path: string, name: string): Promise<void> {
+  const fetched = async (token: string) => {
+    try {
+      return await fetch(`/api/v1${path}`, { headers: { Authorization: `Bearer ${token}` }, credentials: 'same-origin' });
+    } catch {
+      throw new Offline();
+    }
+  };
+  const token = await accessToken();
+  let response = await fetched(token);
+  if (response.status === 401) {
+    response = await fetched(await accessToken(token));
+  }
+  if (!response.ok) {
+    throw await refusalOf(response);
+  }
+  let file: Blob;
+  try {
+    file = await response.blob();
+  } catch {
+    throw new Error('The file broke off. Try again.');
+  }
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(file);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
 
 /** query is a query string without what is empty. */
 export function query(parameters: Record<string, string | number | boolean | undefined>): string {

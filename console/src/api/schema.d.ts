@@ -1829,6 +1829,39 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The audit trail as a file
+         * @description All rows that pass the filter, newest first, streamed. NDJSON has a row on each line, as in a list, and a last line `{"end":{"rows":…}}`. In CSV a
+         *     cell that a spreadsheet would take for a formula has an apostrophe before it.
+         *
+         *     An export ends within the service's request timeout, and an account writes one at a time on each replica: another one is 503. If it fails after it
+         *     has begun, the last line is `{"error":{…}}`, or begins with `#ERROR` in CSV, and the connection is broken. Without that, and with
+         *     the last line of NDJSON, it is complete.
+         */
+        get: operations["exportAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/ops/errors": {
         parameters: {
             query?: never;
@@ -11660,6 +11693,59 @@ export interface operations {
                         success: true;
                         data: components["schemas"]["AuditPage"];
                     };
+                };
+            };
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthError"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimitExceeded"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    exportAudit: {
+        parameters: {
+            query?: {
+                /** @description The form of the file. */
+                format?: "csv" | "ndjson";
+                /** @description About this drift alone. */
+                driftId?: components["schemas"]["ID"];
+                /** @description Only what this user or API key did. */
+                actorId?: components["schemas"]["ID"];
+                /** @description Only this action. */
+                action?: components["schemas"]["AuditAction"];
+            };
+            header?: {
+                /** @description W3C Trace Context. Continued for an authenticated caller, linked for a stranger; malformed, it is ignored. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /**
+                 * @description Without a `traceparent`, a UUID or 32 hex digits becomes the trace ID of an authenticated caller's request. Any
+                 *     other value of up to 128 printable characters is kept on its span and logs, and not echoed.
+                 */
+                "X-Correlation-ID"?: components["parameters"]["CorrelationID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rows. */
+            200: {
+                headers: {
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example id,timestamp
+                     *     01999f6c-0a4e-7c55-9d2c-6f2f0f9a1b06,2026-03-02T10:00:00.000Z
+                     */
+                    "text/csv": string;
+                    /** @example {"end":{"rows":0}} */
+                    "application/x-ndjson": string;
                 };
             };
             400: components["responses"]["ValidationError"];

@@ -46,11 +46,24 @@ export async function send<T>(method: string, path: string, options: Options = {
     throw new Offline();
   }
   if (!envelope.success) {
-    const { code, message, traceId, details } = envelope.error;
-    const after = Number(response.headers.get('Retry-After') ?? NaN);
-    throw new ApiError(response.status, code, message, traceId, details?.errors ?? [], details?.reason, Number.isNaN(after) ? undefined : after);
+    throw refused(response, envelope);
   }
   return envelope.data;
+}
+
+/** refusalOf is the error in a response that is no success. */
+export async function refusalOf(response: Response): Promise<Error> {
+  try {
+    return refused(response, (await response.json()) as ErrorEnvelope);
+  } catch {
+    return new Offline();
+  }
+}
+
+function refused(response: Response, envelope: ErrorEnvelope): ApiError {
+  const { code, message, traceId, details } = envelope.error;
+  const after = Number(response.headers.get('Retry-After') ?? NaN);
+  return new ApiError(response.status, code, message, traceId, details?.errors ?? [], details?.reason, Number.isNaN(after) ? undefined : after);
 }
 
 /** An id for a request, a traced one or one that may be repeated. */

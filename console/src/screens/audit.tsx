@@ -1,11 +1,16 @@
+import { useSignal } from '@preact/signals';
+import { download, query } from '../api/client';
+import { messageOf } from '../api/error';
 import type { AuditRow } from '../api/types';
 import { parameters, setParameters } from '../router';
 import { TraceLink } from '../trace/link';
+import { Button } from '../ui/button';
 import { Select } from '../ui/field';
 import { usePages } from '../ui/pages';
 import { Empty, ErrorBox, Skeleton } from '../ui/state';
 import { More, Table } from '../ui/table';
 import { Time } from '../ui/time';
+import { toast } from '../ui/toast';
 
 const actions = [
   'drift.created',
@@ -15,6 +20,13 @@ const actions = [
   'drift.rejected',
   'drift.reopened',
   'drift.resolved',
+  'drift.commented',
+  'drift.assigned',
+  'drift.suppressed',
+  'drift.surfaced',
+  'rule.created',
+  'rule.updated',
+  'rule.ended',
   'auth.login',
   'auth.failed',
   'user.created',
@@ -26,7 +38,15 @@ const actions = [
 
 export function Audit() {
   const value = (name: string) => parameters.value.get(name) ?? '';
-  const list = usePages<AuditRow>('/audit', { action: value('action'), actorId: value('actorId'), driftId: value('driftId') });
+  const filters = { action: value('action'), actorId: value('actorId'), driftId: value('driftId') };
+  const list = usePages<AuditRow>('/audit', filters);
+  const busy = useSignal(false);
+  const save = () => {
+    busy.value = true;
+    download(`/audit/export${query({ ...filters, format: 'csv' })}`, `audit-${new Date().toISOString().slice(0, 10)}.csv`)
+      .catch((e: unknown) => toast(messageOf(e), true))
+      .finally(() => (busy.value = false));
+  };
   return (
     <section class="page">
       <header class="page-head">
@@ -38,6 +58,9 @@ export function Audit() {
           onChange={(v) => setParameters({ action: v })}
           options={[['', 'Any action'], ...actions.map((a): [string, string] => [a, a])]}
         />
+        <Button small busy={busy.value} label="Export these rows as CSV" onClick={save}>
+          Export
+        </Button>
         {(value('actorId') !== '' || value('driftId') !== '') && (
           <button type="button" class="chip" onClick={() => setParameters({ actorId: '', driftId: '' })}>
             Of one {value('actorId') !== '' ? 'actor' : 'drift'}: show all

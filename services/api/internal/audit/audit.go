@@ -94,6 +94,31 @@ func (t *Trail) List(ctx context.Context, account uuid.UUID, f Filter, r list.Ra
 	return t.store.ListAudit(ctx, account, f, r)
 }
 
+// exportPart is how many rows are read at a time.
+const exportPart = 500
+
+// Export gives all of the account's trail that fits, newest first, part by part.
+func (t *Trail) Export(ctx context.Context, account uuid.UUID, f Filter, each func([]Row) error) error {
+	r := list.Range{Page: list.Page{Number: 1, Size: exportPart}}
+	for {
+		part, err := t.store.ListAudit(ctx, account, f, r)
+		if err != nil {
+			return err
+		}
+		rows := part.Items[:min(len(part.Items), r.Size)]
+		if len(rows) > 0 {
+			if err := each(rows); err != nil {
+				return err
+			}
+		}
+		if !part.More {
+			return nil
+		}
+		place := list.At(rows[len(rows)-1].CreatedAt, rows[len(rows)-1].ID)
+		r.After = &place
+	}
+}
+
 // Timeline is the history of a drift, oldest first: the last TimelinePart rows before the row with this ID, or of all, and
 // whether there are earlier ones.
 func (t *Trail) Timeline(ctx context.Context, account, drift uuid.UUID, before *uuid.UUID) (rows []Row, more bool, err error) {

@@ -10,13 +10,17 @@ import (
 
 var auditAction = regexp.MustCompile(`^[a-z_]{1,31}\.[a-z_]{1,32}$`)
 
-func (s *Server) listAudit(w http.ResponseWriter, r *http.Request) error {
-	q := newQuery(r)
-	filter := audit.Filter{
+func (q *query) auditFilter() audit.Filter {
+	return audit.Filter{
 		DriftID: q.id("driftId"),
 		ActorID: q.id("actorId"),
 		Action:  q.matching("action", auditAction, "an action such as drift.approved"),
 	}
+}
+
+func (s *Server) listAudit(w http.ResponseWriter, r *http.Request) error {
+	q := newQuery(r)
+	filter := q.auditFilter()
 	page, scope := q.part(q.scope("audit", "driftId", "actorId", "action"))
 	if err := q.err(); err != nil {
 		return err

@@ -18,6 +18,7 @@ import (
 	"github.com/driftsentry/driftsentry/pkg/event"
 	"github.com/driftsentry/driftsentry/pkg/rest"
 	"github.com/driftsentry/driftsentry/pkg/telemetry"
+	"github.com/driftsentry/driftsentry/services/api/internal/audit"
 	"github.com/driftsentry/driftsentry/services/api/internal/drift"
 	"github.com/driftsentry/driftsentry/services/api/internal/list"
 )
@@ -53,8 +54,6 @@ func (e *exports) end(account uuid.UUID) {
 	delete(e.accounts, account)
 }
 
-// exportDrifts streams drifts. If that fails after the response has begun, the last line says so, and the connection is broken, so that
-// no reader takes the part for the whole.
 func (s *Server) exportDrifts(w http.ResponseWriter, r *http.Request) error {
 	q := newQuery(r)
 	filter := q.driftFilter()
@@ -62,20 +61,42 @@ func (s *Server) exportDrifts(w http.ResponseWriter, r *http.Request) error {
 	if err := q.err(); err != nil {
 		return err
 	}
+	out := newExportWriter(w, "drifts", format, csvColumns, csvRow, func(b []byte, d *drift.Drift) ([]byte, error) { return appendDrift(b, d), nil })
+	return export(s, r, viewer, out, func(each func([]*drift.Drift) error) (list.Head, error) {
+		return s.drifts.Export(r.Context(), caller(r), filter, each)
+	})
+}
+
+// exportAudit streams the audit trail.
+func (s *Server) exportAudit(w http.ResponseWriter, r *http.Request) error {
+	q := newQuery(r)
+	filter := q.auditFilter()
+	format := choice(q, "format", "csv", "csv", "ndjson")
+	if err := q.err(); err != nil {
+		return err
+	}
+	out := newExportWriter(w, "audit", format, auditColumns, auditCells, appendBody(newAuditBody))
+	return export(s, r, admin, out, func(each func([]audit.Row) error) (list.Head, error) {
+		return "", s.options.Audit.Export(r.Context(), caller(r).AccountID, filter, each)
+	})
+}
+
+// export streams what read gives, to those who have access. If that fails after the response has begun, the last line says so, and the
+// connection is broken, so that no reader takes the part for the whole.
+func export[T any](s *Server, r *http.Request, a access, out *exportWriter[T], read func(each func([]T) error) (list.Head, error)) error {
 	account := caller(r).AccountID
 	if err := s.exports.begin(account); err != nil {
 		return err
 	}
 	defer s.exports.end(account)
-	out := newExportWriter(w, format)
 	if r.Method == http.MethodHead {
 		out.begin()
 		return nil
 	}
 	looked := time.Now()
-	head, err := s.drifts.Export(r.Context(), caller(r), filter, func(part []*drift.Drift) error {
+	head, err := read(func(part []T) error {
 		if time.Since(looked) >= s.recheckAfter {
-			if err := s.stillMay(r, viewer); err != nil {
+			if err := s.stillMay(r, a); err != nil {
 				return err
 			}
 			looked = time.Now()
@@ -96,21 +117,26 @@ func (s *Server) exportDrifts(w http.ResponseWriter, r *http.Request) error {
 }
 
 // exportWriter writes the lines of an export.
-type exportWriter struct {
-	w      http.ResponseWriter
-	format string
-	begun  bool
-	rows   int
-	buffer []byte
-	csv    *csv.Writer
+type exportWriter[T any] struct {
+	w            http.ResponseWriter
+	name, format string
+	begun        bool
+	rows         int
+	buffer       []byte
+	csv          *csv.Writer
+	columns      []string
+	cells        func(T) []string
+	line         func([]byte, T) ([]byte, error) // appends what a line of NDJSON has
 }
 
-func newExportWriter(w http.ResponseWriter, format string) *exportWriter {
-	return &exportWriter{w: w, format: format, csv: csv.NewWriter(w)}
+func newExportWriter[T any](
+	w http.ResponseWriter, name, format string, columns []string, cells func(T) []string, line func([]byte, T) ([]byte, error),
+) *exportWriter[T] {
+	return &exportWriter[T]{w: w, name: name, format: format, csv: csv.NewWriter(w), columns: columns, cells: cells, line: line}
 }
 
 // begin writes the headers, and the first line of a CSV.
-func (e *exportWriter) begin() {
+func (e *exportWriter[T]) begin() {
 	if e.begun {
 		return
 	}
@@ -121,28 +147,32 @@ func (e *exportWriter) begin() {
 	}
 	h := e.w.Header()
 	h.Set("Content-Type", contentType)
-	h.Set("Content-Disposition", `attachment; filename="drifts.`+e.format+`"`)
+	h.Set("Content-Disposition", `attachment; filename="`+e.name+`.`+e.format+`"`)
 	e.w.WriteHeader(http.StatusOK)
 	if e.format == "csv" {
-		_ = e.csv.Write(csvColumns) // Its error comes again with the flush.
+		_ = e.csv.Write(e.columns) // Its error comes again with the flush.
 	}
 }
 
-// write writes a part of the drifts, and sends it.
-func (e *exportWriter) write(drifts []*drift.Drift) error {
+// write writes a part, and sends it.
+func (e *exportWriter[T]) write(part []T) error {
 	e.begin()
-	e.rows += len(drifts)
+	e.rows += len(part)
 	if e.format == "csv" {
-		for _, d := range drifts {
-			if err := e.csv.Write(csvRow(d)); err != nil {
+		for _, item := range part {
+			if err := e.csv.Write(e.cells(item)); err != nil {
 				return apierror.Wrap(apierror.Canceled, err, "the client is gone")
 			}
 		}
 		return e.flush()
 	}
 	e.buffer = e.buffer[:0]
-	for _, d := range drifts {
-		e.buffer = append(appendDrift(e.buffer, d), '\n')
+	for _, item := range part {
+		var err error
+		if e.buffer, err = e.line(e.buffer, item); err != nil {
+			return err
+		}
+		e.buffer = append(e.buffer, '\n')
 	}
 	if _, err := e.w.Write(e.buffer); err != nil { //nolint:gosec // As in finish.
 		return apierror.Wrap(apierror.Canceled, err, "the client is gone")
@@ -150,7 +180,7 @@ func (e *exportWriter) write(drifts []*drift.Drift) error {
 	return e.flush()
 }
 
-func (e *exportWriter) flush() error {
+func (e *exportWriter[T]) flush() error {
 	e.csv.Flush()
 	err := e.csv.Error()
 	if err == nil {
@@ -163,7 +193,7 @@ func (e *exportWriter) flush() error {
 }
 
 // finish ends an export. NDJSON has a last line which says that this is all.
-func (e *exportWriter) finish(head list.Head) error {
+func (e *exportWriter[T]) finish(head list.Head) error {
 	e.begin()
 	if e.format == "ndjson" {
 		b := strconv.AppendInt([]byte(`{"end":{"rows":`), int64(e.rows), 10)
@@ -178,7 +208,7 @@ func (e *exportWriter) finish(head list.Head) error {
 }
 
 // fail writes the last line of an export that is not all.
-func (e *exportWriter) fail(f *apierror.Error, traceID string) {
+func (e *exportWriter[T]) fail(f *apierror.Error, traceID string) {
 	if e.format == "csv" {
 		_ = e.csv.Write([]string{"#ERROR", f.Kind.Code(), f.Message, traceID}) // The broken connection says it, too.
 	} else {
@@ -187,6 +217,21 @@ func (e *exportWriter) fail(f *apierror.Error, traceID string) {
 		_, _ = e.w.Write(append(appendText(b, `,"traceId":`, traceID), "}}\n"...)) //nolint:gosec // As above.
 	}
 	_ = e.flush()
+}
+
+var auditColumns = []string{
+	"id", "timestamp", "action", "actorId", "actorEmail", "actorRole", "driftId", "subject", "message", "traceId", "metadata",
+}
+
+func auditCells(r audit.Row) []string {
+	metadata, err := json.Marshal(r.Metadata)
+	if err != nil {
+		metadata = nil // It was read from JSON.
+	}
+	return []string{
+		r.ID.String(), timeCell(&r.CreatedAt), r.Action, idCell(r.ActorID), cell(r.ActorEmail), r.ActorRole, idCell(r.DriftID), cell(r.Subject), cell(r.Message),
+		r.TraceID, cell(string(metadata)),
+	}
 }
 
 var csvColumns = []string{

@@ -138,6 +138,7 @@ func (s *Server) routes() []route {
 
 		{get, "/events", viewer, s.listEvents, parameters},
 		{get, "/audit", admin, s.listAudit, parameters},
+		{get, "/audit/export", admin, s.exportAudit, parameters},
 		{get, "/ops/errors", admin, s.recentErrors, plain},
 
 		{post, "/telemetry", viewer, s.takeTelemetry, plain},
