@@ -32,10 +32,10 @@ func (c *Client) ExportDriftsTo(ctx context.Context, w io.Writer, format ExportF
 func (c *Client) ExportAuditTo(ctx context.Context, w io.Writer, format ExportFormat, q AuditQuery) error {
 	query := q.values()
 	query.Set("format", string(format))
-	return c.send(ctx, request{method: http.MethodGet, path: "/api/v1/audit/export", query: query, repeatable: true}, func(body io.Reader) error {
+	return c.send(ctx, request{method: http.MethodGet, path: "/api/v1/audit/export", query: query, repeatable: true}, sink(func(body io.Reader) error {
 		_, err := io.Copy(w, body)
 		return err
-	})
+	}))
 }
 
 // errStop ends an export whose reader wants no more.
