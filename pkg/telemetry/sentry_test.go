@@ -206,7 +206,7 @@ func TestTelemetry_Report(t *testing.T) {
 
 // TestTelemetry_ReportPage: an error of a page is one event, in its trace, with its secrets masked, in one group whatever the files are
 // called; and pages that report without end leave room for this service's own errors. Mutations: no limit of pages; the message as it came;
-// a fingerprint with the file's hash.
+// a fingerprint with the file's hash; CapturePage without its context.
 func TestTelemetry_ReportPage(t *testing.T) {
 	page := func(stack string) telemetry.PageError {
 		return telemetry.PageError{

@@ -3,6 +3,7 @@ package browser
 import (
 	"fmt"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/driftsentry/driftsentry/client"
@@ -16,13 +17,17 @@ func TestConsole_rules(t *testing.T) {
 	d := startDesk(t)
 	noise := d.report("aws_instance.noise", client.Warning)
 	d.report("aws_instance.alike", client.Warning)
-	other, err := d.engineer.ReportDrift(t.Context(), client.DriftReport{
-		ResourceID: "aws_s3_bucket.logs", ResourceType: "aws_s3_bucket", Region: "eu-central-1", Severity: client.Critical,
-		ExpectedState: map[string]string{"acl": "private"}, ActualState: map[string]string{"acl": "public-read"},
-	})
-	if err != nil {
-		t.Fatal(err)
+	bucket := func(name string) client.Drift {
+		made, err := d.engineer.ReportDrift(t.Context(), client.DriftReport{
+			ResourceID: "aws_s3_bucket." + name, ResourceType: "aws_s3_bucket", Region: "eu-central-1", Severity: client.Critical,
+			ExpectedState: map[string]string{"acl": "private"}, ActualState: map[string]string{"acl": "public-read"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made
 	}
+	other := bucket("logs")
 	engineer, admin := d.person(), d.person()
 	d.signIn(engineer, "engineer")
 	engineer.visit(d.API.URL() + "/drifts/" + noise.ID)
@@ -51,14 +56,20 @@ func TestConsole_rules(t *testing.T) {
 
 	engineer.visit(d.API.URL() + "/inbox")
 	engineer.await("one is left", fmt.Sprintf(`document.querySelectorAll('.row[data-row]').length === 1 && document.querySelector('[data-row="%s"]') !== null`, other.ID))
+	engineer.await("it is live", `document.querySelector('.live').textContent === 'live'`)
 	d.report("aws_instance.later", client.Warning)
-	d.report("aws_ebs_volume.real", client.Warning) // Another address: only what is left is announced.
+	d.report("aws_instance.last", client.Warning)
+	bucket("fresh")
+	engineer.await("what the rule leaves is announced", `document.querySelector('.news') !== null`)
+	if got := value[string](engineer, `document.querySelector('.news').innerText`); !strings.HasPrefix(got, "1 new") {
+		t.Errorf("announced: %q", got)
+	}
 	engineer.visit(d.API.URL() + "/inbox?view=ignored")
 	engineer.await("what the rule hides", `document.querySelectorAll('.row[data-row]').length === 4 && document.querySelectorAll('.row .pill-ignored').length === 4`)
 	engineer.visit(d.API.URL() + "/drifts/" + noise.ID)
 	engineer.await("why it is hidden", `document.querySelector('.verdict-ignored')?.innerText.includes('the autoscaler sets the type')`)
 	engineer.visit(d.API.URL() + "/inbox")
-	engineer.await("the list", `document.querySelectorAll('.row[data-row]').length === 1 && document.querySelector('.live').textContent === 'live'`)
+	engineer.await("the list", `document.querySelectorAll('.row[data-row]').length === 2 && document.querySelector('.live').textContent === 'live'`)
 
 	admin.click(".rule-link")
 	admin.await("the rule", `document.querySelector('.rule-facts') !== null && document.querySelector('.preview-drifts') !== null`)

@@ -81,7 +81,7 @@ func (d *desk) awaitExpiry() {
 
 // TestConsole_errors: an error that the page does not handle reaches Sentry once, however often it happens, with the place in the page's
 // files, in the trace of the page; and api's log. A refusal of the API is none. Mutations: told that forgets; ApiError that is told; the
-// listener of `error` left out; CapturePage without the context.
+// listener of `error` left out.
 func TestConsole_errors(t *testing.T) {
 	sentry := sentrytest.Start(t)
 	d := startDesk(t, "SENTRY_DSN="+sentry.DSN())

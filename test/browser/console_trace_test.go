@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -198,4 +199,32 @@ func (p *tab) block(pattern string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+}
+
+// TestConsole_young_trace: what comes of a trace after it was opened appears by itself, also where nothing had come. Mutations: Waterfall that
+// reads once; one that stops at 404.
+func TestConsole_young_trace(t *testing.T) {
+	var asked atomic.Int32
+	source := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.Header().Set("Access-Control-Allow-Headers", "Authorization")
+		if r.Method == http.MethodOptions {
+			return
+		}
+		spans := []string{}
+		for i := range asked.Add(1) - 1 {
+			spans = append(spans, fmt.Sprintf(`{"id":"%d","parentId":"","name":"span %d","kind":"internal","service":"api","start":%d,"duration":1,"failed":false,"message":"","attributes":null,"links":[]}`, i, i, i))
+		}
+		if len(spans) == 0 {
+			http.Error(w, "not yet", http.StatusNotFound)
+			return
+		}
+		_, _ = fmt.Fprintf(w, `{"startedAt":%q,"spans":[%s],"logs":[],"more":0}`, time.Now().UTC().Format(time.RFC3339Nano), strings.Join(spans, ","))
+	}))
+	t.Cleanup(source.Close)
+	d := startDesk(t, "TRACE_SOURCE_URL="+source.URL+"/{traceId}")
+	p := d.person()
+	d.signIn(p, "viewer")
+	p.visit(d.API.URL() + "/trace/4bf92f3577b34da6a3ce929d0e0e4736")
+	p.await("three spans", `document.querySelectorAll('.waterfall .span').length === 3`)
 }

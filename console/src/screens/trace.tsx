@@ -1,5 +1,6 @@
 // One trace, drawn here where the installation has a source for it; else the page says where it can be seen.
 import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
 import { config } from '../config';
 import { navigate } from '../router';
 import { accessToken } from '../session/token';
@@ -60,9 +61,26 @@ async function read(source: string, id: string, signal: AbortSignal): Promise<Tr
   return (await response.json()) as TraceData;
 }
 
+const young = 20_000;
+const pause = 1_500;
+const mostLooks = 12;
+
 function Waterfall({ id, source }: { id: string; source: string }) {
   const { data, error, loading, reload } = useResource(`trace ${id}`, async (signal) => ({ trace: await read(source, id, signal) }));
   const open = useSignal<ReadonlySet<string>>(new Set());
+  const looked = useSignal(0);
+  // Services and browsers send their parts seconds later: a young trace is read again until it is old, or nothing of it has come for long.
+  useEffect(() => {
+    const found = data.value;
+    if (found === undefined || looked.value >= mostLooks || (found.trace !== undefined && Date.now() - Date.parse(found.trace.startedAt) > young)) {
+      return;
+    }
+    const timer = setTimeout(() => {
+      looked.value++;
+      reload();
+    }, pause);
+    return () => clearTimeout(timer);
+  }, [data.value]);
   const trace = data.value?.trace;
   const rows = trace === undefined ? [] : rowsOf(trace);
   const move = (by: number) => {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,6 +22,7 @@ type Console struct {
 	out   io.Writer
 	color bool
 	width int
+	quiet atomic.Bool
 }
 
 // Open makes a console from a file. If the file is a terminal, the console has its colours and width.
@@ -86,6 +88,12 @@ func (c *Console) write(p []byte) {
 	_, _ = c.out.Write(p) // An error can't be shown: the terminal is gone.
 }
 
+// Quietly leaves out the lines of programs that only inform, until the function that it returns is called.
+func (c *Console) Quietly() (done func()) {
+	c.quiet.Store(true)
+	return func() { c.quiet.Store(false) }
+}
+
 // nameWidth aligns the lines of all sources.
 const nameWidth = 8
 
@@ -138,6 +146,9 @@ func (s *Source) Close() error {
 }
 
 func (s *Source) line(out *bytes.Buffer, line []byte) {
+	if s.console.quiet.Load() && bytes.Contains(line, []byte(" INF ")) {
+		return
+	}
 	out.WriteString(s.prefix)
 	out.WriteString(strings.TrimRight(string(line), "\r"))
 	out.WriteByte('\n')

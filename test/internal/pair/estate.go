@@ -56,6 +56,7 @@ func (r *run) sendEstate(ctx context.Context, c Credentials) error {
 		return nil
 	}
 	defer r.Console.Slowly("Sending plans of more workspaces, as of the last weeks …")()
+	defer r.Console.Quietly()()
 	ci, err := client.New(r.apiURL(), client.WithAPIKey(c.APIKey))
 	if err != nil {
 		return err
