@@ -15,8 +15,7 @@ import (
 
 // TestConsole_budgets measures the budgets on this machine, and logs them: how long the inbox takes until it can be used, on a CPU that is
 // slowed down four times; the frames while 10,000 drifts are scrolled; and the longest task while 500 events come at once. A time depends on
-// what else the machine does, so the test asserts what does not: how much work there is. Mutations: VirtualList that draws every row;
-// listeners that are called for each event.
+// what else the machine does, so the test asserts what does not: how many rows are in the page. Mutation: VirtualList that draws every row.
 func TestConsole_budgets(t *testing.T) {
 	const many = 10_000
 	d := startDesk(t)
@@ -57,9 +56,8 @@ func TestConsole_budgets(t *testing.T) {
 	}
 
 	value[bool](p, `(() => {
-		window.tasks = []; window.drawn = 0;
+		window.tasks = [];
 		new PerformanceObserver((l) => l.getEntries().forEach((e) => window.tasks.push(e.duration))).observe({ type: 'longtask' });
-		new MutationObserver(() => window.drawn++).observe(document.querySelector('.inbox'), { subtree: true, childList: true, characterData: true, attributes: true });
 		return document.querySelector('.virtual').scrollTop = 0, true;
 	})()`)
 	page, err := d.engineer.ListDrifts(t.Context(), client.DriftQuery{}, client.Page{Size: 100})
@@ -80,9 +78,6 @@ func TestConsole_budgets(t *testing.T) {
 	}
 	p.await("all came", fmt.Sprintf(`document.querySelector('.nav-count').textContent === '999+' && document.querySelector('.live').textContent === 'live'
 		&& document.querySelectorAll('.row .pill-approved').length > 5`))
-	if drawn := value[int](p, `window.drawn`); drawn > 400 {
-		t.Errorf("500 events changed the page %d times", drawn)
-	}
 	t.Logf("tried: 500 events came at once: the longest task took %.0f ms", value[float64](p, `Math.max(0, ...window.tasks)`))
 }
 

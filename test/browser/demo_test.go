@@ -12,7 +12,7 @@ import (
 )
 
 // TestDemo: what `make demo` does keeps a page alive: drifts come, go and are decided, and an open page follows each change. Mutations:
-// plan that always has all entries (nothing is resolved); decide without its second case.
+// plan that always has all entries, also the repeated ones (nothing is resolved); decide without its second case.
 func TestDemo(t *testing.T) {
 	d := startDesk(t)
 	p := d.person()

@@ -29,15 +29,10 @@ func TestPictures(t *testing.T) {
 		if err := story.Tell(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		hostile, err := d.engineer.ReportDrift(t.Context(), client.DriftReport{
-			ResourceID:   strings.Repeat("module.a_long_name_that_goes_on.", 6) + `aws_instance.שרת["בדיקה"]`,
-			ResourceType: "aws_instance", Region: "eu-central-1", Severity: client.Warning,
-			ExpectedState: map[string]any{"תיאור": "שרת הבדיקות של הצוות", "user_data": strings.Repeat("0123456789", 60)},
-			ActualState:   map[string]any{"תיאור": "שרת הבדיקות, זמני", "user_data": strings.Repeat("0123456789", 59) + "x"},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := d.person()
+		d.signIn(p, "admin")
+		p.visit(d.API.URL() + "/settings/rules")
+		p.await("the rules are applied", `[...document.querySelectorAll('tbody td.number')].some((c) => c.textContent === '2')`)
 		first := d.first(client.DriftQuery{Search: "aws_security_group.bastion"})
 		decided := d.first(client.DriftQuery{Status: client.Rejected})
 		hidden := d.first(client.DriftQuery{Search: "refunds", Suppressed: "true"})
@@ -49,16 +44,30 @@ func TestPictures(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := d.person()
-		d.pictures(p, dir, "admin", map[string]string{
+		d.pictures(p, dir, map[string]string{
 			"inbox": "/inbox", "all": "/inbox?view=all", "ignored": "/inbox?view=ignored", "groups": "/inbox?by=group", "nothing": "/inbox?search=nothing", "drift": "/drifts/" + first.ID,
-			"decided": "/drifts/" + decided.ID, "hidden": "/drifts/" + hidden.ID, "long": "/drifts/" + hostile.ID, "workspaces": "/workspaces",
+			"decided": "/drifts/" + decided.ID, "hidden": "/drifts/" + hidden.ID, "workspaces": "/workspaces",
 			"workspace": "/workspaces/payments%2Fproduction", "checks": "/checks", "check": "/checks/" + checks.Items[0].ID, "alerts": "/alerts?read=all", "insights": "/insights",
 			"audit": "/audit", "profile": "/settings/profile", "sessions": "/settings/sessions", "users": "/settings/users", "keys": "/settings/keys", "trusts": "/settings/trusts",
 			"channels": "/settings/channels", "rules": "/settings/rules", "rule": "/settings/rules/" + rules.Items[0].ID, "ended": "/settings/rules?status=ended",
-			"rule-new": "/settings/rules/new?type=aws_ecs_service&path=desired_count", "operations": "/settings/operations", "design": "/settings/design",
+			"rule-new": "/settings/rules/new?type=google_storage_bucket&path=labels", "operations": "/settings/operations", "design": "/settings/design",
 			"trace": "/trace/4bf92f3577b34da6a3ce929d0e0e4736", "lost": "/nothing-here",
 		})
+		p.dress("dark", 1280)
+		p.visit(d.API.URL() + "/inbox")
+		p.await("the rows", `document.querySelectorAll('.row[data-row]').length > 5`)
+		p.press("jxjx")
+		p.picture(filepath.Join(dir, "selected-dark-wide.png"))
+		hostile, err := d.engineer.ReportDrift(t.Context(), client.DriftReport{
+			ResourceID:   strings.Repeat("module.a_long_name_that_goes_on.", 6) + `aws_instance.שרת["בדיקה"]`,
+			ResourceType: "aws_instance", Region: "eu-central-1", Severity: client.Warning,
+			ExpectedState: map[string]any{"תיאור": "שרת הבדיקות של הצוות", "user_data": strings.Repeat("0123456789", 60)},
+			ActualState:   map[string]any{"תיאור": "שרת הבדיקות, זמני", "user_data": strings.Repeat("0123456789", 59) + "x"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.pictures(p, dir, map[string]string{"long": "/drifts/" + hostile.ID, "inbox-long": "/inbox"})
 		p.dress("light", 1280)
 		p.visit(d.API.URL() + "/drifts/" + first.ID)
 		p.await("the drift", `document.querySelector('.diff') !== null`)
@@ -85,7 +94,9 @@ func TestPictures(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			d.pictures(d.person(), filepath.Join(dir, fmt.Sprint(many)), "admin", map[string]string{
+			p := d.person()
+			d.signIn(p, "admin")
+			d.pictures(p, filepath.Join(dir, fmt.Sprint(many)), map[string]string{
 				"inbox": "/inbox", "groups": "/inbox?by=group", "workspaces": "/workspaces", "checks": "/checks", "alerts": "/alerts", "insights": "/insights", "rules": "/settings/rules",
 				"trusts": "/settings/trusts", "channels": "/settings/channels",
 			})
@@ -103,12 +114,11 @@ func (d *desk) first(q client.DriftQuery) client.Drift {
 	return page.Items[0]
 }
 
-func (d *desk) pictures(p *tab, dir, role string, paths map[string]string) {
+func (d *desk) pictures(p *tab, dir string, paths map[string]string) {
 	d.t.Helper()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		d.t.Fatal(err)
 	}
-	d.signIn(p, role)
 	for _, scheme := range []string{"light", "dark"} {
 		p.dress(scheme, 1280)
 		p.visit(d.API.URL() + "/inbox")

@@ -72,11 +72,19 @@ export function Audit() {
       {list.items === undefined && list.error.value === undefined && <Skeleton />}
       {list.items?.length === 0 && <Empty icon="search" title="No row fits" />}
       {list.items !== undefined && list.items.length > 0 && (
-        <Table label="Audit rows" head={['When', 'Who', 'Action', 'What', 'Trace']}>
+        <Table label="Audit rows" head={['What', 'Action', 'Who', 'When', 'Trace']}>
           {list.items.map((row) => (
             <tr key={row.id}>
+              <th scope="row">
+                {row.driftId === null ? <bdi>{row.subject}</bdi> : <a href={`/drifts/${row.driftId}`}><bdi>{row.subject}</bdi></a>}
+                {row.message !== '' && (
+                  <p class="muted" dir="auto">
+                    {row.message}
+                  </p>
+                )}
+              </th>
               <td>
-                <Time at={row.timestamp} suffix />
+                <code>{row.action}</code>
               </td>
               <td>
                 {row.actorId === null ? (
@@ -88,16 +96,8 @@ export function Audit() {
                 )}
               </td>
               <td>
-                <code>{row.action}</code>
+                <Time at={row.timestamp} suffix />
               </td>
-              <th scope="row">
-                {row.driftId === null ? <bdi>{row.subject}</bdi> : <a href={`/drifts/${row.driftId}`}><bdi>{row.subject}</bdi></a>}
-                {row.message !== '' && (
-                  <p class="muted" dir="auto">
-                    {row.message}
-                  </p>
-                )}
-              </th>
               <td>{row.traceId === null ? <span class="muted">–</span> : <TraceLink id={row.traceId} />}</td>
             </tr>
           ))}
