@@ -55,7 +55,7 @@ func TestConsole_rules(t *testing.T) {
 	engineer.await("the engineer sees it", `document.querySelector('.page-head .pill-ok')?.textContent === 'in force' && document.querySelector('.rule-facts a')?.textContent === 'It hides 2 open drifts'`)
 
 	engineer.visit(d.API.URL() + "/inbox")
-	engineer.await("one is left", fmt.Sprintf(`document.querySelectorAll('.row[data-row]').length === 1 && document.querySelector('[data-row="%s"]') !== null`, other.ID))
+	engineer.await("one is left", fmt.Sprintf(`document.querySelectorAll('.row[data-row]').length === 1 && document.querySelector('[data-row=%q]') !== null`, other.ID))
 	engineer.await("it is live", `document.querySelector('.live').textContent === 'live'`)
 	d.report("aws_instance.later", client.Warning)
 	d.report("aws_instance.last", client.Warning)
@@ -116,7 +116,7 @@ func TestConsole_rules_order(t *testing.T) {
 	p.await("both, in their order", `document.querySelectorAll('tbody tr').length === 2 && document.querySelector('tbody strong').textContent === 'Call it info'`)
 	p.click("tbody tr:first-child .rule-order button:last-of-type")
 	p.await("the other order", `document.querySelector('tbody strong').textContent === 'Owner network-team'`)
-	p.await("api has it", fmt.Sprintf(`performance.getEntriesByType('resource').some((e) => /rules.reorder$/.test(e.name)) && document.querySelector('tbody button:not(:disabled)') !== null`))
+	p.await("api has it", `performance.getEntriesByType('resource').some((e) => /rules.reorder$/.test(e.name)) && document.querySelector('tbody button:not(:disabled)') !== null`)
 	if got, err := byAdmin.ListRules(t.Context(), "", client.Page{}); err != nil || len(got.Items) != 2 || got.Items[0].ID != made[1].ID {
 		t.Errorf("api has %+v, %v", got.Items, err)
 	}

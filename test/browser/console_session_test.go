@@ -115,7 +115,7 @@ func TestConsole_errors(t *testing.T) {
 // visitInside goes to a screen as a link of the frame does.
 func (p *tab) visitInside(path string) {
 	p.t.Helper()
-	value[bool](p, fmt.Sprintf(`(document.querySelector('.nav a[href="%s"]').click(), true)`, path))
+	value[bool](p, fmt.Sprintf(`(document.querySelector('.nav a[href=%q]').click(), true)`, path))
 	p.await(path, fmt.Sprintf(`location.pathname === %s`, quoted(path)))
 }
 

@@ -78,7 +78,7 @@ var Vitals = []string{"lcp", "inp"}
 
 var (
 	errorType = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{0,39}$`)
-	place     = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}\.js:[0-9]{1,7}:[0-9]{1,7}$`)
+	place     = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}\.js:\d{1,7}:\d{1,7}$`)
 )
 
 // Actions are what people do in the console that is worth a span.

@@ -243,7 +243,7 @@ func TestAttackFormula(t *testing.T) {
 	}
 }
 
-// TestExport_audit: admins get all of the trail that passes the filters, also more than is read at once, newest first, and nobody else does.
+// TestExport_audit: admins get all of the trail that passes the filters, also more than is read at once, newest first, and users of other roles get nothing.
 // Mutations: Export that stops after the first part; the access of a viewer; a subject as it is.
 func TestExport_audit(t *testing.T) {
 	api := apitest.Start(t)
