@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +120,7 @@ func TestAttackTelemetry(t *testing.T) {
 		{"name", map[string]any{"type": "error", "name": "Not a type"}},
 		{"message", map[string]any{"type": "error", "name": "TypeError", "message": strings.Repeat("x", 501)}},
 		{"stack", map[string]any{"type": "error", "name": "TypeError", "stack": []string{"https://evil.example/x.js:1:1"}}},
+		{"stack", map[string]any{"type": "error", "name": "TypeError", "stack": slices.Repeat([]string{"main.js:1:1"}, 21)}},
 		{"message", map[string]any{"message": "about an action"}},
 		{"name", map[string]any{"name": "delete everything"}},
 		{"name", map[string]any{"type": "navigate", "name": "/drifts/0199"}},
