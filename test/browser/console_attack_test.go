@@ -33,11 +33,24 @@ func TestAttackConsole(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	admin := d.story().Admin
+	rule, err := admin.CreateRule(t.Context(), client.RuleDraft{
+		Effect: client.SetOwner, Owner: hostile[0], Match: client.RuleMatch{Types: hostile, Paths: []string{hostile[1]}}, Reason: "a reason: " + hostile[0],
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.CreateTrust(t.Context(), client.NewTrust{
+		Name: hostile[0], Issuer: "https://gitlab.example.com", Audience: hostile[1], Subject: "project_path:acme/" + hostile[0], Claims: map[string]string{hostile[0]: hostile[1]},
+	}); err != nil {
+		t.Fatal(err)
+	}
 	d.fail("prod", "it failed: "+hostile[0], client.Source{Ref: hostile[0], TriggeredBy: hostile[1]})
 	p := d.person()
 	d.signIn(p, "admin")
 	for _, path := range []string{
 		"/inbox?view=all", "/drifts/" + last.ID, "/workspaces", "/workspaces/prod", "/checks", "/alerts?read=all", "/insights", "/audit", "/settings/operations",
+		"/settings/rules", "/settings/rules/" + rule.ID, "/settings/rules/new?path=%3Cimg+src%3Dx+onerror%3Dwindow.hacked%3D1%3E&type=*", "/settings/trusts", "/inbox?view=ignored",
 		"/inbox?search=" + "%3Cimg+src%3Dx+onerror%3Dwindow.hacked%3D1%3E", "/sign-in?to=javascript:window.hacked=1", "/workspaces/%3Cimg%20src=x%20onerror=window.hacked=1%3E",
 		"/trace/%3Cscript%3E",
 	} {

@@ -32,6 +32,23 @@ func TestConsole_accessible(t *testing.T) {
 	if _, err := d.engineer.ApproveDrift(t.Context(), decided.ID, client.Decision{Reason: "agreed with the network team"}); err != nil {
 		t.Fatal(err)
 	}
+	admin := d.story().Admin
+	rule, err := admin.CreateRule(t.Context(), client.RuleDraft{
+		Effect: client.IgnoreDrifts, Match: client.RuleMatch{Addresses: []string{"aws_instance.noise"}}, Reason: "the autoscaler sets the type",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.engineer.CreateRule(t.Context(), client.RuleDraft{Effect: client.SetSeverity, Severity: client.Info, Match: client.RuleMatch{Types: []string{"aws_*"}}, Reason: "all of it is a playground"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.CreateRule(t.Context(), client.RuleDraft{Effect: client.SetSeverity, Severity: client.Info, Match: client.RuleMatch{Addresses: []string{"*.noise"}}, Reason: "nothing depends on it"}); err != nil {
+		t.Fatal(err)
+	}
+	hidden := d.report("aws_instance.noise", client.Warning)
+	if _, err := admin.CreateTrust(t.Context(), client.NewTrust{Name: "network repository", Issuer: "https://gitlab.com", Audience: d.API.URL(), Subject: "project_path:acme/network:**"}); err != nil {
+		t.Fatal(err)
+	}
 	failed := d.fail("prod", "terraform init failed", client.Source{Ref: "main"})
 	p := d.person()
 	for _, scheme := range []string{"light", "dark"} {
@@ -50,7 +67,7 @@ func TestConsole_accessible(t *testing.T) {
 		p.learn(string(axe))
 		for _, path := range []string{
 			"/inbox", "/inbox?view=all", "/inbox?search=nothing", "/drifts/" + open.ID, "/drifts/" + decided.ID, "/workspaces", "/workspaces/prod", "/checks",
-			"/checks/" + failed.ID, "/alerts?read=all", "/audit", "/settings/profile", "/settings/sessions", "/settings/users", "/settings/keys", "/settings/channels", "/settings/trusts", "/settings/rules", "/settings/rules/new?type=aws_instance", "/inbox?view=ignored", "/inbox?by=group", "/insights",
+			"/checks/" + failed.ID, "/alerts?read=all", "/audit", "/settings/profile", "/settings/sessions", "/settings/users", "/settings/keys", "/settings/channels", "/settings/trusts", "/settings/rules", "/settings/rules?status=ended", "/settings/rules/" + rule.ID, "/drifts/" + hidden.ID, "/settings/rules/new?type=aws_instance", "/inbox?view=ignored", "/inbox?by=group", "/insights",
 			"/settings/operations", "/settings/design", "/trace/4bf92f3577b34da6a3ce929d0e0e4736", "/settings/nothing",
 		} {
 			p.show(path)

@@ -357,8 +357,10 @@ function Facts({ drift, onOwner }: { drift: DriftDetail; onOwner: () => void }) 
         )}
         {drift.severityRule != null && (
           <Fact name="Severity">
-            by <a href={`/settings/rules/${drift.severityRule}`}>a rule</a>
-            {drift.defaultSeverity != null && `, else ${drift.defaultSeverity}`}
+            <span class="in-text">
+              by <a href={`/settings/rules/${drift.severityRule}`}>a rule</a>
+              {drift.defaultSeverity != null && `, else ${drift.defaultSeverity}`}
+            </span>
           </Fact>
         )}
         {drift.attribution !== null && (
