@@ -440,7 +440,7 @@ function Preview({ draft, there }: { draft: Draft | undefined; there: boolean })
                 <strong>
                   Hides {found.suppressed.toLocaleString('en')} of {found.examined.toLocaleString('en')}
                 </strong>{' '}
-                open drifts, and matches a path of {found.matched.toLocaleString('en')}.
+                open drifts{found.matched > found.suppressed && `, and matches a path of ${found.matched.toLocaleString('en')}`}.
               </>
             ) : (
               <>
