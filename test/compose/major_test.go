@@ -83,7 +83,8 @@ func TestMajorUpgrade(t *testing.T) {
 	}
 }
 
-// older is an image of PostgreSQL 17: ours with the package of Debian 13 or of PostgreSQL's own archive, and their folder of data.
+// older is an image of PostgreSQL 17: ours with the package of Debian 13 or of PostgreSQL's own archive, and their folder of data. Its own programs
+// come first: pg_dump of 18.6 writes options of 17.12 (pg_attver) that 18.6 then refuses.
 func (s *installation) older(t *testing.T) string {
 	t.Helper()
 	var config struct{ Services map[string]struct{ Image string } }
@@ -96,7 +97,7 @@ func (s *installation) older(t *testing.T) string {
 	build.Stdin = strings.NewReader("FROM " + image + "\nUSER root\n" +
 		"RUN sed -nE 's, [a-z]+ main$, trixie main,p' /etc/apt/sources.list >/etc/apt/sources.list.d/older.list || true\n" +
 		"RUN apt-get update -o Acquire::Check-Valid-Until=false && apt-get install -y --no-install-recommends postgresql-17\n" +
-		"ENV PG_MAJOR=17 PGDATA=/var/lib/postgresql/17/docker PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/postgresql/17/bin\n")
+		"ENV PG_MAJOR=17 PGDATA=/var/lib/postgresql/17/docker PATH=/usr/lib/postgresql/17/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Skipf("NOT RUN: no package of PostgreSQL 17 can be had for %s: %v\n%s", image, err, out)
 	}
