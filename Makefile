@@ -45,7 +45,7 @@ test-stack: $(TOOLS)/gotestsum ## test links, panels, alerts, faults and restart
 	@cd test/prometheus && ../../$(TOOLS)/gotestsum --format testname -- -tags stack -count 1 -timeout 25m $(ARGS) ./stack/
 
 test-compose: ## start the production stack in containers, test it through its edge, check the rights of each container
-	@cd test && go test -tags compose -count 1 -timeout 40m -v $(ARGS) ./compose/
+	@cd test && go test -tags compose -count 1 -timeout 60m -v $(ARGS) ./compose/
 
 test-kubernetes: ## parse the manifests of deploy/kubernetes strictly, and compare them with the services
 	@cd test/kubernetes && GOWORK=off go test -count 1 $(ARGS) ./...
