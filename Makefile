@@ -92,6 +92,7 @@ check-deploy: ## check the shipped configuration with the programs' own checkers
 up: ## start the production stack in containers; makes missing .env and secrets
 	@deploy/prepare
 	@export COMMIT="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" && deploy/compose build && deploy/doctor --machine && deploy/compose up -d --wait
+	@echo "It runs. What comes next: docs/first-hour.md, from step 2"
 
 deploy: ## move the running stack to this version, one replica after the other (ARGS=--help lists options)
 	@deploy/prepare
