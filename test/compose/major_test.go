@@ -87,7 +87,9 @@ func TestMajorUpgrade(t *testing.T) {
 // come first: pg_dump of 18.6 writes options of 17.12 (pg_attver) that 18.6 then refuses.
 func (s *installation) older(t *testing.T) string {
 	t.Helper()
-	var config struct{ Services map[string]struct{ Image string } }
+	var config struct {
+		Services map[string]struct{ Image string }
+	}
 	if err := json.Unmarshal(s.run(t, "config", "--format", "json"), &config); err != nil {
 		t.Fatal(err)
 	}

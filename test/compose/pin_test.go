@@ -3,8 +3,7 @@
 package compose
 
 import (
-	"io"
-	"log"
+	"log/slog"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -19,7 +18,7 @@ import (
 // it with the tags; deploy/pin takes a tag that was moved; deploy/pin pins what is built here.
 func TestPin(t *testing.T) {
 	engine(t)
-	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	server := httptest.NewServer(registry.New(registry.Logger(slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo))))
 	t.Cleanup(server.Close)
 	place := t.TempDir()
 	one := strings.Replace(server.Listener.Addr().String(), "127.0.0.1", "localhost", 1) + "/driftsentry-test-one"
