@@ -15,7 +15,7 @@ import (
 )
 
 // TestMajorUpgrade moves an installation to the next major version of Postgres and back, as docs/operations.md says: from 17, because 19 is no
-// release yet. Mutations: the same volume for both; deploy/restore without a new epoch; restored without the new image.
+// release yet. Mutations not yet tried: the same volume for both; deploy/restore without a new epoch; restored without the new image.
 func TestMajorUpgrade(t *testing.T) {
 	s := begin(t)
 	dir := t.TempDir()
