@@ -45,7 +45,7 @@ test-stack: $(TOOLS)/gotestsum ## test links, panels, alerts, faults and restart
 	@cd test/prometheus && ../../$(TOOLS)/gotestsum --format testname -- -tags stack -count 1 -timeout 25m $(ARGS) ./stack/
 
 test-compose: ## start the production stack in containers, test it through its edge, check the rights of each container
-	@cd test && go test -tags compose -count 1 -timeout 40m -v $(ARGS) ./compose/
+	@cd test && go test -tags compose -count 1 -timeout 60m -v $(ARGS) ./compose/
 
 test-kubernetes: ## parse the manifests of deploy/kubernetes strictly, and compare them with the services
 	@cd test/kubernetes && GOWORK=off go test -count 1 $(ARGS) ./...
@@ -95,6 +95,7 @@ check-deploy: ## check the shipped configuration with the programs' own checkers
 up: ## start the production stack in containers; makes missing .env and secrets
 	@deploy/prepare
 	@export COMMIT="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" && deploy/compose build && deploy/doctor --machine && deploy/compose up -d --wait
+	@echo "It runs. What comes next: docs/first-hour.md, from step 2"
 
 deploy: ## move the running stack to this version, one replica after the other (ARGS=--help lists options)
 	@deploy/prepare

@@ -85,7 +85,7 @@ func (s *installation) changed(t *testing.T) {
 			fmt.Fprintln(os.Stderr, "NOT RUN: a changed file of", c.service)
 			continue
 		}
-		t.Run(c.service, func(t *testing.T) { s.change(t, dir, c) })
+		step(t, "a changed file of "+c.service, func(t *testing.T) { s.change(t, dir, c) })
 	}
 	if out := string(s.script(t, "rollout", "--no-build")); strings.Contains(out, "replaced") || strings.Contains(out, "started") {
 		t.Errorf("nothing had changed:\n%s", out)

@@ -26,31 +26,31 @@ func TestCompose(t *testing.T) {
 	for _, other := range s.instead {
 		fmt.Fprintln(os.Stderr, "ANOTHER VERSION:", other)
 	}
-	t.Run("the images are small, stamped, and run by a non-root user", s.images)
-	t.Run("no container may more than it must", s.confined)
-	t.Run("the edge serves only what is for users", s.edge)
-	t.Run("a drift is decided and a socket gets the event, through the edge", s.work)
-	t.Run("Grafana has the dashboards, and behind it are the trace, its log and every target", s.observed)
-	t.Run("the whole stack fits into 2 GiB at rest", s.modest)
-	t.Run("a changed file is applied, and a broken one refused", s.changed)
-	t.Run("what needs a restart is left and said, or done when asked for", s.restartNeeded)
-	t.Run("the doctor finds nothing that must be mended", s.healthy)
-	t.Run("an edge error and a slow statement are in Loki", s.logged)
-	t.Run("Alertmanager is for those who administer Grafana", s.alerting)
-	t.Run("the first hour goes as its page says", s.firstHour)
-	t.Run("a support bundle has everything but secrets", s.bundled)
-	t.Run("a restore removes later data", s.restored)
-	t.Run("a backup that is broken changes nothing", s.unrestorable)
-	t.Run("a restore to the moment before a bad statement brings back what users saw", s.rewound)
-	t.Run("a drill finds what a backup lacks", s.drilled)
-	t.Run("the services log no error", s.quiet)
-	t.Run("no container, log or image shows a secret", s.discreet)
-	t.Run("a version that does not start is not rolled out, without an outage", s.unhealthy)
-	t.Run("a version, and NATS, are rolled out without an outage", s.rolledOut)
-	t.Run("the services' passwords in the database are changed without an outage", s.rotated)
-	t.Run("the new version does not show a secret either", s.discreet)
-	t.Run("the api ends on SIGTERM, and the edge responds instead", s.away)
-	t.Run("the edge speaks TLS for a name", s.tls)
+	step(t, "the images are small, stamped, and run by a non-root user", s.images)
+	step(t, "no container may more than it must", s.confined)
+	step(t, "the edge serves only what is for users", s.edge)
+	step(t, "a drift is decided and a socket gets the event, through the edge", s.work)
+	step(t, "Grafana has the dashboards, and behind it are the trace, its log and every target", s.observed)
+	step(t, "the whole stack fits into 2 GiB at rest", s.modest)
+	step(t, "a changed file is applied, and a broken one refused", s.changed)
+	step(t, "what needs a restart is left and said, or done when asked for", s.restartNeeded)
+	step(t, "the doctor finds nothing that must be mended", s.healthy)
+	step(t, "an edge error and a slow statement are in Loki", s.logged)
+	step(t, "Alertmanager is for those who administer Grafana", s.alerting)
+	step(t, "the first hour goes as its page says", s.firstHour)
+	step(t, "a support bundle has everything but secrets", s.bundled)
+	step(t, "a restore removes later data", s.restored)
+	step(t, "a backup that is broken changes nothing", s.unrestorable)
+	step(t, "a restore to the moment before a bad statement brings back what users saw", s.rewound)
+	step(t, "a drill finds what a backup lacks", s.drilled)
+	step(t, "the services log no error", s.quiet)
+	step(t, "no container, log or image shows a secret", s.discreet)
+	step(t, "a version that does not start is not rolled out, without an outage", s.unhealthy)
+	step(t, "a version, and NATS, are rolled out without an outage", s.rolledOut)
+	step(t, "the services' passwords in the database are changed without an outage", s.rotated)
+	step(t, "the new version does not show a secret either", s.discreet)
+	step(t, "the api ends on SIGTERM, and the edge responds instead", s.away)
+	step(t, "the edge speaks TLS for a name", s.tls)
 }
 
 // TestVariables: a variable missing in .env is named, with the value to set.
@@ -87,7 +87,8 @@ func TestVariables_reach(t *testing.T) {
 		t.Fatal(err)
 	}
 	env, wanted := "SITE_ADDRESS=:80\nSECRETS_DIR=./secrets\n", map[string]string{}
-	inside := []string{"HOST", "PORT", "METRICS_PORT", "CRASH_DIR", "TRUSTED_PROXIES", "REPLICAS"}
+	// The places inside of the containers, and what is for development alone.
+	inside := []string{"HOST", "PORT", "METRICS_PORT", "CRASH_DIR", "TRUSTED_PROXIES", "REPLICAS", "TRACE_SOURCE_URL"}
 	for _, m := range regexp.MustCompile(`(?m)^#?([A-Z_]+)=`).FindAllStringSubmatch(string(example), -1) {
 		name, value := m[1], "canary-of-"+strings.ToLower(m[1])
 		switch {

@@ -72,6 +72,7 @@ func begin(t *testing.T) *installation {
 // engine skips the test where there is none.
 func engine(t *testing.T) {
 	t.Helper()
+	noted(t, t.Name())
 	for _, probe := range [][]string{{"info"}, {"compose", "version"}} {
 		if out, err := exec.CommandContext(t.Context(), "docker", probe...).CombinedOutput(); err != nil {
 			message := fmt.Sprintf("NOT RUN: no container engine (docker %s: %v)", strings.Join(probe, " "), err)

@@ -31,23 +31,23 @@ func TestPITR(t *testing.T) {
 	s.psql(t, "delete from kept")
 	base, wal := "/backup/*/base/", "/backup/*/wal/"
 
-	t.Run("the moment before the bad statement", func(t *testing.T) {
+	step(t, "the moment before the bad statement", func(t *testing.T) {
 		if got := s.rows(t, moment); got != "1\tbefore the first backup\n2\tafter it\n" {
 			t.Errorf("%q", got)
 		}
 	})
-	t.Run("the last moment", func(t *testing.T) {
+	step(t, "the last moment", func(t *testing.T) {
 		if got := s.rows(t, ""); got != "" {
 			t.Errorf("%q", got)
 		}
 	})
-	t.Run("a moment before the first backup", func(t *testing.T) {
+	step(t, "a moment before the first backup", func(t *testing.T) {
 		s.refuses(t, "no verified base backup in /backup from before", s.recover("2020-01-01 00:00:00+00"))
 	})
-	t.Run("what is no moment", func(t *testing.T) {
+	step(t, "what is no moment", func(t *testing.T) {
 		s.refuses(t, "tomorrowish is no time", s.recover("tomorrowish"))
 	})
-	t.Run("an older backup goes when a newer one was verified, and not before", func(t *testing.T) {
+	step(t, "an older backup goes when a newer one was verified, and not before", func(t *testing.T) {
 		second := s.in(t, "/etc/postgresql/pitr take")
 		s.in(t, "BACKUP_DAYS=0 /etc/postgresql/pitr prune")
 		if got := s.in(t, "ls "+base+"*.verified | xargs -n 1 basename"); got != first+".verified" {
@@ -66,7 +66,7 @@ func TestPITR(t *testing.T) {
 			t.Errorf("%s segments, then %s", before, after)
 		}
 	})
-	t.Run("metrics", func(t *testing.T) {
+	step(t, "metrics", func(t *testing.T) {
 		s.in(t, "/etc/postgresql/pitr metrics")
 		for line := range strings.Lines(s.in(t, "grep -v '^#' /status/backup.prom")) {
 			name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
@@ -75,26 +75,26 @@ func TestPITR(t *testing.T) {
 			}
 		}
 	})
-	t.Run("a segment that is damaged does not pass for the last one", func(t *testing.T) {
+	step(t, "a segment that is damaged does not pass for the last one", func(t *testing.T) {
 		s.in(t, "/etc/postgresql/pitr flush; f=$(ls -t "+wal+"* | head -n 1); cp $f /tmp/whole; head -c 100 /tmp/whole >$f")
 		s.refuses(t, "can't be read", s.recover(""))
 		s.in(t, "cp /tmp/whole $(ls -t "+wal+"* | head -n 1)")
 		s.rows(t, "")
 	})
-	t.Run("a base backup that is damaged is not verified", func(t *testing.T) {
+	step(t, "a base backup that is damaged is not verified", func(t *testing.T) {
 		third := s.in(t, "/etc/postgresql/pitr take")
 		s.in(t, "f=$(ls "+base+third+".tar.zst.gpg); size=$(stat -c %s $f); printf x | dd of=$f bs=1 seek=$((size / 2)) conv=notrunc status=none")
 		s.refuses(t, "can't be read", s.command(t.Context(), "run", "--rm", "--no-deps", "-T", "restored", "verify", third))
 		s.in(t, "rm "+base+third+"*")
 	})
-	t.Run("another key opens nothing", func(t *testing.T) {
+	step(t, "another key opens nothing", func(t *testing.T) {
 		s.refuses(t, "can't be read", s.command(t.Context(), "run", "--rm", "--no-deps", "-T", "-e", "BACKUP_KEY_FILE=/etc/hostname", "restored", "dump"))
 	})
-	t.Run("a segment is not replaced by another of the same name", func(t *testing.T) {
+	step(t, "a segment is not replaced by another of the same name", func(t *testing.T) {
 		s.refuses(t, "is there, with other content", s.command(t.Context(), "exec", "-T", "postgres", "bash", "-c",
 			"cd $PGDATA; /etc/postgresql/pitr archive PG_VERSION $(basename $(ls "+wal+"* | head -n 1) .zst.gpg)"))
 	})
-	t.Run("an archive out of reach stops no writes, and fills the disk only so far", func(t *testing.T) {
+	step(t, "an archive out of reach stops no writes, and fills the disk only so far", func(t *testing.T) {
 		// A folder in which nothing can be made stands for a disk that is full or away.
 		s.in(t, "cd /backup/*/; mv wal whole; mkdir -m 500 wal")
 		defer s.in(t, "cd /backup/*/; rmdir wal; mv whole wal")
@@ -110,7 +110,7 @@ func TestPITR(t *testing.T) {
 			t.Errorf("said %q", out)
 		}
 	})
-	t.Run("the archive goes on when it is back", func(t *testing.T) {
+	step(t, "the archive goes on when it is back", func(t *testing.T) {
 		s.in(t, "/etc/postgresql/pitr flush")
 		if got := s.rows(t, ""); !strings.Contains(got, "meanwhile") {
 			t.Errorf("%q", got)

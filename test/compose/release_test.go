@@ -13,7 +13,7 @@ import (
 
 // TestRelease makes a release of the files as they are, for this kind of machine, and uses it: its programs say their version, its images are
 // loaded and run, an installation can be prepared from it alone, and no file can be changed without a sign. Mutations in tools/release: the
-// images are not told the commit; the notes of all versions; no deploy in deploy.tar.gz.
+// images are not told the commit; the notes of all versions; no deploy in deploy.tar.gz; a signature is an unknown file.
 func TestRelease(t *testing.T) {
 	engine(t)
 	const released = "9.9.9-test"
@@ -81,10 +81,39 @@ func TestRelease(t *testing.T) {
 	must(place, `tar -xzf "$1/deploy.tar.gz" && cd "driftsentry-$2" && deploy/prepare && VERSION=$2 deploy/compose config --images`, dist, released)
 
 	must(dist, `"$1" --check "$PWD"`, filepath.Join(dir, "tools/release"))
+
+	// Signed as docs/operations.md says, and checked by who has the public key. A file that was changed with its sum is noticed, too.
+	sign, verify := line(t, "ssh-keygen -Y sign"), line(t, "ssh-keygen -Y verify")
+	key := filepath.Join(t.TempDir(), "key")
+	sign, verify = strings.Replace(sign, "~/.ssh/release_ed25519", key, 1), strings.Replace(verify, "allowed_signers", key+".allowed", 1)
+	must(dist, `ssh-keygen -q -t ed25519 -N "" -f "$1" && echo "release@example.com $(cat "$1.pub")" >"$1.allowed"`, key)
+	must(dist, sign)
+	must(dist, verify)
+	must(dist, `"$1" --check "$PWD"`, filepath.Join(dir, "tools/release"))
+	must(dist, "cp SHA256SUMS kept && cp NOTES.md kept-notes && echo more >>NOTES.md && sha256sum NOTES.md | cat <(grep -v NOTES.md kept) - >SHA256SUMS")
+	refused("incorrect signature", dist, verify)
+	must(dist, "mv kept SHA256SUMS && mv kept-notes NOTES.md && rm SHA256SUMS.sig")
+
 	must(dist, "echo more >>NOTES.md")
 	refused("is not what was made", dist, `"$1" --check "$PWD"`, filepath.Join(dir, "tools/release"))
 	must(dist, "sed -i '$ d' NOTES.md && echo x >other")
 	refused("has files that SHA256SUMS does not name", dist, `"$1" --check "$PWD"`, filepath.Join(dir, "tools/release"))
 	must(dist, "rm other && sed -i s/NOTES.md/OTHER.md/ provenance.json && sha256sum provenance.json | cat <(grep -v provenance.json SHA256SUMS) - >sums && mv sums SHA256SUMS")
 	refused("provenance.json is about other files", dist, `"$1" --check "$PWD"`, filepath.Join(dir, "tools/release"))
+}
+
+// line is the command of docs/operations.md that begins so.
+func line(t *testing.T, begin string) string {
+	t.Helper()
+	page, err := os.ReadFile(whole(t, "docs/operations.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text := range strings.Lines(string(page)) {
+		if text = strings.TrimSpace(text); strings.HasPrefix(text, begin) {
+			return text
+		}
+	}
+	t.Fatalf("docs/operations.md has no command %q", begin)
+	return ""
 }
