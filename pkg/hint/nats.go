@@ -160,6 +160,7 @@ func (c *NATS) send(ctx context.Context, h Hint) error {
 	m.Header.Set(traceparent, telemetry.Traceparent(ctx))
 	if err := c.nats.PublishMsg(m); err != nil {
 		span.SetStatus(codes.Error, "")
+		span.SetAttributes(semconv.ErrorType(err))
 		return fmt.Errorf("send a hint: %w", err)
 	}
 	return nil

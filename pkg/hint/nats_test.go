@@ -19,6 +19,9 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"go.opentelemetry.io/otel/codes"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/driftsentry/driftsentry/pkg/config"
 	"github.com/driftsentry/driftsentry/pkg/event"
@@ -136,6 +139,20 @@ func TestNATS_carries_hints_and_traces(t *testing.T) {
 	}
 	if kinds["producer send driftsentry.stream"] != 1 || kinds["consumer process driftsentry.stream"] != 2 {
 		t.Errorf("spans of the trace: %v", kinds)
+	}
+}
+
+// Checked by breaking it: without the attribute, it fails.
+func TestNATS_span_of_a_hint_not_sent(t *testing.T) {
+	tel := telemetrytest.Start(t)
+	c := open(t, Config{URL: config.Secret(serve(t, server.Options{}).ClientURL())}, tel)
+	c.Close() // After Notify has looked for a server, it may go.
+	if err := c.send(t.Context(), Hint{AccountID: uuid.New()}); err == nil {
+		t.Fatal("a closed connection sends")
+	}
+	spans := tel.Spans()
+	if len(spans) != 1 || spans[0].Status.Code != codes.Error || !slices.Contains(spans[0].Attributes, semconv.ErrorType(nats.ErrConnectionClosed)) {
+		t.Errorf("spans: %+v", spans)
 	}
 }
 

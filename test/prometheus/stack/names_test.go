@@ -15,8 +15,9 @@ import (
 	"github.com/driftsentry/driftsentry/test/internal/shipped"
 )
 
-// onFault are metrics and labels that show once something has gone wrong. The faults' tests see those.
-var onFault = []string{"driftsentry_backup_last_success_timestamp_seconds", "driftsentry_backup_last_verified_timestamp_seconds", "driftsentry_restore_drill_last_success_timestamp_seconds", "go_memory_limit_bytes", "otelcol_exporter_enqueue_failed_spans_total", "otelcol_exporter_enqueue_failed_log_records_total", "tempo_discarded_spans_total", "loki_discarded_samples_total", "error_type", "otel_metric_overflow"}
+// onFault are metrics and labels that show once something has gone wrong, or with a program that this test does not start (probe). The faults'
+// tests see those.
+var onFault = []string{"driftsentry_backup_last_success_timestamp_seconds", "driftsentry_backup_last_verified_timestamp_seconds", "driftsentry_restore_drill_last_success_timestamp_seconds", "go_memory_limit_bytes", "otelcol_exporter_enqueue_failed_spans_total", "otelcol_exporter_enqueue_failed_log_records_total", "otelcol_processor_tail_sampling_sampling_trace_dropped_too_early_total", "otelcol_processor_tail_sampling_traces_dropped_too_large_total", "tempo_discarded_spans_total", "loki_discarded_samples_total", "error_type", "otel_metric_overflow", "probe"}
 
 // notRun are metrics of programs that this test does not start. TestMessages does, or test-compose.
 var notRun = regexp.MustCompile("^(pg|node|probe|caddy)_")

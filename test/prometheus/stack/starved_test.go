@@ -72,3 +72,49 @@ func TestStarvedCollector(t *testing.T) {
 		return nil
 	})
 }
+
+// TestStarvedSampler runs the collector with COLLECTOR_SAMPLING=sampling.yaml and room for one small trace, so that it counts the traces that
+// it drops under the names that SamplerDrops asks for.
+//
+// Checked by breaking it: with the shipped bounds, neither is counted.
+func TestStarvedSampler(t *testing.T) {
+	found := installed.Programs(t, "otelcol-contrib")
+	o := &overlay{t: t, dir: t.TempDir(), ports: map[string]int{}}
+	o.secret("database_monitor_password", "of nobody")
+	config, sampling := o.derive("otel-collector", "otel-collector/config.yaml"), o.derive("otel-collector", "otel-collector/sampling.yaml")
+	rewrite(t, sampling, func(starved string) string {
+		for rule, value := range map[string]string{`(num_traces: )\d+`: "${1}1", `(maximum_trace_size_bytes: )\d+`: "${1}10000"} {
+			starved = regexp.MustCompile(rule).ReplaceAllString(starved, value)
+		}
+		return starved
+	})
+	collector := run(t, filepath.Dir(config), "otel-collector", os.Environ(), found["otelcol-contrib"], "--config="+config, "--config="+sampling)
+	awaitOK(t, collector, o.url("otel-collector", 13133))
+
+	out := dial(t, o.address("otel-collector", 4317))
+	eventually(t, "the metrics of dropped traces", func(ctx context.Context) error {
+		for _, items := range []int{1, 1, 500} {
+			spans, c := make([]*tracepb.Span, items), newCaller()
+			for i := range items {
+				spans[i] = &tracepb.Span{TraceId: unhex(t, c.traceID), SpanId: unhex(t, newCaller().spanID), Name: "dropped"}
+			}
+			if _, err := out.traces.Export(ctx, &collectortrace.ExportTraceServiceRequest{
+				ResourceSpans: []*tracepb.ResourceSpans{{ScopeSpans: []*tracepb.ScopeSpans{{Spans: spans}}}},
+			}); err != nil {
+				return err
+			}
+		}
+		body, err := get(ctx, o.url("otel-collector", 8888)+"/metrics")
+		if err != nil {
+			return err
+		}
+		for _, metric := range []string{
+			"otelcol_processor_tail_sampling_sampling_trace_dropped_too_early_total", "otelcol_processor_tail_sampling_traces_dropped_too_large_total",
+		} {
+			if !regexp.MustCompile(`(?m)^` + metric + `(\{.*\})? [1-9]`).Match(body) {
+				return fmt.Errorf("%s counts nothing in\n%s", metric, body)
+			}
+		}
+		return nil
+	})
+}
