@@ -40,7 +40,7 @@ for unit in a b; do mkdir -p "$5/$unit" && echo '{"format_version":"1.2"}' > "$5
 			_, _ = io.WriteString(w, `{"error":{"code":"invalid","message":"no plan of ours"}}`)
 			return
 		}
-		_, _ = io.WriteString(w, `{"check":{},"open":{"unsettled":{"critical":1}},"drifts":[]}`)
+		_, _ = io.WriteString(w, `{"data":{"check":{},"open":{"unsettled":{"critical":1}},"drifts":[]}}`)
 	}))
 	defer server.Close()
 	settings := map[string]string{"DRIFTSENTRY_URL": server.URL, "DRIFTSENTRY_API_KEY": "key", "DRIFTSENTRY_WORKSPACE": "shop"}
