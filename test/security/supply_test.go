@@ -18,7 +18,7 @@ import (
 )
 
 // programs are what we ship, as package within module.
-var programs = map[string]string{"services/api": "./cmd/api", "services/realtime": "./cmd/realtime"}
+var programs = map[string]string{"services/api": "./cmd/api", "services/realtime": "./cmd/realtime", "cli": "./cmd/driftsentry"}
 
 // pkg is a package of a program, as `go list` prints it.
 type pkg struct {

@@ -144,7 +144,7 @@ func (s *sender) runAll(ctx context.Context, j planning, folder string) error {
 	}
 	defer root.Close()
 	found := 0
-	var open error
+	var open, refused error
 	err = fs.WalkDir(root.FS(), ".", func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.Name() != "tfplan.json" {
 			return err
@@ -155,12 +155,16 @@ func (s *sender) runAll(ctx context.Context, j planning, folder string) error {
 			return err //nolint:wrapcheck // It names the file.
 		}
 		defer plan.Close()
-		err = s.send(ctx, s.workspace+"/"+path.Dir(file), plan)
-		if errors.Is(err, errOpen) {
-			open, err = err, nil
+		unit := s.workspace + "/" + path.Dir(file)
+		switch err := s.send(ctx, unit, plan); {
+		case errors.Is(err, errOpen):
+			open = err
+		case err != nil:
+			refused = errors.Join(refused, fmt.Errorf("%s: %w", unit, err))
 		}
-		return err
+		return ctx.Err() // The other units are sent, unless the job was stopped.
 	})
+	err = errors.Join(refused, err)
 	switch {
 	case failed != nil:
 		s.tellFailure(ctx, s.workspace, failed.Error())
@@ -168,7 +172,10 @@ func (s *sender) runAll(ctx context.Context, j planning, folder string) error {
 	case err == nil && found == 0:
 		return errors.New("terragrunt made no plan: is there a unit below this folder?")
 	}
-	return errors.Join(err, open)
+	if err != nil {
+		return err // A failure goes before what is open.
+	}
+	return open
 }
 
 // patience is how long a tool may take to stop after an interrupt: it has a lock to release.
