@@ -20,7 +20,7 @@ func TestRunAll_refusedUnit(t *testing.T) {
 for unit in a b; do mkdir -p "$5/$unit" && echo '{"format_version":"1.2"}' > "$5/$unit/tfplan.json"; done
 `
 	tool := filepath.Join(t.TempDir(), "terragrunt")
-	if err := os.WriteFile(tool, []byte(script), 0o700); err != nil { //nolint:gosec // It is a program.
+	if err := os.WriteFile(tool, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	var mu sync.Mutex
