@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -138,14 +139,14 @@ func appendSpan(b []byte, s sdktrace.ReadOnlySpan) []byte {
 	}
 	b = appendText(b, spanName, s.Name())
 	b = appendNumber(b, spanKindField, uint64(kindOf(s.SpanKind())))
-	b = appendFixed64(b, spanStart, uint64(max(0, s.StartTime().UnixNano())))
-	b = appendFixed64(b, spanEnd, uint64(max(0, s.EndTime().UnixNano())))
+	b = appendTime(b, spanStart, s.StartTime())
+	b = appendTime(b, spanEnd, s.EndTime())
 	b = appendAttributes(b, spanAttributes, s.Attributes())
 	b = appendNumber(b, spanDroppedAttributes, count(s.DroppedAttributes()))
 	for _, e := range s.Events() {
 		var start int
 		b, start = open(b, spanEvents)
-		b = appendFixed64(b, eventTime, uint64(max(0, e.Time.UnixNano())))
+		b = appendTime(b, eventTime, e.Time)
 		b = appendText(b, eventName, e.Name)
 		b = appendAttributes(b, eventAttributes, e.Attributes)
 		b = closed(appendNumber(b, eventDropped, count(e.DroppedAttributeCount)), start)
@@ -305,6 +306,9 @@ func appendNumber(b []byte, field protowire.Number, n uint64) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), n)
 }
 
-func appendFixed64(b []byte, field protowire.Number, n uint64) []byte {
-	return protowire.AppendFixed64(protowire.AppendTag(b, field, protowire.Fixed64Type), n)
+func appendTime(b []byte, field protowire.Number, t time.Time) []byte {
+	if n := t.UnixNano(); n > 0 {
+		return protowire.AppendFixed64(protowire.AppendTag(b, field, protowire.Fixed64Type), uint64(n))
+	}
+	return b
 }

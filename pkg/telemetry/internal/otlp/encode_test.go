@@ -22,7 +22,9 @@ import (
 )
 
 // kept is a client that keeps what it would send.
-type kept struct{ sent *collectortrace.ExportTraceServiceRequest }
+type kept struct {
+	sent *collectortrace.ExportTraceServiceRequest
+}
 
 func (k *kept) UploadTraces(_ context.Context, spans []*tracepb.ResourceSpans) error {
 	encoded, err := proto.Marshal(&collectortrace.ExportTraceServiceRequest{ResourceSpans: spans})
