@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploggrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
+	"google.golang.org/grpc"
 )
 
 // NewLogExporter makes the exporter of log records, which the context end cuts off. This file repeats span.go, because the
@@ -25,7 +26,7 @@ func newLogExporter(ctx context.Context, r Route) (sdklog.Exporter, error) {
 		return httpLogs(ctx, r)
 	}
 	options := []otlploggrpc.Option{
-		otlploggrpc.WithDialOption(dialOptions()...),
+		otlploggrpc.WithDialOption(append(dialOptions(), grpc.WithUnaryInterceptor(replaceLogs))...),
 		otlploggrpc.WithRetry(otlploggrpc.RetryConfig(retry)),
 	}
 	if !timeoutFromEnv(Logs) {
@@ -34,7 +35,8 @@ func newLogExporter(ctx context.Context, r Route) (sdklog.Exporter, error) {
 	if r.url != "" {
 		options = append(options, otlploggrpc.WithEndpointURL(r.url))
 	}
-	return otlploggrpc.New(ctx, options...)
+	exporter, err := otlploggrpc.New(ctx, options...)
+	return &directLogs{Exporter: exporter}, err
 }
 
 func httpLogs(ctx context.Context, r Route) (sdklog.Exporter, error) {

@@ -33,7 +33,7 @@ func newSpanExporter(ctx context.Context, r Route) (sdktrace.SpanExporter, error
 	if r.url != "" {
 		options = append(options, otlptracegrpc.WithEndpointURL(r.url))
 	}
-	return otlptracegrpc.New(ctx, options...)
+	return newDirectSpans(ctx, otlptracegrpc.NewClient(options...))
 }
 
 func httpSpans(ctx context.Context, r Route) (sdktrace.SpanExporter, error) {
@@ -46,7 +46,7 @@ func httpSpans(ctx context.Context, r Route) (sdktrace.SpanExporter, error) {
 	if r.url != "" {
 		options = append(options, otlptracehttp.WithEndpointURL(r.url))
 	}
-	return otlptracehttp.New(ctx, options...)
+	return newDirectSpans(ctx, otlptracehttp.NewClient(options...))
 }
 
 // SpanBatches shorten the SDK's 30 seconds for one batch, unless the environment
