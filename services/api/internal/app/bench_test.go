@@ -50,6 +50,7 @@ func BenchmarkRequests(b *testing.B) {
 	defer pyroscope.Close()
 	for name, options := range map[string]func(*telemetry.Config){
 		"telemetry": func(*telemetry.Config) {},
+		"tenth":     func(c *telemetry.Config) { c.SampleRatio = 0.1 },
 		"flight":    func(c *telemetry.Config) { c.FlightRecorder = true },
 		"profiles":  func(c *telemetry.Config) { c.PyroscopeURL = pyroscope.URL },
 		"none":      func(c *telemetry.Config) { c.Disabled, c.Log.Level = true, slog.LevelError },
