@@ -182,7 +182,7 @@ func appendFlags(b []byte, field protowire.Number, flags trace.TraceFlags, paren
 	return protowire.AppendFixed32(protowire.AppendTag(b, field, protowire.Fixed32Type), all)
 }
 
-// count is a number of what was dropped, as OTLP has it.
+// count is a number of the dropped ones, as OTLP has it.
 func count(n int) uint64 { return uint64(min(max(n, 0), math.MaxUint32)) }
 
 func kindOf(k trace.SpanKind) tracepb.Span_SpanKind {
