@@ -138,7 +138,7 @@ func appendSpan(b []byte, s sdktrace.ReadOnlySpan) []byte {
 		b = appendBytes(b, spanParent, id[:])
 	}
 	b = appendText(b, spanName, s.Name())
-	b = appendNumber(b, spanKindField, uint64(kindOf(s.SpanKind())))
+	b = appendNumber(b, spanKindField, uint64(kindOf(s.SpanKind()))) //nolint:gosec // OTLP's kinds are not negative.
 	b = appendTime(b, spanStart, s.StartTime())
 	b = appendTime(b, spanEnd, s.EndTime())
 	b = appendAttributes(b, spanAttributes, s.Attributes())
@@ -163,7 +163,7 @@ func appendSpan(b []byte, s sdktrace.ReadOnlySpan) []byte {
 	b = appendNumber(b, spanDroppedLinks, count(s.DroppedLinks()))
 	b, start := open(b, spanStatus)
 	b = appendText(b, statusMessage, s.Status().Description)
-	b = closed(appendNumber(b, statusCode, uint64(codeOf(s.Status().Code))), start)
+	b = closed(appendNumber(b, statusCode, uint64(codeOf(s.Status().Code))), start) //nolint:gosec // OTLP's codes are not negative.
 	return appendFlags(b, spanFlags, sc.TraceFlags(), parent)
 }
 
@@ -234,7 +234,7 @@ func appendValue(b []byte, v attribute.Value) []byte {
 	case attribute.STRING:
 		return protowire.AppendString(protowire.AppendTag(b, valueString, protowire.BytesType), v.AsString())
 	case attribute.INT64:
-		return protowire.AppendVarint(protowire.AppendTag(b, valueInt, protowire.VarintType), uint64(v.AsInt64()))
+		return protowire.AppendVarint(protowire.AppendTag(b, valueInt, protowire.VarintType), uint64(v.AsInt64())) //nolint:gosec // The same bits, without their sign.
 	case attribute.BOOL:
 		return protowire.AppendVarint(protowire.AppendTag(b, valueBool, protowire.VarintType), protowire.EncodeBool(v.AsBool()))
 	case attribute.FLOAT64:
@@ -277,12 +277,12 @@ func open(b []byte, field protowire.Number) (_ []byte, start int) {
 
 // closed writes the length of the message that begins at start, for which it makes room if it takes more bytes.
 func closed(b []byte, start int) []byte {
-	n := len(b) - start
-	if more := protowire.SizeVarint(uint64(n)) - 1; more > 0 {
+	n := uint64(len(b[start:]))
+	if more := protowire.SizeVarint(n) - 1; more > 0 {
 		b = append(b, "\x00\x00\x00\x00"[:more]...)
-		copy(b[start+more:], b[start:start+n])
+		copy(b[start+more:], b[start:])
 	}
-	protowire.AppendVarint(b[:start-1], uint64(n))
+	protowire.AppendVarint(b[:start-1], n)
 	return b
 }
 
@@ -307,7 +307,7 @@ func appendNumber(b []byte, field protowire.Number, n uint64) []byte {
 }
 
 func appendTime(b []byte, field protowire.Number, t time.Time) []byte {
-	if n := t.UnixNano(); n > 0 {
+	if n := t.UnixNano(); n > 0 { //nolint:forbidigo // OTLP has times as this number.
 		return protowire.AppendFixed64(protowire.AppendTag(b, field, protowire.Fixed64Type), uint64(n))
 	}
 	return b

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,7 +110,7 @@ func TestDirectLogs_same_as_the_SDK(t *testing.T) {
 			t.Fatalf("ours:\n%s\ntheirs:\n%s", prototext.Format(ours), prototext.Format(theirs))
 		}
 	}
-	other := append(records[:1:1], lines(t)...) // with a resource of its own
+	other := slices.Concat(records[:1], lines(t)) // with a resource of its own
 	if n := len(export(direct, other).GetResourceLogs()); n != 2 {
 		t.Errorf("%d resources", n)
 	}

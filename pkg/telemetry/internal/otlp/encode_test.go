@@ -48,7 +48,7 @@ func everything(t *testing.T) []sdktrace.ReadOnlySpan {
 	ctx := trace.ContextWithSpanContext(t.Context(), remote)
 	for _, kind := range []trace.SpanKind{trace.SpanKindServer, trace.SpanKindClient, trace.SpanKindProducer, trace.SpanKindConsumer, trace.SpanKindInternal} {
 		var span trace.Span
-		ctx, span = provider.Tracer("first", trace.WithInstrumentationVersion("1.2"), trace.WithSchemaURL("https://schema/2"),
+		ctx, span = provider.Tracer("first", trace.WithInstrumentationVersion("1.2"), trace.WithSchemaURL("https://schema/2"), //nolint:fatcontext // each span is the child of the one before
 			trace.WithInstrumentationAttributes(attribute.String("of", "scope"))).Start(ctx, "GET /drifts", trace.WithSpanKind(kind),
 			trace.WithTimestamp(time.Unix(0, -1)), trace.WithLinks(trace.Link{SpanContext: remote, Attributes: []attribute.KeyValue{attribute.Bool("linked", true)}}))
 		span.SetAttributes(
