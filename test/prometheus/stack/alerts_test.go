@@ -146,7 +146,7 @@ func (s *system) signInsFail() fault {
 }
 
 func (s *system) postgresStopped() fault {
-	return fault{alert: alert{"PostgresDown", "Postgres does not respond", page}, provoke: func(t *testing.T) func() {
+	return fault{alert: alert{"PostgresDown", "Postgres does not respond", page}, press: s.probe, provoke: func(t *testing.T) func() {
 		t.Helper()
 		if err := s.cluster.Stop(t.Context()); err != nil {
 			t.Fatal(err)
@@ -155,6 +155,18 @@ func (s *system) postgresStopped() fault {
 			if err := s.cluster.Restart(context.WithoutCancel(t.Context())); err != nil {
 				t.Fatal(err)
 			}
+			awaitOK(t, s.api, s.url("api", 3001)+"/health/ready")
+			awaitOK(t, s.realtime, s.url("realtime", 3002)+"/health/ready")
 		}
 	}}
+}
+
+// probe asks for readiness, as the health checks of the containers do: the services measure it only then.
+func (s *system) probe(t *testing.T) {
+	t.Helper()
+	for _, base := range []string{s.url("api", 3001), s.url("realtime", 3002)} {
+		if _, err := get(t.Context(), base+"/health/ready"); err == nil {
+			t.Log(base, "is still ready")
+		}
+	}
 }
