@@ -9,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"net/url"
 )
 
 // ExportFormat is the form of an export.
@@ -22,20 +23,12 @@ const (
 
 // ExportDriftsTo writes all drifts that pass the query's filters to w while they come, newest first. After an error, what w has is not all.
 func (c *Client) ExportDriftsTo(ctx context.Context, w io.Writer, format ExportFormat, q DriftQuery) error {
-	return c.export(ctx, format, q, func(body io.Reader) error {
-		_, err := io.Copy(w, body)
-		return err
-	})
+	return c.export(ctx, driftExport, format, q.filters(), copyTo(w))
 }
 
 // ExportAuditTo writes the audit trail to w while it comes, newest first. After an error, what w has is not all.
 func (c *Client) ExportAuditTo(ctx context.Context, w io.Writer, format ExportFormat, q AuditQuery) error {
-	query := q.values()
-	query.Set("format", string(format))
-	return c.send(ctx, request{method: http.MethodGet, path: "/api/v1/audit/export", query: query, repeatable: true}, sink(func(body io.Reader) error {
-		_, err := io.Copy(w, body)
-		return err
-	}))
+	return c.export(ctx, "/api/v1/audit/export", format, q.values(), copyTo(w))
 }
 
 // errStop ends an export whose reader wants no more.
@@ -45,7 +38,7 @@ var errStop = errors.New("enough")
 // error: then there are more.
 func (c *Client) ExportDrifts(ctx context.Context, q DriftQuery) iter.Seq2[Drift, error] {
 	return func(yield func(Drift, error) bool) {
-		err := c.export(ctx, NDJSON, q, func(body io.Reader) error { return eachDrift(body, yield) })
+		err := c.export(ctx, driftExport, NDJSON, q.filters(), func(body io.Reader) error { return eachDrift(body, yield) })
 		if err != nil && !errors.Is(err, errStop) {
 			yield(Drift{}, err)
 		}
@@ -86,8 +79,17 @@ func eachDrift(body io.Reader, yield func(Drift, error) bool) error {
 	}
 }
 
-func (c *Client) export(ctx context.Context, format ExportFormat, q DriftQuery, into sink) error {
-	query := q.filters()
+const driftExport = "/api/v1/drifts/export"
+
+// copyTo writes all of a response to w.
+func copyTo(w io.Writer) sink {
+	return func(body io.Reader) error {
+		_, err := io.Copy(w, body)
+		return err
+	}
+}
+
+func (c *Client) export(ctx context.Context, path string, format ExportFormat, query url.Values, into sink) error {
 	query.Set("format", string(format))
-	return c.send(ctx, request{method: http.MethodGet, path: "/api/v1/drifts/export", query: query, repeatable: true}, into)
+	return c.send(ctx, request{method: http.MethodGet, path: path, query: query, repeatable: true}, into)
 }

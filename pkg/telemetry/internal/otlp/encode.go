@@ -215,11 +215,14 @@ func codeOf(c codes.Code) tracepb.Status_StatusCode {
 
 func appendAttributes(b []byte, field protowire.Number, attributes []attribute.KeyValue) []byte {
 	for _, a := range attributes {
-		var start int
-		b, start = open(b, field)
-		b = closed(appendKeyValue(b, a), start)
+		b = appendAttribute(b, field, a)
 	}
 	return b
+}
+
+func appendAttribute(b []byte, field protowire.Number, a attribute.KeyValue) []byte {
+	b, start := open(b, field)
+	return closed(appendKeyValue(b, a), start)
 }
 
 func appendKeyValue(b []byte, a attribute.KeyValue) []byte {

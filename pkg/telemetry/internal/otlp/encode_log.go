@@ -97,9 +97,7 @@ func appendLog(b []byte, r *sdklog.Record) []byte {
 	b, start := open(b, recordBody)
 	b = closed(appendValue(b, r.Body()), start)
 	r.WalkAttributes(func(a attribute.KeyValue) bool {
-		var start int
-		b, start = open(b, recordAttributes)
-		b = closed(appendKeyValue(b, a), start)
+		b = appendAttribute(b, recordAttributes, a)
 		return true
 	})
 	b = appendNumber(b, recordDropped, count(r.DroppedAttributes()))
